@@ -1,0 +1,198 @@
+"""Every error that Aimwell raises on purpose, in one tree.
+
+    AimwellError
+    ├── SettingsError              a setting is unknown, of the wrong type or out of range
+    ├── WorkspaceError             the workspace folder or its stores cannot be used
+    ├── StoreError
+    │   ├── QueryError             a query was put together wrongly (a hole left open, a bad name)
+    │   ├── SchemaMismatchError    a table's rows do not have the canonical columns or types
+    │   ├── LeaseBusyError         another process holds the lease (retry)
+    │   └── StorageFullError       the disk is full; nothing was half written (retry)
+    ├── JobError
+    │   └── JobLostError           the lease of a job went to another worker (retry)
+    ├── DefinitionError            a document is wrong; carries every fault
+    │   └── UnknownDefinitionError no document of that kind and name
+    ├── PrivacyError
+    ├── StatsError                 a statistic cannot be computed from what was given
+    ├── CollectError
+    ├── UnifyError
+    ├── HistoryError
+    ├── SegmentError
+    ├── PredictError
+    ├── DecideError
+    ├── DeliverError
+    ├── MeasureError
+    └── SimulateError
+
+A message says what was wrong, what is allowed and what to do. Facts are also attributes, so that a caller
+need not read the words. `retryable` is True where trying again later may help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, ClassVar
+
+__all__ = [
+    "AimwellError",
+    "CollectError",
+    "DecideError",
+    "DefinitionError",
+    "DeliverError",
+    "Fault",
+    "HistoryError",
+    "JobError",
+    "JobLostError",
+    "LeaseBusyError",
+    "MeasureError",
+    "PredictError",
+    "PrivacyError",
+    "QueryError",
+    "SchemaMismatchError",
+    "SegmentError",
+    "SettingsError",
+    "SimulateError",
+    "StatsError",
+    "StorageFullError",
+    "StoreError",
+    "UnifyError",
+    "UnknownDefinitionError",
+    "WorkspaceError",
+    "nearest",
+]
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """A sentence that helps after a mistyped name: the nearest known one, or the list of all."""
+    close = get_close_matches(name, list(known), n=1)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    if not known:
+        return "None is known yet."
+    return "Known: " + ", ".join(sorted(known)[:30]) + ("…" if len(known) > 30 else ".")
+
+
+class AimwellError(Exception):
+    """Base of every error that Aimwell raises on purpose."""
+
+    retryable: ClassVar[bool] = False
+
+
+class SettingsError(AimwellError):
+    """A setting is unknown, of the wrong type or out of its range."""
+
+
+class WorkspaceError(AimwellError):
+    """The workspace folder or one of its stores cannot be used."""
+
+
+class StoreError(AimwellError):
+    """The lake, the engine or the control database refused."""
+
+
+class QueryError(StoreError):
+    """A query was put together wrongly: a hole left open, an unknown one, a value that has no SQL form."""
+
+
+class SchemaMismatchError(StoreError):
+    """Rows for a table do not have its canonical columns or types."""
+
+
+class LeaseBusyError(StoreError):
+    """Another process holds the lease."""
+
+    retryable = True
+
+
+class StorageFullError(StoreError):
+    """The disk is full; nothing was half written."""
+
+    retryable = True
+
+
+class JobError(AimwellError):
+    """A background job cannot be queued or run."""
+
+
+class JobLostError(JobError):
+    """The lease of a job has gone to another worker; what this one did since does not count."""
+
+    retryable = True
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong in a document.
+
+    `path` is dotted (`audience.segment`), `value` the offending value, `problem` says what is wrong with it,
+    `allowed` what would be right.
+    """
+
+    path: str
+    problem: str
+    value: Any = None
+    allowed: str = ""
+
+    def __str__(self) -> str:
+        shown = "" if self.value is None else f" (found {self.value!r:.80})"
+        allowed = f" Allowed: {self.allowed}" if self.allowed else ""
+        return f"{self.path or 'document'}: {self.problem}{shown}.{allowed}"
+
+
+class DefinitionError(AimwellError):
+    """A document is wrong and was refused whole; `faults` lists everything that is wrong with it."""
+
+    def __init__(self, title: str, faults: Sequence[Fault] = ()) -> None:
+        self.title = title
+        self.faults = tuple(faults)
+        super().__init__("\n".join([title, *(f"  - {fault}" for fault in self.faults)]))
+
+
+class UnknownDefinitionError(DefinitionError):
+    """There is no document of that kind and name."""
+
+
+class PrivacyError(AimwellError):
+    """Consent, the vault or a suppression forbids it."""
+
+
+class StatsError(AimwellError):
+    """A statistic cannot be computed from what was given."""
+
+
+class CollectError(AimwellError):
+    """A source cannot be read or mapped."""
+
+
+class UnifyError(AimwellError):
+    """Identities cannot be resolved."""
+
+
+class HistoryError(AimwellError):
+    """A feature or outcome cannot be computed for that moment."""
+
+
+class SegmentError(AimwellError):
+    """A segment cannot be computed."""
+
+
+class PredictError(AimwellError):
+    """A model cannot be trained, judged or used."""
+
+
+class DecideError(AimwellError):
+    """A campaign cannot be planned, approved or explained."""
+
+
+class DeliverError(AimwellError):
+    """A message cannot be rendered or sent."""
+
+
+class MeasureError(AimwellError):
+    """A result cannot be measured."""
+
+
+class SimulateError(AimwellError):
+    """A shop cannot be simulated as asked."""
