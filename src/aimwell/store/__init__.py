@@ -1,0 +1,1 @@
+"""Where data lies: the lake (Delta tables), the engine that reads it, and the control database."""

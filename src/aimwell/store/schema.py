@@ -1,0 +1,432 @@
+"""The tables of the control database: what changes by the row.
+
+Personal data stands in `vault_people` and `vault_rows` only; everything else holds ids,
+keyed hashes and counts.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from aimwell.store.control import JsonType, UtcDateTime
+
+__all__ = ["metadata"]
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_Text, _Int, _Big, _Bool, _Real = sa.Text, sa.Integer, sa.BigInteger, sa.Boolean, sa.Float
+_Money = sa.Numeric(18, 4)
+_AutoId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+# --- the workspace itself -------------------------------------------------------------------------------
+
+workspace_meta = sa.Table(
+    "workspace_meta",
+    metadata,
+    sa.Column(
+        "key", _Text, primary_key=True, comment="As 'workspace_id', 'identity_key', 'token_key'."
+    ),
+    sa.Column("value", _Text, nullable=False),
+)
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", _Text, primary_key=True, comment="What is held, as 'lake:orders'."),
+    sa.Column(
+        "token", _Text, nullable=False, comment="Random; only who knows it may renew or release."
+    ),
+    sa.Column("owner", _Text, nullable=False, comment="host:pid:start of the process."),
+    sa.Column("until", UtcDateTime, nullable=False, comment="Taken over after this."),
+)
+
+audit_log = sa.Table(
+    "audit_log",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("occurred_at", UtcDateTime, nullable=False, index=True),
+    sa.Column("actor", _Text, nullable=False),
+    sa.Column("action", _Text, nullable=False),
+    sa.Column("subject", _Text, comment="What it was done to; ids only."),
+    sa.Column("detail", JsonType),
+)
+
+# --- definitions ----------------------------------------------------------------------------------------
+
+definitions = sa.Table(
+    "definitions",
+    metadata,
+    sa.Column("kind", _Text, primary_key=True),
+    sa.Column("name", _Text, primary_key=True),
+    sa.Column("revision", _Int, nullable=False),
+    sa.Column("document", JsonType, nullable=False),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("changed_by", _Text, nullable=False),
+)
+
+definition_revisions = sa.Table(
+    "definition_revisions",
+    metadata,
+    sa.Column("kind", _Text, primary_key=True),
+    sa.Column("name", _Text, primary_key=True),
+    sa.Column("revision", _Int, primary_key=True),
+    sa.Column("document", JsonType, comment="Null: the definition was removed."),
+    sa.Column("diff", _Text, nullable=False, comment="Unified difference to the revision before."),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("changed_by", _Text, nullable=False),
+)
+
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    sa.Column("name", _Text, primary_key=True),
+    sa.Column("ciphertext", sa.LargeBinary, nullable=False, comment="AES-256-GCM, nonce first."),
+    sa.Column("set_at", UtcDateTime, nullable=False),
+)
+
+# --- jobs -----------------------------------------------------------------------------------------------
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("kind", _Text, nullable=False),
+    sa.Column("payload", JsonType, nullable=False),
+    sa.Column("key", _Text, unique=True, comment="Unique while set: the same work is queued once."),
+    sa.Column("state", _Text, nullable=False, comment="queued, running, done, failed, cancelled."),
+    sa.Column("priority", _Int, nullable=False, server_default="0", comment="Higher first."),
+    sa.Column("run_at", UtcDateTime, nullable=False, comment="Not before."),
+    sa.Column("attempts", _Int, nullable=False, server_default="0"),
+    sa.Column("attempts_max", _Int, nullable=False, server_default="5"),
+    sa.Column("lease_token", _Text),
+    sa.Column("lease_owner", _Text),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("progress_done", _Big, nullable=False, server_default="0"),
+    sa.Column("progress_total", _Big),
+    sa.Column("progress_note", _Text),
+    sa.Column("result", JsonType),
+    sa.Column("error", _Text),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("finished_at", UtcDateTime),
+    sa.Index("ix_jobs_claim", "state", "run_at"),
+)
+
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("name", _Text, primary_key=True),
+    sa.Column("kind", _Text, nullable=False),
+    sa.Column("payload", JsonType, nullable=False),
+    sa.Column("cron", _Text, nullable=False),
+    sa.Column("timezone", _Text, nullable=False),
+    sa.Column("enabled", _Bool, nullable=False),
+    sa.Column("next_at", UtcDateTime, nullable=False),
+    sa.Column("last_at", UtcDateTime),
+)
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("key", _Text, primary_key=True, comment="The same trouble has the same key."),
+    sa.Column("severity", _Text, nullable=False, comment="info, warning, error."),
+    sa.Column("message", _Text, nullable=False),
+    sa.Column("first_at", UtcDateTime, nullable=False),
+    sa.Column("last_at", UtcDateTime, nullable=False),
+    sa.Column("count", _Int, nullable=False),
+    sa.Column("resolved_at", UtcDateTime),
+)
+
+# --- the vault and what people allow --------------------------------------------------------------------
+
+vault_people = sa.Table(
+    "vault_people",
+    metadata,
+    sa.Column("origin_id", _Text, primary_key=True),
+    sa.Column("customer_id", _Text),
+    sa.Column("email", _Text),
+    sa.Column("phone", _Text),
+    sa.Column("first_name", _Text),
+    sa.Column("last_name", _Text),
+    sa.Column("full_name", _Text),
+    sa.Column("street", _Text),
+    sa.Column("postcode", _Text),
+    sa.Column("birth_date", _Text),
+    sa.Column("ip", _Text),
+    sa.Column("extra", JsonType, comment="Other personal fields by name."),
+    sa.Column("source", _Text, nullable=False),
+    sa.Column("set_at", UtcDateTime, nullable=False),
+)
+
+vault_rows = sa.Table(
+    "vault_rows",
+    metadata,
+    sa.Column("row_hash", _Text, primary_key=True),
+    sa.Column("source", _Text, nullable=False),
+    sa.Column("content", _Text, nullable=False, comment="The quarantined row as JSON."),
+    sa.Column("kept_at", UtcDateTime, nullable=False),
+)
+
+consents = sa.Table(
+    "consents",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("origin_id", _Text, nullable=False),
+    sa.Column("purpose", _Text, nullable=False, comment="As 'marketing'."),
+    sa.Column("channel", _Text, nullable=False, comment="As 'email'."),
+    sa.Column("state", _Text, nullable=False, comment="granted, denied or revoked."),
+    sa.Column("occurred_at", UtcDateTime, nullable=False),
+    sa.Column("basis", _Text, nullable=False, comment="opt_in, soft_opt_in, request."),
+    sa.Column("source", _Text, nullable=False),
+    sa.Column("wording", _Text, comment="What the person agreed to."),
+    sa.UniqueConstraint("origin_id", "purpose", "channel", "occurred_at", "state", "source"),
+)
+
+suppressions = sa.Table(
+    "suppressions",
+    metadata,
+    sa.Column("channel", _Text, primary_key=True, comment="Channel, or 'all'."),
+    sa.Column(
+        "address_hash",
+        _Text,
+        primary_key=True,
+        comment="Keyed hash of the address; survives erasure.",
+    ),
+    sa.Column("reason", _Text, nullable=False, comment="unsubscribed, bounced, complaint, manual."),
+    sa.Column("source", _Text, nullable=False),
+    sa.Column("occurred_at", UtcDateTime, nullable=False),
+)
+
+# --- collect and unify ----------------------------------------------------------------------------------
+
+loads = sa.Table(
+    "loads",
+    metadata,
+    sa.Column("load_id", _Text, primary_key=True),
+    sa.Column(
+        "seq",
+        _Big,
+        nullable=False,
+        unique=True,
+        comment="Rising; version of the lake transactions.",
+    ),
+    sa.Column("source", _Text, nullable=False),
+    sa.Column("entity", _Text, nullable=False),
+    sa.Column(
+        "content_hash",
+        _Text,
+        nullable=False,
+        comment="SHA-256 of the files' bytes and the mapping.",
+    ),
+    sa.Column("files", JsonType, nullable=False),
+    sa.Column("state", _Text, nullable=False, comment="running, done, failed."),
+    sa.Column("report", JsonType),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
+    sa.Index("ix_loads_content", "source", "content_hash"),
+)
+
+identifiers = sa.Table(
+    "identifiers",
+    metadata,
+    sa.Column("kind", _Text, primary_key=True, comment="customer_id, email, phone …"),
+    sa.Column("value_hash", _Text, primary_key=True, comment="Keyed hash of the normalised value."),
+    sa.Column("origin_id", _Text, primary_key=True),
+    sa.Column("source", _Text, nullable=False),
+    sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Index("ix_identifiers_origin_id", "origin_id"),
+)
+
+identity_overrides = sa.Table(
+    "identity_overrides",
+    metadata,
+    sa.Column(
+        "origin_id", _Text, primary_key=True, comment="An origin that is not its own profile."
+    ),
+    sa.Column("profile_id", _Text, nullable=False, index=True),
+    sa.Column("evidence", JsonType, nullable=False, comment="Kinds of identifiers that join them."),
+    sa.Column("merged_at", UtcDateTime, nullable=False),
+)
+
+profiles = sa.Table(
+    "profiles",
+    metadata,
+    sa.Column("profile_id", _Text, primary_key=True),
+    sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Column("last_seen_at", UtcDateTime, nullable=False),
+    sa.Column("orders", _Int, nullable=False, server_default="0", comment="Sales; 0: a prospect."),
+    sa.Column("traits", JsonType, nullable=False, comment="Trait → newest value."),
+    sa.Column("timezone", _Text, comment="IANA zone of the person, if known and valid."),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# --- models ---------------------------------------------------------------------------------------------
+
+models = sa.Table(
+    "models",
+    metadata,
+    sa.Column("name", _Text, primary_key=True),
+    sa.Column("version", _Int, primary_key=True),
+    sa.Column("kind", _Text, nullable=False, comment="propensity, lifetime_value, clusters …"),
+    sa.Column("as_of", UtcDateTime, nullable=False),
+    sa.Column("settings", JsonType, nullable=False),
+    sa.Column("metrics", JsonType, nullable=False),
+    sa.Column(
+        "files", JsonType, nullable=False, comment="File name → SHA-256, checked before parsing."
+    ),
+    sa.Column("lake_versions", JsonType, nullable=False),
+    sa.Column("trained_at", UtcDateTime, nullable=False),
+)
+
+# --- decide ---------------------------------------------------------------------------------------------
+
+plans = sa.Table(
+    "plans",
+    metadata,
+    sa.Column("plan_id", _Text, primary_key=True),
+    sa.Column("campaign", _Text, nullable=False, index=True),
+    sa.Column("revision", _Int, nullable=False),
+    sa.Column(
+        "state",
+        _Text,
+        nullable=False,
+        comment="planned, approved, sending, paused, sent, cancelled.",
+    ),
+    sa.Column("trial", _Bool, nullable=False),
+    sa.Column("as_of", UtcDateTime, nullable=False),
+    sa.Column(
+        "document", JsonType, nullable=False, comment="All definitions as they were when planned."
+    ),
+    sa.Column("lake_versions", JsonType, nullable=False),
+    sa.Column("summary", JsonType, nullable=False, comment="What explain shows."),
+    sa.Column("planned_at", UtcDateTime, nullable=False),
+    sa.Column("planned_by", _Text, nullable=False),
+    sa.Column("approved_at", UtcDateTime),
+    sa.Column("approved_by", _Text),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("finished_at", UtcDateTime),
+)
+
+plan_people = sa.Table(
+    "plan_people",
+    metadata,
+    sa.Column("plan_id", _Text, sa.ForeignKey("plans.plan_id"), primary_key=True),
+    sa.Column("profile_id", _Text, primary_key=True),
+    sa.Column("origin_id", _Text, nullable=False, comment="Origin whose bucket gave the arm."),
+    sa.Column("bucket", _Int, nullable=False, comment="0…9999."),
+    sa.Column("arm", _Text, nullable=False, comment="treatment, control or excluded."),
+    sa.Column("excluded", _Text, comment="Reason code, for excluded people."),
+    sa.Column("action", _Text, comment="Chosen action; null for control and excluded."),
+    sa.Column("variant", _Text, comment="Content variant of the action."),
+    sa.Column("probability", _Real, comment="Probability of this arm and action."),
+    sa.Column("cost", _Money, comment="Contact cost, in the workspace currency."),
+    sa.Column("send_at", UtcDateTime, comment="When the message is due."),
+    sa.Index("ix_plan_people_arm", "plan_id", "arm"),
+)
+
+# --- deliver --------------------------------------------------------------------------------------------
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("message_id", _Text, primary_key=True),
+    sa.Column("campaign", _Text, nullable=False),
+    sa.Column("plan_id", _Text, nullable=False),
+    sa.Column("step", _Text, nullable=False),
+    sa.Column("profile_id", _Text, nullable=False),
+    sa.Column(
+        "occurrence", _Text, nullable=False, comment="Plan id for a campaign that goes out once."
+    ),
+    sa.Column("channel", _Text, nullable=False),
+    sa.Column("action", _Text, nullable=False),
+    sa.Column("variant", _Text),
+    sa.Column(
+        "state",
+        _Text,
+        nullable=False,
+        comment="queued, sending, sent, stopped, failed, unknown.",
+    ),
+    sa.Column("reason", _Text, comment="Why it was stopped, failed or is unknown."),
+    sa.Column("due_at", UtcDateTime, nullable=False),
+    sa.Column("attempts", _Int, nullable=False, server_default="0"),
+    sa.Column("lease_token", _Text),
+    sa.Column("lease_until", UtcDateTime),
+    sa.Column("cost", _Money),
+    sa.Column("sent_at", UtcDateTime),
+    sa.Column("reply", _Text, comment="The provider's answer, without the address."),
+    sa.UniqueConstraint("campaign", "step", "profile_id", "occurrence"),
+    sa.Index("ix_messages_claim", "plan_id", "state", "due_at"),
+    sa.Index("ix_messages_lease", "state", "lease_until"),
+    sa.Index("ix_messages_person", "profile_id", "sent_at"),
+)
+
+attempts = sa.Table(
+    "attempts",
+    metadata,
+    sa.Column("message_id", _Text, primary_key=True),
+    sa.Column("number", _Int, primary_key=True),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("outcome", _Text, comment="accepted, refused, retry, unknown; null: never ended."),
+    sa.Column("reply", _Text),
+)
+
+links = sa.Table(
+    "links",
+    metadata,
+    sa.Column("plan_id", _Text, primary_key=True),
+    sa.Column("content", _Text, primary_key=True, comment="Template and variant."),
+    sa.Column("number", _Int, primary_key=True),
+    sa.Column("url", _Text, nullable=False),
+)
+
+hits = sa.Table(
+    "hits",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("message_id", _Text, nullable=False, index=True),
+    sa.Column(
+        "event", _Text, nullable=False, comment="Email Opened, Email Link Clicked, Unsubscribed."
+    ),
+    sa.Column("link", _Int),
+    sa.Column("occurred_at", UtcDateTime, nullable=False),
+    sa.Column("machine", _Bool, nullable=False),
+    sa.Column("signs", JsonType, comment="Why it is taken for a machine."),
+)
+
+cursors = sa.Table(
+    "cursors",
+    metadata,
+    sa.Column("name", _Text, primary_key=True, comment="What is carried from here into the lake."),
+    sa.Column("position", _Big, nullable=False),
+    sa.Column("version", _Big, nullable=False, comment="Version of the lake transaction."),
+)
+
+switches = sa.Table(
+    "switches",
+    metadata,
+    sa.Column("name", _Text, primary_key=True, comment="As 'sending'."),
+    sa.Column("on", _Bool, nullable=False),
+    sa.Column("reason", _Text),
+    sa.Column("changed_at", UtcDateTime, nullable=False),
+    sa.Column("changed_by", _Text, nullable=False),
+)
+
+# --- measure --------------------------------------------------------------------------------------------
+
+reports = sa.Table(
+    "reports",
+    metadata,
+    sa.Column("report_id", _Text, primary_key=True),
+    sa.Column("plan_id", _Text, nullable=False, index=True),
+    sa.Column("as_of", UtcDateTime, nullable=False),
+    sa.Column("document", JsonType, nullable=False),
+    sa.Column("made_at", UtcDateTime, nullable=False),
+)

@@ -1,0 +1,175 @@
+"""The stores of one workspace, opened together: what every stage's service is handed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from aimwell.errors import WorkspaceError
+from aimwell.settings import FILE_NAME, Settings, load_settings, render_toml
+from aimwell.store.control import Control, insert_missing
+from aimwell.store.engine import DuckDBEngine, Engine
+from aimwell.store.lake import Lake, refuse_unusable_path
+from aimwell.store.leases import Leases
+from aimwell.store.migrate import current_revision, head_revision, upgrade
+from aimwell.store.schema import metadata
+
+__all__ = ["Stores", "create_stores", "open_stores"]
+
+_meta = metadata.tables["workspace_meta"]
+_audit = metadata.tables["audit_log"]
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The opened stores of the workspace at `root`.
+
+    `identity_key` keys the hashes of identifiers and the ids of origins; `token_key` the tokens in links.
+    """
+
+    root: Path
+    settings: Settings
+    control: Control
+    lake: Lake
+    engine: Engine
+    leases: Leases
+    workspace_id: str
+    identity_key: bytes
+    token_key: bytes
+
+    def folder(self, name: str) -> Path:
+        """A folder of the workspace (`models`, `reports`, `outbox` …), made when it is missing."""
+        path = self.root / name
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    @contextmanager
+    def read_control(self) -> Iterator[sa.Connection]:
+        """A reading transaction on the control database."""
+        with self.control.read() as connection:
+            yield connection
+
+    def audit(self, action: str, *, actor: str, subject: str | None = None, **detail: Any) -> None:
+        """Write one line to the audit log: ids and counts only, never personal data."""
+        with self.control.begin() as connection:
+            connection.execute(
+                sa.insert(_audit).values(
+                    occurred_at=datetime.now(UTC),
+                    actor=actor,
+                    action=action,
+                    subject=subject,
+                    detail=detail or None,
+                )
+            )
+
+    def close(self) -> None:
+        """Give back connections."""
+        self.control.close()
+
+
+def create_stores(root: Path, *, identity_key: bytes | None = None, **overrides: Any) -> Stores:
+    """Make a workspace in the folder `root`; harmless where one is already.
+
+    Args:
+        root: The folder; it may exist and hold other files.
+        identity_key: 32 bytes, for a workspace that must give the same ids again (tests, the demo);
+            random otherwise.
+        overrides: Settings to write into `aimwell.toml` (only when the file is new).
+
+    Raises:
+        WorkspaceError: The path cannot hold a workspace.
+        SettingsError: A setting is wrong.
+    """
+    root = Path(os.path.abspath(root))
+    refuse_unusable_path(root)
+    if root.exists() and not root.is_dir():
+        raise WorkspaceError(f"{root} is a file; a workspace is a folder. Choose another name.")
+    file = root / FILE_NAME
+    settings = load_settings(file, **overrides)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            written = load_settings(None, environment={}, **overrides)
+            file.write_text(render_toml(written), encoding="utf-8")
+    except OSError as error:
+        raise WorkspaceError(f"The folder {root} cannot be written: {error.strerror}.") from error
+    control = _connect(root, settings)
+    upgrade(control)
+    meta = {
+        "workspace_id": uuid.uuid4().hex,
+        "identity_key": (identity_key or secrets.token_bytes(32)).hex(),
+        "token_key": secrets.token_hex(32),
+    }
+    with control.begin() as connection:
+        insert_missing(connection, _meta, [{"key": k, "value": v} for k, v in meta.items()])
+    stores = _assemble(root, settings, control)
+    stores.lake.create()
+    return stores
+
+
+def open_stores(root: Path, **overrides: Any) -> Stores:
+    """Open the workspace in `root`; a database of an older version is migrated first.
+
+    Raises:
+        WorkspaceError: There is no workspace, or its control database cannot be reached.
+    """
+    root = Path(os.path.abspath(root))
+    if not (root / FILE_NAME).exists():
+        raise WorkspaceError(
+            f"{root} is not a workspace (it has no {FILE_NAME}). Make one with: aimwell init {root}"
+        )
+    settings = load_settings(root / FILE_NAME, **overrides)
+    control = _connect(root, settings)
+    found = current_revision(control)
+    if found is None:
+        raise WorkspaceError(
+            f"The control database of {root} is empty. Finish the workspace with: aimwell init {root}"
+        )
+    if found != head_revision():
+        upgrade(control)
+        stores = _assemble(root, settings, control)
+        stores.lake.create()
+        return stores
+    return _assemble(root, settings, control)
+
+
+def _connect(root: Path, settings: Settings) -> Control:
+    # The path goes in as a part of the URL object, so that '#', '%' and spaces mean themselves.
+    default = sa.URL.create("sqlite+pysqlite", database=str(root / "control.sqlite3"))
+    control = Control(settings.control_url or default)
+    try:
+        with control.read() as connection:
+            connection.execute(sa.text("SELECT 1"))
+    except DBAPIError as error:
+        raise WorkspaceError(
+            f"The control database {control.url.render_as_string(hide_password=True)} cannot be reached: "
+            f"{str(error.orig).strip().splitlines()[0]}. Check control_url in {FILE_NAME} or AIMWELL_CONTROL_URL."
+        ) from error
+    return control
+
+
+def _assemble(root: Path, settings: Settings, control: Control) -> Stores:
+    with control.read() as connection:
+        meta = {row.key: row.value for row in connection.execute(sa.select(_meta))}
+    leases = Leases(control, seconds=settings.lease_seconds)
+    return Stores(
+        root=root,
+        settings=settings,
+        control=control,
+        lake=Lake(root / "lake", leases.hold),
+        engine=DuckDBEngine(memory_mb=settings.engine_memory_mb, threads=settings.engine_threads),
+        leases=leases,
+        workspace_id=meta["workspace_id"],
+        identity_key=bytes.fromhex(meta["identity_key"]),
+        token_key=bytes.fromhex(meta["token_key"]),
+    )

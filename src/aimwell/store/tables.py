@@ -1,0 +1,364 @@
+"""The canonical tables of the lake: every column once, with its type and what it means.
+
+A row of the lake bears an `origin_id`: the identity under which it came, for ever. The identity graph in the
+control database says which profile an origin belongs to today. Times are UTC, money is DECIMAL(18,4) in the
+workspace's currency unless the column says otherwise, ids are text, `properties` is a JSON object as text.
+No column ever holds personal data (e-mail, telephone, name, street, IP, free text): that is in the vault.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+__all__ = ["LAKE_TABLES", "MONEY", "TIME", "Column", "LakeTable"]
+
+MONEY = pa.decimal128(18, 4)
+TIME = pa.timestamp("us", tz="UTC")
+_TEXT, _INT, _REAL, _BOOL = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `required` ones are never null."""
+
+    name: str
+    type: pa.DataType
+    help: str
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class LakeTable:
+    """One table of the lake; `row` says what a row means."""
+
+    name: str
+    row: str
+    columns: tuple[Column, ...]
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, in the order of the columns."""
+        return pa.schema([pa.field(c.name, c.type, nullable=not c.required) for c in self.columns])
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Column names in order."""
+        return tuple(c.name for c in self.columns)
+
+
+def _c(name: str, type_: pa.DataType, help_: str, *, required: bool = False) -> Column:
+    return Column(name, type_, help_, required)
+
+
+_ORIGIN = _c("origin_id", _TEXT, "Identity under which the row came.", required=True)
+_ORIGIN_OR_ANONYMOUS = _c("origin_id", _TEXT, "Identity under which the row came; null: anonymous.")
+_SOURCE = _c("source", _TEXT, "Name of the source definition.", required=True)
+_LOAD = _c("load_id", _TEXT, "The load that brought the row (control table loads).")
+_RECEIVED = _c("received_at", TIME, "When Aimwell took the row.", required=True)
+_PROPERTIES = _c("properties", _TEXT, "Further fields as a JSON object.")
+_PROVENANCE = (_SOURCE, _LOAD, _RECEIVED)
+
+_TABLES = (
+    LakeTable(
+        "events",
+        "One thing that somebody did, other than an order or a touch.",
+        (
+            _c("event_id", _TEXT, "Unique id (message id, or a hash of the row).", required=True),
+            _ORIGIN,
+            _c("event", _TEXT, "Name, as 'Product Viewed'.", required=True),
+            _c("occurred_at", TIME, "When it happened.", required=True),
+            _c("session_id", _TEXT, "Visit to which it belongs."),
+            _c("sku", _TEXT, "Product that it is about."),
+            _c("category", _TEXT, "Category that it is about."),
+            _c("revenue", MONEY, "Money value that the event reports."),
+            _c("quantity", MONEY, "Quantity that the event reports."),
+            _PROPERTIES,
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "orders",
+        "One order's contribution in one load. Rows of one order add up: a late line or a correction is a "
+        "further row with the difference. A return or cancellation has negative amounts.",
+        (
+            _c("order_id", _TEXT, "The shop's number of the order.", required=True),
+            _ORIGIN_OR_ANONYMOUS,
+            _c("kind", _TEXT, "'sale' or 'return' (returns and cancellations).", required=True),
+            _c("ordered_at", TIME, "When it was ordered or returned.", required=True),
+            _c("revenue", MONEY, "Goods after discount, without tax and shipping.", required=True),
+            _c("discount", MONEY, "Discount given, positive."),
+            _c("tax", MONEY, "Tax."),
+            _c("shipping", MONEY, "Shipping charged."),
+            _c("quantity", MONEY, "Units of goods.", required=True),
+            _c("lines", _INT, "Number of lines.", required=True),
+            _c("coupon", _TEXT, "Coupon code used."),
+            _c("shop_id", _TEXT, "Shop or channel of the sale."),
+            _c("payment_method", _TEXT, "How it was paid."),
+            _c("original_order_id", _TEXT, "Order that a return belongs to, where known."),
+            _PROPERTIES,
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "order_lines",
+        "One line of an order.",
+        (
+            _c("line_id", _TEXT, "Unique id: a hash of source, order and line.", required=True),
+            _c("order_id", _TEXT, "The order.", required=True),
+            _ORIGIN_OR_ANONYMOUS,
+            _c("kind", _TEXT, "'sale' or 'return'.", required=True),
+            _c("ordered_at", TIME, "As in orders.", required=True),
+            _c("sku", _TEXT, "Product."),
+            _c(
+                "goods",
+                _BOOL,
+                "False for postage, fees and other lines without goods.",
+                required=True,
+            ),
+            _c("quantity", MONEY, "Units; negative when returned.", required=True),
+            _c("unit_price", MONEY, "Price of a unit before discount.", required=True),
+            _c("discount", MONEY, "Discount on the line, positive.", required=True),
+            _c("revenue", MONEY, "quantity × unit_price − discount.", required=True),
+            _c("unit_cost", MONEY, "What a unit cost the firm; null: unknown."),
+            _PROPERTIES,
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "products",
+        "What one source said of a product from set_at on.",
+        (
+            _c("sku", _TEXT, "The product.", required=True),
+            _c("name", _TEXT, "Name in words."),
+            _c("category", _TEXT, "Category."),
+            _c("brand", _TEXT, "Brand."),
+            _c("price", MONEY, "List price."),
+            _c("unit_cost", MONEY, "What a unit costs the firm."),
+            _c("set_at", TIME, "From when this holds.", required=True),
+            _PROPERTIES,
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "traits",
+        "One statement about a person that does not identify them, from set_at on.",
+        (
+            _ORIGIN,
+            _c("name", _TEXT, "Trait, as 'country'.", required=True),
+            _c("value", _TEXT, "Its value as text; null: withdrawn."),
+            _c("set_at", TIME, "From when it holds.", required=True),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "touches",
+        "One thing that happened to a message or advertisement (sent, delivered, opened, clicked …).",
+        (
+            _c("touch_id", _TEXT, "Unique id.", required=True),
+            _ORIGIN,
+            _c("event", _TEXT, "Name, as 'Email Sent', 'Email Opened'.", required=True),
+            _c("occurred_at", TIME, "When.", required=True),
+            _c("message_id", _TEXT, "Message in the ledger."),
+            _c("plan_id", _TEXT, "Plan that sent it."),
+            _c("campaign", _TEXT, "Campaign."),
+            _c("channel", _TEXT, "Channel."),
+            _c("action", _TEXT, "Action (offer × channel × content)."),
+            _c("variant", _TEXT, "Content variant."),
+            _c("link_id", _TEXT, "Link that was clicked."),
+            _c("machine", _BOOL, "A machine did it, by its signs.", required=True),
+            _c("cost", MONEY, "Cost of the contact."),
+            _PROPERTIES,
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "assignments",
+        "The arm of one person in one experiment; a fact about the origin.",
+        (
+            _c("experiment", _TEXT, "Campaign or experiment.", required=True),
+            _c("plan_id", _TEXT, "Plan that assigned it."),
+            _ORIGIN,
+            _c("arm", _TEXT, "'control' or the name of the action.", required=True),
+            _c("action", _TEXT, "Action; null for control."),
+            _c("variant", _TEXT, "Content variant."),
+            _c("bucket", _INT, "0…9999 by md5 of salt and origin."),
+            _c("probability", _REAL, "Probability with which this arm was drawn.", required=True),
+            _c("assigned_at", TIME, "When.", required=True),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "memberships",
+        "A person entered or left a segment, or was in it at a full refresh.",
+        (
+            _c("segment", _TEXT, "Segment definition.", required=True),
+            _c("revision", _INT, "Revision of the definition.", required=True),
+            _ORIGIN,
+            _c("change", _TEXT, "'entered', 'left' or 'snapshot'.", required=True),
+            _c("occurred_at", TIME, "When.", required=True),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "features",
+        "One feature of one person as of a moment.",
+        (
+            _ORIGIN,
+            _c("name", _TEXT, "Feature.", required=True),
+            _c("value", _REAL, "Value; null: undefined."),
+            _c("as_of", TIME, "Nothing later was seen.", required=True),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "scores",
+        "What one model version expects of one person as of a moment.",
+        (
+            _ORIGIN,
+            _c("model", _TEXT, "Model.", required=True),
+            _c("version", _INT, "Version in the registry.", required=True),
+            _c("score", _REAL, "Probability, money or count, by the model's unit."),
+            _c("lower", _REAL, "Lower end of the interval, where there is one."),
+            _c("upper", _REAL, "Upper end."),
+            _c("as_of", TIME, "Moment of the features.", required=True),
+            _c("horizon_days", _INT, "How far ahead it looks."),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "decisions",
+        "One choice of an action for one person, with its probability.",
+        (
+            _c("decision_id", _TEXT, "Unique id.", required=True),
+            _c("plan_id", _TEXT, "Plan, where there is one."),
+            _c("campaign", _TEXT, "Campaign."),
+            _ORIGIN,
+            _c("action", _TEXT, "Chosen action; null: nothing."),
+            _c("probability", _REAL, "Probability with which it was chosen.", required=True),
+            _c("expected_profit", _REAL, "Expected incremental profit, where known."),
+            _c("reason", _TEXT, "Why, in a word."),
+            _c("decided_at", TIME, "When.", required=True),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "quarantine",
+        "One row that could not be taken; the row itself waits in the vault.",
+        (
+            _c("row_hash", _TEXT, "Key of the row in the vault.", required=True),
+            _c("file", _TEXT, "File name."),
+            _c("line", _INT, "Line in the file, the first is 1."),
+            _c("field", _TEXT, "Field that is wrong."),
+            _c("reason", _TEXT, "Reason as a short code.", required=True),
+            _c("detail", _TEXT, "What was wrong and what is allowed, without personal data."),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "shops",
+        "What is known of a shop from set_at on.",
+        (
+            _c("shop_id", _TEXT, "The shop.", required=True),
+            _c("name", _TEXT, "Name."),
+            _c("country", _TEXT, "ISO country."),
+            _c("city", _TEXT, "City."),
+            _c("latitude", _REAL, "Degrees north."),
+            _c("longitude", _REAL, "Degrees east."),
+            _c("set_at", TIME, "From when this holds.", required=True),
+            _PROPERTIES,
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "subscriptions",
+        "The state of one subscription from set_at on.",
+        (
+            _c("subscription_id", _TEXT, "The subscription.", required=True),
+            _ORIGIN,
+            _c("plan", _TEXT, "Plan."),
+            _c("state", _TEXT, "'trial', 'active', 'paused' or 'ended'.", required=True),
+            _c("price", MONEY, "Price of a period."),
+            _c("period_months", _INT, "Length of a period, in months."),
+            _c("set_at", TIME, "From when this holds.", required=True),
+            _PROPERTIES,
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "usage",
+        "How much of something a person used in a period.",
+        (
+            _ORIGIN,
+            _c("name", _TEXT, "What was used.", required=True),
+            _c("amount", _REAL, "How much.", required=True),
+            _c("unit", _TEXT, "Unit."),
+            _c("occurred_at", TIME, "End of the period.", required=True),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "accounts",
+        "What is known of a firm from set_at on.",
+        (
+            _c("account_id", _TEXT, "The firm.", required=True),
+            _c("industry", _TEXT, "Industry."),
+            _c("size", _INT, "Employees."),
+            _c("stage", _TEXT, "Lead stage."),
+            _c("set_at", TIME, "From when this holds.", required=True),
+            _PROPERTIES,
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "prices",
+        "The price of a product from set_at on.",
+        (
+            _c("sku", _TEXT, "The product.", required=True),
+            _c("seller", _TEXT, "Who asks it; null: this firm."),
+            _c("price", MONEY, "Price.", required=True),
+            _c("set_at", TIME, "From when this holds.", required=True),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "market",
+        "A dated outside figure by key (weather of a region, currency rate, index).",
+        (
+            _c("name", _TEXT, "Series, as 'rate:EUR:GBP'.", required=True),
+            _c("key", _TEXT, "Region, category or person that it is for."),
+            _c("value", _REAL, "Figure.", required=True),
+            _c("set_at", TIME, "From when this holds.", required=True),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "ad_spend",
+        "Money spent on advertising in a period.",
+        (
+            _c("campaign", _TEXT, "Campaign."),
+            _c("channel", _TEXT, "Channel.", required=True),
+            _c("cost", MONEY, "Cost.", required=True),
+            _c("starts_at", TIME, "Start of the period.", required=True),
+            _c("ends_at", TIME, "End of the period.", required=True),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
+        "answers",
+        "One answer of one person to one survey question; free text is in the vault.",
+        (
+            _ORIGIN,
+            _c("survey", _TEXT, "Survey definition.", required=True),
+            _c("question", _TEXT, "Question.", required=True),
+            _c("value", _TEXT, "Answer as text, unless it is free text."),
+            _c("number", _REAL, "Answer as a number."),
+            _c("answered_at", TIME, "When.", required=True),
+            *_PROVENANCE,
+        ),
+    ),
+)
+
+LAKE_TABLES: dict[str, LakeTable] = {table.name: table for table in _TABLES}
