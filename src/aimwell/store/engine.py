@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -60,63 +61,59 @@ class DuckDBSession:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self._kinds: dict[str, str] = {}
+        self._numbers = count()
 
     def bind(self, name: str, source: TableVersion | pa.Table | exp.Expr) -> None:
         """See Session.bind."""
         if isinstance(source, pa.Table):
-            self._drop(name)
-            self.connection.register(name, source)
-            return
-        query = _scan(source) if isinstance(source, TableVersion) else source
-        self._run(
-            exp.Create(
-                this=exp.Table(this=identifier(name)),
-                kind="VIEW",
-                replace=True,
-                expression=query,
-                properties=exp.Properties(expressions=[exp.TemporaryProperty()]),
-            )
-        )
+            hidden = f"arrow_{next(self._numbers)}"
+            self.connection.register(hidden, source)
+            source = exp.select("*").from_(exp.Table(this=identifier(hidden)))
+        elif isinstance(source, TableVersion):
+            source = _scan(source)
+        self._create(name, "VIEW", source)
 
     def materialise(self, name: str, query: exp.Expr) -> None:
         """See Session.materialise."""
+        self._create(name, "TABLE", query)
+
+    def _create(self, name: str, kind: str, query: exp.Expr) -> None:
+        table = exp.Table(this=identifier(name))
+        other = self._kinds.get(name, kind)
+        if other != kind:
+            self._run(exp.Drop(tables=[table.copy()], kind=other, exists=True))
         self._run(
             exp.Create(
-                this=exp.Table(this=identifier(name)),
-                kind="TABLE",
+                this=table,
+                kind=kind,
                 replace=True,
                 expression=query,
                 properties=exp.Properties(expressions=[exp.TemporaryProperty()]),
             )
         )
+        self._kinds[name] = kind
 
     def table(self, query: exp.Expr) -> pa.Table:
         """See Session.table."""
-        return self._run(query).to_arrow_table()
+        return self._guarded(query, lambda text: self.connection.sql(text).to_arrow_table())
 
     def batches(self, query: exp.Expr, *, rows: int = 100_000) -> pa.RecordBatchReader:
         """See Session.batches."""
-        return self._run(query).to_arrow_reader(rows)
+        return self._guarded(query, lambda text: self.connection.sql(text).to_arrow_reader(rows))
 
     def rows(self, query: exp.Expr) -> list[tuple[Any, ...]]:
         """See Session.rows."""
         return self._run(query).fetchall()
 
-    def _drop(self, name: str) -> None:
-        for kind in ("VIEW", "TABLE"):
-            try:
-                self.connection.execute(
-                    exp.Drop(this=exp.Table(this=identifier(name)), kind=kind, exists=True).sql(
-                        "duckdb"
-                    )
-                )
-            except duckdb.CatalogException:
-                continue  # the name is of the other kind
-
     def _run(self, query: exp.Expr) -> duckdb.DuckDBPyConnection:
+        return self._guarded(query, self.connection.execute)
+
+    def _guarded(self, query: exp.Expr, run: Callable[[str], Any]) -> Any:
+        """Run the query's text, the engine's own errors turned into ours."""
         text = query.sql("duckdb")
         try:
-            return self.connection.execute(text)
+            return run(text)
         except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
             if "No space left" in str(error) or "temp_directory" in str(error):
                 raise StorageFullError(
