@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +24,8 @@ from aimwell.store.lake import TableVersion
 from aimwell.store.sql import identifier, sql
 
 __all__ = ["DuckDBEngine", "DuckDBSession", "Engine", "Session"]
+
+T = TypeVar("T")
 
 
 class Session(Protocol):
@@ -109,7 +111,7 @@ class DuckDBSession:
     def _run(self, query: exp.Expr) -> duckdb.DuckDBPyConnection:
         return self._guarded(query, self.connection.execute)
 
-    def _guarded(self, query: exp.Expr, run: Callable[[str], Any]) -> Any:
+    def _guarded(self, query: exp.Expr, run: Callable[[str], T]) -> T:
         """Run the query's text, the engine's own errors turned into ours."""
         text = query.sql("duckdb")
         try:
