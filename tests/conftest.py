@@ -1,0 +1,94 @@
+"""What every test may use: a seed, a control database on SQLite and on PostgreSQL.
+
+Switches of a run, all through the environment:
+
+- `AIMWELL_TEST_SQLITE_ONLY=1` leaves out whatever needs PostgreSQL (a quick run of your own, never CI).
+- `AIMWELL_TEST_SEED=7` is the seed of tests that draw at random; it is printed on top of each run.
+- `AIMWELL_DATA=folder` is where the real data sets lie (see `data_folder.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from postgres import PostgresServer, running_postgres
+
+DEFAULT_SEED = 20260301
+_NEED_POSTGRES = {"postgres_server", "crash_postgres"}
+
+# The answer must not depend on the machine: its time zone, or settings that a developer has exported.
+os.environ["TZ"] = "Asia/Kathmandu"
+time.tzset()
+for _name in [name for name in os.environ if name.startswith("AIMWELL_")]:
+    if _name != "AIMWELL_DATA" and not _name.startswith("AIMWELL_TEST_"):
+        del os.environ[_name]
+
+# A test that fails once in a hundred runs helps nobody before a push, so the short run draws the same
+# examples each time; the long one (--hypothesis-profile=long) searches anew with the printed seed.
+hypothesis.settings.register_profile("short", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)
+hypothesis.settings.load_profile("short")
+
+
+def pytest_report_header() -> list[str]:
+    """The lines on top of a run that are needed to repeat it."""
+    databases = "SQLite only" if _sqlite_only() else "SQLite and PostgreSQL"
+    return [f"control database: {databases}", f"seed: AIMWELL_TEST_SEED={_seed()}"]
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest looks at -m, so that `-m "not postgres"` works too
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what needs PostgreSQL, and leave it out where that was asked for."""
+    for item in items:
+        if _NEED_POSTGRES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.postgres)
+    if _sqlite_only():
+        left_out = [item for item in items if item.get_closest_marker("postgres")]
+        items[:] = [item for item in items if not item.get_closest_marker("postgres")]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _sqlite_only() -> bool:
+    return os.environ.get("AIMWELL_TEST_SQLITE_ONLY", "") not in {"", "0"}
+
+
+def _seed() -> int:
+    return int(os.environ.get("AIMWELL_TEST_SEED", DEFAULT_SEED))
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """The seed of this run: the same in every `make test`, another one in every `make test-long`."""
+    return _seed()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL shared by the tests of this process; fast, so not for tests that crash it."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def crash_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL of the test's own, durable: `kill_hard()` it, `start()` it, look what is left."""
+    with running_postgres(durable=True) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def control_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a new, empty control database; the test runs once on SQLite, once on PostgreSQL."""
+    if request.param == "sqlite":
+        yield f"sqlite+pysqlite:///{tmp_path / 'control.sqlite3'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    url = server.fresh_database()
+    yield url
+    server.drop(url)
