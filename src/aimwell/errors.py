@@ -21,6 +21,11 @@
     ├── PredictError
     ├── DecideError
     ├── DeliverError
+    │   ├── TemplateError          a text does not parse, breaks a limit or cannot be rendered
+    │   │   └── MissingFieldError  a text uses a field that this person does not have
+    │   ├── SigningKeyError        a signing key or token key cannot be used
+    │   ├── ServerUnreachableError the mail server does not answer or is closing (retry)
+    │   └── ServerRefusedError     the mail server refuses us: TLS, login, its rules
     ├── MeasureError
     └── SimulateError
 
@@ -47,16 +52,21 @@ __all__ = [
     "JobLostError",
     "LeaseBusyError",
     "MeasureError",
+    "MissingFieldError",
     "PredictError",
     "PrivacyError",
     "QueryError",
     "SchemaMismatchError",
     "SegmentError",
+    "ServerRefusedError",
+    "ServerUnreachableError",
     "SettingsError",
+    "SigningKeyError",
     "SimulateError",
     "StatsError",
     "StorageFullError",
     "StoreError",
+    "TemplateError",
     "UnifyError",
     "UnknownDefinitionError",
     "WorkspaceError",
@@ -188,6 +198,47 @@ class DecideError(AimwellError):
 
 class DeliverError(AimwellError):
     """A message cannot be rendered or sent."""
+
+
+class TemplateError(DeliverError):
+    """A text of a template does not parse, breaks a limit or cannot be rendered.
+
+    `template` names it, `part` is subject, preheader, html or text, `line` counts from 1 (0 where unknown).
+    The message quotes the template, never a person's data.
+    """
+
+    def __init__(self, problem: str, *, template: str = "", part: str = "", line: int = 0) -> None:
+        self.problem, self.template, self.part, self.line = problem, template, part, line
+        place = ", ".join(
+            [f"template '{template}'"] * bool(template)
+            + [part] * bool(part)
+            + [f"line {line}"] * bool(line)
+        )
+        super().__init__(f"{place}: {problem}" if place else problem)
+
+
+class MissingFieldError(TemplateError):
+    """A text uses a field that this person does not have and gives no default; `field` names it."""
+
+    def __init__(
+        self, problem: str, *, field: str, template: str = "", part: str = "", line: int = 0
+    ) -> None:
+        self.field = field
+        super().__init__(problem, template=template, part=part, line=line)
+
+
+class SigningKeyError(DeliverError):
+    """A signing key or token key is of the wrong form, kind or length."""
+
+
+class ServerUnreachableError(DeliverError):
+    """The mail server does not answer, or is closing; nothing that was still waiting was sent."""
+
+    retryable = True
+
+
+class ServerRefusedError(DeliverError):
+    """The mail server refuses us altogether: TLS, login or its rules. Somebody has to change something."""
 
 
 class MeasureError(AimwellError):
