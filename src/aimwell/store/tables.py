@@ -86,7 +86,13 @@ _TABLES = (
         (
             _c("order_id", _TEXT, "The shop's number of the order.", required=True),
             _ORIGIN_OR_ANONYMOUS,
-            _c("kind", _TEXT, "'sale' or 'return' (returns and cancellations).", required=True),
+            _c(
+                "kind",
+                _TEXT,
+                "'sale' (one row an order), 'addition' (a later load's difference to a known sale) "
+                "or 'return' (returns and cancellations).",
+                required=True,
+            ),
             _c("ordered_at", TIME, "When it was ordered or returned.", required=True),
             _c("revenue", MONEY, "Goods after discount, without tax and shipping.", required=True),
             _c("discount", MONEY, "Discount given, positive."),

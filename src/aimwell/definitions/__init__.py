@@ -1,0 +1,1 @@
+"""The documents that people write: typed schemas, all faults at once, revisions."""

@@ -1,0 +1,76 @@
+"""What all documents share: name, description, references, and the small types that their fields use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+__all__ = ["Definition", "Duration", "Name", "Part", "Reference", "Share", "parse_duration"]
+
+_DURATION = re.compile(r"(\d{1,6})\s*(m|h|d|w)")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_duration(value: Any) -> timedelta:
+    """'30m', '12h', '14d' or '2w' as a time span. Raises ValueError that says what is allowed."""
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(str(value).strip())
+    if match is None or int(match[1]) == 0:
+        raise ValueError(
+            "a duration is a positive whole number and a unit (m, h, d or w), as '14d'"
+        )
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _render_duration(value: timedelta) -> str:
+    seconds = int(value.total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3_600)):
+        if seconds % size == 0:
+            return f"{seconds // size}{unit}"
+    return f"{seconds // 60}m"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(_render_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,6}\s*(m|h|d|w)$", "examples": ["14d"]}),
+]
+"""A time span, written '30m', '12h', '14d' or '2w'."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+"""The name of a definition: lower-case letters, digits, '-' and '_'; at most 63."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A share or probability between 0 and 1."""
+
+Reference = tuple[str, str, str]
+"""(path in the document, kind, name) of another definition that this one needs."""
+
+
+class Part(BaseModel):
+    """A part of a document: frozen, unknown fields refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Definition(Part):
+    """A named document. Subclasses fix `kind` to a literal."""
+
+    kind: str
+    name: Name
+    description: str = Field(default="", max_length=2000)
+
+    def references(self) -> Iterator[Reference]:
+        """Other definitions that must exist for this one to make sense."""
+        return iter(())
+
+    def document(self) -> dict[str, Any]:
+        """The document as it is stored and shown: plain values, defaults left out."""
+        body = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return {"kind": self.kind, "name": self.name, **body}

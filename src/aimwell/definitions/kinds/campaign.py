@@ -1,0 +1,145 @@
+"""`campaign`: whom to promote what to, when, within which limits, and how success is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import Field, field_validator, model_validator
+
+from aimwell.definitions.base import Definition, Duration, Name, Part, Reference, Share
+
+__all__ = ["Action", "Audience", "Campaign", "Goal", "Policy", "Schedule"]
+
+
+class Audience(Part):
+    """The people that the campaign is for: a segment, or everyone."""
+
+    segment: Name | None = None
+    everyone: Literal[True] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Audience:
+        if (self.segment is None) == (self.everyone is None):
+            raise ValueError("say whom: {segment: NAME} or {everyone: true}")
+        return self
+
+
+class Goal(Part):
+    """What counts as success: an event of the activity stream within a window after the campaign's start."""
+
+    event: Annotated[str, Field(min_length=1)] = "Order Completed"
+    value: Literal["revenue", "margin", "count"] = "revenue"
+    window: Duration = timedelta(days=14)
+
+
+class Action(Part):
+    """One thing that can be done to a person: an offer through a channel with a content."""
+
+    channel: Name
+    template: Name
+    offer: Name | None = None
+    name: Name | None = Field(default=None, description="Default: OFFER-CHANNEL.")
+    weight: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="How often among the actions while nothing better is known."
+    )
+
+    @property
+    def key(self) -> str:
+        """The action's name."""
+        return self.name or f"{self.offer or self.template}-{self.channel}"
+
+
+class Policy(Part):
+    """How an action is chosen for each person."""
+
+    maximise: Literal["incremental_profit", "incremental_revenue", "conversions"] = (
+        "incremental_profit"
+    )
+    budget: Annotated[float, Field(ge=0)] | None = Field(
+        default=None, description="Contact cost at most, in the workspace currency."
+    )
+    explore: Share = Field(default=0.1, description="Share of people who get a random action.")
+
+
+class Schedule(Part):
+    """When it goes out."""
+
+    at: datetime | None = Field(
+        default=None, description="Local time in `timezone`, as 2026-12-01T09:00; default: at once."
+    )
+    timezone: str = Field(
+        default="recipient", description="IANA zone, or 'recipient' for each person's own."
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value != "recipient" and value not in available_timezones():
+            raise ValueError(
+                "no such time zone; allowed: 'recipient' or an IANA name as Europe/London"
+            )
+        return value
+
+    @field_validator("at")
+    @classmethod
+    def _local(cls, value: datetime | None) -> datetime | None:
+        if value is not None and value.tzinfo is not None:
+            raise ValueError(
+                "write the local time without an offset; the zone stands in `timezone`"
+            )
+        return value
+
+
+class Campaign(Definition):
+    """Audience, goal, actions, policy, holdout and schedule."""
+
+    kind: Literal["campaign"] = "campaign"
+    audience: Audience
+    goal: Goal = Field(default_factory=Goal)
+    actions: Annotated[tuple[Action, ...], Field(min_length=1, max_length=20)]
+    policy: Policy = Field(default_factory=Policy)
+    holdout: Share = Field(
+        default=0.1, description="Share of the eligible who are not contacted, to compare."
+    )
+    schedule: Schedule = Field(default_factory=Schedule)
+    purpose: Name = Field(
+        default="marketing", description="Purpose that the person must have consented to."
+    )
+    contact_policy: Name | None = Field(
+        default=None, description="Default: the one named 'default'."
+    )
+    trial: bool = Field(
+        default=False, description="Goes into a sink with made-up addresses; nobody is reached."
+    )
+    salt: str | None = Field(
+        default=None,
+        max_length=100,
+        description="Decides who is held out; default: the campaign's name.",
+    )
+    after_crash: Literal["unknown", "resend"] = Field(
+        default="unknown",
+        description="What happens to messages that were in flight when the sender died: "
+        "left as 'unknown', or sent again (some people may get two).",
+    )
+
+    @model_validator(mode="after")
+    def _actions_differ(self) -> Campaign:
+        keys = [action.key for action in self.actions]
+        if len(set(keys)) < len(keys):
+            raise ValueError("two actions have the same name; give each a `name` of its own")
+        return self
+
+    def references(self) -> Iterator[Reference]:
+        """Segment, offers, channels, templates and the contact policy."""
+        if self.audience.segment is not None:
+            yield "audience.segment", "segment", self.audience.segment
+        for number, action in enumerate(self.actions):
+            yield f"actions[{number}].channel", "channel", action.channel
+            yield f"actions[{number}].template", "template", action.template
+            if action.offer is not None:
+                yield f"actions[{number}].offer", "offer", action.offer
+        if self.contact_policy is not None:
+            yield "contact_policy", "contact_policy", self.contact_policy

@@ -1,0 +1,94 @@
+"""`channel`: a way to reach people, with what a message costs and where its secrets are."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from aimwell.definitions.base import Definition, Name, Part
+
+__all__ = ["Channel", "Dkim", "Secret", "Sender", "Sink", "Smtp"]
+
+_Host = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:\[\]-]{1,253}$")]
+_Address = Annotated[str, Field(pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$", max_length=254)]
+_Domain = Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")]
+
+
+class Secret(Part):
+    """Where a secret is: in the environment, or encrypted in the workspace. Never in the document."""
+
+    env: str | None = Field(default=None, description="Name of an environment variable.")
+    stored: Name | None = Field(
+        default=None, description="Name under which `aimwell secret set` keeps it."
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Secret:
+        if (self.env is None) == (self.stored is None):
+            raise ValueError("say where the secret is: {env: VARIABLE} or {stored: name}")
+        return self
+
+
+class Sender(Part):
+    """Who the message is from."""
+
+    address: _Address
+    name: Annotated[str, Field(max_length=200)] = ""
+    reply_to: _Address | None = None
+
+
+class Dkim(Part):
+    """The signature over each message."""
+
+    domain: _Domain
+    selector: _Domain
+    private_key: Secret = Field(description="PEM of an RSA or Ed25519 key.")
+
+
+class Smtp(Part):
+    """A mail server."""
+
+    host: _Host
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: Secret | None = None
+    connections: Annotated[int, Field(ge=1, le=32)] = 2
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    bounce_domain: _Domain | None = Field(
+        default=None, description="Domain of the return path; default: the sender's."
+    )
+
+
+class Sink(Part):
+    """A folder that takes messages as files, for trials. Nobody is reached."""
+
+    folder: str = Field(default="outbox", description="Folder in the workspace.")
+
+
+class Channel(Definition):
+    """A way to reach people. What Aimwell cannot send yet can be planned, and is refused at sending."""
+
+    kind: Literal["channel"] = "channel"
+    medium: Literal["email", "sms", "push", "webhook", "in_app", "ad_audience"] = "email"
+    sender: Sender | None = None
+    smtp: Smtp | None = None
+    sink: Sink | None = None
+    dkim: Dkim | None = None
+    cost: Annotated[float, Field(ge=0)] = Field(
+        default=0.0, description="Cost of one message, in the workspace currency."
+    )
+    rate_per_second: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="Messages a second at most; default: as fast as the server takes them.",
+    )
+    consent_purpose: Name = "marketing"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Channel:
+        if self.smtp is not None and self.sink is not None:
+            raise ValueError("a channel sends by smtp or into a sink, not both")
+        if self.medium == "email" and (self.smtp or self.sink) and self.sender is None:
+            raise ValueError("an e-mail channel needs a sender with an address")
+        return self

@@ -1,0 +1,146 @@
+"""Documents from YAML or JSON files, with the line on which each field stands.
+
+YAML is read as people mean it: `NO` is text (Norway), a date is text until a schema says otherwise, only
+`true` and `false` are yes and no. No tags, so nothing is ever constructed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from aimwell.errors import DefinitionError, Fault
+
+__all__ = ["SourceDocument", "find_files", "read_documents", "render_yaml"]
+
+_SUFFIXES = {".yaml", ".yml", ".json"}
+_BYTES_MAX = 5_000_000
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe, with YAML 1.2's small set of implicit types and without duplicate keys."""
+
+
+_IMPLICIT = {
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "null": (r"null|Null|NULL|~|", ["n", "N", "~", ""]),
+    "int": (r"[-+]?(?:0|[1-9][0-9]*)", "-+0123456789"),
+    "float": (
+        r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))(?:[eE][-+]?[0-9]+)?",
+        "-+.0123456789",
+    ),
+}
+_Loader.yaml_implicit_resolvers = {}
+for _tag, (_pattern, _first) in _IMPLICIT.items():
+    _Loader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first)
+    )
+
+
+@dataclass(frozen=True)
+class SourceDocument:
+    """One document of a file: `lines` gives the line of each dotted path."""
+
+    file: str
+    body: Any
+    lines: dict[str, int]
+
+    def located(self, fault: Fault) -> Fault:
+        """The fault with file and line in front of its path."""
+        path = fault.path
+        while path and path not in self.lines:
+            path = re.sub(r"(\.[^.\[]*|\[\d+\])$", "", path) if re.search(r"[.\[]", path) else ""
+        line = self.lines.get(path, self.lines.get("", 1))
+        return Fault(f"{self.file}:{line}: {fault.path}", fault.problem, fault.value, fault.allowed)
+
+
+def find_files(path: Path) -> list[Path]:
+    """The file, or all YAML and JSON files under a folder. Raises DefinitionError where there is none."""
+    if path.is_file():
+        return [path]
+    files = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
+    if not files:
+        raise DefinitionError(
+            f"There is nothing to read at {path}.",
+            [Fault(str(path), "no such file or folder, or no .yaml, .yml or .json file in it")],
+        )
+    return files
+
+
+def read_documents(files: Sequence[Path]) -> list[SourceDocument]:
+    """All documents of the files, in order. Raises DefinitionError with every file that cannot be read."""
+    documents: list[SourceDocument] = []
+    faults: list[Fault] = []
+    for file in files:
+        try:
+            if file.stat().st_size > _BYTES_MAX:
+                raise ValueError(f"larger than {_BYTES_MAX:,} bytes")
+            documents.extend(_split(file.read_text(encoding="utf-8-sig"), file.name))
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f"{file.name}:{mark.line + 1}" if mark else file.name
+            faults.append(Fault(where, f"not valid YAML: {getattr(error, 'problem', error)}"))
+        except (OSError, ValueError) as error:
+            faults.append(Fault(file.name, f"cannot be read: {error}"))
+    if faults:
+        raise DefinitionError("Some files cannot be read; nothing was taken.", faults)
+    return documents
+
+
+def _split(text: str, file: str) -> Iterator[SourceDocument]:
+    for node in yaml.compose_all(text, Loader=_Loader):
+        if node is None:
+            continue
+        loader = _Loader("")
+        try:
+            body = loader.construct_document(node)
+        finally:
+            loader.dispose()
+        if body is not None:
+            yield SourceDocument(file, body, dict(_positions(node, "", set())))
+
+
+def _positions(node: yaml.Node, path: str, seen: set[int]) -> Iterator[tuple[str, int]]:
+    if id(node) in seen:  # an alias to a node above itself
+        return
+    yield path, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        keys: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            if name in keys:
+                raise yaml.MarkedYAMLError(
+                    problem=f"the field '{name}' stands twice", problem_mark=key.start_mark
+                )
+            keys.add(name)
+            below = f"{path}.{name}" if path else name
+            for found, _line in _positions(value, below, seen | {id(node)}):
+                yield found, key.start_mark.line + 1 if found == below else _line
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            yield from _positions(value, f"{path}[{number}]", seen | {id(node)})
+
+
+class _Dumper(yaml.SafeDumper):
+    """Long texts as blocks, so that templates stay readable."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def render_yaml(documents: Sequence[dict[str, Any]]) -> str:
+    """Documents as YAML, separated by `---`; reads back as the same documents."""
+    return "---\n".join(
+        yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+        for document in documents
+    )
