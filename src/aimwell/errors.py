@@ -6,10 +6,15 @@
     ├── StoreError
     │   ├── QueryError             a query was put together wrongly (a hole left open, a bad name)
     │   ├── SchemaMismatchError    a table's rows do not have the canonical columns or types
+    │   ├── SnapshotGoneError      a file of the table version being read has been removed (retry)
     │   ├── LeaseBusyError         another process holds the lease (retry)
+    │   ├── LeaseLostError         the lease has gone to another process (retry)
+    │   ├── ControlBusyError       the control database is busy or out of reach (retry)
     │   └── StorageFullError       the disk is full; nothing was half written (retry)
     ├── JobError
-    │   └── JobLostError           the lease of a job went to another worker (retry)
+    │   ├── JobLostError           the lease of a job went to another worker (retry)
+    │   ├── JobStoppedError        the worker is stopping; the job goes back to the queue (retry)
+    │   └── JobCancelledError      somebody cancelled the job while it ran
     ├── DefinitionError            a document is wrong; carries every fault
     │   └── UnknownDefinitionError no document of that kind and name
     ├── PrivacyError
@@ -43,14 +48,18 @@ from typing import Any, ClassVar
 __all__ = [
     "AimwellError",
     "CollectError",
+    "ControlBusyError",
     "DecideError",
     "DefinitionError",
     "DeliverError",
     "Fault",
     "HistoryError",
+    "JobCancelledError",
     "JobError",
     "JobLostError",
+    "JobStoppedError",
     "LeaseBusyError",
+    "LeaseLostError",
     "MeasureError",
     "MissingFieldError",
     "PredictError",
@@ -63,6 +72,7 @@ __all__ = [
     "SettingsError",
     "SigningKeyError",
     "SimulateError",
+    "SnapshotGoneError",
     "StatsError",
     "StorageFullError",
     "StoreError",
@@ -110,8 +120,26 @@ class SchemaMismatchError(StoreError):
     """Rows for a table do not have its canonical columns or types."""
 
 
+class SnapshotGoneError(StoreError):
+    """A file of the table version being read has been removed; pin the newest version and read again."""
+
+    retryable = True
+
+
 class LeaseBusyError(StoreError):
     """Another process holds the lease."""
+
+    retryable = True
+
+
+class LeaseLostError(StoreError):
+    """The lease has gone to another process; what this one wanted to write did not happen."""
+
+    retryable = True
+
+
+class ControlBusyError(StoreError):
+    """The control database is busy or out of reach for the moment."""
 
     retryable = True
 
@@ -130,6 +158,16 @@ class JobLostError(JobError):
     """The lease of a job has gone to another worker; what this one did since does not count."""
 
     retryable = True
+
+
+class JobStoppedError(JobError):
+    """The worker is stopping; a handler that meets this leaves, and the job goes back to the queue."""
+
+    retryable = True
+
+
+class JobCancelledError(JobError):
+    """Somebody cancelled the job while it ran; a handler that meets this leaves."""
 
 
 @dataclass(frozen=True)
@@ -246,4 +284,8 @@ class MeasureError(AimwellError):
 
 
 class SimulateError(AimwellError):
-    """A shop cannot be simulated as asked."""
+    """A shop cannot be simulated as asked; `faults` lists everything that is wrong with the asking."""
+
+    def __init__(self, title: str, faults: Sequence[Fault] = ()) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join([title, *(f"  - {fault}" for fault in self.faults)]))
