@@ -43,8 +43,17 @@ leases = sa.Table(
     sa.Column(
         "token", _Text, nullable=False, comment="Random; only who knows it may renew or release."
     ),
-    sa.Column("owner", _Text, nullable=False, comment="host:pid:start of the process."),
+    sa.Column("owner", _Text, nullable=False, comment="Host, boot, pid and start of the process."),
     sa.Column("until", UtcDateTime, nullable=False, comment="Taken over after this."),
+)
+
+pins = sa.Table(
+    "pins",
+    metadata,
+    sa.Column("table_name", _Text, primary_key=True, comment="Lake table."),
+    sa.Column("version", _Big, primary_key=True, comment="Its files stay while this row stands."),
+    sa.Column("owner", _Text, primary_key=True, comment="Who reads it, as 'plan:3f2a'."),
+    sa.Column("until", UtcDateTime, nullable=False, comment="Holds until then."),
 )
 
 audit_log = sa.Table(
@@ -99,25 +108,28 @@ jobs = sa.Table(
     sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
     sa.Column("kind", _Text, nullable=False),
     sa.Column("payload", JsonType, nullable=False),
-    sa.Column("key", _Text, unique=True, comment="Unique while set: the same work is queued once."),
+    sa.Column("key", _Text, comment="The same key is queued or running once at a time."),
     sa.Column("state", _Text, nullable=False, comment="queued, running, done, failed, cancelled."),
     sa.Column("priority", _Int, nullable=False, server_default="0", comment="Higher first."),
     sa.Column("run_at", UtcDateTime, nullable=False, comment="Not before."),
-    sa.Column("attempts", _Int, nullable=False, server_default="0"),
+    sa.Column("attempts", _Int, nullable=False, server_default="0", comment="Times started."),
     sa.Column("attempts_max", _Int, nullable=False, server_default="5"),
+    sa.Column("cancel_requested", _Bool, nullable=False, default=False),
     sa.Column("lease_token", _Text),
-    sa.Column("lease_owner", _Text),
+    sa.Column("lease_owner", _Text, comment="As leases.owner."),
     sa.Column("lease_until", UtcDateTime),
     sa.Column("progress_done", _Big, nullable=False, server_default="0"),
     sa.Column("progress_total", _Big),
     sa.Column("progress_note", _Text),
     sa.Column("result", JsonType),
-    sa.Column("error", _Text),
+    sa.Column("error", _Text, comment="Of the last attempt; without personal data."),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("started_at", UtcDateTime),
     sa.Column("finished_at", UtcDateTime),
-    sa.Index("ix_jobs_claim", "state", "run_at"),
+    sa.Index("ix_jobs_claim", "state", "priority", "run_at", "id"),
 )
+_alive = jobs.c.state.in_(["queued", "running"])
+sa.Index("uq_jobs_key", jobs.c.key, unique=True, sqlite_where=_alive, postgresql_where=_alive)
 
 schedules = sa.Table(
     "schedules",
@@ -128,8 +140,8 @@ schedules = sa.Table(
     sa.Column("cron", _Text, nullable=False),
     sa.Column("timezone", _Text, nullable=False),
     sa.Column("enabled", _Bool, nullable=False),
-    sa.Column("next_at", UtcDateTime, nullable=False),
-    sa.Column("last_at", UtcDateTime),
+    sa.Column("next_at", UtcDateTime, nullable=False, comment="The next fire time."),
+    sa.Column("last_at", UtcDateTime, comment="The last fire time."),
 )
 
 alerts = sa.Table(

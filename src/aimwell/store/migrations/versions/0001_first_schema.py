@@ -179,7 +179,7 @@ def upgrade() -> None:
             "key",
             sa.Text(),
             nullable=True,
-            comment="Unique while set: the same work is queued once.",
+            comment="The same key is queued or running once at a time.",
         ),
         sa.Column(
             "state", sa.Text(), nullable=False, comment="queued, running, done, failed, cancelled."
@@ -188,23 +188,35 @@ def upgrade() -> None:
             "priority", sa.Integer(), server_default="0", nullable=False, comment="Higher first."
         ),
         sa.Column("run_at", UtcDateTime(), nullable=False, comment="Not before."),
-        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column(
+            "attempts", sa.Integer(), server_default="0", nullable=False, comment="Times started."
+        ),
         sa.Column("attempts_max", sa.Integer(), server_default="5", nullable=False),
+        sa.Column("cancel_requested", sa.Boolean(), nullable=False),
         sa.Column("lease_token", sa.Text(), nullable=True),
-        sa.Column("lease_owner", sa.Text(), nullable=True),
+        sa.Column("lease_owner", sa.Text(), nullable=True, comment="As leases.owner."),
         sa.Column("lease_until", UtcDateTime(), nullable=True),
         sa.Column("progress_done", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("progress_total", sa.BigInteger(), nullable=True),
         sa.Column("progress_note", sa.Text(), nullable=True),
         sa.Column("result", JsonType, nullable=True),
-        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column(
+            "error", sa.Text(), nullable=True, comment="Of the last attempt; without personal data."
+        ),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("started_at", UtcDateTime(), nullable=True),
         sa.Column("finished_at", UtcDateTime(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_jobs")),
-        sa.UniqueConstraint("key", name=op.f("uq_jobs_key")),
     )
-    op.create_index("ix_jobs_claim", "jobs", ["state", "run_at"], unique=False)
+    op.create_index("ix_jobs_claim", "jobs", ["state", "priority", "run_at", "id"], unique=False)
+    op.create_index(
+        "uq_jobs_key",
+        "jobs",
+        ["key"],
+        unique=True,
+        sqlite_where=sa.text("state IN ('queued', 'running')"),
+        postgresql_where=sa.text("state IN ('queued', 'running')"),
+    )
     op.create_table(
         "leases",
         sa.Column("name", sa.Text(), nullable=False, comment="What is held, as 'lake:orders'."),
@@ -214,7 +226,9 @@ def upgrade() -> None:
             nullable=False,
             comment="Random; only who knows it may renew or release.",
         ),
-        sa.Column("owner", sa.Text(), nullable=False, comment="host:pid:start of the process."),
+        sa.Column(
+            "owner", sa.Text(), nullable=False, comment="Host, boot, pid and start of the process."
+        ),
         sa.Column("until", UtcDateTime(), nullable=False, comment="Taken over after this."),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_leases")),
     )
@@ -319,6 +333,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", "version", name=op.f("pk_models")),
     )
     op.create_table(
+        "pins",
+        sa.Column("table_name", sa.Text(), nullable=False, comment="Lake table."),
+        sa.Column(
+            "version",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Its files stay while this row stands.",
+        ),
+        sa.Column("owner", sa.Text(), nullable=False, comment="Who reads it, as 'plan:3f2a'."),
+        sa.Column("until", UtcDateTime(), nullable=False, comment="Holds until then."),
+        sa.PrimaryKeyConstraint("table_name", "version", "owner", name=op.f("pk_pins")),
+    )
+    op.create_table(
         "plans",
         sa.Column("plan_id", sa.Text(), nullable=False),
         sa.Column("campaign", sa.Text(), nullable=False),
@@ -388,8 +415,8 @@ def upgrade() -> None:
         sa.Column("cron", sa.Text(), nullable=False),
         sa.Column("timezone", sa.Text(), nullable=False),
         sa.Column("enabled", sa.Boolean(), nullable=False),
-        sa.Column("next_at", UtcDateTime(), nullable=False),
-        sa.Column("last_at", UtcDateTime(), nullable=True),
+        sa.Column("next_at", UtcDateTime(), nullable=False, comment="The next fire time."),
+        sa.Column("last_at", UtcDateTime(), nullable=True, comment="The last fire time."),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_schedules")),
     )
     op.create_table(
