@@ -23,7 +23,8 @@ from aimwell.store.lake import Snapshot
 from aimwell.store.schema import metadata
 from aimwell.store.sql import column, identifier, sql, union_all
 from aimwell.store.stores import Stores
-from aimwell.store.tables import LAKE_TABLES, TIME
+from aimwell.store.tables import TIME
+from aimwell.unify.reading import bind_with_identity
 
 __all__ = ["ACTIVITY_COLUMNS", "TIME_COLUMNS", "Moment", "latest_trait", "open_moment"]
 
@@ -60,7 +61,6 @@ ACTIVITY_COLUMNS = (
 )
 """Columns of the view `activity`, the one stream that rules read."""
 
-_overrides = metadata.tables["identity_overrides"]
 _profiles = metadata.tables["profiles"]
 
 
@@ -120,13 +120,12 @@ def open_moment(
         )
     snapshot = snapshot or stores.lake.pin(*TIME_COLUMNS)
     with stores.engine.session() as session:
-        merged = _bind_identity(stores, session)
-        for name, table in snapshot.tables.items():
-            session.bind(f"raw_{name}", table)
+        bind_with_identity(stores, session, snapshot, prefix="all_")
+        for name in snapshot.tables:
             if name in TIME_COLUMNS:
-                session.bind(name, _cut(name, merged, None, as_of))
+                session.bind(name, _cut(name, None, as_of))
                 if horizon is not None and name in _AHEAD:
-                    session.bind(f"{name}_ahead", _cut(name, merged, as_of, as_of + horizon))
+                    session.bind(f"{name}_ahead", _cut(name, as_of, as_of + horizon))
         for suffix in ("", "_ahead") if horizon is not None else ("",):
             session.bind(f"activity{suffix}", _activity(suffix))
             session.bind(
@@ -146,43 +145,12 @@ def latest_trait(name: str) -> exp.Expr:
     )
 
 
-def _bind_identity(stores: Stores, session: Session) -> bool:
-    """Bind the overrides; False when nobody is merged, so that no join is needed."""
-    with stores.read_control() as connection:
-        rows = connection.execute(sa.select(_overrides.c.origin_id, _overrides.c.profile_id)).all()
-    session.bind(
-        "identity",
-        pa.table(
-            {
-                "origin_id": pa.array([row[0] for row in rows], pa.string()),
-                "profile_id": pa.array([row[1] for row in rows], pa.string()),
-            }
-        ),
-    )
-    return bool(rows)
-
-
-def _cut(name: str, merged: bool, start: datetime | None, end: datetime) -> exp.Expr:
-    """Rows of one lake table with `profile_id`, from `start` on and before `end`."""
-    table, time = LAKE_TABLES[name], column(TIME_COLUMNS[name], "t")
-    columns: list[exp.Expr] = [column(n, "t") for n in table.names]
-    query = exp.select(*columns).from_(
-        exp.alias_(exp.Table(this=identifier(f"raw_{name}")), "t", table=True)
-    )
-    if "origin_id" in table.names:
-        if merged:
-            query = query.select(sql("coalesce(i.profile_id, t.origin_id) AS profile_id")).join(
-                sql("SELECT * FROM identity"),
-                on="i.origin_id = t.origin_id",
-                join_type="left",
-                join_alias="i",
-            )
-        else:
-            query = query.select(sql("t.origin_id AS profile_id"))
-    query = query.where(sql("CAST(:time AS timestamptz) < :moment", time=time, moment=end))
-    if start is not None:
-        query = query.where(sql("CAST(:time AS timestamptz) >= :moment", time=time, moment=start))
-    return query
+def _cut(name: str, start: datetime | None, end: datetime) -> exp.Expr:
+    """Rows of one table from `start` on and before `end`."""
+    time = column(TIME_COLUMNS[name])
+    query = exp.select("*").from_(exp.Table(this=identifier(f"all_{name}")))
+    query = query.where(sql(":time < :moment", time=time, moment=end))
+    return query if start is None else query.where(sql(":time >= :moment", time=time, moment=start))
 
 
 def _activity(suffix: str) -> exp.Expr:

@@ -1,28 +1,30 @@
 """The control database: a connection pool, and transactions that mean the same on SQLite and PostgreSQL.
 
 SQLite runs in WAL mode; a writing transaction starts with BEGIN IMMEDIATE, so that two writers wait for each
-other instead of failing in the middle. Readers never wait.
+other instead of failing in the middle. Readers never wait, see one moment, and cannot write.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
-from aimwell.errors import StorageFullError, WorkspaceError
+from aimwell.errors import ControlBusyError, StorageFullError, StoreError, WorkspaceError
 
-__all__ = ["Control", "JsonType", "UtcDateTime", "insert_missing", "upsert"]
+__all__ = ["Control", "JsonType", "UtcDateTime", "insert_missing", "insert_statement", "upsert"]
 
 _BUSY_MS = 30_000
+_URLS = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
@@ -63,53 +65,129 @@ class Control:
             parsed = sa.make_url(url)
         except sa.exc.ArgumentError as error:
             raise WorkspaceError(
-                "The control database's URL cannot be understood. Allowed: sqlite:///FILE or "
-                "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE."
+                f"The control database's URL cannot be understood. Allowed: {_URLS}."
             ) from error
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        backend = parsed.get_backend_name()
+        if backend not in {"sqlite", "postgresql"}:
+            raise WorkspaceError(f"The control database cannot be {backend}. Allowed: {_URLS}.")
+        if backend == "sqlite" and parsed.database in {None, "", ":memory:"}:
             raise WorkspaceError(
-                f"The control database cannot be {parsed.get_backend_name()}. "
-                "Allowed: sqlite and postgresql."
+                "The control database must be a file, because several processes and threads share it. "
+                f"Allowed: {_URLS}."
             )
-        self.url = parsed
-        self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        options: dict[str, Any] = {} if self.is_sqlite else {"pool_pre_ping": True}
-        if self.is_sqlite:
-            # A connection costs microseconds, and none may be carried into a forked process.
-            options["poolclass"] = NullPool
-        self.engine = sa.create_engine(
-            parsed, json_serializer=lambda value: json.dumps(value, ensure_ascii=False), **options
+        # One driver for each, whatever was named: only these two are tried and understood below.
+        parsed = parsed.set(
+            drivername="postgresql+psycopg" if backend == "postgresql" else "sqlite+pysqlite"
         )
-        if self.is_sqlite:
-            _prepare_sqlite(self.engine)
+        self.url = parsed
+        self.is_sqlite = backend == "sqlite"
+        # Kept connections matter on SQLite too: closing the last one of a database folds its log into the
+        # file, which made small transactions eight times slower. Threads that need more get more.
+        self.engine = sa.create_engine(
+            parsed,
+            json_serializer=_json,
+            pool_pre_ping=not self.is_sqlite,
+            max_overflow=-1 if self.is_sqlite else 20,
+        )
+        (_prepare_sqlite if self.is_sqlite else _prepare_postgresql)(self.engine)
+        _engines.add(self.engine)
+        weakref.finalize(self, self.engine.dispose)
 
     @contextmanager
     def begin(self) -> Iterator[sa.Connection]:
-        """A writing transaction: committed at the end of the block, rolled back on an error."""
-        try:
-            with self.engine.connect() as connection:
-                connection = connection.execution_options(aimwell_write=True)
-                with connection.begin():
-                    yield connection
-        except OperationalError as error:
-            if "disk is full" in str(error) or "No space left" in str(error):
-                raise StorageFullError(
-                    "The disk is full: the control database took nothing of this step. "
-                    "Free some space and try again."
-                ) from error
-            raise
+        """A writing transaction: committed at the end of the block, rolled back on an error.
+
+        Raises:
+            StorageFullError: The disk is full; nothing of the block was written.
+            ControlBusyError: The database is locked or out of reach; nothing was written, unless the
+                connection broke at the very moment of the commit.
+        """
+        with _plain_errors(), self.engine.connect() as connection:
+            connection = connection.execution_options(aimwell_write=True)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        """A reading transaction with one consistent view."""
-        with self.engine.connect() as connection, connection.begin():
-            yield connection
+        """A reading transaction with one consistent view; a statement that writes is refused.
+
+        Raises:
+            ControlBusyError: The database is out of reach.
+        """
+        with _plain_errors(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+            with connection.begin():
+                yield connection
 
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+
+
+def _json(value: Any) -> str:
+    """JSON text; NaN and infinity are refused, because PostgreSQL and other readers refuse them later."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def _forget_connections() -> None:
+    """A forked process starts with no connections: two processes on one would corrupt what each reads."""
+    for engine in _engines:
+        # The parent's connections are neither used nor closed here, hence kept for ever.
+        _inherited.append(engine.pool)
+        engine.dispose(close=False)
+
+
+_engines: weakref.WeakSet[sa.Engine] = weakref.WeakSet()
+_inherited: list[sa.Pool] = []
+os.register_at_fork(after_in_child=_forget_connections)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turns the databases' passing troubles into errors of ours, by their codes."""
+    try:
+        yield
+    except DBAPIError as error:
+        if (ours := _translated(error)) is not None:
+            raise ours from error
+        raise
+
+
+def _translated(error: DBAPIError) -> StoreError | None:
+    if isinstance(error.orig, sqlite3.Error):
+        code = getattr(error.orig, "sqlite_errorcode", 0) or 0
+        # A write that the system refused also means a file that may not grow, as under a quota.
+        full = code == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_WRITE
+        busy = code & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    else:
+        state = getattr(error.orig, "sqlstate", None) or ""
+        full = state == "53100"
+        # Connections lost or refused, the server stopping or starting, deadlocks, locks not granted.
+        busy = error.connection_invalidated or state[:2] in {"08", "40", "53", "55", "57"}
+        busy = busy or (isinstance(error, sa.exc.OperationalError) and not state)
+    if full:
+        return StorageFullError(
+            "The disk is full: the control database took nothing of this step. "
+            "Free some space and try again."
+        )
+    if busy:
+        reason = str(error.orig).strip().split("\n")[0]
+        return ControlBusyError(
+            f"The control database is busy or cannot be reached ({reason}). Try again in a moment."
+        )
+    return None
+
+
+def _prepare_postgresql(engine: sa.Engine) -> None:
+    @sa.event.listens_for(engine, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        # Not as an option of the connection: poolers between us and the server refuse those.
+        with connection.cursor() as cursor:
+            cursor.execute("SET TIME ZONE 'UTC'")
+        connection.commit()
 
 
 def _prepare_sqlite(engine: sa.Engine) -> None:
@@ -125,15 +203,17 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     @sa.event.listens_for(engine, "begin")
     def _begun(connection: sa.Connection) -> None:
         write = connection.get_execution_options().get("aimwell_write", False)
+        connection.exec_driver_sql(f"PRAGMA query_only = {0 if write else 1}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> Any:
-    if connection.dialect.name == "sqlite":
-        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+def insert_statement(is_sqlite: bool, table: sa.Table) -> Any:
+    """An insert that knows `on_conflict_…`, of the database's own dialect."""
+    return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
 
-        return sqlite_insert(table)
-    return postgresql.insert(table)
+
+def _insert(connection: sa.Connection, table: sa.Table) -> Any:
+    return insert_statement(connection.dialect.name == "sqlite", table)
 
 
 def upsert(

@@ -1,0 +1,113 @@
+"""Consent: what each person allowed, for which purpose and channel, when, from which source, in which words.
+
+The history is kept; the latest answer counts. Where a merged person gave different answers at one moment, the
+refusal counts. No answer means no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from aimwell.store.control import insert_missing
+from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores
+
+__all__ = ["latest_consents", "record", "withdraw"]
+
+_consents = metadata.tables["consents"]
+_overrides = metadata.tables["identity_overrides"]
+_BATCH = 5_000
+_COLUMNS = ("origin_id", "purpose", "channel", "state", "occurred_at", "basis", "source", "wording")
+
+
+def record(stores: Stores, rows: pa.Table) -> int:
+    """Keep answers; one that is already there changes nothing.
+
+    Args:
+        rows: One row per answer: origin_id, purpose, channel, state ('granted', 'denied', 'revoked'),
+            occurred_at, basis ('opt_in', 'soft_opt_in', 'request'), source, wording (may be null).
+
+    Returns:
+        Number of rows read.
+    """
+    for batch in rows.select(list(_COLUMNS)).to_batches(max_chunksize=_BATCH):
+        with stores.control.begin() as connection:
+            insert_missing(connection, _consents, batch.to_pylist())
+    return int(rows.num_rows)
+
+
+def withdraw(
+    connection: sa.Connection,
+    origin_id: str,
+    *,
+    purpose: str,
+    channel: str,
+    occurred_at: datetime,
+    source: str,
+) -> None:
+    """Record that the person takes consent back."""
+    insert_missing(
+        connection,
+        _consents,
+        [
+            {
+                "origin_id": origin_id,
+                "purpose": purpose,
+                "channel": channel,
+                "state": "revoked",
+                "occurred_at": occurred_at,
+                "basis": "request",
+                "source": source,
+                "wording": None,
+            }
+        ],
+    )
+
+
+def latest_consents(
+    *,
+    purpose: str,
+    channel: str,
+    before: datetime | None = None,
+    profile_ids: Sequence[str] | None = None,
+) -> sa.Select[str, str]:
+    """A query for the control database: profile_id and the state of its latest answer.
+
+    Args:
+        purpose: As 'marketing'.
+        channel: Medium, as 'email'.
+        before: Only answers before this moment; None: all.
+        profile_ids: Only these profiles (a few hundred at most); None: all.
+    """
+    profile = sa.func.coalesce(_overrides.c.profile_id, _consents.c.origin_id).label("profile_id")
+    refusal = sa.case((_consents.c.state == "granted", 1), else_=0)
+    query = (
+        sa.select(
+            profile,
+            _consents.c.state,
+            sa.func.row_number()
+            .over(
+                partition_by=profile,
+                order_by=(_consents.c.occurred_at.desc(), refusal, _consents.c.id),
+            )
+            .label("rank"),
+        )
+        .select_from(
+            _consents.outerjoin(_overrides, _overrides.c.origin_id == _consents.c.origin_id)
+        )
+        .where(_consents.c.purpose == purpose, _consents.c.channel == channel)
+    )
+    if before is not None:
+        query = query.where(_consents.c.occurred_at < before)
+    if profile_ids is not None:
+        origins = sa.select(_overrides.c.origin_id).where(_overrides.c.profile_id.in_(profile_ids))
+        query = query.where(
+            sa.or_(_consents.c.origin_id.in_(origins), _consents.c.origin_id.in_(profile_ids))
+        )
+    ranked = query.subquery()
+    chosen = sa.select(ranked.c.profile_id, ranked.c.state).where(ranked.c.rank == 1)
+    return chosen if profile_ids is None else chosen.where(ranked.c.profile_id.in_(profile_ids))

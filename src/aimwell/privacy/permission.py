@@ -1,0 +1,74 @@
+"""The one question that everything asks before it contacts a person: may we? Unknown means no."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from aimwell.privacy.consent import latest_consents
+from aimwell.privacy.suppression import suppressed_profiles
+
+__all__ = ["REFUSALS", "Permissions", "permissions"]
+
+REFUSALS = {
+    "suppressed": "the address is suppressed (unsubscribed, bounced or complained)",
+    "consent_unknown": "no answer on consent is known",
+    "consent_denied": "consent was denied",
+    "consent_withdrawn": "consent was withdrawn",
+}
+"""Reason code → words."""
+
+_IN_MAX = 500
+
+
+class Permissions:
+    """Answers for one purpose and channel, read at one moment."""
+
+    def __init__(self, states: dict[str, str], suppressed: dict[str, str]) -> None:
+        self._states, self._suppressed = states, suppressed
+
+    def refusal(self, profile_id: str) -> str | None:
+        """None where the person may be contacted; else the reason code (see REFUSALS)."""
+        if profile_id in self._suppressed:
+            return "suppressed"
+        state = self._states.get(profile_id)
+        if state == "granted":
+            return None
+        return {"denied": "consent_denied", "revoked": "consent_withdrawn"}.get(
+            state or "", "consent_unknown"
+        )
+
+
+def permissions(
+    connection: sa.Connection,
+    *,
+    purpose: str,
+    channel: str,
+    before: datetime | None = None,
+    profile_ids: Sequence[str] | None = None,
+) -> Permissions:
+    """Read who may be contacted for `purpose` through the medium `channel` ('email', 'sms' …).
+
+    Args:
+        connection: On the control database.
+        purpose: As 'marketing'.
+        channel: Medium.
+        before: Only answers on consent before this moment (for a plan as of the past); None: all.
+            Suppressions always count.
+        profile_ids: Only these; None: everybody who ever answered.
+    """
+    states: dict[str, str] = {}
+    suppressed: dict[str, str] = {}
+    chunks = (
+        [None]
+        if profile_ids is None
+        else [profile_ids[start : start + _IN_MAX] for start in range(0, len(profile_ids), _IN_MAX)]
+    )
+    for ids in chunks:
+        consents = latest_consents(purpose=purpose, channel=channel, before=before, profile_ids=ids)
+        states.update((row[0], row[1]) for row in connection.execute(consents))
+        blocked = suppressed_profiles(channel=channel, profile_ids=ids)
+        suppressed.update((row[0], row[1]) for row in connection.execute(blocked))
+    return Permissions(states, suppressed)

@@ -1,0 +1,152 @@
+"""The vault: the only place of personal data, in the control database.
+
+A row is what is known of one origin. Newer values win, and what a newer row does not say stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from aimwell.store.control import insert_missing, insert_statement
+from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores
+
+__all__ = ["PERSON_FIELDS", "Person", "keep_people", "keep_rows", "read_people", "read_row"]
+
+PERSON_FIELDS = (
+    "customer_id",
+    "email",
+    "phone",
+    "first_name",
+    "last_name",
+    "full_name",
+    "street",
+    "postcode",
+    "birth_date",
+    "ip",
+)
+"""Columns of the vault that hold text."""
+
+_people = metadata.tables["vault_people"]
+_rows = metadata.tables["vault_rows"]
+_overrides = metadata.tables["identity_overrides"]
+_BATCH = 5_000
+_IN_MAX = 500
+
+
+@dataclass(frozen=True)
+class Person:
+    """What the vault knows of one profile, merged over its origins, the newest first."""
+
+    profile_id: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def email(self) -> str | None:
+        """E-mail address."""
+        return self.fields.get("email")
+
+    @property
+    def phone(self) -> str | None:
+        """Telephone number in E.164."""
+        return self.fields.get("phone")
+
+
+def keep_people(stores: Stores, rows: pa.Table, *, source: str, set_at: datetime) -> int:
+    """Keep what `rows` say of people.
+
+    Args:
+        rows: One row per `origin_id`, with any of PERSON_FIELDS as text and `extra` as JSON text.
+        source: Source definition.
+        set_at: When it was said; older sayings do not overwrite newer ones.
+
+    Returns:
+        Number of rows kept.
+    """
+    names = [name for name in PERSON_FIELDS if name in rows.schema.names]
+    statement = insert_statement(stores.control.is_sqlite, _people)
+    new, old = statement.excluded, _people.c
+    newer = new.set_at >= old.set_at
+    changes: dict[str, Any] = {
+        name: sa.case(
+            (newer, sa.func.coalesce(new[name], old[name])),
+            else_=sa.func.coalesce(old[name], new[name]),
+        )
+        for name in [*names, *(["extra"] if "extra" in rows.schema.names else [])]
+    }
+    changes["set_at"] = sa.case((newer, new.set_at), else_=old.set_at)
+    statement = statement.on_conflict_do_update(index_elements=["origin_id"], set_=changes)
+    for batch in rows.to_batches(max_chunksize=_BATCH):
+        values = batch.to_pylist()
+        for value in values:
+            value.update(source=source, set_at=set_at)
+            if "extra" in value:
+                value["extra"] = json.loads(value["extra"]) if value["extra"] else sa.null()
+        if values:
+            with stores.control.begin() as connection:
+                connection.execute(statement, values)
+    return int(rows.num_rows)
+
+
+def keep_rows(stores: Stores, rows: pa.Table, *, source: str, kept_at: datetime) -> int:
+    """Keep quarantined rows: `row_hash` and `content` (the row as JSON text). Known ones stay as they are."""
+    for batch in rows.to_batches(max_chunksize=_BATCH):
+        values = [{**row, "source": source, "kept_at": kept_at} for row in batch.to_pylist()]
+        with stores.control.begin() as connection:
+            insert_missing(connection, _rows, values)
+    return int(rows.num_rows)
+
+
+def read_row(connection: sa.Connection, row_hash: str) -> str | None:
+    """The content of one quarantined row; None where it is gone."""
+    return connection.execute(
+        sa.select(_rows.c.content).where(_rows.c.row_hash == row_hash)
+    ).scalar_one_or_none()
+
+
+def read_people(connection: sa.Connection, profile_ids: Sequence[str]) -> dict[str, Person]:
+    """What the vault knows of the profiles. Profiles of which it knows nothing are left out."""
+    found: dict[str, list[Any]] = {}
+    profile = sa.func.coalesce(_overrides.c.profile_id, _people.c.origin_id)
+    joined = _people.outerjoin(_overrides, _overrides.c.origin_id == _people.c.origin_id)
+    for ids in _chunks(profile_ids):
+        # Two look-ups by key, because an expression over the join could use no index.
+        origins = sa.union_all(
+            sa.select(_overrides.c.origin_id).where(_overrides.c.profile_id.in_(ids)),
+            sa.select(_people.c.origin_id).where(_people.c.origin_id.in_(ids)),
+        )
+        query = (
+            sa.select(_people, profile.label("profile_id"))
+            .select_from(joined)
+            .where(_people.c.origin_id.in_(origins))
+            .order_by(_people.c.set_at.desc(), _people.c.origin_id)
+        )
+        for row in connection.execute(query):
+            found.setdefault(row.profile_id, []).append(row)
+    wanted = set(profile_ids)
+    return {key: _merged(key, rows) for key, rows in found.items() if key in wanted}
+
+
+def _merged(profile_id: str, rows: Iterable[Any]) -> Person:
+    fields: dict[str, str] = {}
+    extra: dict[str, Any] = {}
+    for row in rows:
+        for name in PERSON_FIELDS:
+            value = getattr(row, name)
+            if value is not None:
+                fields.setdefault(name, value)
+        extra = {**(row.extra or {}), **extra}
+    return Person(profile_id, fields, extra)
+
+
+def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
+    for start in range(0, len(ids), _IN_MAX):
+        yield ids[start : start + _IN_MAX]

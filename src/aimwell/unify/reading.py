@@ -1,0 +1,60 @@
+"""Tables of the lake with today's identity: `profile_id` beside `origin_id`.
+
+Identity is joined when a table is read, so a merge and its undoing take effect at once and rewrite nothing.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import sqlalchemy as sa
+from sqlglot import exp
+
+from aimwell.store.engine import Session
+from aimwell.store.lake import Snapshot
+from aimwell.store.schema import metadata
+from aimwell.store.sql import column, identifier, sql
+from aimwell.store.stores import Stores
+from aimwell.store.tables import LAKE_TABLES
+
+__all__ = ["bind_with_identity"]
+
+_overrides = metadata.tables["identity_overrides"]
+
+
+def bind_with_identity(
+    stores: Stores, session: Session, snapshot: Snapshot, *, prefix: str
+) -> None:
+    """Bind each table of `snapshot` as `prefix` + its name, with `profile_id` where it has origins.
+
+    `profile_id` is the profile to which the origin belongs today; null for anonymous sales.
+    """
+    with stores.read_control() as connection:
+        rows = connection.execute(sa.select(_overrides.c.origin_id, _overrides.c.profile_id)).all()
+    session.bind(
+        "identity",
+        pa.table(
+            {
+                "origin_id": pa.array([row[0] for row in rows], pa.string()),
+                "profile_id": pa.array([row[1] for row in rows], pa.string()),
+            }
+        ),
+    )
+    for name, version in snapshot.tables.items():
+        session.bind(f"raw_{name}", version)
+        session.bind(f"{prefix}{name}", _identified(name, merged=bool(rows)))
+
+
+def _identified(name: str, *, merged: bool) -> exp.Expr:
+    table = LAKE_TABLES[name]
+    raw = exp.alias_(exp.Table(this=identifier(f"raw_{name}")), "t", table=True)
+    query = exp.select(*[column(n, "t") for n in table.names]).from_(raw)
+    if "origin_id" not in table.names:
+        return query
+    if not merged:  # nobody is merged: no join is needed
+        return query.select(sql("t.origin_id AS profile_id"))
+    return query.select(sql("coalesce(i.profile_id, t.origin_id) AS profile_id")).join(
+        sql("SELECT * FROM identity"),
+        on="i.origin_id = t.origin_id",
+        join_type="left",
+        join_alias="i",
+    )
