@@ -1,103 +1,106 @@
 """Leases: one process at a time may do a named thing; a dead holder's lease is taken over.
 
 A lease lasts `seconds` after its last renewal; a thread renews it while the block runs. On the same machine a
-holder whose process has ended loses it at once, so nobody waits after a crash.
+holder whose process has ended loses it at once, so nobody waits after a crash. A holder that was stopped for
+too long (a suspended machine) may lose its lease while it lives; what it writes then must be refused, so it
+asks `Held.check` before a step that cannot be undone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from aimwell.errors import LeaseBusyError
+from aimwell.errors import LeaseBusyError, LeaseLostError, StoreError
 from aimwell.store.control import Control, insert_missing
+from aimwell.store.processes import process_is_gone, process_name
 from aimwell.store.schema import metadata
 
-__all__ = ["Leases", "process_is_gone", "process_name"]
+__all__ = ["Held", "Leases", "process_is_gone", "process_name"]
 
 _table = metadata.tables["leases"]
 _POLL_SECONDS = 0.05
 
 
-@cache
-def _boot_id() -> str:
-    path = Path("/proc/sys/kernel/random/boot_id")
-    return path.read_text().strip()[:8] if path.exists() else "0"
+class Held:
+    """A lease while it is held."""
 
+    def __init__(self, control: Control, name: str, token: str) -> None:
+        self._control, self.name, self.token = control, name, token
 
-def _started(pid: int) -> str | None:
-    """The kernel's start time of a process, so that a reused pid is not taken for it; None: no such."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
-    except (OSError, IndexError):
-        return None
+    @property
+    def is_mine(self) -> bool:
+        """Whether no other process has taken it over. (Until `seconds` have passed, none can.)"""
+        with self._control.read() as connection:
+            token = connection.execute(
+                sa.select(_table.c.token).where(_table.c.name == self.name)
+            ).scalar()
+        return token == self.token
 
-
-def process_name() -> str:
-    """This process: host, boot, pid and start time."""
-    pid = os.getpid()
-    return f"{socket.gethostname()}/{_boot_id()}/{pid}/{_started(pid) or 0}"
-
-
-def process_is_gone(name: str) -> bool:
-    """Whether a process named by `process_name` has certainly ended (unknown machines: False)."""
-    host, boot, pid, started = (name.split("/") + [""] * 4)[:4]
-    if host != socket.gethostname() or not Path("/proc/self/stat").exists():
-        return False
-    if boot != _boot_id():
-        return True
-    return pid.isdigit() and _started(int(pid)) != started
+    def check(self) -> None:
+        """Raise LeaseLostError where another process has taken it over."""
+        if not self.is_mine:
+            raise LeaseLostError(
+                f"'{self.name}' has gone to another process, because this one gave no sign of life for too "
+                "long. Nothing more was written; run the same command again."
+            )
 
 
 class Leases:
-    """The leases of a workspace, kept in the control database."""
+    """The leases of a workspace, kept in the control database.
+
+    Args:
+        seconds: How long a lease lasts after a sign of life. On several machines their clocks must agree
+            within a fraction of it.
+    """
 
     def __init__(self, control: Control, *, seconds: int = 30) -> None:
         self._control, self._seconds = control, seconds
-        self._held = threading.local()
+        self._mine = threading.local()
 
     @contextmanager
-    def hold(self, name: str, *, wait_seconds: float = 120.0) -> Iterator[None]:
+    def hold(self, name: str, *, wait_seconds: float = 120.0) -> Iterator[Held]:
         """Hold `name` for the length of the block. The same thread may hold it again inside.
 
         Raises:
-            LeaseBusyError: Another process held it for all of `wait_seconds`.
+            LeaseBusyError: Another process (or thread) held it for all of `wait_seconds`.
         """
-        held: set[str] = self._held.__dict__.setdefault("names", set())
-        if name in held:
-            yield
+        # By process too: a child that was forked inside the block has not got the lease.
+        mine: dict[tuple[int, str], Held] = self._mine.__dict__.setdefault("held", {})
+        key = (os.getpid(), name)
+        if key in mine:
+            yield mine[key]
             return
-        token = self._acquire(name, wait_seconds)
+        held = Held(self._control, name, self._acquire(name, wait_seconds))
         stop = threading.Event()
-        renewer = threading.Thread(target=self._renew, args=(name, token, stop), daemon=True)
+        renewer = threading.Thread(
+            target=self._renew, args=(held, stop), name=f"lease {name}", daemon=True
+        )
         renewer.start()
-        held.add(name)
+        mine[key] = held
         try:
-            yield
+            yield held
         finally:
-            held.discard(name)
+            del mine[key]
             stop.set()
             renewer.join()
-            with self._control.begin() as connection:
-                connection.execute(
-                    sa.delete(_table).where(_table.c.name == name, _table.c.token == token)
-                )
+            # A lease that cannot be given back runs out; that must not hide what the block raised.
+            with contextlib.suppress(SQLAlchemyError, StoreError):
+                self._release(held)
 
     def _acquire(self, name: str, wait_seconds: float) -> str:
         token, deadline = secrets.token_hex(16), time.monotonic() + wait_seconds
         while True:
-            owner = self._try(name, token)
+            owner = self._holder(name) or self._take(name, token)
             if owner is None:
                 return token
             if time.monotonic() >= deadline:
@@ -107,14 +110,17 @@ class Leases:
                 )
             time.sleep(_POLL_SECONDS)
 
-    def _try(self, name: str, token: str) -> str | None:
-        """Take the lease; None when taken, else who holds it."""
-        now = datetime.now(UTC)
-        fresh = {
-            "token": token,
-            "owner": process_name(),
-            "until": now + timedelta(seconds=self._seconds),
-        }
+    def _holder(self, name: str) -> str | None:
+        """Who holds the lease now; a look that keeps no writer waiting."""
+        with self._control.read() as connection:
+            row = connection.execute(
+                sa.select(_table.c.owner, _table.c.until).where(_table.c.name == name)
+            ).one_or_none()
+        return None if row is None or _is_free(row.until, row.owner) else str(row.owner)
+
+    def _take(self, name: str, token: str) -> str | None:
+        """Take the lease; None when taken, else who was quicker."""
+        fresh = {"token": token, "owner": process_name(), "until": self._until()}
         with self._control.begin() as connection:
             insert_missing(connection, _table, [{"name": name, **fresh}])
             row = connection.execute(
@@ -124,7 +130,7 @@ class Leases:
                 return "a process that has just finished"
             if row.token == token:
                 return None
-            if row.until > now and not process_is_gone(row.owner):
+            if not _is_free(row.until, row.owner):
                 return str(row.owner)
             connection.execute(
                 sa.update(_table)
@@ -133,15 +139,26 @@ class Leases:
             )
             return None
 
-    def _renew(self, name: str, token: str, stop: threading.Event) -> None:
+    def _until(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self._seconds)
+
+    def _renew(self, held: Held, stop: threading.Event) -> None:
         while not stop.wait(self._seconds / 3):
-            until = datetime.now(UTC) + timedelta(seconds=self._seconds)
-            try:
-                with self._control.begin() as connection:
-                    connection.execute(
-                        sa.update(_table)
-                        .where(_table.c.name == name, _table.c.token == token)
-                        .values(until=until)
-                    )
-            except SQLAlchemyError:
-                continue  # the database is busy or away for a moment; the next round tries again
+            # The database may be busy or away for a moment; the next round tries again.
+            with (
+                contextlib.suppress(SQLAlchemyError, StoreError),
+                self._control.begin() as connection,
+            ):
+                connection.execute(sa.update(_table).where(*_is(held)).values(until=self._until()))
+
+    def _release(self, held: Held) -> None:
+        with self._control.begin() as connection:
+            connection.execute(sa.delete(_table).where(*_is(held)))
+
+
+def _is(held: Held) -> tuple[sa.ColumnElement[bool], ...]:
+    return (_table.c.name == held.name, _table.c.token == held.token)
+
+
+def _is_free(until: datetime, owner: str) -> bool:
+    return until <= datetime.now(UTC) or process_is_gone(owner)
