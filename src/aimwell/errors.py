@@ -24,6 +24,8 @@
     ├── HistoryError
     ├── SegmentError
     ├── PredictError
+    │   ├── TooLittleDataError     too few people, buyers or days; carries what is needed and present
+    │   └── ModelFileError         a stored model is missing, changed or not one of ours
     ├── DecideError
     ├── DeliverError
     │   ├── TemplateError          a text does not parse, breaks a limit or cannot be rendered
@@ -40,7 +42,7 @@ need not read the words. `retryable` is True where trying again later may help.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, ClassVar
@@ -62,6 +64,7 @@ __all__ = [
     "LeaseLostError",
     "MeasureError",
     "MissingFieldError",
+    "ModelFileError",
     "PredictError",
     "PrivacyError",
     "QueryError",
@@ -77,6 +80,7 @@ __all__ = [
     "StorageFullError",
     "StoreError",
     "TemplateError",
+    "TooLittleDataError",
     "UnifyError",
     "UnknownDefinitionError",
     "WorkspaceError",
@@ -228,6 +232,25 @@ class SegmentError(AimwellError):
 
 class PredictError(AimwellError):
     """A model cannot be trained, judged or used."""
+
+
+class TooLittleDataError(PredictError):
+    """There is too little to learn from; `needed` and `present` name the same figures."""
+
+    def __init__(
+        self, what: str, *, needed: Mapping[str, int], present: Mapping[str, int], advice: str = ""
+    ) -> None:
+        self.what = what
+        self.needed = dict(needed)
+        self.present = dict(present)
+        short = [name for name in needed if present[name] < needed[name]]
+        figures = "; ".join(f"{name}: {present[name]:,} of at least {needed[name]:,}" for name in short)
+        advice = advice or "Collect more, or take a longer period."
+        super().__init__(f"There is too little data for {what}. Found {figures}. {advice}")
+
+
+class ModelFileError(PredictError):
+    """A stored model is missing, was changed since it was saved, or is not one of ours."""
 
 
 class DecideError(AimwellError):
