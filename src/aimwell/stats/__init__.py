@@ -1,0 +1,25 @@
+"""Pure statistics: no files, no clock, no hidden randomness.
+
+Every function takes numbers and gives numbers back; where chance is needed the caller passes a `seed`. A figure
+that is undefined comes back missing with a reason, never as 0; input that makes no sense (NaN, infinity, negative
+counts) raises `StatsError`.
+
+    estimate        the shape of an answer: a figure with its interval, or the reason why there is none
+    samples         n, mean and variance of an arm, from values or from sums, and how two parts merge
+    arms            the people of one arm: their outcomes and what was known of them before
+    two_means       the difference and the ratio of two means with Welch's and Fieller's intervals
+    intervals       Wilson, Newcombe and Welch
+    cuped           less noise through what was known before
+    splits          random divisions of people into two arms, and the sums that each would have seen
+    hypotheses      what each person would have done untreated, if a hypothesis were true
+    inversion       how a randomisation test becomes an interval
+    winsor          pulling in the few largest values
+    randomisation   the inverted studentised randomisation test, for heavy tails and small arms
+    lift            the one function that chooses the method and gives the whole answer
+    srm             sample-ratio mismatch
+    power           how many people, or how small a lift
+    resampling      bootstrap intervals; stability of clusters over subsamples
+    multiplicity    many p-values at once
+    effects         how far apart two groups are, in comparable units
+    buckets         the md5 bucket that puts a person into an arm
+"""
