@@ -13,7 +13,14 @@ from aimwell.privacy.hashing import identifier_hash
 from aimwell.store.control import insert_missing
 from aimwell.store.schema import metadata
 
-__all__ = ["ADDRESS_KINDS", "Reason", "address_hash", "suppress", "suppressed_profiles"]
+__all__ = [
+    "ADDRESS_KINDS",
+    "Reason",
+    "address_hash",
+    "of_profiles",
+    "suppress",
+    "suppressed_profiles",
+]
 
 Reason = Literal["unsubscribed", "bounced", "complaint", "opted_out", "manual"]
 
@@ -66,14 +73,25 @@ def suppressed_profiles(
     A person with two addresses, one of them suppressed, is suppressed: they said no once.
     """
     profile = sa.func.coalesce(_overrides.c.profile_id, _identifiers.c.origin_id)
+    # The kind is named because the identifiers are indexed by (kind, value_hash).
+    kinds = [ADDRESS_KINDS[channel]] if channel in ADDRESS_KINDS else sorted(ADDRESS_KINDS.values())
+    same = sa.and_(
+        _identifiers.c.kind.in_(kinds), _identifiers.c.value_hash == _suppressions.c.address_hash
+    )
     query = (
         sa.select(profile.label("profile_id"), sa.func.min(_suppressions.c.reason).label("reason"))
         .select_from(
-            _suppressions.join(
-                _identifiers, _identifiers.c.value_hash == _suppressions.c.address_hash
-            ).outerjoin(_overrides, _overrides.c.origin_id == _identifiers.c.origin_id)
+            _suppressions.join(_identifiers, same).outerjoin(
+                _overrides, _overrides.c.origin_id == _identifiers.c.origin_id
+            )
         )
         .where(_suppressions.c.channel.in_([channel, "all"]))
         .group_by(profile)
     )
-    return query if profile_ids is None else query.where(profile.in_(profile_ids))
+    return query if profile_ids is None else query.where(of_profiles(_identifiers, profile_ids))
+
+
+def of_profiles(table: sa.Table, profile_ids: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Rows of `table` whose origin belongs to one of the profiles, by its index on origin_id."""
+    merged = sa.select(_overrides.c.origin_id).where(_overrides.c.profile_id.in_(profile_ids))
+    return sa.or_(table.c.origin_id.in_(profile_ids), table.c.origin_id.in_(merged))

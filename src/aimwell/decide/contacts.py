@@ -1,0 +1,145 @@
+"""What each person of an audience can be told apart by before the draw: permissions, addresses, past messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from aimwell.decide.eligibility import Contact, contact_refusal, longest_window
+from aimwell.decide.model import Candidate
+from aimwell.decide.timing import local_day, zone_or
+from aimwell.definitions.kinds.contact_policy import ContactPolicy
+from aimwell.privacy.permission import Permissions, permissions
+from aimwell.privacy.suppression import ADDRESS_KINDS, of_profiles
+from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores
+
+__all__ = ["Contacts", "read_contacts"]
+
+_identifiers = metadata.tables["identifiers"]
+_overrides = metadata.tables["identity_overrides"]
+_messages = metadata.tables["messages"]
+_profiles = metadata.tables["profiles"]
+_COUNTED = ("queued", "sending", "sent", "unknown")
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """Everything that decides whether a person may be contacted, read at one moment."""
+
+    permissions: Mapping[str, Permissions]
+    addressed: Mapping[str, frozenset[str]]
+    contacts: Mapping[str, Sequence[Contact]]
+    zones: Mapping[str, str]
+    zone_default: str
+    policy: ContactPolicy | None
+    trial: bool
+
+    def zone(self, profile_id: str) -> str:
+        """The person's time zone, else the firm's."""
+        return zone_or(self.zones.get(profile_id), self.zone_default)
+
+    def refusal(self, profile_id: str, candidate: Candidate, moment: datetime) -> str | None:
+        """Why this person must not get this action at `moment`; None: they may.
+
+        A trial reaches nobody, so it asks for neither consent nor address; caps hold all the same.
+        """
+        if not self.trial:
+            permission = self.permissions[candidate.medium].refusal(profile_id)
+            if permission is not None:
+                return permission
+            if profile_id not in self.addressed[candidate.medium]:
+                return "no_address"
+        return contact_refusal(
+            self.policy,
+            self.contacts.get(profile_id, ()),
+            channel=candidate.channel,
+            moment=moment,
+            local_day=local_day(moment, self.zone(profile_id)),
+        )
+
+
+def read_contacts(
+    stores: Stores,
+    candidates: Sequence[Candidate],
+    *,
+    purpose: str,
+    policy: ContactPolicy | None,
+    moment: datetime,
+    trial: bool,
+    profile_ids: Sequence[str] | None = None,
+) -> Contacts:
+    """Read permissions, addresses, past contacts and zones; of a few hundred people, or of everybody."""
+    media = sorted({candidate.medium for candidate in candidates})
+    with stores.read_control() as connection:
+        zones = _zones(connection, profile_ids)
+        fallback = stores.settings.timezone
+        return Contacts(
+            permissions={}
+            if trial
+            else {
+                medium: permissions(
+                    connection, purpose=purpose, channel=medium, profile_ids=profile_ids
+                )
+                for medium in media
+            },
+            addressed={}
+            if trial
+            else {medium: _addressed(connection, medium, profile_ids) for medium in media},
+            contacts=_past(connection, policy, moment, zones, fallback, profile_ids),
+            zones=zones,
+            zone_default=fallback,
+            policy=policy,
+            trial=trial,
+        )
+
+
+def _zones(connection: sa.Connection, profile_ids: Sequence[str] | None) -> dict[str, str]:
+    query = sa.select(_profiles.c.profile_id, _profiles.c.timezone).where(
+        _profiles.c.timezone.is_not(None)
+    )
+    if profile_ids is not None:
+        query = query.where(_profiles.c.profile_id.in_(profile_ids))
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def _addressed(
+    connection: sa.Connection, medium: str, profile_ids: Sequence[str] | None
+) -> frozenset[str]:
+    """Profiles that have an address for the medium. Media without addresses of people reach everybody."""
+    kind = ADDRESS_KINDS.get(medium)
+    profile = sa.func.coalesce(_overrides.c.profile_id, _identifiers.c.origin_id)
+    query = sa.select(profile).select_from(
+        _identifiers.outerjoin(_overrides, _overrides.c.origin_id == _identifiers.c.origin_id)
+    )
+    if kind is not None:
+        query = query.where(_identifiers.c.kind == kind)
+    if profile_ids is not None:
+        query = query.where(of_profiles(_identifiers, profile_ids))
+    return frozenset(row[0] for row in connection.execute(query))
+
+
+def _past(
+    connection: sa.Connection,
+    policy: ContactPolicy | None,
+    moment: datetime,
+    zones: Mapping[str, str],
+    fallback: str,
+    profile_ids: Sequence[str] | None,
+) -> dict[str, list[Contact]]:
+    if policy is None:
+        return {}
+    at = sa.func.coalesce(_messages.c.sent_at, _messages.c.due_at)
+    query = sa.select(_messages.c.profile_id, _messages.c.channel, at).where(
+        _messages.c.state.in_(_COUNTED), at >= moment - longest_window(policy), at <= moment
+    )
+    if profile_ids is not None:
+        query = query.where(_messages.c.profile_id.in_(profile_ids))
+    found: dict[str, list[Contact]] = {}
+    for profile, channel, sent_at in connection.execute(query):
+        zone = zone_or(zones.get(profile), fallback)
+        found.setdefault(profile, []).append(Contact(channel, sent_at, local_day(sent_at, zone)))
+    return found

@@ -1,0 +1,93 @@
+"""Which actions a person may get, and why not where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from aimwell.decide.model import EXCLUSIONS, Candidate
+from aimwell.definitions.kinds.contact_policy import Cap, ContactPolicy
+
+__all__ = ["Contact", "Verdict", "contact_refusal", "count_by_reason", "judge", "longest_window"]
+
+_ORDER = {reason: rank for rank, reason in enumerate(EXCLUSIONS)}
+
+
+@dataclass(frozen=True)
+class Contact:
+    """One message that a person had or is about to have: channel definition and local calendar day."""
+
+    channel: str
+    sent_at: datetime
+    local_day: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The allowed actions; where there is none, `excluded` is the reason code."""
+
+    allowed: tuple[Candidate, ...]
+    excluded: str | None
+
+
+def judge(candidates: Sequence[Candidate], refusal: Callable[[Candidate], str | None]) -> Verdict:
+    """Ask `refusal` for each candidate; with all refused, the reason that comes first in EXCLUSIONS counts."""
+    reasons: list[str] = []
+    allowed: list[Candidate] = []
+    for candidate in candidates:
+        reason = refusal(candidate)
+        if reason is None:
+            allowed.append(candidate)
+        else:
+            reasons.append(reason)
+    if allowed:
+        return Verdict(tuple(allowed), None)
+    return Verdict((), min(reasons, key=lambda reason: _ORDER[reason]))
+
+
+def contact_refusal(
+    policy: ContactPolicy | None,
+    contacts: Sequence[Contact],
+    *,
+    channel: str,
+    moment: datetime,
+    local_day: int,
+) -> str | None:
+    """'capped' or 'too_soon' where the contact policy forbids one more message at `moment`; else None.
+
+    A cap of `days` counts the person's calendar days: the day of `moment` and the `days − 1` before it.
+    """
+    if policy is None:
+        return None
+    if any(_reached(cap, contacts, channel, local_day) for cap in policy.caps):
+        return "capped"
+    last = max((contact.sent_at for contact in contacts), default=None)
+    if policy.gap is not None and last is not None and moment - last < policy.gap:
+        return "too_soon"
+    return None
+
+
+def _reached(cap: Cap, contacts: Sequence[Contact], channel: str, local_day: int) -> bool:
+    if cap.channel is not None and cap.channel != channel:
+        return False
+    first = local_day - cap.days + 1
+    counted = sum(
+        1
+        for contact in contacts
+        if contact.local_day >= first and (cap.channel is None or contact.channel == cap.channel)
+    )
+    return counted >= cap.count
+
+
+def longest_window(policy: ContactPolicy | None) -> timedelta:
+    """How far back contacts matter for the policy."""
+    if policy is None:
+        return timedelta(0)
+    days = max((cap.days + 1 for cap in policy.caps), default=0)
+    return max(timedelta(days=days), policy.gap or timedelta(0))
+
+
+def count_by_reason(excluded: Mapping[str, int]) -> dict[str, int]:
+    """Counts in the order of EXCLUSIONS."""
+    return {reason: excluded[reason] for reason in EXCLUSIONS if excluded.get(reason)}

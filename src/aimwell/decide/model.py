@@ -1,0 +1,151 @@
+"""What a plan is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+__all__ = [
+    "EXCLUSIONS",
+    "ActionSummary",
+    "Candidate",
+    "Detectable",
+    "Place",
+    "Plan",
+    "PlanState",
+    "PlanSummary",
+]
+
+PlanState = Literal["planned", "approved", "sending", "paused", "sent", "cancelled"]
+
+EXCLUSIONS: Mapping[str, str] = {
+    "suppressed": "the address is suppressed (unsubscribed, bounced or complained)",
+    "consent_unknown": "no answer on consent is known, which means no",
+    "consent_denied": "consent was denied",
+    "consent_withdrawn": "consent was withdrawn",
+    "no_address": "no address for any of the campaign's channels is known",
+    "capped": "has had as many messages as the contact policy allows",
+    "too_soon": "the last message was too short a time ago",
+    "budget": "the budget does not reach this far",
+}
+"""Reason code → words, in the order in which a person who has several is counted."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One action that a campaign may take: what it is and what a contact costs."""
+
+    key: str
+    channel: str
+    medium: str
+    weight: float
+    cost: float
+    variants: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
+class Place:
+    """One person in a plan.
+
+    `probability` is that of getting just this arm, action and variant, known before the draw.
+    """
+
+    profile_id: str
+    origin_id: str
+    bucket: int
+    arm: Literal["treatment", "control", "excluded"]
+    excluded: str | None = None
+    action: str | None = None
+    variant: str | None = None
+    probability: float | None = None
+    cost: float | None = None
+    send_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ActionSummary:
+    """People and cost of one action of a plan."""
+
+    action: str
+    channel: str
+    medium: str
+    people: int
+    cost: float
+    variants: Mapping[str, int]
+    sendable: bool
+
+
+@dataclass(frozen=True)
+class Detectable:
+    """The smallest true difference that the plan finds with the stated power; missing with a reason.
+
+    `base` is what these people did in the window of the same length before the plan.
+    """
+
+    metric: str
+    unit: str
+    base: float | None
+    difference: float | None
+    relative: float | None
+    power: float
+    confidence: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class PlanSummary:
+    """What `explain` shows."""
+
+    audience: str
+    audience_size: int
+    excluded: Mapping[str, int]
+    eligible: int
+    treated: int
+    control: int
+    holdout: float
+    actions: tuple[ActionSummary, ...]
+    cost: float
+    budget: float | None
+    currency: str
+    starts_at: datetime
+    window_days: float
+    goal: str
+    choice: str
+    detectable: tuple[Detectable, ...]
+    kept_arms: int
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON and for the control database."""
+        body = asdict(self)
+        body["starts_at"] = self.starts_at.isoformat()
+        return body
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A stored plan. Its people are rows of the control table plan_people."""
+
+    plan_id: str
+    campaign: str
+    revision: int
+    state: PlanState
+    trial: bool
+    as_of: datetime
+    document: Mapping[str, Any]
+    lake_versions: Mapping[str, int]
+    summary: Mapping[str, Any]
+    planned_at: datetime
+    planned_by: str
+    approved_at: datetime | None = None
+    approved_by: str | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def starts_at(self) -> datetime:
+        """From when outcomes count, for every arm."""
+        return datetime.fromisoformat(self.summary["starts_at"])

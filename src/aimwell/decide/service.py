@@ -1,0 +1,370 @@
+"""Plan, explain, approve, cancel: the audience that is shown is the audience that is sent."""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from aimwell.decide.campaign_parts import CampaignParts, candidates, read_parts, sendable
+from aimwell.decide.contacts import Contacts, read_contacts
+from aimwell.decide.detectable import detectable
+from aimwell.decide.draft import draft
+from aimwell.decide.eligibility import Verdict, count_by_reason, judge
+from aimwell.decide.model import (
+    EXCLUSIONS,
+    ActionSummary,
+    Candidate,
+    Detectable,
+    Place,
+    Plan,
+    PlanSummary,
+)
+from aimwell.decide.stored import load_plan, move, store_plan
+from aimwell.decide.timing import due_at
+from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.segment import Segment
+from aimwell.errors import DecideError
+from aimwell.history.moment import Moment, open_moment
+from aimwell.history.outcomes import outcomes
+from aimwell.segment.service import members
+from aimwell.store.lake import Snapshot
+from aimwell.store.sql import sql
+from aimwell.store.stores import Stores
+
+__all__ = ["approve", "cancel", "plan"]
+
+_SMALL_ARM = 100
+
+
+def plan(
+    stores: Stores,
+    campaign: str,
+    *,
+    now: datetime,
+    by: str,
+    as_of: datetime | None = None,
+    trial: bool | None = None,
+) -> Plan:
+    """Work out who gets what and store it; nothing is sent.
+
+    Args:
+        campaign: Name of the campaign definition.
+        now: The present moment.
+        by: Who plans.
+        as_of: Moment of the plan: nothing later is looked at, and outcomes count from it on. Default: now. A
+            past moment gives a back-test, which can only be a trial.
+        trial: Overrides the campaign's own setting.
+
+    Raises:
+        UnknownDefinitionError: The campaign or what it refers to is absent.
+        DecideError: It cannot be planned: nobody to contact, an offer that has ended, everybody held out, a
+            budget under the price of one message. Says what to change.
+    """
+    parts = read_parts(stores.control, campaign)
+    moment = as_of or now
+    is_trial = parts.campaign.trial if trial is None else trial
+    if moment > now:
+        raise DecideError(
+            f"A plan cannot be made as of {moment:%Y-%m-%d %H:%M %Z}: that is in the future."
+        )
+    if as_of is not None and as_of < now and not is_trial:
+        raise DecideError(
+            f"A plan as of the past ({as_of:%Y-%m-%d}) would contact people by what was known then. Make it a "
+            "trial (trial: true in the campaign, or --trial), which reaches nobody."
+        )
+    _refuse_hopeless(parts)
+    snapshot = stores.lake.pin()
+    offered = candidates(parts, starts_at=_earliest(parts, stores, moment))
+    audience, words = _audience(stores, parts, moment, snapshot)
+    contacts = read_contacts(
+        stores,
+        offered,
+        purpose=parts.campaign.purpose,
+        policy=parts.contact_policy,
+        moment=moment,
+        trial=is_trial,
+    )
+    with open_moment(stores, as_of=moment, snapshot=snapshot) as past:
+        kept = _earlier_origins(past, parts.campaign.name)
+    people = _draft(audience, parts, offered, contacts, moment, kept)
+    _refuse_empty(people, words, trial=is_trial)
+    summary = _summary(stores, parts, offered, people, words, moment, snapshot, len(kept))
+    made = Plan(
+        plan_id=f"{campaign}-{moment:%Y%m%d}-{secrets.token_hex(4)}",
+        campaign=campaign,
+        revision=parts.revision,
+        state="planned",
+        trial=is_trial,
+        as_of=moment,
+        document=parts.document(),
+        lake_versions=snapshot.versions,
+        summary=summary.to_dict(),
+        planned_at=now,
+        planned_by=by,
+    )
+    store_plan(stores.control, made, people)
+    stores.audit("plan", actor=by, subject=made.plan_id, people=len(people), trial=is_trial)
+    return made
+
+
+def approve(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
+    """Say that the plan may be sent. Raises DecideError where it is not waiting for that."""
+    approved = move(
+        stores.control, load_plan(stores.control, plan_id).plan_id, "approved", now=now, by=by
+    )
+    stores.audit("approve", actor=by, subject=approved.plan_id)
+    return approved
+
+
+def cancel(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
+    """Give the plan up; what has not been sent will not be."""
+    cancelled = move(
+        stores.control, load_plan(stores.control, plan_id).plan_id, "cancelled", now=now
+    )
+    stores.audit("cancel", actor=by, subject=cancelled.plan_id)
+    return cancelled
+
+
+def _refuse_hopeless(parts: CampaignParts) -> None:
+    campaign = parts.campaign
+    if round(campaign.holdout * 10_000) >= 10_000:
+        raise DecideError(
+            f"The campaign '{campaign.name}' holds out everybody (holdout: {campaign.holdout:g}), so nobody "
+            "would be contacted. Choose a holdout below 1, as 0.1."
+        )
+    budget = campaign.policy.budget
+    cheapest = min(parts.channels[action.channel].cost for action in campaign.actions)
+    if budget is not None and (budget < cheapest or budget == 0 < cheapest):
+        raise DecideError(
+            f"The budget of {budget:g} does not pay for one message (the cheapest costs {cheapest:g}). "
+            "Raise policy.budget or leave it out."
+        )
+
+
+def _earliest(parts: CampaignParts, stores: Stores, moment: datetime) -> datetime:
+    """When the first message may go: the start that offers must be valid at."""
+    return due_at(parts.campaign.schedule, zone=stores.settings.timezone, now=moment)
+
+
+def _audience(
+    stores: Stores, parts: CampaignParts, moment: datetime, snapshot: Snapshot
+) -> tuple[list[str], str]:
+    wanted = parts.campaign.audience
+    if wanted.segment is None:
+        with open_moment(stores, as_of=moment, snapshot=snapshot) as past:
+            past.bind_profiles()
+            rows = past.session.rows(sql("SELECT profile_id FROM profiles ORDER BY profile_id"))
+        return [row[0] for row in rows], "everyone known"
+    segment = definitions.find(stores.control, Segment, wanted.segment)
+    table = members(stores, segment, as_of=moment, snapshot=snapshot)
+    return sorted(table.column("profile_id").to_pylist()), f"segment {segment.name}"
+
+
+def _earlier_origins(past: Moment, campaign: str) -> dict[str, str]:
+    """Profile → origin of its earliest assignment in this campaign."""
+    rows = past.session.rows(
+        sql(
+            """
+            SELECT profile_id, arg_min(origin_id, (assigned_at, origin_id))
+            FROM all_assignments WHERE experiment = :campaign GROUP BY profile_id
+            """,
+            campaign=campaign,
+        )
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _draft(
+    audience: Sequence[str],
+    parts: CampaignParts,
+    offered: Sequence[Candidate],
+    contacts: Contacts,
+    moment: datetime,
+    kept: dict[str, str],
+) -> list[Place]:
+    campaign = parts.campaign
+    quiet = parts.contact_policy.quiet_hours if parts.contact_policy is not None else None
+
+    @lru_cache(maxsize=4096)
+    def zone_due(zone: str) -> datetime:
+        return due_at(campaign.schedule, zone=zone, now=moment, quiet=quiet)
+
+    def due(profile: str, _candidate: Candidate) -> datetime:
+        return zone_due(contacts.zone(profile))
+
+    verdicts: dict[str, Verdict] = {}
+
+    def verdict(profile: str) -> Verdict:
+        if profile not in verdicts:
+            at = zone_due(contacts.zone(profile))
+            verdicts[profile] = judge(offered, lambda c: contacts.refusal(profile, c, at))
+        return verdicts[profile]
+
+    return draft(
+        audience,
+        salt=campaign.salt or campaign.name,
+        holdout=campaign.holdout,
+        budget=campaign.policy.budget,
+        verdict=verdict,
+        due=due,
+        kept=kept,
+    )
+
+
+def _refuse_empty(people: Sequence[Place], words: str, *, trial: bool) -> None:
+    if not people:
+        raise DecideError(
+            f"The audience ({words}) is empty, so there is nobody to contact. "
+            "Look at it with: aimwell segment explain"
+        )
+    if any(place.arm == "treatment" for place in people):
+        return
+    excluded = Counter(place.excluded for place in people if place.excluded)
+    held = sum(place.arm == "control" for place in people)
+    reasons = [f"{count:,} × {EXCLUSIONS[reason]}" for reason, count in excluded.most_common()]
+    if held:
+        reasons.append(f"{held:,} × held out")
+    hint = (
+        ""
+        if trial
+        else " People can be contacted when their source declares a consent basis (see docs/collect.md); "
+        "a trial (--trial) tries the campaign without reaching anybody."
+    )
+    raise DecideError(
+        f"None of the {len(people):,} people of the audience ({words}) can be contacted: "
+        f"{'; '.join(reasons)}.{hint}"
+    )
+
+
+def _summary(
+    stores: Stores,
+    parts: CampaignParts,
+    offered: Sequence[Candidate],
+    people: Sequence[Place],
+    words: str,
+    moment: datetime,
+    snapshot: Snapshot,
+    kept: int,
+) -> PlanSummary:
+    campaign = parts.campaign
+    treated = [place for place in people if place.arm == "treatment"]
+    control = [place for place in people if place.arm == "control"]
+    excluded = Counter(place.excluded for place in people if place.excluded is not None)
+    eligible = [place.profile_id for place in people if place.arm != "excluded"]
+    figures, margin_known = _baseline(
+        stores, parts, eligible, moment, snapshot, len(treated), len(control)
+    )
+    return PlanSummary(
+        audience=words,
+        audience_size=len(people),
+        excluded=count_by_reason(excluded),
+        eligible=len(eligible),
+        treated=len(treated),
+        control=len(control),
+        holdout=campaign.holdout,
+        actions=tuple(_action(c, treated, sendable(parts.channels[c.channel])) for c in offered),
+        cost=sum(place.cost or 0.0 for place in treated),
+        budget=campaign.policy.budget,
+        currency=stores.settings.currency,
+        starts_at=min(
+            (place.send_at for place in treated if place.send_at is not None), default=moment
+        ).astimezone(UTC),
+        window_days=campaign.goal.window.total_seconds() / 86_400,
+        goal=f"{campaign.goal.value} of '{campaign.goal.event}'",
+        choice=_choice(offered),
+        detectable=figures,
+        kept_arms=kept,
+        warnings=tuple(_warnings(parts, offered, treated, control, margin_known)),
+    )
+
+
+def _action(candidate: Candidate, treated: Sequence[Place], can_send: bool) -> ActionSummary:
+    chosen = [place for place in treated if place.action == candidate.key]
+    return ActionSummary(
+        action=candidate.key,
+        channel=candidate.channel,
+        medium=candidate.medium,
+        people=len(chosen),
+        cost=sum(place.cost or 0.0 for place in chosen),
+        variants=dict(sorted(Counter(place.variant or "" for place in chosen).items())),
+        sendable=can_send,
+    )
+
+
+def _choice(offered: Sequence[Candidate]) -> str:
+    if len(offered) == 1 and len(offered[0].variants) == 1:
+        return "There is one action, so each person who is not held out gets it."
+    return (
+        "There is no past experiment to learn from, so each person who is not held out gets one of the allowed "
+        "actions at random, by weight. What is measured will tell which one pays."
+    )
+
+
+def _baseline(
+    stores: Stores,
+    parts: CampaignParts,
+    eligible: Sequence[str],
+    moment: datetime,
+    snapshot: Snapshot,
+    treated: int,
+    control: int,
+) -> tuple[tuple[Detectable, ...], bool]:
+    """Detectable lifts from the window before the plan, and whether every margin in it is known."""
+    goal = parts.campaign.goal
+    with open_moment(
+        stores, as_of=moment - goal.window, horizon=goal.window, snapshot=snapshot
+    ) as before:
+        table = outcomes(before, event=goal.event)
+    rows = {row["profile_id"]: row for row in table.to_pylist()}
+    known = goal.value != "margin" or all(row["margin"] is not None for row in rows.values())
+    column = "orders" if goal.value == "count" else goal.value if known else "revenue"
+    values = np.array(
+        [_number(rows.get(profile), column) for profile in eligible], dtype=np.float64
+    )
+    bought = np.array([bool(rows.get(p, {}).get("bought")) for p in eligible], dtype=np.bool_)
+    unit = "orders" if column == "orders" else stores.settings.currency
+    found = detectable(
+        values, bought, treated=treated, control=control, unit=unit, metric=f"{column} per person"
+    )
+    return found, known
+
+
+def _number(row: dict[str, Any] | None, column: str) -> float:
+    value = row.get(column) if row is not None else None
+    return float(value) if value is not None else 0.0
+
+
+def _warnings(
+    parts: CampaignParts,
+    offered: Sequence[Candidate],
+    treated: Sequence[Place],
+    control: Sequence[Place],
+    margin_known: bool,
+) -> list[str]:
+    found = []
+    if not control:
+        found.append(
+            "Nobody is held out, so it will not be possible to say what the campaign earned."
+        )
+    elif min(len(treated), len(control)) < _SMALL_ARM:
+        found.append(
+            f"The smaller arm has {min(len(treated), len(control))} people; only a very large effect will show."
+        )
+    if not margin_known:
+        found.append(
+            "The margin of some sales is unknown (no unit cost, no category margin, no margin_default), so profit "
+            "will be unknown; revenue is shown instead."
+        )
+    for candidate in offered:
+        if not sendable(parts.channels[candidate.channel]):
+            found.append(
+                f"The channel '{candidate.channel}' ({candidate.medium}) can be planned, but Aimwell cannot send "
+                "through it as it stands; the plan will be refused at sending."
+            )
+    return found

@@ -1,0 +1,136 @@
+"""Plans in the control database: written whole, read back, moved from state to state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from aimwell.decide.model import Place, Plan, PlanState
+from aimwell.errors import DecideError, nearest
+from aimwell.store.control import Control, UtcDateTime
+from aimwell.store.schema import metadata
+
+__all__ = ["TRANSITIONS", "list_plans", "load_plan", "move", "places", "store_plan"]
+
+_plans = metadata.tables["plans"]
+_people = metadata.tables["plan_people"]
+_BATCH = 10_000
+
+TRANSITIONS: dict[str, tuple[PlanState, ...]] = {
+    "approved": ("planned",),
+    "sending": ("approved", "paused", "sending"),
+    "paused": ("sending",),
+    "sent": ("sending",),
+    "cancelled": ("planned", "approved", "sending", "paused"),
+}
+"""State → states from which a plan may move there."""
+
+
+def store_plan(control: Control, plan: Plan, people: Iterable[Place]) -> None:
+    """Write the plan and its people, all or nothing."""
+    fields = {
+        "plan_id": plan.plan_id,
+        "campaign": plan.campaign,
+        "revision": plan.revision,
+        "state": plan.state,
+        "trial": plan.trial,
+        "as_of": plan.as_of,
+        "document": dict(plan.document),
+        "lake_versions": dict(plan.lake_versions),
+        "summary": dict(plan.summary),
+        "planned_at": plan.planned_at,
+        "planned_by": plan.planned_by,
+    }
+    with control.begin() as connection:
+        connection.execute(sa.insert(_plans).values(**fields))
+        rows: list[dict[str, Any]] = []
+        for place in people:
+            rows.append({"plan_id": plan.plan_id, **vars(place)})
+            if len(rows) == _BATCH:
+                connection.execute(sa.insert(_people), rows)
+                rows.clear()
+        if rows:
+            connection.execute(sa.insert(_people), rows)
+
+
+def load_plan(control: Control, plan_id: str) -> Plan:
+    """The plan of that id; `latest:CAMPAIGN` is the newest plan of a campaign.
+
+    Raises:
+        DecideError: There is none; names the nearest.
+    """
+    with control.read() as connection:
+        if plan_id.startswith("latest:"):
+            query = (
+                sa.select(_plans)
+                .where(_plans.c.campaign == plan_id.removeprefix("latest:"))
+                .order_by(_plans.c.planned_at.desc(), _plans.c.plan_id)
+                .limit(1)
+            )
+        else:
+            query = sa.select(_plans).where(_plans.c.plan_id == plan_id)
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            known = connection.execute(sa.select(_plans.c.plan_id)).scalars().all()
+            raise DecideError(
+                f"There is no plan '{plan_id}'. {nearest(plan_id, list(known))} "
+                "Make one with: aimwell decide plan CAMPAIGN"
+            )
+    return Plan(**row._mapping)
+
+
+def list_plans(control: Control, campaign: str | None = None) -> list[Plan]:
+    """All plans, or those of one campaign, newest first."""
+    query = sa.select(_plans).order_by(_plans.c.planned_at.desc(), _plans.c.plan_id)
+    if campaign is not None:
+        query = query.where(_plans.c.campaign == campaign)
+    with control.read() as connection:
+        return [Plan(**row._mapping) for row in connection.execute(query)]
+
+
+def places(control: Control, plan_id: str, *, arms: Sequence[str] | None = None) -> list[Place]:
+    """The people of a plan in the order of their ids, or those of the given arms."""
+    query = sa.select(_people).where(_people.c.plan_id == plan_id).order_by(_people.c.profile_id)
+    if arms is not None:
+        query = query.where(_people.c.arm.in_(arms))
+    with control.read() as connection:
+        return [
+            Place(**{name: value for name, value in row._mapping.items() if name != "plan_id"})
+            for row in connection.execute(query)
+        ]
+
+
+def move(
+    control: Control, plan_id: str, state: PlanState, *, now: datetime, by: str | None = None
+) -> Plan:
+    """Move a plan to `state`; two at once: one wins, the other is told.
+
+    Raises:
+        DecideError: The plan is in a state from which it cannot move there.
+    """
+    all_stamps: dict[str, dict[str, Any]] = {
+        "approved": {"approved_at": now, "approved_by": by},
+        "sending": {
+            "started_at": sa.func.coalesce(_plans.c.started_at, sa.literal(now, UtcDateTime()))
+        },
+        "sent": {"finished_at": now},
+        "cancelled": {"finished_at": now},
+    }
+    stamps = all_stamps.get(state, {})
+    allowed = TRANSITIONS[state]
+    with control.begin() as connection:
+        changed = connection.execute(
+            sa.update(_plans)
+            .where(_plans.c.plan_id == plan_id, _plans.c.state.in_(allowed))
+            .values(state=state, **stamps)
+        ).rowcount
+    plan = load_plan(control, plan_id)
+    if not changed:
+        raise DecideError(
+            f"The plan '{plan_id}' is {plan.state} and cannot become {state}; "
+            f"that is possible while it is {' or '.join(allowed)}."
+        )
+    return plan
