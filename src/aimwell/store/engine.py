@@ -7,8 +7,6 @@ process); big intermediate results spill to a temporary folder.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -19,9 +17,11 @@ import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
-from aimwell.errors import QueryError, StorageFullError
-from aimwell.store.lake import TableVersion
-from aimwell.store.sql import identifier, sql
+from aimwell.store.engine_errors import translated
+from aimwell.store.scan import scan
+from aimwell.store.spill import spill_folder
+from aimwell.store.sql import identifier
+from aimwell.store.versions import TableVersion
 
 __all__ = ["DuckDBEngine", "DuckDBSession", "Engine", "Session"]
 
@@ -41,7 +41,10 @@ class Session(Protocol):
         """All rows of `query` as one Arrow table."""
 
     def batches(self, query: exp.Expr, *, rows: int = 100_000) -> pa.RecordBatchReader:
-        """Rows of `query` as a stream of batches of about `rows` rows, in bounded memory."""
+        """Rows of `query` as a stream of batches of about `rows` rows, in bounded memory.
+
+        The session can be used for other queries while the stream is read; it ends with the session.
+        """
 
     def rows(self, query: exp.Expr) -> list[tuple[Any, ...]]:
         """Rows of `query` as Python tuples; for small results."""
@@ -64,16 +67,18 @@ class DuckDBSession:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
         self._kinds: dict[str, str] = {}
+        self._arrow: dict[str, pa.Table] = {}
         self._numbers = count()
 
     def bind(self, name: str, source: TableVersion | pa.Table | exp.Expr) -> None:
         """See Session.bind."""
         if isinstance(source, pa.Table):
             hidden = f"arrow_{next(self._numbers)}"
+            self._arrow[hidden] = source
             self.connection.register(hidden, source)
             source = exp.select("*").from_(exp.Table(this=identifier(hidden)))
         elif isinstance(source, TableVersion):
-            source = _scan(source)
+            source = scan(source)
         self._create(name, "VIEW", source)
 
     def materialise(self, name: str, query: exp.Expr) -> None:
@@ -81,84 +86,69 @@ class DuckDBSession:
         self._create(name, "TABLE", query)
 
     def _create(self, name: str, kind: str, query: exp.Expr) -> None:
-        table = exp.Table(this=identifier(name))
-        other = self._kinds.get(name, kind)
-        if other != kind:
-            self._run(exp.Drop(tables=[table.copy()], kind=other, exists=True))
-        self._run(
-            exp.Create(
-                this=table,
-                kind=kind,
-                replace=True,
-                expression=query,
-                properties=exp.Properties(expressions=[exp.TemporaryProperty()]),
-            )
-        )
+        # Not temporary ones: those belong to one connection, and streams have their own.
+        table, other = exp.Table(this=identifier(name)), self._kinds.get(name, kind)
+        if other == kind:
+            self._run(exp.Create(this=table, kind=kind, replace=True, expression=query))
+        elif kind == "VIEW":
+            self._run(exp.Drop(tables=[table.copy()], kind=other))
+            self._run(exp.Create(this=table, kind=kind, expression=query))
+        else:
+            # First under another name: the query may read the view that it is to replace.
+            spare = exp.Table(this=identifier(f"spare_{next(self._numbers)}"))
+            self._run(exp.Create(this=spare, kind=kind, expression=query))
+            self._run(exp.Drop(tables=[table.copy()], kind=other))
+            self._run(exp.Alter(this=spare, kind=kind, actions=[exp.AlterRename(this=table)]))
         self._kinds[name] = kind
 
     def table(self, query: exp.Expr) -> pa.Table:
         """See Session.table."""
-        return self._guarded(query, lambda text: self.connection.sql(text).to_arrow_table())
+        return _guarded(query, lambda text: self.connection.sql(text).to_arrow_table())
 
     def batches(self, query: exp.Expr, *, rows: int = 100_000) -> pa.RecordBatchReader:
         """See Session.batches."""
-        return self._guarded(query, lambda text: self.connection.sql(text).to_arrow_reader(rows))
+        # A connection is busy as long as a stream of it is open.
+        cursor = self.connection.cursor()
+        _quieten(cursor)
+        for name, table in self._arrow.items():
+            cursor.register(name, table)
+        reader = _guarded(query, lambda text: cursor.sql(text).to_arrow_reader(rows))
+
+        def stream() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from reader
+            except Exception as error:
+                raise translated(error, query) from error
+            finally:
+                cursor.close()
+
+        return pa.RecordBatchReader.from_batches(reader.schema, stream())
 
     def rows(self, query: exp.Expr) -> list[tuple[Any, ...]]:
         """See Session.rows."""
-        return self._run(query).fetchall()
+        return _guarded(query, lambda text: self.connection.execute(text).fetchall())
 
-    def _run(self, query: exp.Expr) -> duckdb.DuckDBPyConnection:
-        return self._guarded(query, self.connection.execute)
-
-    def _guarded(self, query: exp.Expr, run: Callable[[str], T]) -> T:
-        """Run the query's text, the engine's own errors turned into ours."""
-        text = query.sql("duckdb")
-        try:
-            return run(text)
-        except (duckdb.IOException, duckdb.OutOfMemoryException) as error:
-            if "No space left" in str(error) or "temp_directory" in str(error):
-                raise StorageFullError(
-                    f"The disk is full while computing; free some space and try again ({error})."
-                ) from error
-            raise
-        except (duckdb.BinderException, duckdb.ParserException, duckdb.CatalogException) as error:
-            raise QueryError(f"The engine refused a query: {error}\n{text[:2000]}") from error
+    def _run(self, statement: exp.Expr) -> None:
+        _guarded(statement, self.connection.execute)
 
 
-def _scan(version: TableVersion) -> exp.Expr:
-    """A query over the files of one table version, with the canonical columns also where it is empty."""
-    if not version.files:
-        columns = [
-            exp.alias_(exp.cast(exp.null(), _duck_type(field.type)), field.name, quoted=True)
-            for field in version.schema
-        ]
-        return exp.select(*columns).where(exp.false())
-    columns_ = [exp.column(identifier(field.name)) for field in version.schema]
-    files = exp.Array(expressions=[exp.Literal.string(name) for name in version.files])
-    scan = sql("read_parquet(:files, union_by_name = true)", files=files)
-    return exp.select(*columns_).from_(exp.Table(this=scan))
+def _quieten(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute("SET enable_progress_bar = false")
 
 
-def _duck_type(kind: pa.DataType) -> str:
-    if pa.types.is_decimal(kind):
-        return f"DECIMAL({kind.precision},{kind.scale})"
-    if pa.types.is_timestamp(kind):
-        return "TIMESTAMPTZ" if kind.tz else "TIMESTAMP"
-    names = {
-        pa.string(): "VARCHAR",
-        pa.int64(): "BIGINT",
-        pa.float64(): "DOUBLE",
-        pa.bool_(): "BOOLEAN",
-    }
-    return names[kind]
+def _guarded(query: exp.Expr, run: Callable[[str], T]) -> T:
+    """Run the query's text, the engine's own errors turned into ours."""
+    try:
+        return run(query.sql("duckdb"))
+    except duckdb.Error as error:
+        raise translated(error, query) from error
 
 
 class DuckDBEngine:
     """DuckDB in memory, one database a session.
 
     Args:
-        memory_mb: Memory that a query may use; None leaves DuckDB's default (80 % of the machine).
+        memory_mb: Memory that a session may use; None takes 60 % of the machine's.
         threads: Threads of a query; None takes all cores.
         temp_root: Where big intermediate results spill to; None takes the system's temporary folder.
     """
@@ -177,17 +167,17 @@ class DuckDBEngine:
     @contextmanager
     def session(self) -> Iterator[DuckDBSession]:
         """See Engine.session."""
-        spill = tempfile.mkdtemp(prefix="aimwell-", dir=self._temp_root)
-        settings: dict[str, str | bool | int | float | list[str]] = {"temp_directory": spill}
-        if self._memory_mb is not None:
-            settings["memory_limit"] = f"{self._memory_mb}MB"
-        if self._threads is not None:
-            settings["threads"] = self._threads
-        connection = duckdb.connect(":memory:", config=settings)
-        try:
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute("SET enable_progress_bar = false")
-            yield DuckDBSession(connection)
-        finally:
-            connection.close()
-            shutil.rmtree(spill, ignore_errors=True)
+        with spill_folder(self._temp_root) as spill:
+            settings: dict[str, str | bool | int | float | list[str]] = {
+                "temp_directory": str(spill),
+                "memory_limit": f"{self._memory_mb}MB" if self._memory_mb else "60%",
+            }
+            if self._threads is not None:
+                settings["threads"] = self._threads
+            connection = duckdb.connect(":memory:", config=settings)
+            try:
+                connection.execute("SET GLOBAL TimeZone = 'UTC'")
+                _quieten(connection)
+                yield DuckDBSession(connection)
+            finally:
+                connection.close()

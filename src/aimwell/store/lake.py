@@ -2,61 +2,49 @@
 
 The traps of Delta are met here once. Writers take the table's lease, because concurrent writers lose commits.
 A write may carry a transaction `(application, version)`; one that the table already has is skipped, so that
-repeating a load after a crash changes nothing. Rows are checked against the canonical schema before they are
-written, because the writer casts silently. Readers pin a version and read its list of files.
+repeating a load after a crash changes nothing. The same opened table is asked for it and written to, so Delta
+itself refuses the commit of a writer that was overtaken in between. Rows are checked against the canonical
+schema before they are written. Readers pin a version and read its list of files.
 """
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+import secrets
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from sqlalchemy.exc import SQLAlchemyError
 
-from aimwell.errors import (
-    SchemaMismatchError,
-    StorageFullError,
-    StoreError,
-    WorkspaceError,
-    nearest,
+from aimwell.errors import AimwellError, StorageFullError, StoreError, WorkspaceError, nearest
+from aimwell.store.delta import (
+    AFTER_COMMIT,
+    TARGET_FILE_BYTES,
+    add_columns,
+    append_rows,
+    column_names,
+    files_of,
+    has_commit,
+    has_transaction,
+    is_widened,
+    moment,
 )
+from aimwell.store.disk import Changes, is_full, remove_stale_parts, settle
+from aimwell.store.leases import Held
+from aimwell.store.rows import CheckedRows, check_table
+from aimwell.store.sql import sql
 from aimwell.store.tables import LAKE_TABLES, LakeTable
+from aimwell.store.versions import Snapshot, TableVersion
 
 __all__ = ["Lake", "Snapshot", "TableVersion", "empty_table", "refuse_unusable_path"]
 
 _COMMIT_TRIES = 5
-_TARGET_FILE_BYTES = 128 * 1024 * 1024
 _FORBIDDEN = set("*[]?%")
-
-
-@dataclass(frozen=True)
-class TableVersion:
-    """One version of one table: what a reader needs to read exactly that."""
-
-    name: str
-    version: int
-    files: tuple[str, ...]
-    schema: pa.Schema
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """Table versions that were pinned together."""
-
-    tables: Mapping[str, TableVersion]
-
-    @property
-    def versions(self) -> dict[str, int]:
-        """Table name → version, as a plan stores it."""
-        return {name: table.version for name, table in self.tables.items()}
 
 
 def refuse_unusable_path(path: Path) -> None:
@@ -81,38 +69,44 @@ class Lake:
     Args:
         root: Folder that holds a folder per table.
         lease: `lease(name)` gives a context manager that holds the named lease of the workspace.
+        pinned: `pinned(table)` gives the versions that readers need; `vacuum` keeps them.
     """
 
-    def __init__(self, root: Path, lease: Callable[[str], AbstractContextManager[Any]]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        lease: Callable[[str], AbstractContextManager[Any]],
+        pinned: Callable[[str], Collection[int]] = lambda _: (),
+    ) -> None:
         refuse_unusable_path(root)
         self.root = root
-        self._lease = lease
+        self._lease, self._pinned = lease, pinned
 
     def create(self) -> None:
         """Create the canonical tables that are missing and add columns that a newer version knows."""
         for table in LAKE_TABLES.values():
-            with self._lease(f"lake:{table.name}"):
-                self._create(table)
+            if self._lacks(table):
+                with self._writing(table.name) as changes:
+                    self._create(table)
+                    settle(changes.new())
+
+    def _lacks(self, table: LakeTable) -> bool:
+        try:
+            return not set(column_names(self._open(table.name))).issuperset(table.names)
+        except TableNotFoundError:
+            return True
 
     def _create(self, table: LakeTable) -> None:
-        try:
-            known = set(self._open(table.name).schema().to_arrow().names)
-        except TableNotFoundError:
-            DeltaTable.create(
-                str(self.root / table.name),
-                schema=table.schema,
-                mode="ignore",
-                name=table.name,
-                description=table.row,
-            )
-            return
-        if not known.issuperset(table.names):
-            write_deltalake(
-                str(self.root / table.name),
-                table.schema.empty_table(),
-                mode="append",
-                schema_mode="merge",
-            )
+        DeltaTable.create(
+            self._path(table.name),
+            schema=table.schema,
+            mode="ignore",
+            name=table.name,
+            description=table.row,
+        )
+        opened = self._open(table.name)
+        if not set(column_names(opened)).issuperset(table.names):
+            add_columns(opened, table.schema)
 
     def pin(self, *names: str) -> Snapshot:
         """The newest version of each named table (all of them without names), for reading."""
@@ -120,18 +114,33 @@ class Lake:
 
     def pinned(self, versions: Mapping[str, int]) -> Snapshot:
         """The given versions of tables. Raises StoreError where a version is gone (vacuumed)."""
-        return Snapshot({name: self._version(name, number) for name, number in versions.items()})
+        snapshot = Snapshot({name: self._version(name, nr) for name, nr in versions.items()})
+        for table in snapshot.tables.values():
+            if not all(Path(file).exists() for file in table.files):
+                raise StoreError(
+                    f"Version {table.version} of the table '{table.name}' has been removed by a vacuum. "
+                    "Plan anew, from the newest version."
+                )
+        return snapshot
 
     def _version(self, name: str, number: int | None) -> TableVersion:
         try:
             table = self._open(name, number)
+        except TableNotFoundError as error:
+            raise StoreError(
+                f"The lake in {self.root} lacks the table '{name}'. Repair the workspace with: aimwell init"
+            ) from error
         except DeltaError as error:
             raise StoreError(
                 f"Version {number} of the table '{name}' cannot be read: {error}"
             ) from error
-        files = tuple(sorted(_local_path(uri) for uri in table.file_uris()))
-        schema = pa.schema(table.schema().to_arrow())
-        return TableVersion(name, table.version(), files, schema)
+        return TableVersion(
+            name,
+            table.version(),
+            files=files_of(table),
+            schema=pa.schema(table.schema().to_arrow()),
+            widened=is_widened(table),
+        )
 
     def append(
         self,
@@ -140,7 +149,7 @@ class Lake:
         *,
         transaction: tuple[str, int] | None = None,
     ) -> bool:
-        """Append `rows`; durable when this returns.
+        """Append `rows`, all or none; durable when this returns.
 
         Args:
             rows: A table, or a stream of batches (memory stays bounded), with the canonical columns.
@@ -155,91 +164,112 @@ class Lake:
             StorageFullError: The disk is full; the table is as before.
         """
         table = _canonical(name)
-        with self._lease(f"lake:{name}"):
-            return self._append(table, rows, transaction)
-
-    def _append(
-        self,
-        table: LakeTable,
-        rows: pa.Table | Iterable[pa.RecordBatch],
-        transaction: tuple[str, int] | None,
-    ) -> bool:
-        if transaction is not None and self._has(table.name, transaction):
-            return False
-        data = _checked(table, rows)
-        # A stream can be read once only, so only a table can be tried again.
-        tries = _COMMIT_TRIES if isinstance(data, pa.Table) else 1
-        for attempt in range(1, tries + 1):
-            try:
-                self._write(table.name, data, transaction)
-                return True
-            except CommitFailedError:
-                if transaction is not None and self._has(table.name, transaction):
+        stream = None if isinstance(rows, pa.Table) else CheckedRows(table, rows)
+        data = stream.reader() if stream else check_table(table, rows)
+        with self._writing(name) as changes:
+            # A stream can be read once only, so only a table can be tried again.
+            for tries_left in reversed(range(1 if stream else _COMMIT_TRIES)):
+                opened, token = self._open(name), secrets.token_hex(8)
+                if transaction is not None and has_transaction(opened, transaction):
                     return False
-                if attempt == tries:
-                    raise
-            except (OSError, DeltaError) as error:
-                raise _translated(error, table.name) from error
-        return True
+                try:
+                    append_rows(opened, data, transaction=transaction, token=token)
+                except (OSError, DeltaError) as error:
+                    if not self._landed(name, token):
+                        if stream and stream.error:
+                            raise stream.error from None
+                        if isinstance(error, CommitFailedError) and tries_left:
+                            continue
+                        raise
+                settle(changes.new())
+                return True
+        raise AssertionError("every way through the loop returns or raises")
 
-    def _write(
-        self, name: str, data: pa.Table | pa.RecordBatchReader, transaction: tuple[str, int] | None
-    ) -> None:
-        marks = [Transaction(*transaction)] if transaction is not None else None
-        write_deltalake(
-            str(self.root / name),
-            data,
-            mode="append",
-            target_file_size=_TARGET_FILE_BYTES,
-            commit_properties=CommitProperties(app_transactions=marks),
-        )
+    def _landed(self, name: str, token: str) -> bool:
+        """Whether a commit is in the log although its writer raised: the work after it may fail too."""
+        return has_commit(self._open(name), token)
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[Changes]:
+        """Hold the table's lease; on an error clean up what was half written, and say it in our words."""
+        with self._lease(f"lake:{name}") as held:
+            changes = Changes(self.root / name)
+            try:
+                yield changes
+            except Exception as error:
+                # Whoever took the lease over may be writing here too; then its files are not ours to judge.
+                if _is_ours(held):
+                    self._clean(name, changes)
+                if isinstance(error, AimwellError):
+                    raise
+                raise _translated(error, name) from error
+
+    def _clean(self, name: str, changes: Changes) -> None:
+        try:
+            used = files_of(self._open(name))
+        except TableNotFoundError:
+            return
+        changes.remove_unused(used)
 
     def has_transaction(self, name: str, transaction: tuple[str, int]) -> bool:
         """Whether the table already has this application transaction or a later one."""
-        return self._has(name, transaction)
-
-    def _has(self, name: str, transaction: tuple[str, int]) -> bool:
-        last = self._open(name).transaction_version(transaction[0])
-        return last is not None and last >= transaction[1]
+        return has_transaction(self._open(name), transaction)
 
     def delete_origins(self, name: str, origins: Sequence[str]) -> None:
         """Rewrite the table without the rows of `origins` (erasure). Old versions go at the next vacuum."""
         if "origin_id" not in _canonical(name).names or not origins:
             return
-        quoted = ", ".join("'" + origin.replace("'", "''") + "'" for origin in origins)
-        with self._lease(f"lake:{name}"):
-            self._open(name).delete(f"origin_id IN ({quoted})")
+        predicate = sql("origin_id IN :origins", origins=list(origins)).sql("postgres")
+        with self._writing(name) as changes:
+            self._open(name).delete(predicate, post_commithook_properties=AFTER_COMMIT)
+            settle(changes.new())
 
     def compact(self, name: str) -> int:
         """Join small files; returns how many files went. Readers of older versions are not disturbed."""
         _canonical(name)
-        with self._lease(f"lake:{name}"):
-            metrics = self._open(name).optimize.compact(target_size=_TARGET_FILE_BYTES)
+        with self._writing(name) as changes:
+            metrics = self._open(name).optimize.compact(
+                target_size=TARGET_FILE_BYTES, post_commithook_properties=AFTER_COMMIT
+            )
+            settle(changes.new())
         return int(metrics["numFilesRemoved"]) - int(metrics["numFilesAdded"])
 
     def vacuum(self, name: str, *, retention_hours: int, keep_versions: Sequence[int] = ()) -> int:
-        """Delete files that no kept version needs: older than `retention_hours` and in none of
-        `keep_versions`. Returns how many files went."""
+        """Delete files that no kept version needs, and what killed writers left.
+
+        Kept are the newest version, pinned ones, `keep_versions`, and whatever went out of use less than
+        `retention_hours` ago. Returns how many files went.
+        """
         _canonical(name)
-        with self._lease(f"lake:{name}"):
-            gone = self._open(name).vacuum(
+        with self._writing(name):
+            table = self._open(name)
+            keep = sorted({table.version(), *keep_versions, *self._pinned(name)})
+            gone = table.vacuum(
                 retention_hours=retention_hours,
                 dry_run=False,
                 enforce_retention_duration=False,
-                keep_versions=list(keep_versions) or None,
+                full=True,
+                keep_versions=keep,
+                post_commithook_properties=AFTER_COMMIT,
             )
-        return len(gone)
+            if len(keep) == 1:
+                table.cleanup_metadata()
+            parts = remove_stale_parts(self.root / name, older_than_hours=retention_hours)
+        return len(gone) + parts
 
     def history(self, name: str) -> list[tuple[int, datetime | None, str]]:
         """(version, when, operation) of the newest commits, newest first."""
         _canonical(name)
-        entries = self._open(name).history(100)
         return [
-            (int(e.get("version", 0)), e.get("timestamp"), str(e.get("operation"))) for e in entries
+            (int(entry.get("version", 0)), moment(entry.get("timestamp")), str(entry["operation"]))
+            for entry in self._open(name).history(100)
         ]
 
+    def _path(self, name: str) -> str:
+        return str(self.root / _canonical(name).name)
+
     def _open(self, name: str, version: int | None = None) -> DeltaTable:
-        return DeltaTable(str(self.root / _canonical(name).name), version=version)
+        return DeltaTable(self._path(name), version=version)
 
 
 def _canonical(name: str) -> LakeTable:
@@ -251,61 +281,16 @@ def _canonical(name: str) -> LakeTable:
         ) from None
 
 
-def _local_path(uri: str) -> str:
-    """A file's path as the engine opens it; Delta gives percent-encoded ones."""
-    if uri.startswith("file:"):
-        return unquote(urlparse(uri).path)
-    return unquote(uri)
-
-
-def _checked(
-    table: LakeTable, rows: pa.Table | Iterable[pa.RecordBatch]
-) -> pa.Table | pa.RecordBatchReader:
-    """The rows in canonical order; refuses other columns or types, because the writer would cast."""
-    if isinstance(rows, pa.Table):
-        _compare(table, rows.schema)
-        ordered = rows.select(list(table.names)).cast(table.schema)
-        _no_missing(table, ordered)
-        return ordered
-
-    def stream() -> Iterable[pa.RecordBatch]:
-        for batch in rows:
-            _compare(table, batch.schema)
-            ordered = batch.select(list(table.names)).cast(table.schema)
-            _no_missing(table, ordered)
-            yield ordered
-
-    return pa.RecordBatchReader.from_batches(table.schema, stream())
-
-
-def _compare(table: LakeTable, schema: pa.Schema) -> None:
-    missing = [name for name in table.names if name not in schema.names]
-    extra = [name for name in schema.names if name not in table.names]
-    wrong = [
-        f"{field.name} is {schema.field(field.name).type}, not {field.type}"
-        for field in table.schema
-        if field.name in schema.names and schema.field(field.name).type != field.type
-    ]
-    if missing or extra or wrong:
-        parts = [
-            f"missing: {', '.join(missing)}" if missing else "",
-            f"unknown: {', '.join(extra)}" if extra else "",
-            "; ".join(wrong),
-        ]
-        raise SchemaMismatchError(
-            f"Rows for the table '{table.name}' do not fit: {'; '.join(p for p in parts if p)}."
-        )
-
-
-def _no_missing(table: LakeTable, rows: pa.Table | pa.RecordBatch) -> None:
-    for column in table.columns:
-        if column.required and rows.column(column.name).null_count:
-            raise SchemaMismatchError(f"Rows for '{table.name}' lack the required {column.name}.")
+def _is_ours(held: Held | None) -> bool:
+    """Whether the lease is certainly still held (None: a lake of one process, without leases)."""
+    try:
+        return held is None or held.is_mine
+    except (StoreError, SQLAlchemyError):
+        return False
 
 
 def _translated(error: Exception, name: str) -> Exception:
-    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-    if full or "No space left" in str(error) or "os error 28" in str(error):
+    if is_full(error):
         return StorageFullError(
             f"The disk is full: nothing was added to the table '{name}'. Free some space and run the same "
             "command again; what is already there is recognised."

@@ -1,0 +1,100 @@
+"""Delta tables as the lake uses them: the library's calls with our settings, and its answers made plain."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from urllib.parse import unquote, urlparse
+
+import pyarrow as pa
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Transaction,
+    write_deltalake,
+)
+
+__all__ = [
+    "AFTER_COMMIT",
+    "TARGET_FILE_BYTES",
+    "add_columns",
+    "append_rows",
+    "column_names",
+    "files_of",
+    "has_commit",
+    "has_transaction",
+    "is_widened",
+    "moment",
+]
+
+TARGET_FILE_BYTES = 128 * 1024 * 1024
+# The log of old versions is cleaned by a vacuum, which knows what is pinned.
+AFTER_COMMIT = PostCommitHookProperties(create_checkpoint=True, cleanup_expired_logs=False)
+_WIDENED = "aimwell.widened"  # a property of tables that got columns after their first rows
+_COMMIT = "aimwell.commit"  # under this name the log keeps the token of who made a commit
+
+
+def append_rows(
+    table: DeltaTable,
+    rows: pa.Table | pa.RecordBatchReader,
+    *,
+    transaction: tuple[str, int] | None,
+    token: str,
+) -> None:
+    """Append to the version that `table` has open.
+
+    A transaction that came into the table after that version was opened makes the commit fail.
+    """
+    write_deltalake(
+        table,
+        rows,
+        mode="append",
+        target_file_size=TARGET_FILE_BYTES,
+        commit_properties=CommitProperties(
+            custom_metadata={_COMMIT: token},
+            app_transactions=[Transaction(*transaction)] if transaction is not None else None,
+        ),
+        post_commithook_properties=AFTER_COMMIT,
+    )
+
+
+def has_commit(table: DeltaTable, token: str) -> bool:
+    """Whether the commit of `append_rows` with this token is among the newest of the table."""
+    return any(entry.get(_COMMIT) == token for entry in table.history(5))
+
+
+def has_transaction(table: DeltaTable, transaction: tuple[str, int]) -> bool:
+    """Whether the table has this application transaction or a later one."""
+    last = table.transaction_version(transaction[0])
+    return last is not None and last >= transaction[1]
+
+
+def column_names(table: DeltaTable) -> list[str]:
+    """The columns, in order."""
+    return list(table.schema().to_arrow().names)
+
+
+def add_columns(table: DeltaTable, schema: pa.Schema) -> None:
+    """Add the columns of `schema` that the table lacks; rows that are there have nulls in them."""
+    # The mark first: a reader that sees the new columns must know that old files lack them.
+    table.alter.set_table_properties({_WIDENED: "true"}, raise_if_not_exists=False)
+    write_deltalake(table, schema.empty_table(), mode="append", schema_mode="merge")
+
+
+def is_widened(table: DeltaTable) -> bool:
+    """Whether columns were added after the table was created, so that old files may lack some."""
+    return _WIDENED in table.metadata().configuration
+
+
+def files_of(table: DeltaTable) -> tuple[str, ...]:
+    """The data files of the version that is open, as paths; the library gives percent-encoded addresses."""
+    return tuple(sorted(_path(address) for address in table.file_uris()))
+
+
+def _path(address: str) -> str:
+    return unquote(urlparse(address).path if address.startswith("file:") else address)
+
+
+def moment(milliseconds: int | None) -> datetime | None:
+    """A time of the log."""
+    return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)

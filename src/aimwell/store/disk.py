@@ -1,0 +1,83 @@
+"""What the lake must know of the disk: that files are safely down, that it is full, what a failed write left.
+
+The Delta library hands files to the operating system and returns. They survive a killed process, but not a
+power cut; so whoever says "durable" brings them down with `fsync` first.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import time
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+__all__ = ["Changes", "is_full", "remove_stale_parts", "settle"]
+
+_LOG = "_delta_log"
+# No space, over quota, and "may not grow further" (a limit of the process).
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL_NUMBERS = "|".join(map(str, sorted(_FULL)))
+_FULL_TEXT = re.compile(rf"No space left|Disk quota exceeded|os error (?:{_FULL_NUMBERS})\b")
+_PART = re.compile(r"\.parquet#\d+$")  # a file that the Delta library was still writing
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether `error` means that the disk takes no more; libraries often tell it in words only."""
+    told = isinstance(error, OSError) and error.errno in _FULL
+    return told or _FULL_TEXT.search(str(error)) is not None
+
+
+def settle(files: Iterable[Path]) -> None:
+    """Bring `files`, and the folders that name them, down to the disk."""
+    folders: dict[Path, None] = {}
+    for file in files:
+        _sync(file)
+        folders[file.parent] = None
+    for folder in folders:
+        _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class Changes:
+    """The files that come into the folder of one table after this was made; for the holder of its lease."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._before = folder, _files(folder)
+
+    def new(self) -> list[Path]:
+        """Data files first, then the log that makes them count."""
+        came = _files(self._folder) - self._before
+        return sorted(came, key=lambda path: (path.parent.name == _LOG, path))
+
+    def remove_unused(self, used: Collection[str]) -> None:
+        """Delete new data files that are not among the paths `used`: a full disk must not stay full."""
+        for path in self.new():
+            if path.parent == self._folder and str(path) not in used:
+                path.unlink(missing_ok=True)
+
+
+def _files(folder: Path) -> set[Path]:
+    found: set[Path] = set()
+    for place in (folder, folder / _LOG):
+        if place.is_dir():
+            found.update(Path(entry.path) for entry in os.scandir(place) if entry.is_file())
+    return found
+
+
+def remove_stale_parts(folder: Path, *, older_than_hours: float) -> int:
+    """Delete half-written files of killed writers; returns how many. For the holder of the table's lease."""
+    limit, gone = time.time() - older_than_hours * 3600, 0
+    for path in _files(folder):
+        if _PART.search(path.name) and path.stat().st_mtime <= limit:
+            path.unlink(missing_ok=True)
+            gone += 1
+    return gone

@@ -1,0 +1,70 @@
+"""The engine's errors in our words, without the values that the data or the query held."""
+
+from __future__ import annotations
+
+import duckdb
+from sqlglot import exp
+
+from aimwell.errors import (
+    AimwellError,
+    QueryError,
+    SnapshotGoneError,
+    StorageFullError,
+    StoreError,
+)
+from aimwell.store.disk import is_full
+
+__all__ = ["translated"]
+
+_TEXT_MAX = 2000
+_WRITTEN_WRONGLY = (
+    duckdb.BinderException,
+    duckdb.ParserException,
+    duckdb.CatalogException,
+    duckdb.SyntaxException,
+)
+
+
+def translated(error: Exception, query: exp.Expr) -> Exception:
+    """Our error for one of the engine's; anything else comes back as it is.
+
+    Errors in a stream arrive as the operating system's or Arrow's, with the engine's words in them.
+    """
+    told = str(error)
+    if isinstance(error, AimwellError):
+        return error
+    if is_full(error) or "max_temp_directory_size" in told:
+        return StorageFullError(
+            "The disk is full: the query needs more room for what does not fit into memory. Free some space "
+            "(or point TMPDIR to a bigger disk) and try again."
+        )
+    if "No files found that match" in told or ("Cannot open file" in told and ".parquet" in told):
+        return SnapshotGoneError(
+            "A file of the table version being read has been removed by a vacuum. Read the newest version."
+        )
+    if isinstance(error, duckdb.OutOfMemoryException) or told.startswith("Out of Memory Error"):
+        return StoreError(
+            "The query needs more memory than it may use. Raise engine_memory_mb in aimwell.toml, or "
+            "AIMWELL_ENGINE_MEMORY_MB."
+        )
+    if isinstance(error, _WRITTEN_WRONGLY):
+        return QueryError(f"The engine refused a query: {_first(told)}\n{_shown(query)}")
+    if isinstance(error, duckdb.Error | OSError):
+        # Errors about values quote them, and a value may be somebody's address.
+        kind = told.split(":")[0] if isinstance(error, OSError) else type(error).__name__
+        return QueryError(f"The engine could not compute a query ({kind:.60}).\n{_shown(query)}")
+    return error
+
+
+def _first(told: str) -> str:
+    """The engine's message without the part of the query that it quotes below."""
+    return told.split("\nLINE ")[0].strip()
+
+
+def _shown(query: exp.Expr) -> str:
+    """The query with each text in it left out."""
+
+    def veil(node: exp.Expr) -> exp.Expr:
+        return exp.Literal.string("…") if isinstance(node, exp.Literal) and node.is_string else node
+
+    return query.transform(veil).sql("duckdb")[:_TEXT_MAX]
