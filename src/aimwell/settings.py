@@ -7,9 +7,11 @@ help text. In the file a setting stands in its group (`[workspace]`, `[store]` �
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -21,6 +23,9 @@ from aimwell.errors import SettingsError, nearest
 __all__ = ["FILE_NAME", "Settings", "load_settings", "render_toml"]
 
 FILE_NAME = "aimwell.toml"
+_PREFIX = "AIMWELL_"
+_SLIP = 0.85  # how alike a name in the environment must be to count as a mistyped setting
+_SECRET = {"control_url"}  # may hold a password, so its value is never shown
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -55,6 +60,7 @@ class Settings(BaseModel):
     )
     control_url: str | None = Field(
         default=None,
+        repr=False,
         description="SQLAlchemy URL of the control database, as "
         "postgresql+psycopg://user@host/aimwell. Default: the file control.sqlite3 in the workspace.",
         json_schema_extra={"group": "store"},
@@ -137,28 +143,61 @@ def _groups() -> dict[str, str]:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path.name} is not valid TOML: {error}.") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{path.name} is not UTF-8 text: {error}.") from error
-    groups, values = _groups(), {}
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
+    groups, values, faults = _groups(), {}, []
     for group, content in document.items():
         if not isinstance(content, dict):
-            raise SettingsError(
-                f"{path.name}: '{group}' stands outside a group. Groups: {_list(groups.values())}."
-            )
+            known = _list(groups.values())
+            faults.append(f"'{group}' stands outside a group. Groups: {known}.")
+            continue
         for name, value in content.items():
             if groups.get(name) != group:
-                belongs = f" It belongs in [{groups[name]}]." if name in groups else ""
-                hint = belongs or " " + nearest(name, list(groups))
-                raise SettingsError(f"{path.name}: [{group}] has no setting '{name}'.{hint}")
+                belongs = f"It belongs in [{groups[name]}]." if name in groups else ""
+                faults.append(
+                    f"[{group}] has no setting '{name}'. {belongs or nearest(name, list(groups))}"
+                )
             values[name] = value
+    if faults:
+        raise SettingsError(_told(f"{path.name} is wrong:", faults))
+    values = {name: value for name, value in values.items() if not _means_unset(name, value)}
+    # Strictly: a number in quotes, or `true` for a number, is a slip in a file that has types.
+    _validated(values, f"{path.name} is wrong:", strict=True)
     return values
 
 
-def _list(names: Any) -> str:
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    known, values = _groups(), {}
+    for key, text in environment.items():
+        name = key.removeprefix(_PREFIX).lower()
+        if not key.startswith(_PREFIX):
+            continue
+        if name in known:
+            values[name] = text
+        elif close := get_close_matches(name, list(known), n=1, cutoff=_SLIP):
+            # Other names are not ours to judge: secrets of channels stand in the environment too.
+            raise SettingsError(
+                f"{key} in the environment is not a setting. Did you mean {_PREFIX}{close[0].upper()}?"
+            )
+    return values
+
+
+def _means_unset(name: str, value: Any) -> bool:
+    """Whether an empty text stands for "not set", as in the lines that `render_toml` comments out."""
+    return value == "" and Settings.model_fields[name].default is None
+
+
+def _list(names: Iterable[str]) -> str:
     return ", ".join(sorted(set(names)))
+
+
+def _told(title: str, faults: Sequence[str]) -> str:
+    return "\n".join([title, *(f"  - {fault}" for fault in faults)])
 
 
 def load_settings(
@@ -166,27 +205,38 @@ def load_settings(
 ) -> Settings:
     """Settings from the file at `path` (if any), the environment above it, `overrides` above both.
 
+    Where the default is "none", an empty text means none. An override of None is no override.
+
     Raises:
-        SettingsError: A setting is unknown or wrong; names it, what was found and what is allowed.
+        SettingsError: A setting is unknown or wrong; names all that are, what was found and what is allowed.
     """
-    values = _from_file(path) if path is not None and path.exists() else {}
-    known = _groups()
-    for key, text in (os.environ if environment is None else environment).items():
-        name = key.removeprefix("AIMWELL_").lower()
-        if key.startswith("AIMWELL_") and name in known:
-            values[name] = text
-    values.update({name: value for name, value in overrides.items() if value is not None})
+    for name in overrides:
+        if name not in Settings.model_fields:
+            raise SettingsError(f"There is no setting '{name}'. {nearest(name, list(_groups()))}")
+    values: dict[str, Any] = _from_file(path) if path is not None and path.exists() else {}
+    values |= _from_environment(os.environ if environment is None else environment)
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    unset = {name for name, value in values.items() if _means_unset(name, value)}
+    return _validated(
+        {name: value for name, value in values.items() if name not in unset},
+        f"Settings are wrong ({FILE_NAME}, or {_PREFIX}… in the environment):",
+        strict=False,
+    )
+
+
+def _validated(values: Mapping[str, Any], title: str, *, strict: bool) -> Settings:
     try:
-        return Settings.model_validate(values)
+        return Settings.model_validate(values, strict=strict)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, fault['loc']))} = {fault['input']!r}: {fault['msg']}"
-            for fault in error.errors()
-        ]
-        raise SettingsError(
-            "Settings are wrong (aimwell.toml or AIMWELL_… in the environment):\n  - "
-            + "\n  - ".join(lines)
-        ) from error
+        faults = {str(fault["loc"][0]): fault for fault in error.errors()}
+        told = [_fault(name, fault["input"], fault["msg"]) for name, fault in faults.items()]
+        raise SettingsError(_told(title, told)) from None
+
+
+def _fault(name: str, found: Any, message: str) -> str:
+    said = message.removeprefix("Value error, ").rstrip(".")
+    shown = "" if name in _SECRET else f" = {found!r:.100}"
+    return f"{name}{shown}: {said}. It is: {Settings.model_fields[name].description}"
 
 
 def render_toml(settings: Settings) -> str:
@@ -209,9 +259,6 @@ def render_toml(settings: Settings) -> str:
     return "\n".join(lines)
 
 
-def _toml(value: Any) -> str:
-    if value is None:
-        return '""'
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return str(value)
+def _toml(value: str | int | float | None) -> str:
+    # JSON's texts and numbers are TOML's too, once the one character that JSON leaves alone is escaped.
+    return json.dumps("" if value is None else value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -12,7 +12,6 @@ import sqlite3
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,37 +19,20 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
 from aimwell.errors import ControlBusyError, StorageFullError, StoreError, WorkspaceError
+from aimwell.store.column_types import JsonType, Money, UtcDateTime
 
-__all__ = ["Control", "JsonType", "UtcDateTime", "insert_missing", "insert_statement", "upsert"]
+__all__ = [
+    "Control",
+    "JsonType",
+    "Money",
+    "UtcDateTime",
+    "insert_missing",
+    "insert_statement",
+    "upsert",
+]
 
 _BUSY_MS = 30_000
 _URLS = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
-
-
-class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """An aware time, stored in UTC. Naive times are refused."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """To UTC; SQLite keeps text without a zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"The time {value.isoformat()} has no zone; pass an aware datetime.")
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
-        """Back to an aware time in UTC."""
-        del dialect  # both databases give either form
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-JsonType = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 
 class Control:

@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from aimwell.errors import WorkspaceError
 from aimwell.store.control import Control
 
 __all__ = ["alembic_config", "current_revision", "head_revision", "upgrade"]
@@ -27,13 +28,24 @@ def alembic_config(connection: sa.Connection | None = None) -> Config:
 
 
 def upgrade(control: Control) -> None:
-    """Run the migrations that are missing, all in one transaction; harmless when there are none."""
+    """Run the migrations that are missing, all in one transaction; harmless when there are none.
+
+    Raises:
+        WorkspaceError: A newer version of Aimwell has migrated the database already.
+    """
     with control.begin() as connection:
         if not control.is_sqlite:
             # Two processes that start at once: the second waits here and then finds nothing to do.
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(4246113)"))
-        if MigrationContext.configure(connection).get_current_revision() != head_revision():
-            command.upgrade(alembic_config(connection), "head")
+        found = MigrationContext.configure(connection).get_current_revision()
+        if found == head_revision():
+            return
+        if found is not None and found not in _known_revisions():
+            raise WorkspaceError(
+                f"The control database has revision {found}, which this version of Aimwell does not know "
+                f"(newest known: {head_revision()}). Install the newer version that made it."
+            )
+        command.upgrade(alembic_config(connection), "head")
 
 
 def current_revision(control: Control) -> str | None:
@@ -45,3 +57,8 @@ def current_revision(control: Control) -> str | None:
 def head_revision() -> str | None:
     """The newest revision that this version of Aimwell knows."""
     return ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+def _known_revisions() -> frozenset[str]:
+    scripts = ScriptDirectory.from_config(alembic_config())
+    return frozenset(script.revision for script in scripts.walk_revisions())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from aimwell.store.control import JsonType, UtcDateTime
+from aimwell.store.control import JsonType, Money, UtcDateTime
 
 __all__ = ["metadata"]
 
@@ -22,7 +22,6 @@ metadata = sa.MetaData(
 )
 
 _Text, _Int, _Big, _Bool, _Real = sa.Text, sa.Integer, sa.BigInteger, sa.Boolean, sa.Float
-_Money = sa.Numeric(18, 4)
 _AutoId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 # --- the workspace itself -------------------------------------------------------------------------------
@@ -338,7 +337,7 @@ plan_people = sa.Table(
     sa.Column("action", _Text, comment="Chosen action; null for control and excluded."),
     sa.Column("variant", _Text, comment="Content variant of the action."),
     sa.Column("probability", _Real, comment="Probability of this arm and action."),
-    sa.Column("cost", _Money, comment="Contact cost, in the workspace currency."),
+    sa.Column("cost", Money, comment="Contact cost, in the workspace currency."),
     sa.Column("send_at", UtcDateTime, comment="When the message is due."),
     sa.Index("ix_plan_people_arm", "plan_id", "arm"),
 )
@@ -370,7 +369,7 @@ messages = sa.Table(
     sa.Column("attempts", _Int, nullable=False, server_default="0"),
     sa.Column("lease_token", _Text),
     sa.Column("lease_until", UtcDateTime),
-    sa.Column("cost", _Money),
+    sa.Column("cost", Money),
     sa.Column("sent_at", UtcDateTime),
     sa.Column("reply", _Text, comment="The provider's answer, without the address."),
     sa.UniqueConstraint("campaign", "step", "profile_id", "occurrence"),

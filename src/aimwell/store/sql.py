@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -21,24 +21,33 @@ from aimwell.errors import QueryError
 __all__ = ["column", "identifier", "sql", "union_all"]
 
 
+_MONEY_PLACES, _MONEY_DIGITS = 4, 18
+_INT_MAX = 2**63 - 1
+
+
 @lru_cache(maxsize=1024)
 def _parse(text: str) -> exp.Expr:
     try:
         return parse_one(text, read="duckdb")
     except ParseError as error:
-        raise QueryError(f"This SQL cannot be parsed: {error}\n{text}") from error
+        faults = "; ".join(
+            f"{f['description']} (line {f['line']}, column {f['col']})" for f in error.errors
+        )
+        raise QueryError(f"This SQL cannot be parsed: {faults or error}\n{text}") from error
 
 
 def sql(text: str, **parts: Any) -> exp.Expr:
     """A query or expression tree from `text`, each `:hole` filled with the part of that name.
 
     Args:
-        text: DuckDB SQL. Holes are `:name`; `at` is reserved and cannot be a name.
-        parts: Python values (text, numbers, aware datetimes, dates, None, lists of these) or trees.
+        text: DuckDB SQL. Holes are `:name`; `at` is reserved and cannot be a name. A bare hole cannot be the
+            first thing selected (`SELECT :x` reads as an alias): write `SELECT (:x)`.
+        parts: Python values (text, numbers, aware datetimes, dates, None, lists of these) or trees. An empty
+            list stands for no value at all: nothing is IN it.
 
     Raises:
         QueryError: A hole without a part, a part without a hole, or a value without an SQL form
-            (naive datetime, NaN, infinity, unknown type).
+            (naive datetime, NaN, infinity, a decimal or integer too long, broken text, unknown type).
     """
     tree = _parse(text).copy()
     holes = {hole.name for hole in tree.find_all(exp.Placeholder)}
@@ -46,7 +55,15 @@ def sql(text: str, **parts: Any) -> exp.Expr:
         raise QueryError(f"The query needs the parts {sorted(holes)}, got {sorted(parts)}:\n{text}")
     if not parts:
         return tree
-    return exp.replace_placeholders(tree, **{name: _node(part) for name, part in parts.items()})
+    filled = exp.replace_placeholders(tree, **{name: _node(part) for name, part in parts.items()})
+    nothing = any(isinstance(part, Sequence) and not part for part in parts.values())
+    return filled.transform(_in_nothing, copy=False) if nothing else filled
+
+
+def _in_nothing(node: exp.Expr) -> exp.Expr:
+    """`x IN ()` is no SQL but on DuckDB."""
+    options = node.args.get("field") if isinstance(node, exp.In) else None
+    return exp.false() if isinstance(options, exp.Tuple) and not options.expressions else node
 
 
 def _node(value: Any) -> exp.Expr:
@@ -54,23 +71,65 @@ def _node(value: Any) -> exp.Expr:
         return exp.paren(value.copy(), copy=False)
     if isinstance(value, exp.Expr):
         return value.copy()
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return exp.Tuple(expressions=[_node(item) for item in value])
+    return _literal(value)
+
+
+def _literal(value: Any) -> exp.Expr:
+    if value is None or isinstance(value, bool):
+        return exp.convert(value)
+    if isinstance(value, str):
+        return exp.Literal.string(_text(value))
     if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise QueryError(f"The time {value.isoformat()} has no zone; pass an aware datetime.")
-        return exp.cast(exp.Literal.string(value.isoformat()), "timestamptz")
+        return exp.cast(exp.Literal.string(_utc(value)), "timestamptz")
     if isinstance(value, date):
         return exp.cast(exp.Literal.string(value.isoformat()), "date")
     if isinstance(value, Decimal):
-        if not value.is_finite():
+        return exp.cast(exp.Literal.string(_money(value)), "decimal(18,4)")
+    if isinstance(value, float):
+        if not math.isfinite(value):
             raise QueryError(f"The number {value} has no SQL form; pass a finite one.")
-        return exp.cast(exp.Literal.string(str(value)), "decimal(18,4)")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise QueryError(f"The number {value} has no SQL form; pass a finite one.")
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
-        return exp.Tuple(expressions=[_node(item) for item in value])
-    if value is None or isinstance(value, str | bool | int | float):
-        return exp.convert(value)
+        return exp.convert(float(value))
+    if isinstance(value, int):
+        if abs(value) > _INT_MAX:
+            raise QueryError("A whole number has more than 63 bits; ids are text, pass them so.")
+        return exp.convert(int(value))
     raise QueryError(f"A value of type {type(value).__name__} has no SQL form.")
+
+
+def _text(value: str) -> str:
+    plain = str.__str__(value)  # of an enumeration too, whatever it says of itself
+    try:
+        plain.encode()
+    except UnicodeEncodeError as error:
+        raise QueryError(
+            "A text holds half a character (a lone surrogate); mend it first."
+        ) from error
+    return plain
+
+
+def _utc(value: datetime) -> str:
+    if value.tzinfo is None:
+        raise QueryError(f"The time {value.isoformat()} has no zone; pass an aware datetime.")
+    try:
+        return value.astimezone(UTC).isoformat()
+    except OverflowError as error:
+        raise QueryError(
+            f"The time {value.isoformat()} is not within the years 1 to 9999."
+        ) from error
+
+
+def _money(value: Decimal) -> str:
+    """The number in full; one that DECIMAL(18,4) would round or cannot hold is refused."""
+    if value.is_finite() and (not value or value.adjusted() < _MONEY_DIGITS - _MONEY_PLACES):
+        rounded = round(value, _MONEY_PLACES)
+        if rounded == value:
+            return f"{rounded:f}"
+    raise QueryError(
+        f"The number {value:.40g} has no SQL form as money: at most {_MONEY_DIGITS - _MONEY_PLACES} digits "
+        f"before the point and {_MONEY_PLACES} behind it."
+    )
 
 
 def identifier(name: str) -> exp.Identifier:

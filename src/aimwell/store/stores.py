@@ -7,7 +7,7 @@ import secrets
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from aimwell.errors import WorkspaceError
+from aimwell.errors import ControlBusyError, WorkspaceError
 from aimwell.settings import FILE_NAME, Settings, load_settings, render_toml
 from aimwell.store.control import Control, insert_missing
+from aimwell.store.disk import settle
 from aimwell.store.engine import DuckDBEngine, Engine
 from aimwell.store.lake import Lake, refuse_unusable_path
 from aimwell.store.leases import Leases
 from aimwell.store.migrate import current_revision, head_revision, upgrade
+from aimwell.store.pins import Pins
 from aimwell.store.schema import metadata
+from aimwell.store.versions import Snapshot
 
 __all__ = ["Stores", "create_stores", "open_stores"]
 
@@ -44,8 +47,8 @@ class Stores:
     engine: Engine
     leases: Leases
     workspace_id: str
-    identity_key: bytes
-    token_key: bytes
+    identity_key: bytes = field(repr=False)
+    token_key: bytes = field(repr=False)
 
     def folder(self, name: str) -> Path:
         """A folder of the workspace (`models`, `reports`, `outbox` …), made when it is missing."""
@@ -58,6 +61,19 @@ class Stores:
         """A reading transaction on the control database."""
         with self.control.read() as connection:
             yield connection
+
+    def pin(self, snapshot: Snapshot, *, owner: str, until: datetime) -> None:
+        """Keep the files of `snapshot` through vacuums until then (or `unpin`).
+
+        Raises:
+            StoreError: A vacuum was quicker; read the newest version instead.
+        """
+        Pins(self.control).pin(snapshot, owner=owner, until=until)
+        self.lake.pinned(snapshot.versions)
+
+    def unpin(self, owner: str) -> int:
+        """Give up all pins of `owner`; returns how many there were."""
+        return Pins(self.control).unpin(owner)
 
     def audit(self, action: str, *, actor: str, subject: str | None = None, **detail: Any) -> None:
         """Write one line to the audit log: ids and counts only, never personal data."""
@@ -97,10 +113,10 @@ def create_stores(root: Path, *, identity_key: bytes | None = None, **overrides:
     file = root / FILE_NAME
     settings = load_settings(file, **overrides)
     try:
-        root.mkdir(parents=True, exist_ok=True)
+        # Closed to others, because the vault lies in it; a folder that is there keeps its rights.
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not file.exists():
-            written = load_settings(None, environment={}, **overrides)
-            file.write_text(render_toml(written), encoding="utf-8")
+            _write_whole(file, render_toml(load_settings(None, environment={}, **overrides)))
     except OSError as error:
         raise WorkspaceError(f"The folder {root} cannot be written: {error.strerror}.") from error
     control = _connect(root, settings)
@@ -143,19 +159,44 @@ def open_stores(root: Path, **overrides: Any) -> Stores:
     return _assemble(root, settings, control)
 
 
+def _write_whole(file: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all."""
+    part = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        settle([part])
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _connect(root: Path, settings: Settings) -> Control:
     # The path goes in as a part of the URL object, so that '#', '%' and spaces mean themselves.
     default = sa.URL.create("sqlite+pysqlite", database=str(root / "control.sqlite3"))
-    control = Control(settings.control_url or default)
+    control = Control(_in_folder(root, settings.control_url) if settings.control_url else default)
     try:
         with control.read() as connection:
             connection.execute(sa.text("SELECT 1"))
-    except DBAPIError as error:
+    except (DBAPIError, ControlBusyError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error.__cause__
+        reason = str(getattr(cause, "orig", cause)).strip().split("\n")[0]
         raise WorkspaceError(
             f"The control database {control.url.render_as_string(hide_password=True)} cannot be reached: "
-            f"{str(error.orig).strip().splitlines()[0]}. Check control_url in {FILE_NAME} or AIMWELL_CONTROL_URL."
+            f"{reason}. Check control_url in {FILE_NAME} or AIMWELL_CONTROL_URL."
         ) from error
     return control
+
+
+def _in_folder(root: Path, text: str) -> str | sa.URL:
+    """The URL, a relative SQLite file taken from the workspace and not from wherever the command runs."""
+    try:
+        url = sa.make_url(text)
+    except sa.exc.ArgumentError:
+        return text
+    name = url.database or ""
+    if url.get_backend_name() != "sqlite" or name in {"", ":memory:"} or name.startswith("file:"):
+        return url
+    return url.set(database=str(root / name))
 
 
 def _assemble(root: Path, settings: Settings, control: Control) -> Stores:
@@ -166,7 +207,7 @@ def _assemble(root: Path, settings: Settings, control: Control) -> Stores:
         root=root,
         settings=settings,
         control=control,
-        lake=Lake(root / "lake", leases.hold),
+        lake=Lake(root / "lake", leases.hold, Pins(control).versions),
         engine=DuckDBEngine(memory_mb=settings.engine_memory_mb, threads=settings.engine_threads),
         leases=leases,
         workspace_id=meta["workspace_id"],

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from aimwell.store.control import JsonType, UtcDateTime
+from aimwell.store.control import JsonType, Money, UtcDateTime
 
 revision = "0001"
 down_revision = None
@@ -295,7 +295,7 @@ def upgrade() -> None:
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
         sa.Column("lease_token", sa.Text(), nullable=True),
         sa.Column("lease_until", UtcDateTime(), nullable=True),
-        sa.Column("cost", sa.Numeric(precision=18, scale=4), nullable=True),
+        sa.Column("cost", Money(), nullable=True),
         sa.Column("sent_at", UtcDateTime(), nullable=True),
         sa.Column(
             "reply", sa.Text(), nullable=True, comment="The provider's answer, without the address."
@@ -513,10 +513,7 @@ def upgrade() -> None:
             "probability", sa.Float(), nullable=True, comment="Probability of this arm and action."
         ),
         sa.Column(
-            "cost",
-            sa.Numeric(precision=18, scale=4),
-            nullable=True,
-            comment="Contact cost, in the workspace currency.",
+            "cost", Money(), nullable=True, comment="Contact cost, in the workspace currency."
         ),
         sa.Column("send_at", UtcDateTime(), nullable=True, comment="When the message is due."),
         sa.ForeignKeyConstraint(
