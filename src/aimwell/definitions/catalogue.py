@@ -60,7 +60,22 @@ def check(document: Any) -> Definition:
         return cls.model_validate(dict(document))
     except ValidationError as error:
         title = f"The {kind} '{document.get('name', '?')}' is wrong and was not taken."
-        raise DefinitionError(title, [_fault(detail, cls) for detail in error.errors()]) from error
+        raise DefinitionError(
+            title, [_fault(detail, cls) for detail in _own(error.errors())]
+        ) from error
+
+
+def _own(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without lists that are called too short only because their items are wrong."""
+    places = [detail["loc"] for detail in details]
+    return [
+        detail
+        for detail in details
+        if detail["type"] != "too_short"
+        or not any(
+            len(p) > len(detail["loc"]) and p[: len(detail["loc"])] == detail["loc"] for p in places
+        )
+    ]
 
 
 def _kinds() -> str:
