@@ -74,7 +74,8 @@ def main() -> int:
     asked = parser.parse_args()
     unknown = [name for name in asked.names if name not in known]
     if unknown:
-        parser.error(f"no benchmark named {', '.join(unknown)}; there are: {', '.join(known)}")
+        there = ", ".join(known) or "none yet"
+        parser.error(f"no benchmark named {', '.join(unknown)}; there are: {there}")
     print(machine(), flush=True)
     names = asked.names or list(known)
     failed = [name for name in names if not run(name, known[name], quick=asked.quick)]

@@ -9,7 +9,10 @@ Switches of a run, all through the environment:
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +31,11 @@ time.tzset()
 for _name in [name for name in os.environ if name.startswith("AIMWELL_")]:
     if _name != "AIMWELL_DATA" and not _name.startswith("AIMWELL_TEST_"):
         del os.environ[_name]
+
+# A worker of xdist would finish its test (and keep its PostgreSQL) after pytest itself was killed.
+if "PYTEST_XDIST_WORKER" in os.environ and sys.platform == "linux":
+    _PR_SET_PDEATHSIG = 1
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 # A test that fails once in a hundred runs helps nobody before a push, so the short run draws the same
 # examples each time; the long one (--hypothesis-profile=long) searches anew with the printed seed.
