@@ -13,12 +13,20 @@ from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.channel import Channel
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
 from aimwell.definitions.kinds.offer import Offer
+from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.kinds.template import Template
 from aimwell.errors import DefinitionError, Fault, nearest
 
 __all__ = ["KINDS", "check", "json_schema"]
 
-_CLASSES: tuple[type[Definition], ...] = (Offer, Template, Channel, ContactPolicy, Campaign)
+_CLASSES: tuple[type[Definition], ...] = (
+    Offer,
+    Template,
+    Channel,
+    ContactPolicy,
+    Segment,
+    Campaign,
+)
 
 KINDS: dict[str, type[Definition]] = {
     str(cls.model_fields["kind"].default): cls for cls in _CLASSES

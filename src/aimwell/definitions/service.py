@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from aimwell.definitions.base import Definition
 from aimwell.definitions.catalogue import KINDS, check
+from aimwell.definitions.circles import circle_faults
 from aimwell.definitions.reading import SourceDocument, render_yaml
 from aimwell.errors import DefinitionError, Fault, UnknownDefinitionError, nearest
 from aimwell.store.control import Control
@@ -90,7 +91,8 @@ def apply(
     """Create or update `definitions`, all or none.
 
     Raises:
-        DefinitionError: One refers to a definition that exists neither here nor in the workspace.
+        DefinitionError: One refers to a definition that exists neither here nor in the workspace, or to
+            itself in a circle.
     """
     with control.begin() as connection:
         known = _known(connection)
@@ -105,12 +107,23 @@ def apply(
             raise DefinitionError(
                 "Documents refer to what does not exist; nothing was taken.", faults
             )
+        _refuse_circles(connection, definitions)
         changes = [_change(connection, definition) for definition in definitions]
         if not dry_run:
             for definition, change in zip(definitions, changes, strict=True):
                 if change.action != "unchanged":
                     _write(connection, definition.document(), change, now, by)
     return changes
+
+
+def _refuse_circles(connection: sa.Connection, definitions: Sequence[Definition]) -> None:
+    # Only kinds that refer to their own kind can stand in a circle.
+    kinds = {one.kind for one in definitions for _, kind, _ in one.references() if kind == one.kind}
+    if not kinds:
+        return
+    rows = connection.execute(sa.select(_current.c.document).where(_current.c.kind.in_(kinds)))
+    if faults := circle_faults(definitions, [check(document) for (document,) in rows]):
+        raise DefinitionError("Documents refer to themselves; nothing was taken.", faults)
 
 
 def _known(connection: sa.Connection) -> set[tuple[str, str]]:

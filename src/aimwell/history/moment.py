@@ -11,22 +11,31 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlglot import exp
 
 from aimwell.errors import HistoryError
+from aimwell.history import views
+from aimwell.history.views import ACTIVITY_COLUMNS, latest_trait, latest_traits
 from aimwell.store.engine import Session
 from aimwell.store.lake import Snapshot
 from aimwell.store.schema import metadata
-from aimwell.store.sql import column, identifier, sql, union_all
+from aimwell.store.sql import column, identifier, sql
 from aimwell.store.stores import Stores
-from aimwell.store.tables import TIME
-from aimwell.unify.reading import bind_with_identity
+from aimwell.store.tables import LAKE_TABLES, TIME
 
-__all__ = ["ACTIVITY_COLUMNS", "TIME_COLUMNS", "Moment", "latest_trait", "open_moment"]
+__all__ = [
+    "ACTIVITY_COLUMNS",
+    "TIME_COLUMNS",
+    "Moment",
+    "latest_trait",
+    "latest_traits",
+    "open_moment",
+]
 
 TIME_COLUMNS: Mapping[str, str] = {
     "events": "occurred_at",
@@ -44,23 +53,7 @@ TIME_COLUMNS: Mapping[str, str] = {
 
 _AHEAD = ("events", "orders", "order_lines", "touches")
 
-ACTIVITY_COLUMNS = (
-    "profile_id",
-    "origin_id",
-    "event",
-    "occurred_at",
-    "revenue",
-    "quantity",
-    "sku",
-    "category",
-    "order_id",
-    "campaign",
-    "channel",
-    "machine",
-    "properties",
-)
-"""Columns of the view `activity`, the one stream that rules read."""
-
+_overrides = metadata.tables["identity_overrides"]
 _profiles = metadata.tables["profiles"]
 
 
@@ -74,24 +67,38 @@ class Moment:
     horizon: timedelta | None
     stores: Stores
 
+    def bind_known(self) -> None:
+        """Make `known` stand for the people known before `as_of`: profile_id alone."""
+        ids = self._profiles(_profiles.c.profile_id)
+        self.session.bind("known", pa.table({"profile_id": pa.array(ids[0], pa.string())}))
+
     def bind_profiles(self) -> None:
         """Make `profiles` stand for the people known before `as_of`: profile_id, first_seen_at, timezone."""
-        with self.stores.read_control() as connection:
-            rows = connection.execute(
-                sa.select(
-                    _profiles.c.profile_id, _profiles.c.first_seen_at, _profiles.c.timezone
-                ).where(_profiles.c.first_seen_at < self.as_of)
-            ).all()
-        self.session.bind(
-            "profiles",
-            pa.table(
-                {
-                    "profile_id": pa.array([row[0] for row in rows], pa.string()),
-                    "first_seen_at": pa.array([row[1] for row in rows], TIME),
-                    "timezone": pa.array([row[2] for row in rows], pa.string()),
-                }
-            ),
+        # The driver's own times are read, and made aware in one go: a conversion a row costs seconds
+        # where there are a million.
+        ids, first, zones = self._profiles(
+            _profiles.c.profile_id,
+            sa.type_coerce(_profiles.c.first_seen_at, sa.DateTime(timezone=True)),
+            _profiles.c.timezone,
         )
+        seen = pa.array(first, pa.timestamp("us", tz=None if _naive(first) else "UTC"))
+        table = {
+            "profile_id": pa.array(ids, pa.string()),
+            "first_seen_at": seen.cast(TIME),
+            "timezone": pa.array(zones, pa.string()),
+        }
+        self.session.bind("profiles", pa.table(table))
+
+    def _profiles(self, *columns: sa.ColumnElement[Any]) -> list[tuple[Any, ...]]:
+        """The columns of the people known before `as_of`, one tuple a column."""
+        query = sa.select(*columns).where(_profiles.c.first_seen_at < self.as_of)
+        with self.stores.read_control() as connection:
+            rows = connection.execute(query).all()
+        return list(zip(*rows, strict=True)) if rows else [() for _column in columns]
+
+
+def _naive(times: tuple[datetime, ...]) -> bool:
+    return bool(times) and times[0].tzinfo is None
 
 
 @contextmanager
@@ -104,121 +111,110 @@ def open_moment(
 ) -> Iterator[Moment]:
     """A session in which each table ends at `as_of`.
 
-    Bound names: each table of TIME_COLUMNS, cut; `activity` (events ∪ orders ∪ touches, see
-    ACTIVITY_COLUMNS); `line_margins` (order lines with what they earned); with a horizon also
-    `events_ahead`, `orders_ahead`, `order_lines_ahead`, `touches_ahead`, `activity_ahead`,
-    `line_margins_ahead`. All have `profile_id` beside `origin_id` (null where a sale is anonymous).
+    Bound names: each table of TIME_COLUMNS, cut, and of `history.views`: `activity` (orders ∪ events ∪ touches,
+    see ACTIVITY_COLUMNS) and its parts `activity_orders` and `activity_others`, `purchases` (orders net of
+    returns), `loose_returns`, `product_facts`, `line_margins` (order lines with what they earned). With a
+    horizon also `events_ahead`, `orders_ahead`, `order_lines_ahead`, `touches_ahead`, and all these views with
+    `_ahead`. All have `profile_id` beside `origin_id` (null where a sale is anonymous).
 
     Raises:
-        HistoryError: `as_of` has no time zone or the horizon is not positive.
+        HistoryError: `as_of` has no time zone, the horizon is not positive or beyond the calendar, or the
+            snapshot lacks a table.
     """
-    if as_of.tzinfo is None:
-        raise HistoryError(f"The moment {as_of.isoformat()} has no time zone; give an aware time.")
-    if horizon is not None and horizon <= timedelta(0):
-        raise HistoryError(
-            f"The horizon {horizon} is not positive; give a time span such as 90 days."
-        )
+    as_of, end = _checked(as_of, horizon)
     snapshot = snapshot or stores.lake.pin(*TIME_COLUMNS)
+    missing = [name for name in TIME_COLUMNS if name not in snapshot.tables]
+    if missing:
+        raise HistoryError(
+            f"The snapshot lacks the tables {', '.join(missing)}. Pin at least: {', '.join(TIME_COLUMNS)}."
+        )
     with stores.engine.session() as session:
-        bind_with_identity(stores, session, snapshot, prefix="all_")
-        for name in snapshot.tables:
-            if name in TIME_COLUMNS:
-                session.bind(name, _cut(name, None, as_of))
-                if horizon is not None and name in _AHEAD:
-                    session.bind(f"{name}_ahead", _cut(name, as_of, as_of + horizon))
-        for suffix in ("", "_ahead") if horizon is not None else ("",):
-            session.bind(f"activity{suffix}", _activity(suffix))
-            session.bind(
-                f"line_margins{suffix}", _line_margins(suffix, stores.settings.margin_default)
-            )
+        merged = _bind_identity(stores, session)
+        for name in TIME_COLUMNS:
+            session.bind(f"raw_{name}", snapshot.tables[name])
+            session.bind(name, _cut(name, merged, None, as_of))
+            if end is not None and name in _AHEAD:
+                session.bind(f"{name}_ahead", _cut(name, merged, as_of, end))
+        _bind_views(session, "", stores.settings.margin_default)
+        if end is not None:
+            _bind_views(session, "_ahead", stores.settings.margin_default)
         yield Moment(session, snapshot, as_of, horizon, stores)
 
 
-def latest_trait(name: str) -> exp.Expr:
-    """A query over `traits`: profile_id and the latest value of one trait before the moment."""
-    return sql(
-        """
-        SELECT profile_id, arg_max(value, set_at) AS value
-        FROM traits WHERE name = :name GROUP BY profile_id
-        """,
-        name=name,
-    )
+def _checked(as_of: datetime, horizon: timedelta | None) -> tuple[datetime, datetime | None]:
+    """The moment in UTC and the end of the horizon."""
+    if as_of.tzinfo is None:
+        raise HistoryError(f"The moment {as_of.isoformat()} has no time zone; give an aware time.")
+    as_of = as_of.astimezone(UTC)
+    if horizon is None:
+        return as_of, None
+    if horizon <= timedelta(0):
+        raise HistoryError(
+            f"The horizon {horizon} is not positive; give a time span such as 90 days."
+        )
+    try:
+        return as_of, as_of + horizon
+    except OverflowError:
+        raise HistoryError(
+            f"The horizon of {horizon.days} days ends beyond the calendar; give a shorter one."
+        ) from None
 
 
-def _cut(name: str, start: datetime | None, end: datetime) -> exp.Expr:
-    """Rows of one table from `start` on and before `end`."""
-    time = column(TIME_COLUMNS[name])
-    query = exp.select("*").from_(exp.Table(this=identifier(f"all_{name}")))
-    query = query.where(sql(":time < :moment", time=time, moment=end))
-    return query if start is None else query.where(sql(":time >= :moment", time=time, moment=start))
-
-
-def _activity(suffix: str) -> exp.Expr:
-    """Everything people did, as one stream; the names of orders are Segment's."""
-
-    events = sql(
-        """
-        SELECT profile_id, origin_id, event, occurred_at, revenue, quantity, sku, category,
-               CAST(NULL AS varchar) AS order_id, CAST(NULL AS varchar) AS campaign,
-               CAST(NULL AS varchar) AS channel, FALSE AS machine, properties
-        FROM events
-        """
-    )
-    orders = sql(
-        """
-        SELECT profile_id, origin_id,
-               CASE kind WHEN 'sale' THEN 'Order Completed' WHEN 'return' THEN 'Order Refunded'
-                    ELSE 'Order Updated' END AS event,
-               ordered_at AS occurred_at, revenue, quantity, CAST(NULL AS varchar) AS sku,
-               CAST(NULL AS varchar) AS category, order_id, CAST(NULL AS varchar) AS campaign,
-               CAST(NULL AS varchar) AS channel, FALSE AS machine, properties
-        FROM orders WHERE origin_id IS NOT NULL
-        """
-    )
-    touches = sql(
-        """
-        SELECT profile_id, origin_id, event, occurred_at, CAST(NULL AS decimal(18, 4)) AS revenue,
-               CAST(NULL AS decimal(18, 4)) AS quantity, CAST(NULL AS varchar) AS sku,
-               CAST(NULL AS varchar) AS category, CAST(NULL AS varchar) AS order_id, campaign, channel,
-               machine, properties
-        FROM touches
-        """
-    )
-    names = {name: f"{name}{suffix}" for name in ("events", "orders", "touches")}
-    return _renamed(union_all([events, orders, touches]), names)
-
-
-def _line_margins(suffix: str, margin_default: float | None) -> exp.Expr:
-    """Order lines with `margin`: from the line's unit cost, else the product's newest, else the setting,
-    else null (unknown). Lines without goods (postage, fees) earn nothing and cost nothing."""
-    tree = sql(
-        """
-        SELECT l.line_id, l.order_id, l.profile_id, l.origin_id, l.kind, l.ordered_at, l.sku, l.revenue,
-               CASE
-                 WHEN NOT l.goods THEN CAST(0 AS double)
-                 WHEN coalesce(l.unit_cost, p.unit_cost) IS NOT NULL
-                   THEN CAST(l.revenue AS double)
-                        - CAST(l.quantity AS double) * CAST(coalesce(l.unit_cost, p.unit_cost) AS double)
-                 ELSE CAST(l.revenue AS double) * CAST(:margin AS double)
-               END AS margin
-        FROM order_lines AS l
-        LEFT JOIN (
-          SELECT sku, arg_max(unit_cost, set_at) AS unit_cost
-          FROM products WHERE unit_cost IS NOT NULL GROUP BY sku
-        ) AS p ON p.sku = l.sku
-        """,
-        margin=margin_default,
-    )
+def _bind_views(session: Session, suffix: str, margin_default: float | None) -> None:
     # A cost that became known after the moment may serve to count what was earned, not to predict.
-    names = {
-        "order_lines": f"order_lines{suffix}",
-        "products": "raw_products" if suffix else "products",
-    }
-    return _renamed(tree, names)
+    products = "raw_products" if suffix else "products"
+    added = bool(session.rows(_first_addition(f"orders{suffix}")))
+    session.bind(f"activity_orders{suffix}", views.activity_orders(suffix, additions=added))
+    session.bind(f"activity_others{suffix}", views.activity_others(suffix))
+    session.bind(f"activity{suffix}", views.activity(suffix, additions=added))
+    session.bind(f"purchases{suffix}", views.purchases(suffix))
+    session.bind(f"loose_returns{suffix}", views.loose_returns(suffix))
+    session.bind(f"product_facts{suffix}", views.product_facts(products))
+    session.bind(f"line_margins{suffix}", views.line_margins(suffix, margin_default))
 
 
-def _renamed(tree: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
-    for table in list(tree.find_all(exp.Table)):
-        if table.name in names:
-            table.set("this", identifier(names[table.name]))
-    return tree
+def _first_addition(orders: str) -> exp.Expr:
+    """Whether any order grew later: mostly none did, and then no join is needed to add them up."""
+    return sql(
+        "SELECT 1 FROM :orders WHERE kind = 'addition' LIMIT 1",
+        orders=exp.Table(this=identifier(orders)),
+    )
+
+
+def _bind_identity(stores: Stores, session: Session) -> bool:
+    """Bind the overrides; False when nobody is merged, so that no join is needed."""
+    with stores.read_control() as connection:
+        rows = connection.execute(sa.select(_overrides.c.origin_id, _overrides.c.profile_id)).all()
+    session.bind(
+        "identity",
+        pa.table(
+            {
+                "origin_id": pa.array([row[0] for row in rows], pa.string()),
+                "profile_id": pa.array([row[1] for row in rows], pa.string()),
+            }
+        ),
+    )
+    return bool(rows)
+
+
+def _cut(name: str, merged: bool, start: datetime | None, end: datetime) -> exp.Expr:
+    """Rows of one lake table with `profile_id`, from `start` on and before `end`."""
+    table, time = LAKE_TABLES[name], column(TIME_COLUMNS[name], "t")
+    columns: list[exp.Expr] = [column(n, "t") for n in table.names]
+    query = exp.select(*columns).from_(
+        exp.alias_(exp.Table(this=identifier(f"raw_{name}")), "t", table=True)
+    )
+    if "origin_id" in table.names:
+        if merged:
+            query = query.select(sql("coalesce(i.profile_id, t.origin_id) AS profile_id")).join(
+                sql("SELECT * FROM identity"),
+                on="i.origin_id = t.origin_id",
+                join_type="left",
+                join_alias="i",
+            )
+        else:
+            query = query.select(sql("t.origin_id AS profile_id"))
+    query = query.where(sql("CAST(:time AS timestamptz) < :moment", time=time, moment=end))
+    if start is not None:
+        query = query.where(sql("CAST(:time AS timestamptz) >= :moment", time=time, moment=start))
+    return query

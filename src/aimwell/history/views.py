@@ -1,0 +1,260 @@
+"""What the cut tables mean together: the stream of activity, orders net of returns, products, margins.
+
+Each function gives a query over the cut tables of a session, or over those that look ahead (`suffix` is
+"" or "_ahead"); `open_moment` binds them to names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from aimwell.definitions.rules import ORDER_EVENTS
+from aimwell.store.sql import identifier, sql, union_all
+
+__all__ = [
+    "ACTIVITY_COLUMNS",
+    "activity",
+    "activity_orders",
+    "activity_others",
+    "latest_trait",
+    "latest_traits",
+    "line_margins",
+    "loose_returns",
+    "product_facts",
+    "purchases",
+]
+
+ACTIVITY_COLUMNS: Mapping[str, str] = {
+    "profile_id": "varchar",
+    "origin_id": "varchar",
+    "event": "varchar",
+    "occurred_at": "timestamptz",
+    "revenue": "decimal(18, 4)",
+    "quantity": "decimal(18, 4)",
+    "discount": "decimal(18, 4)",
+    "order_id": "varchar",
+    "coupon": "varchar",
+    "shop_id": "varchar",
+    "sku": "varchar",
+    "category": "varchar",
+    "campaign": "varchar",
+    "channel": "varchar",
+    "action": "varchar",
+    "machine": "boolean",
+    "properties": "varchar",
+}
+"""Columns of the stream `activity` and their types; a column that a row's source lacks is null there."""
+
+
+def activity(suffix: str, *, additions: bool) -> exp.Expr:
+    """Everything that people did, as one stream: orders, events and touches.
+
+    Rows of `events` that bear the name of an order are left out, so that an order that came as a message and
+    as a row counts once.
+
+    Args:
+        suffix: "" or "_ahead".
+        additions: Whether any order has later differences to add to it.
+    """
+    return union_all([activity_orders(suffix, additions=additions), activity_others(suffix)])
+
+
+def activity_orders(suffix: str, *, additions: bool) -> exp.Expr:
+    """The part of `activity` whose names are ORDER_EVENTS. An order is one row, with its additions."""
+    own = {
+        "event": sql("CASE kind WHEN 'sale' THEN 'Order Completed' ELSE 'Order Refunded' END"),
+        "occurred_at": sql("ordered_at"),
+        "machine": sql("FALSE"),
+        **_columns("revenue", "quantity", "discount", "order_id", "coupon", "shop_id"),
+        **_columns("profile_id", "origin_id", "properties"),
+    }
+    source = f"orders{suffix}"
+    if not additions:
+        return _stream(own, source, sql("kind <> 'addition' AND origin_id IS NOT NULL"))
+    added = sql(
+        """
+        SELECT s.* REPLACE (
+          s.revenue + coalesce(a.revenue, 0) AS revenue,
+          s.quantity + coalesce(a.quantity, 0) AS quantity,
+          coalesce(s.discount + a.discount, s.discount, a.discount) AS discount
+        )
+        FROM orders AS s
+        LEFT JOIN (
+          SELECT origin_id, order_id, CAST(sum(revenue) AS decimal(18, 4)) AS revenue,
+                 CAST(sum(quantity) AS decimal(18, 4)) AS quantity,
+                 CAST(sum(discount) AS decimal(18, 4)) AS discount
+          FROM orders WHERE kind = 'addition' GROUP BY origin_id, order_id
+        ) AS a ON s.kind = 'sale' AND a.origin_id = s.origin_id AND a.order_id = s.order_id
+        WHERE s.kind <> 'addition' AND s.origin_id IS NOT NULL
+        """
+    )
+    query = _stream(own, "added", None)
+    return query.with_("added", as_=_renamed(added, {"orders": source}))
+
+
+def activity_others(suffix: str) -> exp.Expr:
+    """The part of `activity` that is not orders: events and touches."""
+    shared = _columns("profile_id", "origin_id", "event", "occurred_at", "properties")
+    events = {
+        **shared,
+        "machine": sql("FALSE"),
+        **_columns("revenue", "quantity", "sku", "category"),
+    }
+    touches = {**shared, **_columns("campaign", "channel", "action", "machine")}
+    return union_all(
+        [
+            _stream(
+                events,
+                f"events{suffix}",
+                sql("NOT event IN :names", names=list(ORDER_EVENTS)),
+            ),
+            _stream(touches, f"touches{suffix}", None),
+        ]
+    )
+
+
+def _columns(*names: str) -> dict[str, exp.Expr]:
+    return {name: exp.column(identifier(name)) for name in names}
+
+
+def _stream(own: Mapping[str, exp.Expr], source: str, where: exp.Expr | None) -> exp.Select:
+    """A selection of ACTIVITY_COLUMNS: what the source has, typed nulls for the rest."""
+    unknown = own.keys() - ACTIVITY_COLUMNS.keys()
+    assert not unknown, unknown  # noqa: S101 - both are written in this module
+    chosen = [
+        exp.alias_(own.get(name, exp.cast(exp.null(), type_)), name)
+        for name, type_ in ACTIVITY_COLUMNS.items()
+    ]
+    query = exp.select(*chosen).from_(exp.Table(this=identifier(source)))
+    return query if where is None else query.where(where)
+
+
+def purchases(suffix: str) -> exp.Expr:
+    """One row an order of a person: the sale, its additions, and the returns known to belong to it.
+
+    Columns: profile_id, order_id, ordered_at (of the sale), revenue (net), gross (before returns), discount,
+    coupon, kept (False where everything was returned; an order that was free is kept).
+    """
+    tree = sql(
+        """
+        SELECT s.profile_id, s.order_id, s.ordered_at, s.coupon,
+               s.revenue + coalesce(x.revenue, 0) AS revenue,
+               s.revenue + coalesce(x.added, 0) AS gross,
+               coalesce(s.discount, 0) + coalesce(x.discount, 0) AS discount,
+               x.returned IS NULL OR x.returned = 0 OR s.revenue + x.revenue > 0 AS kept
+        FROM orders AS s
+        LEFT JOIN (
+          SELECT profile_id, coalesce(original_order_id, order_id) AS order_id, sum(revenue) AS revenue,
+                 sum(CASE WHEN kind = 'addition' THEN revenue ELSE 0 END) AS added,
+                 sum(CASE WHEN kind = 'return' THEN revenue ELSE 0 END) AS returned,
+                 sum(CASE WHEN kind = 'addition' THEN discount ELSE 0 END) AS discount
+          FROM orders
+          WHERE kind <> 'sale' AND profile_id IS NOT NULL
+          GROUP BY profile_id, coalesce(original_order_id, order_id)
+        ) AS x ON x.profile_id = s.profile_id AND x.order_id = s.order_id
+        WHERE s.kind = 'sale' AND s.profile_id IS NOT NULL
+        """
+    )
+    return _renamed(tree, {"orders": f"orders{suffix}"})
+
+
+def loose_returns(suffix: str) -> exp.Expr:
+    """Returns of people that are known to belong to no order: profile_id, order_id, ordered_at, revenue (≤ 0).
+
+    Looking ahead, a return of an order from before the moment is left out: it says nothing of what follows.
+    """
+    orders = [sql("SELECT profile_id, order_id FROM orders WHERE kind = 'sale'")]
+    if suffix:
+        orders.append(
+            _renamed(orders[0].copy(), {"orders": f"orders{suffix}"}),
+        )
+    tree = sql(
+        """
+        SELECT r.profile_id, r.order_id, r.ordered_at, r.revenue
+        FROM returns AS r
+        ANTI JOIN :orders AS s
+          ON s.profile_id = r.profile_id AND s.order_id = coalesce(r.original_order_id, r.order_id)
+        WHERE r.kind = 'return' AND r.profile_id IS NOT NULL
+        """,
+        orders=exp.Subquery(this=union_all(orders)),
+    )
+    return _renamed(tree, {"returns": f"orders{suffix}"})
+
+
+def product_facts(source: str) -> exp.Expr:
+    """One row a product: sku and the newest known name, category, brand and unit cost in `source`."""
+    newest = {
+        name: sql("arg_max(:fact, (set_at, received_at, :fact))", fact=exp.column(identifier(name)))
+        for name in ("name", "category", "brand", "unit_cost")
+    }
+    return (
+        exp.select("sku", *[exp.alias_(value, name) for name, value in newest.items()])
+        .from_(exp.Table(this=identifier(source)))
+        .group_by("sku")
+    )
+
+
+def line_margins(suffix: str, margin_default: float | None) -> exp.Expr:
+    """Order lines with `margin`: from the line's unit cost, else the product's newest, else the setting,
+    else null (unknown). Lines without goods (postage, fees) earn nothing and cost nothing."""
+    tree = sql(
+        """
+        SELECT l.line_id, l.order_id, l.profile_id, l.origin_id, l.kind, l.ordered_at, l.sku, l.goods,
+               l.quantity, l.revenue,
+               CASE
+                 WHEN NOT l.goods THEN CAST(0 AS double)
+                 WHEN coalesce(l.unit_cost, p.unit_cost) IS NOT NULL
+                   THEN CAST(l.revenue AS double)
+                        - CAST(l.quantity AS double) * CAST(coalesce(l.unit_cost, p.unit_cost) AS double)
+                 ELSE CAST(l.revenue AS double) * CAST(:margin AS double)
+               END AS margin
+        FROM order_lines AS l LEFT JOIN product_facts AS p ON p.sku = l.sku
+        """,
+        margin=margin_default,
+    )
+    return _renamed(
+        tree,
+        {"order_lines": f"order_lines{suffix}", "product_facts": f"product_facts{suffix}"},
+    )
+
+
+def latest_traits() -> exp.Expr:
+    """A query over `traits`: profile_id, name and the value that holds at the moment, for all traits.
+
+    Who withdrew a trait has no row. Of two statements of the same time the one taken later holds.
+    """
+    # The value is wrapped, because arg_max alone would pass over a withdrawal and give the value before it.
+    return sql(
+        """
+        SELECT profile_id, name, latest.value AS value FROM (
+          SELECT profile_id, name,
+                 arg_max(struct_pack(value := value), (set_at, received_at, value)) AS latest
+          FROM traits GROUP BY profile_id, name
+        ) AS t
+        WHERE latest.value IS NOT NULL
+        """
+    )
+
+
+def latest_trait(name: str) -> exp.Expr:
+    """The same for one trait: profile_id and value."""
+    return sql(
+        """
+        SELECT profile_id, latest.value AS value FROM (
+          SELECT profile_id,
+                 arg_max(struct_pack(value := value), (set_at, received_at, value)) AS latest
+          FROM traits WHERE name = :name GROUP BY profile_id
+        ) AS t
+        WHERE latest.value IS NOT NULL
+        """,
+        name=name,
+    )
+
+
+def _renamed(tree: exp.Expr, names: Mapping[str, str]) -> exp.Expr:
+    for table in list(tree.find_all(exp.Table)):
+        if table.name in names:
+            table.set("this", identifier(names[table.name]))
+    return tree
