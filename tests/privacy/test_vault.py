@@ -1,0 +1,100 @@
+"""The vault: newer values win, what is not said stays."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from aimwell.privacy.vault import keep_people, keep_rows, read_people, read_row
+from aimwell.store.control import insert_missing
+from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores
+from shop import make_stores
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def merge(stores: Stores, keeper: str, other: str) -> None:
+    row = {"origin_id": other, "profile_id": keeper, "evidence": ["email"], "merged_at": NOW}
+    with stores.control.begin() as connection:
+        insert_missing(connection, metadata.tables["identity_overrides"], [row])
+
+
+@pytest.fixture
+def stores(tmp_path: Path, control_url: str) -> Stores:
+    return make_stores(tmp_path, control_url)
+
+
+def keep(stores: Stores, *rows: dict[str, str | None], at: datetime = NOW) -> None:
+    assert keep_people(stores, pa.Table.from_pylist(list(rows)), source="crm", set_at=at) == len(
+        rows
+    )
+
+
+def fields(stores: Stores, profile: str) -> dict[str, str]:
+    with stores.read_control() as connection:
+        found = read_people(connection, [profile])
+    return dict(found[profile].fields) if profile in found else {}
+
+
+def test_what_was_kept_is_read(stores: Stores) -> None:
+    keep(
+        stores,
+        {"origin_id": "o1", "email": "a@example.com", "extra": json.dumps({"nickname": "Annie"})},
+    )
+    with stores.read_control() as connection:
+        person = read_people(connection, ["o1"])["o1"]
+    assert person.email == "a@example.com"
+    assert person.phone is None
+    assert person.extra == {"nickname": "Annie"}
+
+
+def test_newer_values_win_and_older_ones_only_fill_gaps(stores: Stores) -> None:
+    keep(stores, {"origin_id": "o1", "email": "new@example.com", "phone": None})
+    keep(
+        stores,
+        {"origin_id": "o1", "email": "old@example.com", "phone": "+447700900123"},
+        at=NOW - timedelta(days=1),
+    )
+    assert fields(stores, "o1") == {"email": "new@example.com", "phone": "+447700900123"}
+    keep(
+        stores,
+        {"origin_id": "o1", "email": "newest@example.com", "phone": None},
+        at=NOW + timedelta(days=1),
+    )
+    assert fields(stores, "o1") == {"email": "newest@example.com", "phone": "+447700900123"}
+
+
+def test_a_merged_person_has_the_fields_of_all_origins(stores: Stores) -> None:
+    keep(stores, {"origin_id": "o1", "email": "a@example.com", "first_name": None})
+    keep(
+        stores,
+        {"origin_id": "o2", "email": "b@example.com", "first_name": "Ann"},
+        at=NOW - timedelta(days=1),
+    )
+    merge(stores, "o1", "o2")
+    assert fields(stores, "o1") == {"email": "a@example.com", "first_name": "Ann"}
+    assert fields(stores, "o2") == {}
+
+
+def test_many_people_are_read_in_pieces(stores: Stores) -> None:
+    ids = [f"o{n}" for n in range(1203)]
+    keep(stores, *[{"origin_id": i, "email": f"{i}@example.com"} for i in ids])
+    with stores.read_control() as connection:
+        found = read_people(connection, ids)
+    assert {key: person.email for key, person in found.items()} == {
+        i: f"{i}@example.com" for i in ids
+    }
+
+
+def test_a_quarantined_row_is_kept_once(stores: Stores) -> None:
+    row = pa.table({"row_hash": ["h"], "content": ['{"a": 1}']})
+    keep_rows(stores, row, source="crm", kept_at=NOW)
+    keep_rows(stores, row, source="crm", kept_at=NOW)
+    with stores.read_control() as connection:
+        assert read_row(connection, "h") == '{"a": 1}'
+        assert read_row(connection, "absent") is None
