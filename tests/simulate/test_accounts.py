@@ -12,7 +12,9 @@ from aimwell.simulate.cells import open_cell
 BIG = open_shop(ShopSpec(people=100_000_000))
 
 
-@given(st.lists(st.tuples(st.integers(0, 99_999_999), st.booleans(), st.integers(0, 1)), min_size=1))
+@given(
+    st.lists(st.tuples(st.integers(0, 99_999_999), st.booleans(), st.integers(0, 1)), min_size=1)
+)
 def test_ids_lead_back_to_their_people(accounts):
     numbers, long, second = (np.array(column) for column in zip(*accounts, strict=True))
     cell = Accounts(numbers, long.astype(bool), np.zeros(len(numbers), np.int64))
@@ -34,7 +36,17 @@ def test_all_ids_of_a_shop_differ_and_some_have_19_digits():
 
 
 @pytest.mark.parametrize(
-    "strange", ["", "12", "nobody", "000000000", "000000041", "4000000000000000018", "9999999999999999999", None]
+    "strange",
+    [
+        "",
+        "12",
+        "nobody",
+        "000000000",
+        "000000041",
+        "4000000000000000018",
+        "9999999999999999999",
+        None,
+    ],
 )
 def test_ids_of_nobody_are_refused(strange):
     shop = open_shop(ShopSpec(people=20))
@@ -43,7 +55,9 @@ def test_ids_of_nobody_are_refused(strange):
 
 
 def test_the_second_id_holds_from_the_switch_on():
-    accounts = Accounts(np.array([0, 1]), np.zeros(2, bool), np.array([100, np.iinfo(np.int64).max]))
+    accounts = Accounts(
+        np.array([0, 1]), np.zeros(2, bool), np.array([100, np.iinfo(np.int64).max])
+    )
     ids = accounts.ids(np.array([0, 0, 1]), np.array([99, 100, 10**9]))
     assert ids.to_pylist() == ["000000001", "000000002", "000000003"]
     assert accounts.second.tolist() == [True, False]

@@ -17,7 +17,9 @@ def test_baskets_are_worth_what_is_expected_of_each_person(spread):
     person = np.repeat(np.arange(3000), 20)
     baskets = fill_baskets(np.random.default_rng(8), shop, people, person)
     buyer = person[baskets.order]
-    for money, expected in zip((shop.catalogue.price, shop.catalogue.cost), expected_value(shop, people), strict=True):
+    for money, expected in zip(
+        (shop.catalogue.price, shop.catalogue.cost), expected_value(shop, people), strict=True
+    ):
         value = np.bincount(buyer, money[baskets.product] * baskets.quantity, 3000) / 20
         z = (value - expected).mean() / (value - expected).std() * np.sqrt(3000)
         assert abs(z) < 4
@@ -30,7 +32,9 @@ def test_every_order_has_lines_numbered_from_one():
     baskets = fill_baskets(np.random.default_rng(1), shop, people, np.arange(50))
     assert set(baskets.order.tolist()) == set(range(50))
     for order in range(50):
-        assert baskets.line[baskets.order == order].tolist() == list(range(1, (baskets.order == order).sum() + 1))
+        assert baskets.line[baskets.order == order].tolist() == list(
+            range(1, (baskets.order == order).sum() + 1)
+        )
     assert (baskets.quantity >= 1).all()
 
 

@@ -33,7 +33,9 @@ def test_history_has_as_many_orders_as_bg_nbd_expects(lives):
     for people, life in lives:
         counts = np.bincount(life.orders.person, minlength=len(people))
         t = people.end - people.signup
-        repeat = (1 - people.dropout) * -np.expm1(-people.rate * people.dropout * t) / people.dropout
+        repeat = (
+            (1 - people.dropout) * -np.expm1(-people.rate * people.dropout * t) / people.dropout
+        )
         buyers = ~people.prospect
         differences.append((counts - 1 - repeat)[buyers])
         assert (counts[people.prospect] == 0).all()
@@ -49,7 +51,9 @@ def test_windows_after_the_history_have_the_expected_orders(shop, lives, first, 
         end = begin + round(days * 86400)
         inside = (times.at >= begin) & (times.at < end)
         counts = np.bincount(times.person[inside], minlength=len(people))
-        season = [shop.calendar.season_time(people.habits, np.full(len(people), t)) for t in (begin, end)]
+        season = [
+            shop.calendar.season_time(people.habits, np.full(len(people), t)) for t in (begin, end)
+        ]
         differences.append(counts - expected_orders(people, life, begin=season[0], end=season[1]))
     assert abs(_z(np.concatenate(differences))) < 4
 
@@ -63,7 +67,9 @@ def test_nobody_who_left_orders_again(shop, lives):
 def test_orders_lie_between_sign_up_and_the_end_in_order_of_time(shop, lives):
     for people, life in lives:
         assert (np.diff(life.orders.at) >= 0).all()
-        assert (life.orders.at >= life.signup_at[life.orders.person]).mean() > 0.999  # clocks change
+        assert (
+            life.orders.at >= life.signup_at[life.orders.person]
+        ).mean() > 0.999  # clocks change
         assert life.orders.at.min() >= shop.start
         assert life.orders.at.max() < shop.end
         latest = np.full(len(people), -1)

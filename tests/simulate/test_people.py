@@ -65,7 +65,13 @@ def test_hidden_traits_give_groups_away(people):
 
 def test_shares_and_probabilities_are_within_their_bounds(people):
     assert np.allclose(people.taste.sum(axis=1), 1)
-    for share in (people.bargain, people.freight, people.aversion, people.dropout, people.coupon_share):
+    for share in (
+        people.bargain,
+        people.freight,
+        people.aversion,
+        people.dropout,
+        people.coupon_share,
+    ):
         assert ((share >= 0) & (share <= 1)).all()
     assert (people.rate > 0).all()
     assert (people.signup < people.end).all()

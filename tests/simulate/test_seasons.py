@@ -32,14 +32,18 @@ def test_clock_time_undoes_season_time_but_for_the_hour_that_clocks_change(who, 
     back = int(CALENDAR.clock_time(who, there)[0])
     zone = ZoneInfo(ZONES[who.zone[0]])
     around = {
-        datetime.fromtimestamp(second + days * DAY, zone).utcoffset() for days in (-1.5, -1, 0, 1, 1.5)
+        datetime.fromtimestamp(second + days * DAY, zone).utcoffset()
+        for days in (-1.5, -1, 0, 1, 1.5)
     }
     assert abs(back - second) <= (1 if len(around) == 1 else 3601)
 
 
 @given(habits, st.integers(SHOP.start, SHOP.last - 3 * DAY), st.integers(3700, 3 * DAY))
 def test_season_time_never_runs_backwards(who, second, later):
-    before, after = CALENDAR.season_time(who, np.array([second])), CALENDAR.season_time(who, np.array([second + later]))
+    before, after = (
+        CALENDAR.season_time(who, np.array([second])),
+        CALENDAR.season_time(who, np.array([second + later])),
+    )
     assert before[0] < after[0]
 
 
@@ -56,7 +60,10 @@ def test_a_year_lasts_about_a_year_of_usual_days():
 
 def test_mid_december_is_busier_than_january():
     who = _habits(curve=5)
-    busy, quiet = _passes(who, (2024, 12, 9), (2024, 12, 16)), _passes(who, (2025, 1, 13), (2025, 1, 20))
+    busy, quiet = (
+        _passes(who, (2024, 12, 9), (2024, 12, 16)),
+        _passes(who, (2025, 1, 13), (2025, 1, 20)),
+    )
     assert busy > 2.5 * quiet
 
 
@@ -78,5 +85,7 @@ def test_hours_are_those_of_the_persons_clock(zone):
     who = _habits(hours=list(HOUR_HABITS).index("evening"), zone=zone, n=n)
     begin = CALENDAR.season_time(who, np.full(n, SHOP.start))[0]
     moments = CALENDAR.clock_time(who, np.linspace(begin + 1, begin + 700, n))
-    hours = np.array([datetime.fromtimestamp(second, ZoneInfo(zone)).hour for second in moments.tolist()])
+    hours = np.array(
+        [datetime.fromtimestamp(second, ZoneInfo(zone)).hour for second in moments.tolist()]
+    )
     assert np.mean((hours >= 17) & (hours <= 23)) > 0.8

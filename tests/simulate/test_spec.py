@@ -76,7 +76,9 @@ def test_a_negative_count_of_faulty_lines_is_refused():
 
 def test_moments_in_another_zone_are_kept_in_utc():
     zone = timezone(timedelta(hours=5))
-    spec = ShopSpec(start=datetime(2024, 1, 1, 5, tzinfo=zone), end=datetime(2024, 6, 1, 5, tzinfo=zone))
+    spec = ShopSpec(
+        start=datetime(2024, 1, 1, 5, tzinfo=zone), end=datetime(2024, 6, 1, 5, tzinfo=zone)
+    )
     assert spec.start == datetime(2024, 1, 1, tzinfo=UTC)
     assert spec.start.tzinfo is UTC
     assert spec.last == spec.end + timedelta(days=spec.after_days)

@@ -6,7 +6,7 @@ import errno
 import gzip
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,15 +30,17 @@ def _whole_file(path: Path) -> Iterator[Path]:
         yield part
         os.replace(part, path)
     except OSError as error:
+        # Several files are open at once, and the error may be any one's: so the folder is named.
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(
-                f"The disk is full; '{path.name}' was not written. Make room and try again."
+                f"The disk is full; no file was left half written in '{path.parent}'. Make room and try again."
             ) from error
         raise SimulateError(
-            f"'{path}' cannot be written: {error.strerror or error}. Choose another folder."
+            f"Files cannot be written to '{path.parent}': {error.strerror or error}. Choose another folder."
         ) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            part.unlink()
 
 
 @contextmanager
