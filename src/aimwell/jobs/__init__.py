@@ -1,0 +1,1 @@
+"""Durable background work: a queue of leased jobs, workers, schedules and alerts."""

@@ -1,0 +1,89 @@
+"""Alerts: what a person should look at, each trouble once, with how often it came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+import sqlalchemy as sa
+
+from aimwell.errors import JobError
+from aimwell.jobs.model import Clock, utc_now
+from aimwell.store.control import Control, insert_missing
+from aimwell.store.schema import metadata
+
+__all__ = ["Alert", "Alerts", "Severity"]
+
+Severity = Literal["info", "warning", "error"]
+_SEVERITIES = ("info", "warning", "error")
+_table = metadata.tables["alerts"]
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One trouble: `count` times since `first_at`, `resolved_at` when it was over."""
+
+    key: str
+    severity: Severity
+    message: str
+    first_at: datetime
+    last_at: datetime
+    count: int
+    resolved_at: datetime | None
+
+
+class Alerts:
+    """The alerts of a workspace, kept in its control database."""
+
+    def __init__(self, control: Control, *, clock: Clock = utc_now) -> None:
+        self._control, self._clock = control, clock
+
+    def alert(self, key: str, message: str, *, severity: Severity = "warning") -> None:
+        """Tell of a trouble; the same `key` again counts it once more, and opens it if it was resolved.
+
+        Args:
+            message: What is wrong and what to do, without personal data.
+        """
+        if severity not in _SEVERITIES:
+            raise JobError(f"An alert cannot be '{severity}'. Allowed: {', '.join(_SEVERITIES)}.")
+        now = self._clock()
+        fresh = {"severity": severity, "message": message, "last_at": now}
+        was_over = _table.c.resolved_at.is_not(None)
+        with self._control.begin() as connection:
+            insert_missing(connection, _table, [{"key": key, "first_at": now, "count": 0, **fresh}])
+            connection.execute(
+                sa.update(_table)
+                .where(_table.c.key == key)
+                .values(
+                    count=sa.case((was_over, 1), else_=_table.c.count + 1),
+                    first_at=sa.case(
+                        (was_over, sa.literal(now, _table.c.first_at.type)),
+                        else_=_table.c.first_at,
+                    ),
+                    resolved_at=None,
+                    **fresh,
+                )
+            )
+
+    def resolve(self, key: str) -> bool:
+        """The trouble is over; False where it was not open."""
+        is_open = (_table.c.key == key, _table.c.resolved_at.is_(None))
+        with (
+            self._control.read() as connection
+        ):  # most often there is none, and a look costs little
+            if connection.execute(sa.select(_table.c.key).where(*is_open)).scalar() is None:
+                return False
+        with self._control.begin() as connection:
+            over = sa.update(_table).where(*is_open).values(resolved_at=self._clock())
+            return connection.execute(over).rowcount > 0
+
+    def all(self, *, resolved: bool = False) -> tuple[Alert, ...]:
+        """Open alerts, the worst and newest first; with `resolved` those that are over, too."""
+        query = sa.select(_table)
+        if not resolved:
+            query = query.where(_table.c.resolved_at.is_(None))
+        with self._control.read() as connection:
+            found = [Alert(**row._mapping) for row in connection.execute(query)]
+        found.sort(key=lambda alert: alert.last_at, reverse=True)
+        return tuple(sorted(found, key=lambda a: _SEVERITIES.index(a.severity), reverse=True))
