@@ -1,0 +1,86 @@
+"""Quoted-printable text (RFC 2045, section 6.7) made of pieces that are encoded apart.
+
+Every piece begins at the start of a line and, unless it ends a line of its own, ends with a soft line break, so
+pieces can be put one after another in any order, and the fixed ones are encoded once for all people.
+
+What is written is at the same time in the relaxed canonical form of DKIM (RFC 6376, section 3.4.4): no two blanks
+meet, none ends a line. So the body is signed as it stands. No line begins with a dot or with `From `, which old
+mail software changes on the way.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+
+__all__ = ["SOFT_BREAK", "encode", "finish"]
+
+SOFT_BREAK = b"=\r\n"
+
+_LINE_CHARS = 76
+_EASY = re.compile(r"[!-<>-~]+(?: [!-<>-~]+)*")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_HARD = re.compile(rb"\t|  | (?=\r\n)|^\.|\n\.|^From |\nFrom ")
+_TO_ESCAPE = re.compile(rb"[^ -<>-~]")
+
+
+def encode(text: str) -> bytes:
+    """One piece of a body. Line ends become CRLF; what cannot be written in UTF-8 becomes `?`."""
+    if len(text) < _LINE_CHARS and _EASY.fullmatch(text) and text[0] != "." and text[:5] != "From ":
+        return text.encode("ascii") + SOFT_BREAK
+    if not text:
+        return b""
+    data = _LINE_END.sub("\r\n", text).encode("utf-8", "replace")
+    if _HARD.search(data) is None:
+        # One long line without an end would get bare LF: the encoder follows the first line end that it meets.
+        lines = binascii.b2a_qp(data, quotetabs=False, istext=True)
+        encoded = lines if b"\r\n" in data else lines.replace(b"\n", b"\r\n")
+        if _HARD.search(encoded) is None:
+            return encoded if encoded.endswith(b"\r\n") else encoded + SOFT_BREAK
+    return _encode_carefully(data)
+
+
+def finish(pieces: list[bytes]) -> bytes:
+    """The whole body: the last line is ended hard, and blank lines at the end are dropped."""
+    body = b"".join(pieces)
+    while body.endswith(b"\r\n"):
+        body = body[:-3] if body.endswith(SOFT_BREAK) else body[:-2]
+    if body.endswith(b" "):
+        body = body[:-1] + b"=20"
+    return body + b"\r\n"
+
+
+def _encode_carefully(data: bytes) -> bytes:
+    lines = data.split(b"\r\n")
+    encoded = b"\r\n".join(_encode_line(line) for line in lines)
+    return encoded if not lines[-1] else encoded + SOFT_BREAK
+
+
+def _encode_line(line: bytes) -> bytes:
+    escaped = _TO_ESCAPE.sub(lambda found: b"=%02X" % found[0][0], line).replace(b"  ", b" =20")
+    if escaped.endswith(b" "):
+        escaped = escaped[:-1] + b"=20"
+    out: list[bytes] = []
+    start = 0
+    while start < len(escaped):
+        head = _line_head(escaped, start)
+        room = _LINE_CHARS - 1 - len(head)
+        first = start + (1 if head else 0)
+        stop = first + room
+        if stop < len(escaped):
+            # An escape, as =E2, is never cut.
+            cut = escaped.rfind(b"=", stop - 2, stop)
+            stop = cut if cut >= first and cut > stop - 3 else stop
+        else:
+            stop = len(escaped)
+        out.append(head + escaped[first:stop])
+        start = stop
+    return SOFT_BREAK.join(out)
+
+
+def _line_head(escaped: bytes, start: int) -> bytes:
+    if escaped[start : start + 1] == b".":
+        return b"=2E"
+    if escaped[start : start + 5] == b"From ":
+        return b"=46"
+    return b""
