@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlglot import exp
 
 from aimwell.privacy.hashing import identifier_hash, identifier_hash_sql
 from aimwell.store.engine import DuckDBEngine
@@ -32,12 +33,7 @@ def test_kind_value_and_key_all_matter() -> None:
 def test_the_engine_computes_the_same(values: list[str]) -> None:
     with DuckDBEngine(threads=1).session() as session:
         for value in values:
-            tree = sql(
-                "SELECT (:h) AS h",
-                h=identifier_hash_sql(KEY, "customer_id", sql("CAST(:v AS varchar)", v=value)),
-            )
+            tree = exp.select(identifier_hash_sql(KEY, "customer_id", exp.convert(value)))
             assert session.rows(tree) == [(identifier_hash(KEY, "customer_id", value),)]
-        null = sql(
-            "SELECT (:h) AS h", h=identifier_hash_sql(KEY, "email", sql("CAST(NULL AS varchar)"))
-        )
+        null = exp.select(identifier_hash_sql(KEY, "email", sql("CAST(NULL AS varchar)")))
         assert session.rows(null) == [(None,)]
