@@ -1,0 +1,1 @@
+"""The `aimwell` command: a thin face on the workspace."""

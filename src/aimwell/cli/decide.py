@@ -1,0 +1,161 @@
+"""`aimwell decide`: plan, explain, approve, cancel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+
+from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.decide import service
+from aimwell.decide.detectable import in_words
+from aimwell.decide.model import EXCLUSIONS, Detectable, Plan
+from aimwell.decide.stored import list_plans, load_plan
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Plan a campaign, look at the plan, approve it.")
+
+PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
+
+
+@app.command("plan")
+def plan(
+    campaign: Annotated[str, typer.Argument(help="Campaign definition.")],
+    as_of: AsOfOption = None,
+    trial: Annotated[
+        bool | None,
+        typer.Option(
+            "--trial/--real", help="A trial reaches nobody.", show_default="as the campaign says"
+        ),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Work out who gets what, and store it. Nothing is sent."""
+    with opened(workspace, as_json=as_json) as ws:
+        made = service.plan(
+            ws.stores, campaign, now=ws.now, by=ws.by, as_of=ws.moment(as_of), trial=trial
+        )
+        show(ws, made)
+        ws.output.say()
+        ws.output.say(f"Approve it with: aimwell decide approve {made.plan_id}")
+
+
+@app.command("explain")
+def explain(
+    plan_id: PlanArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> None:
+    """Show a plan: reach, exclusions with their reasons, arms, cost, what it can find out."""
+    with opened(workspace, as_json=as_json) as ws:
+        show(ws, load_plan(ws.stores.control, plan_id))
+
+
+@app.command("approve")
+def approve(
+    plan_id: PlanArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> None:
+    """Say that a plan may be sent."""
+    with opened(workspace, as_json=as_json) as ws:
+        done = service.approve(ws.stores, plan_id, now=ws.now, by=ws.by)
+        if as_json:
+            ws.output.json({"plan_id": done.plan_id, "state": done.state})
+        ws.output.say(
+            f"{done.plan_id} is approved. Send it with: aimwell deliver run {done.plan_id}"
+        )
+
+
+@app.command("cancel")
+def cancel(
+    plan_id: PlanArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> None:
+    """Give a plan up; what has not been sent will not be."""
+    with opened(workspace, as_json=as_json) as ws:
+        done = service.cancel(ws.stores, plan_id, now=ws.now, by=ws.by)
+        if as_json:
+            ws.output.json({"plan_id": done.plan_id, "state": done.state})
+        ws.output.say(f"{done.plan_id} is cancelled.")
+
+
+@app.command("plans")
+def plans(
+    campaign: Annotated[str | None, typer.Argument(help="Only of this campaign.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the plans, newest first."""
+    with opened(workspace, as_json=as_json) as ws:
+        found = list_plans(ws.stores.control, campaign)
+        if as_json:
+            ws.output.json([_brief(p) for p in found])
+        ws.output.table(
+            ["plan", "state", "trial", "as of", "treated", "control"],
+            [
+                (p.plan_id, p.state, p.trial, p.as_of, p.summary["treated"], p.summary["control"])
+                for p in found
+            ],
+        )
+
+
+def _brief(plan_: Plan) -> dict[str, Any]:
+    return {
+        "plan_id": plan_.plan_id,
+        "campaign": plan_.campaign,
+        "revision": plan_.revision,
+        "state": plan_.state,
+        "trial": plan_.trial,
+        "as_of": plan_.as_of,
+        "planned_at": plan_.planned_at,
+        "planned_by": plan_.planned_by,
+        "lake_versions": plan_.lake_versions,
+        "summary": plan_.summary,
+    }
+
+
+def show(ws: Opened, plan_: Plan) -> None:
+    """Print what a plan would do."""
+    if ws.output.as_json:
+        ws.output.json(_brief(plan_))
+        return
+    summary = plan_.summary
+    kind = "trial (reaches nobody)" if plan_.trial else "real"
+    ws.output.heading(f"Plan {plan_.plan_id} · {plan_.state} · {kind}")
+    ws.output.say(
+        f"As of {plan_.as_of:%Y-%m-%d %H:%M %Z}; outcomes count for {summary['window_days']:g} days "
+        f"from {plan_.starts_at:%Y-%m-%d %H:%M %Z}: {summary['goal']}."
+    )
+    ws.output.say()
+    ws.output.table(["", "people"], _funnel(summary))
+    ws.output.say()
+    ws.output.table(
+        ["action", "through", "people", f"cost ({summary['currency']})", "variants"],
+        [
+            (a["action"], a["channel"], a["people"], a["cost"], _variants(a["variants"]))
+            for a in summary["actions"]
+        ],
+    )
+    ws.output.say()
+    budget = "no budget set" if summary["budget"] is None else f"budget {summary['budget']:,.2f}"
+    ws.output.say(f"Cost of contact: {summary['cost']:,.2f} {summary['currency']} ({budget}).")
+    ws.output.say(summary["choice"])
+    for line in in_words([Detectable(**figure) for figure in summary["detectable"]]):
+        ws.output.say(line)
+    for warning in summary["warnings"]:
+        ws.output.note(f"Warning: {warning}")
+
+
+def _funnel(summary: Mapping[str, Any]) -> list[tuple[str, int]]:
+    rows = [(f"Audience ({summary['audience']})", summary["audience_size"])]
+    rows += [
+        (f"  left out: {EXCLUSIONS[reason]}", count)
+        for reason, count in summary["excluded"].items()
+    ]
+    rows.append(("Eligible", summary["eligible"]))
+    rows.append((f"  held out to compare ({summary['holdout']:.0%} planned)", summary["control"]))
+    rows.append(("  to be contacted", summary["treated"]))
+    return rows
+
+
+def _variants(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}: {count:,}" for name, count in counts.items())

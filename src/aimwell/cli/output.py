@@ -1,0 +1,134 @@
+"""How the command speaks: tables for people, JSON for scripts, errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+__all__ = ["Output", "plain"]
+
+
+def plain(value: Any) -> Any:
+    """Values as JSON can say them; times in ISO 8601, spans in seconds."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if hasattr(value, "to_dict"):
+        return plain(value.to_dict())
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if isinstance(value, Decimal | Path):
+        return str(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and value != value:  # NaN has no place in JSON
+        return None
+    return value
+
+
+class Output:
+    """Where the command writes. With `as_json` exactly one JSON document goes to stdout."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.out = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self.err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
+
+    def json(self, value: Any) -> None:
+        """Write `value` as JSON to stdout."""
+        sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
+
+    def say(self, text: str = "") -> None:
+        """A line for people; nothing where JSON was asked for."""
+        if not self.as_json:
+            self.out.print(escape(text))
+
+    def heading(self, text: str) -> None:
+        """A line that stands out."""
+        if not self.as_json:
+            self.out.print(f"[bold]{escape(text)}[/bold]")
+
+    def note(self, text: str) -> None:
+        """A warning or hint on stderr; also where JSON was asked for."""
+        self.err.print(f"[yellow]{escape(text)}[/yellow]")
+
+    def error(self, text: str) -> None:
+        """What went wrong, on stderr."""
+        self.err.print(f"[bold red]Error:[/bold red] {escape(text)}")
+
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = ""
+    ) -> None:
+        """A table for people; numbers to the right."""
+        if self.as_json:
+            return
+        table = Table(
+            title=escape(title) or None,
+            title_justify="left",
+            title_style="bold",
+            box=None,
+            pad_edge=False,
+        )
+        materialised = [list(row) for row in rows]
+        for index, name in enumerate(columns):
+            numeric = all(
+                isinstance(row[index], int | float | Decimal) or row[index] is None
+                for row in materialised
+            )
+            table.add_column(escape(name), justify="right" if numeric and materialised else "left")
+        for row in materialised:
+            table.add_row(*[escape(_cell(value)) for value in row])
+        self.out.print(table)
+
+    @contextmanager
+    def progress(self, words: str) -> Iterator[Any]:
+        """A progress bar on stderr; gives a function(done, total, note) to call."""
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self.err,
+            transient=True,
+            disable=self.as_json or not self.err.is_terminal,
+        )
+        with bar:
+            task = bar.add_task(escape(words), total=None)
+
+            def step(done: int, total: int | None = None, note: str = "") -> None:
+                text = f"{words}: {note}" if note else words
+                bar.update(task, completed=done, total=total, description=escape(text))
+
+            yield step
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M %Z").strip()
+    return str(value)

@@ -1,0 +1,122 @@
+"""`aimwell init`, `secret`, `profile`, `doctor`: the workspace and the people in it."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aimwell.cli.context import JsonOption, WorkspaceOption, opened
+from aimwell.cli.output import Output
+from aimwell.definitions.kinds.channel import Secret
+from aimwell.privacy.secrets import keep_secret, read_secret
+from aimwell.store.stores import create_stores
+from aimwell.store.tables import LAKE_TABLES
+
+__all__ = ["register", "secret_app"]
+
+secret_app = typer.Typer(no_args_is_help=True, help="Secrets of channels, kept encrypted.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("init", rich_help_panel="Workspace")(init)
+    app.command("tables", rich_help_panel="Workspace")(tables)
+    app.add_typer(secret_app, name="secret", rich_help_panel="Workspace")
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder to make the workspace in.")],
+    currency: Annotated[str | None, typer.Option(help="Currency of the reports, as GBP.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Time zone of the firm, as Europe/London.")
+    ] = None,
+    country: Annotated[str | None, typer.Option(help="Home country, as GB.")] = None,
+    margin_default: Annotated[
+        float | None,
+        typer.Option(help="Margin as a share of revenue where nothing tells it, as 0.4."),
+    ] = None,
+    control_url: Annotated[
+        str | None,
+        typer.Option(help="URL of a PostgreSQL control database. Default: SQLite in the folder."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a workspace: settings, control database, lake. Harmless where one is already."""
+    stores = create_stores(
+        folder,
+        currency=currency,
+        timezone=timezone,
+        country=country,
+        margin_default=margin_default,
+        control_url=control_url,
+    )
+    output = Output(as_json=as_json)
+    output.say(f"The workspace is ready in {stores.root}.")
+    output.say(
+        "Next: aimwell collect orders FILE --explain (shows what would be taken, writes nothing)"
+    )
+    if as_json:
+        output.json({"workspace": str(stores.root), "workspace_id": stores.workspace_id})
+    stores.close()
+
+
+def tables(
+    name: Annotated[str | None, typer.Argument(help="One table.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Describe the canonical tables of the lake, column by column."""
+    output = Output(as_json=as_json)
+    if name is not None and name not in LAKE_TABLES:
+        raise typer.BadParameter(
+            f"The lake has no table '{name}'. Known: {', '.join(LAKE_TABLES)}."
+        )
+    chosen = [LAKE_TABLES[name]] if name else list(LAKE_TABLES.values())
+    if as_json:
+        output.json(
+            {
+                table.name: {
+                    "row": table.row,
+                    "columns": [
+                        {
+                            "name": c.name,
+                            "type": str(c.type),
+                            "required": c.required,
+                            "help": c.help,
+                        }
+                        for c in table.columns
+                    ],
+                }
+                for table in chosen
+            }
+        )
+    for table in chosen:
+        rows = [
+            (c.name, str(c.type), "" if c.required else "may be null", c.help)
+            for c in table.columns
+        ]
+        output.table(["column", "type", "", "meaning"], rows, title=f"{table.name}: {table.row}")
+        output.say()
+
+
+@secret_app.command("set")
+def secret_set(
+    name: Annotated[str, typer.Argument(help="Name that a channel definition refers to.")],
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Store a secret; it is read from stdin, so that it stands in no shell history."""
+    with opened(workspace) as ws:
+        checked = Secret(stored=name)
+        if sys.stdin.isatty():
+            value = str(typer.prompt(f"Value of {name}", hide_input=True))
+        else:
+            value = sys.stdin.read().rstrip("\n")
+        if not value:
+            raise typer.BadParameter("The secret is empty.")
+        keep_secret(ws.stores, str(checked.stored), value, now=datetime.now(UTC))
+        read_secret(ws.stores, checked)
+        ws.stores.audit("secret set", actor=ws.by, subject=name)
+        ws.output.say(f"The secret '{name}' is stored.")
