@@ -14,12 +14,14 @@ from aimwell.definitions.kinds.channel import Channel
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
 from aimwell.definitions.kinds.offer import Offer
 from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.kinds.source import Source
 from aimwell.definitions.kinds.template import Template
 from aimwell.errors import DefinitionError, Fault, nearest
 
 __all__ = ["KINDS", "check", "json_schema"]
 
 _CLASSES: tuple[type[Definition], ...] = (
+    Source,
     Offer,
     Template,
     Channel,
@@ -125,6 +127,8 @@ def _fault(detail: ErrorDetails, cls: type[BaseModel]) -> Fault:
 def _dotted(loc: tuple[int | str, ...]) -> str:
     path = ""
     for part in loc:
+        if isinstance(part, str) and part.startswith("<"):
+            continue  # the tag of a union, which is no part of the document
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     return path
 
@@ -158,8 +162,19 @@ def _resolve(schema: Any, definitions: Mapping[str, Any]) -> Any:
 
 
 def _step(schema: Any, part: int | str, definitions: Mapping[str, Any]) -> Any:
+    if isinstance(part, str) and part.startswith("<"):
+        return _tagged(schema, part.strip("<>"), definitions)
     schema = _resolve(schema, definitions)
     if isinstance(part, int):
         return schema.get("items") or next(iter(schema.get("prefixItems", ())), {})
-    # A part that is no property is the tag of a union; it does not go deeper.
-    return schema.get("properties", {}).get(part, schema)
+    # A part that is no property is a key of a mapping, or the tag of a union, which does not go deeper.
+    return schema.get("properties", {}).get(part, schema.get("additionalProperties") or schema)
+
+
+def _tagged(schema: Any, tag: str, definitions: Mapping[str, Any]) -> Any:
+    """The option of a union that has `tag` for the value of one of its fields."""
+    options = [_resolve(option, definitions) for option in schema.get("oneOf", ())]
+    for option in options:
+        if any(field.get("const") == tag for field in option.get("properties", {}).values()):
+            return option
+    return schema

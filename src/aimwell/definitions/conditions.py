@@ -32,7 +32,7 @@ __all__ = [
     "parse_moment",
 ]
 
-_DIGITS_MAX = 10**30
+_DIGITS_MAX = 10**27
 _LENGTH_MAX = 2_000
 
 
@@ -69,7 +69,7 @@ def _number(value: Any) -> int | float:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("a number must be finite")
     if abs(value) >= _DIGITS_MAX:
-        raise ValueError("a number has at most 30 digits; write a longer id as text, in quotes")
+        raise ValueError("a number has at most 27 digits; write a longer id as text, in quotes")
     return value
 
 
@@ -97,7 +97,7 @@ Text = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(_stora
 
 # One function each, not a union of types: a union would report every type that did not fit as a fault.
 Number = Annotated[int | float, PlainValidator(_number), WithJsonSchema({"type": "number"})]
-"""A number with at most 30 digits."""
+"""A number with at most 27 digits."""
 
 Scalar = Annotated[
     bool | int | float | str,

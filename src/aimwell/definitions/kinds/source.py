@@ -1,0 +1,430 @@
+"""`source`: files of orders, customers, products or events, and how their columns are to be understood."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+    model_validator,
+)
+
+from aimwell.definitions.base import Definition, Name, Part
+from aimwell.definitions.source_expressions import Expression
+from aimwell.definitions.source_values import (
+    CustomersMap,
+    EventsMap,
+    OrdersMap,
+    ProductsMap,
+    TargetMap,
+    Value,
+)
+from aimwell.errors import nearest
+
+__all__ = [
+    "Consent",
+    "CustomersEntity",
+    "Entity",
+    "EventsEntity",
+    "FileFormat",
+    "FileSpec",
+    "Join",
+    "Limits",
+    "OrdersEntity",
+    "ProductsEntity",
+    "Source",
+]
+
+T = TypeVar("T")
+
+FileFormat = Literal["csv", "jsonl", "parquet", "text"]
+Medium = Literal["email", "sms", "push", "webhook", "in_app", "ad_audience"]
+
+_DIRECTIVES = set("YymbBdjeHIMSfpaA-%")
+_WORDS = ("iso", "epoch", "epoch_ms")
+
+
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _known_zone(value: str) -> str:
+    zones = sorted(available_timezones())
+    if value not in zones:
+        raise ValueError(f"there is no time zone of this name. {nearest(value, zones)}")
+    return value
+
+
+def _known_encoding(value: str) -> str:
+    try:
+        known = codecs.lookup(value)
+    except LookupError:
+        known = None
+    if known is None or not known._is_text_encoding:
+        raise ValueError("no such encoding; allowed are names as utf-8, latin-1, cp1252, utf-16")
+    return known.name
+
+
+def _inside(value: str) -> str:
+    path = PurePosixPath(value)
+    if path.is_absolute() or ".." in path.parts or not value.strip() or "\x00" in value:
+        raise ValueError("a path is relative to the folder of the files and stays inside it")
+    return value
+
+
+def _date_format(value: str) -> str:
+    if value in _WORDS:
+        return value
+    directives = re.findall(r"%(-?.?)", value)
+    letters = {d.lstrip("-") for d in directives}
+    if not letters or not letters <= _DIRECTIVES:
+        raise ValueError(
+            f"write {', '.join(_WORDS)} or a pattern as %d/%m/%Y %H:%M; the zone is said by `timezone`"
+        )
+    if not letters & {"Y", "y"} or not (
+        letters & {"j"} or (letters & set("mbB") and "d" in letters)
+    ):
+        raise ValueError("a pattern needs year, month and day, as %d/%m/%Y")
+    return value
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"this pattern is wrong: {error}") from None
+    return value
+
+
+OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Encoding = Annotated[str, AfterValidator(_known_encoding)]
+Delimiter = Annotated[str, Field(min_length=1, max_length=4, pattern=r'^[^"\n\r]+$')]
+FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_ -]{0,62}$")]
+"""Name of a trait or property."""
+
+
+class FileSpec(Part):
+    """One or several files of the same form. A setting that is left out is the source's."""
+
+    path: OneOrMore[Annotated[str, AfterValidator(_inside)]] = Field(
+        description="Path or pattern (as orders-*.csv.gz), relative to the folder of the files."
+    )
+    format: FileFormat | None = None
+    encoding: Encoding | None = None
+    delimiter: Delimiter | None = None
+    header: bool | None = Field(default=None, description="Whether the first line names columns.")
+    columns: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(), description="Names of the columns where the file does not tell them."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_path(cls, data: Any) -> Any:
+        return {"path": data} if isinstance(data, str | list | tuple) else data
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> Any:
+        body = handler(self)
+        if set(body) != {"path"}:
+            return body
+        return self.path[0] if len(self.path) == 1 else list(self.path)
+
+    @model_validator(mode="after")
+    def _columns_differ(self) -> FileSpec:
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("two columns have the same name")
+        return self
+
+
+class Join(Part):
+    """Columns of another file, looked up by key: each row finds one row there or none."""
+
+    file: Name = Field(description="One of `files`.")
+    on: dict[str, str] = Field(
+        min_length=1, description="Column here: column there. One name alone means both."
+    )
+    required: bool = Field(
+        default=False, description="A row that finds nothing goes to quarantine."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: Any) -> Any:
+        if isinstance(data, dict) and isinstance(data.get("on"), str):
+            return {**data, "on": {data["on"]: data["on"]}}
+        return data
+
+
+class _Entity(Part):
+    """What all entities share."""
+
+    from_: Name | None = Field(
+        default=None, alias="from", description="One of `files`; needless where there is one only."
+    )
+    join: tuple[Join, ...] = ()
+    where: Expression | None = Field(
+        default=None, description="Rows for which this is not true are left out, and counted."
+    )
+
+    @property
+    def targets(self) -> TargetMap:
+        """The mapping."""
+        return self.map  # type: ignore[attr-defined,no-any-return]
+
+    def values(self) -> Iterator[tuple[str, Value]]:
+        """(path in the entity, value) of all that is mapped."""
+        for name, value in self.targets.given():
+            yield f"map.{name}", value
+        for group in ("traits", "properties", "vault"):
+            for name, value in getattr(self, group, {}).items():
+                yield f"{group}.{name}", value
+
+
+class OrdersEntity(_Entity):
+    """Order lines: a row is one line of an order."""
+
+    entity: Literal["orders"]
+    map: OrdersMap
+    traits: dict[FieldName, Value] = Field(
+        default={}, description="What the row tells of the customer, as country."
+    )
+    properties: dict[FieldName, Value] = Field(
+        default={}, description="Further fields of the line; not personal."
+    )
+    not_goods: tuple[str, ...] = Field(
+        default=(), description="Codes of lines that are no goods: postage, fees, adjustments."
+    )
+    not_goods_pattern: Annotated[str, AfterValidator(_pattern)] | None = Field(
+        default=None, description="Pattern of codes that are no goods, as ^(POST|gift_.*)$."
+    )
+    shipping_codes: tuple[str, ...] = Field(
+        default=(), description="Codes whose lines are the order's shipping; they are no goods."
+    )
+    once_per_order: tuple[Literal["shipping", "tax", "discount"], ...] = Field(
+        default=(),
+        description="Columns that repeat the order's total on each line; they are counted once.",
+    )
+    keep_repeats: bool = Field(
+        default=False,
+        description="Equal lines are repeats of a purchase, not duplicates of a row.",
+    )
+    not_personal: tuple[str, ...] = Field(
+        default=(), description="Traits and properties that only look personal."
+    )
+
+    @model_validator(mode="after")
+    def _enough(self) -> OrdersEntity:
+        missing = [f"map.{name}" for name in self.once_per_order if not getattr(self.map, name)]
+        if missing:
+            raise ValueError(f"once_per_order names what is not mapped: {', '.join(missing)}")
+        return self
+
+
+class CustomersEntity(_Entity):
+    """Customers: a row is one statement about one customer."""
+
+    entity: Literal["customers"]
+    map: CustomersMap
+    traits: dict[FieldName, Value] = Field(
+        default={}, description="Traits that do not identify: {country: Country}."
+    )
+    vault: dict[FieldName, Value] = Field(
+        default={}, description="Further personal fields, kept in the vault only."
+    )
+    not_personal: tuple[str, ...] = Field(default=(), description="Traits that only look personal.")
+
+
+class ProductsEntity(_Entity):
+    """Products: a row is what is said of one product."""
+
+    entity: Literal["products"]
+    map: ProductsMap
+    properties: dict[FieldName, Value] = Field(default={}, description="Further fields.")
+    not_personal: tuple[str, ...] = Field(
+        default=(), description="Properties that only look personal."
+    )
+
+
+class EventsEntity(_Entity):
+    """Events: a row is one thing that somebody did."""
+
+    entity: Literal["events"]
+    map: EventsMap
+    properties: dict[FieldName, Value] = Field(
+        default={}, description="Further fields of the event; not personal."
+    )
+    not_personal: tuple[str, ...] = Field(
+        default=(), description="Properties that only look personal."
+    )
+
+
+def _entity_of(data: Any) -> str:
+    name = data.get("entity") if isinstance(data, dict) else getattr(data, "entity", None)
+    return f"<{name}>"
+
+
+# The tags stand in angle brackets so that the path of a fault leaves them out.
+Entity = Annotated[
+    Annotated[OrdersEntity, Tag("<orders>")]
+    | Annotated[CustomersEntity, Tag("<customers>")]
+    | Annotated[ProductsEntity, Tag("<products>")]
+    | Annotated[EventsEntity, Tag("<events>")],
+    Discriminator(
+        _entity_of,
+        custom_error_type="unknown_entity",
+        custom_error_message="`entity` must be orders, customers, products or events",
+    ),
+]
+
+
+class Consent(Part):
+    """On what grounds the people of this source may be contacted. Without any, nobody may."""
+
+    purpose: Name = "marketing"
+    wording: str | None = Field(
+        default=None, max_length=2000, description="What people agreed to, in words."
+    )
+    opt_in: dict[Medium, Value] = Field(
+        default={}, description="Columns of customers that say yes or no: {email: email_opt_in}."
+    )
+    given_at: Value | None = Field(
+        default=None, description="Column of customers that says when; else when it was collected."
+    )
+    soft_opt_in: tuple[Medium, ...] = Field(
+        default=(),
+        description="Media over which the law lets you write to buyers about similar goods.",
+    )
+
+
+class Limits(Part):
+    """What is taken for a mistake."""
+
+    quantity: Annotated[float, Field(gt=0, le=1e13)] = Field(
+        default=1_000_000, description="Units on a line at most."
+    )
+    price: Annotated[float, Field(gt=0, le=1e13)] = Field(
+        default=10_000_000, description="Price of a unit at most, in the source's currency."
+    )
+    earliest: datetime = Field(
+        default=datetime(1980, 1, 1, tzinfo=UTC), description="No time is before this."
+    )
+    hours_ahead: Annotated[float, Field(ge=0, le=87_600)] = Field(
+        default=24, description="A time may be so far in the future, for clocks that go wrong."
+    )
+
+    @model_validator(mode="after")
+    def _aware(self) -> Limits:
+        if self.earliest.tzinfo is None:
+            object.__setattr__(self, "earliest", self.earliest.replace(tzinfo=UTC))
+        return self
+
+
+class Source(Definition):
+    """Files and how to understand them."""
+
+    kind: Literal["source"] = "source"
+    format: FileFormat = "csv"
+    files: dict[Name, FileSpec] = Field(min_length=1, description="Name: path, or paths and form.")
+    encoding: Encoding | None = Field(default=None, description="Default: told by the bytes.")
+    delimiter: Delimiter | None = Field(default=None, description="Default: told by the lines.")
+    header: bool = Field(default=True, description="Whether the first line names the columns.")
+    nulls: tuple[str, ...] = Field(
+        default=("", "NULL", "null", "NaN", "nan", "\\N", "N/A", "#N/A"),
+        description="Texts that stand for a missing value.",
+    )
+    decimal: Literal[".", ","] | None = Field(
+        default=None, description="Decimal mark; default: told by the numbers."
+    )
+    dates: tuple[Annotated[str, AfterValidator(_date_format)], ...] = Field(
+        default=(), description="Forms of times, tried in turn; default: told by the values."
+    )
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = Field(
+        default=None, description="ISO 4217 code; default: the workspace's."
+    )
+    timezone: Zone | None = Field(
+        default=None, description="IANA zone of times without an offset; default: the workspace's."
+    )
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = Field(
+        default=None,
+        description="ISO country, to read telephone numbers; default: the workspace's.",
+    )
+    id_namespace: Name | None = Field(
+        default=None,
+        description="Customer ids of sources with the same namespace (or none) mean the same person.",
+    )
+    consent: Consent | None = Field(
+        default=None, description="Default: none; people can be tried out, not contacted."
+    )
+    limits: Limits = Field(default_factory=Limits)
+    entities: Annotated[tuple[Entity, ...], Field(min_length=1)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_consent(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("consent") == "none":
+            return {**data, "consent": None}
+        return data
+
+    @model_validator(mode="after")
+    def _files_exist(self) -> Source:
+        named = [
+            (f"entities[{number}]", name)
+            for number, entity in enumerate(self.entities)
+            for name in [*([entity.from_] if entity.from_ else []), *(j.file for j in entity.join)]
+        ]
+        problems = [
+            f"{path} names no file of `files`: '{name}'. {nearest(name, list(self.files))}"
+            for path, name in named
+            if name not in self.files
+        ]
+        problems += [
+            f"entities[{number}] must say which file it is `from`: {', '.join(self.files)}"
+            for number, entity in enumerate(self.entities)
+            if entity.from_ is None and len(self.files) > 1
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _columns_named(self) -> Source:
+        lacking = [
+            name
+            for name, file in self.files.items()
+            if not file.columns
+            and (file.format or self.format) in ("csv", "text")
+            and not (self.header if file.header is None else file.header)
+        ]
+        if lacking:
+            raise ValueError(
+                f"files without a header need the names of their columns (`columns`): {', '.join(lacking)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _consent_fits(self) -> Source:
+        kinds = {entity.entity for entity in self.entities}
+        if self.consent is not None and self.consent.opt_in and "customers" not in kinds:
+            raise ValueError(
+                "consent.opt_in reads columns of customers, which are not collected here"
+            )
+        if self.consent is not None and self.consent.soft_opt_in and "orders" not in kinds:
+            raise ValueError("consent.soft_opt_in is of buyers, but no orders are collected here")
+        return self
+
+    def file_of(self, entity: Entity) -> str:
+        """The name of the file that an entity's rows come from."""
+        return entity.from_ or next(iter(self.files))

@@ -1,0 +1,193 @@
+"""What a source maps to what: values (a column, a path, a constant, an expression) and the target columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from aimwell.definitions.base import Part
+from aimwell.definitions.source_expressions import Expression
+
+__all__ = ["CustomersMap", "EventsMap", "OrdersMap", "ProductsMap", "TargetMap", "Value"]
+
+_FORMS = (
+    "a column ('Country', 'value.amount' inside JSON), a list of keys ([value, offer id]), "
+    '{constant: GBP} or {expression: "upper(Country)"}'
+)
+
+
+class Value(Part):
+    """Where a value comes from. Written as a column's name, a list of keys, or one of the fields below."""
+
+    column: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None, description="Column; `file.column` of a joined file; `key.key` inside JSON."
+    )
+    path: Annotated[tuple[str, ...], Field(min_length=1)] | None = Field(
+        default=None, description="Keys inside JSON, where one holds a dot or a space."
+    )
+    constant: str | None = Field(default=None, description="The same text for each row.")
+    expression: Expression | None = Field(default=None, description="Safe SQL over the row.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, data: Any) -> Any:
+        if isinstance(data, str):
+            return {"column": data}
+        if isinstance(data, list | tuple):
+            return {"path": data}
+        if isinstance(data, dict) and isinstance(data.get("constant"), int | float):
+            return {**data, "constant": str(data["constant"])}
+        if data is None:
+            raise ValueError(f"say where it comes from: {_FORMS}")
+        return data
+
+    @model_validator(mode="after")
+    def _one(self) -> Value:
+        if sum(getattr(self, name) is not None for name in type(self).model_fields) != 1:
+            raise ValueError(f"give one of: {_FORMS}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> Any:
+        if self.column is not None:
+            return self.column
+        if self.path is not None:
+            return list(self.path)
+        return {k: v for k, v in handler(self).items() if v is not None}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        written_out = handler(schema)
+        keys = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+        return {"anyOf": [{"type": "string", "minLength": 1}, keys, written_out]}
+
+    def __str__(self) -> str:
+        if self.column is not None:
+            return self.column
+        if self.path is not None:
+            return " → ".join(self.path)
+        return f"'{self.constant}'" if self.constant is not None else str(self.expression)
+
+
+def _target(help_: str) -> Any:
+    return Field(default=None, description=help_)
+
+
+class TargetMap(Part):
+    """Target column → where its value comes from."""
+
+    def given(self) -> Iterator[tuple[str, Value]]:
+        """The mapped targets, in the order of the schema."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if value is not None:
+                yield name, value
+
+
+class _PersonMap(TargetMap):
+    """How a person is named."""
+
+    customer_id: Value | None = _target("The shop's id of the customer.")
+    email: Value | None = _target("E-mail address; to the vault.")
+    phone: Value | None = _target("Telephone number; to the vault.")
+
+    @property
+    def names_people(self) -> bool:
+        """Whether any identifier is mapped."""
+        return bool(self.customer_id or self.email or self.phone)
+
+
+class OrdersMap(_PersonMap):
+    """Columns of an order line."""
+
+    order_id: Value = Field(description="The shop's number of the order.")
+    ordered_at: Value = Field(description="When it was ordered or returned.")
+    line: Value | None = _target("Number of the line in its order, where there is one.")
+    sku: Value | None = _target("Code of the product.")
+    description: Value | None = _target("Name of the product; it becomes a product's name.")
+    category: Value | None = _target("Category of the product; it becomes the product's.")
+    quantity: Value | None = _target("Units; negative: returned. Default: 1.")
+    unit_price: Value | None = _target("Price of a unit before discount, without tax.")
+    line_total: Value | None = _target("What the line came to after discount, without tax.")
+    discount: Value | None = _target("Discount on the line.")
+    tax: Value | None = _target("Tax on the line.")
+    shipping: Value | None = _target("Shipping charged with the line.")
+    coupon: Value | None = _target("Coupon code used.")
+    unit_cost: Value | None = _target("What a unit cost the firm.")
+    currency: Value | None = _target("ISO 4217 code; default: the source's.")
+    payment_method: Value | None = _target("How it was paid.")
+    shop_id: Value | None = _target("Shop or channel of the sale.")
+    kind: Value | None = _target("sale, or return (also refund, cancellation). Default: the sign.")
+    original_order_id: Value | None = _target("Order that a return belongs to.")
+
+    @model_validator(mode="after")
+    def _has_money(self) -> OrdersMap:
+        if self.unit_price is None and self.line_total is None:
+            raise ValueError("map unit_price or line_total, else a line has no value")
+        return self
+
+
+class CustomersMap(_PersonMap):
+    """Columns of a customer. All but the ids go to the vault."""
+
+    first_name: Value | None = _target("First name.")
+    last_name: Value | None = _target("Last name.")
+    full_name: Value | None = _target("Whole name.")
+    street: Value | None = _target("Street and number.")
+    postcode: Value | None = _target("Postcode.")
+    birth_date: Value | None = _target("Date of birth.")
+    ip: Value | None = _target("Internet address.")
+    set_at: Value | None = _target(
+        "From when the row holds. Default: always, and later changes from when they were collected."
+    )
+
+    @model_validator(mode="after")
+    def _identified(self) -> CustomersMap:
+        if not self.names_people:
+            raise ValueError("map customer_id, email or phone, else nobody knows who it is")
+        return self
+
+
+class ProductsMap(TargetMap):
+    """Columns of a product."""
+
+    sku: Value = Field(description="Code of the product.")
+    name: Value | None = _target("Name in words.")
+    category: Value | None = _target("Category.")
+    brand: Value | None = _target("Brand.")
+    price: Value | None = _target("List price.")
+    unit_cost: Value | None = _target("What a unit costs the firm.")
+    currency: Value | None = _target("ISO 4217 code; default: the source's.")
+    set_at: Value | None = _target("From when the row holds. Default: as for customers.")
+
+
+class EventsMap(_PersonMap):
+    """Columns of an event."""
+
+    event: Value = Field(description="Name, as 'Product Viewed'.")
+    occurred_at: Value = Field(description="When it happened.")
+    event_id: Value | None = _target("Unique id of the event, where there is one.")
+    session_id: Value | None = _target("Visit to which it belongs.")
+    sku: Value | None = _target("Product that it is about.")
+    category: Value | None = _target("Category that it is about.")
+    revenue: Value | None = _target("Money value that it reports.")
+    quantity: Value | None = _target("Quantity that it reports.")
+    currency: Value | None = _target("ISO 4217 code; default: the source's.")
+
+    @model_validator(mode="after")
+    def _identified(self) -> EventsMap:
+        if not self.names_people:
+            raise ValueError("map customer_id, email or phone, else nobody knows who did it")
+        return self
