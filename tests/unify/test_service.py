@@ -125,6 +125,8 @@ def test_a_profile_sums_up_its_origins(stores: Stores) -> None:
             {"customer": "annie", "name": "country", "value": "IE", "set_at": day(5)},
             {"customer": "annie", "name": "timezone", "value": "Europe/Dublin", "set_at": day(5)},
             {"customer": "bob", "name": "timezone", "value": "Mars/Olympus", "set_at": day(5)},
+            {"customer": "ann", "name": "favourite_shop", "value": "Leeds", "set_at": day(2)},
+            {"customer": "ann", "name": "favourite_shop", "value": None, "set_at": day(6)},
         ],
     )
     ann, annie = origin(stores, "ann"), origin(stores, "annie")

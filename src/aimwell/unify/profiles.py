@@ -42,8 +42,12 @@ spans AS (
   FROM seen GROUP BY profile_id
 ),
 newest AS (
-  SELECT profile_id, name, arg_max(value, (set_at, received_at)) AS value
-  FROM all_traits GROUP BY profile_id, name
+  -- Wrapped, because arg_max alone passes over a withdrawal (null) and gives the value before it.
+  SELECT profile_id, name, latest.value AS value FROM (
+    SELECT profile_id, name,
+           arg_max(struct_pack(value := value), (set_at, received_at, value)) AS latest
+    FROM all_traits GROUP BY profile_id, name
+  ) AS t
 ),
 traits AS (
   SELECT profile_id, CAST(json_group_object(name, value) AS varchar) AS traits
