@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import sys
 import time
@@ -20,6 +21,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from aimwell.store.control import Control
+from aimwell.store.migrate import upgrade
 from postgres import PostgresServer, running_postgres
 
 DEFAULT_SEED = 20260301
@@ -100,3 +103,41 @@ def control_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]
     url = server.fresh_database()
     yield url
     server.drop(url)
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A control database of the newest schema on SQLite, to copy; do not open it."""
+    file = tmp_path_factory.mktemp("migrated") / "control.sqlite3"
+    _migrate(f"sqlite+pysqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: PostgresServer) -> str:
+    """The name of a database of the newest schema on PostgreSQL, to copy; do not connect to it."""
+    _migrate(postgres_server.create_database("migrated"))
+    return "migrated"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def control(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Control]:
+    """A new control database of the newest schema; the test runs once on each database."""
+    if request.param == "sqlite":
+        file = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "control.sqlite3")
+        opened = Control(f"sqlite+pysqlite:///{file}")
+        yield opened
+        opened.close()
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    url = server.fresh_database(request.getfixturevalue("migrated_postgres"))
+    opened = Control(url)
+    yield opened
+    opened.close()
+    server.drop(url)
+
+
+def _migrate(url: str) -> None:
+    opened = Control(url)
+    upgrade(opened)
+    opened.close()

@@ -84,10 +84,12 @@ class Control:
             ControlBusyError: The database is locked or out of reach; nothing was written, unless the
                 connection broke at the very moment of the commit.
         """
-        with _plain_errors(), self.engine.connect() as connection:
-            connection = connection.execution_options(aimwell_write=True)
-            with connection.begin():
-                yield connection
+        with (
+            _plain_errors(),
+            self.engine.connect() as connection,
+            connection.execution_options(aimwell="write").begin(),
+        ):
+            yield connection
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -97,11 +99,10 @@ class Control:
             ControlBusyError: The database is out of reach.
         """
         with _plain_errors(), self.engine.connect() as connection:
+            options: dict[str, Any] = {"aimwell": "read"}
             if not self.is_sqlite:
-                connection = connection.execution_options(
-                    isolation_level="REPEATABLE READ", postgresql_readonly=True
-                )
-            with connection.begin():
+                options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            with connection.execution_options(**options).begin():
                 yield connection
 
     def close(self) -> None:
@@ -184,9 +185,9 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 
     @sa.event.listens_for(engine, "begin")
     def _begun(connection: sa.Connection) -> None:
-        write = connection.get_execution_options().get("aimwell_write", False)
-        connection.exec_driver_sql(f"PRAGMA query_only = {0 if write else 1}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        use = connection.get_execution_options().get("aimwell")
+        connection.exec_driver_sql(f"PRAGMA query_only = {int(use == 'read')}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if use == "write" else "BEGIN")
 
 
 def insert_statement(is_sqlite: bool, table: sa.Table) -> Any:
