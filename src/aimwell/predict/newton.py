@@ -16,13 +16,16 @@ Derivatives = tuple[float, FloatArray, FloatArray]
 # A step of more than this in the logarithm of a parameter (e^3 = 20-fold) leaves the region that the
 # quadratic model describes.
 _LONGEST_STEP = 3.0
+# A log-likelihood this near to its top puts parameters within a hundredth of their standard errors. Rounding can keep
+# a climb from coming nearer where large terms cancel.
+_GAIN_THAT_MATTERS = 1e-4
 # Steps as small as the rounding of the sum bring nothing more.
 _ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Optimum:
-    """Where the climb ended: `converged` says whether the slope vanished there."""
+    """Where the climb ended: `converged` says whether there is no more to gain."""
 
     at: FloatArray
     value: float
@@ -65,12 +68,18 @@ def maximise(
             at, (value, gradient, hessian) = trial, tried
             damping = 0.0 if damping < 1e-6 else damping / 10
             if promised <= rounding:
-                near = np.abs(gradient).max() <= 1e3 * tolerance
-                return Optimum(at, value, gradient, hessian, step + 1, converged=bool(near))
+                settled = _settled(gradient, hessian)
+                return Optimum(at, value, gradient, hessian, step + 1, converged=settled)
         else:
             scale = float(np.abs(np.linalg.eigvalsh(hessian)).max())
             damping = max(10 * damping, 1e-3 * scale)
-    return Optimum(at, value, gradient, hessian, steps_max, converged=False)
+    settled = _settled(gradient, hessian)
+    return Optimum(at, value, gradient, hessian, steps_max, converged=settled)
+
+
+def _settled(gradient: FloatArray, hessian: FloatArray) -> bool:
+    """Whether the top, by the quadratic model, is higher by less than matters to any interval."""
+    return float(gradient @ _uphill(gradient, hessian, 0.0)) <= _GAIN_THAT_MATTERS
 
 
 def _uphill(gradient: FloatArray, hessian: FloatArray, damping: float) -> FloatArray:
@@ -79,4 +88,4 @@ def _uphill(gradient: FloatArray, hessian: FloatArray, damping: float) -> FloatA
     size = np.maximum(np.abs(bends), 1e-12 * np.abs(bends).max()) + damping
     move = directions @ ((directions.T @ gradient) / size)
     longest = float(np.abs(move).max())
-    return np.asarray(move * min(1.0, _LONGEST_STEP / longest))
+    return np.asarray(move * (_LONGEST_STEP / max(longest, _LONGEST_STEP)))
