@@ -396,28 +396,28 @@ links = sa.Table(
     sa.Column("content", _Text, primary_key=True, comment="Template and variant."),
     sa.Column("number", _Int, primary_key=True),
     sa.Column("url", _Text, nullable=False),
+    sa.Column("personal", _Bool, nullable=False, comment="Its address travels sealed in the link."),
 )
 
-hits = sa.Table(
-    "hits",
+message_events = sa.Table(
+    "message_events",
     metadata,
     sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
     sa.Column("message_id", _Text, nullable=False, index=True),
     sa.Column(
-        "event", _Text, nullable=False, comment="Email Opened, Email Link Clicked, Unsubscribed."
+        "event",
+        _Text,
+        nullable=False,
+        comment="Email Sent, Email Bounced, Email Opened, Email Link Clicked, Unsubscribed.",
     ),
-    sa.Column("link", _Int),
+    sa.Column("link", _Int, comment="Number of the clicked link in its content."),
     sa.Column("occurred_at", UtcDateTime, nullable=False),
     sa.Column("machine", _Bool, nullable=False),
     sa.Column("signs", JsonType, comment="Why it is taken for a machine."),
-)
-
-cursors = sa.Table(
-    "cursors",
-    metadata,
-    sa.Column("name", _Text, primary_key=True, comment="What is carried from here into the lake."),
-    sa.Column("position", _Big, nullable=False),
-    sa.Column("version", _Big, nullable=False, comment="Version of the lake transaction."),
+    sa.Column("user_agent", _Text, comment="What asked; for telling machines by later hits."),
+    sa.Column(
+        "batch", _Big, index=True, comment="Lake transaction that carries it; null: not yet."
+    ),
 )
 
 switches = sa.Table(

@@ -83,17 +83,6 @@ def upgrade() -> None:
         ),
     )
     op.create_table(
-        "cursors",
-        sa.Column(
-            "name", sa.Text(), nullable=False, comment="What is carried from here into the lake."
-        ),
-        sa.Column("position", sa.BigInteger(), nullable=False),
-        sa.Column(
-            "version", sa.BigInteger(), nullable=False, comment="Version of the lake transaction."
-        ),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_cursors")),
-    )
-    op.create_table(
         "definition_revisions",
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -116,28 +105,6 @@ def upgrade() -> None:
         sa.Column("changed_by", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_definitions")),
     )
-    op.create_table(
-        "hits",
-        sa.Column(
-            "id",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=True,
-            nullable=False,
-        ),
-        sa.Column("message_id", sa.Text(), nullable=False),
-        sa.Column(
-            "event",
-            sa.Text(),
-            nullable=False,
-            comment="Email Opened, Email Link Clicked, Unsubscribed.",
-        ),
-        sa.Column("link", sa.Integer(), nullable=True),
-        sa.Column("occurred_at", UtcDateTime(), nullable=False),
-        sa.Column("machine", sa.Boolean(), nullable=False),
-        sa.Column("signs", JsonType, nullable=True, comment="Why it is taken for a machine."),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_hits")),
-    )
-    op.create_index(op.f("ix_hits_message_id"), "hits", ["message_id"], unique=False)
     op.create_table(
         "identifiers",
         sa.Column("kind", sa.Text(), nullable=False, comment="customer_id, email, phone …"),
@@ -238,6 +205,12 @@ def upgrade() -> None:
         sa.Column("content", sa.Text(), nullable=False, comment="Template and variant."),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("url", sa.Text(), nullable=False),
+        sa.Column(
+            "personal",
+            sa.Boolean(),
+            nullable=False,
+            comment="Its address travels sealed in the link.",
+        ),
         sa.PrimaryKeyConstraint("plan_id", "content", "number", name=op.f("pk_links")),
     )
     op.create_table(
@@ -266,6 +239,48 @@ def upgrade() -> None:
         sa.UniqueConstraint("seq", name=op.f("uq_loads_seq")),
     )
     op.create_index("ix_loads_content", "loads", ["source", "content_hash"], unique=False)
+    op.create_table(
+        "message_events",
+        sa.Column(
+            "id",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column(
+            "event",
+            sa.Text(),
+            nullable=False,
+            comment="Email Sent, Email Bounced, Email Opened, Email Link Clicked, Unsubscribed.",
+        ),
+        sa.Column(
+            "link",
+            sa.Integer(),
+            nullable=True,
+            comment="Number of the clicked link in its content.",
+        ),
+        sa.Column("occurred_at", UtcDateTime(), nullable=False),
+        sa.Column("machine", sa.Boolean(), nullable=False),
+        sa.Column("signs", JsonType, nullable=True, comment="Why it is taken for a machine."),
+        sa.Column(
+            "user_agent",
+            sa.Text(),
+            nullable=True,
+            comment="What asked; for telling machines by later hits.",
+        ),
+        sa.Column(
+            "batch",
+            sa.BigInteger(),
+            nullable=True,
+            comment="Lake transaction that carries it; null: not yet.",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_message_events")),
+    )
+    op.create_index(op.f("ix_message_events_batch"), "message_events", ["batch"], unique=False)
+    op.create_index(
+        op.f("ix_message_events_message_id"), "message_events", ["message_id"], unique=False
+    )
     op.create_table(
         "messages",
         sa.Column("message_id", sa.Text(), nullable=False),
