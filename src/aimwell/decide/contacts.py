@@ -71,8 +71,19 @@ def read_contacts(
     moment: datetime,
     trial: bool,
     profile_ids: Sequence[str] | None = None,
+    except_plan: str | None = None,
 ) -> Contacts:
-    """Read permissions, addresses, past contacts and zones; of a few hundred people, or of everybody."""
+    """Read permissions, addresses, past contacts and zones.
+
+    Args:
+        candidates: Actions that are asked about.
+        purpose: Purpose that consent must have been given for.
+        policy: Contact policy, if any.
+        moment: Contacts up to here count for caps.
+        trial: Whether nobody will be reached; then neither consent nor address is asked for.
+        profile_ids: Only these people (a few hundred at most); None: everybody.
+        except_plan: Messages of this plan do not count for caps (they are the ones that are being sent).
+    """
     media = sorted({candidate.medium for candidate in candidates})
     with stores.read_control() as connection:
         zones = _zones(connection, profile_ids)
@@ -89,7 +100,7 @@ def read_contacts(
             addressed={}
             if trial
             else {medium: _addressed(connection, medium, profile_ids) for medium in media},
-            contacts=_past(connection, policy, moment, zones, fallback, profile_ids),
+            contacts=_past(connection, policy, moment, zones, fallback, profile_ids, except_plan),
             zones=zones,
             zone_default=fallback,
             policy=policy,
@@ -129,6 +140,7 @@ def _past(
     zones: Mapping[str, str],
     fallback: str,
     profile_ids: Sequence[str] | None,
+    except_plan: str | None,
 ) -> dict[str, list[Contact]]:
     if policy is None:
         return {}
@@ -138,6 +150,8 @@ def _past(
     )
     if profile_ids is not None:
         query = query.where(_messages.c.profile_id.in_(profile_ids))
+    if except_plan is not None:
+        query = query.where(_messages.c.plan_id != except_plan)
     found: dict[str, list[Contact]] = {}
     for profile, channel, sent_at in connection.execute(query):
         zone = zone_or(zones.get(profile), fallback)

@@ -1,0 +1,83 @@
+"""What a template may say about a person and an offer: the names of its fields.
+
+From the vault: `first_name`, `last_name`, `full_name`, `email`, `phone`, `postcode`, `customer_id`. From the traits: each
+under its own name (`country`, `favourite_shop` …). For everybody: `offer.name`, `offer.code`, `offer.percent`,
+`offer.amount`, `offer.free_shipping`, `offer.gift`, `offer.minimum_spend`, `offer.ends`, `campaign`, `currency`, and the
+template's own `defaults`, which stand in where a person has none. `unsubscribe_url` and `preference_url` are always there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from aimwell.decide.campaign_parts import CampaignParts
+from aimwell.definitions.kinds.campaign import Action
+from aimwell.privacy.vault import Person, read_people
+from aimwell.store.schema import metadata
+
+__all__ = ["PERSON_FIELDS", "people_fields", "shared_fields"]
+
+PERSON_FIELDS = (
+    "first_name",
+    "last_name",
+    "full_name",
+    "email",
+    "phone",
+    "postcode",
+    "customer_id",
+)
+
+_profiles = metadata.tables["profiles"]
+_NAME = re.compile(r"[^a-z0-9_]+")
+_IN_MAX = 500
+
+
+def shared_fields(parts: CampaignParts, action: Action, *, currency: str) -> dict[str, object]:
+    """Fields that are the same for everybody who gets `action`."""
+    fields: dict[str, object] = dict(parts.templates[action.template].defaults)
+    fields |= {"campaign": parts.campaign.name, "currency": currency}
+    if action.offer is not None:
+        offer = parts.offers[action.offer]
+        benefit = offer.benefit
+        fields["offer"] = {
+            "name": offer.description or offer.name,
+            "code": offer.code or "",
+            "percent": benefit.percent,
+            "amount": benefit.amount,
+            "free_shipping": bool(benefit.free_shipping),
+            "gift": benefit.gift,
+            "minimum_spend": offer.minimum_spend,
+            "ends": offer.valid.end,
+        }
+    return fields
+
+
+def people_fields(
+    connection: sa.Connection, profile_ids: Sequence[str]
+) -> tuple[dict[str, dict[str, object]], dict[str, Person]]:
+    """The fields of each person, and what the vault knows of them (for the address)."""
+    people = read_people(connection, profile_ids)
+    traits: dict[str, Mapping[str, object]] = {}
+    for start in range(0, len(profile_ids), _IN_MAX):
+        chunk = profile_ids[start : start + _IN_MAX]
+        rows = connection.execute(
+            sa.select(_profiles.c.profile_id, _profiles.c.traits).where(
+                _profiles.c.profile_id.in_(chunk)
+            )
+        )
+        traits.update((row[0], row[1]) for row in rows)
+    return {
+        profile: _fields(people.get(profile), traits.get(profile, {})) for profile in profile_ids
+    }, people
+
+
+def _fields(person: Person | None, traits: Mapping[str, object]) -> dict[str, object]:
+    fields: dict[str, object] = {
+        _NAME.sub("_", name.lower()): value for name, value in traits.items() if value is not None
+    }
+    if person is not None:
+        fields |= {name: person.fields[name] for name in PERSON_FIELDS if name in person.fields}
+    return fields
