@@ -41,7 +41,8 @@ def sql(text: str, **parts: Any) -> exp.Expr:
 
     Args:
         text: DuckDB SQL. Holes are `:name`; `at` is reserved and cannot be a name. A bare hole cannot be the
-            first thing selected (`SELECT :x` reads as an alias): write `SELECT (:x)`.
+            first thing selected (`SELECT :x AS y` reads as an alias): select another column before it, or
+            `CAST(:x AS TEXT)`.
         parts: Python values (text, numbers, aware datetimes, dates, None, lists of these) or trees. An empty
             list stands for no value at all: nothing is IN it.
 
