@@ -172,7 +172,7 @@ def _earlier_origins(past: Moment, campaign: str) -> dict[str, str]:
         sql(
             """
             SELECT profile_id, arg_min(origin_id, (assigned_at, origin_id))
-            FROM all_assignments WHERE experiment = :campaign GROUP BY profile_id
+            FROM assignments WHERE experiment = :campaign GROUP BY profile_id
             """,
             campaign=campaign,
         )
