@@ -45,14 +45,19 @@ def shared_fields(parts: CampaignParts, action: Action, *, currency: str) -> dic
         fields["offer"] = {
             "name": offer.description or offer.name,
             "code": offer.code or "",
-            "percent": benefit.percent,
-            "amount": benefit.amount,
+            "percent": _whole(benefit.percent),
+            "amount": _whole(benefit.amount),
             "free_shipping": bool(benefit.free_shipping),
             "gift": benefit.gift,
-            "minimum_spend": offer.minimum_spend,
+            "minimum_spend": _whole(offer.minimum_spend),
             "ends": offer.valid.end,
         }
     return fields
+
+
+def _whole(value: float | None) -> float | int | None:
+    """10.0 as 10, because people read it."""
+    return int(value) if value is not None and value == int(value) else value
 
 
 def people_fields(
