@@ -1,0 +1,103 @@
+"""Random divisions and their sums."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+from math import comb
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare, hypergeom
+
+from aimwell.errors import StatsError
+from aimwell.stats.splits import count_of_splits, split_sums
+
+
+def _powers(n: int) -> np.ndarray:
+    """Rows whose sums tell exactly who was drawn."""
+    return 2.0 ** np.arange(n)[:, None]
+
+
+def test_few_people_are_divided_in_every_way_once():
+    found = split_sums(_powers(7), drawn=3, divisions=35, seed=1)
+    assert found.complete
+    expected = sorted(sum(2.0**i for i in chosen) for chosen in combinations(range(7), 3))
+    assert sorted(found.sums[:, 0]) == expected
+
+
+def test_one_division_fewer_than_there_are_makes_a_random_sample():
+    found = split_sums(_powers(7), drawn=3, divisions=34, seed=1)
+    assert not found.complete
+    assert found.sums.shape == (34, 1)
+
+
+def test_every_division_is_drawn_equally_often():
+    found = split_sums(_powers(8), drawn=3, divisions=50, seed=1)
+    counts: Counter[float] = Counter()
+    for seed in range(400):
+        counts.update(split_sums(_powers(8), drawn=3, divisions=50, seed=seed).sums[:, 0].tolist())
+    assert found.sums.shape == (50, 1)
+    assert len(counts) == comb(8, 3)
+    assert chisquare(list(counts.values())).pvalue > 0.001
+
+
+def test_people_with_equal_rows_are_drawn_by_the_hypergeometric_law():
+    rows = np.concatenate([np.zeros(60), np.ones(40), [1_000.0]])[:, None]
+    found = split_sums(rows, drawn=30, divisions=20_000, seed=4)
+    lone = found.sums[:, 0] >= 1_000.0
+    assert lone.mean() == pytest.approx(30 / 101, abs=0.012)
+    ones = found.sums[~lone, 0]
+    law = hypergeom(100, 40, 30)
+    values, counts = np.unique(ones, return_counts=True)
+    expected = law.pmf(values) * len(ones)
+    usual = expected > 20
+    assert counts[usual] == pytest.approx(expected[usual], rel=0.2)
+    assert ones.mean() == pytest.approx(law.mean(), abs=0.1)
+
+
+def test_grouping_equal_rows_changes_no_law():
+    """The same amounts once with neighbours alike (drawn by number) and once shuffled (drawn one by one)."""
+    rng = np.random.default_rng(2)
+    amounts = np.concatenate([np.zeros(300), rng.lognormal(size=50)])
+    grouped = split_sums(amounts[:, None], drawn=70, divisions=20_000, seed=5).sums[:, 0]
+    single = split_sums(rng.permutation(amounts)[:, None], drawn=70, divisions=20_000, seed=6).sums
+    quantiles = [0.025, 0.25, 0.5, 0.75, 0.975]
+    np.testing.assert_allclose(
+        np.quantile(grouped, quantiles), np.quantile(single[:, 0], quantiles), rtol=0.02
+    )
+
+
+def test_blocks_of_divisions_join_without_a_seam(monkeypatch):
+    rows = np.random.default_rng(3).normal(size=(200, 2))
+    whole = split_sums(rows, drawn=50, divisions=101, seed=7).sums
+    monkeypatch.setattr("aimwell.stats.splits._BLOCK_CELLS", 500)
+    np.testing.assert_array_equal(split_sums(rows, drawn=50, divisions=101, seed=7).sums, whole)
+
+
+def test_the_same_seed_gives_the_same_sums_and_another_seed_others():
+    rows = np.random.default_rng(3).normal(size=(200, 2))
+    first, again, other = (
+        split_sums(rows, drawn=50, divisions=100, seed=seed).sums for seed in (7, 7, 8)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_sums_are_those_of_distinct_people():
+    rows = np.ones((500, 1))
+    rows[::2] = 1.0 + 1e-9  # no two neighbours alike, so all are drawn one by one
+    found = split_sums(rows, drawn=123, divisions=50, seed=1).sums
+    np.testing.assert_allclose(found, 123.0, atol=1e-6)
+
+
+@pytest.mark.parametrize(("drawn", "divisions"), [(-1, 10), (6, 10), (2, 0)])
+def test_divisions_that_cannot_be_are_refused(drawn, divisions):
+    with pytest.raises(StatsError, match="cannot be made"):
+        split_sums(np.ones((5, 1)), drawn=drawn, divisions=divisions, seed=1)
+
+
+def test_counting_divisions_stops_where_they_can_no_longer_be_listed():
+    assert count_of_splits(10, 4) == 210
+    assert count_of_splits(1_000_000, 1) == 1_000_000
+    assert count_of_splits(1_000_000, 300_000) is None
