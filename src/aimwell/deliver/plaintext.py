@@ -73,6 +73,11 @@ _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _LONELY_TAGS = re.compile(f"(?<=\n)((?:{TAG})+)\n+")
 
 
+# Where a block begins or ends; several at one place are one break. Noncharacters, which no honest text holds.
+_LINE, _PARAGRAPH = "\ufdd3", "\ufdd4"
+_BREAKS = re.compile(f"[ {_LINE}{_PARAGRAPH}]*[{_LINE}{_PARAGRAPH}][ {_LINE}{_PARAGRAPH}]*")
+
+
 class _Reader(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -116,9 +121,9 @@ class _Reader(HTMLParser):
 
     def _break(self, tag: str) -> None:
         if tag in _PARAGRAPHS:
-            self.out.append("\n\n")
+            self.out.append(_PARAGRAPH)
         elif tag in _LINES:
-            self.out.append("\n")
+            self.out.append(_LINE)
 
     def _end_link(self, href: str, began: int) -> None:
         label = "".join(self.out[began:]).strip()
@@ -139,6 +144,11 @@ def to_text(masked_html: str) -> str:
     reader = _Reader()
     reader.feed(masked_html)
     reader.close()
-    lines = [re.sub(r"[ \t\u00a0]+", " ", line).strip() for line in "".join(reader.out).split("\n")]
+    text = _BREAKS.sub(_one_break, "".join(reader.out))
+    lines = [re.sub(r"[ \t\u00a0]+", " ", line).strip() for line in text.split("\n")]
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
     return _LONELY_TAGS.sub(r"\1", f"\n{text}\n").strip("\n") + "\n"
+
+
+def _one_break(found: re.Match[str]) -> str:
+    return "\n\n" if _PARAGRAPH in found[0] else "\n"
