@@ -16,6 +16,7 @@ from aimwell.simulate import (
     open_shop,
     people_of,
     potential_outcomes,
+    true_effect,
 )
 from aimwell.simulate.accounts import Accounts
 
@@ -89,13 +90,22 @@ def test_without_messages_nobody_is_moved():
     assert "TEN" not in result.order_lines["coupon"].to_pylist()
 
 
+def _movable():
+    """Some people whom messages can move to order, in both cells."""
+    effect = true_effect(SHOP, TEN, sent_at=SENT, window_days=DAYS)
+    movable = np.flatnonzero(effect["orders"].to_numpy() > 0.5)
+    return [*movable[:4].tolist(), *movable[-4:].tolist()]
+
+
+# Few people and few moments, so that people get many messages, some of them at once.
 message_rows = st.lists(
     st.tuples(
-        st.integers(0, SPEC.people - 1),
+        st.sampled_from(_movable()),
         st.sampled_from(["ten", "free"]),
-        st.integers(0, 40 * 86400),
+        st.sampled_from([*range(0, 40 * 86400, 5 * 86400)]),
     ),
-    max_size=30,
+    min_size=8,
+    max_size=40,
 )
 
 

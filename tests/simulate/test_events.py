@@ -1,5 +1,7 @@
 import json
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -44,6 +46,17 @@ def test_events_are_in_order_within_the_history_and_have_ids_of_their_own(shop, 
     assert times.min() >= shop.start
     assert times.max() < shop.end
     assert len(set(table["message_id"].to_pylist())) == len(table)
+
+
+def test_visits_are_cut_off_where_the_history_ends():
+    spec = ShopSpec(people=500, orders_per_year=1000, browse_per_order=50, tracked_share=1.0)
+    shop = open_shop(replace(spec, end=spec.start + timedelta(days=1)))
+    cell = open_cell(shop, 0)
+    times = np.array(
+        event_table(shop, cell, trade_before(shop, cell)[0])["timestamp"].cast("int64")
+    )
+    assert times.size > 5000
+    assert shop.end - 60 < times.max() < shop.end
 
 
 def test_products_bought_on_the_web_were_put_into_the_cart_before(shop, cell, table):

@@ -42,6 +42,19 @@ CASES = {
         TEN,
         45,
     ),
+    "disturbed-often-there-not-for-long": (
+        replace(
+            SPEC,
+            do_not_disturb_share=1.0,
+            persuadable_share=0.0,
+            sure_thing_share=0.0,
+            orders_per_year=60,
+            dropout_mean=0.5,
+            push=0.8,
+        ),
+        Action(name="reminder"),
+        60,
+    ),
     "all-persuadable": (
         replace(
             SPEC, do_not_disturb_share=0.0, persuadable_share=1.0, sure_thing_share=0.0, pull=0.4
