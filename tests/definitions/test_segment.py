@@ -117,8 +117,8 @@ def test_every_part_survives_yaml_and_json() -> None:
 
 _scalars = st.one_of(
     st.booleans(),
-    st.integers(min_value=-(10**29), max_value=10**29),
-    st.floats(allow_nan=False, allow_infinity=False, min_value=-1e29, max_value=1e29),
+    st.integers(min_value=-(10**26), max_value=10**26),
+    st.floats(allow_nan=False, allow_infinity=False, min_value=-1e26, max_value=1e26),
     st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30),
 )
 _texts = st.text(
@@ -197,7 +197,7 @@ def test_a_fault_names_its_line(tmp_path: Any) -> None:
         ({"trait": "age", "between": [3, 1]}, "must not be above the second"),
         ({"trait": "age", "between": [3, "2026-01-01"]}, "both dates"),
         ({"trait": "age", "is": float("nan")}, "finite"),
-        ({"trait": "age", "is": 10**30}, "in quotes"),
+        ({"trait": "age", "is": 10**27}, "in quotes"),
         ({"trait": "age", "is": {}}, "write a text, a number"),
         ({"trait": "age", "exists": False, "is": 3}, "stands alone"),
         ({"trait": "a\x00b", "is": 3}, "NUL"),

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,39 +66,56 @@ class Moment:
     as_of: datetime
     horizon: timedelta | None
     stores: Stores
+    _made: set[str] = field(default_factory=set, repr=False, compare=False)
+
+    def materialise_once(self, name: str, query: exp.Expr) -> None:
+        """Compute `query` and make `name` stand for its rows, unless that was done in this session."""
+        if name not in self._made:
+            self.session.materialise(name, query)
+            self._made.add(name)
 
     def bind_known(self) -> None:
         """Make `known` stand for the people known before `as_of`: profile_id alone."""
-        ids = self._profiles(_profiles.c.profile_id)
-        self.session.bind("known", pa.table({"profile_id": pa.array(ids[0], pa.string())}))
+        if "known" in self._made:
+            return
+        (ids,) = self._profiles(_profiles.c.profile_id)
+        self._keep("known", {"profile_id": pa.array(ids, pa.string())})
 
     def bind_profiles(self) -> None:
         """Make `profiles` stand for the people known before `as_of`: profile_id, first_seen_at, timezone."""
-        # The driver's own times are read, and made aware in one go: a conversion a row costs seconds
-        # where there are a million.
+        if "profiles" in self._made:
+            return
         ids, first, zones = self._profiles(
-            _profiles.c.profile_id,
-            sa.type_coerce(_profiles.c.first_seen_at, sa.DateTime(timezone=True)),
-            _profiles.c.timezone,
+            _profiles.c.profile_id, _profiles.c.first_seen_at, _profiles.c.timezone
         )
-        seen = pa.array(first, pa.timestamp("us", tz=None if _naive(first) else "UTC"))
-        table = {
-            "profile_id": pa.array(ids, pa.string()),
-            "first_seen_at": seen.cast(TIME),
-            "timezone": pa.array(zones, pa.string()),
-        }
-        self.session.bind("profiles", pa.table(table))
+        # SQLite's driver gives times as text without a zone, PostgreSQL's as aware times.
+        seen = pa.array(first)
+        if not pa.types.is_timestamp(seen.type):
+            seen = seen.cast(pa.string()).cast(pa.timestamp("us"))
+        self._keep(
+            "profiles",
+            {
+                "profile_id": pa.array(ids, pa.string()),
+                "first_seen_at": seen.cast(TIME),
+                "timezone": pa.array(zones, pa.string()),
+            },
+        )
 
-    def _profiles(self, *columns: sa.ColumnElement[Any]) -> list[tuple[Any, ...]]:
-        """The columns of the people known before `as_of`, one tuple a column."""
+    def _keep(self, name: str, columns: dict[str, pa.Array]) -> None:
+        # As a table of the engine's own, so that it knows how many there are and plans its joins by it.
+        self.session.bind(f"control_{name}", pa.table(columns))
+        source = exp.Table(this=identifier(f"control_{name}"))
+        self.materialise_once(name, exp.select("*").from_(source))
+
+    def _profiles(self, *columns: sa.Column[Any]) -> list[list[Any]]:
+        """The columns of the people known before `as_of`, as the database's driver gives them."""
         query = sa.select(*columns).where(_profiles.c.first_seen_at < self.as_of)
         with self.stores.read_control() as connection:
-            rows = connection.execute(query).all()
-        return list(zip(*rows, strict=True)) if rows else [() for _column in columns]
-
-
-def _naive(times: tuple[datetime, ...]) -> bool:
-    return bool(times) and times[0].tzinfo is None
+            cursor = connection.execute(query).cursor
+            assert cursor is not None  # noqa: S101 - a SELECT has one
+            # Straight from the driver: with a million people the objects in between cost seconds.
+            rows = cursor.fetchall()
+        return [[row[place] for row in rows] for place in range(len(columns))]
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""Who belongs together: the rule language, RFM, clusters, and personas that describe any division of people."""

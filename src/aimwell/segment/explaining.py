@@ -1,0 +1,89 @@
+"""How a rule comes to its members: each leaf is computed once, and every count is read off from that."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlglot import exp
+
+from aimwell.definitions.rules import Rule
+from aimwell.segment.model import Explanation, LeafCount
+from aimwell.segment.queries import Group, Negation, Test, Tree, leaves, predicate
+from aimwell.segment.words import describe, describe_leaf
+from aimwell.store.engine import Session
+from aimwell.store.sql import identifier, sql
+
+__all__ = ["explain_rule"]
+
+
+def explain_rule(
+    session: Session, rule: Rule, tree: Tree, *, segment: str | None, as_of: datetime
+) -> Explanation:
+    """Counts of every leaf, in a session where `known` and what the tree reads are bound."""
+    tests = list(leaves(tree))
+    names = {id(test): f"leaf_{number}" for number, test in enumerate(tests)}
+    flags = [exp.alias_(predicate(test), names[id(test)]) for test in tests]
+    session.materialise("leaf_flags", exp.select(*flags).from_("known"))
+    everyone = set(names)
+    wanted: list[exp.Expr | None] = [None, _kept(tree, everyone, names)]
+    for number, test in enumerate(tests):
+        wanted.append(_flag(test, names))
+        wanted.append(_kept(tree, {id(one) for one in tests[: number + 1]}, names))
+        wanted.append(_kept(tree, everyone - {id(test)}, names))
+    counts = _counted(session, wanted)
+    known, members = counts[0], counts[1]
+    counted = tuple(
+        LeafCount(test.path, describe_leaf(test.rule), *counts[2 + 3 * number : 5 + 3 * number])
+        for number, test in enumerate(tests)
+    )
+    worst = max(counted, key=lambda leaf: leaf.without)
+    most_excluding = worst if worst.without > members else None
+    return Explanation(
+        segment=segment,
+        as_of=as_of,
+        words=describe(rule),
+        known=known,
+        members=members,
+        leaves=counted,
+        most_excluding=most_excluding,
+        note=_note(known, members, most_excluding),
+    )
+
+
+def _note(known: int, members: int, most_excluding: LeafCount | None) -> str | None:
+    if members:
+        return None
+    if not known:
+        return "Nobody was known before this moment. Collect data and unify it, or take a later moment."
+    if most_excluding is None:
+        return "Nobody fulfils this rule, and leaving out any one part of it changes nothing."
+    return (
+        f"Nobody fulfils this rule. Without {most_excluding.path} ({most_excluding.words}) there would be "
+        f"{most_excluding.without:,} people."
+    )
+
+
+def _flag(test: Test, names: dict[int, str]) -> exp.Expr:
+    return exp.column(identifier(names[id(test)]))
+
+
+def _kept(tree: Tree, kept: set[int], names: dict[int, str]) -> exp.Expr | None:
+    """What must hold where only the `kept` leaves are asked; None: nothing."""
+    if isinstance(tree, Negation):
+        part = _kept(tree.part, kept, names)
+        return None if part is None else exp.not_(exp.paren(part))
+    if isinstance(tree, Group):
+        asked = (_kept(part, kept, names) for part in tree.parts)
+        parts = [part for part in asked if part is not None]
+        join = exp.and_ if tree.kind == "all" else exp.or_
+        return exp.paren(join(*parts)) if parts else None
+    return _flag(tree, names) if id(tree) in kept else None
+
+
+def _counted(session: Session, conditions: list[exp.Expr | None]) -> list[int]:
+    """People for each condition (None: all), from one pass."""
+    counts = [
+        sql("count(*)") if one is None else sql("count(*) FILTER (WHERE :one)", one=one)
+        for one in conditions
+    ]
+    return [int(count) for count in session.rows(exp.select(*counts).from_("leaf_flags"))[0]]

@@ -1,0 +1,108 @@
+"""The stage *segment*: who is in a segment as of a moment, why, and who came and went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+import pyarrow as pa
+from sqlglot import exp
+
+from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.rules import RfmRule, Rule
+from aimwell.history.moment import Moment, open_moment
+from aimwell.segment.explaining import explain_rule
+from aimwell.segment.model import Explanation
+from aimwell.segment.queries import Scope, Tree, compile_rule, leaves, predicate
+from aimwell.segment.rfm import rfm_query
+from aimwell.store.lake import Snapshot
+from aimwell.store.sql import sql
+from aimwell.store.stores import Stores
+
+__all__ = ["compiled", "explain", "members", "members_query"]
+
+
+def members(
+    stores: Stores,
+    segment: str | Segment | Rule,
+    *,
+    as_of: datetime,
+    snapshot: Snapshot | None = None,
+) -> pa.Table:
+    """Who is in a segment as of a moment.
+
+    Args:
+        stores: The workspace.
+        segment: Name of a segment, or a definition or a rule that need not be stored.
+        as_of: Nothing from this moment on is looked at.
+        snapshot: Versions of the lake's tables to read; default: the newest.
+
+    Returns:
+        One row a person: `profile_id`, in order. No rows where nobody fulfils the rule.
+
+    Raises:
+        UnknownDefinitionError: There is no segment of that name, or of a name that the rule asks for.
+        SegmentError: Segments refer to each other in a circle.
+    """
+    with _opened(stores, segment, as_of, snapshot) as (moment, _rule, tree, _name):
+        return moment.session.table(members_query(tree).order_by("profile_id"))
+
+
+def explain(
+    stores: Stores,
+    segment: str | Segment | Rule,
+    *,
+    as_of: datetime,
+    snapshot: Snapshot | None = None,
+) -> Explanation:
+    """How the rule comes to its members: in words, people after every leaf, and the leaf that excludes most.
+
+    Arguments and errors as in `members`; the number of members is the same.
+    """
+    with _opened(stores, segment, as_of, snapshot) as (moment, rule, tree, name):
+        return explain_rule(moment.session, rule, tree, segment=name, as_of=moment.as_of)
+
+
+def compiled(moment: Moment, rule: Rule, *, name: str | None = None) -> Tree:
+    """The tree of queries of a rule, with everything bound that they read; for several rules in one session."""
+    stores = moment.stores
+    scope = Scope(
+        as_of=moment.as_of,
+        timezone=stores.settings.timezone,
+        find=lambda other: definitions.find(stores.control, Segment, other),
+    )
+    tree = compile_rule(rule, scope, name=name)
+    moment.bind_known()
+    if _asks_rfm(tree):
+        moment.materialise_once("rfm", rfm_query(moment.as_of))
+    return tree
+
+
+def members_query(tree: Tree) -> exp.Select:
+    """The query of a tree's members, one row a person: `profile_id`."""
+    query = sql("SELECT profile_id FROM known")
+    assert isinstance(query, exp.Select)  # noqa: S101 - the text above is a SELECT
+    return query.where(predicate(tree))
+
+
+def _asks_rfm(tree: Tree) -> bool:
+    return any(
+        isinstance(test.rule, RfmRule) or (test.inner is not None and _asks_rfm(test.inner))
+        for test in leaves(tree)
+    )
+
+
+@contextmanager
+def _opened(
+    stores: Stores,
+    segment: str | Segment | Rule,
+    as_of: datetime,
+    snapshot: Snapshot | None,
+) -> Iterator[tuple[Moment, Rule, Tree, str | None]]:
+    if isinstance(segment, str):
+        segment = definitions.find(stores.control, Segment, segment)
+    name, rule = (segment.name, segment.rule) if isinstance(segment, Segment) else (None, segment)
+    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
+        yield moment, rule, compiled(moment, rule, name=name), name
