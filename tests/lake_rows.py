@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from aimwell.store.tables import LAKE_TABLES
 
@@ -27,23 +28,27 @@ lake = Lake(Path(sys.argv[1]), Leases(control, seconds=5).hold)
 """
 
 
-def events(ids: Iterable[str], **columns: object) -> pa.Table:
+def events(ids: Iterable[str | None], **columns: object) -> pa.Table:
     """Rows of the table `events` with these ids; `columns` gives the same value to each row."""
-    rows = [
-        {
-            "event_id": id_,
-            "origin_id": f"person-{id_}",
-            "event": "Product Viewed",
-            "occurred_at": NOON,
-            "revenue": Decimal("1.2500"),
-            "source": "test",
-            "received_at": NOON,
-        }
-        | columns
-        for id_ in ids
-    ]
+    names = pa.array(list(ids), pa.string())
+    usual = {
+        "event": "Product Viewed",
+        "occurred_at": NOON,
+        "revenue": Decimal("1.2500"),
+        "source": "test",
+        "received_at": NOON,
+    } | columns
+    made = {"event_id": names, "origin_id": pc.binary_join_element_wise("person", names, "-")}
     schema = LAKE_TABLES["events"].schema
-    return pa.Table.from_pylist([{n: row.get(n) for n in schema.names} for row in rows], schema)
+    return pa.table(
+        [
+            made[field.name]
+            if field.name in made and field.name not in columns
+            else pa.repeat(pa.scalar(usual.get(field.name), field.type), len(names))
+            for field in schema
+        ],
+        schema=schema,
+    )
 
 
 def values_of(table: pa.Table, name: str) -> list[object]:
