@@ -446,27 +446,3 @@ def test_whatever_the_server_does_each_message_has_one_true_outcome(
     assert {message_id for message_id, status in by_id.items() if status == "accepted"} == {
         f"m-{n}" for n in taken
     }
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ({"connections": 0}, "at least 1"),
-        ({"messages_per_connection": 0}, "at least 1"),
-        ({"messages_per_second": 0.0}, "above 0"),
-        ({"messages_per_second": float("nan")}, "above 0"),
-        (
-            {"host": "mail.shop.example", "tls": "none", "username": "u", "password": "p"},
-            "unencrypted",
-        ),
-    ],
-)
-def test_settings_that_cannot_work_are_refused(wrong: dict[str, Any], words: str) -> None:
-    with pytest.raises(DeliverError, match=words):
-        SmtpSettings(**{"host": "127.0.0.1", **wrong})
-
-
-def test_the_password_is_not_shown() -> None:
-    assert "hunter2" not in repr(
-        SmtpSettings("mail.shop.example", username="u", password="hunter2")
-    )
