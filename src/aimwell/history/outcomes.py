@@ -1,4 +1,4 @@
-"""What people did after a moment: the outcomes that models learn and campaigns are measured by."""
+"""What people did from a moment on: the truth that models are trained on and lifts are measured by."""
 
 from __future__ import annotations
 
@@ -9,63 +9,106 @@ from aimwell.errors import HistoryError
 from aimwell.history.moment import Moment
 from aimwell.store.sql import sql
 
-__all__ = ["ORDER_EVENT", "outcomes"]
-
-ORDER_EVENT = "Order Completed"
-"""The event whose outcomes are orders, with revenue net of returns and margin."""
-
-_ORDERS = """
-WITH sales AS (
-  SELECT profile_id,
-         sum(CASE WHEN kind = 'sale' THEN 1 ELSE 0 END) AS orders,
-         CAST(sum(revenue) AS double) AS revenue
-  FROM orders_ahead WHERE profile_id IS NOT NULL GROUP BY profile_id
-),
-costs AS (
-  SELECT profile_id,
-         CAST(sum(CASE WHEN goods THEN CAST(revenue AS double) - margin ELSE 0 END) AS double) AS cost,
-         sum(CASE WHEN margin IS NULL THEN 1 ELSE 0 END) AS unknown
-  FROM line_margins_ahead WHERE profile_id IS NOT NULL GROUP BY profile_id
-)
-SELECT s.profile_id,
-       s.orders > 0 AS bought,
-       CAST(s.orders AS bigint) AS orders,
-       s.revenue AS revenue,
-       CASE WHEN c.profile_id IS NULL OR c.unknown > 0 THEN NULL ELSE s.revenue - c.cost END AS margin
-FROM sales AS s LEFT JOIN costs AS c ON c.profile_id = s.profile_id
-ORDER BY s.profile_id
-"""
-
-_EVENTS = """
-SELECT profile_id,
-       TRUE AS bought,
-       CAST(count(*) AS bigint) AS orders,
-       CAST(coalesce(sum(revenue), 0) AS double) AS revenue,
-       CAST(NULL AS double) AS margin
-FROM activity_ahead
-WHERE event = :event AND NOT machine AND profile_id IS NOT NULL
-GROUP BY profile_id
-ORDER BY profile_id
-"""
+__all__ = ["outcomes"]
 
 
-def outcomes(moment: Moment, *, event: str = ORDER_EVENT) -> pa.Table:
-    """What each person did within the horizon of `moment`.
+def outcomes(moment: Moment, event: str = "Order Completed") -> pa.Table:
+    """One row per person known before `as_of`, by profile_id: what they did within the horizon.
 
     Args:
         moment: Opened with a horizon.
-        event: `Order Completed`, or the name of another event of the stream of activity.
+        event: What counts. For orders, returns are netted; for any other event what machines did is left out.
 
     Returns:
-        One row per profile that did anything of the kind (who is not there did nothing), ordered by
-        `profile_id`: `bought` (at least one order or event), `orders` (their number), `revenue` (workspace
-        currency; of orders: goods after discount, less what was returned within the horizon), `margin` (what
-        the goods earned; null where the cost of any line is unknown, and for other events).
+        `profile_id`; `bought` (whether it happened); `orders` (how often; orders that were wholly returned do
+        not count); `revenue` and `margin` in the workspace currency. Revenue is net of returns, except of those
+        that are known to belong to an order from before `as_of`; it can be negative where it is not known to
+        which order a return belongs. Margin is null where any part of it is unknown, and 0 for who bought
+        nothing; revenue is null where it happened and no revenue was reported.
 
     Raises:
         HistoryError: The moment has no horizon.
     """
     if moment.horizon is None:
-        raise HistoryError("Outcomes lie ahead: open the moment with a horizon, as 90 days.")
-    query: exp.Expr = sql(_ORDERS) if event == ORDER_EVENT else sql(_EVENTS, event=event)
-    return moment.session.table(query)
+        raise HistoryError("Outcomes need a horizon; open the moment with one, such as 90 days.")
+    moment.bind_known()
+    if event == "Order Completed":
+        return moment.session.table(_of_orders(moment.stores.settings.margin_default))
+    return moment.session.table(_of_events(event))
+
+
+def _of_orders(margin_default: float | None) -> exp.Expr:
+    # An order's margin is that of its lines and of what was given or taken on the order as a whole; an order
+    # without lines has only the firm's usual margin to go by.
+    return sql(
+        """
+        WITH later AS (
+          SELECT profile_id, order_id, kind, coalesce(original_order_id, order_id) AS about, revenue
+          FROM orders_ahead WHERE profile_id IS NOT NULL
+        ),
+        about_earlier AS (
+          SELECT DISTINCT l.profile_id, l.about
+          FROM later AS l JOIN orders AS s ON s.profile_id = l.profile_id AND s.order_id = l.about
+          WHERE l.kind <> 'sale' AND s.kind = 'sale'
+        ),
+        counted AS (
+          SELECT profile_id, order_id, kind = 'return' AS back, sum(revenue) AS revenue
+          FROM (
+            SELECT l.* FROM later AS l
+            ANTI JOIN about_earlier AS e
+              ON l.kind <> 'sale' AND e.profile_id = l.profile_id AND e.about = l.about
+          ) AS c
+          GROUP BY profile_id, order_id, kind = 'return'
+        ),
+        lines AS (
+          SELECT profile_id, order_id, kind = 'return' AS back, sum(margin) AS margin,
+                 count(*) - count(margin) AS unknown,
+                 sum(CASE WHEN goods THEN revenue ELSE 0 END) AS revenue
+          FROM line_margins_ahead WHERE profile_id IS NOT NULL
+          GROUP BY profile_id, order_id, kind = 'return'
+        ),
+        earned AS (
+          SELECT c.profile_id, c.revenue,
+                 CASE
+                   WHEN l.order_id IS NULL THEN CAST(c.revenue AS double) * CAST(:margin AS double)
+                   WHEN l.unknown = 0 THEN l.margin + CAST(c.revenue - l.revenue AS double)
+                 END AS margin
+          FROM counted AS c
+          LEFT JOIN lines AS l
+            ON l.profile_id = c.profile_id AND l.order_id = c.order_id AND l.back = c.back
+        ),
+        money AS (
+          SELECT profile_id, CAST(sum(revenue) AS double) AS revenue,
+                 CASE WHEN count(margin) = count(*) THEN sum(margin) END AS margin
+          FROM earned GROUP BY profile_id
+        ),
+        bought AS (
+          SELECT profile_id, count(*) AS orders FROM purchases_ahead WHERE kept GROUP BY profile_id
+        )
+        SELECT k.profile_id, b.orders IS NOT NULL AS bought,
+               CAST(coalesce(b.orders, 0) AS bigint) AS orders, coalesce(m.revenue, 0.0) AS revenue,
+               CASE WHEN m.profile_id IS NULL THEN 0.0 ELSE m.margin END AS margin
+        FROM known AS k
+        LEFT JOIN bought AS b ON b.profile_id = k.profile_id
+        LEFT JOIN money AS m ON m.profile_id = k.profile_id
+        ORDER BY k.profile_id
+        """,
+        margin=margin_default,
+    )
+
+
+def _of_events(event: str) -> exp.Expr:
+    return sql(
+        """
+        WITH done AS (
+          SELECT profile_id, count(*) AS times, CAST(sum(revenue) AS double) AS revenue
+          FROM activity_ahead WHERE event = :event AND NOT machine GROUP BY profile_id
+        )
+        SELECT k.profile_id, d.times IS NOT NULL AS bought, CAST(coalesce(d.times, 0) AS bigint) AS orders,
+               CASE WHEN d.profile_id IS NULL THEN 0.0 ELSE d.revenue END AS revenue,
+               CASE WHEN d.profile_id IS NULL THEN 0.0 END AS margin
+        FROM known AS k LEFT JOIN done AS d ON d.profile_id = k.profile_id
+        ORDER BY k.profile_id
+        """,
+        event=event,
+    )
