@@ -9,6 +9,7 @@ from aimwell.simulate.actions import featured_column
     ("field", "value"),
     [
         ("name", ""),
+        ("coupon", "TEN,OFF"),
         ("channel", "pigeon"),
         ("discount_share", 10.0),
         ("discount_share", -0.1),

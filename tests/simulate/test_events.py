@@ -66,11 +66,7 @@ def test_products_bought_on_the_web_were_put_into_the_cart_before(shop, cell, ta
         if row["event"] == "Product Added":
             added[row["customer_id"], json.loads(row["properties"])["sku"]] += 1
     line = trade.orders.store[trade.baskets.order] < 0
-    line &= trade.orders.at[trade.baskets.order] > shop.start + 7 * 86400
-    line &= (
-        trade.orders.at[trade.baskets.order]
-        > cell.life.signup_at[trade.orders.person[trade.baskets.order]] + 7200
-    )
+    line &= trade.orders.at[trade.baskets.order] > shop.start + 7200
     rows = np.flatnonzero(line)[:2000]
     ids = cell.accounts.ids(
         trade.orders.person[trade.baskets.order[rows]], trade.orders.at[trade.baskets.order[rows]]

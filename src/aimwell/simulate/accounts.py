@@ -69,7 +69,7 @@ def people_of(shop: Shop, customer_ids: pa.Array | pa.ChunkedArray | Sequence[st
     """The number of the person behind each customer id.
 
     Raises:
-        SimulateError: An id is not one of this shop's.
+        SimulateError: An id is none that this shop gives.
     """
     ids = (
         customer_ids

@@ -56,6 +56,9 @@ def _faults(action: Action) -> Iterator[Fault]:
         yield Fault(
             "discount_share", "is out of range", action.discount_share, "a share from 0 to 0.9."
         )
+    if any(sign in action.code for sign in ',"\r\n'):
+        allowed = "a code without comma, quote and line break, which files of orders can hold."
+        yield Fault("coupon", "cannot be written", action.code, allowed)
     if not (math.isfinite(action.valid_days) and action.valid_days > 0):
         yield Fault("valid_days", "is out of range", action.valid_days, "more than 0 days.")
 

@@ -115,16 +115,15 @@ def _period(shop: Shop, since: datetime, until: datetime) -> tuple[int, int]:
     return to_seconds(since), to_seconds(until)
 
 
-def _check(shop: Shop, messages: pa.Table, actions: Sequence[Action]) -> _Messages:
+def _demand_columns(messages: pa.Table) -> None:
+    """Refuse messages that lack a column or a value, or whose times have no zone."""
     missing = [name for name in _COLUMNS if name not in messages.column_names]
     if missing:
         raise SimulateError(
             f"The messages lack the columns {missing}. Needed are {', '.join(_COLUMNS)}."
         )
-    if not (
-        pa.types.is_timestamp(messages.schema.field("sent_at").type)
-        and messages.schema.field("sent_at").type.tz
-    ):
+    when = messages.schema.field("sent_at").type
+    if not (pa.types.is_timestamp(when) and when.tz):
         raise SimulateError("sent_at of the messages has no time zone; give timestamps in UTC.")
     gaps = [name for name in _COLUMNS if messages[name].null_count]
     if gaps:
@@ -135,6 +134,10 @@ def _check(shop: Shop, messages: pa.Table, actions: Sequence[Action]) -> _Messag
         raise SimulateError(
             "A message_id holds a quote, a backslash or a control character; leave them out."
         )
+
+
+def _check(shop: Shop, messages: pa.Table, actions: Sequence[Action]) -> _Messages:
+    _demand_columns(messages)
     names = [action.name for action in actions]
     for name in pc.unique(messages["action"]).to_pylist():
         if name not in names:

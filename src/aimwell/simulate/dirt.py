@@ -96,31 +96,18 @@ def soil(
     for fault, count in owed.items():
         rows[fault] = np.sort(chosen[used : used + count])
         used += rows[fault].size
+    negated = pc.negate(lines["quantity"].take(rows["negative_quantities"])).cast(pa.string())
+    wrong = {
+        "mixed_dates": ("ordered_at", _other_forms(lines["ordered_at"].take(rows["mixed_dates"]))),
+        "unreadable_dates": ("ordered_at", _cycle(_WRONG_DATES, rows["unreadable_dates"])),
+        "text_quantities": ("quantity", _cycle(_WRONG_QUANTITIES, rows["text_quantities"])),
+        "zero_quantities": ("quantity", _cycle(("0",), rows["zero_quantities"])),
+        "negative_quantities": ("quantity", negated),
+        "absurd_quantities": ("quantity", _cycle((_ABSURD,), rows["absurd_quantities"])),
+    }
     table = _as_text(lines)
-    dates, quantities = lines["ordered_at"], lines["quantity"]
-    table = _replace(
-        table, "ordered_at", rows["mixed_dates"], _other_forms(dates.take(rows["mixed_dates"]))
-    )
-    table = _replace(
-        table,
-        "ordered_at",
-        rows["unreadable_dates"],
-        _cycle(_WRONG_DATES, rows["unreadable_dates"]),
-    )
-    table = _replace(
-        table,
-        "quantity",
-        rows["text_quantities"],
-        _cycle(_WRONG_QUANTITIES, rows["text_quantities"]),
-    )
-    table = _replace(
-        table, "quantity", rows["zero_quantities"], _cycle(("0",), rows["zero_quantities"])
-    )
-    negative = pc.negate(quantities.take(rows["negative_quantities"])).cast(pa.string())
-    table = _replace(table, "quantity", rows["negative_quantities"], negative)
-    table = _replace(
-        table, "quantity", rows["absurd_quantities"], _cycle((_ABSURD,), rows["absurd_quantities"])
-    )
+    for fault, (column, values) in wrong.items():
+        table = _replace(table, column, rows[fault], values)
     order = np.sort(np.concatenate([np.arange(len(table)), rows["duplicate_lines"]]))
     return table.take(pa.array(order)), {
         fault: chosen_rows.size for fault, chosen_rows in rows.items()

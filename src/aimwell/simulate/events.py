@@ -56,7 +56,10 @@ class _Events:
 
 
 def event_table(shop: Shop, cell: Cell, trade: Trade) -> pa.Table:
-    """The events of a cell's history, in order of time; `trade` is the history of its known people."""
+    """The events of a cell's history, in order of time; `trade` is the history of its known people.
+
+    The visit that led to somebody's first order begins before they sign up, and is theirs all the same.
+    """
     rng = shop.stream("events", cell=cell.index)
     parts = [
         *_before_orders(rng, shop, trade),
@@ -64,7 +67,7 @@ def event_table(shop: Shop, cell: Cell, trade: Trade) -> pa.Table:
         *_newsletters(rng, shop, cell),
     ]
     joined = {name: np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])}
-    inside = (joined["at"] >= cell.life.signup_at[joined["person"]]) & (joined["at"] < shop.end)
+    inside = (joined["at"] >= shop.start) & (joined["at"] < shop.end)
     rows = np.flatnonzero(inside)
     rows = rows[np.lexsort((joined["name"][rows], joined["person"][rows], joined["at"][rows]))]
     return _table(shop, cell, _Events(**{name: value[rows] for name, value in joined.items()}))

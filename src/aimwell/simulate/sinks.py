@@ -17,6 +17,7 @@ from aimwell.errors import SimulateError, StorageFullError
 
 __all__ = ["Write", "csv_sink", "lines_sink", "parquet_sink"]
 
+_LINES_AT_ONCE = 250_000  # an Arrow text column holds 2 GB at most
 Write = Callable[[pa.Table], None]
 _LEVEL = 4  # of gzip: twice as fast as the usual 6 for a file 3 % larger
 
@@ -60,7 +61,8 @@ def lines_sink(path: Path, to_lines: Callable[[pa.Table], bytes | memoryview]) -
     with _gzip_file(path) as packed:
 
         def write(table: pa.Table) -> None:
-            packed.write(to_lines(table))
+            for first in range(0, len(table), _LINES_AT_ONCE):
+                packed.write(to_lines(table.slice(first, _LINES_AT_ONCE)))
 
         yield write
 
