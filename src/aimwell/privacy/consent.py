@@ -16,7 +16,7 @@ from aimwell.store.control import insert_missing
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["latest_consents", "record", "withdraw"]
+__all__ = ["latest_consents", "record", "record_answer", "withdraw"]
 
 _consents = metadata.tables["consents"]
 _overrides = metadata.tables["identity_overrides"]
@@ -40,6 +40,37 @@ def record(stores: Stores, rows: pa.Table) -> int:
     return int(rows.num_rows)
 
 
+def record_answer(
+    connection: sa.Connection,
+    origin_id: str,
+    *,
+    purpose: str,
+    channel: str,
+    state: str,
+    basis: str,
+    occurred_at: datetime,
+    source: str,
+    wording: str | None = None,
+) -> None:
+    """Keep one answer within a transaction of the caller's."""
+    insert_missing(
+        connection,
+        _consents,
+        [
+            {
+                "origin_id": origin_id,
+                "purpose": purpose,
+                "channel": channel,
+                "state": state,
+                "occurred_at": occurred_at,
+                "basis": basis,
+                "source": source,
+                "wording": wording,
+            }
+        ],
+    )
+
+
 def withdraw(
     connection: sa.Connection,
     origin_id: str,
@@ -50,21 +81,15 @@ def withdraw(
     source: str,
 ) -> None:
     """Record that the person takes consent back."""
-    insert_missing(
+    record_answer(
         connection,
-        _consents,
-        [
-            {
-                "origin_id": origin_id,
-                "purpose": purpose,
-                "channel": channel,
-                "state": "revoked",
-                "occurred_at": occurred_at,
-                "basis": "request",
-                "source": source,
-                "wording": None,
-            }
-        ],
+        origin_id,
+        purpose=purpose,
+        channel=channel,
+        state="revoked",
+        basis="request",
+        occurred_at=occurred_at,
+        source=source,
     )
 
 

@@ -65,6 +65,22 @@ def suppress(
     )
 
 
+def lift_suppression(
+    connection: sa.Connection, *, channel: str, hashes: Sequence[str], reason: Reason
+) -> None:
+    """Let addresses be contacted again that were suppressed for `reason`: the person asked for it.
+
+    A suppression for another reason (it bounced, they complained) stays.
+    """
+    connection.execute(
+        sa.delete(_suppressions).where(
+            _suppressions.c.channel == channel,
+            _suppressions.c.address_hash.in_(hashes),
+            _suppressions.c.reason == reason,
+        )
+    )
+
+
 def suppressed_profiles(
     *, channel: str, profile_ids: Sequence[str] | None = None
 ) -> sa.Select[str, str]:

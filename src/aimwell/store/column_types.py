@@ -64,4 +64,6 @@ class Money(sa.types.TypeDecorator[Decimal]):
         return amount.quantize(_CENT_OF_CENT, ROUND_HALF_UP)
 
 
-JsonType = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+JsonType = sa.JSON(none_as_null=True).with_variant(
+    postgresql.JSONB(none_as_null=True), "postgresql"
+)

@@ -1,0 +1,1 @@
+"""The HTTP server: the links in messages, health and figures for operators."""

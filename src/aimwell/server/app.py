@@ -1,0 +1,81 @@
+"""The server's application: the links in messages, health, figures, and reports where they are asked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+from litestar.static_files import create_static_files_router
+
+from aimwell import __version__
+from aimwell.deliver.answers import Answers
+from aimwell.server.operators import Figures, operator_routes
+from aimwell.server.pages import page
+from aimwell.server.recipients import recipient_routes
+from aimwell.store.stores import Stores, open_stores
+
+__all__ = ["app_from_environment", "create_app"]
+
+_BODY_BYTES_MAX = 100_000
+
+
+def create_app(stores: Stores, *, reports: bool = False) -> Litestar:
+    """The application on opened stores.
+
+    Args:
+        reports: Also serve the folder of reports under /reports/. They hold no personal data, but they are the
+            firm's own figures, so they are served only where that was asked for.
+    """
+    handlers = [recipient_routes(), operator_routes()]
+    if reports:
+        handlers.append(
+            create_static_files_router(
+                path="/reports",
+                directories=[stores.folder("reports")],
+                html_mode=False,
+                include_in_schema=False,
+            )
+        )
+    figures = Figures(stores)
+    return Litestar(
+        route_handlers=handlers,
+        state=State({"stores": stores, "answers": Answers(stores), "figures": figures}),
+        middleware=[figures],
+        exception_handlers={HTTPException: _refused},
+        openapi_config=OpenAPIConfig(
+            title="Aimwell",
+            version=__version__,
+            path="/schema",
+            # The pages for browsers would load scripts from elsewhere.
+            render_plugins=[JsonRenderPlugin(path="/"), YamlRenderPlugin()],
+        ),
+        request_max_body_size=_BODY_BYTES_MAX,
+        on_shutdown=[stores.close],
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _refused(_request: Request[object, object, State], error: HTTPException) -> Response[str]:
+    """A page for what cannot be answered, without a word of what went wrong inside."""
+    titles = {
+        404: "There is nothing here",
+        405: "That is not possible here",
+        413: "That is too much",
+    }
+    title = titles.get(error.status_code, "That did not work")
+    return page(title, "Please use the link in the message itself.", status=error.status_code)
+
+
+def app_from_environment() -> Litestar:
+    """The application on the workspace named by AIMWELL_WORKSPACE; for `uvicorn --factory`.
+
+    AIMWELL_SERVE_REPORTS=1 serves the reports too.
+    """
+    root = Path(os.environ.get("AIMWELL_WORKSPACE", "."))
+    return create_app(open_stores(root), reports=os.environ.get("AIMWELL_SERVE_REPORTS") == "1")

@@ -1,0 +1,118 @@
+"""What operators ask: is it alive, is it ready, how is it doing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from litestar import MediaType, Request, Response, Router, get
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from aimwell.store.migrate import current_revision, head_revision
+from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores
+
+__all__ = ["Figures", "operator_routes"]
+
+_messages = metadata.tables["messages"]
+_jobs = metadata.tables["jobs"]
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class _Ledger(Collector):
+    """Counts of messages and jobs, looked up when somebody asks."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    def collect(self) -> Iterator[Metric]:
+        for table, name, words in (
+            (_messages, "aimwell_messages", "Messages in the ledger by state."),
+            (_jobs, "aimwell_jobs", "Jobs by state."),
+        ):
+            family = GaugeMetricFamily(name, words, labels=["state"])
+            with self._stores.read_control() as connection:
+                rows = connection.execute(
+                    sa.select(table.c.state, sa.func.count()).group_by(table.c.state)
+                )
+                for state, number in rows:
+                    family.add_metric([state], number)
+            yield family
+
+
+class Figures(ASGIMiddleware):
+    """Counts requests and their time by route, never by address: addresses hold tokens."""
+
+    def __init__(self, stores: Stores) -> None:
+        self.registry = CollectorRegistry()
+        self.registry.register(_Ledger(stores))
+        self._requests = Counter(
+            "aimwell_requests",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "aimwell_request_seconds",
+            "Time to answer a request.",
+            ["route"],
+            registry=self.registry,
+            buckets=_BUCKETS,
+        )
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        """Pass the request on and count its answer."""
+        started, status = time.perf_counter(), 500
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await next_app(scope, receive, watched)
+        finally:
+            path = str(scope.get("path_template", "")) or "unknown"
+            self._requests.labels(str(scope.get("method", "")), path, str(status)).inc()
+            self._seconds.labels(path).observe(time.perf_counter() - started)
+
+
+@get("/healthz", media_type=MediaType.TEXT, sync_to_thread=False)
+def healthz() -> str:
+    """The process answers."""
+    return "ok"
+
+
+@get("/readyz", media_type=MediaType.TEXT, sync_to_thread=True)
+def readyz(request: Request[Any, Any, Any]) -> Response[str]:
+    """The control database answers and has the schema that this version knows."""
+    stores: Stores = request.app.state.stores
+    try:
+        ready = current_revision(stores.control) == head_revision()
+    except SQLAlchemyError:
+        return Response("the control database does not answer", status_code=503)
+    if not ready:
+        return Response("the control database has another schema", status_code=503)
+    return Response("ready")
+
+
+@get("/metrics", media_type=MediaType.TEXT, sync_to_thread=True)
+def metrics(request: Request[Any, Any, Any]) -> Response[bytes]:
+    """Figures for Prometheus."""
+    figures: Figures = request.app.state.figures
+    return Response(
+        generate_latest(figures.registry), media_type="text/plain; version=0.0.4; charset=utf-8"
+    )
+
+
+def operator_routes() -> Router:
+    """All routes for operators."""
+    return Router(path="/", route_handlers=[healthz, readyz, metrics], tags=["operators"])

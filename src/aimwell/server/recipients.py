@@ -1,0 +1,162 @@
+"""The links in messages: unsubscribe, preferences, clicks, opens.
+
+The posts of one-click unsubscribing (RFC 8058) come from mailbox providers' servers: no cookie, no CSRF token, no
+redirect, no bot check. A GET only ever shows a page, because scanners follow links.
+"""
+
+from __future__ import annotations
+
+import base64
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs
+
+from litestar import HttpMethod, Request, Response, Router, get, post, route
+from litestar.concurrency import sync_to_thread
+
+from aimwell.deliver.answers import Answers
+from aimwell.server.pages import Choice, page
+
+__all__ = ["recipient_routes"]
+
+_PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+_LABELS = {"email": "Offers by e-mail", "sms": "Offers by text message"}
+_BODY_BYTES_MAX = 10_000
+
+_Request = Request[Any, Any, Any]
+
+
+def _unknown() -> Response[str]:
+    return page(
+        "This link does not work",
+        "It may have been cut off or changed on its way. Please use the link in the message itself.",
+        status=404,
+    )
+
+
+def _answers(request: _Request) -> Answers:
+    found: Answers = request.app.state.answers
+    return found
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _agent(request: _Request) -> str:
+    return request.headers.get("user-agent", "")
+
+
+def _address(request: _Request) -> str:
+    return request.client.host if request.client else ""
+
+
+@get("/u/{token:str}", sync_to_thread=True)
+def unsubscribe_page(request: _Request, token: str) -> Response[str]:
+    """Ask whether to unsubscribe; nothing happens yet."""
+    if _answers(request).message_of("unsubscribe", token) is None:
+        return _unknown()
+    return page(
+        "Stop these messages?",
+        "Press the button and you will get no more offers from us this way.",
+        button="Unsubscribe",
+    )
+
+
+@post("/u/{token:str}", status_code=200, sync_to_thread=True)
+def unsubscribe(request: _Request, token: str) -> Response[str]:
+    """Unsubscribe, from the page's button or from a mailbox provider's one click."""
+    if not _answers(request).unsubscribe(token, now=_now()):
+        return _unknown()
+    return page("You are unsubscribed", "You will get no more offers from us this way.")
+
+
+@get("/p/{token:str}", sync_to_thread=True)
+def preference_page(request: _Request, token: str) -> Response[str]:
+    """Show what the person gets."""
+    preferences = _answers(request).preferences(token)
+    if preferences is None:
+        return _unknown()
+    choices = [Choice(m, _LABELS.get(m, m), yes) for m, yes in preferences.wanted.items()]
+    return page("Your choice", "Tick what you would like to get from us.", choices=choices)
+
+
+@post("/p/{token:str}", status_code=200)
+async def choose(request: _Request, token: str) -> Response[str]:
+    """Record what the person ticked."""
+    form = parse_qs((await _bounded_body(request)).decode("utf-8", "replace"))
+    answers = _answers(request)
+    if await sync_to_thread(answers.preferences, token) is None:
+        return _unknown()
+    wanted = {medium: form.get(medium) == ["yes"] for medium in _LABELS}
+    await sync_to_thread(answers.choose, token, wanted, now=_now())
+    return page("Saved", "Your choice holds from now on.")
+
+
+async def _bounded_body(request: _Request) -> bytes:
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _BODY_BYTES_MAX:
+            break
+    return body[:_BODY_BYTES_MAX]
+
+
+@route(
+    ["/c/{token:str}/{number:int}", "/c/{token:str}/{number:int}/{sealed:str}"],
+    http_method=[HttpMethod.GET, HttpMethod.HEAD],
+)
+async def click(request: _Request, token: str, number: int, sealed: str = "") -> Response[Any]:
+    """Note the click and lead on to where the message's author pointed."""
+    # Handed to a thread here: the framework wraps a handler of two paths twice.
+    target = await sync_to_thread(
+        _answers(request).clicked,
+        token,
+        number,
+        sealed=sealed,
+        query=request.scope.get("query_string", b"").decode("ascii", "replace"),
+        now=_now(),
+        method=request.method,
+        agent=_agent(request),
+        address=_address(request),
+    )
+    if target is None:
+        return _unknown()
+    if target == "":
+        return page("Nothing to see here", "This link leads nowhere.")
+    return Response(b"", status_code=302, headers={**_NO_STORE, "Location": target})
+
+
+@route("/o/{name:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=True)
+def opened(request: _Request, name: str) -> Response[bytes]:
+    """Note the open; the picture comes whether or not the token is ours, so that nothing can be found out."""
+    _answers(request).opened(
+        name.removesuffix(".gif"),
+        now=_now(),
+        method=request.method,
+        agent=_agent(request),
+        address=_address(request),
+    )
+    return Response(
+        _PIXEL if request.method == "GET" else b"",
+        media_type="image/gif",
+        headers=_NO_STORE,
+    )
+
+
+def recipient_routes() -> Router:
+    """All routes that stand in messages."""
+    return Router(
+        path="/",
+        route_handlers=[
+            unsubscribe_page,
+            unsubscribe,
+            preference_page,
+            choose,
+            click,
+            opened,
+        ],
+        include_in_schema=True,
+        tags=["recipients"],
+    )
