@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from aimwell import __version__
-from aimwell.cli import decide, definitions, workspace
+from aimwell.cli import decide, definitions, deliver, serve, workspace
 from aimwell.cli.output import Output
 from aimwell.errors import AimwellError, DefinitionError, SettingsError
 
@@ -28,7 +28,9 @@ app = typer.Typer(
 
 workspace.register(app)
 definitions.register(app)
+serve.register(app)
 app.add_typer(decide.app, name="decide", rich_help_panel="Stages")
+app.add_typer(deliver.app, name="deliver", rich_help_panel="Stages")
 
 _CALL_WAS_WRONG = (DefinitionError, SettingsError)
 

@@ -1,0 +1,51 @@
+"""`aimwell serve`: the HTTP server."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from aimwell.cli.context import WorkspaceOption, find_workspace, opened
+
+__all__ = ["register", "run_server"]
+
+_APPLICATION = "aimwell.server.app:app_from_environment"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("serve", rich_help_panel="Workspace")(serve)
+
+
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on.", show_default="from the settings")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port.", show_default="from the settings")
+    ] = None,
+    reports: Annotated[
+        bool, typer.Option("--reports", help="Serve the reports too, under /reports/.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Answer the links in messages: unsubscribe, preferences, clicks, opens."""
+    with opened(workspace) as ws:
+        address, number = host or ws.stores.settings.host, port or ws.stores.settings.port
+        ws.output.say(
+            f"Serving on http://{address}:{number} (links lead to {ws.stores.settings.base_url})."
+        )
+    run_server(str(find_workspace(workspace)), host=address, port=number, reports=reports)
+
+
+def run_server(root: str, *, host: str, port: int, reports: bool) -> None:
+    """Run the server until it is told to stop (SIGINT, SIGTERM)."""
+    os.environ["AIMWELL_WORKSPACE"] = os.path.abspath(root)
+    os.environ["AIMWELL_SERVE_REPORTS"] = "1" if reports else "0"
+    # The access log would hold the tokens of links.
+    uvicorn.run(
+        _APPLICATION, factory=True, host=host, port=port, access_log=False, log_level="warning"
+    )
