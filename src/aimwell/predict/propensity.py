@@ -1,0 +1,267 @@
+"""Propensity: how likely a person is to do something within a horizon, learnt, calibrated and judged later in time.
+
+Learners are fitted on the people of one moment, calibrated on scores that each person got from a model that had not
+seen them, and judged on the people of a later moment. The random division of one moment, which most people report,
+stands beside it: it is what a model seems to be worth before time passes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from scipy.special import ndtri
+
+from aimwell.errors import PredictError, TooLittleDataError
+from aimwell.predict.calibration import Calibrator, fit_calibrator
+from aimwell.predict.folds import folds
+from aimwell.predict.judging import Judgement, judge, losses
+from aimwell.predict.learners import BaseRates, Learner, RecencyLearner, Scorer, learners
+from aimwell.predict.tables import BoolArray, FeatureTable
+from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, Figure
+from aimwell.stats.samples import FloatArray
+
+__all__ = [
+    "NEEDED_TO_JUDGE",
+    "NEEDED_TO_LEARN",
+    "Candidate",
+    "PropensityModel",
+    "PropensityResult",
+    "fit_propensity",
+]
+
+NEEDED_TO_LEARN = {"people": 200, "people who did it": 50, "people who did not": 50}
+NEEDED_TO_JUDGE = {"people": 100, "people who did it": 20, "people who did not": 20}
+
+# Fewer divisions where people are many: each then still learns from plenty, and time counts.
+_MANY_PEOPLE = 100_000
+_FOLDS, _FOLDS_OF_MANY = 5, 3
+_PAIRED = "normal interval of paired differences"
+
+
+@dataclass(frozen=True, slots=True)
+class PropensityModel:
+    """A fitted and calibrated propensity.
+
+    Args:
+        learner: What learnt it, in words.
+        names: Features that it needs.
+        horizon: How far ahead it looks.
+        trained_as_of: The moment of the people it learnt from.
+        scorer, calibrator: From features to scores, from scores to probabilities.
+    """
+
+    learner: str
+    names: tuple[str, ...]
+    horizon: timedelta
+    trained_as_of: datetime
+    scorer: Scorer
+    calibrator: Calibrator
+
+    def predict(self, table: FeatureTable) -> FloatArray:
+        """The probability (0-1) of each row of the table to do it within the horizon after the table's moment.
+
+        Raises:
+            PredictError: The table lacks a feature or is made for another horizon.
+        """
+        if table.horizon != self.horizon:
+            raise PredictError(
+                f"The model looks {self.horizon.days} days ahead, the table {table.horizon.days} days. "
+                "Train a model for that horizon."
+            )
+        return self.calibrator.apply(self.scorer.score(table.matrix(self.names)))
+
+    @property
+    def influences(self) -> tuple[tuple[str, float], ...]:
+        """Features by falling share (0-1) in what tells people apart; a description, not a cause."""
+        shares = self.scorer.influences(len(self.names))
+        pairs = [(name, float(share)) for name, share in zip(self.names, shares, strict=True)]
+        return tuple(sorted(pairs, key=lambda pair: -pair[1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One learner's model and how it did.
+
+    Args:
+        later: On the people of the later moment.
+        random_split: On people of the training moment, each held out at random once.
+        extra_loss: Mean log loss later, above that of the best candidate, person by person; 0 for the best.
+    """
+
+    model: PropensityModel
+    later: Judgement
+    random_split: Judgement
+    extra_loss: Estimate
+
+    @property
+    def optimism(self) -> Figure:
+        """By how much the random division flatters: its AUC less the later AUC."""
+        seeming, real = self.random_split.auc, self.later.auc
+        if seeming.estimate is None or real.estimate is None:
+            return Figure(value=None, reason=seeming.reason or real.reason)
+        return Figure(value=seeming.estimate - real.estimate)
+
+
+@dataclass(frozen=True, slots=True)
+class PropensityResult:
+    """The chosen candidate, why, and all of them, the simplest first."""
+
+    chosen: Candidate
+    reason: str
+    candidates: tuple[Candidate, ...]
+
+    @property
+    def model(self) -> PropensityModel:
+        """The model of the chosen candidate."""
+        return self.chosen.model
+
+
+def fit_propensity(
+    train: FeatureTable,
+    later: FeatureTable,
+    *,
+    recency: str | None = None,
+    seed: int = 0,
+    confidence: float = DEFAULT_CONFIDENCE,
+) -> PropensityResult:
+    """Fit all learners, judge them later in time, choose the simplest within noise of the best.
+
+    The later people both choose and judge. With three candidates and a choice that leans to the simplest this flatters
+    by far less than the judgement's own interval.
+
+    Args:
+        train: People to learn from, with outcomes.
+        later: People of a later moment, with outcomes; the training outcomes must have ended by then.
+        recency: The feature whose bands make the rule that models have to beat; None: one share for everybody.
+        seed: Of every division and of the trees.
+        confidence: Of all intervals, and of what counts as noise.
+
+    Raises:
+        TooLittleDataError: Too few people, positives or negatives to learn or to judge.
+        PredictError: The moments overlap, the horizons differ, features are absent, or none of them varies.
+    """
+    _check_moments(train, later)
+    _check_enough("learning", train.happened, NEEDED_TO_LEARN)
+    _check_enough("judging on a later period", later.happened, NEEDED_TO_JUDGE)
+    _check_varies(train)
+    if recency is not None and recency not in train.names:
+        raise PredictError(
+            f"No feature named '{recency}' to band people by. Features: {', '.join(train.names)}."
+        )
+    column = None if recency is None else train.names.index(recency)
+    fitted = [_fitted(learner, train, seed=seed) for learner in learners(column)]
+    predicted = [model.predict(later) for model, _ in fitted]
+    later_losses = [losses(chances, later.happened) for chances in predicted]
+    best = int(np.argmin([loss.mean() for loss in later_losses]))
+    candidates = tuple(
+        Candidate(
+            model=model,
+            later=judge(chances, later.happened, confidence=confidence),
+            random_split=judge(held_out, train.happened, confidence=confidence),
+            extra_loss=_paired(loss - later_losses[best], confidence),
+        )
+        for (model, held_out), chances, loss in zip(fitted, predicted, later_losses, strict=True)
+    )
+    chosen = next(row for row in candidates if (row.extra_loss.lower or 0.0) <= 0)
+    return PropensityResult(chosen, _reason(chosen, candidates[best]), candidates)
+
+
+def _fitted(
+    learner: Learner, train: FeatureTable, *, seed: int
+) -> tuple[PropensityModel, FloatArray]:
+    """The calibrated model of everybody, and probabilities that each person got while held out."""
+    values, outcome = train.values, train.happened
+    # Settings are chosen once, by everybody. That shows a fold one number about those whom it holds out, and spares
+    # choosing anew in each.
+    learner = learner.tuned(values, outcome, seed=seed)
+    held_out = np.empty(len(outcome))
+    count = _FOLDS if len(outcome) <= _MANY_PEOPLE else _FOLDS_OF_MANY
+    for learn, held in folds(outcome, count=count, seed=seed + 1):
+        held_out[held] = learner.fit(values[learn], outcome[learn]).score(values[held])
+    # Shares of counted people mean what they say without help.
+    counted = isinstance(learner, RecencyLearner)
+    calibrator = Calibrator() if counted else fit_calibrator(held_out, outcome)
+    model = PropensityModel(
+        learner=learner.name,
+        names=train.names,
+        horizon=train.horizon,
+        trained_as_of=train.as_of,
+        scorer=learner.fit(values, outcome),
+        calibrator=calibrator,
+    )
+    return model, calibrator.apply(held_out)
+
+
+def _paired(differences: FloatArray, confidence: float) -> Estimate:
+    mean = float(differences.mean())
+    error = float(differences.std(ddof=1) / np.sqrt(len(differences)))
+    reach = float(ndtri((1 + confidence) / 2)) * error
+    return Estimate(
+        estimate=mean,
+        lower=mean - reach,
+        upper=mean + reach,
+        confidence=confidence,
+        method=_PAIRED,
+    )
+
+
+def _reason(chosen: Candidate, best: Candidate) -> str:
+    name, loss = chosen.model.learner, chosen.later.log_loss
+    if isinstance(chosen.model.scorer, BaseRates):
+        return (
+            f"No model beats the {name} on the later period by more than chance (log loss {loss:.4f}, of the best "
+            f"{best.later.log_loss:.4f}): the features tell little beyond it."
+        )
+    if chosen is best:
+        return (
+            f"The {name} is the best on the later period (log loss {loss:.4f}), and what is simpler is worse by more "
+            "than chance."
+        )
+    return (
+        f"The {name} is the simplest within chance of the best on the later period: its log loss is {loss:.4f}, that "
+        f"of the {best.model.learner} {best.later.log_loss:.4f}."
+    )
+
+
+def _check_moments(train: FeatureTable, later: FeatureTable) -> None:
+    if train.horizon != later.horizon:
+        raise PredictError(
+            f"Both tables need the same horizon; found {train.horizon} and {later.horizon}."
+        )
+    ended = train.as_of + train.horizon
+    if later.as_of < ended:
+        raise PredictError(
+            f"The later table is cut at {later.as_of:%Y-%m-%d %H:%M %Z}, before the training outcomes end "
+            f"({ended:%Y-%m-%d %H:%M %Z}). A model must be judged on people of a time after what it has learnt from; "
+            "cut the later table at that moment or after it."
+        )
+
+
+def _check_enough(task: str, outcome: BoolArray, needed: dict[str, int]) -> None:
+    positives = int(outcome.sum())
+    present = {
+        "people": len(outcome),
+        "people who did it": positives,
+        "people who did not": len(outcome) - positives,
+    }
+    if any(present[name] < needed[name] for name in needed):
+        raise TooLittleDataError(
+            f"a propensity ({task})",
+            needed=needed,
+            present=present,
+            advice="Take a longer horizon or a wider audience, or wait for more orders.",
+        )
+
+
+def _check_varies(train: FeatureTable) -> None:
+    gaps = np.isnan(train.values)
+    some_gaps = gaps.any(axis=0) & ~gaps.all(axis=0)
+    known = np.where(gaps, np.inf, train.values).min(axis=0, initial=np.inf)
+    known_to = np.where(gaps, -np.inf, train.values).max(axis=0, initial=-np.inf)
+    if not (some_gaps | (known < known_to)).any():
+        raise PredictError(
+            f"None of the {len(train.names)} features differs between people, so there is nothing to learn from. "
+            "Add features, or check the moment that cuts them."
+        )
