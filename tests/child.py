@@ -51,6 +51,14 @@ class Child:
         """Send it a signal."""
         os.kill(self.pid, number)
 
+    def wait(self, seconds: float) -> bool:
+        """Let so much time pass; whether it has ended by itself by then."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
     def kill(self) -> None:
         """Kill it (SIGKILL) and wait until it is gone."""
         self._process.kill()
