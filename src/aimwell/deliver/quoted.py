@@ -20,7 +20,7 @@ SOFT_BREAK = b"=\r\n"
 _LINE_CHARS = 76
 _EASY = re.compile(r"[!-<>-~]+(?: [!-<>-~]+)*")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_HARD = re.compile(rb"\t|  | (?=\r\n)|^\.|\n\.|^From |\nFrom ")
+_BAD_STARTS = (b".", b"From ")
 _TO_ESCAPE = re.compile(rb"[^ -<>-~]")
 
 
@@ -30,13 +30,16 @@ def encode(text: str) -> bytes:
         return text.encode("ascii") + SOFT_BREAK
     if not text:
         return b""
-    data = _LINE_END.sub("\r\n", text).encode("utf-8", "replace")
-    if _HARD.search(data) is None:
+    if "\r" in text or "\n" in text:
+        text = _LINE_END.sub("\r\n", text)
+    data = text.encode("utf-8", "replace")
+    if b"  " not in data and b"\t" not in data and b" \r\n" not in data:
         # One long line without an end would get bare LF: the encoder follows the first line end that it meets.
         lines = binascii.b2a_qp(data, quotetabs=False, istext=True)
-        encoded = lines if b"\r\n" in data else lines.replace(b"\n", b"\r\n")
-        if _HARD.search(encoded) is None:
-            return encoded if encoded.endswith(b"\r\n") else encoded + SOFT_BREAK
+        if b"\r\n" not in data:
+            lines = lines.replace(b"\n", b"\r\n")
+        if not (lines.startswith(_BAD_STARTS) or b"\n." in lines or b"\nFrom " in lines):
+            return lines if lines.endswith(b"\r\n") else lines + SOFT_BREAK
     return _encode_carefully(data)
 
 

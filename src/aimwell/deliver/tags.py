@@ -87,7 +87,8 @@ class _LinkNode(Node):
             False,
         )  # an address is escaped whole, at the end
         try:
-            self.block.render(context, own)
+            for node in self.block.nodes:
+                node.render(context, own)
         finally:
             context.autoescape = escaping
         links = cast("PersonalLinks", context.globals[LINKS])
