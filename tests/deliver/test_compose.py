@@ -79,6 +79,7 @@ def test_the_pages_to_unsubscribe_and_for_preferences_are_always_there() -> None
 def test_no_field_can_take_the_place_of_the_page_to_unsubscribe() -> None:
     fields = {
         **ANNA.fields,
+        "now": "yesterday",
         "unsubscribe_url": "https://evil.example",
         "aimwell_click": "https://evil.example",
     }

@@ -125,3 +125,13 @@ def test_a_very_long_subject_is_found() -> None:
 def test_errors_come_first() -> None:
     found = findings("<a href='http://a.example'>x</a><a href='/b'>y</a>", foot="")
     assert [one.severity for one in found] == sorted(one.severity for one in found)
+
+
+def test_links_of_mjml_are_checked_too() -> None:
+    mjml = (
+        "<mjml><mj-body><mj-section><mj-column><mj-text>x</mj-text>\n"
+        '<mj-button href="/sale">Go</mj-button><mj-text><a href="{{ unsubscribe_url }}">u</a></mj-text>'
+        "</mj-column></mj-section></mj-body></mjml>"
+    )
+    (found,) = lint(Content("t", "s", mjml=mjml), PEOPLE, tracking=TRACKING, now=NOW)
+    assert (found.code, found.line) == ("relative_link", 2)

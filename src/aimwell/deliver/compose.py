@@ -10,10 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from liquid.exceptions import LiquidError, LiquidInterrupt
 from markupsafe import Markup
 
-from aimwell.deliver.content import HELPERS, CompiledContent
+from aimwell.deliver.content import CompiledContent
 from aimwell.deliver.dkim import DkimSigner
 from aimwell.deliver.headers import Header, address, date_header, one_line
 from aimwell.deliver.links import MessageLinks
@@ -104,11 +103,11 @@ class Composer:
 
         `now` is an aware moment: the Date of the messages, and what `now` means in a text.
         """
-        base, date = self._base(now), date_header(now)
+        date = date_header(now)
         made: list[Outgoing | Stopped] = []
         for recipient in recipients:
             try:
-                made.append(self._message(recipient, base, date=date, now=now)[0])
+                made.append(self._message(recipient, date=date, now=now)[0])
             except _Stop as stop:
                 made.append(Stopped(recipient.message_id, stop.code, stop.reason))
         return made
@@ -116,19 +115,14 @@ class Composer:
     def preview(self, recipient: Recipient, *, now: datetime) -> Preview | Stopped:
         """What this person would see, from the same code that sends."""
         try:
-            message, rendered = self._message(
-                recipient, self._base(now), date=date_header(now), now=now
-            )
+            message, rendered = self._message(recipient, date=date_header(now), now=now)
         except _Stop as stop:
             return Stopped(recipient.message_id, stop.code, stop.reason)
         html, text = "".join(rendered.html), "".join(rendered.text)
         return Preview(rendered.subject, rendered.preheader, html, text, message)
 
-    def _base(self, now: datetime) -> dict[str, object]:
-        return {**self._shared, "now": now, "today": now.date()}
-
     def _message(
-        self, recipient: Recipient, base: Mapping[str, object], *, date: Header, now: datetime
+        self, recipient: Recipient, *, date: Header, now: datetime
     ) -> tuple[Outgoing, _Rendered]:
         found = self._variants.get(recipient.variant)
         if found is None:
@@ -139,7 +133,7 @@ class Composer:
             to = address(recipient.address)
         except DeliverError as err:
             raise _Stop("bad_address", str(err)) from None
-        rendered = self._render(compiled, recipient, base)
+        rendered = self._render(compiled, recipient, now)
         data = skeleton.build(
             message_id=recipient.message_id,
             to=to,
@@ -158,19 +152,21 @@ class Composer:
         )
         return Outgoing(recipient.message_id, path, to.spec, data, to.international), rendered
 
-    def _render(
-        self, compiled: CompiledContent, recipient: Recipient, base: Mapping[str, object]
-    ) -> _Rendered:
+    def _render(self, compiled: CompiledContent, recipient: Recipient, now: datetime) -> _Rendered:
         made = self._tokens.make_all(recipient.message_id)
         links = MessageLinks(self._tracking, self._tokens, recipient.message_id, made)
-        fields = {**base, **recipient.fields}
-        # Ours come last: no field can take the place of the page to unsubscribe.
-        fields[HELPERS[0]], fields[HELPERS[1]] = links.unsubscribe, links.preference
-        fields["aimwell_click"], fields["aimwell_open"], fields[LINKS] = (
-            links.click,
-            links.open,
-            links,
-        )
+        fields = {
+            **self._shared,
+            **recipient.fields,
+            # Ours come last: no field can take the place of the page to unsubscribe.
+            "unsubscribe_url": links.unsubscribe,
+            "preference_url": links.preference,
+            "now": now,
+            "today": now.date(),
+            "aimwell_click": links.click,
+            "aimwell_open": links.open,
+            LINKS: links,
+        }
         subject = one_line("".join(_render(compiled.subject, fields)))
         if not subject:
             raise _Stop("blank", "The subject is blank.")
@@ -199,13 +195,5 @@ def _render(program: Program, fields: Mapping[str, object]) -> Sequence[str]:
         raise _Stop("missing_field", str(program.explain(err))) from None
     except BadLink as err:
         raise _Stop("bad_link", str(program.explain(err))) from None
-    except (
-        LiquidError,
-        LiquidInterrupt,
-        ArithmeticError,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-    ) as err:
+    except Exception as err:  # a text may do anything with a value, and stops nobody else's message
         raise _Stop("template", str(program.explain(err))) from None

@@ -24,7 +24,7 @@ GMAIL_CLIPS_BYTES = 102 * 1024
 
 _LONG_SUBJECT_CHARS = 150
 _GIVEN = frozenset({"now", "today", *HELPERS})
-_HREF = re.compile(r"<a\b[^>]*?\shref\s*=\s*[\"']?([^\"'\s>]*)", re.IGNORECASE)
+_HREF = re.compile(r"<(?:a|area|mj-[a-z-]+)\b[^>]*?\shref\s*=\s*[\"']?([^\"'\s>]*)", re.IGNORECASE)
 _BAD_SCHEME = re.compile(r"\s*(?:javascript|data|vbscript|file):", re.IGNORECASE)
 
 Severity = Literal["error", "warning"]

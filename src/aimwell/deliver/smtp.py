@@ -34,10 +34,11 @@ class SmtpTransport:
 
     async def send(self, messages: Iterable[Outgoing]) -> AsyncIterator[Outcome]:
         """Hands messages over, as many at a time as there are connections; see `Transport.send`."""
-        workers = self._settings.connections
-        if isinstance(messages, Sized):
-            workers = min(workers, len(messages))
-        run = _Run(self._settings, self._rate, self._idle, iter(messages))
+        count = len(messages) if isinstance(messages, Sized) else None
+        workers = min(
+            self._settings.connections, self._settings.connections if count is None else count
+        )
+        run = _Run(self._settings, self._rate, self._idle, iter(messages), count)
         tasks = [asyncio.create_task(run.work()) for _ in range(workers)]
         ending = asyncio.create_task(run.end_after(tasks))
         try:
@@ -64,10 +65,12 @@ class _Run:
         rate: RateLimit,
         idle: list[Connection],
         messages: Iterator[Outgoing],
+        count: int | None,
     ) -> None:
         self._settings, self._rate, self._idle, self._messages = settings, rate, idle, messages
         self.outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
         self._all_pulled = False
+        self._left = count
         self._lost_in_a_row = 0
         self._server_failure: DeliverError | None = None
         self._caller_failure: Exception | None = None
@@ -76,10 +79,12 @@ class _Run:
         """One worker: a connection first, then a message, until there is none or the server fails."""
         connection = self._idle.pop() if self._idle else Connection(self._settings)
         try:
-            while True:
+            while self._left != 0:
                 if not connection.is_open:
                     await connection.close()
                     await connection.open()
+                if not self._reserve():
+                    break
                 await self._rate.wait()
                 message = self._pull()
                 if message is None:
@@ -107,8 +112,16 @@ class _Run:
         """Raises what ended the run before all messages were pulled."""
         if self._caller_failure is not None:
             raise self._caller_failure
-        if self._server_failure is not None and not self._all_pulled:
+        if self._server_failure is not None and not self._all_pulled and self._left != 0:
             raise self._server_failure
+
+    def _reserve(self) -> bool:
+        """Takes one of the messages that are left, so that nobody waits for a moment that nobody needs."""
+        if self._left == 0:
+            return False
+        if self._left is not None:
+            self._left -= 1
+        return True
 
     def _pull(self) -> Outgoing | None:
         if self._caller_failure is not None:
