@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from aimwell import __version__
-from aimwell.cli import decide, definitions, deliver, serve, workspace
+from aimwell.cli import decide, definitions, deliver, segment, serve, unify, workspace
 from aimwell.cli.output import Output
 from aimwell.errors import AimwellError, DefinitionError, SettingsError
 
@@ -29,6 +29,8 @@ app = typer.Typer(
 workspace.register(app)
 definitions.register(app)
 serve.register(app)
+unify.register(app)
+app.add_typer(segment.app, name="segment", rich_help_panel="Stages")
 app.add_typer(decide.app, name="decide", rich_help_panel="Stages")
 app.add_typer(deliver.app, name="deliver", rich_help_panel="Stages")
 

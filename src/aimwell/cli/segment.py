@@ -1,0 +1,111 @@
+"""`aimwell segment`: rules, RFM and memberships."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow.csv
+import typer
+
+from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
+from aimwell.history.moment import open_moment
+from aimwell.segment import service
+from aimwell.segment.refreshing import refresh as run_refresh
+from aimwell.segment.rfm import rfm as compute_rfm
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="Look at segments, refresh them, RFM and clusters.")
+
+Name = Annotated[str, typer.Argument(help="Segment definition.")]
+
+
+@app.command("explain")
+def explain(
+    name: Name,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say a segment's rule in words, with the people after every leaf."""
+    with opened(workspace, as_json=as_json) as ws:
+        found = service.explain(ws.stores, name, as_of=ws.moment(as_of) or ws.now)
+        if as_json:
+            ws.output.json(found)
+        ws.output.heading(f"{name}: {found.members:,} of {found.known:,} people")
+        ws.output.say(found.words)
+        ws.output.table(
+            ["leaf", "alone", "after it", "without it"],
+            [(leaf.words, leaf.alone, leaf.remaining, leaf.without) for leaf in found.leaves],
+        )
+        if found.most_excluding is not None:
+            ws.output.say(f"Most people are kept out by: {found.most_excluding.words}.")
+        if found.note:
+            ws.output.note(found.note)
+
+
+@app.command("members")
+def members(
+    name: Name,
+    as_of: AsOfOption = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Write the profile ids to this CSV file.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the people of a segment."""
+    with opened(workspace, as_json=as_json) as ws:
+        table = service.members(ws.stores, name, as_of=ws.moment(as_of) or ws.now)
+        if to is not None:
+            pyarrow.csv.write_csv(table, to)
+        if as_json:
+            ws.output.json({"segment": name, "members": table.column("profile_id").to_pylist()})
+        elif to is None:
+            for profile in table.column("profile_id").to_pylist():
+                ws.output.say(profile)
+        else:
+            ws.output.say(f"{table.num_rows:,} people of '{name}' are in {to}.")
+
+
+@app.command("refresh")
+def refresh(
+    names: Annotated[list[str] | None, typer.Argument(help="Segments; default: all.")] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute segments now and record who entered and who left."""
+    with opened(workspace, as_json=as_json) as ws:
+        counts = run_refresh(ws.stores, now=ws.now, segments=names or None)
+        if as_json:
+            ws.output.json(list(counts))
+        ws.output.table(
+            ["segment", "members", "entered", "left"],
+            [(c.segment, c.members, c.entered, c.left) for c in counts],
+        )
+
+
+@app.command("rfm")
+def rfm(
+    as_of: AsOfOption = None, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> None:
+    """Count people by the usual groups of recency, frequency and money."""
+    with opened(workspace, as_json=as_json) as ws:
+        with open_moment(ws.stores, as_of=ws.moment(as_of) or ws.now) as moment:
+            rows = compute_rfm(moment).to_pylist()
+        groups = Counter(row["group"] for row in rows)
+        money: defaultdict[str, float] = defaultdict(float)
+        for row in rows:
+            money[row["group"]] += row["monetary"]
+        listed = [
+            {"group": group, "people": people, "revenue": round(money[group], 2)}
+            for group, people in groups.most_common()
+        ]
+        if as_json:
+            ws.output.json(listed)
+        ws.output.table(
+            ["group", "people", f"revenue ({ws.stores.settings.currency})"],
+            [(one["group"], one["people"], one["revenue"]) for one in listed],
+        )
