@@ -1,3 +1,34 @@
-"""Aimwell: decide who should get which promotion, and prove with a control group what it earned."""
+"""Aimwell: decide who should get which promotion, and prove with a control group what it earned.
+
+import aimwell
+
+ws = aimwell.create("shop", currency="GBP")   # or aimwell.open("shop")
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aimwell.workspace import Workspace
+    from aimwell.workspace import create_workspace as create
+    from aimwell.workspace import open_workspace as open
+
+__all__ = ["Workspace", "__version__", "create", "open"]
 
 __version__ = "0.1.0"
+
+_FROM_WORKSPACE = {
+    "Workspace": "Workspace",
+    "create": "create_workspace",
+    "open": "open_workspace",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when asked for, so that a command that needs one room does not wait for all of them.
+    if name not in _FROM_WORKSPACE:
+        raise AttributeError(f"module 'aimwell' has no attribute '{name}'")
+    from aimwell import workspace
+
+    return getattr(workspace, _FROM_WORKSPACE[name])

@@ -1,0 +1,251 @@
+"""The library's front door: a workspace with its seven stages.
+
+    import aimwell
+
+    ws = aimwell.open("shop")
+    ws.segment.members("lapsing-high-value", as_of=...)
+    plan = ws.decide.plan("spring-winback", trial=True)
+
+Each stage is a small object whose methods take what a person would say and hand it to the stage's service
+with the workspace's stores, the present moment and who is asking. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pyarrow as pa
+
+from aimwell.decide import service as decide_service
+from aimwell.decide.model import Place, Plan
+from aimwell.decide.stored import list_plans, load_plan, places
+from aimwell.definitions import service as definitions_service
+from aimwell.definitions.base import Definition
+from aimwell.definitions.catalogue import check
+from aimwell.definitions.reading import find_files, read_documents
+from aimwell.definitions.service import Change
+from aimwell.deliver import service as deliver_service
+from aimwell.deliver.compose import Preview
+from aimwell.deliver.model import Stopped
+from aimwell.deliver.service import DeliveryStatus
+from aimwell.deliver.switches import set_sending
+from aimwell.history.moment import Moment, open_moment
+from aimwell.measure import service as measure_service
+from aimwell.measure.model import CampaignResult
+from aimwell.segment import service as segment_service
+from aimwell.segment.model import Explanation, SegmentCount
+from aimwell.segment.refreshing import refresh
+from aimwell.segment.rfm import rfm
+from aimwell.store.stores import Stores, create_stores, open_stores
+from aimwell.unify.lookup import find_profile
+from aimwell.unify.model import UnifyReport
+from aimwell.unify.service import unify
+
+__all__ = ["Workspace", "create_workspace", "open_workspace"]
+
+
+class _Stage:
+    """What every stage knows."""
+
+    def __init__(self, stores: Stores, clock: Callable[[], datetime], by: str) -> None:
+        self._stores, self._clock, self._by = stores, clock, by
+
+
+class Definitions(_Stage):
+    """The documents."""
+
+    def apply(
+        self, documents: str | Path | Sequence[Any], *, dry_run: bool = False
+    ) -> list[Change]:
+        """Create or update definitions, all or none: a file or folder of YAML or JSON, or plain mappings."""
+        found = (
+            definitions_service.check_all(read_documents(find_files(Path(documents))))
+            if isinstance(documents, str | Path)
+            else [check(document) for document in documents]
+        )
+        return definitions_service.apply(
+            self._stores.control, found, now=self._clock(), by=self._by, dry_run=dry_run
+        )
+
+    def get(self, kind: str, name: str) -> Definition:
+        """One definition."""
+        return definitions_service.get(self._stores.control, kind, name)[0]
+
+    def names(self, kind: str | None = None) -> list[tuple[str, str]]:
+        """(kind, name) of all definitions, or of one kind."""
+        return definitions_service.names(self._stores.control, kind)
+
+
+class Segments(_Stage):
+    """Rules, RFM, memberships."""
+
+    def members(self, segment: Any, *, as_of: datetime | None = None) -> pa.Table:
+        """Who is in a segment (a name, a definition or a rule): one `profile_id` a row."""
+        return segment_service.members(self._stores, segment, as_of=as_of or self._clock())
+
+    def explain(self, segment: Any, *, as_of: datetime | None = None) -> Explanation:
+        """The rule in words, with the people after every leaf."""
+        return segment_service.explain(self._stores, segment, as_of=as_of or self._clock())
+
+    def refresh(self, segments: Sequence[str] | None = None) -> tuple[SegmentCount, ...]:
+        """Compute segments now and record who entered and left."""
+        return refresh(self._stores, now=self._clock(), segments=segments)
+
+    def rfm(self, *, as_of: datetime | None = None) -> pa.Table:
+        """Recency, frequency and money of every buyer, with quintiles and the named group."""
+        with self.at(as_of) as moment:
+            return rfm(moment)
+
+    def at(
+        self, as_of: datetime | None = None, *, horizon: timedelta | None = None
+    ) -> AbstractContextManager[Moment]:
+        """A session in which every table ends at a moment; for queries of your own."""
+        return open_moment(self._stores, as_of=as_of or self._clock(), horizon=horizon)
+
+
+class Decisions(_Stage):
+    """Plans."""
+
+    def plan(
+        self, campaign: str, *, as_of: datetime | None = None, trial: bool | None = None
+    ) -> Plan:
+        """Work out who gets what, and store it; nothing is sent."""
+        return decide_service.plan(
+            self._stores, campaign, now=self._clock(), by=self._by, as_of=as_of, trial=trial
+        )
+
+    def approve(self, plan_id: str) -> Plan:
+        """Say that a plan may be sent."""
+        return decide_service.approve(self._stores, plan_id, now=self._clock(), by=self._by)
+
+    def get(self, plan_id: str) -> Plan:
+        """A plan by its id, or `latest:CAMPAIGN`."""
+        return load_plan(self._stores.control, plan_id)
+
+    def plans(self, campaign: str | None = None) -> list[Plan]:
+        """All plans, newest first."""
+        return list_plans(self._stores.control, campaign)
+
+    def people(self, plan_id: str, *, arms: Sequence[str] | None = None) -> list[Place]:
+        """The place of each person in a plan."""
+        return places(self._stores.control, self.get(plan_id).plan_id, arms=arms)
+
+
+class Deliveries(_Stage):
+    """Sending."""
+
+    def run(
+        self, plan_id: str, *, progress: Callable[[int, int], None] | None = None
+    ) -> DeliveryStatus:
+        """Execute an approved plan and send what is due; again to go on."""
+        plan = deliver_service.execute(self._stores, plan_id, now=self._clock(), by=self._by)
+        return deliver_service.run_sending(
+            self._stores, plan.plan_id, clock=self._clock, progress=progress
+        )
+
+    def status(self, plan_id: str) -> DeliveryStatus:
+        """Where a plan stands."""
+        return deliver_service.status(self._stores, plan_id)
+
+    def pause(self, plan_id: str) -> Plan:
+        """Stop sending a plan for now."""
+        return deliver_service.pause(self._stores, plan_id, now=self._clock(), by=self._by)
+
+    def resume(self, plan_id: str) -> Plan:
+        """Let a paused plan go on."""
+        return deliver_service.resume(self._stores, plan_id, now=self._clock(), by=self._by)
+
+    def cancel(self, plan_id: str) -> Plan:
+        """Give a plan up."""
+        return deliver_service.cancel(self._stores, plan_id, now=self._clock(), by=self._by)
+
+    def preview(self, campaign: str, who: str, **choice: str) -> Preview | Stopped:
+        """A campaign's message as one person would get it."""
+        profile = find_profile(self._stores, who)
+        return deliver_service.preview(
+            self._stores, campaign, profile, now=self._clock(), by=self._by, **choice
+        )
+
+    def switch(self, on: bool, *, reason: str | None = None) -> None:
+        """Stop all sending at once, or let it go on."""
+        set_sending(self._stores, on, now=self._clock(), by=self._by, reason=reason)
+
+
+class Measurements(_Stage):
+    """What campaigns earned."""
+
+    def campaign(self, plan_id: str, **options: Any) -> CampaignResult:
+        """What sending a plan added, up to now or to the end of its window."""
+        plan = load_plan(self._stores.control, plan_id)
+        return measure_service.measure(self._stores, plan.plan_id, now=self._clock(), **options)
+
+    def report(self, plan_id: str, **options: Any) -> Path:
+        """Measure and keep the report; returns the HTML file."""
+        result = self.campaign(plan_id, **options)
+        return measure_service.store_report(self._stores, result).html
+
+
+class Workspace:
+    """An opened workspace. Close it, or use it in a `with` block.
+
+    Args:
+        stores: Its stores.
+        clock: Gives the present moment; another one makes a rehearsal in the past.
+        by: Who is asking, for revisions and the audit log.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        by: str | None = None,
+    ) -> None:
+        self.stores = stores
+        who = by or os.environ.get("AIMWELL_USER") or getpass.getuser()
+        self.definitions = Definitions(stores, clock, who)
+        self.segment = Segments(stores, clock, who)
+        self.decide = Decisions(stores, clock, who)
+        self.deliver = Deliveries(stores, clock, who)
+        self.measure = Measurements(stores, clock, who)
+        self._clock = clock
+
+    def unify(self) -> UnifyReport:
+        """Join what belongs to one person and refresh what is known of each."""
+        return unify(self.stores, now=self._clock())
+
+    def find(self, who: str) -> str:
+        """The profile of a profile id, customer id, e-mail address or telephone number."""
+        return find_profile(self.stores, who)
+
+    def close(self) -> None:
+        """Give back connections."""
+        self.stores.close()
+
+    def __enter__(self) -> Workspace:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_workspace(folder: str | Path, **settings: Any) -> Workspace:
+    """Open the workspace in a folder. Raises WorkspaceError where there is none."""
+    return Workspace(open_stores(Path(folder), **settings))
+
+
+def create_workspace(folder: str | Path, **settings: Any) -> Workspace:
+    """Make a workspace in a folder (harmless where one is) and open it."""
+    return Workspace(create_stores(Path(folder), **settings))
