@@ -10,7 +10,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from aimwell import __version__
-from aimwell.cli import decide, definitions, deliver, segment, serve, unify, workspace
+from aimwell.cli import decide, definitions, deliver, measure, segment, serve, unify, workspace
 from aimwell.cli.output import Output
 from aimwell.errors import AimwellError, DefinitionError, SettingsError
 
@@ -33,6 +33,7 @@ unify.register(app)
 app.add_typer(segment.app, name="segment", rich_help_panel="Stages")
 app.add_typer(decide.app, name="decide", rich_help_panel="Stages")
 app.add_typer(deliver.app, name="deliver", rich_help_panel="Stages")
+app.add_typer(measure.app, name="measure", rich_help_panel="Stages")
 
 _CALL_WAS_WRONG = (DefinitionError, SettingsError)
 
