@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimwell.errors import PredictError
+from aimwell.predict.blas import one_blas_thread
 from aimwell.predict.newton import Derivatives, Optimum, maximise
 from aimwell.stats.samples import FloatArray
 
@@ -58,16 +59,14 @@ def fit_positive(
     Raises:
         PredictError: There is no top even with the prior.
     """
-    tolerance = _TOLERANCE_PER_ROW * rows
-    found = maximise(derivatives, np.log(start), tolerance=tolerance)
-    left_open = _left_open(found, names)
+    with one_blas_thread():
+        found, left_open = _climbed(derivatives, names, start, reference, _TOLERANCE_PER_ROW * rows)
     note = ""
     if left_open:
         note = (
             f"The purchases leave open: {', '.join(left_open)}. A weak prior holds "
             "what they leave open; predictions hardly depend on it."
         )
-        found = maximise(_held(derivatives, np.log(reference)), np.log(start), tolerance=tolerance)
     if not found.converged:
         raise PredictError(
             f"{what} found no parameters for these {rows:,} customers in {found.steps} steps. "
@@ -81,6 +80,22 @@ def fit_positive(
         left_open=left_open,
         note=note,
     )
+
+
+def _climbed(
+    derivatives: Callable[[FloatArray], Derivatives],
+    names: tuple[str, ...],
+    start: FloatArray,
+    reference: FloatArray,
+    tolerance: float,
+) -> tuple[Optimum, tuple[str, ...]]:
+    """The top, with the prior where the data leave parameters open, and the names of these."""
+    found = maximise(derivatives, np.log(start), tolerance=tolerance)
+    left_open = _left_open(found, names)
+    if left_open:
+        held = _held(derivatives, np.log(reference))
+        found = maximise(held, np.log(start), tolerance=tolerance)
+    return found, left_open
 
 
 def _left_open(found: Optimum, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit, logit
 from sklearn.linear_model import LogisticRegression
 
+from aimwell.predict.blas import one_blas_thread
 from aimwell.predict.folds import folds, sample
 from aimwell.predict.preparation import Preparation, prepare
 from aimwell.predict.tables import BoolArray
@@ -74,6 +75,7 @@ class LogisticLearner:
         model = LogisticRegression(
             C=self.strength, solver="newton-cholesky", tol=1e-8, max_iter=200
         )
-        model.fit(preparation.apply(values), outcome)
+        with one_blas_thread():
+            model.fit(preparation.apply(values), outcome)
         weights = tuple(float(weight) for weight in model.coef_[0])
         return LogisticScorer(preparation, weights, float(model.intercept_[0]))

@@ -1,0 +1,59 @@
+"""One thread inside the block, as many as before afterwards, whoever else is inside."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from aimwell.predict.blas import one_blas_thread
+
+
+def threads() -> set[int]:
+    return {
+        library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"
+    }
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> object:
+    assert np.eye(2).sum() == 2
+    with threadpool_limits(limits=2, user_api="blas"):
+        yield
+
+
+def test_inside_there_is_one_thread_and_afterwards_as_many_as_before() -> None:
+    assert threads() == {2}
+    with one_blas_thread():
+        assert threads() == {1}
+        with one_blas_thread():
+            assert threads() == {1}
+        assert threads() == {1}
+    assert threads() == {2}
+
+
+def test_an_error_inside_lifts_the_limit() -> None:
+    with pytest.raises(KeyError), one_blas_thread():
+        raise KeyError
+    assert threads() == {2}
+
+
+def test_two_at_once_that_overlap_leave_as_many_as_before() -> None:
+    """The first to enter is the first to leave: had the second one restored what it saw, one thread would stay."""
+    entered, may_leave = threading.Event(), threading.Event()
+
+    def second() -> None:
+        with one_blas_thread():
+            entered.set()
+            may_leave.wait(10)
+
+    other = threading.Thread(target=second)
+    with one_blas_thread():
+        other.start()
+        assert entered.wait(10)
+        assert threads() == {1}
+    may_leave.set()
+    other.join(10)
+    assert threads() == {2}
