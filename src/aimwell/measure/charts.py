@@ -1,0 +1,175 @@
+"""Charts as inline SVG: no script, no outside file, readable in light and dark, on a phone and in print.
+
+Positions are percentages, so a chart takes the width of its place while its texts keep their size. Colours are classes
+of the page's style sheet; shape and dash tell the two groups apart as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+__all__ = ["Band", "Whisker", "axis", "bar", "growth", "nice_ticks", "whisker", "whiskers_scale"]
+
+
+@dataclass(frozen=True)
+class Whisker:
+    """An estimate with its interval on a shared scale, and the truth where it is known."""
+
+    estimate: float
+    lower: float
+    upper: float
+    truth: float | None = None
+
+
+@dataclass(frozen=True)
+class Band:
+    """One line with its interval: (x, mean, lower, upper) in ascending x."""
+
+    name: str
+    css: str
+    points: tuple[tuple[float, float, float, float], ...]
+
+
+def nice_ticks(low: float, high: float, *, wanted: int = 5) -> list[float]:
+    """Round numbers (1, 2 or 5 times a power of ten apart) from at or below `low` to at or above `high`."""
+    if not high > low:
+        low, high = low - 1.0, high + 1.0
+    rough = (high - low) / max(wanted - 1, 1)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(f * power for f in (1, 2, 5, 10) if f * power >= rough * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(step * n, 10) for n in range(first, last + 1)]
+
+
+def whiskers_scale(whiskers: Sequence[Whisker]) -> tuple[float, float]:
+    """A range that holds all of them and zero, with a little air."""
+    values = [0.0]
+    for one in whiskers:
+        values += [one.lower, one.upper, one.estimate]
+        if one.truth is not None:
+            values.append(one.truth)
+    low, high = min(values), max(values)
+    air = (high - low or 1.0) * 0.04
+    return low - air, high + air
+
+
+def whisker(one: Whisker, scale: tuple[float, float], *, title: str, description: str) -> Markup:
+    """A dot on a line over the scale, with a line at zero."""
+
+    def x(value: float) -> str:
+        return f"{100 * (value - scale[0]) / (scale[1] - scale[0]):.3f}%"
+
+    parts = [
+        Markup('<line class="zero" x1="{0}" x2="{0}" y1="0" y2="44"/>').format(x(0.0)),
+        Markup('<line class="reach" x1="{}" x2="{}" y1="22" y2="22"/>').format(
+            x(one.lower), x(one.upper)
+        ),
+    ]
+    for end in (one.lower, one.upper):
+        parts.append(
+            Markup('<line class="reach" x1="{0}" x2="{0}" y1="14" y2="30"/>').format(x(end))
+        )
+    if one.truth is not None:
+        parts.append(
+            Markup(
+                '<svg x="{}" y="22" overflow="visible"><path class="truth" d="M0-11L8 0L0 11L-8 0Z"/></svg>'
+            ).format(x(one.truth))
+        )
+    parts.append(Markup('<circle class="dot" cx="{}" cy="22" r="7"/>').format(x(one.estimate)))
+    return _figure(Markup("").join(parts), title=title, description=description, height=44)
+
+
+def axis(scale: tuple[float, float], labels: Sequence[tuple[float, str]]) -> Markup:
+    """Tick labels under whiskers of the same scale; decoration, so hidden from screen readers."""
+    parts = []
+    for value, label in labels:
+        share = 100 * (value - scale[0]) / (scale[1] - scale[0])
+        anchor = "start" if share < 6 else "end" if share > 94 else "middle"
+        parts.append(
+            Markup('<text class="tick" x="{:.3f}%" y="14" text-anchor="{}">{}</text>').format(
+                share, anchor, label
+            )
+        )
+    return Markup('<svg class="chart" height="20" aria-hidden="true">{}</svg>').format(
+        Markup("").join(parts)
+    )
+
+
+def bar(share: float, css: str) -> Markup:
+    """A bar of a share (0–1) of its place; what it says stands in text beside it."""
+    width = 100 * min(max(share, 0.0), 1.0)
+    return Markup(
+        '<svg class="chart" height="14" aria-hidden="true">'
+        '<rect class="rail" width="100%" height="14" rx="3"/>'
+        '<rect class="{}" width="{:.3f}%" height="14" rx="3"/></svg>'
+    ).format(css, width)
+
+
+def growth(
+    bands: Sequence[Band],
+    *,
+    x_max: float,
+    x_labels: Sequence[tuple[float, str]],
+    y_labels: Sequence[tuple[float, str]],
+    title: str,
+    description: str,
+) -> Markup:
+    """Lines with bands over time; `y_labels` also set the range of the scale."""
+    low, high = y_labels[0][0], y_labels[-1][0]
+    top, bottom, height = 22, 262, 290
+
+    def y(value: float) -> float:
+        return bottom - (bottom - top) * (value - low) / (high - low)
+
+    parts = []
+    for value, _label in y_labels:
+        parts.append(
+            Markup('<line class="{0}" x1="0" x2="100%" y1="{1:.1f}" y2="{1:.1f}"/>').format(
+                "base" if value == 0 else "grid", y(value)
+            )
+        )
+    plot = [_line(band, x_max, low, high) for band in bands]
+    parts.append(
+        Markup(
+            '<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 1000 1000" preserveAspectRatio="none">{}</svg>'
+        ).format(top, bottom - top, Markup("").join(plot))
+    )
+    for value, label in y_labels:
+        parts.append(
+            Markup('<text class="tick halo" x="0" y="{:.1f}">{}</text>').format(y(value) - 5, label)
+        )
+    for value, label in x_labels:
+        share = 100 * value / x_max
+        anchor = "start" if share < 5 else "end" if share > 95 else "middle"
+        parts.append(
+            Markup('<text class="tick" x="{:.3f}%" y="{}" text-anchor="{}">{}</text>').format(
+                share, height - 8, anchor, label
+            )
+        )
+    return _figure(Markup("").join(parts), title=title, description=description, height=height)
+
+
+def _line(band: Band, x_max: float, low: float, high: float) -> Markup:
+    def place(x: float, value: float) -> str:
+        return f"{1000 * x / x_max:.1f} {1000 * (high - value) / (high - low):.1f}"
+
+    over = [place(x, upper) for x, _mean, _lower, upper in band.points]
+    under = [place(x, lower) for x, _mean, lower, _upper in reversed(band.points)]
+    middle = [place(x, mean) for x, mean, _lower, _upper in band.points]
+    return Markup('<path class="band {0}" d="M{1}Z"/><path class="line {0}" d="M{2}"/>').format(
+        band.css, "L".join([*over, *under]), "L".join(middle)
+    )
+
+
+def _figure(content: Markup, *, title: str, description: str, height: int) -> Markup:
+    # From what it says, so that the same result always gives the same page.
+    number = hashlib.sha256(f"{title}\n{description}".encode()).hexdigest()[:8]
+    return Markup(
+        '<svg class="chart" height="{height}" role="img" aria-labelledby="t{n} d{n}">'
+        '<title id="t{n}">{title}</title><desc id="d{n}">{description}</desc>{content}</svg>'
+    ).format(height=height, n=number, title=title, description=description, content=content)

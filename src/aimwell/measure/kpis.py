@@ -1,0 +1,318 @@
+"""The campaign's key figures, each by its formula, each with what sending caused beside it.
+
+The plain figures say what targeted people did; some of them would have done it anyway. The causal figure beside each
+compares with the held-out. "Targeted" is everybody who was to be contacted; the held-out are not among them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aimwell.measure.churn import LapsePeriod
+from aimwell.measure.formatting import count, money, percent
+from aimwell.measure.lifts import NO_CONTROL, share_difference
+from aimwell.measure.model import Costs, Delivery, Kpi, Metric
+from aimwell.measure.people import BoolArray, People
+from aimwell.stats.arms import Arm
+from aimwell.stats.estimate import Estimate, Figure
+from aimwell.stats.intervals import wilson
+from aimwell.stats.lift import Lift, measure_lift
+
+__all__ = ["Facts", "kpis"]
+
+_NOBODY = "nobody was targeted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What the figures are made of, beside the people themselves."""
+
+    currency: str
+    goal: str
+    audience_size: int
+    costs: Costs
+    delivery: Delivery
+    lapse: LapsePeriod
+    value_reason: str | None
+    seed: int
+
+
+def kpis(
+    people: People, facts: Facts, *, lifts: dict[Metric, Lift], conversion: Estimate
+) -> tuple[Kpi, ...]:
+    """All of them, in the order in which a report shows them.
+
+    Args:
+        people: All assigned people.
+        facts: What else the figures need.
+        lifts: As measured; figures shown in two places are computed in one.
+        conversion: Difference of the conversion rates, in points.
+    """
+    return (
+        _conversion(people, facts, conversion),
+        _acquisition(people, facts),
+        _return_on_spend(people, facts, lifts),
+        _engagement(facts),
+        _value_lift(people, facts),
+        _churn(people, facts),
+    )
+
+
+def _conversion(people: People, facts: Facts, difference: Estimate) -> Kpi:
+    done, targeted = _counted(people.converted, people.treated)
+    return Kpi(
+        key="conversion_rate",
+        label="Conversion rate",
+        unit="percent",
+        formula="conversions ÷ targeted customers × 100",
+        worked=_worked(f"{count(done)} ÷ {count(targeted)} × 100", targeted),
+        value=_share(done, targeted, _NOBODY),
+        interval=wilson(done, targeted).times(100.0),
+        causal=difference,
+        causal_label="more conversions than without sending",
+        causal_unit="points",
+        notes=(
+            f"A conversion is a targeted person with '{facts.goal}' within the window, counted once.",
+        ),
+    )
+
+
+def _acquisition(people: People, facts: Facts) -> Kpi:
+    prospects = ~people.customer
+    new, targeted = _counted(people.orders > 0, people.treated & prospects)
+    cost, currency = facts.costs.total, facts.currency
+    if new:
+        value = Figure(value=cost / new)
+    else:
+        why = (
+            "no new customer was acquired"
+            if targeted
+            else "everybody who was targeted had bought before, so none could become a new customer"
+        )
+        value = Figure(value=None, reason=why)
+    added = share_difference(
+        (new, targeted), _counted(people.orders > 0, ~people.treated & prospects)
+    ).times(targeted / 100.0)
+    return Kpi(
+        key="acquisition_cost",
+        label="Customer acquisition cost",
+        unit="money",
+        formula="total campaign cost ÷ new customers acquired",
+        worked=_worked(f"{money(cost, currency)} ÷ {count(new)}", new),
+        value=value,
+        interval=None,
+        causal=_cost_of_each(cost, added, people, targeted),
+        causal_label="for each customer who would not have come without sending",
+        causal_unit="money",
+        notes=(
+            "A new customer is a targeted person who had never bought before the start and bought within the "
+            "window. The cost is that of the messages sent and of redemptions that revenue does not show.",
+        ),
+    )
+
+
+def _cost_of_each(cost: float, added: Estimate, people: People, targeted: int) -> Estimate:
+    """Cost ÷ customers added. Where the added may be none, the cost of one has no upper limit: missing."""
+    method = "campaign cost over the difference of shares"
+    if not (~people.treated).any():
+        return Estimate.missing(NO_CONTROL, method=method)
+    if not targeted:
+        return Estimate.missing(
+            "nobody who was targeted could become a new customer", method=method
+        )
+    if added.estimate is None or added.lower is None or added.upper is None:
+        return replace(added, method=method)
+    if added.lower <= 0.0:
+        return Estimate.missing(
+            "it is not clear that sending added any new customer, so the cost of one has no bound",
+            method=method,
+        )
+    return Estimate(
+        estimate=cost / added.estimate,
+        lower=cost / added.upper,
+        upper=cost / added.lower,
+        confidence=added.confidence,
+        method=method,
+    )
+
+
+def _return_on_spend(people: People, facts: Facts, lifts: dict[Metric, Lift]) -> Kpi:
+    spend, currency = facts.costs.total, facts.currency
+    revenue = float(people.revenue[people.treated].sum())
+    free = "the campaign cost nothing, so a return on it is not defined"
+    causal = (
+        lifts["revenue"].total.times(1.0 / spend)
+        if spend > 0
+        else Estimate.missing(free, method="incremental revenue over spend")
+    )
+    if not (~people.treated).any():
+        causal = Estimate.missing(NO_CONTROL, method="incremental revenue over spend")
+    return Kpi(
+        key="return_on_ad_spend",
+        label="Return on ad spend",
+        unit="ratio",
+        formula="revenue from campaign ÷ campaign spend",
+        worked=_worked(f"{money(revenue, currency)} ÷ {money(spend, currency)}", spend),
+        value=Figure(value=revenue / spend) if spend > 0 else Figure(value=None, reason=free),
+        interval=None,
+        causal=causal,
+        causal_label="of revenue that would not have come without sending",
+        causal_unit="ratio",
+        notes=(
+            "Revenue from the campaign is everything that targeted people bought within the window, whatever led "
+            "them to it.",
+        ),
+    )
+
+
+def _engagement(facts: Facts) -> Kpi:
+    delivery, audience = facts.delivery, facts.audience_size
+    reason = "the audience is empty" if not audience else "nothing was sent"
+    if delivery.sent or delivery.unknown:
+        value = _share(delivery.engaged, audience, reason)
+        interval = wilson(min(delivery.engaged, audience), audience).times(100.0)
+    else:
+        value = Figure(value=None, reason=reason)
+        interval = None
+    machines = (
+        f"; machines alone: {percent(100 * delivery.engaged_machine / audience)}"
+        if audience and delivery.engaged_machine
+        else ""
+    )
+    of_sent = (
+        f" Of the {count(delivery.sent)} messages sent it is {percent(100 * delivery.engaged / delivery.sent)}."
+        if delivery.sent
+        else ""
+    )
+    return Kpi(
+        key="engagement_rate",
+        label="Engagement rate",
+        unit="percent",
+        formula="clicks or opens ÷ total audience × 100",
+        worked=_worked(
+            f"{count(delivery.engaged)} ÷ {count(audience)} × 100{machines}",
+            value.value is not None,
+        ),
+        value=value,
+        interval=interval,
+        causal=Estimate.missing(
+            "who is held out gets nothing to open or click, so all engagement comes from sending",
+            method="none",
+        ),
+        causal_label="engagement caused by sending",
+        causal_unit="points",
+        notes=(
+            f"People who opened or clicked, once each, among the whole audience.{of_sent} Messages that only "
+            f"machines opened or clicked are counted apart: {count(delivery.engaged_machine)}.",
+        ),
+    )
+
+
+def _value_lift(people: People, facts: Facts) -> Kpi:
+    parts = _valued(people)
+    value = Figure(
+        value=None, reason=facts.value_reason or "no targeted person had bought before the start"
+    )
+    causal = Estimate.missing(value.reason or "", method="change of lifetime value")
+    worked = ""
+    if parts is not None and facts.value_reason is None:
+        before, after, treated = parts
+        pre = float(before[treated].mean()) if treated.any() else 0.0
+        if pre > 0:
+            post = float(after[treated].mean())
+            value = Figure(value=100 * (post - pre) / pre)
+            shown = money(post, facts.currency), money(pre, facts.currency)
+            worked = f"({shown[0]} − {shown[1]}) ÷ {shown[1]} × 100"
+            causal = _value_change(before, after, treated, facts.seed).times(100.0 / pre)
+    return Kpi(
+        key="lifetime_value_lift",
+        label="Lifetime value lift",
+        unit="percent",
+        formula="(post-campaign CLV − pre-campaign CLV) ÷ pre-campaign CLV × 100",
+        worked=worked,
+        value=value,
+        interval=None,
+        causal=causal,
+        causal_label="more than without sending",
+        causal_unit="points",
+        notes=(
+            "Expected revenue over the next year per targeted customer, by BG/NBD and Gamma-Gamma fitted to what "
+            "was known before the campaign. Time alone changes it too; the comparison with the held-out does not "
+            "mind.",
+        ),
+    )
+
+
+def _valued(people: People) -> tuple[np.ndarray, np.ndarray, BoolArray] | None:
+    """Values before and after, and who is treated, of those who have both."""
+    if people.value_before is None or people.value_after is None:
+        return None
+    known = ~np.isnan(people.value_before) & ~np.isnan(people.value_after)
+    if not known.any():
+        return None
+    return people.value_before[known], people.value_after[known], people.treated[known]
+
+
+def _value_change(before: np.ndarray, after: np.ndarray, treated: BoolArray, seed: int) -> Estimate:
+    """Change of value, treated less held-out, per person, adjusted by the value before."""
+    if treated.all():
+        return Estimate.missing(NO_CONTROL, method="change of lifetime value")
+    change = after - before
+    return measure_lift(
+        Arm.of(change[treated], before[treated]),
+        Arm.of(change[~treated], before[~treated]),
+        seed=seed,
+    ).difference
+
+
+def _churn(people: People, facts: Facts) -> Kpi:
+    days = facts.lapse.days
+    reason = facts.lapse.reason or "no targeted person was a customer at the start"
+    value, interval, worked = Figure(value=None, reason=reason), None, ""
+    causal = Estimate.missing(reason, method="difference of shares")
+    if people.active is not None and people.still_active is not None:
+        lost = people.active & ~people.still_active
+        gone, start = _counted(lost, people.treated & people.active)
+        if start:
+            value = _share(gone, start, reason)
+            interval = wilson(gone, start).times(100.0)
+            worked = f"{count(gone)} ÷ {count(start)} × 100"
+            held = ~people.treated
+            causal = (
+                share_difference((gone, start), _counted(lost, held & people.active))
+                if held.any()
+                else Estimate.missing(NO_CONTROL, method="difference of shares")
+            )
+    meant = (
+        f"A customer is somebody who bought within the last {days} days: nine of ten customers who came back did so "
+        "within that time. Lost is who was a customer at the start and is none at the end."
+        if days is not None
+        else "Lost is who was a customer at the start and is none at the end."
+    )
+    return Kpi(
+        key="churn_rate",
+        label="Churn rate",
+        unit="percent",
+        formula="customers lost ÷ customers at start × 100",
+        worked=worked,
+        value=value,
+        interval=interval,
+        causal=causal,
+        causal_label="more lost than without sending",
+        causal_unit="points",
+        notes=(meant,),
+    )
+
+
+def _counted(did: BoolArray, among: BoolArray) -> tuple[int, int]:
+    return int((did & among).sum()), int(among.sum())
+
+
+def _share(done: int, of: int, reason: str) -> Figure:
+    return Figure(value=100 * done / of) if of else Figure(value=None, reason=reason)
+
+
+def _worked(text: str, defined: object) -> str:
+    return text if defined else ""

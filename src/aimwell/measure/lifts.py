@@ -1,0 +1,144 @@
+"""What sending added: the lift of each metric, profit after costs, and whether the arms are as planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from aimwell.measure.model import Metric
+from aimwell.measure.people import People
+from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
+from aimwell.stats.intervals import newcombe
+from aimwell.stats.lift import Lift, measure_lift
+from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
+from aimwell.stats.srm import RatioCheck, check_ratio
+
+__all__ = [
+    "MARGIN_UNKNOWN",
+    "NO_CONTROL",
+    "action_ratio",
+    "arm_ratio",
+    "conversion_difference",
+    "less_cost",
+    "lift_of",
+    "lifts_of",
+    "planned_shares",
+    "profit",
+    "share_difference",
+]
+
+NO_CONTROL = "nobody was held out, so nothing says what would have happened without sending"
+MARGIN_UNKNOWN = "the cost of some goods that were sold is unknown (no unit cost and no margin_default in the settings)"
+
+
+def lift_of(
+    people: People, metric: Metric, *, seed: int, permutations: int = DEFAULT_PERMUTATIONS
+) -> Lift:
+    """Treated against held-out, adjusted by what each person had spent before."""
+    treated, control = people.arms(people.outcome(metric))
+    return measure_lift(treated, control, seed=seed, permutations=permutations)
+
+
+def lifts_of(
+    people: People, *, seed: int, permutations: int = DEFAULT_PERMUTATIONS
+) -> dict[Metric, Lift]:
+    """The lift of every metric that is known; margin only where it is known of everybody."""
+    metrics: list[Metric] = ["revenue", "orders", "conversion"]
+    if not people.margin_unknown:
+        metrics.insert(1, "margin")
+    return {
+        metric: lift_of(people, metric, seed=seed, permutations=permutations) for metric in metrics
+    }
+
+
+def profit(lifts: Mapping[Metric, Lift], *, contact_cost: float) -> Estimate:
+    """Incremental margin (net of offer costs) less what the messages cost."""
+    if "margin" not in lifts:
+        return Estimate.missing(MARGIN_UNKNOWN, method="incremental margin less contact cost")
+    return less_cost(lifts["margin"].total, contact_cost)
+
+
+def less_cost(amount: Estimate, cost: float) -> Estimate:
+    """The amount less a cost that is known exactly. Its p-value spoke of the amount before, so it goes."""
+    if amount.estimate is None or amount.lower is None or amount.upper is None or cost == 0.0:
+        return amount
+    return replace(
+        amount,
+        estimate=amount.estimate - cost,
+        lower=amount.lower - cost,
+        upper=amount.upper - cost,
+        p_value=None,
+    )
+
+
+def share_difference(treated: tuple[int, int], control: tuple[int, int]) -> Estimate:
+    """Difference of two shares, each (people who did it, people), in percentage points."""
+    if control[1] == 0:
+        return Estimate.missing("there is nobody in the control arm", method="difference of shares")
+    found = newcombe(
+        treated_successes=treated[0],
+        treated_n=treated[1],
+        control_successes=control[0],
+        control_n=control[1],
+        confidence=DEFAULT_CONFIDENCE,
+    )
+    return found.times(100.0)
+
+
+def conversion_difference(people: People) -> Estimate:
+    """Conversion rate of the treated less that of the held-out, in percentage points."""
+    held = ~people.treated
+    if not held.any():
+        return Estimate.missing(NO_CONTROL, method="difference of shares")
+    return share_difference(
+        (int(people.converted[people.treated].sum()), int(people.treated.sum())),
+        (int(people.converted[held].sum()), int(held.sum())),
+    )
+
+
+def arm_ratio(people: People, *, holdout: float) -> RatioCheck | None:
+    """Whether as many people are held out as were meant to be; None where nobody was meant to be."""
+    if not 0.0 < holdout < 1.0:
+        return None
+    treated = int(people.treated.sum())
+    return check_ratio(
+        {"treated": treated, "held out": len(people) - treated},
+        {"treated": 1.0 - holdout, "held out": holdout},
+    )
+
+
+def action_ratio(people: People, *, holdout: float) -> RatioCheck | None:
+    """Whether each action and variant has the people that it was meant to have.
+
+    None where there is one cell only, or where people could not all get the same actions: then the planned
+    shares differ from person to person.
+    """
+    shares = planned_shares(people, holdout=holdout)
+    if shares is None or len(shares) < 2:
+        return None
+    names = {index: _name(people, index) for index in shares}
+    counts = {name: int((people.cell == index).sum()) for index, name in names.items()}
+    planned = {name: shares[index] for index, name in names.items()}
+    if holdout > 0.0:
+        counts["held out"], planned["held out"] = int((~people.treated).sum()), holdout
+    return check_ratio(counts, planned)
+
+
+def planned_shares(people: People, *, holdout: float) -> dict[int, float] | None:
+    """Cell → probability with which everybody could get it; None where it differs between people."""
+    shares: dict[int, float] = {}
+    for index in range(len(people.cells)):
+        found = people.probability[people.cell == index]
+        if not len(found) or np.isnan(found).any() or np.ptp(found) > 1e-9:
+            return None
+        shares[index] = float(found[0])
+    if abs(sum(shares.values()) + holdout - 1.0) > 1e-9:
+        return None
+    return shares
+
+
+def _name(people: People, index: int) -> str:
+    cell = people.cells[index]
+    return cell.action if cell.variant is None else f"{cell.action} / {cell.variant}"

@@ -1,0 +1,284 @@
+"""What a measured campaign is made of. Nothing in it names a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from aimwell.stats.estimate import Estimate, Figure
+from aimwell.stats.lift import Lift
+from aimwell.stats.srm import RatioCheck
+
+__all__ = [
+    "ActionResult",
+    "ArmFigures",
+    "CampaignResult",
+    "Costs",
+    "DailyPoint",
+    "Delivery",
+    "Kpi",
+    "Metric",
+    "Span",
+    "Truth",
+    "Unit",
+    "Verdict",
+]
+
+Metric = Literal["revenue", "margin", "orders", "conversion"]
+Unit = Literal["percent", "points", "money", "ratio", "orders", "share"]
+Verdict = Literal[
+    "gain", "loss", "unsure", "no_control", "not_sent", "trial", "undefined", "mismatch"
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """When outcomes count: from `starts_at` on and before `measured_until`.
+
+    `ends_at` is the end of the campaign's window; an unfinished window is measured up to now.
+    """
+
+    starts_at: datetime
+    ends_at: datetime
+    measured_until: datetime
+
+    @property
+    def finished(self) -> bool:
+        """Whether the whole window has passed."""
+        return self.measured_until >= self.ends_at
+
+    @property
+    def days(self) -> float:
+        """Length of the campaign's window."""
+        return (self.ends_at - self.starts_at).total_seconds() / 86_400
+
+    @property
+    def days_measured(self) -> float:
+        """Length of what has been measured."""
+        return (self.measured_until - self.starts_at).total_seconds() / 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmFigures:
+    """One arm as it was observed. Figures per person are None where nobody is in it.
+
+    `margin` is what the goods earned less what offers cost; None where it is unknown.
+    """
+
+    people: int
+    converted: int
+    buyers: int
+    orders: int
+    revenue: float
+    margin: float | None
+    conversion_percent: float | None
+    revenue_per_person: float | None
+    margin_per_person: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kpi:
+    """One figure with its formula, and beside it what sending *caused*.
+
+    Attributes:
+        key, label: Its name, for programs and for readers.
+        unit: Of `value` and `interval`.
+        formula: In words.
+        worked: The formula with the numbers in it; empty where there is no figure.
+        value: The figure, or the reason why there is none.
+        interval: How sure the figure itself is; None where that makes no sense.
+        causal: What sending added, with its interval; missing with a reason.
+        causal_label, causal_unit: What `causal` counts.
+        notes: How its words are meant.
+    """
+
+    key: str
+    label: str
+    unit: Unit
+    formula: str
+    worked: str
+    value: Figure
+    interval: Estimate | None
+    causal: Estimate
+    causal_label: str
+    causal_unit: Unit
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionResult:
+    """The people of one action, or of one content variant of it, against all who were held out.
+
+    Attributes:
+        variant: None for the action as a whole.
+        difference: Of `metric`, per person.
+        profit: Amount that the action added after contact cost; missing where margin is unknown.
+        p_adjusted: p-value of the difference after Holm's correction for the number of rows compared.
+    """
+
+    action: str
+    variant: str | None
+    channel: str
+    offer: str | None
+    figures: ArmFigures
+    sent: int
+    contact_cost: float
+    metric: Metric
+    difference: Estimate
+    profit: Estimate
+    p_adjusted: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """What became of the messages of a plan; each person has one message.
+
+    `stopped`, `failed` count by reason. Opens and clicks count messages, once each; `…_machine` are those with
+    signs of a machine alone. `cost` is that of the messages sent.
+    """
+
+    messages: int = 0
+    sent: int = 0
+    waiting: int = 0
+    unknown: int = 0
+    stopped: Mapping[str, int]
+    failed: Mapping[str, int]
+    opened: int = 0
+    opened_machine: int = 0
+    clicked: int = 0
+    clicked_machine: int = 0
+    engaged: int = 0
+    engaged_machine: int = 0
+    unsubscribed: int = 0
+    bounced: int = 0
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What the campaign cost, in the workspace currency.
+
+    Attributes:
+        contact: Of messages really sent.
+        offers: Of redemptions by targeted people, where the orders' revenue does not show it already.
+        offers_control: The same by held-out people who used the code all the same.
+        redemptions, redemptions_control: How many.
+    """
+
+    contact: float
+    offers: float
+    offers_control: float
+    redemptions: int
+    redemptions_control: int
+
+    @property
+    def total(self) -> float:
+        """Campaign cost: contact and offers."""
+        return self.contact + self.offers
+
+
+@dataclass(frozen=True, kw_only=True)
+class DailyPoint:
+    """Revenue per person up to the end of one day after the start, in one arm, with the interval of the mean."""
+
+    day: float
+    arm: Literal["treatment", "control"]
+    mean: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """What sending really added, known because the people are simulated. Totals over the targeted people."""
+
+    source: str
+    revenue: float | None = None
+    profit: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CampaignResult:
+    """Everything that was measured of one plan.
+
+    Attributes:
+        lifts: By metric; `margin` is there only where every margin is known, and is net of offer costs.
+        profit: Amount that sending added: incremental margin less contact cost.
+        headline: Which of `profit` and the revenue lift the opening sentence speaks of.
+        conversion_difference: Difference of the two conversion rates, in points.
+        merged: Targeted or held-out people who were several when the plan was made.
+        crossed: Those of them who were both treated and held out; the earliest assignment counts.
+        methods: How it was measured, in words.
+        caveats: What a reader must know before believing it.
+    """
+
+    plan_id: str
+    campaign: str
+    state: str
+    trial: bool
+    audience: str
+    goal: str
+    currency: str
+    measured_at: datetime
+    seed: int
+    confidence: float
+    span: Span
+    verdict: Verdict
+    sentence: str
+    headline: Literal["profit", "revenue"]
+    audience_size: int
+    excluded: Mapping[str, int]
+    treated: ArmFigures
+    control: ArmFigures
+    lifts: Mapping[Metric, Lift]
+    profit: Estimate
+    conversion_difference: Estimate
+    costs: Costs
+    kpis: tuple[Kpi, ...]
+    actions: tuple[ActionResult, ...]
+    variants: tuple[ActionResult, ...]
+    delivery: Delivery
+    ratio: RatioCheck | None
+    ratio_of_actions: RatioCheck | None
+    daily: tuple[DailyPoint, ...]
+    merged: int
+    crossed: int
+    methods: tuple[str, ...]
+    caveats: tuple[str, ...]
+    truth: Truth | None = None
+
+    @property
+    def headline_estimate(self) -> Estimate:
+        """The amount that the opening sentence speaks of."""
+        return self.profit if self.headline == "profit" else self.lifts["revenue"].total
+
+    def kpi(self, key: str) -> Kpi:
+        """One KPI by its key."""
+        return next(kpi for kpi in self.kpis if kpi.key == key)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: plain values, times in ISO 8601."""
+        body = _plain(self)
+        assert isinstance(body, dict)  # noqa: S101 - a dataclass becomes a dict
+        body["headline_estimate"] = _plain(self.headline_estimate)
+        body["span"] |= {
+            "finished": self.span.finished,
+            "days": self.span.days,
+            "days_measured": self.span.days_measured,
+        }
+        body["costs"]["total"] = self.costs.total
+        return body
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,298 @@
+"""Reads the assigned people of a plan with all that they did, before and after its start, through the as-of cut."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sqlglot import exp
+
+from aimwell.decide.campaign_parts import CampaignParts
+from aimwell.decide.model import Place, Plan
+from aimwell.history.moment import Moment, open_moment
+from aimwell.history.outcomes import outcomes
+from aimwell.history.repeat_purchases import repeat_purchases
+from aimwell.measure.churn import LapsePeriod, lapse_period
+from aimwell.measure.customer_value import UNIT_DAYS, Values, values_before_and_after
+from aimwell.measure.model import Span
+from aimwell.measure.people import Cell, People
+from aimwell.measure.redemptions import Purchase, Redeemed, redeemed
+from aimwell.stats.samples import FloatArray
+from aimwell.store.sql import sql
+from aimwell.store.stores import Stores
+
+__all__ = ["Reading", "cells_of", "read_people"]
+
+_ORDER_EVENT = "Order Completed"
+
+_PLACED = """
+SELECT coalesce(i.profile_id, a.origin_id) AS profile_id,
+       arg_min(a.cell, (coalesce(e.assigned_at, :planned), a.origin_id)) AS cell,
+       arg_min(a.probability, (coalesce(e.assigned_at, :planned), a.origin_id)) AS probability,
+       count(*) AS places,
+       min(a.cell) < 0 AND max(a.cell) >= 0 AS crossed
+FROM assigned AS a
+LEFT JOIN identity AS i ON i.origin_id = a.origin_id
+LEFT JOIN (
+  SELECT origin_id, min(assigned_at) AS assigned_at
+  FROM assignments WHERE experiment = :campaign GROUP BY origin_id
+) AS e ON e.origin_id = a.origin_id
+GROUP BY coalesce(i.profile_id, a.origin_id)
+"""
+
+_PEOPLE = """
+SELECT p.profile_id, p.cell, p.probability, p.places, p.crossed,
+       coalesce(g.bought, FALSE) AS converted,
+       CAST(coalesce(o.orders, 0) AS double) AS orders,
+       CAST(coalesce(o.revenue, 0) AS double) AS revenue,
+       CASE WHEN o.profile_id IS NULL THEN CAST(0 AS double) ELSE o.margin END AS margin,
+       CAST(coalesce(s.spend, 0) AS double) AS spend_before,
+       b.last_at IS NOT NULL AS customer,
+       coalesce(b.last_at >= :active_from, FALSE) AS active,
+       coalesce(greatest(b.last_at, n.last_at) >= :still_from, FALSE) AS still_active
+FROM placed AS p
+LEFT JOIN order_outcomes AS o ON o.profile_id = p.profile_id
+LEFT JOIN goal_outcomes AS g ON g.profile_id = p.profile_id
+LEFT JOIN (
+  SELECT profile_id, sum(revenue) AS spend FROM orders GROUP BY profile_id
+) AS s ON s.profile_id = p.profile_id
+LEFT JOIN (
+  SELECT profile_id, max(ordered_at) AS last_at FROM purchases WHERE kept GROUP BY profile_id
+) AS b ON b.profile_id = p.profile_id
+LEFT JOIN (
+  SELECT profile_id, max(ordered_at) AS last_at FROM purchases_ahead WHERE kept GROUP BY profile_id
+) AS n ON n.profile_id = p.profile_id
+ORDER BY p.profile_id
+"""
+
+_GAPS = """
+WITH days AS (
+  SELECT DISTINCT profile_id, CAST(ordered_at AS date) AS day FROM purchases WHERE kept
+),
+gaps AS (
+  SELECT date_diff('day', lag(day) OVER (PARTITION BY profile_id ORDER BY day), day) AS gap FROM days
+)
+SELECT gap, count(*) FROM gaps WHERE gap IS NOT NULL GROUP BY gap ORDER BY gap
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What was read.
+
+    Attributes:
+        people: The assigned, by the order of their profile ids.
+        redemptions: Orders of each person that redeemed an offer which revenue does not show.
+        spent_by, spent_on, spent: Revenue of the window: whose (position), when (days after the start), how much.
+        merged, crossed: People who were several when the plan was made; those of them in both arms.
+        newest_order_at: The last order of anybody within what is measured.
+        lapse: After how long a customer counts as lost.
+        value_reason: Why there is no lifetime value; None where there is.
+    """
+
+    people: People
+    redemptions: NDArray[np.int64]
+    spent_by: NDArray[np.int64]
+    spent_on: FloatArray
+    spent: FloatArray
+    merged: int
+    crossed: int
+    newest_order_at: datetime | None
+    lapse: LapsePeriod
+    value_reason: str | None
+
+
+def cells_of(parts: CampaignParts) -> tuple[Cell, ...]:
+    """All actions of the campaign in all their content variants, in the order in which they are written."""
+    return tuple(
+        Cell(action.key, variant.name)
+        for action in parts.campaign.actions
+        for variant in parts.templates[action.template].variants
+    )
+
+
+def read_people(
+    stores: Stores, plan: Plan, parts: CampaignParts, people: Sequence[Place], *, span: Span
+) -> Reading:
+    """The assigned people of a plan by today's identity, each once, with what they did.
+
+    Args:
+        plan: The plan.
+        parts: Its definitions, as they were when it was made.
+        people: Its treated and held-out places.
+        span: When outcomes count.
+    """
+    snapshot = stores.lake.pin()
+    cells = cells_of(parts)
+    with open_moment(
+        stores,
+        as_of=span.starts_at,
+        horizon=span.measured_until - span.starts_at,
+        snapshot=snapshot,
+    ) as moment:
+        session = moment.session
+        session.bind("assigned", _assigned(people, cells))
+        session.materialise("placed", sql(_PLACED, planned=plan.as_of, campaign=plan.campaign))
+        session.bind("order_outcomes", outcomes(moment))
+        goal = parts.campaign.goal.event
+        session.bind(
+            "goal_outcomes",
+            outcomes(moment, event=goal)
+            if goal != _ORDER_EVENT
+            else sql("SELECT * FROM order_outcomes"),
+        )
+        lapse = lapse_period(dict(session.rows(sql(_GAPS))))
+        period = timedelta(days=lapse.days or 0)
+        table = session.table(
+            sql(
+                _PEOPLE,
+                active_from=span.starts_at - period,
+                still_from=span.measured_until - period,
+            )
+        )
+        profiles = table.column("profile_id").combine_chunks()
+        session.bind(
+            "members",
+            pa.table(
+                {"profile_id": profiles, "position": pa.array(range(len(profiles)), pa.int64())}
+            ),
+        )
+        spent = session.table(_spent())
+        redeemed_by = _redeemed(moment, parts, table, cells)
+        newest = session.rows(sql("SELECT max(ordered_at) FROM orders_ahead"))[0][0]
+        before = repeat_purchases(moment, unit_days=UNIT_DAYS)
+    values = Values(
+        reason="the window is not over yet; value after the campaign is read at its end"
+    )
+    if span.finished:
+        with open_moment(stores, as_of=span.measured_until, snapshot=snapshot) as later:
+            after = repeat_purchases(later, unit_days=UNIT_DAYS)
+        values = values_before_and_after(before, after, profiles)
+    return Reading(
+        people=_people(table, cells, redeemed_by, lapse, values),
+        redemptions=_per_person(redeemed_by, len(profiles), lambda r: r.orders).astype(np.int64),
+        spent_by=spent.column("position").to_numpy(),
+        spent_on=_days_after(spent.column("ordered_at"), span.starts_at),
+        spent=spent.column("revenue").to_numpy(),
+        merged=int((table.column("places").to_numpy() > 1).sum()),
+        crossed=int(table.column("crossed").to_numpy().sum()),
+        newest_order_at=newest,
+        lapse=lapse,
+        value_reason=values.reason,
+    )
+
+
+def _assigned(people: Sequence[Place], cells: Sequence[Cell]) -> pa.Table:
+    index = {cell: number for number, cell in enumerate(cells)}
+    return pa.table(
+        {
+            "origin_id": pa.array([place.origin_id for place in people], pa.string()),
+            "cell": pa.array(
+                [
+                    -1 if place.arm == "control" else index[Cell(place.action or "", place.variant)]
+                    for place in people
+                ],
+                pa.int64(),
+            ),
+            "probability": pa.array(
+                [float("nan") if p.probability is None else p.probability for p in people],
+                pa.float64(),
+            ),
+        }
+    )
+
+
+def _spent() -> exp.Expr:
+    """Revenue as `outcomes` counts it, on the day of the sale, or of the return where the sale is not known."""
+    return sql(
+        """
+        SELECT m.position, o.ordered_at, CAST(o.revenue AS double) AS revenue
+        FROM (
+          SELECT profile_id, ordered_at, order_id, revenue FROM purchases_ahead
+          UNION ALL
+          SELECT profile_id, ordered_at, order_id, revenue FROM loose_returns_ahead
+        ) AS o
+        JOIN members AS m ON m.profile_id = o.profile_id
+        ORDER BY o.ordered_at, m.position, o.order_id, o.revenue
+        """
+    )
+
+
+def _days_after(column: pa.ChunkedArray, start: datetime) -> FloatArray:
+    micros = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
+    return np.asarray((micros - round(start.timestamp() * 1_000_000)) / 86_400e6, dtype=np.float64)
+
+
+def _redeemed(
+    moment: Moment, parts: CampaignParts, table: pa.Table, cells: Sequence[Cell]
+) -> dict[int, Redeemed]:
+    """What redemptions cost each person; not read where revenue shows all of it."""
+    costly = {
+        name: offer
+        for name, offer in parts.offers.items()
+        if offer.cost_fixed > 0 or not offer.discount_in_orders
+    }
+    if not costly:
+        return {}
+    rows = moment.session.rows(
+        sql(
+            """
+            SELECT m.position, o.ordered_at, CAST(o.revenue AS double), o.coupon
+            FROM purchases_ahead AS o JOIN members AS m ON m.profile_id = o.profile_id
+            ORDER BY m.position, o.ordered_at, o.order_id
+            """
+        )
+    )
+    offer_of_action = {action.key: action.offer for action in parts.campaign.actions}
+    offer_of = {
+        position: offer_of_action[cells[cell].action] or ""
+        for position, cell in enumerate(table.column("cell").to_pylist())
+        if cell >= 0
+    }
+    return redeemed([Purchase(*row) for row in rows], offers=costly, offer_of=offer_of)
+
+
+def _people(
+    table: pa.Table,
+    cells: tuple[Cell, ...],
+    redeemed_by: Mapping[int, Redeemed],
+    lapse: LapsePeriod,
+    values: Values,
+) -> People:
+    def column(name: str) -> NDArray[np.float64]:
+        found = table.column(name).to_numpy()
+        return np.asarray(found, dtype=np.float64)
+
+    def flag(name: str) -> NDArray[np.bool_]:
+        return np.asarray(table.column(name).to_numpy(), dtype=np.bool_)
+
+    people = People(
+        cells=cells,
+        cell=table.column("cell").to_numpy().astype(np.int64),
+        probability=column("probability"),
+        converted=flag("converted"),
+        orders=column("orders"),
+        revenue=column("revenue"),
+        margin=column("margin"),
+        offer_cost=_per_person(redeemed_by, table.num_rows, lambda r: r.cost),
+        spend_before=column("spend_before"),
+        customer=flag("customer"),
+        value_before=values.before,
+        value_after=values.after,
+    )
+    if lapse.days is None:
+        return people
+    return replace(people, active=flag("active"), still_active=flag("still_active"))
+
+
+def _per_person(
+    redeemed_by: Mapping[int, Redeemed], n: int, read: Callable[[Redeemed], float]
+) -> FloatArray:
+    found = np.zeros(n)
+    for position, what in redeemed_by.items():
+        found[position] = read(what)
+    return found

@@ -1,0 +1,146 @@
+"""The stage *measure*: what a plan earned, and its report in the workspace."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from aimwell.decide.campaign_parts import parts_of_plan
+from aimwell.decide.model import Plan
+from aimwell.decide.stored import load_plan, places
+from aimwell.errors import MeasureError, StorageFullError
+from aimwell.measure.ledger import read_ledger
+from aimwell.measure.model import CampaignResult, Span, Truth
+from aimwell.measure.reading import read_people
+from aimwell.measure.report import report_html
+from aimwell.measure.results import Setting, result_from
+from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
+from aimwell.store.control import upsert
+from aimwell.store.disk import is_full, settle
+from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores
+
+__all__ = ["StoredReport", "measure", "store_report"]
+
+_reports = metadata.tables["reports"]
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
+
+
+@dataclass(frozen=True)
+class StoredReport:
+    """Where a report lies."""
+
+    report_id: str
+    html: Path
+    json: Path
+
+
+def measure(
+    stores: Stores,
+    plan_id: str,
+    *,
+    now: datetime,
+    seed: int = 0,
+    permutations: int = DEFAULT_PERMUTATIONS,
+    truth: Truth | None = None,
+) -> CampaignResult:
+    """What sending a plan added, up to `now` or to the end of its window.
+
+    Args:
+        plan_id: The plan, or `latest:CAMPAIGN`.
+        now: The present moment; an unfinished window is measured up to here and says so.
+        seed: Of the randomisation test; same data and seed, same answer.
+        permutations: Of the randomisation test.
+        truth: The true effect, where the people are simulated and answered what was sent; shown beside.
+
+    Raises:
+        DecideError: There is no such plan.
+        MeasureError: The plan has not begun, so there is nothing to measure.
+    """
+    plan = load_plan(stores.control, plan_id)
+    span = _span(plan, now)
+    parts = parts_of_plan(plan.document)
+    people = places(stores.control, plan.plan_id, arms=("treatment", "control"))
+    reading = read_people(stores, plan, parts, people, span=span)
+    with stores.read_control() as connection:
+        ledger = read_ledger(connection, plan.plan_id)
+    setting = Setting(
+        plan=plan,
+        parts=parts,
+        span=span,
+        currency=stores.settings.currency,
+        measured_at=now.astimezone(UTC),
+        truth=truth,
+    )
+    return result_from(reading, ledger, setting, seed=seed, permutations=permutations)
+
+
+def _span(plan: Plan, now: datetime) -> Span:
+    if now.tzinfo is None:
+        raise MeasureError(f"The moment {now.isoformat()} has no time zone; give an aware time.")
+    start = plan.starts_at.astimezone(UTC)
+    if now <= start:
+        raise MeasureError(
+            f"The plan '{plan.plan_id}' starts at {start:%Y-%m-%d %H:%M %Z}, so there is nothing to measure yet. "
+            "Measure again later."
+        )
+    ends = start + timedelta(days=plan.summary["window_days"])
+    return Span(starts_at=start, ends_at=ends, measured_until=min(ends, now.astimezone(UTC)))
+
+
+def store_report(stores: Stores, result: CampaignResult) -> StoredReport:
+    """Keep a result: a row of the control database, and `reports/PLAN.html` and `.json` in the workspace.
+
+    The files of an earlier measurement of the same plan are replaced, each whole or not at all; rows stay.
+
+    Raises:
+        StorageFullError: The disk is full; the files of before are still there.
+        MeasureError: The plan's id cannot be the name of a file.
+    """
+    if not _FILE_NAME.fullmatch(result.plan_id):
+        raise MeasureError(
+            f"The plan's id {result.plan_id!r} cannot be the name of a file: letters, digits, '.', '_' and '-' only."
+        )
+    document = result.to_dict()
+    folder = stores.folder("reports")
+    stored = StoredReport(
+        report_id=f"{result.plan_id}-{result.measured_at:%Y%m%dT%H%M%S%f}",
+        html=folder / f"{result.plan_id}.html",
+        json=folder / f"{result.plan_id}.json",
+    )
+    _replace_file(stored.html, report_html(result))
+    _replace_file(
+        stored.json,
+        json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2) + "\n",
+    )
+    row = {
+        "report_id": stored.report_id,
+        "plan_id": result.plan_id,
+        "as_of": result.span.measured_until,
+        "document": document,
+        "made_at": result.measured_at,
+    }
+    with stores.control.begin() as connection:
+        upsert(connection, _reports, [row], update=("as_of", "document", "made_at"))
+    return stored
+
+
+def _replace_file(file: Path, text: str) -> None:
+    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        settle([part])
+        part.replace(file)
+        settle([file])
+    except OSError as error:
+        if is_full(error):
+            raise StorageFullError(
+                f"The disk is full: {file.name} was not written. Free some space and measure again."
+            ) from error
+        raise
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,177 @@
+"""How a result was measured, and what to know before believing it, in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from aimwell.measure.formatting import count, date_words, days_words, money, percent
+from aimwell.measure.model import CampaignResult
+
+__all__ = ["explained"]
+
+_SMALL_ARM = 100
+
+
+def explained(
+    result: CampaignResult,
+    *,
+    margin_unknown: int,
+    newest_order_at: datetime | None,
+    reached_nobody: bool,
+) -> CampaignResult:
+    """The result with its methods and caveats.
+
+    Args:
+        result: As measured.
+        margin_unknown: People who bought something whose margin is not known.
+        newest_order_at: The last order of anybody that the data holds within what is measured.
+        reached_nobody: Whether nobody was really contacted.
+    """
+    return replace(
+        result,
+        methods=tuple(_methods(result)),
+        caveats=(
+            *_of_time(result, newest_order_at),
+            *_of_money(result, margin_unknown),
+            *_of_people(result, reached_nobody=reached_nobody),
+            *_of_sending(result, reached_nobody=reached_nobody),
+        ),
+    )
+
+
+def _methods(result: CampaignResult) -> list[str]:
+    revenue = result.lifts["revenue"]
+    found = [
+        f"Before anything was sent, chance (a fixed hash of each person) decided who would be contacted "
+        f"({count(result.treated.people)} people) and who would be held out ({count(result.control.people)}). Everybody "
+        "counts in the group that was drawn for them, whatever reached them, so the two differ by nothing but sending.",
+        f"Orders count from {date_words(result.span.starts_at)} on for {days_words(result.span.days_measured)}, in both "
+        "groups alike. Returns within that time are taken off.",
+    ]
+    if revenue.difference.defined:
+        found.append(
+            f"{revenue.choice.because} The figures hold the truth {percent(100 * result.confidence, 0)} of the time: "
+            f"{revenue.difference.method}."
+        )
+        found.append(_adjusted(result))
+    if revenue.winsorised is not None and revenue.winsorised.difference.defined:
+        tame = revenue.winsorised
+        assert tame.difference.estimate is not None  # noqa: S101 - it is defined
+        found.append(
+            f"With the {count(tame.limits.changed)} most extreme spenders pulled in to "
+            f"{money(tame.limits.high, result.currency)} the difference in revenue per person would be "
+            f"{money(tame.difference.estimate, result.currency, 2)}: an answer to a tamer question, shown for comparison."
+        )
+    if result.ratio is not None:
+        found.append(result.ratio.message)
+    if result.ratio_of_actions is not None and len(result.actions) + len(result.variants) > 1:
+        found.append(f"Between the actions: {result.ratio_of_actions.message}")
+    if "margin" in result.lifts:
+        found.append(
+            "Profit is the margin that sending added, less what offers cost "
+            f"({money(result.costs.offers, result.currency)} beyond what revenue shows), less the cost of the messages "
+            f"sent ({money(result.costs.contact, result.currency)})."
+        )
+    if len(result.actions) > 1 or result.variants:
+        found.append(
+            "p-values of several actions are corrected for their number by Holm's method, so that the best of many "
+            "is not praised for luck."
+        )
+    return found
+
+
+def _adjusted(result: CampaignResult) -> str:
+    adjustment = result.lifts["revenue"].adjustment
+    if not adjustment.active or adjustment.variance_reduction is None:
+        return f"Past spend could not be used to take out noise: {adjustment.reason}."
+    share = 100 * adjustment.variance_reduction
+    gain = (
+        f"That took away {percent(share)} of the noise"
+        if share > 0
+        else "That took away no noise this time"
+    )
+    return (
+        "What each person had spent before the start was used to take out differences that were there already "
+        f"(CUPED). {gain}."
+    )
+
+
+def _of_time(result: CampaignResult, newest_order_at: datetime | None) -> list[str]:
+    found, span = [], result.span
+    if not span.finished:
+        found.append(
+            f"The window is not over: {days_words(span.days_measured)} of {days_words(span.days)} are measured. All "
+            "figures are figures so far and will change."
+        )
+    if newest_order_at is not None:
+        gap_days = (span.measured_until - newest_order_at).total_seconds() / 86_400
+        if gap_days > max(1.0, 0.1 * span.days_measured):
+            found.append(
+                f"The newest order in the data is of {date_words(newest_order_at)}, {days_words(gap_days)} before the end "
+                "of what is measured. If later orders have not been collected yet, collect them and measure again."
+            )
+    return found
+
+
+def _of_money(result: CampaignResult, margin_unknown: int) -> list[str]:
+    found = []
+    if margin_unknown:
+        found.append(
+            f"Profit is unknown: {count(margin_unknown)} people bought goods whose cost is not known. Give unit costs "
+            "with the products, or set margin_default. Until then only revenue is shown."
+        )
+    costs = result.costs
+    if costs.redemptions_control:
+        found.append(
+            f"{count(costs.redemptions_control)} orders of people who were held out used the offer all the same (worth "
+            f"{money(costs.offers_control, result.currency)}). The code has leaked, so the lift is understated."
+        )
+    return found
+
+
+def _of_people(result: CampaignResult, *, reached_nobody: bool) -> list[str]:
+    found = []
+    if reached_nobody:
+        found.append(
+            "Nobody was contacted, so there is no effect to find. What is shown is how far two groups differ by "
+            "chance alone."
+        )
+    small = min(result.treated.people, result.control.people)
+    if result.control.people and small < _SMALL_ARM:
+        found.append(
+            f"The smaller group has {count(small)} {'person' if small == 1 else 'people'}. Only a very large effect would show."
+        )
+    if result.crossed:
+        found.append(
+            f"{count(result.crossed)} people turned out to be one person in both groups. Each counts once, in the group "
+            "that was drawn for them first."
+        )
+    elif result.merged:
+        found.append(
+            f"{count(result.merged)} people turned out to be several records of one person. Each counts once."
+        )
+    for check in (result.ratio, result.ratio_of_actions):
+        if check is not None and check.mismatch:
+            found.append(check.message)
+            break
+    return found
+
+
+def _of_sending(result: CampaignResult, *, reached_nobody: bool) -> list[str]:
+    found, delivery = [], result.delivery
+    if delivery.waiting and not reached_nobody:
+        found.append(f"{count(delivery.waiting)} messages are still waiting to be sent.")
+    if delivery.unknown:
+        found.append(
+            f"Of {count(delivery.unknown)} messages it is not known whether they arrived; they count as not paid for."
+        )
+    missing = result.treated.people - delivery.sent - delivery.unknown - delivery.waiting
+    if delivery.sent and missing > 0.05 * result.treated.people:
+        found.append(
+            f"{count(missing)} of {count(result.treated.people)} people got no message. They count all the same, because "
+            "leaving them out would leave out the like in one group only; so the effect on those reached is larger."
+        )
+    if result.state == "cancelled":
+        found.append("The plan was cancelled before all of it was sent.")
+    return found
