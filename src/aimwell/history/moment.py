@@ -183,7 +183,7 @@ def _bind_views(session: Session, suffix: str, margin_default: float | None) -> 
     added = bool(session.rows(_first_addition(f"orders{suffix}")))
     session.bind(f"activity_orders{suffix}", views.activity_orders(suffix, additions=added))
     session.bind(f"activity_others{suffix}", views.activity_others(suffix))
-    session.bind(f"activity{suffix}", views.activity(suffix, additions=added))
+    session.bind(f"activity{suffix}", views.activity(suffix))
     session.bind(f"purchases{suffix}", views.purchases(suffix))
     session.bind(f"loose_returns{suffix}", views.loose_returns(suffix))
     session.bind(f"product_facts{suffix}", views.product_facts(products))

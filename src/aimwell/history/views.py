@@ -26,109 +26,102 @@ __all__ = [
     "purchases",
 ]
 
-ACTIVITY_COLUMNS: Mapping[str, str] = {
-    "profile_id": "varchar",
-    "origin_id": "varchar",
-    "event": "varchar",
-    "occurred_at": "timestamptz",
-    "revenue": "decimal(18, 4)",
-    "quantity": "decimal(18, 4)",
-    "discount": "decimal(18, 4)",
-    "order_id": "varchar",
-    "coupon": "varchar",
-    "shop_id": "varchar",
-    "sku": "varchar",
-    "category": "varchar",
-    "campaign": "varchar",
-    "channel": "varchar",
-    "action": "varchar",
-    "machine": "boolean",
-    "properties": "varchar",
-}
-"""Columns of the stream `activity` and their types; a column that a row's source lacks is null there."""
+ACTIVITY_COLUMNS = (
+    "profile_id",
+    "origin_id",
+    "event",
+    "occurred_at",
+    "revenue",
+    "quantity",
+    "discount",
+    "order_id",
+    "coupon",
+    "shop_id",
+    "sku",
+    "category",
+    "campaign",
+    "channel",
+    "action",
+    "machine",
+    "properties",
+)
+"""Columns of the stream `activity`; a column that a row's source lacks is null there."""
+
+_ORDERS = """
+    SELECT profile_id, origin_id,
+           CASE kind WHEN 'sale' THEN 'Order Completed' ELSE 'Order Refunded' END AS event,
+           ordered_at AS occurred_at, revenue, quantity, discount, order_id, coupon, shop_id,
+           CAST(NULL AS varchar) AS sku, CAST(NULL AS varchar) AS category,
+           CAST(NULL AS varchar) AS campaign, CAST(NULL AS varchar) AS channel,
+           CAST(NULL AS varchar) AS action, FALSE AS machine, properties
+    FROM orders WHERE kind <> 'addition' AND origin_id IS NOT NULL
+    """
+
+_GROWN_ORDERS = """
+    SELECT s.* REPLACE (
+      s.revenue + coalesce(a.revenue, 0) AS revenue,
+      s.quantity + coalesce(a.quantity, 0) AS quantity,
+      coalesce(s.discount + a.discount, s.discount, a.discount) AS discount
+    )
+    FROM orders AS s
+    LEFT JOIN (
+      SELECT origin_id, order_id, CAST(sum(revenue) AS decimal(18, 4)) AS revenue,
+             CAST(sum(quantity) AS decimal(18, 4)) AS quantity,
+             CAST(sum(discount) AS decimal(18, 4)) AS discount
+      FROM orders WHERE kind = 'addition' GROUP BY origin_id, order_id
+    ) AS a ON s.kind = 'sale' AND a.origin_id = s.origin_id AND a.order_id = s.order_id
+    """
+
+_EVENTS = """
+    SELECT profile_id, origin_id, event, occurred_at, revenue, quantity,
+           CAST(NULL AS decimal(18, 4)) AS discount, CAST(NULL AS varchar) AS order_id,
+           CAST(NULL AS varchar) AS coupon, CAST(NULL AS varchar) AS shop_id, sku, category,
+           CAST(NULL AS varchar) AS campaign, CAST(NULL AS varchar) AS channel,
+           CAST(NULL AS varchar) AS action, FALSE AS machine, properties
+    FROM events WHERE NOT event IN :names
+    """
+
+_TOUCHES = """
+    SELECT profile_id, origin_id, event, occurred_at, CAST(NULL AS decimal(18, 4)) AS revenue,
+           CAST(NULL AS decimal(18, 4)) AS quantity, CAST(NULL AS decimal(18, 4)) AS discount,
+           CAST(NULL AS varchar) AS order_id, CAST(NULL AS varchar) AS coupon,
+           CAST(NULL AS varchar) AS shop_id, CAST(NULL AS varchar) AS sku,
+           CAST(NULL AS varchar) AS category, campaign, channel, action, machine, properties
+    FROM touches
+    """
 
 
-def activity(suffix: str, *, additions: bool) -> exp.Expr:
-    """Everything that people did, as one stream: orders, events and touches.
+def activity(suffix: str) -> exp.Expr:
+    """Everything that people did, as one stream: its two parts below.
 
     Rows of `events` that bear the name of an order are left out, so that an order that came as a message and
     as a row counts once.
-
-    Args:
-        suffix: "" or "_ahead".
-        additions: Whether any order has later differences to add to it.
     """
-    return union_all([activity_orders(suffix, additions=additions), activity_others(suffix)])
+    parts = sql("SELECT * FROM activity_orders UNION ALL SELECT * FROM activity_others")
+    return _renamed(
+        parts, {name: f"{name}{suffix}" for name in ("activity_orders", "activity_others")}
+    )
 
 
 def activity_orders(suffix: str, *, additions: bool) -> exp.Expr:
-    """The part of `activity` whose names are ORDER_EVENTS. An order is one row, with its additions."""
-    own = {
-        "event": sql("CASE kind WHEN 'sale' THEN 'Order Completed' ELSE 'Order Refunded' END"),
-        "occurred_at": sql("ordered_at"),
-        "machine": sql("FALSE"),
-        **_columns("revenue", "quantity", "discount", "order_id", "coupon", "shop_id"),
-        **_columns("profile_id", "origin_id", "properties"),
-    }
-    source = f"orders{suffix}"
+    """The part of `activity` whose names are ORDER_EVENTS.
+
+    Args:
+        suffix: "" or "_ahead".
+        additions: Whether any order has later differences to add to it, so that each is one row.
+    """
+    source = {"orders": f"orders{suffix}"}
     if not additions:
-        return _stream(own, source, sql("kind <> 'addition' AND origin_id IS NOT NULL"))
-    added = sql(
-        """
-        SELECT s.* REPLACE (
-          s.revenue + coalesce(a.revenue, 0) AS revenue,
-          s.quantity + coalesce(a.quantity, 0) AS quantity,
-          coalesce(s.discount + a.discount, s.discount, a.discount) AS discount
-        )
-        FROM orders AS s
-        LEFT JOIN (
-          SELECT origin_id, order_id, CAST(sum(revenue) AS decimal(18, 4)) AS revenue,
-                 CAST(sum(quantity) AS decimal(18, 4)) AS quantity,
-                 CAST(sum(discount) AS decimal(18, 4)) AS discount
-          FROM orders WHERE kind = 'addition' GROUP BY origin_id, order_id
-        ) AS a ON s.kind = 'sale' AND a.origin_id = s.origin_id AND a.order_id = s.order_id
-        WHERE s.kind <> 'addition' AND s.origin_id IS NOT NULL
-        """
-    )
-    query = _stream(own, "added", None)
-    return query.with_("added", as_=_renamed(added, {"orders": source}))
+        return _renamed(sql(_ORDERS), source)
+    query = _renamed(sql(_ORDERS), {"orders": "grown"})
+    assert isinstance(query, exp.Select)  # noqa: S101 - the text above is a SELECT
+    return query.with_("grown", as_=_renamed(sql(_GROWN_ORDERS), source))
 
 
 def activity_others(suffix: str) -> exp.Expr:
     """The part of `activity` that is not orders: events and touches."""
-    shared = _columns("profile_id", "origin_id", "event", "occurred_at", "properties")
-    events = {
-        **shared,
-        "machine": sql("FALSE"),
-        **_columns("revenue", "quantity", "sku", "category"),
-    }
-    touches = {**shared, **_columns("campaign", "channel", "action", "machine")}
-    return union_all(
-        [
-            _stream(
-                events,
-                f"events{suffix}",
-                sql("NOT event IN :names", names=list(ORDER_EVENTS)),
-            ),
-            _stream(touches, f"touches{suffix}", None),
-        ]
-    )
-
-
-def _columns(*names: str) -> dict[str, exp.Expr]:
-    return {name: exp.column(identifier(name)) for name in names}
-
-
-def _stream(own: Mapping[str, exp.Expr], source: str, where: exp.Expr | None) -> exp.Select:
-    """A selection of ACTIVITY_COLUMNS: what the source has, typed nulls for the rest."""
-    unknown = own.keys() - ACTIVITY_COLUMNS.keys()
-    assert not unknown, unknown  # noqa: S101 - both are written in this module
-    chosen = [
-        exp.alias_(own.get(name, exp.cast(exp.null(), type_)), name)
-        for name, type_ in ACTIVITY_COLUMNS.items()
-    ]
-    query = exp.select(*chosen).from_(exp.Table(this=identifier(source)))
-    return query if where is None else query.where(where)
+    both = union_all([sql(_EVENTS, names=list(ORDER_EVENTS)), sql(_TOUCHES)])
+    return _renamed(both, {"events": f"events{suffix}", "touches": f"touches{suffix}"})
 
 
 def purchases(suffix: str) -> exp.Expr:

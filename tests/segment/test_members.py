@@ -1,0 +1,524 @@
+"""Who is in a segment: random rules over random lives against a plain reading of the same rule, and the corners."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aimwell.definitions.catalogue import check
+from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.service import apply
+from aimwell.errors import SegmentError, UnknownDefinitionError
+from aimwell.history.moment import Moment, open_moment
+from aimwell.segment.rfm import rfm
+from aimwell.segment.service import compiled, explain, members, members_query
+from aimwell.segment.words import describe
+from aimwell.store.stores import Stores
+from rule_reference import Life, World, fulfils
+from shop import (
+    ALWAYS,
+    add_events,
+    add_orders,
+    add_people,
+    add_products,
+    add_touches,
+    add_traits,
+    day,
+    make_stores,
+    merge_people,
+    origin,
+)
+
+Row = dict[str, Any]
+ZONE = "America/New_York"
+PRODUCTS = {f"sku {n}": {"category": f"category {n % 3}"} for n in range(5)}
+NESTED = {
+    "buyers": {"event": "Order Completed"},
+    "loud": {"any": [{"event": "Login", "count": {"at_least": 2}}, {"segment": "buyers"}]},
+}
+
+
+def segment(rule: Any, name: str = "some") -> Segment:
+    found = check({"kind": "segment", "name": name, "rule": rule})
+    assert isinstance(found, Segment)
+    return found
+
+
+def people_in(stores: Stores, rule: Any, as_of: datetime = day(60)) -> set[str]:
+    ids = members(stores, segment(rule), as_of=as_of).column("profile_id").to_pylist()
+    assert ids == sorted(set(ids))
+    return set(ids)
+
+
+# --- random rules over random lives ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, list[Life]]]:
+    stores = make_stores(tmp_path_factory.mktemp("town"), timezone=ZONE)
+    lives = []
+    add_products(stores, [{"sku": sku, **facts} for sku, facts in PRODUCTS.items()])
+    for number in range(30):
+        lives.append(_settle(stores, f"person {number}", random.Random(number)))  # noqa: S311
+    apply(
+        stores.control,
+        [segment(rule, name) for name, rule in NESTED.items()],
+        now=day(0),
+        by="test",
+    )
+    yield stores, lives
+    stores.close()
+
+
+def _settle(stores: Stores, name: str, draw: random.Random) -> Life:
+    # Whole and quarter hours, so that boundaries of windows are met exactly now and then.
+    def moment() -> datetime:
+        return day(draw.choice([draw.randrange(0, 80), draw.randrange(0, 80 * 96) / 96]))
+
+    life = Life(origin(stores, name), day(draw.randrange(-5, 50)))
+    add_people(stores, [{"customer": name, "first_seen_at": life.first_seen_at}])
+    values = ["GB", "IE", "7", "7.0", " 8", "true", "nan", "2026-02-03", "infinity", "", None]
+    for trait in ("country", "size"):
+        for when in [ALWAYS, moment()][: draw.randrange(3)]:
+            life.traits.append({"name": trait, "value": draw.choice(values), "set_at": when})
+    for number in range(draw.randrange(5)):
+        order = {
+            "order_id": f"{name}/{number}",
+            "occurred_at": moment(),
+            "kind": draw.choice(["sale", "sale", "return"]),
+            "coupon": draw.choice([None, "SPRING"]),
+            "properties": draw.choice([None, {"a": {"b": draw.choice([1, "1", "x", None, True])}}]),
+            "lines": [
+                {
+                    "sku": draw.choice([*PRODUCTS, "other"]),
+                    "quantity": draw.randrange(1, 4),
+                    "price": draw.choice(["5", "10.25", "0"]),
+                }
+                for _ in range(draw.randrange(1, 3))
+            ],
+        }
+        life.orders.append(order)
+    for _ in range(draw.randrange(8)):
+        machine = draw.random() < 0.4
+        what = draw.choice(["Login", "Email Opened"])
+        life.events.append(
+            {
+                "event": what,
+                "occurred_at": moment(),
+                "machine": machine and what != "Login",
+                "revenue": draw.choice([None, "3", "4.5"]) if what == "Login" else None,
+                "campaign": draw.choice([None, "spring"]) if what != "Login" else None,
+                "properties": draw.choice([None, {"n": draw.choice([1, 2.5, "2.5", "x", [1]])}]),
+            }
+        )
+    _store(stores, name, life)
+    return life
+
+
+def _store(stores: Stores, name: str, life: Life) -> None:
+    add_traits(stores, [{"customer": name, **row} for row in life.traits])
+    add_orders(
+        stores,
+        [
+            {
+                **{key: row[key] for key in ("order_id", "kind", "coupon", "properties")},
+                "customer": name,
+                "ordered_at": row["occurred_at"],
+                "lines": [(line["sku"], line["quantity"], line["price"]) for line in row["lines"]],
+            }
+            for row in life.orders
+        ],
+    )
+    logins = [row for row in life.events if row["event"] == "Login"]
+    keys = ("event", "occurred_at", "properties")
+    add_events(
+        stores,
+        [
+            {"customer": name, "revenue": row["revenue"], **{k: row[k] for k in keys}}
+            for row in logins
+        ],
+    )
+    add_touches(
+        stores,
+        [
+            {
+                "customer": name,
+                "machine": row["machine"],
+                "campaign": row["campaign"],
+                **{k: row[k] for k in keys},
+            }
+            for row in life.events
+            if row not in logins
+        ],
+    )
+    seen = [row["occurred_at"] for row in [*life.orders, *life.events]]
+    seen += [row["set_at"] for row in life.traits if row["set_at"] > ALWAYS]
+    life.first_seen_at = min([life.first_seen_at, *seen])
+
+
+_days = st.sampled_from(["6h", "1d", "10d", "30d", "5w"])
+_texts = st.sampled_from(["GB", "IE", "7", "true", "x", "", "SPRING", "sku 1", "category 2", "1"])
+_numbers = st.sampled_from([0, 1, 2, 2.5, 3, 4.5, 5, 7, 10.25, 15, 20])
+_scalars = st.one_of(_texts, _numbers, st.booleans())
+_bounds = st.one_of(_numbers, st.sampled_from(["2026-02-03", "2026-01-31"]))
+_conditions = st.one_of(
+    st.fixed_dictionaries({"is": _scalars}),
+    st.fixed_dictionaries({"in": st.lists(_scalars, min_size=1, max_size=3)}),
+    st.fixed_dictionaries({"exists": st.booleans()}),
+    st.fixed_dictionaries({"above": _bounds}),
+    st.fixed_dictionaries({"at_least": _bounds, "at_most": _bounds}),
+    st.fixed_dictionaries({"below": _bounds}),
+    st.fixed_dictionaries({"between": st.just([1, 7])}),
+    st.fixed_dictionaries({"between": st.just(["2026-02-01", "2026-02-28"])}),
+)
+_amounts = st.one_of(
+    st.fixed_dictionaries({"above": _numbers}),
+    st.fixed_dictionaries({"at_most": _numbers}),
+    st.fixed_dictionaries({"below": _numbers, "at_least": st.just(-5)}),
+    st.fixed_dictionaries({"between": st.just([-20, 10.25])}),
+)
+_counts = st.one_of(
+    st.fixed_dictionaries({"at_least": st.integers(0, 3)}),
+    st.fixed_dictionaries({"at_most": st.integers(0, 3)}),
+    st.fixed_dictionaries({"exactly": st.integers(0, 3)}),
+    st.just({"at_least": 1, "at_most": 2}),
+)
+_times = st.one_of(
+    st.fixed_dictionaries({"within": _days}),
+    st.fixed_dictionaries({"before": _days}),
+    st.just({"within": "30d", "before": "10d"}),
+)
+_spans = st.one_of(
+    st.fixed_dictionaries({}, optional={"within": _days}),
+    st.just({"between": ["2026-01-20", "2026-02-10"]}),
+)
+_amount_fields = st.fixed_dictionaries({}, optional={"revenue": _amounts, "quantity": _amounts})
+_order_fields = st.fixed_dictionaries(
+    {},
+    optional={
+        "revenue": _amounts,
+        "coupon": _conditions,
+        "sku": _conditions,
+        "category": _conditions,
+        "properties.a.b": _conditions,
+    },
+)
+_event_fields = st.fixed_dictionaries(
+    {}, optional={"revenue": _amounts, "campaign": _conditions, "properties.n": _conditions}
+)
+
+
+def _events(
+    names: list[str], fields: st.SearchStrategy[Row], sums: list[str]
+) -> st.SearchStrategy[Row]:
+    sum_ = st.builds(lambda of, amount: {"of": of, **amount}, st.sampled_from(sums), _amounts)
+    base = st.fixed_dictionaries(
+        {"event": st.sampled_from(names), "where": fields},
+        optional={
+            "count": _counts,
+            "sum": sum_,
+            "first": _times,
+            "last": _times,
+            "machines": st.just(True),
+        },
+    )
+
+    def joined(rule: Row, span: Row) -> Row:
+        return {key: value for key, value in {**rule, **span}.items() if value != {}}
+
+    return st.builds(joined, base, _spans)
+
+
+_quintiles = st.lists(st.integers(1, 5), min_size=1, max_size=3)
+_leaves = st.one_of(
+    st.builds(
+        lambda name, test: {"trait": name, **test},
+        st.sampled_from(["country", "size", "nothing"]),
+        _conditions,
+    ),
+    _events(["Order Completed", "Order Refunded"], _order_fields, ["revenue", "quantity"]),
+    _events(["Login", "Email Opened"], _event_fields, ["revenue", "properties.n"]),
+    st.fixed_dictionaries(
+        {
+            "rfm": st.one_of(
+                st.fixed_dictionaries({"recency": _quintiles}, optional={"monetary": _quintiles}),
+                st.fixed_dictionaries({"frequency": _quintiles}),
+                st.just({"groups": ["champions", "lost", "new", "loyal"]}),
+            )
+        }
+    ),
+    st.fixed_dictionaries({"segment": st.sampled_from(list(NESTED))}),
+    st.just({"bucket": {"salt": "s", "from": 2000, "to": 7000}}),
+)
+_rules = st.recursive(
+    _leaves,
+    lambda below: st.one_of(
+        st.fixed_dictionaries({"all": st.lists(below, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"any": st.lists(below, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"not": below}),
+    ),
+    max_leaves=5,
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """One moment in town, left open for many rules."""
+
+    moment: Moment
+    world: World
+    known: tuple[Life, ...]
+
+    def members(self, rule: Any) -> set[str]:
+        tree = compiled(self.moment, segment(rule).rule)
+        rows = self.moment.session.rows(members_query(tree))
+        assert len(set(rows)) == len(rows)
+        return {row[0] for row in rows}
+
+    def true_of(self, rule: Any) -> set[str]:
+        return {life.profile_id for life in self.known if fulfils(rule, life, self.world)}
+
+
+MOMENTS = (day(30), day(60), day(61.25), day(500))
+
+
+@pytest.fixture(scope="module")
+def views(town: tuple[Stores, list[Life]]) -> Iterator[dict[datetime, View]]:
+    stores, lives = town
+    with ExitStack() as stack:
+        opened = {}
+        for as_of in MOMENTS:
+            moment = stack.enter_context(open_moment(stores, as_of=as_of))
+            quintiles = {row["profile_id"]: row for row in rfm(moment).to_pylist()}
+            world = World(as_of, ZONE, PRODUCTS, quintiles, NESTED)
+            known = tuple(life for life in lives if life.first_seen_at < as_of)
+            opened[as_of] = View(moment, world, known)
+        yield opened
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@given(rule=_rules, as_of=st.sampled_from(MOMENTS))
+def test_a_rule_yields_those_of_whom_it_is_true(
+    views: dict[datetime, View], rule: Any, as_of: datetime
+) -> None:
+    assert views[as_of].members(rule) == views[as_of].true_of(rule)
+
+
+@pytest.mark.long
+@settings(max_examples=10_000, suppress_health_check=[HealthCheck.too_slow])
+@given(rule=_rules, as_of=st.sampled_from(MOMENTS))
+def test_thousands_of_rules_yield_those_of_whom_they_are_true(
+    views: dict[datetime, View], rule: Any, as_of: datetime
+) -> None:
+    assert views[as_of].members(rule) == views[as_of].true_of(rule)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@given(one=_rules, other=_rules)
+def test_rules_obey_the_algebra_of_sets(views: dict[datetime, View], one: Any, other: Any) -> None:
+    view = views[day(60)]
+    known = {life.profile_id for life in view.known}
+    first, second = view.members(one), view.members(other)
+    assert view.members({"all": [one, other]}) == first & second
+    assert view.members({"any": [one, other]}) == first | second
+    assert view.members({"not": one}) == known - first
+
+
+@settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
+@given(rule=_rules)
+def test_a_stored_segment_is_its_rule_and_is_explained_by_the_same_number(
+    town: tuple[Stores, list[Life]], views: dict[datetime, View], rule: Any
+) -> None:
+    stores, _lives = town
+    true = views[day(60)].true_of(rule)
+    apply(stores.control, [segment(rule, "stored")], now=day(0), by="test")
+    found = members(stores, "stored", as_of=day(60))
+    assert found.column("profile_id").to_pylist() == sorted(true)
+    assert views[day(60)].members({"segment": "stored"}) == true
+    assert explain(stores, "stored", as_of=day(60)).members == len(true)
+
+
+def test_later_rows_change_no_membership(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path, timezone=ZONE)
+    lives = [_settle(stores, f"person {n}", random.Random(n)) for n in range(10)]  # noqa: S311
+    draw = random.Random(99)  # noqa: S311
+    rules = [
+        {"event": "Order Completed", "count": {"at_most": 1}},
+        {"event": "Login", "sum": {"of": "revenue", "at_least": 3}},
+        {"event": "Order Completed", "where": {"sku": {"in": ["sku 1", "sku 2"]}}},
+        {"rfm": {"recency": [4, 5], "monetary": [3, 4, 5]}},
+        {"trait": "country", "exists": True},
+        {"not": {"event": "Email Opened", "last": {"before": "3d"}}},
+    ]
+    before = [people_in(stores, rule, day(40)) for rule in rules]
+    for number, life in enumerate(lives):
+        later = Life(life.profile_id, day(40))
+        when = day(40 + draw.random() * 40)
+        later.events = [
+            {
+                "event": "Login",
+                "occurred_at": when,
+                "machine": False,
+                "revenue": "9",
+                "properties": None,
+            }
+        ]
+        line = {"sku": "sku 1", "quantity": 9, "price": "99"}
+        later.orders = [
+            {
+                "order_id": f"later/{number}",
+                "occurred_at": when,
+                "kind": "sale",
+                "coupon": None,
+                "properties": None,
+                "lines": [line],
+            },
+            {
+                "order_id": f"person {number}/0",
+                "occurred_at": when,
+                "kind": "return",
+                "coupon": None,
+                "properties": None,
+                "lines": [line],
+            },
+        ]
+        later.traits = [{"name": "country", "value": None, "set_at": when}]
+        _store(stores, f"person {number}", later)
+    add_people(stores, [{"customer": "stranger", "first_seen_at": day(40)}])
+    assert [people_in(stores, rule, day(40)) for rule in rules] == before
+    assert [people_in(stores, rule, day(90)) for rule in rules] != before
+    stores.close()
+
+
+# --- corners --------------------------------------------------------------------------------------------
+
+
+HOSTILE = [
+    "'; DROP TABLE known; --",
+    '" OR 1=1 --',
+    "\\'; SELECT 1",
+    "%' OR '1'='1",
+    "$1 ${x} :hole ? {{x}}",
+    "a''b\"c`d[e]",
+    "/*comment*/--",
+    "línea\nnueva\ttab",
+    "🙂 \u202e \u200b",
+    "~0/~1/",
+    "*",
+    "$.a",
+    "0x41",
+    "NULL",
+]
+
+
+def test_whatever_somebody_types_is_only_a_value(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    for number, text in enumerate(HOSTILE):
+        name = f"person {number}"
+        add_traits(stores, [{"customer": name, "name": text, "value": text}])
+        add_events(
+            stores,
+            [
+                {
+                    "customer": name,
+                    "event": text,
+                    "occurred_at": day(1),
+                    "sku": text,
+                    "properties": {text.replace(".", " "): {"in": text}},
+                }
+            ],
+        )
+    everyone = {origin(stores, f"person {number}") for number in range(len(HOSTILE))}
+    with open_moment(stores, as_of=day(60)) as moment:
+
+        def found(rule: Any) -> set[str]:
+            return {
+                row[0]
+                for row in moment.session.rows(members_query(compiled(moment, segment(rule).rule)))
+            }
+
+        for number, text in enumerate(HOSTILE):
+            own = {origin(stores, f"person {number}")}
+            path = f"properties.{text.replace('.', ' ')}.in"
+            assert found({"trait": text, "is": text}) == own
+            assert found({"trait": text, "in": [text, "other"]}) == own
+            assert found({"event": text}) == own
+            assert found({"event": text, "where": {"sku": {"is": text}}}) == own
+            assert found({"event": text, "where": {path: {"is": text}}}) == own
+            assert found({"event": text, "sum": {"of": path, "above": 0}}) == set()
+            half = found({"bucket": {"salt": text, "to": 5000}})
+            rest = found({"bucket": {"salt": text, "from": 5000, "to": 10_000}})
+            assert half | rest == everyone
+            assert not half & rest
+            assert describe(segment({"trait": text, "is": text}).rule).startswith("People whose ")
+    stores.close()
+
+
+def test_merged_people_are_counted_together_and_unknown_ones_not_at_all(
+    tmp_path: Path, control_url: str
+) -> None:
+    stores = make_stores(tmp_path, control_url)
+    for name in ("ann", "bob", "cid"):
+        add_orders(
+            stores, [{"customer": name, "order_id": name, "ordered_at": day(1), "revenue": 5}]
+        )
+    add_orders(stores, [{"customer": None, "order_id": "x", "ordered_at": day(1), "revenue": 5}])
+    twice = {"event": "Order Completed", "count": {"at_least": 2}}
+    assert people_in(stores, twice) == set()
+    both = merge_people(stores, ["ann", "bob"])
+    assert people_in(stores, twice) == {both}
+    assert people_in(stores, {"not": twice}) == {origin(stores, "cid")}
+    assert people_in(stores, {"event": "Order Completed"}, day(1)) == set()
+    stores.close()
+
+
+def test_days_between_are_the_firms_and_the_last_one_counts(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path, timezone=ZONE)
+    # New York is five hours behind UTC in January.
+    for name, hour in (("early", 4.99), ("first", 5), ("last", 28.99), ("late", 29)):
+        add_events(stores, [{"customer": name, "event": "A", "occurred_at": day(1 + hour / 24)}])
+    rule = {"event": "A", "between": ["2026-01-02", "2026-01-02"]}
+    assert people_in(stores, rule) == {origin(stores, "first"), origin(stores, "last")}
+    rule = {"event": "A", "between": ["2026-01-02T05:00+00:00", "2026-01-03T05:00+00:00"]}
+    assert people_in(stores, rule) == {origin(stores, n) for n in ("first", "last", "late")}
+    assert len(people_in(stores, {"event": "A", "between": ["0001-01-01", "9999-12-31"]})) == 4
+    stores.close()
+
+
+def test_an_unknown_segment_or_a_circle_is_an_error_in_words(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    apply(stores.control, [segment({"trait": "a", "is": 1}, "lapsed")], now=day(0), by="test")
+    with pytest.raises(UnknownDefinitionError, match="Did you mean 'lapsed'"):
+        members(stores, "lapsd", as_of=day(1))
+    with pytest.raises(UnknownDefinitionError, match="Did you mean 'lapsed'"):
+        members(stores, segment({"not": {"segment": "lapsd"}}), as_of=day(1))
+    with pytest.raises(SegmentError, match="circle: lapsed → lapsed"):
+        members(stores, segment({"segment": "lapsed"}, "lapsed"), as_of=day(1))
+    with pytest.raises(SegmentError, match="before the calendar"):
+        members(stores, segment({"event": "A", "within": "999999w"}), as_of=day(1))
+    stores.close()
+
+
+def test_an_empty_segment_is_a_table_without_rows_and_says_why(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    rule = segment({"all": [{"trait": "a", "is": 1}, {"event": "Order Completed"}]})
+    assert members(stores, rule, as_of=day(1)).num_rows == 0
+    told = explain(stores, rule, as_of=day(1))
+    assert told.note is not None
+    assert told.note.startswith("Nobody was known before this moment")
+    add_traits(stores, [{"customer": "ann", "name": "a", "value": "1", "set_at": day(1)}])
+    told = explain(stores, rule, as_of=datetime(2026, 6, 1, tzinfo=UTC))
+    assert told.members == 0
+    assert told.note == (
+        "Nobody fulfils this rule. Without rule.all[1] (who ordered) there would be 1 people."
+    )
+    stores.close()
