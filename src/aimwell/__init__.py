@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aimwell.version import VERSION
+
 if TYPE_CHECKING:
     from aimwell.workspace import Workspace
     from aimwell.workspace import create_workspace as create
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Workspace", "__version__", "create", "open"]
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _FROM_WORKSPACE = {
     "Workspace": "Workspace",

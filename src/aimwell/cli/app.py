@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from aimwell import __version__
 from aimwell.cli import decide, definitions, deliver, measure, segment, serve, unify, workspace
 from aimwell.cli.output import Output
 from aimwell.errors import AimwellError, DefinitionError, SettingsError
+from aimwell.version import VERSION
 
 __all__ = ["app", "main"]
 
@@ -43,7 +43,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     if version:
-        typer.echo(f"aimwell {__version__}")
+        typer.echo(f"aimwell {VERSION}")
         raise typer.Exit
 
 

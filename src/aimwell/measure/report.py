@@ -11,7 +11,6 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-import aimwell
 from aimwell.decide.model import EXCLUSIONS
 from aimwell.measure import charts
 from aimwell.measure.formatting import (
@@ -34,6 +33,7 @@ from aimwell.measure.model import (
 )
 from aimwell.measure.shown import p_words, shown, shown_interval, signed
 from aimwell.stats.estimate import Estimate
+from aimwell.version import VERSION
 
 __all__ = ["report_html"]
 
@@ -90,7 +90,7 @@ def report_html(result: CampaignResult) -> str:
         .get_template("report.html")
         .render(
             style=Markup(style),  # noqa: S704 - our own style sheet
-            version=aimwell.__version__,
+            version=VERSION,
             result=result,
             badge=_BADGES[result.verdict],
             when=_when(result),
@@ -104,7 +104,7 @@ def report_html(result: CampaignResult) -> str:
             actions=_actions(result.actions, result),
             variants=_actions(result.variants, result),
             truth=_truth(result),
-            count=count,
+            group=_group(result),
         )
     )
 

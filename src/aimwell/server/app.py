@@ -12,12 +12,12 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.static_files import create_static_files_router
 
-from aimwell import __version__
 from aimwell.deliver.answers import Answers
 from aimwell.server.operators import Figures, operator_routes
 from aimwell.server.pages import page
 from aimwell.server.recipients import recipient_routes
 from aimwell.store.stores import Stores, open_stores
+from aimwell.version import VERSION
 
 __all__ = ["app_from_environment", "create_app"]
 
@@ -49,7 +49,7 @@ def create_app(stores: Stores, *, reports: bool = False) -> Litestar:
         exception_handlers={HTTPException: _refused},
         openapi_config=OpenAPIConfig(
             title="Aimwell",
-            version=__version__,
+            version=VERSION,
             path="/schema",
             # The pages for browsers would load scripts from elsewhere.
             render_plugins=[JsonRenderPlugin(path="/"), YamlRenderPlugin()],
