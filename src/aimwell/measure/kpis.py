@@ -19,6 +19,8 @@ from aimwell.stats.arms import Arm
 from aimwell.stats.estimate import Estimate, Figure
 from aimwell.stats.intervals import wilson
 from aimwell.stats.lift import Lift, measure_lift
+from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
+from aimwell.stats.samples import FloatArray
 
 __all__ = ["Facts", "kpis"]
 
@@ -37,6 +39,7 @@ class Facts:
     lapse: LapsePeriod
     value_reason: str | None
     seed: int
+    permutations: int = DEFAULT_PERMUTATIONS
 
 
 def kpis(
@@ -225,7 +228,7 @@ def _value_lift(people: People, facts: Facts) -> Kpi:
             value = Figure(value=100 * (post - pre) / pre)
             shown = money(post, facts.currency), money(pre, facts.currency)
             worked = f"({shown[0]} − {shown[1]}) ÷ {shown[1]} × 100"
-            causal = _value_change(before, after, treated, facts.seed).times(100.0 / pre)
+            causal = _value_change(before, after, treated, facts).times(100.0 / pre)
     return Kpi(
         key="lifetime_value_lift",
         label="Lifetime value lift",
@@ -245,7 +248,7 @@ def _value_lift(people: People, facts: Facts) -> Kpi:
     )
 
 
-def _valued(people: People) -> tuple[np.ndarray, np.ndarray, BoolArray] | None:
+def _valued(people: People) -> tuple[FloatArray, FloatArray, BoolArray] | None:
     """Values before and after, and who is treated, of those who have both."""
     if people.value_before is None or people.value_after is None:
         return None
@@ -255,7 +258,9 @@ def _valued(people: People) -> tuple[np.ndarray, np.ndarray, BoolArray] | None:
     return people.value_before[known], people.value_after[known], people.treated[known]
 
 
-def _value_change(before: np.ndarray, after: np.ndarray, treated: BoolArray, seed: int) -> Estimate:
+def _value_change(
+    before: FloatArray, after: FloatArray, treated: BoolArray, facts: Facts
+) -> Estimate:
     """Change of value, treated less held-out, per person, adjusted by the value before."""
     if treated.all():
         return Estimate.missing(NO_CONTROL, method="change of lifetime value")
@@ -263,7 +268,8 @@ def _value_change(before: np.ndarray, after: np.ndarray, treated: BoolArray, see
     return measure_lift(
         Arm.of(change[treated], before[treated]),
         Arm.of(change[~treated], before[~treated]),
-        seed=seed,
+        seed=facts.seed,
+        permutations=facts.permutations,
     ).difference
 
 

@@ -116,7 +116,13 @@ def cells_of(parts: CampaignParts) -> tuple[Cell, ...]:
 
 
 def read_people(
-    stores: Stores, plan: Plan, parts: CampaignParts, people: Sequence[Place], *, span: Span
+    stores: Stores,
+    plan: Plan,
+    parts: CampaignParts,
+    people: Sequence[Place],
+    *,
+    span: Span,
+    offers_reached: bool = True,
 ) -> Reading:
     """The assigned people of a plan by today's identity, each once, with what they did.
 
@@ -125,6 +131,7 @@ def read_people(
         parts: Its definitions, as they were when it was made.
         people: Its treated and held-out places.
         span: When outcomes count.
+        offers_reached: Whether anybody was told of the offers; if not, nobody redeemed them.
     """
     snapshot = stores.lake.pin()
     cells = cells_of(parts)
@@ -162,7 +169,7 @@ def read_people(
             ),
         )
         spent = session.table(_spent())
-        redeemed_by = _redeemed(moment, parts, table, cells)
+        redeemed_by = _redeemed(moment, parts, table, cells) if offers_reached else {}
         newest = session.rows(sql("SELECT max(ordered_at) FROM orders_ahead"))[0][0]
         before = repeat_purchases(moment, unit_days=UNIT_DAYS)
     values = Values(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.model import Plan
@@ -21,12 +21,21 @@ from aimwell.measure.lifts import (
     lifts_of,
     profit,
 )
-from aimwell.measure.model import CampaignResult, Costs, Span, Truth
+from aimwell.measure.model import (
+    ActionResult,
+    CampaignResult,
+    Costs,
+    DailyPoint,
+    Metric,
+    Span,
+    Truth,
+)
 from aimwell.measure.people import People, arm_figures
 from aimwell.measure.reading import Reading
 from aimwell.measure.sentence import Opening, opening
 from aimwell.stats.buckets import BUCKETS
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
+from aimwell.stats.lift import Lift
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
 from aimwell.stats.srm import RatioCheck
 
@@ -73,41 +82,29 @@ def result_from(
         seed: Of the randomisation test.
         permutations: Of the randomisation test.
     """
-    people, plan, span = reading.people, setting.plan, setting.span
+    people, plan = reading.people, setting.plan
     lifts = lifts_of(people, seed=seed, permutations=permutations)
     costs = _costs(people, reading, ledger, reached_nobody=setting.reached_nobody)
     earned = _explained(profit(lifts, contact_cost=costs.contact), people)
-    headline: Literal["profit", "revenue"] = "profit" if "margin" in lifts else "revenue"
-    ratio = arm_ratio(people, holdout=setting.holdout)
-    by_action = action_ratio(people, holdout=setting.holdout)
-    treated, control = arm_figures(people, people.treated), arm_figures(people, ~people.treated)
-    verdict, sentence = opening(
-        Opening(
-            amount=earned if headline == "profit" else lifts["revenue"].total,
-            headline=headline,
-            currency=setting.currency,
-            span=span,
-            delivery=ledger.delivery,
-            reached_nobody=setting.reached_nobody,
-            treated=treated.people,
-            control=control.people,
-            treated_revenue=treated.revenue,
-            mismatch=_mismatch(ratio, by_action),
-        )
-    )
     conversion = conversion_difference(people)
-    facts = _action_facts(setting, ledger)
-    rows = [
-        action_results(
-            people,
-            facts,
-            holdout=setting.holdout,
-            by_variant=by_variant,
-            seed=seed,
-            permutations=permutations,
-        )
-        for by_variant in (False, True)
-    ]
+    checks = (
+        arm_ratio(people, holdout=setting.holdout),
+        action_ratio(people, holdout=setting.holdout),
+    )
+    opened = _opening(setting, ledger, people, lifts, earned, checks)
+    verdict, sentence = opening(opened)
+    by_action, by_variant = _rows(people, setting, ledger, seed, permutations)
+    facts = Facts(
+        currency=setting.currency,
+        goal=setting.parts.campaign.goal.event,
+        audience_size=plan.summary["audience_size"],
+        costs=costs,
+        delivery=ledger.delivery,
+        lapse=reading.lapse,
+        value_reason=reading.value_reason,
+        seed=seed,
+        permutations=permutations,
+    )
     result = CampaignResult(
         plan_id=plan.plan_id,
         campaign=plan.campaign,
@@ -119,45 +116,25 @@ def result_from(
         measured_at=setting.measured_at,
         seed=seed,
         confidence=DEFAULT_CONFIDENCE,
-        span=span,
+        span=setting.span,
         verdict=verdict,
         sentence=sentence,
-        headline=headline,
+        headline=opened.headline,
         audience_size=plan.summary["audience_size"],
         excluded=dict(plan.summary["excluded"]),
-        treated=treated,
-        control=control,
+        treated=arm_figures(people, people.treated),
+        control=arm_figures(people, ~people.treated),
         lifts=lifts,
         profit=earned,
         conversion_difference=conversion,
         costs=costs,
-        kpis=kpis(
-            people,
-            Facts(
-                currency=setting.currency,
-                goal=setting.parts.campaign.goal.event,
-                audience_size=plan.summary["audience_size"],
-                costs=costs,
-                delivery=ledger.delivery,
-                lapse=reading.lapse,
-                value_reason=reading.value_reason,
-                seed=seed,
-            ),
-            lifts=lifts,
-            conversion=conversion,
-        ),
-        actions=rows[0],
-        variants=rows[1] if len(rows[1]) > len(rows[0]) else (),
+        kpis=kpis(people, facts, lifts=lifts, conversion=conversion),
+        actions=by_action,
+        variants=by_variant,
         delivery=ledger.delivery,
-        ratio=ratio,
-        ratio_of_actions=by_action,
-        daily=daily(
-            reading.spent_by,
-            reading.spent_on,
-            reading.spent,
-            treated=people.treated,
-            days_measured=span.days_measured,
-        ),
+        ratio=checks[0],
+        ratio_of_actions=checks[1],
+        daily=_daily(reading, setting),
         merged=reading.merged,
         crossed=reading.crossed,
         methods=(),
@@ -169,6 +146,60 @@ def result_from(
         margin_unknown=people.margin_unknown,
         newest_order_at=reading.newest_order_at,
         reached_nobody=setting.reached_nobody,
+    )
+
+
+def _opening(
+    setting: Setting,
+    ledger: Ledger,
+    people: People,
+    lifts: Mapping[Metric, Lift],
+    earned: Estimate,
+    checks: tuple[RatioCheck | None, ...],
+) -> Opening:
+    """What the sentence depends on. It speaks of profit where every margin is known, else of revenue."""
+    known = "margin" in lifts
+    treated = people.treated
+    return Opening(
+        amount=earned if known else lifts["revenue"].total,
+        headline="profit" if known else "revenue",
+        currency=setting.currency,
+        span=setting.span,
+        delivery=ledger.delivery,
+        reached_nobody=setting.reached_nobody,
+        treated=int(treated.sum()),
+        control=int((~treated).sum()),
+        treated_revenue=float(people.revenue[treated].sum()),
+        mismatch=any(check is not None and bool(check.mismatch) for check in checks),
+    )
+
+
+def _rows(
+    people: People, setting: Setting, ledger: Ledger, seed: int, permutations: int
+) -> tuple[tuple[ActionResult, ...], tuple[ActionResult, ...]]:
+    """By action, and by variant where any action has several."""
+    facts = _action_facts(setting, ledger)
+    by_action, by_variant = (
+        action_results(
+            people,
+            facts,
+            holdout=setting.holdout,
+            by_variant=variants,
+            seed=seed,
+            permutations=permutations,
+        )
+        for variants in (False, True)
+    )
+    return by_action, by_variant if len(by_variant) > len(by_action) else ()
+
+
+def _daily(reading: Reading, setting: Setting) -> tuple[DailyPoint, ...]:
+    return daily(
+        reading.spent_by,
+        reading.spent_on,
+        reading.spent,
+        treated=reading.people.treated,
+        days_measured=setting.span.days_measured,
     )
 
 
@@ -189,10 +220,6 @@ def _explained(earned: Estimate, people: People) -> Estimate:
     if earned.defined or people.margin_unknown or not people.treated.all():
         return earned
     return Estimate.missing(NO_CONTROL, method=earned.method, confidence=earned.confidence)
-
-
-def _mismatch(*checks: RatioCheck | None) -> bool:
-    return any(check is not None and bool(check.mismatch) for check in checks)
 
 
 def _action_facts(setting: Setting, ledger: Ledger) -> dict[str, ActionFacts]:

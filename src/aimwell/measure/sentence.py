@@ -92,16 +92,16 @@ def _trial(facts: Opening) -> str:
     shown = _Shown.of(facts)
     word = "earn" if facts.headline == "profit" else "bring in"
     covers = (
-        "which includes nothing at all, as it should 95 times in 100"
+        "and holds zero, as it should 95 times in 100"
         if amount.covers(0.0)
-        else "which leaves out nothing at all; that happens by chance 5 times in 100"
+        else "and does not hold zero, which happens by chance 5 times in 100"
     )
     if shown.nothing:
         return f"{start} The group that would have been contacted happened to {word} as much as the other."
     more = "more" if amount.estimate > 0 else "less"
     return (
         f"{start} The group that would have been contacted happened to {word} {shown.size} {more} than the other "
-        f"would have; the range is {shown.lower} to {shown.upper}, {covers}."
+        f"would have; the range is {shown.lower} to {shown.upper} {covers}."
     )
 
 

@@ -65,9 +65,6 @@ def measure(
     span = _span(plan, now)
     parts = parts_of_plan(plan.document)
     people = places(stores.control, plan.plan_id, arms=("treatment", "control"))
-    reading = read_people(stores, plan, parts, people, span=span)
-    with stores.read_control() as connection:
-        ledger = read_ledger(connection, plan.plan_id)
     setting = Setting(
         plan=plan,
         parts=parts,
@@ -76,6 +73,11 @@ def measure(
         measured_at=now.astimezone(UTC),
         truth=truth,
     )
+    reading = read_people(
+        stores, plan, parts, people, span=span, offers_reached=not setting.reached_nobody
+    )
+    with stores.read_control() as connection:
+        ledger = read_ledger(connection, plan.plan_id)
     return result_from(reading, ledger, setting, seed=seed, permutations=permutations)
 
 
