@@ -20,6 +20,11 @@
     ├── PrivacyError
     ├── StatsError                 a statistic cannot be computed from what was given
     ├── CollectError
+    │   ├── SourceFileError        a file is absent, empty, damaged or of another form than said
+    │   │   └── FileChangedError   a file changed while it was read (retry)
+    │   ├── MappingError           a mapping does not fit the columns or the values of the files
+    │   ├── CurrencyError          money in a currency for which no rate is known
+    │   └── RecollectError         a changed mapping would count again what was taken before
     ├── UnifyError
     ├── HistoryError
     ├── SegmentError
@@ -51,10 +56,12 @@ __all__ = [
     "AimwellError",
     "CollectError",
     "ControlBusyError",
+    "CurrencyError",
     "DecideError",
     "DefinitionError",
     "DeliverError",
     "Fault",
+    "FileChangedError",
     "HistoryError",
     "JobCancelledError",
     "JobError",
@@ -62,12 +69,14 @@ __all__ = [
     "JobStoppedError",
     "LeaseBusyError",
     "LeaseLostError",
+    "MappingError",
     "MeasureError",
     "MissingFieldError",
     "ModelFileError",
     "PredictError",
     "PrivacyError",
     "QueryError",
+    "RecollectError",
     "SchemaMismatchError",
     "SegmentError",
     "ServerRefusedError",
@@ -76,6 +85,7 @@ __all__ = [
     "SigningKeyError",
     "SimulateError",
     "SnapshotGoneError",
+    "SourceFileError",
     "StatsError",
     "StorageFullError",
     "StoreError",
@@ -215,7 +225,41 @@ class StatsError(AimwellError):
 
 
 class CollectError(AimwellError):
-    """A source cannot be read or mapped."""
+    """A source cannot be read or mapped. Nothing of the load was taken."""
+
+
+class SourceFileError(CollectError):
+    """A file is absent, empty, damaged or of another form than was said; `file` names it."""
+
+    def __init__(self, problem: str, *, file: str) -> None:
+        self.file = file
+        super().__init__(problem)
+
+
+class FileChangedError(SourceFileError):
+    """A file changed while it was read, so what was read belongs to no version of it."""
+
+    retryable = True
+
+
+class MappingError(CollectError):
+    """A mapping does not fit the columns or the values of the files; `field` names the target or column."""
+
+    def __init__(self, problem: str, *, field: str = "") -> None:
+        self.field = field
+        super().__init__(problem)
+
+
+class CurrencyError(CollectError):
+    """Money is in a currency for which no rate is known; `currency` names it."""
+
+    def __init__(self, problem: str, *, currency: str) -> None:
+        self.currency = currency
+        super().__init__(problem)
+
+
+class RecollectError(CollectError):
+    """The mapping was changed so that lines taken before would be counted again."""
 
 
 class UnifyError(AimwellError):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import (
     CommitProperties,
     DeltaTable,
@@ -13,11 +18,13 @@ from deltalake import (
     Transaction,
     write_deltalake,
 )
+from deltalake.transaction import AddAction, RemoveAction
 
 __all__ = [
     "AFTER_COMMIT",
     "TARGET_FILE_BYTES",
     "add_columns",
+    "add_files",
     "append_rows",
     "column_names",
     "files_of",
@@ -53,6 +60,35 @@ def append_rows(
         commit_properties=CommitProperties(
             custom_metadata={_COMMIT: token},
             app_transactions=[Transaction(*transaction)] if transaction is not None else None,
+        ),
+        post_commithook_properties=AFTER_COMMIT,
+    )
+
+
+def add_files(
+    table: DeltaTable, files: Sequence[Path], *, transaction: tuple[str, int], token: str
+) -> None:
+    """Make Parquet files that already lie in the table's folder a part of the version that `table` has open.
+
+    As with `append_rows`, a transaction that came meanwhile makes the commit fail.
+    """
+    actions: list[AddAction | RemoveAction] = [
+        AddAction(
+            path=file.name,
+            size=file.stat().st_size,
+            partition_values={},
+            modification_time=int(time.time() * 1000),
+            data_change=True,
+            stats=json.dumps({"numRecords": pq.read_metadata(file).num_rows}),
+        )
+        for file in files
+    ]
+    table.create_write_transaction(
+        actions,
+        mode="append",
+        schema=table.schema(),
+        commit_properties=CommitProperties(
+            custom_metadata={_COMMIT: token}, app_transactions=[Transaction(*transaction)]
         ),
         post_commithook_properties=AFTER_COMMIT,
     )

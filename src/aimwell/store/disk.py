@@ -9,11 +9,12 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-__all__ = ["Changes", "is_full", "remove_stale_parts", "settle"]
+__all__ = ["Changes", "is_full", "place_file", "remove_stale_parts", "settle"]
 
 _LOG = "_delta_log"
 # No space, over quota, and "may not grow further" (a limit of the process).
@@ -45,6 +46,17 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def place_file(file: Path, target: Path) -> None:
+    """Give `file` the name `target` too, without a copy where the disk allows; what had the name goes."""
+    target.unlink(missing_ok=True)
+    try:
+        os.link(file, target)
+    except OSError as error:
+        if is_full(error):
+            raise
+        shutil.copyfile(file, target)
 
 
 class Changes:

@@ -26,6 +26,7 @@ from aimwell.store.delta import (
     AFTER_COMMIT,
     TARGET_FILE_BYTES,
     add_columns,
+    add_files,
     append_rows,
     column_names,
     files_of,
@@ -34,9 +35,9 @@ from aimwell.store.delta import (
     is_widened,
     moment,
 )
-from aimwell.store.disk import Changes, is_full, remove_stale_parts, settle
+from aimwell.store.disk import Changes, is_full, place_file, remove_stale_parts, settle
 from aimwell.store.leases import Held
-from aimwell.store.rows import CheckedRows, check_table
+from aimwell.store.rows import CheckedRows, check_file, check_table
 from aimwell.store.sql import sql
 from aimwell.store.tables import LAKE_TABLES, LakeTable
 from aimwell.store.versions import Snapshot, TableVersion
@@ -184,6 +185,45 @@ class Lake:
                 settle(changes.new())
                 return True
         raise AssertionError("every way through the loop returns or raises")
+
+    def append_files(
+        self, name: str, files: Sequence[Path], *, transaction: tuple[str, int]
+    ) -> bool:
+        """Append rows that already lie in Parquet files, all or none, without writing them a second time.
+
+        The files get a second name inside the table's folder (a copy, where they lie on another disk), so
+        the caller may delete them afterwards; nobody may change them.
+
+        Args:
+            name: The table.
+            files: Parquet files with the canonical columns.
+            transaction: As for `append`.
+
+        Returns:
+            False when the transaction was already there and nothing was added.
+
+        Raises:
+            SchemaMismatchError: Columns or types of a file differ from the canonical ones.
+            StorageFullError: The disk is full; the table is as before.
+        """
+        table = _canonical(name)
+        for file in files:
+            check_file(table, file)
+        with self._writing(name) as changes:
+            opened, token = self._open(name), secrets.token_hex(8)
+            if has_transaction(opened, transaction):
+                return False
+            placed = [self.root / name / f"part-{token}-{n:05d}.parquet" for n in range(len(files))]
+            for file, target in zip(files, placed, strict=True):
+                place_file(file, target)
+            settle(changes.new())  # the rows before the log that makes them count
+            try:
+                add_files(opened, placed, transaction=transaction, token=token)
+            except (OSError, DeltaError):
+                if not self._landed(name, token):
+                    raise
+            settle(changes.new())
+        return True
 
     def _landed(self, name: str, token: str) -> bool:
         """Whether a commit is in the log although its writer raised: the work after it may fail too."""

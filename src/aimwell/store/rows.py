@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from aimwell.errors import SchemaMismatchError
 from aimwell.store.tables import LakeTable
 
-__all__ = ["CheckedRows", "check_table"]
+__all__ = ["CheckedRows", "check_file", "check_table"]
 
 
 def check_table(table: LakeTable, rows: pa.Table) -> pa.Table:
@@ -21,6 +23,27 @@ def check_table(table: LakeTable, rows: pa.Table) -> pa.Table:
     _compare(table, rows.schema)
     _refuse_nulls(table, rows)
     return rows.select(list(table.names)).cast(table.schema)
+
+
+def check_file(table: LakeTable, file: Path) -> None:
+    """Check the rows of a Parquet file by what its footer says.
+
+    Raises:
+        SchemaMismatchError: As `check_table`.
+    """
+    with pq.ParquetFile(file) as opened:
+        _compare(table, opened.schema_arrow)
+        footer = opened.metadata
+        for place, name in enumerate(opened.schema_arrow.names):
+            if not next(c.required for c in table.columns if c.name == name):
+                continue
+            for group in range(footer.num_row_groups):
+                told = footer.row_group(group).column(place).statistics
+                if told is None or not told.has_null_count:
+                    _refuse_nulls(table, opened.read())
+                    return
+                if told.null_count:
+                    _refuse_nulls(table, opened.read_row_group(group))
 
 
 class CheckedRows:

@@ -1,0 +1,84 @@
+"""Events: a row is one thing that somebody did."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from aimwell.collect.fields import FieldKind
+from aimwell.collect.order_lines import hashed_id, person_of
+from aimwell.collect.provenance import Provenance, json_text
+from aimwell.collect.staging import Check
+from aimwell.store.sql import column, sql
+
+__all__ = ["EVENT_TARGETS", "event_rows", "event_table"]
+
+EVENT_TARGETS: tuple[tuple[str, FieldKind], ...] = (
+    ("event", "text"),
+    ("occurred_at", "time"),
+    ("customer_id", "id"),
+    ("email", "email"),
+    ("phone", "phone"),
+    ("event_id", "id"),
+    ("session_id", "id"),
+    ("sku", "id"),
+    ("category", "text"),
+    ("revenue", "number"),
+    ("quantity", "number"),
+    ("currency", "currency"),
+)
+"""Columns of `typed` for events."""
+
+_HASHED = ("event", "sku", "session_id", "category", "revenue", "quantity", "currency")
+
+
+def event_rows(
+    names: tuple[str, ...], *, source: str, key: bytes, currency: str
+) -> tuple[exp.Query, list[Check]]:
+    """A query over `typed` with `person` and a unique `event_id`, and the checks of its rows."""
+    named = (
+        exp.select("*")
+        .select(exp.alias_(person_of(names), "person"))
+        .from_("typed")
+        .subquery("named")
+    )
+    body = [sql("person"), sql("CAST(epoch_us(occurred_at) AS varchar)")]
+    body += [column(n) for n in names if n in _HASHED or n.startswith("properties.")]
+    made = hashed_id(source, key, body)
+    given = sql(":source || ':' || event_id", source=source)
+    event_id = (
+        sql("coalesce(:given, :made)", given=given, made=made) if "event_id" in names else made
+    )
+    kept = [n for n, _ in EVENT_TARGETS if n not in ("event_id", "currency")]
+    further = [n for n in names if n.startswith("properties.")]
+    rows = exp.select(
+        "n",
+        "person",
+        exp.alias_(event_id, "event_id"),
+        exp.alias_(sql("coalesce(currency, :currency)", currency=currency), "currency"),
+        *(column(name) for name in [*kept, *further]),
+    ).from_(named)
+    ids = [name for name in ("customer_id", "email", "phone") if name in names]
+    check = Check(
+        ids[0],
+        "no_identifier",
+        f"nothing tells who did it: {' and '.join(ids)} missing or unreadable",
+        sql("person IS NULL"),
+    )
+    return rows, [check]
+
+
+def event_table(names: tuple[str, ...], provenance: Provenance) -> exp.Query:
+    """`events` of `fresh`."""
+    return (
+        exp.select("f.event_id", "o.origin_id")
+        .select(
+            *(
+                column(name, "f")
+                for name in ("event", "occurred_at", "session_id", "sku", "category", "revenue")
+            )
+        )
+        .select("f.quantity", exp.alias_(json_text("properties", names), "properties"))
+        .select(*provenance.columns())
+        .from_(exp.to_table("fresh").as_("f"))
+        .join(exp.to_table("origins").as_("o"), on="o.person = f.person")
+    )

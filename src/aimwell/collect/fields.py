@@ -1,0 +1,71 @@
+"""The target fields of an entity: what kind of value each holds and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from aimwell.definitions.kinds.source import Consent, Entity
+from aimwell.definitions.source_values import Value
+
+__all__ = ["CONSENT", "EMAIL_KINDS", "FieldKind", "TargetField", "fields_of", "under"]
+
+FieldKind = Literal["id", "text", "number", "time", "email", "phone", "currency"]
+
+EMAIL_KINDS: tuple[FieldKind, ...] = ("email", "phone")
+
+CONSENT = "consent."
+"""Fields of consent begin so; those of traits, properties and the vault likewise."""
+
+_IDS = {"order_id", "line", "customer_id", "sku", "shop_id", "original_order_id", "event_id"}
+_IDS |= {"session_id"}
+_NUMBERS = {"quantity", "unit_price", "line_total", "discount", "tax", "shipping", "unit_cost"}
+_NUMBERS |= {"price", "revenue"}
+_TIMES = {"ordered_at", "occurred_at", "set_at", f"{CONSENT}given_at"}
+_REQUIRED = {
+    "orders": {"order_id", "ordered_at", "quantity"},
+    "customers": set[str](),
+    "products": {"sku"},
+    "events": {"event", "occurred_at"},
+}
+
+
+@dataclass(frozen=True)
+class TargetField:
+    """One mapped field. `required`: a row without a value goes to quarantine."""
+
+    name: str
+    kind: FieldKind
+    value: Value
+    required: bool
+
+
+def fields_of(entity: Entity, consent: Consent | None) -> tuple[TargetField, ...]:
+    """All mapped fields of an entity. Names of traits begin with `traits.`, and so on."""
+    given: dict[str, Value] = {path.removeprefix("map."): value for path, value in entity.values()}
+    if consent is not None and entity.entity == "customers":
+        given |= {f"{CONSENT}{medium}": value for medium, value in consent.opt_in.items()}
+        if consent.given_at is not None and consent.opt_in:
+            given[f"{CONSENT}given_at"] = consent.given_at
+    required = _REQUIRED[entity.entity]
+    return tuple(
+        TargetField(name, _kind(name), value, name in required) for name, value in given.items()
+    )
+
+
+def _kind(name: str) -> FieldKind:
+    if name == "email" or name == "phone":
+        return "email" if name == "email" else "phone"
+    if name in _TIMES:
+        return "time"
+    if name in _NUMBERS:
+        return "number"
+    if name == "currency":
+        return "currency"
+    return "id" if name in _IDS else "text"
+
+
+def under(prefix: str, names: Mapping[str, object] | tuple[str, ...]) -> dict[str, str]:
+    """The last part of a name → the name, of those that begin with `prefix` and a dot."""
+    return {name.split(".", 1)[1]: name for name in names if name.startswith(f"{prefix}.")}

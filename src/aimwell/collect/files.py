@@ -1,0 +1,85 @@
+"""The files of a source: found under their root folder, told apart by the hash of their bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aimwell.definitions.kinds.source import FileSpec
+from aimwell.errors import SourceFileError, nearest
+
+__all__ = ["InputFile", "find_files", "hash_bytes", "open_input"]
+
+_CHUNK_BYTES = 1 << 20
+_MAGIC = set("*?[")
+_NEIGHBOURS_MAX = 1_000
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file as it was when it was hashed; `name` is its path below the root."""
+
+    path: Path
+    name: str
+    size_bytes: int
+    sha256: str
+
+
+def find_files(spec: FileSpec, root: Path) -> list[tuple[str, Path]]:
+    """(name, path) of all files that the paths and patterns of `spec` mean, in order, each once.
+
+    Raises:
+        SourceFileError: There is no such file; names the nearest.
+    """
+    found: dict[str, Path] = {}
+    for pattern in spec.path:
+        if _MAGIC & set(pattern):
+            paths = sorted(path for path in root.glob(pattern) if path.is_file())
+        else:
+            paths = [root / pattern]
+        if not paths or not all(path.is_file() for path in paths):
+            raise SourceFileError(_absent(pattern, root), file=pattern)
+        found |= {path.relative_to(root).as_posix(): path for path in paths}
+    return list(found.items())
+
+
+def _absent(pattern: str, root: Path) -> str:
+    if (root / pattern).is_dir():
+        return f"'{pattern}' is a folder; name its files, as {pattern}/*.csv"
+    what = "No file fits" if _MAGIC & set(pattern) else "There is no file"
+    folder = (root / pattern).parent
+    try:
+        names = [p.name for _, p in zip(range(_NEIGHBOURS_MAX), folder.iterdir(), strict=False)]
+    except OSError:
+        return f"{what} '{pattern}' in {root}: there is no such folder."
+    return f"{what} '{pattern}' in {root}. {nearest(Path(pattern).name, names)}"
+
+
+def open_input(name: str, path: Path, *, advance: Advance | None = None) -> InputFile:
+    """Hash a file. Raises SourceFileError where it is empty or cannot be read."""
+    try:
+        size, digest = hash_bytes(path, advance=advance)
+    except OSError as error:
+        raise SourceFileError(f"'{name}' cannot be read: {error.strerror}.", file=name) from error
+    if size == 0:
+        raise SourceFileError(
+            f"'{name}' is empty: it has not even a header. Nothing was taken; fetch the file again.",
+            file=name,
+        )
+    return InputFile(path, name, size, digest)
+
+
+def hash_bytes(path: Path, *, advance: Advance | None = None) -> tuple[int, str]:
+    """Size and SHA-256 of a file's bytes."""
+    digest, size = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+            if advance:
+                advance(len(chunk))
+    return size, digest.hexdigest()

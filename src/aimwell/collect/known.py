@@ -1,0 +1,141 @@
+"""Which good rows are not taken: repeats of a row in the same files, and rows that an earlier load took.
+
+The table `gone` holds `n` and `why`: 'duplicate' (the same row stands earlier in these files), 'known' (an
+earlier load took it), 'changed' (an earlier load took this line with other values) and 'conflict' (these files
+hold this numbered line twice with different values).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from aimwell.store.engine import Session
+from aimwell.store.sql import column, identifier, sql, union_all
+
+__all__ = [
+    "GONE",
+    "bind_fresh",
+    "has_rows",
+    "sort_out_events",
+    "sort_out_lines",
+    "sort_out_rows",
+]
+
+GONE = "gone"
+
+
+def sort_out_lines(session: Session, *, numbered: bool, has_known: bool) -> None:
+    """Make `gone` of `staged` order lines.
+
+    Args:
+        session: With `staged` and, where `has_known`, `lake_lines`: the lines of this source in the lake.
+        numbered: Lines have numbers, so the first half of an id tells which line it is.
+        has_known: Whether the lake has any lines of the source.
+    """
+    session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
+    parts: list[exp.Expr] = [_repeats(sql("line_id"), "duplicate")]
+    session.materialise(GONE, union_all(parts))
+    if numbered:
+        conflicts = _repeats(sql("left(line_id, 16)"), "conflict", among=_left())
+        session.materialise("conflicts", conflicts)
+        parts.append(sql("SELECT * FROM conflicts"))
+    if has_known:
+        known = sql(
+            """
+            SELECT n, 'known' AS why FROM :rest AS rest
+            WHERE line_id IN (SELECT line_id FROM lake_lines)
+            """,
+            rest=_left(),
+        )
+        session.materialise("known", known)
+        parts += [sql("SELECT * FROM known"), _changed(numbered)]
+    if len(parts) > 1:
+        session.materialise("all_gone", union_all([sql("SELECT * FROM gone"), *parts[1:]]))
+        # A numbered line may be both in conflict here and known from before; one reason is enough.
+        session.materialise(GONE, sql("SELECT n, min(why) AS why FROM all_gone GROUP BY n"))
+
+
+def _left() -> exp.Query:
+    """Good rows that are no duplicates of others."""
+    query = sql("SELECT * FROM good ANTI JOIN gone USING (n)")
+    assert isinstance(query, exp.Query)  # noqa: S101 - it is a SELECT
+    return query
+
+
+def _changed(numbered: bool) -> exp.Expr:
+    """Lines that the lake has with other values. Without numbers: the same product, as many of it, in the same
+    order at the same moment."""
+    if numbered:
+        return sql(
+            """
+            SELECT n, 'changed' AS why FROM :rest AS rest
+            WHERE left(line_id, 16) IN (SELECT left(line_id, 16) FROM lake_lines)
+              AND n NOT IN (SELECT n FROM known)
+            """,
+            rest=_left(),
+        )
+    return sql(
+        """
+        SELECT n, 'changed' AS why FROM :rest AS rest
+        WHERE n NOT IN (SELECT n FROM known)
+          AND (order_id, kind, ordered_at, coalesce(:sku, ''), quantity)
+              IN (SELECT (order_id, kind, ordered_at, coalesce(sku, ''), quantity) FROM lake_lines)
+        """,
+        rest=_left(),
+        sku=sql("sku"),
+    )
+
+
+def sort_out_events(session: Session, *, has_known: bool) -> None:
+    """Make `gone` of `staged` events; the lake's are bound as `lake_events` where `has_known`."""
+    session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
+    session.materialise(GONE, _repeats(sql("event_id"), "duplicate"))
+    if has_known:
+        known = sql(
+            """
+            SELECT n, 'known' AS why FROM :rest AS rest
+            WHERE event_id IN (SELECT event_id FROM lake_events)
+            """,
+            rest=_left(),
+        )
+        session.materialise("all_gone", union_all([sql("SELECT * FROM gone"), known]))
+        session.materialise(GONE, sql("SELECT * FROM all_gone"))
+
+
+def sort_out_rows(session: Session, names: Sequence[str]) -> None:
+    """Make `gone` of `staged` rows that may be told again: only equal rows of these files are left out."""
+    session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
+    whole = exp.Anonymous(this="row", expressions=[column(name) for name in names])
+    session.materialise(GONE, _repeats(whole, "duplicate"))
+
+
+def _repeats(key: exp.Expr, why: str, among: exp.Query | None = None) -> exp.Query:
+    """Rows whose key an earlier row has. Only keys whose short hash occurs twice are compared in full."""
+    rows = among if among is not None else sql("SELECT * FROM good")
+    query = sql(
+        """
+        SELECT n, :why AS why FROM (
+          SELECT n, row_number() OVER (PARTITION BY :key ORDER BY n) AS place
+          FROM :rows AS r
+          WHERE hash(:key) IN (SELECT hash(:key) FROM :rows AS s GROUP BY hash(:key) HAVING count(*) > 1)
+        ) AS placed
+        WHERE place > 1
+        """,
+        key=key,
+        rows=rows,
+        why=why,
+    )
+    assert isinstance(query, exp.Query)  # noqa: S101 - it is a SELECT
+    return query
+
+
+def bind_fresh(session: Session, name: str = "fresh") -> None:
+    """Bind the rows that are to be taken."""
+    session.bind(name, _left())
+
+
+def has_rows(session: Session, name: str) -> bool:
+    """Whether the table or view has any row."""
+    return bool(session.rows(exp.select("1").from_(exp.Table(this=identifier(name))).limit(1)))

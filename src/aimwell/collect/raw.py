@@ -1,0 +1,122 @@
+"""Files as rows of text: every field as it stands in the file, one Parquet file for each, in the file's order.
+
+Columns have numbers, not names (`c0`, `c1` …), because names may differ in case only or hold anything. JSON
+lines stay whole in `c0`. Records that make no row are *rejects*; rows that cannot be cut have a `bad` code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlglot import exp
+
+from aimwell.collect.files import InputFile
+from aimwell.collect.rejects import Reject
+from aimwell.collect.snapshot import TextSnapshot
+from aimwell.definitions.kinds.source import FileFormat, FileSpec, Source
+from aimwell.store.sql import column, sql
+
+__all__ = [
+    "FILE_SHIFT",
+    "FileForm",
+    "RawPart",
+    "RawTable",
+    "form_of",
+    "joined_columns",
+    "no_text",
+    "picked",
+]
+
+FILE_SHIFT = 40
+"""A row's number is its file's number, shifted by so many bits, plus its place in the file."""
+
+
+@dataclass(frozen=True)
+class FileForm:
+    """How the files of one name are to be read; None: told by the file."""
+
+    format: FileFormat
+    encoding: str | None
+    delimiter: str | None
+    header: bool
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RawPart:
+    """One file, read; `names` are its own columns. `header`: its first record names them."""
+
+    file: InputFile
+    parquet: Path
+    rows: int
+    names: tuple[str, ...]
+    rejects: tuple[Reject, ...] = ()
+    header: bool = False
+    text: TextSnapshot | None = None
+    delimiter: str | None = None
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """All files of one name of a source. `paths` are the keys inside JSON lines that were seen."""
+
+    name: str
+    format: FileFormat
+    columns: tuple[str, ...]
+    parts: tuple[RawPart, ...]
+    paths: frozenset[tuple[str, ...]] = frozenset()
+
+    @property
+    def scan(self) -> exp.Query:
+        """All rows but blank lines: `n` (see FILE_SHIFT), `bad`, and the columns by number."""
+        files = exp.Array(expressions=[exp.Literal.string(str(p.parquet)) for p in self.parts])
+        number = sql(
+            "CAST(file_index AS bigint) * :step + file_row_number AS n", step=1 << FILE_SHIFT
+        )
+        fields = [column(f"c{index}") for index in range(len(self.columns))]
+        rows = sql("read_parquet(:files, file_row_number = TRUE)", files=files)
+        scan = exp.select(number, column("bad"), *fields).from_(exp.Table(this=rows))
+        return (
+            scan
+            if self.format in ("csv", "parquet")
+            else scan.where("bad IS DISTINCT FROM 'blank'")
+        )
+
+    @property
+    def whole_lines(self) -> bool:
+        """Whether each line of a file is a row, also a blank one."""
+        return self.format in ("jsonl", "text")
+
+
+def form_of(source: Source, spec: FileSpec) -> FileForm:
+    """A file's own settings, else the source's."""
+    return FileForm(
+        format=spec.format or source.format,
+        encoding=spec.encoding or source.encoding,
+        delimiter=spec.delimiter or source.delimiter,
+        header=source.header if spec.header is None else spec.header,
+        columns=spec.columns,
+    )
+
+
+def joined_columns(known: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    """The columns of several files: those known, then new ones."""
+    return (*known, *(name for name in names if name not in known))
+
+
+def no_text() -> exp.Expr:
+    """A missing text."""
+    return sql("CAST(NULL AS varchar)")
+
+
+def picked(
+    names: tuple[str, ...], columns: tuple[str, ...], values: list[exp.Expr]
+) -> list[exp.Expr]:
+    """The values of one file, named `names`, under the numbers that `columns` gives them."""
+    return [
+        exp.alias_(
+            values[names.index(name)] if name in names else no_text(), f"c{index}", quoted=True
+        )
+        for index, name in enumerate(columns)
+    ]

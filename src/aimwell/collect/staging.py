@@ -1,0 +1,250 @@
+"""From picked texts to typed values, each row with the faults that keep it out of the lake.
+
+Views and tables of the session, one after another: `picked` (inputs) → `texts` (trimmed, missing values null)
+→ `typed` (a column for each target of the entity, null where unmapped, and what is wrong) → `staged` (what the
+entity makes of it, with `faults`: bit i is set where check i found something).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+from sqlglot import exp
+
+from aimwell.collect import casts
+from aimwell.collect.desk import Desk
+from aimwell.collect.evidence import Evidence
+from aimwell.collect.fields import FieldKind, TargetField
+from aimwell.collect.inputs import PICKED
+from aimwell.definitions.kinds.source import Source
+from aimwell.privacy.contact_points import normalise_emails, normalise_phones
+from aimwell.store.engine import Session
+from aimwell.store.sql import column, sql
+
+__all__ = ["Check", "bind_texts", "bind_typed", "missing_text", "stage"]
+
+_IN_MEMORY_ROWS_MAX = 1_500_000
+
+_TYPES: Mapping[FieldKind, str] = {"number": "decimal(18, 4)", "time": "timestamptz"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that can be wrong with a row: `when` is true, over the columns of `typed` or later."""
+
+    field: str
+    reason: str
+    detail: str
+    when: exp.Expr
+
+
+def missing_text() -> exp.Expr:
+    """A missing text."""
+    return sql("CAST(NULL AS varchar)")
+
+
+def bind_texts(session: Session, fields: Sequence[TargetField], source: Source) -> None:
+    """Bind `texts`: the rows that can be cut and are kept."""
+    written = {field.name for field in fields if field.value.column or field.value.path}
+    names = [field.name for field in fields]
+    bare = [
+        exp.alias_(
+            casts.trimmed(column(name))
+            if name in written
+            else sql("nullif(:x, '')", x=column(name)),
+            name,
+            quoted=True,
+        )
+        for name in names
+    ]
+    rows = exp.select("n", "unmatched", *bare).from_(PICKED).where("bad IS NULL AND kept")
+    columns = [
+        exp.alias_(casts.cleaned(name, source.nulls), name, quoted=True)
+        if name in written
+        else column(name)
+        for name in names
+    ]
+    session.bind("texts", exp.select("n", "unmatched", *columns).from_(rows.subquery("trimmed")))
+
+
+def bind_typed(
+    desk: Desk,
+    fields: Sequence[TargetField],
+    targets: Iterable[tuple[str, FieldKind]],
+    evidence: Evidence,
+    source: Source,
+    *,
+    timezone: str,
+    country: str | None,
+    now: datetime,
+) -> list[Check]:
+    """Bind `typed`; returns the checks that any entity needs.
+
+    Args:
+        desk: With `texts`.
+        fields: The mapped fields.
+        targets: All target columns that `typed` must have, mapped or not, with their kinds.
+        evidence: What the values told.
+        source: The definition.
+        timezone: Zone of times without an offset.
+        country: Country of telephone numbers without a prefix.
+        now: Times much later than this are mistakes.
+    """
+    columns: list[exp.Expr] = []
+    checks = [
+        Check(
+            "",
+            "no_match",
+            "nothing was found for this row in a file that it must be joined with",
+            column("unmatched"),
+        )
+    ]
+    query = exp.select("texts.n", "texts.unmatched").from_("texts")
+    for field in fields:
+        if field.kind in ("email", "phone"):
+            _normalise(desk.session, field, country)
+            query = query.join(
+                exp.to_table(f"{field.kind}s"),
+                on=sql(
+                    ":x = :raw", x=column(field.name, "texts"), raw=column("raw", f"{field.kind}s")
+                ),
+                join_type="left",
+            )
+            columns.append(exp.alias_(column("normal", f"{field.kind}s"), field.name, quoted=True))
+            columns.append(
+                exp.alias_(column(field.name, "texts"), f"raw.{field.name}", quoted=True)
+            )
+        else:
+            made, found = _field(field, evidence, source, timezone, now)
+            columns += made
+            checks += found
+    mapped = {field.name for field in fields}
+    columns += [
+        exp.alias_(_nothing(kind), name, quoted=True)
+        for name, kind in targets
+        if name not in mapped
+    ]
+    desk.session.bind("typed", query.select(*columns))
+    return checks
+
+
+def _nothing(kind: FieldKind) -> exp.Expr:
+    return exp.cast(exp.null(), exp.DataType.build(_TYPES.get(kind, "varchar"), dialect="duckdb"))
+
+
+def _field(
+    field: TargetField, evidence: Evidence, source: Source, timezone: str, now: datetime
+) -> tuple[list[exp.Expr], list[Check]]:
+    """The columns of one field in `typed`, and its checks; those that the evidence rules out are left out.
+
+    What a check needs of the text stands beside the value, as `unread.<name>` and the like.
+    """
+    name, x = field.name, column(field.name)
+    made = _Made(name)
+    if field.required and evidence.missing[name]:
+        made.check("missing", f"{name} is required", sql("(:x IS NULL)", x=x))
+    if field.kind == "time":
+        form = evidence.times[name]
+        made.value = casts.time_value(name, form, timezone)
+        if form.ambiguous:
+            told = f"{name} could be day first or month first, and the column has both; say `dates`"
+            made.check("ambiguous_date", told, casts.is_ambiguous(name))
+        if not form.plain:
+            told = (
+                f"{name} is no time in a known form, as 2026-01-31 09:30; say its form in `dates`"
+            )
+            made.check("not_a_time", told, made.lost())
+        made.checks.append(_time_range(name, source, now))
+    elif field.kind == "number":
+        number = evidence.numbers[name]
+        made.value = casts.number_value(name, number)
+        if not number.plain:
+            told = f"{name} is no number below 100 trillion, as 12 or 12.50"
+            made.check("not_a_number", told, made.lost())
+    elif field.kind == "id":
+        made.value = casts.whole_value(name, whole=name in evidence.whole)
+        told = f"{name} is a number that a spreadsheet has rounded (1.23E+18); export ids as text"
+        made.check("id_shortened", told, casts.is_shortened(name))
+    elif field.kind == "currency":
+        made.value = casts.currency_value(name)
+        made.check("unknown_currency", "a currency has three letters, as EUR", made.lost())
+    return made.columns(), made.checks
+
+
+class _Made:
+    """What is made of one field."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.value: exp.Expr = column(name)
+        self._flags: list[exp.Expr] = []
+        self.checks: list[Check] = []
+
+    def lost(self) -> exp.Expr:
+        """Whether there is a text but no value."""
+        return sql("(:x IS NOT NULL AND :value IS NULL)", x=column(self._name), value=self.value)
+
+    def check(self, reason: str, detail: str, when: exp.Expr) -> None:
+        """Add a check over the text."""
+        flag = f"{reason}.{self._name}"
+        self._flags.append(exp.alias_(when, flag, quoted=True))
+        self.checks.append(Check(self._name, reason, detail, column(flag)))
+
+    def columns(self) -> list[exp.Expr]:
+        """The value and the flags, named."""
+        return [exp.alias_(self.value, self._name, quoted=True), *self._flags]
+
+
+def _time_range(name: str, source: Source, now: datetime) -> Check:
+    earliest = source.limits.earliest
+    latest = now + timedelta(hours=source.limits.hours_ahead)
+    return Check(
+        name,
+        "time_out_of_range",
+        f"{name} is before {earliest:%Y-%m-%d} or in the future; see `limits`",
+        sql(
+            "coalesce(:x < :earliest OR :x > :latest, FALSE)",
+            x=column(name),
+            earliest=earliest,
+            latest=latest,
+        ),
+    )
+
+
+def _normalise(session: Session, field: TargetField, country: str | None) -> None:
+    """Bind the table `emails` or `phones`: each text of the field, and its normal form or null."""
+    texts = session.table(
+        sql("SELECT DISTINCT :x AS raw FROM texts WHERE :x IS NOT NULL", x=column(field.name))
+    )
+    raw = texts.column("raw")
+    normal = normalise_emails(raw) if field.kind == "email" else normalise_phones(raw, country)
+    session.bind(
+        f"{field.kind}s",
+        pa.table({"raw": raw.combine_chunks(), "normal": normal.cast(pa.string())}),
+    )
+
+
+def stage(desk: Desk, query: exp.Query, checks: Sequence[Check], *, rows: int) -> None:
+    """Make `staged` of `query`, with `faults`; in memory where it is small, else on disk."""
+    bits = [
+        sql("CASE WHEN :test THEN :bit ELSE 0 END", test=check.when, bit=1 << place)
+        for place, check in enumerate(checks)
+    ]
+    faults: exp.Expr = sql("0")
+    for bit in bits:
+        faults = exp.Add(this=faults, expression=bit)
+    faults = sql("CAST(:faults AS bigint)", faults=faults)
+    whole = query.select(exp.alias_(faults, "faults"))
+    if rows <= _IN_MEMORY_ROWS_MAX:
+        desk.session.materialise("staged", whole)
+        return
+    folder = desk.folder / "staged"
+    desk.write_files(whole, folder)
+    files = exp.Array(
+        expressions=[exp.Literal.string(str(path)) for path in sorted(folder.glob("*.parquet"))]
+    )
+    scan = exp.Table(this=sql("read_parquet(:files)", files=files))
+    desk.session.bind("staged", exp.select("*").from_(scan))
