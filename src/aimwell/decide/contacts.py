@@ -23,7 +23,8 @@ _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
 _messages = metadata.tables["messages"]
 _profiles = metadata.tables["profiles"]
-_COUNTED = ("queued", "sending", "sent", "unknown")
+_plans = metadata.tables["plans"]
+_COUNTED = ("sending", "sent", "unknown")
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,8 @@ def read_contacts(
         moment: Contacts up to here count for caps.
         trial: Whether nobody will be reached; then neither consent nor address is asked for.
         profile_ids: Only these people (a few hundred at most); None: everybody.
-        except_plan: Messages of this plan do not count for caps (they are the ones that are being sent).
+        except_plan: The plan that is being sent: its own messages do not count for caps, nor do those of others that
+            still wait, because they will be asked in their turn.
     """
     media = sorted({candidate.medium for candidate in candidates})
     with stores.read_control() as connection:
@@ -100,7 +102,9 @@ def read_contacts(
             addressed={}
             if trial
             else {medium: _addressed(connection, medium, profile_ids) for medium in media},
-            contacts=_past(connection, policy, moment, zones, fallback, profile_ids, except_plan),
+            contacts=_past(
+                connection, policy, moment, zones, fallback, profile_ids, except_plan, trial=trial
+            ),
             zones=zones,
             zone_default=fallback,
             policy=policy,
@@ -141,13 +145,20 @@ def _past(
     fallback: str,
     profile_ids: Sequence[str] | None,
     except_plan: str | None,
+    *,
+    trial: bool,
 ) -> dict[str, list[Contact]]:
     if policy is None:
         return {}
+    counted = _COUNTED if except_plan is not None else ("queued", *_COUNTED)
     at = sa.func.coalesce(_messages.c.sent_at, _messages.c.due_at)
     query = sa.select(_messages.c.profile_id, _messages.c.channel, at).where(
-        _messages.c.state.in_(_COUNTED), at >= moment - longest_window(policy), at <= moment
+        _messages.c.state.in_(counted), at >= moment - longest_window(policy), at <= moment
     )
+    if not trial:
+        # Trials reached nobody, so they use up nobody's cap.
+        trials = sa.select(_plans.c.plan_id).where(_plans.c.trial.is_(True))
+        query = query.where(_messages.c.plan_id.not_in(trials))
     if profile_ids is not None:
         query = query.where(_messages.c.profile_id.in_(profile_ids))
     if except_plan is not None:

@@ -104,9 +104,18 @@ def places(control: Control, plan_id: str, *, arms: Sequence[str] | None = None)
 
 
 def move(
-    control: Control, plan_id: str, state: PlanState, *, now: datetime, by: str | None = None
+    control: Control,
+    plan_id: str,
+    state: PlanState,
+    *,
+    now: datetime,
+    by: str | None = None,
+    since: Sequence[PlanState] | None = None,
 ) -> Plan:
     """Move a plan to `state`; two at once: one wins, the other is told.
+
+    Args:
+        since: Only from these states, of those from which it is possible at all.
 
     Raises:
         DecideError: The plan is in a state from which it cannot move there.
@@ -120,7 +129,7 @@ def move(
         "cancelled": {"finished_at": now},
     }
     stamps = all_stamps.get(state, {})
-    allowed = TRANSITIONS[state]
+    allowed = [known for known in TRANSITIONS[state] if since is None or known in since]
     with control.begin() as connection:
         changed = connection.execute(
             sa.update(_plans)

@@ -42,9 +42,9 @@ def shared_fields(parts: CampaignParts, action: Action, *, currency: str) -> dic
     if action.offer is not None:
         offer = parts.offers[action.offer]
         benefit = offer.benefit
-        fields["offer"] = {
+        said = {
             "name": offer.description or offer.name,
-            "code": offer.code or "",
+            "code": offer.code or None,
             "percent": _whole(benefit.percent),
             "amount": _whole(benefit.amount),
             "free_shipping": bool(benefit.free_shipping),
@@ -52,6 +52,8 @@ def shared_fields(parts: CampaignParts, action: Action, *, currency: str) -> dic
             "minimum_spend": _whole(offer.minimum_spend),
             "ends": offer.valid.end,
         }
+        # What the offer does not say is missing, so that a text that needs it is refused and not sent with a gap.
+        fields["offer"] = {name: value for name, value in said.items() if value is not None}
     return fields
 
 
@@ -81,8 +83,14 @@ def people_fields(
 
 def _fields(person: Person | None, traits: Mapping[str, object]) -> dict[str, object]:
     fields: dict[str, object] = {
-        _NAME.sub("_", name.lower()): value for name, value in traits.items() if value is not None
+        _NAME.sub("_", name.lower()): value for name, value in traits.items() if _says(value)
     }
     if person is not None:
-        fields |= {name: person.fields[name] for name in PERSON_FIELDS if name in person.fields}
+        known = person.fields
+        fields |= {name: known[name] for name in PERSON_FIELDS if _says(known.get(name))}
     return fields
+
+
+def _says(value: object) -> bool:
+    """Whether a value says anything; a blank text is no name to greet anybody by."""
+    return value is not None and not (isinstance(value, str) and not value.strip())

@@ -10,7 +10,7 @@ SQLite and PostgreSQL alike.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from aimwell.store.schema import metadata
 
 __all__ = [
     "ATTEMPTS_MAX",
+    "DIED",
     "Claimed",
     "Result",
     "claim",
@@ -39,7 +40,10 @@ __all__ = [
 ATTEMPTS_MAX = 6
 """After so many attempts that the server put off, a message is given up."""
 
+DIED = "the sender died while this was in flight"
+
 _BACK_OFF_MINUTES = (1, 5, 15, 60, 240)
+_IN_MAX = 1_000
 
 _messages = metadata.tables["messages"]
 _attempts = metadata.tables["attempts"]
@@ -83,34 +87,40 @@ def claim(
     connection: sa.Connection, plan_id: str, *, now: datetime, limit: int, lease_seconds: int
 ) -> list[Claimed]:
     """Take up to `limit` due messages of a plan: they are `sending`, with an attempt begun."""
+    # In the order of the index alone: ordering those of one moment too would sort all that wait, each time.
     due = (
         sa.select(_messages.c.message_id)
         .where(
             _messages.c.plan_id == plan_id, _messages.c.state == "queued", _messages.c.due_at <= now
         )
-        .order_by(_messages.c.due_at, _messages.c.message_id)
+        .order_by(_messages.c.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("due")
     )
-    ids = list(connection.execute(due).scalars())
-    if not ids:
-        return []
-    chosen = _messages.c.message_id.in_(ids)
-    connection.execute(
+    rows = connection.execute(
         sa.update(_messages)
-        .where(chosen)
+        .where(_messages.c.message_id.in_(sa.select(due.c.message_id)))
         .values(
             state="sending",
             attempts=_messages.c.attempts + 1,
             lease_token=process_name(),
             lease_until=now + timedelta(seconds=lease_seconds),
         )
-    )
-    rows = connection.execute(sa.select(_messages).where(chosen)).all()
-    connection.execute(
-        sa.insert(_attempts),
-        [{"message_id": r.message_id, "number": r.attempts, "started_at": now} for r in rows],
-    )
+        .returning(
+            _messages.c.message_id,
+            _messages.c.profile_id,
+            _messages.c.action,
+            _messages.c.channel,
+            _messages.c.variant,
+            _messages.c.attempts,
+        )
+    ).all()
+    if rows:
+        connection.execute(
+            sa.insert(_attempts),
+            [{"message_id": r.message_id, "number": r.attempts, "started_at": now} for r in rows],
+        )
     return [
         Claimed(r.message_id, r.profile_id, r.action, r.channel, r.variant or "a", r.attempts)
         for r in rows
@@ -123,50 +133,84 @@ def record(
     results: Iterable[Result],
     *,
     now: datetime,
-) -> None:
-    """Write what became of messages that this process claimed. Rows that another one has taken over stay."""
+) -> frozenset[str]:
+    """Write what became of messages that this process claimed.
+
+    A message that another process has claimed since stays as it is (its number of attempts has gone on). One that was
+    only marked `unknown` meanwhile, because this process gave no sign of life, takes the result: it is better known.
+
+    Returns:
+        Ids of the messages whose rows were changed.
+    """
     known = {message.message_id: message for message in claimed}
-    mine = process_name()
-    updates, attempts, events = [], [], []
+    alike: dict[tuple[object, ...], list[Result]] = {}
     for result in results:
-        message = known[result.message_id]
-        taken = message.attempts if result.left else message.attempts - 1
-        updates.append(
-            {
-                "b_id": result.message_id,
-                "b_token": mine,
-                "b_state": result.state,
-                "b_reason": result.reason,
-                "b_reply": result.reply,
-                "b_attempts": taken,
-                "b_due": result.due_at,
-                "b_sent": now if result.state == "sent" else None,
-            }
+        number = known[result.message_id].attempts
+        key = (
+            number,
+            result.state,
+            result.reason,
+            result.reply,
+            result.due_at,
+            result.left,
+            result.event,
         )
-        attempts.append(
-            {
-                "b_id": result.message_id,
-                "b_number": message.attempts,
-                "b_ended": now,
-                "b_outcome": _OUTCOMES[result.state],
-                "b_reply": result.reply,
-            }
-        )
-        if result.event is not None:
-            events.append(
-                {
-                    "message_id": result.message_id,
-                    "event": result.event,
-                    "occurred_at": now,
-                    "machine": False,
-                }
+        alike.setdefault(key, []).append(result)
+    written: set[str] = set()
+    for group in alike.values():
+        number = known[group[0].message_id].attempts
+        for start in range(0, len(group), _IN_MAX):
+            part = group[start : start + _IN_MAX]
+            written |= _record_alike(
+                connection, part[0], [result.message_id for result in part], number, now
             )
-    if not updates:
-        return
-    connection.execute(_RECORD, updates)
-    connection.execute(_END_ATTEMPT, attempts)
-    if events:
-        connection.execute(sa.insert(_events), events)
+    return frozenset(written)
+
+
+def _record_alike(
+    connection: sa.Connection, result: Result, ids: list[str], number: int, now: datetime
+) -> set[str]:
+    """Write the same result for several messages that were at the same attempt."""
+    values: dict[str, Any] = {
+        "state": result.state,
+        "reason": result.reason,
+        "reply": result.reply,
+        "lease_token": None,
+        "lease_until": None,
+    }
+    if result.due_at is not None:
+        values["due_at"] = result.due_at
+    if result.state == "sent":
+        values["sent_at"] = now
+    if not result.left:
+        values["attempts"] = number - 1
+    # Also where it was queued again meanwhile: what has surely been sent need not go twice.
+    states = ["sending", "unknown", "queued"] if result.state == "sent" else ["sending", "unknown"]
+    mine = connection.execute(
+        sa.update(_messages)
+        .where(
+            _messages.c.message_id.in_(ids),
+            _messages.c.attempts == number,
+            _messages.c.state.in_(states),
+        )
+        .values(**values)
+        .returning(_messages.c.message_id)
+    ).scalars()
+    changed = set(mine)
+    if not changed:
+        return changed
+    attempt = sa.and_(_attempts.c.message_id.in_(sorted(changed)), _attempts.c.number == number)
+    if result.left:
+        ended = {"ended_at": now, "outcome": _OUTCOMES[result.state], "reply": result.reply}
+        connection.execute(sa.update(_attempts).where(attempt).values(**ended))
+    else:
+        connection.execute(sa.delete(_attempts).where(attempt))
+    if result.event is not None:
+        event = {"event": result.event, "occurred_at": now, "machine": False}
+        connection.execute(
+            sa.insert(_events), [{"message_id": key, **event} for key in sorted(changed)]
+        )
+    return changed
 
 
 _OUTCOMES = {
@@ -177,80 +221,51 @@ _OUTCOMES = {
     "stopped": "stopped",
 }
 
-_RECORD = (
-    sa.update(_messages)
-    .where(
-        _messages.c.message_id == sa.bindparam("b_id"),
-        _messages.c.state == "sending",
-        _messages.c.lease_token == sa.bindparam("b_token"),
-    )
-    .values(
-        state=sa.bindparam("b_state"),
-        reason=sa.bindparam("b_reason"),
-        reply=sa.bindparam("b_reply"),
-        attempts=sa.bindparam("b_attempts"),
-        due_at=sa.func.coalesce(
-            sa.bindparam("b_due", type_=_messages.c.due_at.type), _messages.c.due_at
-        ),
-        sent_at=sa.bindparam("b_sent", type_=_messages.c.sent_at.type),
-        lease_token=None,
-        lease_until=None,
-    )
-)
-
-_END_ATTEMPT = (
-    sa.update(_attempts)
-    .where(
-        _attempts.c.message_id == sa.bindparam("b_id"),
-        _attempts.c.number == sa.bindparam("b_number"),
-    )
-    .values(
-        ended_at=sa.bindparam("b_ended", type_=_attempts.c.ended_at.type),
-        outcome=sa.bindparam("b_outcome"),
-        reply=sa.bindparam("b_reply"),
-    )
-)
-
 
 def recover(
-    connection: sa.Connection, plan_id: str, *, now: datetime, resend: bool
+    connection: sa.Connection, plan_id: str, *, now: datetime, again: Collection[str]
 ) -> tuple[int, int]:
     """Deal with messages whose sender died: in flight then, perhaps sent.
 
     Args:
-        resend: Queue them again (some people may get two); else they are marked `unknown`.
+        again: Channels whose messages are queued again; those of others are marked `unknown`.
 
     Returns:
         How many were queued again, and how many are unknown.
     """
     rows = connection.execute(
-        sa.select(_messages.c.message_id, _messages.c.lease_token, _messages.c.lease_until)
+        sa.select(
+            _messages.c.message_id,
+            _messages.c.channel,
+            _messages.c.lease_token,
+            _messages.c.lease_until,
+        )
         .where(_messages.c.plan_id == plan_id, _messages.c.state == "sending")
         .with_for_update(skip_locked=True)
     ).all()
+    gone = {token: process_is_gone(token or "") for token in {row.lease_token for row in rows}}
     dead = [
-        row.message_id
+        row
         for row in rows
-        if row.lease_until is None
-        or row.lease_until <= now
-        or process_is_gone(row.lease_token or "")
+        if row.lease_until is None or row.lease_until <= now or gone[row.lease_token]
     ]
-    values: dict[str, Any] = {"lease_token": None, "lease_until": None}
-    values |= (
-        {"state": "queued"}
-        if resend
-        else {"state": "unknown", "reason": "the sender died while this was in flight"}
-    )
-    for start in range(0, len(dead), 500):
+    resent = [row.message_id for row in dead if row.channel in again]
+    unknown = [row.message_id for row in dead if row.channel not in again]
+    _let_go(connection, resent, {"state": "queued"})
+    _let_go(connection, unknown, {"state": "unknown", "reason": DIED})
+    return len(resent), len(unknown)
+
+
+def _let_go(connection: sa.Connection, ids: Sequence[str], values: Mapping[str, Any]) -> None:
+    for start in range(0, len(ids), _IN_MAX):
         connection.execute(
             sa.update(_messages)
             .where(
-                _messages.c.message_id.in_(dead[start : start + 500]),
+                _messages.c.message_id.in_(ids[start : start + _IN_MAX]),
                 _messages.c.state == "sending",
             )
-            .values(**values)
+            .values(**values, lease_token=None, lease_until=None)
         )
-    return (len(dead), 0) if resend else (0, len(dead))
 
 
 def renew(
@@ -261,6 +276,7 @@ def renew(
         sa.update(_messages)
         .where(
             _messages.c.message_id.in_([message.message_id for message in claimed]),
+            _messages.c.state == "sending",
             _messages.c.lease_token == process_name(),
         )
         .values(lease_until=now + timedelta(seconds=lease_seconds))

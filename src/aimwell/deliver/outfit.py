@@ -57,15 +57,18 @@ def refuse_unsendable(parts: CampaignParts, *, trial: bool) -> None:
             )
 
 
-def outfit(stores: Stores, parts: CampaignParts) -> Outfit:
+def outfit(stores: Stores, parts: CampaignParts, *, subject_prefix: str = "") -> Outfit:
     """Compile contents and make composers.
+
+    Args:
+        subject_prefix: Stands before every subject, as "[Test] ".
 
     Raises:
         TemplateError: A template is wrong.
         PrivacyError: A secret is absent.
     """
     contents = {
-        action.key: _contents(stores, parts.templates[action.template])
+        action.key: _contents(stores, parts.templates[action.template], subject_prefix)
         for action in parts.campaign.actions
     }
     return Outfit(
@@ -78,13 +81,13 @@ def outfit(stores: Stores, parts: CampaignParts) -> Outfit:
     )
 
 
-def _contents(stores: Stores, template: Template) -> list[CompiledContent]:
+def _contents(stores: Stores, template: Template, prefix: str) -> list[CompiledContent]:
     tracking = Tracking(base_url=stores.settings.base_url, utm=_utm(template))
     return [
         compile_content(
             Content(
                 template=template.name,
-                subject=variant.subject or "",
+                subject=prefix + (variant.subject or ""),
                 html=variant.html or "",
                 mjml=variant.mjml or "",
                 text=variant.text or "",

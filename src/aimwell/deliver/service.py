@@ -3,55 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import pyarrow as pa
 import sqlalchemy as sa
 
-from aimwell.decide.campaign_parts import CampaignParts, parts_of_plan, read_parts
-from aimwell.decide.model import Place, Plan
+from aimwell.decide.campaign_parts import parts_of_plan, read_parts
+from aimwell.decide.model import Plan
 from aimwell.decide.service import cancel as cancel_plan
-from aimwell.decide.stored import load_plan, move, places
+from aimwell.decide.stored import load_plan, move
 from aimwell.deliver import ledger
 from aimwell.deliver.addresses import is_made_up
 from aimwell.deliver.compose import Preview
+from aimwell.deliver.execution import is_written, refuse_broken_templates, write_ledger
 from aimwell.deliver.fields import people_fields
 from aimwell.deliver.model import Recipient, Stopped
-from aimwell.deliver.outfit import Outfit, outfit, refuse_unsendable, transport
+from aimwell.deliver.outfit import outfit, refuse_unsendable, transport
 from aimwell.deliver.sending import Batch, SendRun, send_plan
-from aimwell.deliver.switches import sending_is_on
+from aimwell.deliver.sink import SinkTransport
+from aimwell.deliver.switches import sending_is_on, set_sending
 from aimwell.deliver.touches import flush_touches
-from aimwell.errors import DeliverError
+from aimwell.errors import DecideError, DeliverError
 from aimwell.privacy.contact_points import normal_email
 from aimwell.privacy.vault import Person
-from aimwell.store.control import insert_missing
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
-from aimwell.store.tables import LAKE_TABLES
 
 __all__ = [
     "DeliveryStatus",
     "cancel",
     "execute",
+    "flush_touches",
     "pause",
     "preview",
     "resume",
     "run_sending",
     "send_test",
+    "set_sending",
     "status",
 ]
 
-STEP = "main"
-"""The one step of a campaign; journeys have several."""
-
-_links = metadata.tables["links"]
 _messages = metadata.tables["messages"]
-_BATCH = 5_000
-_SAMPLES = 50
+_TEST = "[Test] "
 
 
 @dataclass(frozen=True)
@@ -90,12 +87,11 @@ def execute(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     parts = parts_of_plan(plan.document)
     refuse_unsendable(parts, trial=plan.trial)
     gear = outfit(stores, parts)
-    if plan.state in {"approved", "sending", "paused"}:
-        _refuse_broken_templates(stores, plan, parts, gear, now)
-    plan = move(stores.control, plan.plan_id, "sending", now=now)
-    _write_assignments(stores, plan, now)
-    _write_links(stores, plan, gear)
-    _write_messages(stores, plan, now)
+    if plan.state == "approved":
+        refuse_broken_templates(stores, plan, parts, gear, now=now)
+    # Not from 'paused': executing again must not undo what somebody has just stopped.
+    plan = move(stores.control, plan.plan_id, "sending", now=now, since=("approved", "sending"))
+    write_ledger(stores, plan, gear, now=now)
     stores.audit("execute", actor=by, subject=plan.plan_id)
     return plan
 
@@ -120,162 +116,61 @@ def run_sending(
     """
     plan = load_plan(stores.control, plan_id)
     parts = parts_of_plan(plan.document)
+    gear = outfit(stores, parts)
+    ways = {
+        channel.name: transport(stores, plan, channel, through_smtp=through_smtp)
+        for channel in gear.channels.values()
+    }
+    # A folder knows by its name what it has, so handing a message over again cannot double it.
+    folders = {name for name, way in ways.items() if isinstance(way, SinkTransport)}
+    again = set(ways) if parts.campaign.after_crash == "resend" else folders
     with stores.control.begin() as connection:
-        ledger.recover(
-            connection,
-            plan.plan_id,
-            now=clock(),
-            # A folder knows by its name what it has, so sending again cannot double anything.
-            resend=parts.campaign.after_crash == "resend" or (plan.trial and not through_smtp),
-        )
-    run = SendRun()
+        ledger.recover(connection, plan.plan_id, now=clock(), again=again)
+        if plan.state == "cancelled":
+            ledger.stop_all(connection, plan.plan_id, reason="plan_cancelled")
+    run = SendRun(ended=f"the plan is {plan.state}")
     if plan.state == "sending":
-        gear = outfit(stores, parts)
+        if not is_written(
+            stores, plan
+        ):  # whoever executed it was killed in the middle, or still works
+            write_ledger(stores, plan, gear, now=clock())
         batch = Batch(
             stores,
             plan,
             parts,
             gear,
-            {
-                c.name: transport(stores, plan, c, through_smtp=through_smtp)
-                for c in gear.channels.values()
-            },
+            ways,
             clock,
+            again=again,
             made_up_only=plan.trial and through_smtp,
         )
         before = status(stores, plan.plan_id)
-        waiting = before.total("queued")
-        already = before.all - waiting
+        already = before.all - before.total("queued")
 
         def step(done: int) -> None:
             if progress is not None:
                 progress(min(already + done, before.all), before.all)
 
         run = asyncio.run(send_plan(batch, progress=step))
+    _finish(stores, plan, now=clock())
     flush_touches(stores, now=clock())
-    _finish(stores, plan.plan_id, now=clock())
     after = status(stores, plan.plan_id)
     return replace(after, ended=run.ended, trouble=str(run.trouble) if run.trouble else None)
 
 
-def _finish(stores: Stores, plan_id: str, *, now: datetime) -> None:
-    with stores.control.begin() as connection:
+def _finish(stores: Stores, plan: Plan, *, now: datetime) -> None:
+    """The plan is 'sent' when all its messages are in the ledger and none of them waits."""
+    with stores.read_control() as connection:
         waiting = connection.execute(
             sa.select(sa.func.count()).where(
-                _messages.c.plan_id == plan_id, _messages.c.state.in_(["queued", "sending"])
+                _messages.c.plan_id == plan.plan_id, _messages.c.state.in_(["queued", "sending"])
             )
         ).scalar_one()
-    if not waiting and load_plan(stores.control, plan_id).state == "sending":
-        move(stores.control, plan_id, "sent", now=now)
-
-
-def _write_assignments(stores: Stores, plan: Plan, now: datetime) -> None:
-    """The arms, as facts of the lake: written once, before anybody is contacted."""
-    people = places(stores.control, plan.plan_id, arms=("treatment", "control"))
-    schema = LAKE_TABLES["assignments"].schema
-    rows = [
-        {
-            "experiment": plan.campaign,
-            "plan_id": plan.plan_id,
-            "origin_id": place.origin_id,
-            "arm": place.action or "control",
-            "action": place.action,
-            "variant": place.variant,
-            "bucket": place.bucket,
-            "probability": place.probability,
-            "assigned_at": plan.as_of,
-            "source": "aimwell",
-            "load_id": None,
-            "received_at": now,
-        }
-        for place in people
-    ]
-    table = pa.Table.from_pylist(rows, schema=schema)
-    stores.lake.append("assignments", table, transaction=(f"assign:{plan.plan_id}", 1))
-
-
-def _write_links(stores: Stores, plan: Plan, gear: Outfit) -> None:
-    rows = [
-        {
-            "plan_id": plan.plan_id,
-            "content": f"{compiled.content.template}/{compiled.content.variant}",
-            "number": link.number,
-            "url": link.url,
-            "personal": link.personal,
-        }
-        for contents in gear.contents.values()
-        for compiled in contents
-        for link in compiled.links
-    ]
-    with stores.control.begin() as connection:
-        insert_missing(connection, _links, rows)
-
-
-def _write_messages(stores: Stores, plan: Plan, now: datetime) -> None:
-    for batch in _batches(places(stores.control, plan.plan_id, arms=("treatment",))):
-        rows = [_message(plan, place, now) for place in batch]
-        with stores.control.begin() as connection:
-            ledger.write_rows(connection, rows)
-
-
-def _batches(found: Sequence[Place]) -> Iterator[Sequence[Place]]:
-    for start in range(0, len(found), _BATCH):
-        yield found[start : start + _BATCH]
-
-
-def _message(plan: Plan, place: Place, now: datetime) -> dict[str, Any]:
-    channels = {a["action"]: a["channel"] for a in plan.summary["actions"]}
-    key = f"{plan.plan_id}:{STEP}:{place.profile_id}"
-    return {
-        # Says nothing of the person to who does not know the ids, and is the same when this is repeated.
-        "message_id": hashlib.sha256(key.encode()).hexdigest()[:32],
-        "campaign": plan.campaign,
-        "plan_id": plan.plan_id,
-        "step": STEP,
-        "profile_id": place.profile_id,
-        "occurrence": plan.plan_id,
-        "channel": channels[place.action],
-        "action": place.action,
-        "variant": place.variant,
-        "state": "queued",
-        # A trial reaches nobody, so it need not wait for anybody's morning.
-        "due_at": now if plan.trial else place.send_at or now,
-        "cost": place.cost,
-    }
-
-
-def _refuse_broken_templates(
-    stores: Stores, plan: Plan, parts: CampaignParts, gear: Outfit, now: datetime
-) -> None:
-    """Refuse a template that cannot be sent to anybody of a sample of the plan's own people."""
-    sample = [
-        p.profile_id for p in places(stores.control, plan.plan_id, arms=("treatment",))[:_SAMPLES]
-    ]
-    if not sample:
+    if waiting or not is_written(stores, plan):
         return
-    with stores.read_control() as connection:
-        fields, _people = people_fields(connection, sample)
-    for action in parts.campaign.actions:
-        for compiled in gear.contents[action.key]:
-            composed = gear.composers[action.key].compose(
-                [
-                    Recipient(
-                        f"sample-{n}",
-                        "sample@example.com",
-                        fields[p],
-                        variant=compiled.content.variant,
-                    )
-                    for n, p in enumerate(sample)
-                ],
-                now=now,
-            )
-            stopped = [made for made in composed if isinstance(made, Stopped)]
-            if len(stopped) == len(composed):
-                raise DeliverError(
-                    f"The template '{compiled.content.template}' (variant {compiled.content.variant}) cannot be sent "
-                    f"to any of {len(sample)} people of the plan: {stopped[0].reason} Nothing was sent. Fix the "
-                    "template (or give it a default), plan again and approve."
-                )
+    # Somebody else may have paused, cancelled or finished it meanwhile; that stands.
+    with suppress(DecideError):
+        move(stores.control, plan.plan_id, "sent", now=now, since=("sending",))
 
 
 def pause(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
@@ -290,7 +185,7 @@ def resume(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     plan = load_plan(stores.control, plan_id)
     if plan.state != "paused":
         raise DeliverError(f"The plan '{plan.plan_id}' is {plan.state}, not paused.")
-    plan = move(stores.control, plan.plan_id, "sending", now=now)
+    plan = move(stores.control, plan.plan_id, "sending", now=now, since=("paused",))
     stores.audit("resume", actor=by, subject=plan.plan_id)
     return plan
 
@@ -347,7 +242,9 @@ def _as_person(stores: Stores, profile_id: str, variant: str, to: str | None = N
         fields, people = people_fields(connection, [profile_id])
     person = people.get(profile_id) or Person(profile_id)
     address = to or person.email or "nobody@example.invalid"
-    return Recipient(f"test-{profile_id[:24]}", address, fields[profile_id], variant=variant)
+    # By chance, so that a second test is another message, and nothing of the person stands in its links.
+    name = f"test-{secrets.token_hex(12)}"
+    return Recipient(name, address, fields[profile_id], variant=variant)
 
 
 def _chosen(given: str | None, known: Sequence[str], what: str) -> str:
@@ -385,7 +282,7 @@ def send_test(
     parts = read_parts(stores.control, campaign)
     refuse_unsendable(parts, trial=False)
     key = _chosen(action, [a.key for a in parts.campaign.actions], "action")
-    gear = outfit(stores, parts)
+    gear = outfit(stores, parts, subject_prefix=_TEST)
     content = _chosen(variant, [c.content.variant for c in gear.contents[key]], "variant")
     made = gear.composers[key].compose([_as_person(stores, as_profile, content, address)], now=now)[
         0

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from aimwell.decide.campaign_parts import CampaignParts, candidates
 from aimwell.decide.contacts import Contacts, read_contacts
-from aimwell.decide.model import Candidate, Plan
+from aimwell.decide.model import Plan
 from aimwell.decide.timing import out_of_quiet_hours
 from aimwell.deliver.ledger import Claimed, Result
 from aimwell.history.moment import open_moment
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
-__all__ = ["converted_since", "stop_rules"]
+__all__ = ["StopRules", "converted_since"]
 
-_SETTLED = timedelta(minutes=1)
+_LOOK_AGAIN = timedelta(seconds=5)
+_STREAM = ("events", "orders", "touches")
 
 
 def converted_since(
@@ -26,7 +27,7 @@ def converted_since(
 
     A trial looks at nobody's later orders: it may stand in the past.
     """
-    if plan.trial or now - plan.starts_at < _SETTLED:
+    if plan.trial or now <= plan.starts_at:
         return frozenset()
     with open_moment(stores, as_of=plan.starts_at, horizon=now - plan.starts_at) as moment:
         rows = moment.session.rows(
@@ -38,55 +39,75 @@ def converted_since(
     return frozenset(row[0] for row in rows)
 
 
-def stop_rules(
-    stores: Stores,
-    plan: Plan,
-    parts: CampaignParts,
-    claimed: Sequence[Claimed],
-    *,
-    now: datetime,
-    converted: frozenset[str],
-) -> dict[str, Result]:
-    """Message id → why it does not leave now: stopped for good, or put off until quiet hours end."""
-    offered = {c.key: c for c in candidates(parts, starts_at=plan.starts_at)}
-    contacts = read_contacts(
-        stores,
-        list(offered.values()),
-        purpose=parts.campaign.purpose,
-        policy=parts.contact_policy,
-        moment=now,
-        trial=plan.trial,
-        profile_ids=[message.profile_id for message in claimed],
-        except_plan=plan.plan_id,
-    )
-    found: dict[str, Result] = {}
-    for message in claimed:
-        result = _rule(plan, parts, message, contacts, offered, now, converted)
-        if result is not None:
-            found[message.message_id] = result
-    return found
+class StopRules:
+    """The rules of one plan; asked for each handful, right before it leaves.
 
+    Who has reached the goal is looked up again when the lake has changed, at most every few seconds; everything else
+    is read for each handful.
+    """
 
-def _rule(
-    plan: Plan,
-    parts: CampaignParts,
-    message: Claimed,
-    contacts: Contacts,
-    offered: Mapping[str, Candidate],
-    now: datetime,
-    converted: frozenset[str],
-) -> Result | None:
-    if message.profile_id in converted:
-        return Result(message.message_id, "stopped", reason="converted", left=False)
-    refusal = contacts.refusal(message.profile_id, offered[message.action], now)
-    if refusal is not None:
-        return Result(message.message_id, "stopped", reason=refusal, left=False)
-    if parts.contact_policy is not None and not plan.trial:
-        free = out_of_quiet_hours(
-            now, zone=contacts.zone(message.profile_id), quiet=parts.contact_policy.quiet_hours
+    def __init__(
+        self, stores: Stores, plan: Plan, parts: CampaignParts, clock: Callable[[], datetime]
+    ) -> None:
+        self._stores, self._plan, self._parts, self._clock = stores, plan, parts, clock
+        self._offered = {c.key: c for c in candidates(parts, starts_at=plan.starts_at)}
+        self._offers = {action.key: action.offer for action in parts.campaign.actions}
+        self._converted: frozenset[str] = frozenset()
+        self._looked_at: datetime | None = None
+        self._versions: Mapping[str, int] = {}
+
+    def ask(self, claimed: Sequence[Claimed]) -> dict[str, Result]:
+        """Message id → why it does not leave now: stopped for good, or put off until quiet hours end."""
+        now = self._clock()
+        converted = self._reached_goal(now)
+        contacts = read_contacts(
+            self._stores,
+            list(self._offered.values()),
+            purpose=self._parts.campaign.purpose,
+            policy=self._parts.contact_policy,
+            moment=now,
+            trial=self._plan.trial,
+            profile_ids=[message.profile_id for message in claimed],
+            except_plan=self._plan.plan_id,
         )
-        if free > now:
-            return Result(
-                message.message_id, "queued", reason="quiet_hours", due_at=free, left=False
-            )
-    return None
+        found: dict[str, Result] = {}
+        for message in claimed:
+            reason = "converted" if message.profile_id in converted else None
+            result = self._rule(message, contacts, now, reason)
+            if result is not None:
+                found[message.message_id] = result
+        return found
+
+    def _reached_goal(self, now: datetime) -> frozenset[str]:
+        if self._plan.trial:
+            return frozenset()
+        if self._looked_at is not None and timedelta(0) <= now - self._looked_at < _LOOK_AGAIN:
+            return self._converted
+        versions = self._stores.lake.pin(*_STREAM).versions
+        if versions != self._versions:
+            self._converted = converted_since(self._stores, self._plan, self._parts, now=now)
+        self._looked_at, self._versions = now, versions
+        return self._converted
+
+    def _rule(
+        self, message: Claimed, contacts: Contacts, now: datetime, reason: str | None
+    ) -> Result | None:
+        reason = reason or self._ended_offer(message, now)
+        reason = reason or contacts.refusal(message.profile_id, self._offered[message.action], now)
+        if reason is not None:
+            return Result(message.message_id, "stopped", reason=reason, left=False)
+        policy = self._parts.contact_policy
+        if policy is None or self._plan.trial:
+            return None
+        zone = contacts.zone(message.profile_id)
+        free = out_of_quiet_hours(now, zone=zone, quiet=policy.quiet_hours)
+        if free <= now:
+            return None
+        return Result(message.message_id, "queued", reason="quiet_hours", due_at=free, left=False)
+
+    def _ended_offer(self, message: Claimed, now: datetime) -> str | None:
+        """A message that waited so long that its offer is over would promise what the shop does not keep."""
+        name = self._offers[message.action]
+        if name is None or self._plan.trial:
+            return None
+        return "offer_ended" if self._parts.offers[name].valid.ended(now) else None
