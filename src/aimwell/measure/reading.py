@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from sqlglot import exp
 
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.model import Place, Plan
@@ -20,6 +19,7 @@ from aimwell.measure.churn import LapsePeriod, lapse_period
 from aimwell.measure.customer_value import UNIT_DAYS, Values, values_before_and_after
 from aimwell.measure.model import Span
 from aimwell.measure.people import Cell, People
+from aimwell.measure.queries import GAPS, PEOPLE, PLACED, REDEEMABLE, SPENT
 from aimwell.measure.redemptions import Purchase, Redeemed, redeemed
 from aimwell.stats.samples import FloatArray
 from aimwell.store.sql import sql
@@ -28,56 +28,6 @@ from aimwell.store.stores import Stores
 __all__ = ["Reading", "cells_of", "read_people"]
 
 _ORDER_EVENT = "Order Completed"
-
-_PLACED = """
-SELECT coalesce(i.profile_id, a.origin_id) AS profile_id,
-       arg_min(a.cell, (coalesce(e.assigned_at, :planned), a.origin_id)) AS cell,
-       arg_min(a.probability, (coalesce(e.assigned_at, :planned), a.origin_id)) AS probability,
-       count(*) AS places,
-       min(a.cell) < 0 AND max(a.cell) >= 0 AS crossed
-FROM assigned AS a
-LEFT JOIN identity AS i ON i.origin_id = a.origin_id
-LEFT JOIN (
-  SELECT origin_id, min(assigned_at) AS assigned_at
-  FROM assignments WHERE experiment = :campaign GROUP BY origin_id
-) AS e ON e.origin_id = a.origin_id
-GROUP BY coalesce(i.profile_id, a.origin_id)
-"""
-
-_PEOPLE = """
-SELECT p.profile_id, p.cell, p.probability, p.places, p.crossed,
-       coalesce(g.bought, FALSE) AS converted,
-       CAST(coalesce(o.orders, 0) AS double) AS orders,
-       CAST(coalesce(o.revenue, 0) AS double) AS revenue,
-       CASE WHEN o.profile_id IS NULL THEN CAST(0 AS double) ELSE o.margin END AS margin,
-       CAST(coalesce(s.spend, 0) AS double) AS spend_before,
-       b.last_at IS NOT NULL AS customer,
-       coalesce(b.last_at >= :active_from, FALSE) AS active,
-       coalesce(greatest(b.last_at, n.last_at) >= :still_from, FALSE) AS still_active
-FROM placed AS p
-LEFT JOIN order_outcomes AS o ON o.profile_id = p.profile_id
-LEFT JOIN goal_outcomes AS g ON g.profile_id = p.profile_id
-LEFT JOIN (
-  SELECT profile_id, sum(revenue) AS spend FROM orders GROUP BY profile_id
-) AS s ON s.profile_id = p.profile_id
-LEFT JOIN (
-  SELECT profile_id, max(ordered_at) AS last_at FROM purchases WHERE kept GROUP BY profile_id
-) AS b ON b.profile_id = p.profile_id
-LEFT JOIN (
-  SELECT profile_id, max(ordered_at) AS last_at FROM purchases_ahead WHERE kept GROUP BY profile_id
-) AS n ON n.profile_id = p.profile_id
-ORDER BY p.profile_id
-"""
-
-_GAPS = """
-WITH days AS (
-  SELECT DISTINCT profile_id, CAST(ordered_at AS date) AS day FROM purchases WHERE kept
-),
-gaps AS (
-  SELECT date_diff('day', lag(day) OVER (PARTITION BY profile_id ORDER BY day), day) AS gap FROM days
-)
-SELECT gap, count(*) FROM gaps WHERE gap IS NOT NULL GROUP BY gap ORDER BY gap
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +93,7 @@ def read_people(
     ) as moment:
         session = moment.session
         session.bind("assigned", _assigned(people, cells))
-        session.materialise("placed", sql(_PLACED, planned=plan.as_of, campaign=plan.campaign))
+        session.materialise("placed", sql(PLACED, planned=plan.as_of, campaign=plan.campaign))
         session.bind("order_outcomes", outcomes(moment))
         goal = parts.campaign.goal.event
         session.bind(
@@ -152,11 +102,11 @@ def read_people(
             if goal != _ORDER_EVENT
             else sql("SELECT * FROM order_outcomes"),
         )
-        lapse = lapse_period(dict(session.rows(sql(_GAPS))))
+        lapse = lapse_period(dict(session.rows(sql(GAPS))))
         period = timedelta(days=lapse.days or 0)
         table = session.table(
             sql(
-                _PEOPLE,
+                PEOPLE,
                 active_from=span.starts_at - period,
                 still_from=span.measured_until - period,
             )
@@ -168,7 +118,7 @@ def read_people(
                 {"profile_id": profiles, "position": pa.array(range(len(profiles)), pa.int64())}
             ),
         )
-        spent = session.table(_spent())
+        spent = session.table(sql(SPENT))
         redeemed_by = _redeemed(moment, parts, table, cells) if offers_reached else {}
         newest = session.rows(sql("SELECT max(ordered_at) FROM orders_ahead"))[0][0]
         before = repeat_purchases(moment, unit_days=UNIT_DAYS)
@@ -213,22 +163,6 @@ def _assigned(people: Sequence[Place], cells: Sequence[Cell]) -> pa.Table:
     )
 
 
-def _spent() -> exp.Expr:
-    """Revenue as `outcomes` counts it, on the day of the sale, or of the return where the sale is not known."""
-    return sql(
-        """
-        SELECT m.position, o.ordered_at, CAST(o.revenue AS double) AS revenue
-        FROM (
-          SELECT profile_id, ordered_at, order_id, revenue FROM purchases_ahead
-          UNION ALL
-          SELECT profile_id, ordered_at, order_id, revenue FROM loose_returns_ahead
-        ) AS o
-        JOIN members AS m ON m.profile_id = o.profile_id
-        ORDER BY o.ordered_at, m.position, o.order_id, o.revenue
-        """
-    )
-
-
 def _days_after(column: pa.ChunkedArray, start: datetime) -> FloatArray:
     micros = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
     return np.asarray((micros - round(start.timestamp() * 1_000_000)) / 86_400e6, dtype=np.float64)
@@ -245,15 +179,7 @@ def _redeemed(
     }
     if not costly:
         return {}
-    rows = moment.session.rows(
-        sql(
-            """
-            SELECT m.position, o.ordered_at, CAST(o.revenue AS double), o.coupon
-            FROM purchases_ahead AS o JOIN members AS m ON m.profile_id = o.profile_id
-            ORDER BY m.position, o.ordered_at, o.order_id
-            """
-        )
-    )
+    rows = moment.session.rows(sql(REDEEMABLE))
     offer_of_action = {action.key: action.offer for action in parts.campaign.actions}
     offer_of = {
         position: offer_of_action[cells[cell].action] or ""

@@ -11,10 +11,10 @@ from aimwell.measure.formatting import (
     points_interval,
     ratio,
 )
-from aimwell.measure.model import Unit
+from aimwell.measure.model import CampaignResult, Unit
 from aimwell.stats.estimate import Estimate
 
-__all__ = ["p_words", "shown", "shown_interval", "signed"]
+__all__ = ["group_name", "p_words", "shown", "shown_interval", "signed"]
 
 
 def shown(value: float, unit: Unit, currency: str, places: int | None = None) -> str:
@@ -63,3 +63,8 @@ def p_words(p_value: float | None) -> str:
         if p_value >= 0.1
         else f"{p_value:.3f}"
     )
+
+
+def group_name(result: CampaignResult) -> str:
+    """What to call the people who were not held out."""
+    return "Would be contacted" if result.verdict == "trial" else "Contacted"

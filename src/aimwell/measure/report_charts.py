@@ -1,0 +1,129 @@
+"""The charts of a report, with the words that stand beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup
+
+from aimwell.measure import charts
+from aimwell.measure.formatting import money, percent, places_for
+from aimwell.measure.model import CampaignResult
+from aimwell.measure.shown import group_name, shown_interval, signed
+from aimwell.stats.estimate import Estimate
+
+__all__ = ["Row", "amounts", "amounts_axis", "beside_truth", "growth"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One estimate as a row of a chart: texts beside a drawing."""
+
+    label: str
+    figure: str
+    interval: str
+    drawing: Markup
+
+
+def _estimates(result: CampaignResult) -> list[tuple[str, Estimate, float | None]]:
+    """The amounts that the first chart shows: label, estimate, truth."""
+    truth = result.truth
+    found = []
+    if result.headline == "profit":
+        found.append(("Profit added", result.profit, truth.profit if truth else None))
+    revenue = result.lifts["revenue"].total
+    found.append(("Revenue added", revenue, truth.revenue if truth else None))
+    return found
+
+
+def _whiskers(result: CampaignResult) -> list[tuple[str, Estimate, charts.Whisker]]:
+    return [
+        (label, e, charts.Whisker(e.estimate, e.lower, e.upper, truth))
+        for label, e, truth in _estimates(result)
+        if e.estimate is not None and e.lower is not None and e.upper is not None
+    ]
+
+
+def amounts(result: CampaignResult) -> list[Row]:
+    found = _whiskers(result)
+    scale = charts.whiskers_scale([one for _label, _e, one in found])
+    rows = []
+    for label, estimate, one in found:
+        places = places_for([one.estimate, one.lower, one.upper], result.currency)
+        figure = signed(one.estimate, "money", result.currency, places)
+        interval = shown_interval(estimate, "money", result.currency)
+        true = (
+            "" if one.truth is None else f" The true value is {money(one.truth, result.currency)}."
+        )
+        drawing = charts.whisker(
+            one,
+            scale,
+            title=f"{label} by sending",
+            description=f"Estimate {figure}, {percent(100 * result.confidence, 0)} interval {interval}.{true}",
+        )
+        rows.append(Row(label, figure, interval, drawing))
+    return rows
+
+
+def amounts_axis(result: CampaignResult) -> Markup:
+    found = [one for _label, _e, one in _whiskers(result)]
+    if not found:
+        return Markup("")
+    scale = charts.whiskers_scale(found)
+    ticks = [t for t in charts.nice_ticks(*scale, wanted=5) if scale[0] <= t <= scale[1]]
+    places = _tick_places(ticks, result.currency)
+    return charts.axis(scale, [(tick, money(tick, result.currency, places)) for tick in ticks])
+
+
+def _tick_places(ticks: Sequence[float], currency: str) -> int:
+    """No pennies where every label is a whole amount."""
+    return 0 if all(tick == round(tick) for tick in ticks) else places_for(ticks, currency)
+
+
+def beside_truth(result: CampaignResult) -> list[str]:
+    """A sentence for each amount whose truth is known."""
+    if result.truth is None:
+        return []
+    found = []
+    for label, estimate, truth in _estimates(result):
+        if truth is None or estimate.estimate is None:
+            continue
+        covered = "holds" if estimate.covers(truth) else "misses"
+        found.append(
+            f"{label}: the truth is {money(truth, result.currency)}, measured was "
+            f"{money(estimate.estimate, result.currency)}; the interval {covered} the truth."
+        )
+    return found
+
+
+def growth(result: CampaignResult) -> dict[str, Any] | None:
+    if not result.daily:
+        return None
+    bands = []
+    for arm, name, css in (
+        ("control", "Held out", "control"),
+        ("treatment", group_name(result), "treated"),
+    ):
+        points = [(p.day, p.mean, p.lower, p.upper) for p in result.daily if p.arm == arm]
+        if points:
+            bands.append(charts.Band(name, css, ((0.0, 0.0, 0.0, 0.0), *points)))
+    values = [v for band in bands for point in band.points for v in point[1:]]
+    ticks = charts.nice_ticks(min(values), max(values), wanted=6)
+    places = _tick_places(ticks, result.currency)
+    last = max(point.day for point in result.daily)
+    days = [0.0, *[t for t in charts.nice_ticks(0, last, wanted=5) if 0 < t < 0.92 * last], last]
+    ends = {band.name: money(band.points[-1][1], result.currency, 2) for band in bands}
+    drawing = charts.growth(
+        bands,
+        x_max=last,
+        x_labels=[(day, "start" if day == 0 else f"day {day:g}") for day in days],
+        y_labels=[(tick, money(tick, result.currency, places)) for tick in ticks],
+        title="Revenue per person since the start",
+        description="; ".join(
+            f"{name} reached {amount} per person" for name, amount in ends.items()
+        ),
+    )
+    legend = [{"name": band.name, "css": band.css, "end": ends[band.name]} for band in bands]
+    return {"drawing": drawing, "legend": legend[::-1]}
