@@ -116,10 +116,30 @@ def test_a_longer_horizon_brings_more_and_never_more_than_without_stopping(
     model: BgNbd, x: int, horizon: float
 ) -> None:
     known = customer(x, 12.0 if x else 0.0, 20.0)
-    short, long = model.expected_by(known, np.array([horizon, horizon + 1]))[0]
+    short = model.expected_purchases(known, horizon)[0]
+    long = model.expected_purchases(known, horizon + 1)[0]
     forever = (model.r_ + x) / (model.alpha_ + 20) * (horizon + 1)
     assert 0 <= short < long
     assert long <= forever * (1 + 1e-9)
+
+
+def test_a_weighted_sum_over_horizons_and_its_slopes_are_those_of_the_parts(
+    published: BgNbd,
+) -> None:
+    known = PurchaseHistory(np.array([0.0, 3]), np.array([0.0, 9]), np.array([9.0, 20]))
+    horizons, weights = np.array([4.0, 13]), np.array([0.7, -0.2])
+    parts = [published.expected_purchases(known, horizon) for horizon in horizons]
+    found = published.weighted_purchases(known, horizons, weights)
+    assert found == pytest.approx(0.7 * parts[0] - 0.2 * parts[1])
+    slopes = published.weighted_slopes(known, horizons, weights)
+    step = np.array([0.0, 1e-3, 0, 0])
+    longer, shorter = published.moved(step), published.moved(-step)
+    by_hand = (
+        longer.weighted_purchases(known, horizons, weights)
+        - shorter.weighted_purchases(known, horizons, weights)
+    ) / 2e-3
+    assert slopes[:, 1] == pytest.approx(by_hand, rel=1e-4)
+    assert slopes.shape == (2, 4)
 
 
 def test_a_new_customer_is_one_with_no_age(published: BgNbd) -> None:

@@ -12,7 +12,12 @@ from scipy.stats import gamma
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.predict.bgnbd import BgNbd
 from aimwell.predict.futures import simulate_customers
-from aimwell.predict.gamma_gamma import GammaGamma, fit_gamma_gamma, spend_log_likelihood
+from aimwell.predict.gamma_gamma import (
+    GammaGamma,
+    SpendRows,
+    fit_gamma_gamma,
+    spend_log_likelihood,
+)
 from aimwell.predict.purchases import PurchaseHistory
 
 LITERATURE = GammaGamma(p_=6.2488, q_=3.7446, v_=15.4478)
@@ -68,15 +73,16 @@ def test_the_sample_is_fit_for_the_model(fitted: GammaGamma) -> None:
 def test_gradient_and_hessian_equal_finite_differences(
     theta: np.ndarray, rows: list[tuple[int, float]]
 ) -> None:
-    frequency = np.array([row[0] for row in rows], dtype=float)
-    mean = np.array([row[1] for row in rows])
-    _, gradient, hessian = spend_log_likelihood(theta, frequency, mean)
+    people = SpendRows.of(
+        np.array([row[0] for row in rows], dtype=float), np.array([row[1] for row in rows])
+    )
+    _, gradient, hessian = spend_log_likelihood(theta, people)
     step = 1e-5
     for place in range(3):
         shift = np.zeros(3)
         shift[place] = step
-        above = spend_log_likelihood(theta + shift, frequency, mean)
-        below = spend_log_likelihood(theta - shift, frequency, mean)
+        above = spend_log_likelihood(theta + shift, people)
+        below = spend_log_likelihood(theta - shift, people)
         assert (above[0] - below[0]) / (2 * step) == pytest.approx(
             gradient[place], rel=1e-5, abs=1e-4
         )
@@ -95,7 +101,7 @@ def test_the_likelihood_equals_the_integral_over_customers(frequency: int, mean:
 
     integral, _ = quad(weighted, 0, 5, epsrel=1e-11)
     value, _, _ = spend_log_likelihood(
-        np.log([p, q, v]), np.array([float(frequency)]), np.array([mean])
+        np.log([p, q, v]), SpendRows.of(np.array([float(frequency)]), np.array([mean]))
     )
     assert np.exp(value) == pytest.approx(integral, rel=1e-8)
 

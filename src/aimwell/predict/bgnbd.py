@@ -16,6 +16,7 @@ from scipy.special import expit
 
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.predict.bgnbd_likelihood import BuyingRows, log_likelihood, log_odds_stopped
+from aimwell.predict.grouping import DistinctRows, distinct_rows
 from aimwell.predict.likelihood import fit_positive
 from aimwell.predict.purchase_counts import expected_while_active
 from aimwell.predict.purchases import PurchaseHistory
@@ -82,22 +83,28 @@ class BgNbd:
 
     def expected_purchases(self, history: PurchaseHistory, horizon: float) -> FloatArray:
         """Expected purchases of each customer in the `horizon` (units of time) after the observation."""
-        return self.expected_by(history, np.array([horizon]))[:, 0]
+        return self.weighted_purchases(history, np.array([horizon]), np.ones(1))
 
-    def expected_by(self, history: PurchaseHistory, horizons: FloatArray) -> FloatArray:
-        """Expected purchases up to each of several horizons: one row per customer, one column per horizon."""
-        _check_horizons(horizons)
-        # Only (x, T) enters what follows, and far fewer pairs than customers are distinct.
-        pairs, place = np.unique(
-            np.column_stack([history.frequency, history.age]), axis=0, return_inverse=True
-        )
-        active = np.column_stack(
-            [
-                expected_while_active(self.parameters, pairs[:, 0], pairs[:, 1], float(horizon))
-                for horizon in horizons
-            ]
-        )
-        return np.asarray(active[place] * self.probability_alive(history)[:, None])
+    def weighted_purchases(
+        self, history: PurchaseHistory, horizons: FloatArray, weights: FloatArray
+    ) -> FloatArray:
+        """The weighted sum of the expected purchases up to several horizons, one number per customer."""
+        return self._weighted(history, _pairs(history), horizons, weights)
+
+    def weighted_slopes(
+        self, history: PurchaseHistory, horizons: FloatArray, weights: FloatArray
+    ) -> FloatArray:
+        """Derivatives of `weighted_purchases` in the logarithms of (r, α, a, b); customers × 4."""
+        pairs = _pairs(history)
+        columns = [
+            (
+                self.moved(shift)._weighted(history, pairs, horizons, weights)
+                - self.moved(-shift)._weighted(history, pairs, horizons, weights)
+            )
+            / (2 * _NUDGE)
+            for shift in _NUDGE * np.eye(len(_NAMES))
+        ]
+        return np.column_stack(columns)
 
     def expected_purchases_new_customer(self, horizon: float) -> float:
         """Expected repeat purchases of a customer within the `horizon` after the first purchase."""
@@ -117,20 +124,13 @@ class BgNbd:
         By the delta method. They say nothing about chance in the purchases themselves; draws of the future
         (`futures.draw_purchases`) do.
         """
-        slopes = [
-            (up.expected_purchases(history, horizon) - down.expected_purchases(history, horizon))
-            / width
-            for up, down, width in self.nudged()
-        ]
-        expected = self.expected_purchases(history, horizon)
+        horizons, weights = np.array([horizon]), np.ones(1)
         return delta_ranges(
-            expected, np.column_stack(slopes), self.covariance, confidence=confidence
+            self.weighted_purchases(history, horizons, weights),
+            self.weighted_slopes(history, horizons, weights),
+            self.covariance,
+            confidence=confidence,
         )
-
-    def nudged(self) -> list[tuple[BgNbd, BgNbd, float]]:
-        """Per parameter the model a little above and a little below, and their distance in its logarithm."""
-        shifts = _NUDGE * np.eye(len(_NAMES))
-        return [(self.moved(shift), self.moved(-shift), 2 * _NUDGE) for shift in shifts]
 
     def moved(self, shift: FloatArray) -> BgNbd:
         """The same model with `shift` added to the logarithms of (r, α, a, b)."""
@@ -150,6 +150,22 @@ class BgNbd:
                 "Fit it to purchases with fit_bgnbd."
             )
         return np.array(self.covariance_)
+
+    def _weighted(
+        self,
+        history: PurchaseHistory,
+        pairs: DistinctRows,
+        horizons: FloatArray,
+        weights: FloatArray,
+    ) -> FloatArray:
+        _check_horizons(horizons)
+        frequency, age = pairs.columns
+        active = np.zeros(len(pairs.counts))
+        for horizon, weight in zip(horizons, weights, strict=True):
+            active += weight * expected_while_active(
+                self.parameters, frequency, age, float(horizon)
+            )
+        return active[pairs.place] * self.probability_alive(history)
 
     def _same_unit(self, history: PurchaseHistory) -> None:
         if not np.isclose(history.unit_days, self.unit_days, rtol=1e-12):
@@ -202,6 +218,11 @@ def fit_bgnbd(history: PurchaseHistory) -> BgNbd:
         covariance_=fit.covariance,
         note_=note,
     )
+
+
+def _pairs(history: PurchaseHistory) -> DistinctRows:
+    """Distinct (x, T): all that the purchases of an active customer depend on, and far fewer than customers."""
+    return distinct_rows(history.frequency, history.age)
 
 
 def _check_enough(rows: BuyingRows) -> None:

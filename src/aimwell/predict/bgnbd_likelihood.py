@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, expit, gammaln, polygamma
 
+from aimwell.predict.grouping import distinct_rows
 from aimwell.predict.purchases import PurchaseHistory
 from aimwell.stats.samples import FloatArray
 
@@ -46,8 +47,8 @@ class BuyingRows:
         repeat = ~once
         columns = (history.age[repeat], history.recency[repeat], history.frequency[repeat])
         if grouped:
-            (once_age,), once_count = _distinct((history.age[once],))
-            (age, recency, frequency), count = _distinct(columns)
+            (once_age,), once_count, _ = distinct_rows(history.age[once])
+            (age, recency, frequency), count, _ = distinct_rows(*columns)
         else:
             once_age, once_count = history.age[once], np.ones(int(once.sum()))
             (age, recency, frequency), count = columns, np.ones(int(repeat.sum()))
@@ -157,18 +158,3 @@ def _stopping_part(params: FloatArray, rows: BuyingRows) -> tuple[float, FloatAr
     hessian[2, 2] -= weight.sum() / a**2
     hessian[3, 3] += weight @ (1 / left**2)
     return float(n @ np.logaddexp(0, odds)), slopes @ weight, hessian
-
-
-def _distinct(columns: tuple[FloatArray, ...]) -> tuple[tuple[FloatArray, ...], FloatArray]:
-    """Distinct rows of equally long columns, and how often each occurs."""
-    if len(columns[0]) == 0:
-        return columns, np.zeros(0)
-    order = np.lexsort(columns)
-    ordered = tuple(column[order] for column in columns)
-    changed = np.zeros(len(order), dtype=bool)
-    changed[0] = True
-    for column in ordered:
-        changed[1:] |= column[1:] != column[:-1]
-    starts = np.flatnonzero(changed)
-    counts = np.diff(np.r_[starts, len(order)]).astype(np.float64)
-    return tuple(column[starts] for column in ordered), counts

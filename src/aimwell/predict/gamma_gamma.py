@@ -22,7 +22,7 @@ from aimwell.predict.ranges import log_estimates
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["SPENDERS_MIN", "GammaGamma", "fit_gamma_gamma", "spend_log_likelihood"]
+__all__ = ["SPENDERS_MIN", "GammaGamma", "SpendRows", "fit_gamma_gamma", "spend_log_likelihood"]
 
 SPENDERS_MIN = 30
 # A rank correlation of frequency with spend beyond this is worth a warning if chance does not explain it.
@@ -90,10 +90,14 @@ class GammaGamma:
         """Confidence intervals of p, q and v, symmetric in the logarithm."""
         return log_estimates(_NAMES, self.parameters, self.covariance, confidence=confidence)
 
-    def nudged(self) -> list[tuple[GammaGamma, GammaGamma, float]]:
-        """Per parameter the model a little above and a little below, and their distance in its logarithm."""
-        shifts = _NUDGE * np.eye(len(_NAMES))
-        return [(self.moved(shift), self.moved(-shift), 2 * _NUDGE) for shift in shifts]
+    def spend_slopes(self, history: PurchaseHistory) -> FloatArray:
+        """Derivatives of `expected_spend` in the logarithms of (p, q, v); customers × 3."""
+        columns = [
+            (self.moved(shift).expected_spend(history) - self.moved(-shift).expected_spend(history))
+            / (2 * _NUDGE)
+            for shift in _NUDGE * np.eye(len(_NAMES))
+        ]
+        return np.column_stack(columns)
 
     def moved(self, shift: FloatArray) -> GammaGamma:
         """The same model with `shift` added to the logarithms of (p, q, v)."""
@@ -144,8 +148,9 @@ def fit_gamma_gamma(history: PurchaseHistory) -> GammaGamma:
             "tell three parameters apart. Use the mean spend itself."
         )
     typical = float(np.median(mean))
+    rows = SpendRows.of(x, mean)
     fit = fit_positive(
-        lambda theta: spend_log_likelihood(theta, x, mean),
+        lambda theta: spend_log_likelihood(theta, rows),
         names=_NAMES,
         start=np.array([2.0, 3.0, typical]),
         reference=np.array([1.0, 1.0, typical]),
@@ -175,42 +180,70 @@ def fit_gamma_gamma(history: PurchaseHistory) -> GammaGamma:
     )
 
 
-def spend_log_likelihood(theta: FloatArray, frequency: FloatArray, mean: FloatArray) -> Derivatives:
-    """Log-likelihood, gradient (3) and Hessian (3 × 3) in `theta` = ln (p, q, v).
+@dataclass(frozen=True, slots=True, eq=False)
+class SpendRows:
+    """Repeat buyers who spent: all that the likelihood reads, special functions once per distinct frequency.
 
-    Args:
-        theta: Logarithms of (p, q, v).
-        frequency: Repeat purchases (x), at least 1.
-        mean: Mean value of the repeat purchases, above 0.
+    `counts` is how many have each frequency of `levels`; `totals` is what each of them spent in repeat purchases.
+    """
+
+    levels: FloatArray
+    counts: FloatArray
+    frequency: FloatArray
+    totals: FloatArray
+    log_mean_sum: float
+    log_total_sum: float
+
+    @classmethod
+    def of(cls, frequency: FloatArray, mean: FloatArray) -> SpendRows:
+        """Of repeat purchases (at least 1) and their mean value (above 0)."""
+        levels, counts = np.unique(frequency, return_counts=True)
+        totals = frequency * mean
+        return cls(
+            levels=levels,
+            counts=counts.astype(np.float64),
+            frequency=frequency,
+            totals=totals,
+            log_mean_sum=float(np.log(mean).sum()),
+            log_total_sum=float((frequency * np.log(totals)).sum()),
+        )
+
+
+def spend_log_likelihood(theta: FloatArray, rows: SpendRows) -> Derivatives:
+    """Log-likelihood, gradient (3) and Hessian (3 × 3) in `theta` = ln (p, q, v).
 
     Source: Fader & Hardie (2013), equation 1a.
     """
     p, q, v = np.exp(theta)
-    x, total = frequency, frequency * mean
-    shape, level = p * x + q, total + v
-    log_share = np.log(total) - np.log(level)
-    value = np.sum(
-        gammaln(shape)
-        - gammaln(p * x)
-        - gammaln(q)
-        + q * (np.log(v) - np.log(level))
-        + p * x * log_share
-        - np.log(mean)
+    x, n = rows.levels, rows.counts
+    people = n.sum()
+    shape = p * x + q
+    reach = rows.totals + v
+    log_reach, inverse = np.log(reach), 1 / reach
+    log_reach_sum, log_reach_by_x = log_reach.sum(), rows.frequency @ log_reach
+    per_reach, per_reach_by_x = inverse.sum(), rows.frequency @ inverse
+    value = (
+        n @ (gammaln(shape) - gammaln(p * x) - gammaln(q))
+        + people * q * np.log(v)
+        + p * rows.log_total_sum
+        - rows.log_mean_sum
+        - p * log_reach_by_x
+        - q * log_reach_sum
     )
     slopes = np.array(
         [
-            np.sum(x * (digamma(shape) - digamma(p * x) + log_share)),
-            np.sum(digamma(shape) - digamma(q) + np.log(v) - np.log(level)),
-            np.sum(q / v - shape / level),
+            n @ (x * (digamma(shape) - digamma(p * x))) + rows.log_total_sum - log_reach_by_x,
+            n @ (digamma(shape) - digamma(q)) + people * np.log(v) - log_reach_sum,
+            people * q / v - p * per_reach_by_x - q * per_reach,
         ]
     )
     bends = np.empty((3, 3))
-    bends[0, 0] = np.sum(x**2 * (polygamma(1, shape) - polygamma(1, p * x)))
-    bends[0, 1] = bends[1, 0] = np.sum(x * polygamma(1, shape))
-    bends[0, 2] = bends[2, 0] = -np.sum(x / level)
-    bends[1, 1] = np.sum(polygamma(1, shape) - polygamma(1, q))
-    bends[1, 2] = bends[2, 1] = np.sum(1 / v - 1 / level)
-    bends[2, 2] = np.sum(shape / level**2 - q / v**2)
+    bends[0, 0] = n @ (x**2 * (polygamma(1, shape) - polygamma(1, p * x)))
+    bends[0, 1] = bends[1, 0] = n @ (x * polygamma(1, shape))
+    bends[0, 2] = bends[2, 0] = -per_reach_by_x
+    bends[1, 1] = n @ (polygamma(1, shape) - polygamma(1, q))
+    bends[1, 2] = bends[2, 1] = people / v - per_reach
+    bends[2, 2] = (p * rows.frequency + q) @ inverse**2 - people * q / v**2
     params = np.array([p, q, v])
     gradient = params * slopes
     return float(value), gradient, params[:, None] * bends * params[None, :] + np.diag(gradient)

@@ -97,17 +97,17 @@ def lifetime_value(
         PredictError: A setting is out of its range, the units of time differ, or the history has no spend.
     """
     _check_settings(horizon_days, margin, discount_monthly, draws)
-    ends, factors = _months(horizon_days, discount_monthly)
+    ends, weights = _months(horizon_days, discount_monthly)
     horizons = ends / buying.unit_days
     share = 1.0 if margin is None else margin
-    by_month = buying.expected_by(history, horizons)
-    discounted = _discounted(by_month, factors)
+    expected = buying.expected_purchases(history, float(horizons[-1]))
+    discounted = buying.weighted_purchases(history, horizons, weights)
     spend = spending.expected_spend(history)
     value = discounted * spend * share
     slopes = share * np.hstack(
         [
-            _purchase_slopes(history, buying, horizons, factors) * spend[:, None],
-            _spend_slopes(history, spending) * discounted[:, None],
+            buying.weighted_slopes(history, horizons, weights) * spend[:, None],
+            spending.spend_slopes(history) * discounted[:, None],
         ]
     )
     # The two models are fitted apart: how often somebody buys says nothing about what they spend.
@@ -115,7 +115,6 @@ def lifetime_value(
     known = np.isfinite(value)
     possible = None
     if draws:
-        expected = by_month[:, -1]
         weight = np.divide(discounted, expected, out=np.ones_like(expected), where=expected > 0)
         weight[~known] = np.nan
         possible = _possible(
@@ -132,7 +131,7 @@ def lifetime_value(
         value=value,
         likely=delta_ranges(value, slopes, covariance, confidence=confidence),
         possible=possible,
-        expected_purchases=by_month[:, -1],
+        expected_purchases=expected,
         probability_alive=buying.probability_alive(history),
         spend_per_purchase=spend,
         total=_total(value[known], slopes[known], covariance, confidence),
@@ -149,37 +148,14 @@ def lifetime_value(
 
 
 def _months(horizon_days: float, discount_monthly: float) -> tuple[FloatArray, FloatArray]:
-    """Ends of the months within the horizon, in days (the last may be cut short), and what money is worth then."""
+    """Ends of the months in days (the last may be cut short), and weights of the purchases up to each end.
+
+    With factors f of the ends, Σ f_k·(E_k − E_{k−1}) = Σ E_k·(f_k − f_{k+1}), f beyond the last end being 0.
+    """
     count = max(1, int(np.ceil(horizon_days / MONTH_DAYS - 1e-9)))
     ends = np.minimum(np.arange(1, count + 1) * MONTH_DAYS, horizon_days)
-    return ends, (1 + discount_monthly) ** -(ends / MONTH_DAYS)
-
-
-def _discounted(by_month: FloatArray, factors: FloatArray) -> FloatArray:
-    return np.asarray(np.diff(by_month, axis=1, prepend=0.0) @ factors)
-
-
-def _purchase_slopes(
-    history: PurchaseHistory, buying: BgNbd, horizons: FloatArray, factors: FloatArray
-) -> FloatArray:
-    """Derivatives of the discounted purchases in the logarithms of the parameters of buying."""
-    columns = [
-        _discounted(
-            up.expected_by(history, horizons) - down.expected_by(history, horizons), factors
-        )
-        / width
-        for up, down, width in buying.nudged()
-    ]
-    return np.column_stack(columns)
-
-
-def _spend_slopes(history: PurchaseHistory, spending: GammaGamma) -> FloatArray:
-    """Derivatives of the spend per purchase in the logarithms of the parameters of spending."""
-    columns = [
-        (up.expected_spend(history) - down.expected_spend(history)) / width
-        for up, down, width in spending.nudged()
-    ]
-    return np.column_stack(columns)
+    factors = (1 + discount_monthly) ** -(ends / MONTH_DAYS)
+    return ends, factors - np.append(factors[1:], 0.0)
 
 
 def _total(
