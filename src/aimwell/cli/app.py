@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from aimwell.cli import decide, definitions, deliver, measure, segment, serve, unify, workspace
+from aimwell.cli import (
+    decide,
+    definitions,
+    deliver,
+    measure,
+    predict,
+    segment,
+    serve,
+    unify,
+    workspace,
+)
 from aimwell.cli.output import Output
 from aimwell.errors import AimwellError, DefinitionError, SettingsError
 from aimwell.version import VERSION
@@ -31,6 +41,7 @@ definitions.register(app)
 serve.register(app)
 unify.register(app)
 app.add_typer(segment.app, name="segment", rich_help_panel="Stages")
+app.add_typer(predict.app, name="predict", rich_help_panel="Stages")
 app.add_typer(decide.app, name="decide", rich_help_panel="Stages")
 app.add_typer(deliver.app, name="deliver", rich_help_panel="Stages")
 app.add_typer(measure.app, name="measure", rich_help_panel="Stages")

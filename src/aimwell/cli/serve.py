@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import Annotated
 
 import typer
@@ -45,6 +46,9 @@ def run_server(root: str, *, host: str, port: int, reports: bool) -> None:
     """Run the server until it is told to stop (SIGINT, SIGTERM)."""
     os.environ["AIMWELL_WORKSPACE"] = os.path.abspath(root)
     os.environ["AIMWELL_SERVE_REPORTS"] = "1" if reports else "0"
+    # Once it has shut down, uvicorn sends itself the signal again that stopped it; that is a good end, not a failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
     # The access log would hold the tokens of links.
     uvicorn.run(
         _APPLICATION, factory=True, host=host, port=port, access_log=False, log_level="warning"

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from aimwell.cli.context import user_name
@@ -184,12 +185,24 @@ def _predict(run: _Demo) -> None:
         value = fit_lifetime_value(
             run.stores, as_of=run.now, horizon_days=365, seed=run.spec.seed, now=run.now
         )
+        judged = propensity.result.chosen
         run.facts["predict"] = {
-            "propensity": propensity.to_dict(),
-            "lifetime_value": value.to_dict(),
+            "propensity": dict(propensity.entry.metrics),
+            "lifetime_value": dict(value.entry.metrics),
         }
-        run.output.say(f"   {propensity.sentence}")
-        run.output.say(f"   {value.sentence}")
+        auc, seeming = judged.later.auc, judged.random_split.auc
+        if auc.estimate is not None and seeming.estimate is not None:
+            run.output.say(
+                f"   Who will buy: judged on later weeks, AUC {auc.estimate:.3f} ({auc.lower:.3f} to {auc.upper:.3f}); "
+                f"a random split would have claimed {seeming.estimate:.3f}."
+            )
+        worth = value.people.column("value").to_numpy(zero_copy_only=False)
+        worth = worth[~np.isnan(worth)]
+        if worth.size:
+            run.output.say(
+                f"   Worth in a year: {money(float(worth.mean()), run.spec.currency)} a customer on average, "
+                f"{money(float(np.quantile(worth, 0.9)), run.spec.currency)} or more for the best tenth."
+            )
 
 
 def _decide(run: _Demo) -> Plan:
