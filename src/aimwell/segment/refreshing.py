@@ -148,7 +148,11 @@ def _compute(
     """
     session = moment.session
     moment.bind_known()
-    fresh = [sql("SELECT CAST(NULL AS varchar) AS profile_id, CAST(NULL AS varchar) AS segment, 0 AS revision WHERE FALSE")]
+    fresh = [
+        sql(
+            "SELECT CAST(NULL AS varchar) AS profile_id, CAST(NULL AS varchar) AS segment, 0 AS revision WHERE FALSE"
+        )
+    ]
     for number, (name, (segment, revision)) in enumerate(sorted(waiting.items())):
         session.materialise(
             f"fresh_{number}", members_query(compiled(moment, segment.rule, name=name))
