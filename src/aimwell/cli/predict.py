@@ -1,0 +1,240 @@
+"""`aimwell predict`: who will buy, what customers are worth, and how good the models are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import typer
+
+from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.predict import service
+from aimwell.predict.cards import card_text, model_card
+from aimwell.predict.registry import RegisteredModel, find_model, list_models
+from aimwell.predict.training import PURCHASE
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True, help="Predict who will buy and what customers are worth; look at models."
+)
+
+NameOption = Annotated[
+    str | None,
+    typer.Option("--name", help="Name of the model.", show_default="by what it predicts"),
+]
+SeedOption = Annotated[int, typer.Option(help="The same data and seed give the same model.")]
+
+
+@app.command("propensity")
+def propensity(
+    horizon: Annotated[int, typer.Option(help="How far ahead to look, in days.")] = 90,
+    event: Annotated[str, typer.Option(help="What people do or do not do.")] = PURCHASE,
+    as_of: AsOfOption = None,
+    name: NameOption = None,
+    seed: SeedOption = 0,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn who will buy within the horizon, judge it on a later period, score everybody."""
+    with opened(workspace, as_json=as_json) as ws:
+        moment = ws.moment(as_of) or ws.now
+        with ws.output.progress("Training") as step:
+            trained = service.train_propensity(
+                ws.stores,
+                as_of=moment,
+                horizon_days=horizon,
+                event=event,
+                name=name,
+                seed=seed,
+                now=ws.now,
+                progress=step,
+            )
+            step(4, 5, "scoring everybody")
+            scores = service.score_propensity(ws.stores, trained.entry, as_of=moment, now=ws.now)
+        card = _card(ws, trained.entry)
+        scored = {"people": scores.num_rows, "expected": _sum(scores, "score")}
+        if as_json:
+            ws.output.json({**card, "scored": scored})
+            return
+        ws.output.heading(f"{trained.entry.label}: {card['predicts']}")
+        ws.output.say(card["sentence"])
+        ws.output.say()
+        _candidates(ws, trained.entry.metrics)
+        ws.output.say(
+            "AUC later: on people of a later period than was learnt from, with its 95 % interval. Random: on a random "
+            "division of the people learnt from, as most reports show it."
+        )
+        ws.output.say(trained.entry.metrics["reason"])
+        ws.output.say()
+        ws.output.say(
+            f"{scored['people']:,} people have a score as of {_day(ws, trained.entry)}; together they make "
+            f"{scored['expected']:,.0f} expected."
+        )
+        _end(ws, trained.entry, card)
+
+
+@app.command("lifetime-value")
+def lifetime_value(
+    horizon: Annotated[int, typer.Option(help="How far ahead to count, in days.")] = 365,
+    holdout: Annotated[
+        int | None,
+        typer.Option(
+            help="Days before the moment on which the models are checked.",
+            show_default="the horizon, at most half of the history",
+        ),
+    ] = None,
+    discount: Annotated[
+        float, typer.Option(help="Interest of a month: what comes later is worth less.")
+    ] = 0.01,
+    as_of: AsOfOption = None,
+    name: NameOption = None,
+    seed: SeedOption = 0,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Work out what each customer will bring within the horizon, and check it on the past."""
+    with opened(workspace, as_json=as_json) as ws:
+        with ws.output.progress("Valuing") as step:
+            fit = service.fit_lifetime_value(
+                ws.stores,
+                as_of=ws.moment(as_of) or ws.now,
+                horizon_days=horizon,
+                holdout_days=holdout,
+                discount_monthly=discount,
+                name=name,
+                seed=seed,
+                now=ws.now,
+                progress=step,
+            )
+        card = _card(ws, fit.entry)
+        if as_json:
+            ws.output.json(card)
+            return
+        ws.output.heading(f"{fit.entry.label}: {card['predicts']}")
+        for line in (*card["learnt_from"], *card["how_good"]):
+            ws.output.say(line)
+        ws.output.say()
+        currency = ws.stores.settings.currency
+        ws.output.table(
+            ["customers", "people", f"{fit.values.measure} ({currency})", "share of all", "each"],
+            _tenths(fit.people),
+            title="By value",
+        )
+        _end(ws, fit.entry, card)
+
+
+@app.command("models")
+def models(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
+    """List the models."""
+    with opened(workspace, as_json=as_json) as ws:
+        found = list_models(ws.stores)
+        if as_json:
+            ws.output.json([_brief(one) for one in found])
+            return
+        if not found:
+            ws.output.say("There is no model yet. Train one with: aimwell predict propensity")
+            return
+        ws.output.table(
+            ["model", "as of", "trained", "on a later period"],
+            [
+                (one.label, _day(ws, one), f"{one.trained_at:%Y-%m-%d %H:%M}", _worth(one))
+                for one in found
+            ],
+        )
+
+
+@app.command("card")
+def card(
+    name: Annotated[str, typer.Argument(help="A model, as buy-90d, or one version, as buy-90d@2.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a model predicts, how good it is on later time, and what to beware of."""
+    with opened(workspace, as_json=as_json) as ws:
+        shown = _card(ws, find_model(ws.stores, name))
+        if as_json:
+            ws.output.json(shown)
+            return
+        ws.output.say(card_text(shown))
+
+
+def _card(ws: Opened, entry: RegisteredModel) -> dict[str, Any]:
+    return model_card(entry, timezone=ws.stores.settings.timezone)
+
+
+def _end(ws: Opened, entry: RegisteredModel, card_: dict[str, Any]) -> None:
+    for caveat in card_["caveats"]:
+        ws.output.note(f"Beware: {caveat}")
+    ws.output.say(f"More of it: aimwell predict card {entry.name}")
+
+
+def _candidates(ws: Opened, metrics: Mapping[str, Any]) -> None:
+    """Each learner on later people, and what a random division would have promised."""
+    ws.output.table(
+        ["learner", "AUC later", "from–to", "random", "predicted", "did it", "chosen"],
+        [
+            (
+                one["learner"],
+                f"{one['later']['auc']['estimate']:.3f}",
+                f"{one['later']['auc']['lower']:.3f}–{one['later']['auc']['upper']:.3f}",
+                f"{one['random_split']['auc']['estimate']:.3f}",
+                f"{one['later']['mean_predicted']:.1%}",
+                f"{one['later']['base_rate']['estimate']:.1%}",
+                "yes" if one["learner"] == metrics["learner"] else "",
+            )
+            for one in metrics["candidates"]
+        ],
+    )
+
+
+def _tenths(people: pa.Table) -> list[tuple[str, int, float, str, float]]:
+    """The best tenth of customers, the next two, the middle and the rest, with what they should bring."""
+    values = pc.drop_null(people.column("value").combine_chunks()).to_numpy()
+    ordered = np.sort(values)[::-1]
+    whole = float(ordered.sum())
+    edges = [round(len(ordered) * share) for share in (0.0, 0.1, 0.3, 0.6, 1.0)]
+    labels = ("best tenth", "next two tenths", "next three tenths", "other four tenths")
+    rows = []
+    for label, start, end in zip(labels, edges[:-1], edges[1:], strict=True):
+        if end > start:
+            money = float(ordered[start:end].sum())
+            share = f"{money / whole:.0%}" if whole else "–"
+            rows.append((label, end - start, money, share, money / (end - start)))
+    return rows
+
+
+def _sum(table: pa.Table, name: str) -> float:
+    return float(pc.sum(table.column(name)).as_py() or 0.0)
+
+
+def _worth(entry: RegisteredModel) -> str:
+    """The one figure by which a model is known."""
+    metrics = entry.metrics
+    if entry.kind == "propensity":
+        chosen = next(c for c in metrics["candidates"] if c["learner"] == metrics["learner"])
+        return f"AUC {chosen['later']['auc']['estimate']:.3f}"
+    check = metrics["check"]
+    if check is None or check["money"]["correlation"]["value"] is None:
+        return "not checked"
+    return f"correlation {check['money']['correlation']['value']:.2f}"
+
+
+def _brief(entry: RegisteredModel) -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "version": entry.version,
+        "kind": entry.kind,
+        "as_of": entry.as_of,
+        "trained_at": entry.trained_at,
+        "settings": entry.settings,
+        "worth": _worth(entry),
+    }
+
+
+def _day(ws: Opened, entry: RegisteredModel) -> str:
+    return f"{entry.as_of.astimezone(ZoneInfo(ws.stores.settings.timezone)):%Y-%m-%d %H:%M}"

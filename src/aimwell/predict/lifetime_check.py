@@ -1,0 +1,118 @@
+"""The check of lifetime values: fitted to what was known some time ago, compared with what came since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from aimwell.errors import PredictError
+from aimwell.history.moment import open_moment
+from aimwell.predict.bgnbd import BgNbd, fit_bgnbd
+from aimwell.predict.buying import UNIT_DAYS, later_buying, purchase_history
+from aimwell.predict.gamma_gamma import GammaGamma, fit_gamma_gamma
+from aimwell.predict.holdout import HoldoutCheck, check_holdout, frequency_buckets, quantile_buckets
+from aimwell.predict.lifetime_value import lifetime_value
+from aimwell.predict.purchases import PurchaseHistory
+from aimwell.predict.ranges import Ranges
+from aimwell.predict.training import PURCHASE, recorded, span_days
+from aimwell.stats.samples import FloatArray
+from aimwell.store.lake import Snapshot
+from aimwell.store.stores import Stores
+
+__all__ = ["LifetimeCheck", "check_lifetime_value"]
+
+_HOLDOUT_DAYS_MIN = 7
+
+
+@dataclass(frozen=True, slots=True)
+class LifetimeCheck:
+    """Predictions made as of `cut_at` against what people did in the `holdout_days` after it.
+
+    Args:
+        cut_at, holdout_days: The period.
+        buying, spending: As fitted to what was known then.
+        purchases: Days with a purchase, by repeat purchases before.
+        money: Net revenue, by tenths of the prediction; its `inside` counts who lay in their interval.
+        left_out: People without a prediction of money (see `GammaGamma.expected_spend`).
+    """
+
+    cut_at: datetime
+    holdout_days: int
+    buying: BgNbd
+    spending: GammaGamma
+    purchases: HoldoutCheck
+    money: HoldoutCheck
+    left_out: int
+
+
+def check_lifetime_value(
+    stores: Stores,
+    *,
+    as_of: datetime,
+    holdout_days: int,
+    seed: int = 0,
+    snapshot: Snapshot | None = None,
+) -> LifetimeCheck:
+    """Fit to what was known `holdout_days` before `as_of` and compare with what came until `as_of`.
+
+    Money is not discounted and is revenue, so that it can be compared with what was paid.
+
+    Raises:
+        TooLittleDataError: Too few customers or repeat buyers were known then.
+        PredictError: The holdout is shorter than a week, or nobody had bought.
+    """
+    if holdout_days < _HOLDOUT_DAYS_MIN:
+        raise PredictError(
+            f"A holdout of {holdout_days} days is too short to check anything; give at least {_HOLDOUT_DAYS_MIN}."
+        )
+    span = span_days(holdout_days)
+    cut_at = as_of.astimezone(UTC) - span
+    with open_moment(stores, as_of=cut_at, horizon=span, snapshot=snapshot) as moment:
+        recorded(moment, PURCHASE)
+        ids, history = purchase_history(moment)
+        later = later_buying(moment, ids)
+    buying, spending = fit_bgnbd(history), fit_gamma_gamma(history)
+    money, left_out = _money_check(history, buying, spending, later.revenue, span, seed)
+    return LifetimeCheck(
+        cut_at=cut_at,
+        holdout_days=holdout_days,
+        buying=buying,
+        spending=spending,
+        purchases=check_holdout(
+            buying.expected_purchases(history, holdout_days / UNIT_DAYS),
+            later.purchases,
+            buckets=frequency_buckets(history.frequency),
+        ),
+        money=money,
+        left_out=left_out,
+    )
+
+
+def _money_check(
+    history: PurchaseHistory,
+    buying: BgNbd,
+    spending: GammaGamma,
+    revenue: FloatArray,
+    span: timedelta,
+    seed: int,
+) -> tuple[HoldoutCheck, int]:
+    expected = lifetime_value(
+        history,
+        buying,
+        spending,
+        horizon_days=float(span.days),
+        margin=None,
+        discount_monthly=0.0,
+        seed=seed,
+    )
+    known = np.isfinite(expected.value)
+    ranges = expected.possible
+    check = check_holdout(
+        expected.value[known],
+        revenue[known],
+        buckets=quantile_buckets(expected.value[known]),
+        ranges=None if ranges is None else Ranges(ranges.lower[known], ranges.upper[known]),
+    )
+    return check, expected.missing

@@ -1,0 +1,121 @@
+"""What is known of a model's worth as plain numbers, as the registry keeps them and a card puts them in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from scipy.stats import rankdata
+
+from aimwell.predict.bgnbd import BgNbd
+from aimwell.predict.gamma_gamma import GammaGamma
+from aimwell.predict.lifetime_check import LifetimeCheck
+from aimwell.predict.lifetime_value import LifetimeValues
+from aimwell.predict.propensity import Candidate, PropensityModel, PropensityResult
+from aimwell.predict.tables import FeatureTable
+from aimwell.predict.training import TrainingTables
+from aimwell.stats.samples import FloatArray
+
+__all__ = ["check_metrics", "directions", "lifetime_metrics", "propensity_metrics"]
+
+# Weaker rank correlations are not told as a direction.
+_CLEAR = 0.1
+_FEATURES_TOLD = 10
+
+
+def propensity_metrics(result: PropensityResult, tables: TrainingTables) -> dict[str, Any]:
+    """Candidates with their judgements, the chosen one and why, the strongest features with their direction."""
+    way = directions(result.model, tables.judge)
+    plain: dict[str, Any] = msgspec.to_builtins(
+        {
+            "learner": result.model.learner,
+            "reason": result.reason,
+            "recorded": tables.recorded,
+            "train": _people(tables.train),
+            "judge": _people(tables.judge),
+            "calibrator": result.model.calibrator.method,
+            "candidates": [_candidate(one) for one in result.candidates],
+            "features": [
+                {"name": name, "share": share, "direction": way[name]}
+                for name, share in result.model.influences[:_FEATURES_TOLD]
+                if share > 0
+            ],
+        }
+    )
+    return plain
+
+
+def directions(model: PropensityModel, table: FeatureTable) -> dict[str, float | None]:
+    """Per feature the rank correlation (−1 to 1) with the predicted probability over people who have it.
+
+    None where it is too weak to be called a direction. It describes what the model does, not what causes what.
+    """
+    chances = model.predict(table)
+    values = table.matrix(model.names)
+    return {name: _direction(values[:, place], chances) for place, name in enumerate(model.names)}
+
+
+def _direction(column: FloatArray, chances: FloatArray) -> float | None:
+    known = ~np.isnan(column)
+    if known.sum() < 3 or np.ptp(column[known]) == 0 or np.ptp(chances[known]) == 0:
+        return None
+    found = float(np.corrcoef(rankdata(column[known]), rankdata(chances[known]))[0, 1])
+    return found if abs(found) >= _CLEAR else None
+
+
+def _people(table: FeatureTable) -> dict[str, Any]:
+    return {
+        "as_of": table.as_of,
+        "people": len(table),
+        "positives": int(table.happened.sum()),
+    }
+
+
+def _candidate(one: Candidate) -> dict[str, Any]:
+    return {
+        "learner": one.model.learner,
+        "later": one.later,
+        "random_split": one.random_split,
+        "optimism": one.optimism,
+        "extra_loss": one.extra_loss,
+    }
+
+
+def lifetime_metrics(buying: BgNbd, spending: GammaGamma, values: LifetimeValues) -> dict[str, Any]:
+    """Parameters with intervals, how many were seen, and the sums over all customers."""
+    plain: dict[str, Any] = msgspec.to_builtins(
+        {
+            "customers": buying.customers_,
+            "repeat_buyers": buying.repeat_buyers_,
+            "measure": values.measure,
+            "total": values.total,
+            "missing": values.missing,
+            "expected_purchases": float(values.expected_purchases.sum()),
+            "mean_probability_alive": float(values.probability_alive.mean()),
+            "buying": {
+                "parameters": buying.parameter_intervals(),
+                "log_likelihood": buying.log_likelihood_,
+            },
+            "spending": {
+                "parameters": spending.parameter_intervals(),
+                "log_likelihood": spending.log_likelihood_,
+                "correlation": spending.correlation_,
+            },
+        }
+    )
+    return plain
+
+
+def check_metrics(check: LifetimeCheck) -> dict[str, Any]:
+    """The check without its models."""
+    plain: dict[str, Any] = msgspec.to_builtins(
+        {
+            "cut_at": check.cut_at,
+            "holdout_days": check.holdout_days,
+            "purchases": check.purchases,
+            "money": check.money,
+            "left_out": check.left_out,
+        }
+    )
+    return plain

@@ -1,0 +1,244 @@
+"""The registry of models: what was learnt when, from what, how good it is, and the hashes of its files.
+
+A model has a name and versions that count up; a version is never changed. Its row is in the control database, its files
+are in the workspace's folder `models/NAME/VERSION/`. A row is written after its files, so files without a row are what a
+killed attempt left.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import msgspec
+import sqlalchemy as sa
+
+from aimwell.errors import PredictError, nearest
+from aimwell.predict.artifacts import Model, ModelT, load_model, save_model
+from aimwell.store.disk import settle
+from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores
+
+__all__ = [
+    "Kind",
+    "RegisteredModel",
+    "find_model",
+    "list_models",
+    "load_part",
+    "register_model",
+    "usual_name",
+]
+
+Kind = Literal["propensity", "lifetime_value"]
+
+_models = metadata.tables["models"]
+_LEASE = "models"
+# Names of folders, on every file system.
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+_NOT_OF_NAMES = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModel:
+    """One version of a model.
+
+    Args:
+        name, version: Together they name it: `buy-90d@3`.
+        kind: What it predicts.
+        as_of: Nothing from this moment on was seen, neither to learn nor to judge.
+        settings: What it was asked for (horizon, event, seed …).
+        metrics: What it was found to be worth; `cards` puts it in words.
+        files: Path below the version's folder → SHA-256.
+        lake_versions: Versions of the lake's tables that were read.
+        trained_at: When.
+    """
+
+    name: str
+    version: int
+    kind: Kind
+    as_of: datetime
+    settings: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    files: Mapping[str, str]
+    lake_versions: Mapping[str, int]
+    trained_at: datetime
+
+    @property
+    def label(self) -> str:
+        """Name and version, as `find_model` takes them."""
+        return f"{self.name}@{self.version}"
+
+
+def register_model(
+    stores: Stores,
+    parts: Mapping[str, Model],
+    *,
+    name: str,
+    kind: Kind,
+    as_of: datetime,
+    settings: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    lake_versions: Mapping[str, int],
+    trained_at: datetime,
+) -> RegisteredModel:
+    """Store a model as the next version of its name, whole or not at all.
+
+    Args:
+        stores: The workspace.
+        parts: The fitted models by the name of their folder, as {"buying": …, "spending": …}.
+        name: Small letters, digits and hyphens.
+        kind, as_of, settings, metrics, lake_versions, trained_at: See `RegisteredModel`.
+
+    Raises:
+        PredictError: The name cannot be one, or stands for another kind of model or another event or horizon.
+        StorageFullError: The disk is full.
+        LeaseLostError: Another process took over because this one stood still; train again.
+    """
+    if not _NAME.fullmatch(name):
+        raise PredictError(
+            f"'{name:.80}' cannot be the name of a model. Allowed: small letters, digits and hyphens, at most 63, the "
+            "first not a hyphen."
+        )
+    with stores.leases.hold(_LEASE) as held:
+        newest = _newest(stores, name)
+        if newest is not None:
+            _refuse_another(newest, kind, settings)
+        version = 1 if newest is None else newest.version + 1
+        folder = _folder(stores, name, version)
+        # No row names this version, so whatever lies there was left by an attempt that was killed.
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        files = {
+            f"{part}/{file}": digest
+            for part, model in parts.items()
+            for file, digest in save_model(model, folder / part).items()
+        }
+        settle([folder, folder.parent])
+        made = RegisteredModel(
+            name=name,
+            version=version,
+            kind=kind,
+            as_of=as_of,
+            settings=_plain(settings),
+            metrics=_plain(metrics),
+            files=files,
+            lake_versions=dict(lake_versions),
+            trained_at=trained_at,
+        )
+        held.check()
+        with stores.control.begin() as connection:
+            connection.execute(sa.insert(_models).values(**_row(made)))
+    return made
+
+
+def find_model(stores: Stores, name: str) -> RegisteredModel:
+    """The newest version of a model, or the one that `name@version` names.
+
+    Raises:
+        PredictError: There is none; says which are known.
+    """
+    plain, _, number = name.partition("@")
+    query = sa.select(_models).where(_models.c.name == plain)
+    if number:
+        query = query.where(_models.c.version == (int(number) if number.isdecimal() else -1))
+    with stores.read_control() as connection:
+        row = connection.execute(query.order_by(_models.c.version.desc()).limit(1)).one_or_none()
+        known = connection.execute(sa.select(_models.c.name).distinct()).scalars().all()
+    if row is None:
+        if number and plain in known:
+            raise PredictError(
+                f"The model '{plain}' has no version {number}. List them with: aimwell predict models"
+            )
+        raise PredictError(
+            f"There is no model '{plain}'. {nearest(plain, list(known))} "
+            "Train one with: aimwell predict propensity, or aimwell predict lifetime-value"
+        )
+    return _entry(row)
+
+
+def list_models(stores: Stores) -> tuple[RegisteredModel, ...]:
+    """All versions of all models, by name, the newest first."""
+    query = sa.select(_models).order_by(_models.c.name, _models.c.version.desc())
+    with stores.read_control() as connection:
+        return tuple(_entry(row) for row in connection.execute(query))
+
+
+def load_part(stores: Stores, entry: RegisteredModel, part: str, kind: type[ModelT]) -> ModelT:
+    """Read one part of a stored model; each file's hash is compared before it is parsed.
+
+    Raises:
+        ModelFileError: A file is missing, was changed, or is not of that kind.
+    """
+    hashes = {
+        path.removeprefix(f"{part}/"): digest
+        for path, digest in entry.files.items()
+        if path.startswith(f"{part}/")
+    }
+    return load_model(_folder(stores, entry.name, entry.version) / part, kind, hashes=hashes)
+
+
+def usual_name(words: str, horizon_days: int) -> str:
+    """The usual name of a model: what it predicts and how far ahead, as `product-viewed-30d`."""
+    plain = _NOT_OF_NAMES.sub("-", words.lower()).strip("-")[:50].strip("-")
+    return f"{plain or 'event'}-{horizon_days}d"
+
+
+def _newest(stores: Stores, name: str) -> RegisteredModel | None:
+    query = sa.select(_models).where(_models.c.name == name).order_by(_models.c.version.desc())
+    with stores.read_control() as connection:
+        row = connection.execute(query.limit(1)).one_or_none()
+    return None if row is None else _entry(row)
+
+
+def _refuse_another(newest: RegisteredModel, kind: Kind, settings: Mapping[str, Any]) -> None:
+    """Versions of a name must answer the same question, or their scores cannot be compared."""
+    asked = {"kind": kind, **{key: settings.get(key) for key in ("event", "horizon_days")}}
+    stands = {
+        "kind": newest.kind,
+        **{key: newest.settings.get(key) for key in ("event", "horizon_days")},
+    }
+    if asked != stands:
+        raise PredictError(
+            f"The name '{newest.name}' stands for another model: {_told(stands)}. This one is: {_told(asked)}. "
+            "Give it another name."
+        )
+
+
+def _told(question: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in question.items() if value is not None)
+
+
+def _plain(figures: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures as the database gives them back."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(figures))
+    return plain
+
+
+def _folder(stores: Stores, name: str, version: int) -> Path:
+    return stores.folder("models") / name / str(version)
+
+
+def _row(entry: RegisteredModel) -> dict[str, Any]:
+    return {
+        name: dict(value) if isinstance(value := getattr(entry, name), Mapping) else value
+        for name in entry.__slots__
+    }
+
+
+def _entry(row: sa.Row[Any]) -> RegisteredModel:
+    return RegisteredModel(
+        name=row.name,
+        version=row.version,
+        kind=cast(Kind, row.kind),
+        as_of=row.as_of,
+        settings=row.settings,
+        metrics=row.metrics,
+        files=row.files,
+        lake_versions=row.lake_versions,
+        trained_at=row.trained_at,
+    )

@@ -1,0 +1,104 @@
+"""Scores in the lake: what one version of a model expects of each person as of a moment, written once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pyarrow as pa
+
+from aimwell.predict.registry import RegisteredModel
+from aimwell.stats.samples import FloatArray
+from aimwell.store.sql import sql
+from aimwell.store.stores import Stores
+from aimwell.store.tables import LAKE_TABLES
+
+__all__ = ["SCORES", "keep_scores", "scores_table", "stored_scores"]
+
+SCORES = pa.schema(
+    [
+        ("profile_id", pa.string()),
+        ("score", pa.float64()),
+        ("lower", pa.float64()),
+        ("upper", pa.float64()),
+    ]
+)
+"""Columns of a table of scores; null where a figure is not defined."""
+
+
+def scores_table(
+    ids: pa.Array,
+    score: FloatArray,
+    lower: FloatArray | None = None,
+    upper: FloatArray | None = None,
+) -> pa.Table:
+    """A table of SCORES; NaN becomes null."""
+    columns = [
+        pa.nulls(len(ids), pa.float64()) if side is None else pa.array(side, mask=np.isnan(side))
+        for side in (score, lower, upper)
+    ]
+    return pa.table([ids, *columns], schema=SCORES)
+
+
+def keep_scores(
+    stores: Stores, model: RegisteredModel, scores: pa.Table, *, as_of: datetime, now: datetime
+) -> bool:
+    """Append scores to the lake, unless this version has scored as of this moment before.
+
+    Args:
+        stores: The workspace.
+        model: Whose scores they are.
+        scores: As SCORES says.
+        as_of: The cut of what was known.
+        now: When.
+
+    Returns:
+        False where they were there already; those stand.
+    """
+    people = scores.num_rows
+    filled: dict[str, pa.Array | pa.ChunkedArray] = {
+        "origin_id": scores.column("profile_id"),
+        "model": pa.repeat(pa.scalar(model.name), people),
+        "version": pa.repeat(pa.scalar(model.version, pa.int64()), people),
+        "as_of": _repeated("as_of", as_of, people),
+        "horizon_days": pa.repeat(pa.scalar(model.settings["horizon_days"], pa.int64()), people),
+        "source": pa.repeat(pa.scalar("predict"), people),
+        "load_id": pa.nulls(people, pa.string()),
+        "received_at": _repeated("received_at", now, people),
+        **{name: scores.column(name) for name in ("score", "lower", "upper")},
+    }
+    schema = LAKE_TABLES["scores"].schema
+    rows = pa.table([filled[name] for name in schema.names], schema=schema)
+    return stores.lake.append("scores", rows, transaction=_transaction(model, as_of))
+
+
+def stored_scores(stores: Stores, model: RegisteredModel, as_of: datetime) -> pa.Table | None:
+    """What this version expects as of this moment, as it was written; None where it has not scored then.
+
+    Returns:
+        As SCORES says, by profile_id, under the identities of that time.
+    """
+    if not stores.lake.has_transaction("scores", _transaction(model, as_of)):
+        return None
+    with stores.engine.session() as session:
+        session.bind("scores", stores.lake.pin("scores").tables["scores"])
+        found = session.table(
+            sql(
+                """
+                SELECT origin_id AS profile_id, score, lower, upper FROM scores
+                WHERE model = :model AND version = :version AND as_of = :moment ORDER BY origin_id
+                """,
+                model=model.name,
+                version=model.version,
+                moment=as_of,
+            )
+        )
+    return found.cast(SCORES)
+
+
+def _transaction(model: RegisteredModel, as_of: datetime) -> tuple[str, int]:
+    return f"scores:{model.label}:{as_of.astimezone(UTC).isoformat()}", 1
+
+
+def _repeated(name: str, value: datetime, people: int) -> pa.Array:
+    return pa.repeat(pa.scalar(value, LAKE_TABLES["scores"].schema.field(name).type), people)

@@ -1,0 +1,169 @@
+"""The stage *predict*: who will do something within a horizon, and what customers are worth.
+
+Training reads people at two earlier moments, learns at the first, judges at the second, and registers the very model
+that was judged. Fitting it anew on the later people would leave nobody to judge that model by, and base rates move with
+the season, so newer is not surely better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from aimwell.errors import PredictError
+from aimwell.predict.cards import model_card
+from aimwell.predict.metrics import propensity_metrics
+from aimwell.predict.propensity import PropensityModel, PropensityResult, fit_propensity
+from aimwell.predict.registry import (
+    RegisteredModel,
+    find_model,
+    load_part,
+    register_model,
+    usual_name,
+)
+from aimwell.predict.scoring import keep_scores, scores_table, stored_scores
+from aimwell.predict.training import (
+    PURCHASE,
+    Progress,
+    feature_table,
+    span_days,
+    training_tables,
+)
+from aimwell.predict.valuing import LifetimeValueFit, fit_lifetime_value
+from aimwell.store.stores import Stores
+
+__all__ = [
+    "LifetimeValueFit",
+    "TrainedModel",
+    "fit_lifetime_value",
+    "score_propensity",
+    "train_propensity",
+]
+
+_PART = "propensity"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A propensity as it was registered, and everything that was found while it was chosen."""
+
+    entry: RegisteredModel
+    result: PropensityResult
+
+    @property
+    def sentence(self) -> str:
+        """What it is worth, in one sentence."""
+        return str(model_card(self.entry)["sentence"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its card."""
+        return model_card(self.entry)
+
+
+def train_propensity(
+    stores: Stores,
+    *,
+    as_of: datetime,
+    horizon_days: int,
+    event: str = PURCHASE,
+    name: str | None = None,
+    seed: int = 0,
+    now: datetime,
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """Learn how likely each person is to do `event` within a horizon, judge it on later people, register it.
+
+    Args:
+        stores: The workspace.
+        as_of: Nothing from this moment on is seen. The people who judge are those known a horizon before it, the
+            people who teach those known two horizons before it.
+        horizon_days: How far ahead it looks, in days.
+        event: What people do; orders that were wholly returned do not count as 'Order Completed'.
+        name: Of the model; default: `buy-90d`, or the event and the horizon.
+        seed: The same data and seed give the same model.
+        now: When it is trained.
+        progress: Called with steps done, steps in all, and what comes next.
+
+    Returns:
+        The registered model, whose files and figures stand, and all candidates.
+
+    Raises:
+        TooLittleDataError: Too short a history, or too few people who did or did not do it; says what is needed.
+        PredictError: Nobody ever did `event`, or `name` stands for another model.
+    """
+    tables = training_tables(
+        stores, as_of=as_of, horizon_days=horizon_days, event=event, progress=progress
+    )
+    if progress is not None:
+        progress(2, 4, "learning and judging")
+    result = fit_propensity(tables.train, tables.judge, recency="recency_days", seed=seed)
+    if progress is not None:
+        progress(3, 4, "storing the model")
+    words = "buy" if event == PURCHASE else event
+    entry = register_model(
+        stores,
+        {_PART: result.model},
+        name=name or usual_name(words, horizon_days),
+        kind="propensity",
+        as_of=as_of.astimezone(UTC),
+        settings={"event": event, "horizon_days": horizon_days, "seed": seed},
+        metrics=propensity_metrics(result, tables),
+        lake_versions=tables.snapshot.versions,
+        trained_at=now,
+    )
+    if progress is not None:
+        progress(4, 4, "")
+    return TrainedModel(entry, result)
+
+
+def score_propensity(
+    stores: Stores, model: RegisteredModel | str, *, as_of: datetime, now: datetime
+) -> pa.Table:
+    """Score everybody known before `as_of` and keep the scores in the lake's table `scores`.
+
+    A version scores a moment once: asked again, it gives what was written then, though data that came late might change
+    it. Take a later moment, or train anew, for newer scores.
+
+    Args:
+        stores: The workspace.
+        model: A registered model, or its name (`buy-90d`, newest version; `buy-90d@2`).
+        as_of: Nothing from this moment on is seen.
+        now: When it is scored.
+
+    Returns:
+        One row per person, by profile_id: `profile_id`, `score` (probability 0-1); `lower` and `upper` are null.
+
+    Raises:
+        PredictError: There is no such model, or it is none of propensity, or it saw later data than `as_of` leaves.
+        ModelFileError: Its files are missing or were changed.
+    """
+    entry = find_model(stores, model) if isinstance(model, str) else model
+    if entry.kind != "propensity":
+        raise PredictError(
+            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not a propensity. List models with: "
+            "aimwell predict models"
+        )
+    if as_of < entry.as_of:
+        raise PredictError(
+            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}, so scores as of "
+            f"{as_of:%Y-%m-%d %H:%M %Z} would know their own future. Train a model as of that moment."
+        )
+    # Read even where the scores stand: who asks with a model that was tampered with must hear of it.
+    fitted = load_part(stores, entry, _PART, PropensityModel)
+    found = stored_scores(stores, entry, as_of)
+    if found is not None:
+        return found
+    ids, table = feature_table(
+        stores,
+        as_of=as_of,
+        horizon=span_days(int(entry.settings["horizon_days"])),
+        names=fitted.names,
+    )
+    scores = scores_table(ids, fitted.predict(table))
+    if not keep_scores(stores, entry, scores, as_of=as_of, now=now):
+        # Another process was quicker; what it wrote is what everybody reads.
+        return stored_scores(stores, entry, as_of) or scores
+    return scores

@@ -1,0 +1,216 @@
+"""Lifetime values of a workspace's customers: fitted, checked on what really came, registered and stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from aimwell.errors import PredictError, TooLittleDataError
+from aimwell.history.moment import TIME_COLUMNS, open_moment
+from aimwell.predict.bgnbd import BgNbd, fit_bgnbd
+from aimwell.predict.buying import Margin, purchase_history, usual_margin
+from aimwell.predict.cards import model_card
+from aimwell.predict.gamma_gamma import GammaGamma, fit_gamma_gamma
+from aimwell.predict.lifetime_check import LifetimeCheck, check_lifetime_value
+from aimwell.predict.lifetime_value import LifetimeValues, lifetime_value
+from aimwell.predict.metrics import check_metrics, lifetime_metrics
+from aimwell.predict.registry import RegisteredModel, register_model, usual_name
+from aimwell.predict.scoring import keep_scores, scores_table
+from aimwell.predict.training import PURCHASE, Progress, Recorded, recorded, span_days
+from aimwell.store.lake import Snapshot
+from aimwell.store.stores import Stores
+
+__all__ = ["LifetimeValueFit", "fit_lifetime_value"]
+
+# A value may look this many times as far ahead as the history goes back.
+_AHEAD_MAX = 2.0
+_QUIET_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LifetimeValueFit:
+    """Lifetime values as they were registered and stored.
+
+    Args:
+        entry: The registered model.
+        people: One row per customer, by profile_id: `profile_id`, `value`; `lower` and `upper` (what the customer may
+            really bring, chance included); `likely_lower` and `likely_upper` (of the expectation);
+            `expected_purchases`, `probability_alive`, `spend_per_purchase`. Null where the spend is not known.
+        values: The same with totals and warnings.
+        margin: What was multiplied, or why the value is revenue.
+        check: On a holdout period; None where `check_reason` says why not.
+    """
+
+    entry: RegisteredModel
+    people: pa.Table
+    values: LifetimeValues
+    buying: BgNbd
+    spending: GammaGamma
+    margin: Margin
+    check: LifetimeCheck | None
+    check_reason: str
+
+    @property
+    def sentence(self) -> str:
+        """What it is worth, in one sentence."""
+        return str(model_card(self.entry)["sentence"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Its card."""
+        return model_card(self.entry)
+
+
+def fit_lifetime_value(
+    stores: Stores,
+    *,
+    as_of: datetime,
+    horizon_days: int,
+    holdout_days: int | None = None,
+    discount_monthly: float = 0.01,
+    name: str | None = None,
+    seed: int = 0,
+    now: datetime,
+    progress: Progress | None = None,
+) -> LifetimeValueFit:
+    """What each customer is expected to be worth over a horizon: BG/NBD for how often, Gamma-Gamma for how much.
+
+    Args:
+        stores: The workspace.
+        as_of: Nothing from this moment on is seen.
+        horizon_days: How far ahead to count, in days.
+        holdout_days: Length of the period before `as_of` on which the models, fitted to what came before it, are
+            checked; default: the horizon, at most half of the history.
+        discount_monthly: Interest of a month.
+        name: Of the model; default: `lifetime-value-365d`.
+        seed: Of the drawn intervals; the same data and seed give the same figures.
+        now: When it is fitted.
+        progress: Called with steps done, steps in all, and what comes next.
+
+    Raises:
+        TooLittleDataError: Too few customers or repeat buyers, or the horizon is more than twice the history.
+        PredictError: A setting is out of range, or nobody bought.
+    """
+    span_days(horizon_days)
+    snapshot = stores.lake.pin(*TIME_COLUMNS)
+    _tell(progress, 0, "reading purchases")
+    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
+        known = recorded(moment, PURCHASE)
+        ids, history = purchase_history(moment)
+        margin = usual_margin(moment)
+    reaches = _check_reach(known, as_of, horizon_days)
+    _tell(progress, 1, "fitting and drawing futures")
+    buying, spending = fit_bgnbd(history), fit_gamma_gamma(history)
+    values = lifetime_value(
+        history,
+        buying,
+        spending,
+        horizon_days=float(horizon_days),
+        margin=margin.share,
+        discount_monthly=discount_monthly,
+        seed=seed,
+    )
+    _tell(progress, 2, "checking on what really came")
+    held = holdout_days or min(horizon_days, (as_of - known.first_at).days // 2)
+    check, check_reason = _checked(
+        stores, as_of=as_of, holdout_days=held, seed=seed, snapshot=snapshot
+    )
+    _tell(progress, 3, "storing")
+    warnings = (*reaches, *values.warnings)
+    entry = register_model(
+        stores,
+        {"buying": buying, "spending": spending},
+        name=name or usual_name("lifetime-value", horizon_days),
+        kind="lifetime_value",
+        as_of=as_of.astimezone(UTC),
+        settings={
+            "horizon_days": horizon_days,
+            "holdout_days": held,
+            "discount_monthly": discount_monthly,
+            "seed": seed,
+        },
+        metrics={
+            **lifetime_metrics(buying, spending, values),
+            "recorded": known,
+            "margin": margin,
+            "currency": stores.settings.currency,
+            "warnings": warnings,
+            "check": None if check is None else check_metrics(check),
+            "check_reason": check_reason,
+        },
+        lake_versions=snapshot.versions,
+        trained_at=now,
+    )
+    people = _people(ids, values)
+    possible = values.possible or values.likely
+    scores = scores_table(ids, values.value, possible.lower, possible.upper)
+    keep_scores(stores, entry, scores, as_of=as_of, now=now)
+    _tell(progress, 4, "")
+    return LifetimeValueFit(entry, people, values, buying, spending, margin, check, check_reason)
+
+
+def _checked(
+    stores: Stores, *, as_of: datetime, holdout_days: int, seed: int, snapshot: Snapshot
+) -> tuple[LifetimeCheck | None, str]:
+    """The check, or why it cannot be made; a history that is long enough to fit may be too short to halve."""
+    try:
+        check = check_lifetime_value(
+            stores, as_of=as_of, holdout_days=holdout_days, seed=seed, snapshot=snapshot
+        )
+    except PredictError as error:
+        return None, str(error)
+    return check, ""
+
+
+def _check_reach(known: Recorded, as_of: datetime, horizon_days: int) -> tuple[str, ...]:
+    """Refuses a horizon that the history cannot carry; warns of what stretches it."""
+    history_days = (as_of - known.first_at).days
+    quiet_days = (as_of - known.last_at).days
+    if horizon_days > _AHEAD_MAX * history_days:
+        raise TooLittleDataError(
+            f"a lifetime value over {horizon_days} days",
+            needed={"days of history": int(-(-horizon_days // _AHEAD_MAX))},
+            present={"days of history": history_days},
+            advice="Take a shorter horizon, or collect older orders.",
+        )
+    if quiet_days > horizon_days:
+        raise PredictError(
+            f"The last purchase was on {known.last_at:%Y-%m-%d}, {quiet_days:,} days before {as_of:%Y-%m-%d}. If orders "
+            "of that time are missing, everybody would seem lost: collect them, or give a moment (as of) soon after "
+            "that day. If nobody bought any more, take a longer horizon."
+        )
+    warnings = []
+    if horizon_days > history_days:
+        warnings.append(
+            f"It looks {horizon_days} days ahead but only {history_days} days back: the models carry on what they have "
+            "seen, and no season repeats itself in it. Read it as rough."
+        )
+    if quiet_days > _QUIET_DAYS:
+        warnings.append(
+            f"Nobody bought in the last {quiet_days} days. If orders are missing, the values are too low."
+        )
+    return tuple(warnings)
+
+
+def _people(ids: pa.Array, values: LifetimeValues) -> pa.Table:
+    possible = values.possible or values.likely
+    columns = {
+        "value": values.value,
+        "lower": possible.lower,
+        "upper": possible.upper,
+        "likely_lower": values.likely.lower,
+        "likely_upper": values.likely.upper,
+        "expected_purchases": values.expected_purchases,
+        "probability_alive": values.probability_alive,
+        "spend_per_purchase": values.spend_per_purchase,
+    }
+    arrays = {name: pa.array(side, mask=np.isnan(side)) for name, side in columns.items()}
+    return pa.table({"profile_id": ids, **arrays})
+
+
+def _tell(progress: Progress | None, step: int, note: str) -> None:
+    if progress is not None:
+        progress(step, 4, note)
