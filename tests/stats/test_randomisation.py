@@ -133,7 +133,7 @@ def test_without_usable_covariates_both_functions_agree():
     assert "constant" in found.adjustment.reason
 
 
-sizes = st.tuples(st.integers(12, 60), st.integers(8, 30))
+sizes = st.one_of(st.tuples(st.integers(12, 60), st.integers(8, 30)), st.just((15, 15)))
 seeds = st.integers(0, 5_000)
 
 
@@ -216,7 +216,8 @@ def test_a_huge_effect_beside_a_small_spread_loses_no_digits():
     near = randomisation_interval(treated, control, seed=1)
     far = randomisation_interval(treated + 1e9, control, seed=1)
     assert far.lower - 1e9 == pytest.approx(near.lower, abs=1e-5)
-    assert far.p_value <= 2 / 2_000
+    # No division comes near, but one never did happen: one more than none of one more than 1,999, twice.
+    assert far.p_value == 2 / 2_000
 
 
 def test_doubling_every_treated_outcome_doubles_the_ratio_and_its_bounds():

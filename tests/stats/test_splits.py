@@ -42,6 +42,20 @@ def test_every_division_is_drawn_equally_often():
     assert chisquare(list(counts.values())).pvalue > 0.001
 
 
+@pytest.mark.parametrize("few", [0, 128])
+def test_both_ways_of_drawing_draw_everybody_equally_often_and_nobody_twice(monkeypatch, few):
+    monkeypatch.setattr("aimwell.stats.splits._FEW_DRAWN", few)
+    sums = split_sums(_powers(30), drawn=12, divisions=6_000, seed=3).sums[:, 0].astype(np.int64)
+    drawn = (sums[:, None] >> np.arange(30)) & 1
+    assert (drawn.sum(axis=1) == 12).all()
+    assert chisquare(drawn.sum(axis=0)).pvalue > 0.001
+    # Pairs too: two given people are drawn together in 12 · 11 of 30 · 29 divisions.
+    together = drawn.T @ drawn
+    pairs = together[np.triu_indices(30, 1)] / 6_000
+    assert pairs.mean() == pytest.approx(12 * 11 / (30 * 29), rel=1e-9)
+    assert pairs.std() == pytest.approx(np.sqrt(0.1517 * 0.8483 / 6_000), rel=0.25)
+
+
 def test_people_with_equal_rows_are_drawn_by_the_hypergeometric_law():
     rows = np.concatenate([np.zeros(60), np.ones(40), [1_000.0]])[:, None]
     found = split_sums(rows, drawn=30, divisions=20_000, seed=4)
@@ -69,10 +83,10 @@ def test_grouping_equal_rows_changes_no_law():
 
 
 def test_blocks_of_divisions_join_without_a_seam(monkeypatch):
-    rows = np.random.default_rng(3).normal(size=(200, 2))
-    whole = split_sums(rows, drawn=50, divisions=101, seed=7).sums
-    monkeypatch.setattr("aimwell.stats.splits._BLOCK_CELLS", 500)
-    np.testing.assert_array_equal(split_sums(rows, drawn=50, divisions=101, seed=7).sums, whole)
+    rows = np.random.default_rng(3).normal(size=(400, 2))
+    whole = split_sums(rows, drawn=150, divisions=101, seed=7).sums
+    monkeypatch.setattr("aimwell.stats.splits._BLOCK_CELLS", 1_500)
+    np.testing.assert_array_equal(split_sums(rows, drawn=150, divisions=101, seed=7).sums, whole)
 
 
 def test_the_same_seed_gives_the_same_sums_and_another_seed_others():

@@ -97,10 +97,6 @@ class Arm:
         """The outcomes alone."""
         return Arm(self.outcomes)
 
-    def with_outcomes(self, outcomes: FloatArray) -> Arm:
-        """The same people with another outcome each."""
-        return Arm(outcomes, self.covariates)
-
 
 def pooled_skew(values: FloatArray) -> float | None:
     """The third standardised moment of all values together; None when they do not vary.
@@ -111,6 +107,4 @@ def pooled_skew(values: FloatArray) -> float | None:
         return None
     centred = values - values.mean()
     spread = float(np.sqrt(np.mean(centred**2)))
-    if spread == 0.0:
-        return None
     return float(np.mean((centred / spread) ** 3))

@@ -30,8 +30,8 @@ _ROUNDING = 1e-12
 _TOLERANCE = 1e-12
 # The search doubles its distance from the estimate, in blocks, up to 2 ** 41 standard errors.
 _OCTAVES = tuple(range(first, first + 9) for first in range(-3, 40, 9))
-# Then one round in parts, as a guard against a test that rejects and accepts again, and halving to 1e-9 of the bracket.
-_PARTS, _HALVINGS = 16, 26
+# Then one round in parts, as a guard against a test that rejects and accepts again, and halving to 1e-7 of the bracket.
+_PARTS, _HALVINGS = 16, 20
 
 
 @dataclass(frozen=True)

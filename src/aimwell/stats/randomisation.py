@@ -12,6 +12,11 @@ the treated one less s times itself).
 With covariates, the hypothetical untreated outcomes are first freed of them by least squares over all people. The
 residuals are the same for every division, so the test stays exact, and the estimate is the same as CUPED's.
 
+Both are exact where the effect is what the family says, and so always where there is none; elsewhere the studentised
+statistic makes them right for large arms. Known limit: where treatment drives away every third buyer of a heavy-tailed
+shop and the control arm has only 28 people, the 95 % interval for the difference covered the truth in 91 % of simulated
+trials (Welch's: 87 %), that for the ratio in 96 %.
+
 The interval is equal-tailed: each bound comes from its own one-sided test. With unequal arms and long tails this gives
 shorter intervals than the test of the absolute statistic, and it misses above and below equally often.
 

@@ -23,6 +23,8 @@ __all__ = ["SplitSums", "count_of_splits", "split_sums"]
 # Equal rows are drawn by number only where that spares enough single draws to be worth a step of its own.
 _LARGE_GROUP = 32
 _BLOCK_CELLS = 4_000_000
+# Up to so many people a division, drawing one for all divisions at once is quicker than division by division.
+_FEW_DRAWN = 128
 # comb(2 * 20, 20) is 138 thousand million: beyond this, no list of all divisions is ever short enough.
 _LISTABLE = 20
 
@@ -99,12 +101,30 @@ def _grouped(rows: FloatArray) -> tuple[FloatArray, NDArray[np.int64], NDArray[n
 def _drawn_singles(
     rng: np.random.Generator, n: int, counts: NDArray[np.int64]
 ) -> NDArray[np.int32]:
+    """For each division in turn, the positions of its people: so many of n, none twice."""
+    if counts.max() <= _FEW_DRAWN and n * len(counts) <= _BLOCK_CELLS:
+        return _drawn_together(rng, n, counts)
     positions = np.empty(int(counts.sum()), dtype=np.int32)
     end = 0
     for count in counts.tolist():
         start, end = end, end + count
         positions[start:end] = rng.choice(n, count, replace=False, shuffle=False)
     return positions
+
+
+def _drawn_together(
+    rng: np.random.Generator, n: int, counts: NDArray[np.int64]
+) -> NDArray[np.int32]:
+    """The same for few people a division: all divisions take their next one at once, as from a deck of cards."""
+    most = int(counts.max())
+    decks = np.repeat(np.arange(n, dtype=np.int32)[:, None], len(counts), axis=1)
+    every = np.arange(len(counts))
+    for step in range(most):
+        picked = rng.integers(step, n, size=len(counts))
+        card = decks[picked, every]
+        decks[picked, every] = decks[step]
+        decks[step] = card
+    return decks[:most].T[np.arange(most) < counts[:, None]]
 
 
 def _summed(
