@@ -25,7 +25,7 @@ from aimwell.store.stores import Stores
 __all__ = ["Desk", "full_disk_is_told", "open_desk"]
 
 _MEMORY_MB_MAX = 1_024
-_FILE_BYTES_MAX = 128 * 1024 * 1024
+_FILE_MIB_MAX = 128
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Desk:
         """Write the rows of `query` to Parquet files of moderate size in a new folder, in any order."""
         try:
             self.session.connection.sql(query.sql("duckdb")).write_parquet(
-                str(folder), compression="snappy", file_size_bytes=str(_FILE_BYTES_MAX)
+                str(folder), compression="snappy", file_size_bytes=f"{_FILE_MIB_MAX}MiB"
             )
         except duckdb.Error as error:
             raise translated(error, query) from error

@@ -24,7 +24,7 @@ _NUMBERS = {
     *(exp.DType.FLOAT, exp.DType.DOUBLE, exp.DType.DECIMAL),
 }
 _TIMES = {exp.DType.DATE, exp.DType.TIMESTAMP, exp.DType.TIMESTAMPNTZ, exp.DType.TIMESTAMPTZ}
-_ARITHMETIC = (exp.Mul, exp.Div, exp.Mod)
+_ARITHMETIC = (exp.Mul, exp.Div, exp.Mod, exp.Neg, exp.Abs, exp.Floor, exp.Ceil, exp.Round)
 _COMPARE = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 _CHOICES = (exp.Coalesce, exp.Nullif)
 _RISKY: tuple[type[exp.Expr], ...] = (
@@ -89,9 +89,7 @@ def _operation(node: exp.Expr, resolve: Resolve) -> Typed:
         return _rebuilt(node, resolve, "boolean"), "boolean"
     if isinstance(node, exp.Add | exp.Sub):
         return _sum(node, resolve)
-    if isinstance(node, exp.Neg | exp.Abs | exp.Floor | exp.Ceil | exp.Round) or isinstance(
-        node, _ARITHMETIC
-    ):
+    if isinstance(node, _ARITHMETIC):
         return _rebuilt(node, resolve, "number"), "number"
     if isinstance(node, exp.IntDiv):
         parts = _rebuilt(node, resolve, "number")

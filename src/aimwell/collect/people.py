@@ -115,15 +115,15 @@ def _keep_identifier(
     x = column(name, "f")
     rows = sql(
         """
-        SELECT :kind AS kind, :hash AS value_hash, origin_id, first_seen_at
+        SELECT origin_id, first_seen_at, :called AS kind, :hashed AS value_hash
         FROM (
-          SELECT :x AS x, o.origin_id, coalesce(min(:seen), :now) AS first_seen_at
+          SELECT o.origin_id, :x AS x, coalesce(min(:seen), :now) AS first_seen_at
           FROM fresh AS f JOIN origins AS o ON o.person = f.person
           WHERE :x IS NOT NULL GROUP BY ALL
         ) AS found
         """,
-        kind=kind,
-        hash=identifier_hash_sql(stores.identity_key, kind, sql("x")),
+        called=kind,
+        hashed=identifier_hash_sql(stores.identity_key, kind, sql("x")),
         x=x,
         seen=column(seen, "f"),
         now=now,

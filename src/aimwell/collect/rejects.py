@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlglot import exp
+
 from aimwell.store.engine import Session
 from aimwell.store.sql import identifier, sql
-from sqlglot import exp
 
 __all__ = ["REJECT_DETAILS", "Reject", "read_rejects"]
 

@@ -253,9 +253,6 @@ class ProductsEntity(_Entity):
     entity: Literal["products"]
     map: ProductsMap
     properties: dict[FieldName, Value] = Field(default={}, description="Further fields.")
-    not_personal: tuple[str, ...] = Field(
-        default=(), description="Properties that only look personal."
-    )
 
 
 class EventsEntity(_Entity):

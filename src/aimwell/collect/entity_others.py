@@ -1,0 +1,171 @@
+"""Works out the loads of customers, products and events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlglot import exp
+
+from aimwell.collect.consents import keep_opt_ins, unreadable_answers
+from aimwell.collect.counting import Tally
+from aimwell.collect.customers import customer_rows
+from aimwell.collect.events import event_rows, event_table
+from aimwell.collect.job import Job
+from aimwell.collect.known import bind_fresh, has_rows, sort_out_events, sort_out_rows
+from aimwell.collect.money import convert_money
+from aimwell.collect.people import bind_origins, keep_persons
+from aimwell.collect.products import PRODUCT_TARGETS, product_rows, product_table
+from aimwell.collect.staging import Check
+from aimwell.collect.traits import trait_table
+from aimwell.store.sql import column, sql
+
+__all__ = [
+    "stage_customers",
+    "stage_events",
+    "stage_products",
+    "take_customers",
+    "take_events",
+    "take_products",
+]
+
+
+def stage_customers(job: Job) -> tuple[exp.Query, list[Check]]:
+    """The query that makes `staged` of customers, and its checks."""
+    return customer_rows(job.names)
+
+
+def take_customers(job: Job) -> Tally:
+    """People, answers and traits of the staged customers."""
+    session, names = job.session, job.names
+    sort_out_rows(session, ["person", *names])
+    bind_fresh(session, "fresh")
+    bind_origins(job.stores, session, job.source.id_namespace)
+    people = keep_persons(
+        job.stores,
+        session,
+        names,
+        source=job.source.name,
+        namespace=job.source.id_namespace,
+        seen="set_at",
+        now=job.now,
+    )
+    session.bind("told", sql("SELECT * FROM fresh"))
+    traits = trait_table(
+        session,
+        names,
+        job.lake("traits"),
+        job.provenance,
+        dated_by="set_at" if "set_at" in names else None,
+        now=job.now,
+    )
+    statements = job.write("traits", traits) if traits is not None else 0
+    consents: dict[str, int] = {}
+    warnings: list[str] = []
+    if job.source.consent is not None:
+        consents = keep_opt_ins(
+            job.stores,
+            session,
+            names,
+            job.source.consent,
+            source=job.source.name,
+            now=job.now,
+        )
+        if unread := unreadable_answers(session, names):
+            warnings.append(
+                f"{unread:,} answers about consent are neither yes nor no; they count as no answer"
+            )
+    first, last = _span(job, "set_at" if "set_at" in names else None)
+    return Tally(
+        first_at=first,
+        last_at=last,
+        people=people,
+        statements=statements,
+        consents=consents,
+        warnings=tuple(warnings),
+    )
+
+
+def stage_products(job: Job) -> tuple[exp.Query, list[Check]]:
+    """The query that makes `staged` of products, and its checks."""
+    rows = exp.select("*").from_(product_rows(job.names, job.currency).subquery("products"))
+    checks = [
+        Check(
+            name,
+            "negative_price",
+            f"{name} is negative",
+            sql("coalesce(:x < 0, FALSE)", x=column(name)),
+        )
+        for name in ("price", "unit_cost")
+        if name in job.names
+    ]
+    return rows, checks
+
+
+def take_products(job: Job) -> Tally:
+    """What the staged products tell that is new."""
+    session, names = job.session, job.names
+    further = [name for name in names if name.startswith("properties.")]
+    sort_out_rows(session, [*(name for name, _ in PRODUCT_TARGETS), *further])
+    bind_fresh(session, "fresh")
+    currencies: list[str] = []
+    money = [name for name in ("price", "unit_cost") if name in names]
+    if money:
+        currencies = convert_money(
+            session,
+            job.stores.lake,
+            money=money,
+            time="set_at",
+            to=job.stores.settings.currency,
+            now=job.now,
+        )
+    rows = product_table(session, names, job.lake("products"), job.provenance, now=job.now)
+    statements = job.write("products", rows)
+    first, last = _span(job, "set_at" if "set_at" in names else None)
+    return Tally(first_at=first, last_at=last, currencies=tuple(currencies), statements=statements)
+
+
+def stage_events(job: Job) -> tuple[exp.Query, list[Check]]:
+    """The query that makes `staged` of events, and its checks."""
+    rows, checks = event_rows(
+        job.names, source=job.source.name, key=job.stores.identity_key, currency=job.currency
+    )
+    return exp.select("*").from_(rows.subquery("events")), checks
+
+
+def take_events(job: Job) -> Tally:
+    """The staged events that the lake lacks, and the people who did them."""
+    session, names = job.session, job.names
+    session.bind("all_events", job.lake("events"))
+    session.bind("lake_events", sql("SELECT event_id FROM all_events"))
+    sort_out_events(session, has_known=has_rows(session, "lake_events"))
+    bind_fresh(session, "fresh")
+    bind_origins(job.stores, session, job.source.id_namespace)
+    currencies: list[str] = []
+    if "revenue" in names:
+        currencies = convert_money(
+            session,
+            job.stores.lake,
+            money=["revenue"],
+            time="occurred_at",
+            to=job.stores.settings.currency,
+            now=job.now,
+        )
+    job.write("events", event_table(names, job.provenance))
+    people = keep_persons(
+        job.stores,
+        session,
+        names,
+        source=job.source.name,
+        namespace=job.source.id_namespace,
+        seen="occurred_at",
+        now=job.now,
+    )
+    first, last = _span(job, "occurred_at")
+    return Tally(first_at=first, last_at=last, currencies=tuple(currencies), people=people)
+
+
+def _span(job: Job, time: str | None) -> tuple[datetime | None, datetime | None]:
+    if time is None:
+        return None, None
+    [(first, last)] = job.session.rows(sql("SELECT min(:t), max(:t) FROM fresh", t=column(time)))
+    return first, last

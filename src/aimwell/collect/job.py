@@ -1,0 +1,91 @@
+"""One entity being worked out: its session, its files read, and where the rows for the lake are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from sqlglot import exp
+
+from aimwell.collect.desk import Desk
+from aimwell.collect.fields import TargetField
+from aimwell.collect.provenance import Provenance
+from aimwell.collect.raw import RawTable
+from aimwell.definitions.kinds.source import Source
+from aimwell.store.engine import DuckDBSession
+from aimwell.store.lake import Snapshot, TableVersion
+from aimwell.store.sql import column, sql
+from aimwell.store.stores import Stores
+
+__all__ = ["Job"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the work on one entity needs.
+
+    `now` is when the load was begun, also where a second attempt ends what a first one began, so that both
+    give the same rows. `mapping_changed`: the last load of the entity had another mapping.
+    """
+
+    stores: Stores
+    desk: Desk
+    source: Source
+    raw: RawTable
+    fields: tuple[TargetField, ...]
+    provenance: Provenance
+    snapshot: Snapshot
+    folder: Path
+    now: datetime
+    mapping_changed: bool
+
+    @property
+    def session(self) -> DuckDBSession:
+        """The engine's session."""
+        return self.desk.session
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the mapped fields."""
+        return tuple(field.name for field in self.fields)
+
+    @property
+    def currency(self) -> str:
+        """Currency of rows that say none."""
+        return self.source.currency or self.stores.settings.currency
+
+    def lake(self, table: str) -> TableVersion:
+        """A table of the lake as it was when the work began."""
+        return self.snapshot.tables[table]
+
+    def bind_own(self, table: str, name: str, *columns: str) -> None:
+        """Bind `name` to the columns of the source's own rows in a table of the lake."""
+        self.session.bind(f"all_{name}", self.lake(table))
+        rows = exp.select(*(column(c) for c in columns)).from_(f"all_{name}")
+        self.session.bind(name, rows.where(sql("source = :source", source=self.source.name)))
+
+    def write(self, table: str, query: exp.Expr) -> int:
+        """Write rows for a table of the lake; returns how many."""
+        folder = self.folder / table
+        self.desk.write_files(query, folder)
+        rows = sum(int(pq.read_metadata(file).num_rows) for file in self._files(table))
+        if not rows:
+            for file in self._files(table):
+                file.unlink()
+        return rows
+
+    def counts_in(self, table: str, name: str) -> dict[str, int]:
+        """How often each value of a column stands in what was written for a table."""
+        files = self._files(table)
+        if not files:
+            return {}
+        listed = exp.Array(expressions=[exp.Literal.string(str(file)) for file in files])
+        rows = sql(
+            "SELECT count(*), :x FROM read_parquet(:files) GROUP BY 2", x=column(name), files=listed
+        )
+        return {value: count for count, value in self.session.rows(rows)}
+
+    def _files(self, table: str) -> list[Path]:
+        return sorted((self.folder / table).glob("*.parquet"))

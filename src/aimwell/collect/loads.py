@@ -1,0 +1,305 @@
+"""Loads: each entity's files under one mapping are taken once, and a crash leaves all or nothing.
+
+A load is *running* while its rows are worked out into files of the workspace, *prepared* once those are complete
+and safely on the disk, and *done* when the lake has taken them over. What dies before it is prepared has left
+nothing that counts; what is prepared is ended by whoever collects next, in the same way whatever came meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from aimwell.collect.files import InputFile
+from aimwell.collect.model import LoadReport
+from aimwell.definitions.kinds.source import Entity, Source
+from aimwell.errors import LeaseLostError
+from aimwell.store.control import insert_missing
+from aimwell.store.disk import settle
+from aimwell.store.leases import Held
+from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores
+
+__all__ = [
+    "Load",
+    "begin",
+    "ended_loads",
+    "fail",
+    "fingerprint",
+    "hold_source",
+    "new_folder",
+    "other_mapping_before",
+    "prepare",
+    "publish",
+    "publish_prepared",
+    "sweep",
+]
+
+_loads = metadata.tables["loads"]
+_FORMAT = 1  # raised when the same file would be taken differently
+_ID_LENGTH = 20
+_WAIT_SECONDS = 6 * 3600.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """One load. `report` is there once it is prepared; `mapping` is a hash of all but the files."""
+
+    load_id: str
+    source: str
+    entity: str
+    state: str
+    mapping: str
+    started_at: datetime
+    report: LoadReport | None
+
+
+def fingerprint(
+    stores: Stores, source: Source, entity: Entity, files: Mapping[str, Sequence[InputFile]]
+) -> tuple[str, str]:
+    """(content hash, mapping hash): the first also over the bytes of the entity's files."""
+    used = [source.file_of(entity), *(join.file for join in entity.join)]
+    settings = source.model_dump(
+        mode="json", exclude={"name", "description", "kind", "files", "entities"}
+    )
+    forms = {
+        name: source.files[name].model_dump(mode="json", include=_FORM_FIELDS) for name in used
+    }
+    defaults = stores.settings
+    mapping = _digest(
+        {
+            "format": _FORMAT,
+            "entity": entity.model_dump(mode="json", by_alias=True),
+            "settings": settings,
+            "forms": forms,
+            "defaults": [defaults.currency, defaults.timezone, defaults.country],
+        }
+    )
+    bytes_ = {name: sorted(file.sha256 for file in files[name]) for name in used}
+    return _digest({"mapping": mapping, "bytes": bytes_}), mapping
+
+
+_FORM_FIELDS = {"format", "encoding", "delimiter", "header", "columns"}
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def begin(
+    stores: Stores,
+    source: Source,
+    entity: Entity,
+    files: Mapping[str, Sequence[InputFile]],
+    *,
+    now: datetime,
+) -> Load:
+    """The load of these files under this mapping: a new one, or the one that was begun or ended before."""
+    content, mapping = fingerprint(stores, source, entity, files)
+    load_id = _digest([source.name, content])[:_ID_LENGTH]
+    used = [source.file_of(entity), *(join.file for join in entity.join)]
+    row = {
+        "load_id": load_id,
+        "source": source.name,
+        "entity": entity.entity,
+        "content_hash": content,
+        "files": {
+            "mapping": mapping,
+            "inputs": [
+                {"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes}
+                for name in used
+                for file in files[name]
+            ],
+        },
+        "state": "running",
+        "started_at": now,
+    }
+    with stores.control.begin() as connection:
+        known = connection.execute(_by_id(load_id)).one_or_none()
+        if known is None:
+            # Two at once that choose the same number: the second finds no row of its own, and tries again.
+            for _ in range(100):
+                last = connection.execute(sa.select(sa.func.max(_loads.c.seq))).scalar() or 0
+                insert_missing(connection, _loads, [{**row, "seq": last + 1}])
+                known = connection.execute(_by_id(load_id)).one_or_none()
+                if known is not None:
+                    break
+        elif known.state == "failed":
+            connection.execute(
+                sa.update(_loads).where(_loads.c.load_id == load_id).values(state="running")
+            )
+    assert known is not None  # noqa: S101 - a hundred others would have had to come first
+    return _load(known)
+
+
+def _by_id(load_id: str) -> sa.Select[Any]:
+    return sa.select(_loads).where(_loads.c.load_id == load_id)
+
+
+def _load(row: Any) -> Load:
+    report = LoadReport.from_dict(row.report) if row.report else None
+    return Load(
+        row.load_id, row.source, row.entity, row.state, row.files["mapping"], row.started_at, report
+    )
+
+
+def other_mapping_before(stores: Stores, load: Load) -> bool:
+    """Whether the newest earlier load of the same entity of the source had another mapping."""
+    query = (
+        sa.select(_loads.c.files)
+        .where(
+            _loads.c.source == load.source,
+            _loads.c.entity == load.entity,
+            _loads.c.state == "done",
+            _loads.c.load_id != load.load_id,
+        )
+        .order_by(_loads.c.seq.desc())
+        .limit(1)
+    )
+    with stores.control.read() as connection:
+        files = connection.execute(query).scalar_one_or_none()
+    return files is not None and files["mapping"] != load.mapping
+
+
+def ended_loads(stores: Stores, source: str) -> frozenset[str]:
+    """The loads of a source whose rows count."""
+    with stores.control.read() as connection:
+        return _ended(connection, source)
+
+
+def _ended(connection: sa.Connection, source: str) -> frozenset[str]:
+    query = sa.select(_loads.c.load_id).where(
+        _loads.c.source == source, _loads.c.state.in_(["prepared", "done"])
+    )
+    return frozenset(connection.execute(query).scalars())
+
+
+def new_folder(stores: Stores, load: Load) -> Path:
+    """A folder for the files of this attempt; what earlier attempts left behind goes."""
+    staging = stores.folder("staging")
+    for left in staging.glob(f"{load.load_id}-*"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = staging / f"{load.load_id}-{secrets.token_hex(4)}"
+    folder.mkdir()
+    return folder
+
+
+def prepare(
+    stores: Stores, load: Load, report: LoadReport, folder: Path, *, seen: frozenset[str]
+) -> None:
+    """Say that the load's files are complete. From here on it will be ended, whatever happens.
+
+    Args:
+        stores: With the control database.
+        load: The load.
+        report: What it will tell.
+        folder: Its files: a folder `<table>` or a file `<table>.parquet` for each table of the lake.
+        seen: The source's ended loads when the lake was read; if another one came meanwhile, because
+            somebody took this process for dead, what was worked out may count rows twice.
+
+    Raises:
+        LeaseLostError: Another load of the source came meanwhile; begin again.
+    """
+    settle(sorted(path for path in folder.rglob("*") if path.is_file()))
+    with stores.control.begin() as connection:
+        rows = connection.execute(
+            sa.select(_loads.c.load_id, _loads.c.files)
+            .where(_loads.c.source == load.source)
+            .with_for_update()
+        ).all()
+        if _ended(connection, load.source) != seen:
+            raise LeaseLostError(
+                f"Another process collected '{load.source}' while this one was held up. Nothing of this load "
+                "was taken; run it again."
+            )
+        files = next(row.files for row in rows if row.load_id == load.load_id)
+        connection.execute(
+            sa.update(_loads)
+            .where(_loads.c.load_id == load.load_id)
+            .values(
+                state="prepared",
+                report=report.to_dict(),
+                files={**files, "staging": folder.name},
+            )
+        )
+
+
+def publish(stores: Stores, load_id: str) -> None:
+    """Give the files of a prepared load to the lake, and end the load. Harmless to repeat."""
+    with stores.control.read() as connection:
+        row = connection.execute(_by_id(load_id)).one()
+    if row.state != "prepared":
+        return
+    folder = stores.folder("staging") / row.files["staging"]
+    for entry in sorted(folder.iterdir()):
+        table = entry.name.removesuffix(".parquet")
+        files = sorted(entry.glob("*.parquet")) if entry.is_dir() else [entry]
+        if files:
+            stores.lake.append_files(table, files, transaction=(f"collect:{load_id}:{table}", 1))
+    with stores.control.begin() as connection:
+        connection.execute(
+            sa.update(_loads)
+            .where(_loads.c.load_id == load_id)
+            .values(state="done", finished_at=datetime.now(UTC))
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def publish_prepared(stores: Stores, source: str | None = None) -> list[str]:
+    """End the loads that were prepared when their process died; of one source or of all."""
+    query = (
+        sa.select(_loads.c.load_id, _loads.c.source)
+        .where(_loads.c.state == "prepared")
+        .order_by(_loads.c.seq)
+    )
+    if source is not None:
+        query = query.where(_loads.c.source == source)
+    with stores.control.read() as connection:
+        waiting = connection.execute(query).all()
+    for load_id, whose in waiting:
+        with hold_source(stores, whose):
+            publish(stores, load_id)
+    return [row.load_id for row in waiting]
+
+
+def hold_source(stores: Stores, source: str) -> AbstractContextManager[Held]:
+    """Hold a source: its loads come one after another, however long each takes."""
+    return stores.leases.hold(f"collect:{source}", wait_seconds=_WAIT_SECONDS)
+
+
+def fail(stores: Stores, load: Load, folder: Path | None = None) -> None:
+    """Say that a load was given up, and remove its files; one that is prepared by now stays as it is."""
+    with stores.control.begin() as connection:
+        connection.execute(
+            sa.update(_loads)
+            .where(_loads.c.load_id == load.load_id, _loads.c.state == "running")
+            .values(state="failed")
+        )
+        state = connection.execute(
+            sa.select(_loads.c.state).where(_loads.c.load_id == load.load_id)
+        ).scalar_one()
+    if folder is not None and state != "prepared":
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def sweep(stores: Stores) -> None:
+    """Remove the files of loads that have ended, whose process died before it could."""
+    folders = [path for path in stores.folder("staging").iterdir() if path.is_dir()]
+    if not folders:
+        return
+    query = sa.select(_loads.c.load_id).where(_loads.c.state.in_(["done", "failed"]))
+    with stores.control.read() as connection:
+        ended = set(connection.execute(query).scalars())
+    for path in folders:
+        if path.name.split("-")[0] in ended:
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,229 @@
+"""What collect tells: reports, explanations, suggestions, and what waits in quarantine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+__all__ = [
+    "DataReport",
+    "ExplainedEntity",
+    "ExplainedField",
+    "Explanation",
+    "FileReport",
+    "LoadReport",
+    "LoadStatus",
+    "Quarantine",
+    "QuarantinedRow",
+    "plain",
+]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: times as ISO text, tuples as lists."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    return value
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """One file of a load; `rows` counts its records, also those that could not be cut."""
+
+    name: str
+    sha256: str
+    size_bytes: int
+    rows: int
+    encoding: str | None = None
+    delimiter: str | None = None
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of the rows of one entity.
+
+    `rows_read` = `rows_taken` + `duplicates` (equal rows of these files) + `known` (an earlier load took them) +
+    `changed` (an earlier load took the line with other values, under another mapping) + `quarantined` +
+    `ignored` (`where` was not true).
+
+    `gaps`: target → rows taken without a value. `first_at`, `last_at`: times of the rows taken. `currencies`:
+    of the rows taken, before conversion. `people`: different ones. `anonymous_lines`: order lines taken without
+    a customer. `sales`, `additions`, `returns`: rows of orders; `return_lines`: lines of returns. `statements`:
+    new traits and products. `consents`: 'email granted' → answers recorded.
+    """
+
+    load_id: str
+    source: str
+    entity: str
+    state: Literal["taken", "already_collected"]
+    collected_at: datetime
+    files: tuple[FileReport, ...] = ()
+    rows_read: int = 0
+    rows_taken: int = 0
+    duplicates: int = 0
+    known: int = 0
+    changed: int = 0
+    ignored: int = 0
+    quarantined: int = 0
+    quarantined_by_reason: Mapping[str, int] = field(default_factory=dict)
+    gaps: Mapping[str, int] = field(default_factory=dict)
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    currencies: tuple[str, ...] = ()
+    people: int = 0
+    anonymous_lines: int = 0
+    sales: int = 0
+    additions: int = 0
+    returns: int = 0
+    return_lines: int = 0
+    statements: int = 0
+    consents: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {key: plain(value) for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LoadReport:
+        """The report that `to_dict` wrote."""
+        known = {**values}
+        for name in ("collected_at", "first_at", "last_at"):
+            if known.get(name) is not None:
+                known[name] = datetime.fromisoformat(known[name])
+        known["files"] = tuple(FileReport(**file) for file in known.get("files", ()))
+        for name in ("currencies", "warnings"):
+            known[name] = tuple(known.get(name, ()))
+        return cls(**known)
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What one call of `collect` did, a report for each entity of the source."""
+
+    source: str
+    loads: tuple[LoadReport, ...]
+
+    @property
+    def already_collected(self) -> bool:
+        """Whether every entity's files had been collected before, so that nothing changed."""
+        return all(load.state == "already_collected" for load in self.loads)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "source": self.source,
+            "already_collected": self.already_collected,
+            "loads": [load.to_dict() for load in self.loads],
+        }
+
+
+@dataclass(frozen=True)
+class ExplainedField:
+    """One target: where it comes from, how it is read, and the share of rows (0 to 1) without a value."""
+
+    target: str
+    comes_from: str
+    read_as: str
+    missing_share: float
+    where_to: Literal["lake", "vault", "hash in lake, value in vault"]
+
+
+@dataclass(frozen=True)
+class ExplainedEntity:
+    """How the rows of one entity would be taken.
+
+    `rows` are the first good ones, typed, personal values masked. `sample_rows` were looked at, of which
+    `refused` would go to quarantine, by reason. `unmapped` columns would not be taken.
+    """
+
+    entity: str
+    files: tuple[FileReport, ...]
+    fields: tuple[ExplainedField, ...]
+    rows: tuple[Mapping[str, Any], ...]
+    sample_rows: int
+    ignored: int
+    refused: Mapping[str, int]
+    unmapped: tuple[str, ...]
+    suggestions: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What a source would do; nothing was written."""
+
+    source: str
+    entities: tuple[ExplainedEntity, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; money as text."""
+        found: dict[str, Any] = plain(asdict(self))
+        for entity in found["entities"]:
+            entity["rows"] = [
+                {
+                    k: v if isinstance(v, str | bool | int | float | None) else str(v)
+                    for k, v in row.items()
+                }
+                for row in entity["rows"]
+            ]
+        return found
+
+
+@dataclass(frozen=True)
+class QuarantinedRow:
+    """One row that could not be taken. `content` is the row itself, only where it was asked for."""
+
+    row_hash: str
+    source: str
+    load_id: str | None
+    file: str | None
+    line: int | None
+    field: str | None
+    reason: str
+    detail: str | None
+    received_at: datetime
+    content: str | None = None
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """What waits in quarantine: counts by source and reason over all, and some rows."""
+
+    counts: Mapping[str, Mapping[str, int]]
+    rows: tuple[QuarantinedRow, ...]
+
+    @property
+    def total(self) -> int:
+        """All rows in quarantine."""
+        return sum(sum(reasons.values()) for reasons in self.counts.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {"total": self.total, **plain(asdict(self))}
+
+
+@dataclass(frozen=True)
+class LoadStatus:
+    """One load as the control database knows it. 'prepared': all is ready, and the next collect ends it."""
+
+    load_id: str
+    source: str
+    entity: str
+    state: Literal["running", "prepared", "done", "failed"]
+    started_at: datetime
+    finished_at: datetime | None
+    report: LoadReport | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            **{key: plain(value) for key, value in asdict(self).items() if key != "report"},
+            "report": self.report.to_dict() if self.report else None,
+        }

@@ -1,0 +1,231 @@
+"""Rows that could not be taken: their reasons to the lake, the rows themselves to the vault."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlglot import exp
+
+from aimwell.collect.known import GONE
+from aimwell.collect.line_numbers import lines_of_rejects, lines_of_rows
+from aimwell.collect.provenance import Provenance
+from aimwell.collect.raw import FILE_SHIFT, RawPart, RawTable
+from aimwell.collect.rejects import REJECT_DETAILS
+from aimwell.collect.staging import Check
+from aimwell.privacy.hashing import identifier_hash, identifier_hash_sql
+from aimwell.privacy.vault import keep_rows
+from aimwell.store.engine import Session
+from aimwell.store.sql import column, sql, union_all
+from aimwell.store.stores import Stores
+from aimwell.store.tables import LAKE_TABLES
+
+__all__ = ["set_aside"]
+
+_BATCH = 5_000
+_KIND = "row"  # of the keyed hash that names a row
+
+_MORE = {
+    "conflict": (
+        "line",
+        "conflicting_line",
+        "the order has another line of this number in the same files; the first one was taken",
+    ),
+    "changed": (
+        "line_id",
+        "line_changed",
+        "this line was taken before with other values; those stand, as changing them would falsify history",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class _Row:
+    row_hash: str
+    content: str
+    file: str
+    line: int | None
+    field: str | None
+    reason: str
+    detail: str
+
+
+def set_aside(
+    stores: Stores,
+    session: Session,
+    raw: RawTable,
+    checks: Sequence[Check],
+    provenance: Provenance,
+    path: Path,
+    *,
+    with_changed: bool,
+) -> Counter[str]:
+    """Keep the bad rows of a load in the vault and write their reasons to `path`, a file for the lake.
+
+    Args:
+        stores: With the vault.
+        session: With `staged` and `gone`.
+        raw: The entity's file.
+        checks: What the bits of `faults` mean.
+        provenance: The load.
+        path: Parquet file with the columns of the lake's table; not written where all rows are good.
+        with_changed: Changed lines are set aside too.
+
+    Returns:
+        Reason → rows.
+    """
+    counts: Counter[str] = Counter()
+    writer: pq.ParquetWriter | None = None
+    _bind_sick(session, raw, with_changed=with_changed)
+    schema = LAKE_TABLES["quarantine"].schema
+    try:
+        for rows in _batches(_all_rows(stores, session, raw, checks), _BATCH):
+            counts.update(row.reason for row in rows)
+            keep_rows(
+                stores,
+                pa.table(
+                    {"row_hash": [r.row_hash for r in rows], "content": [r.content for r in rows]},
+                ),
+                source=provenance.source,
+                kept_at=provenance.received_at,
+            )
+            writer = writer or pq.ParquetWriter(path, schema)
+            writer.write_table(_lake_rows(rows, provenance, schema))
+    finally:
+        if writer is not None:
+            writer.close()
+    return counts
+
+
+def _bind_sick(session: Session, raw: RawTable, *, with_changed: bool) -> None:
+    """`sick`: n, and the bits of the checks or a code."""
+    reasons = ["conflict", *(["changed"] if with_changed else [])]
+    parts = [
+        sql(
+            "SELECT n, CAST(0 AS bigint) AS faults, bad AS code FROM :raw AS r WHERE bad IS NOT NULL",
+            raw=raw.scan,
+        ),
+        sql("SELECT n, faults, CAST(NULL AS varchar) AS code FROM staged WHERE faults <> 0"),
+        sql(
+            "SELECT n, CAST(0 AS bigint) AS faults, why AS code FROM :gone WHERE why IN :reasons",
+            gone=exp.to_table(GONE),
+            reasons=reasons,
+        ),
+    ]
+    session.materialise("sick", union_all(parts))
+
+
+def _all_rows(
+    stores: Stores, session: Session, raw: RawTable, checks: Sequence[Check]
+) -> Iterator[_Row]:
+    for part in raw.parts:
+        yield from _rejected(stores, part)
+    lines = _line_numbers(session, raw)
+    query = exp.select("s.n", "s.faults", "s.code", exp.alias_(_content(raw), "content")).from_(
+        exp.to_table("sick").as_("s")
+    )
+    query = query.join(raw.scan.subquery("r"), on="r.n = s.n")
+    hashed = sql(
+        "SELECT *, :hashed AS row_hash FROM :rows AS contents ORDER BY n",
+        hashed=identifier_hash_sql(stores.identity_key, _KIND, column("content")),
+        rows=query,
+    )
+    for batch in session.batches(hashed, rows=_BATCH):
+        for found in batch.to_pylist():
+            number, row = divmod(found["n"], 1 << FILE_SHIFT)
+            field, reason, detail = _reason(found["faults"], found["code"], checks)
+            yield _Row(
+                row_hash=found["row_hash"],
+                content=found["content"],
+                file=raw.parts[number].file.name,
+                line=lines[number].get(row),
+                field=field,
+                reason=reason,
+                detail=detail,
+            )
+
+
+def _content(raw: RawTable) -> exp.Expr:
+    """The row as a JSON object of its columns; a JSON line as it is."""
+    if raw.format == "jsonl":
+        return column("c0", "r")
+    pairs: list[exp.Expr] = []
+    for number, name in enumerate(raw.columns):
+        pairs += [exp.Literal.string(name), column(f"c{number}", "r")]
+    return sql(
+        "CAST(:whole AS varchar)", whole=exp.Anonymous(this="json_object", expressions=pairs)
+    )
+
+
+def _rejected(stores: Stores, part: RawPart) -> Iterator[_Row]:
+    if part.text is None or not part.rejects:
+        return
+    lines = lines_of_rejects(part.text, part.rejects)
+    for reject, line in zip(part.rejects, lines, strict=True):
+        content = json.dumps({"line": reject.content}, ensure_ascii=False).replace("\\u0000", "")
+        yield _Row(
+            row_hash=identifier_hash(stores.identity_key, _KIND, content),
+            content=content,
+            file=part.file.name,
+            line=line,
+            field=None,
+            reason=reject.reason,
+            detail=REJECT_DETAILS[reject.reason],
+        )
+
+
+def _line_numbers(session: Session, raw: RawTable) -> list[Mapping[int, int | None]]:
+    """For each file: row → line."""
+    rows: list[list[int]] = [[] for _ in raw.parts]
+    for (n,) in session.rows(sql("SELECT n FROM sick ORDER BY n")):
+        number, row = divmod(n, 1 << FILE_SHIFT)
+        rows[number].append(row)
+    return [
+        lines_of_rows(part, wanted, whole_lines=raw.whole_lines)
+        for part, wanted in zip(raw.parts, rows, strict=True)
+    ]
+
+
+def _reason(faults: int, code: str | None, checks: Sequence[Check]) -> tuple[str | None, str, str]:
+    """Field and reason of the first fault, and what is wrong with all of them."""
+    if code in _MORE:
+        return _MORE[code]
+    if code is not None:
+        return None, code, REJECT_DETAILS[code]
+    found = [check for place, check in enumerate(checks) if faults >> place & 1]
+    return found[0].field or None, found[0].reason, "; ".join(check.detail for check in found)
+
+
+def _batches(rows: Iterable[_Row], size: int) -> Iterator[list[_Row]]:
+    waiting: list[_Row] = []
+    for row in rows:
+        waiting.append(row)
+        if len(waiting) == size:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+def _lake_rows(rows: Sequence[_Row], provenance: Provenance, schema: pa.Schema) -> pa.Table:
+    constant: dict[str, Any] = {
+        "source": provenance.source,
+        "load_id": provenance.load_id,
+        "received_at": provenance.received_at,
+    }
+    return pa.table(
+        [
+            pa.array(
+                [constant[f.name] if f.name in constant else getattr(row, f.name) for row in rows],
+                f.type,
+            )
+            for f in schema
+        ],
+        schema=schema,
+    )

@@ -1,0 +1,373 @@
+"""Collects a source: reads, checks and takes its files, each row once, with nothing lost.
+
+`collect` may be killed at any moment; run again it gives what one clean run would have given. See `loads` for
+how.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+
+from sqlglot import exp
+
+from aimwell.collect import loads
+from aimwell.collect.counting import Tally
+from aimwell.collect.customers import CUSTOMER_TARGETS
+from aimwell.collect.desk import Desk, full_disk_is_told, open_desk
+from aimwell.collect.entity_orders import stage_orders, take_orders
+from aimwell.collect.entity_others import (
+    stage_customers,
+    stage_events,
+    stage_products,
+    take_customers,
+    take_events,
+    take_products,
+)
+from aimwell.collect.events import EVENT_TARGETS
+from aimwell.collect.evidence import Evidence, weigh
+from aimwell.collect.fields import FieldKind, fields_of
+from aimwell.collect.files import InputFile, find_files, open_input
+from aimwell.collect.inputs import Bound, bind_rows
+from aimwell.collect.job import Job
+from aimwell.collect.model import DataReport, FileReport, LoadReport
+from aimwell.collect.order_lines import ORDER_TARGETS
+from aimwell.collect.personal import refuse_personal
+from aimwell.collect.products import PRODUCT_TARGETS
+from aimwell.collect.provenance import Provenance
+from aimwell.collect.quarantining import set_aside
+from aimwell.collect.raw import RawTable
+from aimwell.collect.reading import read_raw
+from aimwell.collect.staging import Check, bind_texts, bind_typed, stage
+from aimwell.definitions.kinds.source import Entity, OrdersEntity, Source
+from aimwell.errors import MappingError
+from aimwell.store.sql import column, sql
+from aimwell.store.stores import Stores
+
+__all__ = ["TARGETS", "Progress", "collect", "hash_inputs", "stage_entity"]
+
+Progress = Callable[[str, int, int | None], None]
+"""Told what is being done, how far it is, and how far it goes (None: unknown)."""
+
+TARGETS: Mapping[str, tuple[tuple[str, FieldKind], ...]] = {
+    "orders": ORDER_TARGETS,
+    "customers": CUSTOMER_TARGETS,
+    "products": PRODUCT_TARGETS,
+    "events": EVENT_TARGETS,
+}
+
+_TABLES = ("order_lines", "orders", "products", "traits", "events")
+_HOPELESS_ROWS = 10
+
+
+def collect(
+    stores: Stores,
+    source: Source,
+    *,
+    root: Path,
+    now: datetime,
+    progress: Progress | None = None,
+) -> DataReport:
+    """Take the files of a source.
+
+    Args:
+        stores: The workspace.
+        source: The definition.
+        root: Folder that the paths of its files are relative to.
+        now: The present.
+        progress: Told what is being done.
+
+    Returns:
+        What became of the rows, for each entity.
+
+    Raises:
+        SourceFileError: A file is absent, empty or damaged; FileChangedError: it changed while it was read.
+        MappingError: The mapping does not fit the files.
+        CurrencyError: There is no rate for a currency.
+        RecollectError: The mapping was changed so that rows would count twice.
+        StorageFullError: The disk is full.
+        Whatever is raised, nothing of that entity's load was taken; those before it were.
+    """
+    tell = progress or _silent
+    with full_disk_is_told(), loads.hold_source(stores, source.name):
+        loads.publish_prepared(stores, source.name)
+        loads.sweep(stores)
+        inputs = hash_inputs(source, root, tell)
+        begun = [loads.begin(stores, source, e, inputs, now=now) for e in source.entities]
+        if all(load.state == "done" for load in begun):
+            return DataReport(source.name, tuple(_again(load) for load in begun))
+        reports: list[LoadReport] = []
+        with open_desk(stores) as desk:
+            raw: dict[str, RawTable] = {}
+            for entity, load in zip(source.entities, begun, strict=True):
+                if load.state == "done":
+                    reports.append(_again(load))
+                    continue
+                try:
+                    _read_missing(desk, source, entity, inputs, raw, tell)
+                except Exception:
+                    loads.fail(stores, load)
+                    raise
+                reports.append(_take(stores, desk, source, entity, load, raw, tell))
+        return DataReport(source.name, tuple(reports))
+
+
+def _silent(_what: str, _done: int, _total: int | None) -> None:
+    return None
+
+
+def _again(load: loads.Load) -> LoadReport:
+    assert load.report is not None  # noqa: S101 - a load that is done has one
+    return LoadReport.from_dict({**load.report.to_dict(), "state": "already_collected"})
+
+
+def hash_inputs(source: Source, root: Path, tell: Progress) -> dict[str, list[InputFile]]:
+    """All files of a source, found and hashed."""
+    found = {name: find_files(spec, root) for name, spec in source.files.items()}
+    total = sum(path.stat().st_size for files in found.values() for _, path in files)
+    done = 0
+
+    def advance(size: int) -> None:
+        nonlocal done
+        done += size
+        tell("looking at files", done, total)
+
+    return {
+        name: [open_input(*file, advance=advance) for file in files]
+        for name, files in found.items()
+    }
+
+
+def _read_missing(
+    desk: Desk,
+    source: Source,
+    entity: Entity,
+    inputs: Mapping[str, Sequence[InputFile]],
+    raw: dict[str, RawTable],
+    tell: Progress,
+) -> None:
+    """Read the files of an entity that none before it has read."""
+    for name in [source.file_of(entity), *(join.file for join in entity.join)]:
+        if name not in raw:
+            done = 0
+
+            def advance(size: int, name: str = name) -> None:
+                nonlocal done
+                done += size
+                tell(f"reading {name}", done, None)
+
+            raw[name] = read_raw(desk, source, name, inputs[name], advance=advance)
+
+
+def _take(
+    stores: Stores,
+    desk: Desk,
+    source: Source,
+    entity: Entity,
+    load: loads.Load,
+    raw: Mapping[str, RawTable],
+    tell: Progress,
+) -> LoadReport:
+    """Work out one entity's load and give it to the lake."""
+    seen = loads.ended_loads(stores, source.name)
+    folder = loads.new_folder(stores, load)
+    try:
+        job = Job(
+            stores=stores,
+            desk=desk,
+            source=source,
+            raw=raw[source.file_of(entity)],
+            fields=fields_of(entity, source.consent),
+            provenance=Provenance(source.name, load.load_id, load.started_at),
+            snapshot=stores.lake.pin(*_TABLES),
+            folder=folder,
+            now=load.started_at,
+            mapping_changed=loads.other_mapping_before(stores, load),
+        )
+        tell(f"checking {entity.entity}", 0, None)
+        evidence, checks, bound = stage_entity(job, entity, raw)
+        _refuse_hopeless(job, entity, checks)
+        tell(f"taking {entity.entity}", 0, None)
+        tally = _take_staged(job, entity)
+        bad = set_aside(
+            stores,
+            desk.session,
+            job.raw,
+            checks,
+            job.provenance,
+            folder / "quarantine.parquet",
+            with_changed=not job.mapping_changed,
+        )
+        report = _report(job, load, evidence, tally, bad, bound.warnings)
+        loads.prepare(stores, load, report, folder, seen=seen)
+    except Exception:
+        loads.fail(stores, load, folder)
+        raise
+    tell(f"keeping {entity.entity}", 0, None)
+    loads.publish(stores, load.load_id)
+    return report
+
+
+def stage_entity(
+    job: Job, entity: Entity, raw: Mapping[str, RawTable]
+) -> tuple[Evidence, list[Check], Bound]:
+    """Make `staged` of an entity's rows: typed, with their faults."""
+    session, source, settings = job.session, job.source, job.stores.settings
+    values = {field.name: field.value for field in job.fields}
+    bound = bind_rows(job.desk, source, entity, raw, values)
+    bind_texts(session, job.fields, source)
+    evidence = weigh(session, "texts", job.fields, source)
+    refuse_personal(session, entity, job.fields)
+    checks = bind_typed(
+        job.desk,
+        job.fields,
+        TARGETS[entity.entity],
+        evidence,
+        source,
+        timezone=source.timezone or settings.timezone,
+        country=source.country or settings.country,
+        now=job.now,
+    )
+    if isinstance(entity, OrdersEntity):
+        query, more = stage_orders(job, entity)
+    elif entity.entity == "customers":
+        query, more = stage_customers(job)
+    elif entity.entity == "products":
+        query, more = stage_products(job)
+    else:
+        query, more = stage_events(job)
+    checks += more
+    stage(job.desk, query, checks, rows=evidence.rows)
+    return evidence, checks, bound
+
+
+def _take_staged(job: Job, entity: Entity) -> Tally:
+    if isinstance(entity, OrdersEntity):
+        return take_orders(job, entity)
+    if entity.entity == "customers":
+        return take_customers(job)
+    return take_products(job) if entity.entity == "products" else take_events(job)
+
+
+def _refuse_hopeless(job: Job, entity: Entity, checks: Sequence[Check]) -> None:
+    """Where no row at all is good it is the mapping that is wrong, not the rows."""
+    rows = job.session.rows(sql("SELECT faults, count(*) FROM staged GROUP BY 1"))
+    total = sum(count for _, count in rows)
+    if total < _HOPELESS_ROWS or any(faults == 0 for faults, _ in rows):
+        return
+    found: Counter[int] = Counter()
+    for faults, count in rows:
+        found.update({place: count for place in range(len(checks)) if faults >> place & 1})
+    lines = [f"  - {count:,} rows: {checks[place].detail}" for place, count in found.most_common(5)]
+    raise MappingError(
+        f"Not one of {total:,} rows of {entity.entity} could be taken, so the mapping or the settings of "
+        f"'{job.source.name}' must be wrong; nothing was taken.\n" + "\n".join(lines),
+        field=checks[found.most_common(1)[0][0]].field,
+    )
+
+
+def _report(
+    job: Job,
+    load: loads.Load,
+    evidence: Evidence,
+    tally: Tally,
+    bad: Counter[str],
+    warnings: Sequence[str],
+) -> LoadReport:
+    session = job.session
+    gone = dict(session.rows(sql("SELECT why, count(*) FROM gone GROUP BY 1")))
+    [(read, ignored)] = session.rows(
+        sql("SELECT count(*), count(*) FILTER (WHERE bad IS NULL AND NOT kept) FROM picked")
+    )
+    [(taken,)] = session.rows(sql("SELECT count(*) FROM good ANTI JOIN gone USING (n)"))
+    rejected = sum(len(part.rejects) for part in job.raw.parts)
+    values = asdict(tally)
+    values["warnings"] = (
+        *warnings,
+        *evidence.warnings,
+        *_warnings(job, evidence, read),
+        *tally.warnings,
+    )
+    changed = 0 if not job.mapping_changed else gone.get("changed", 0)
+    return LoadReport(
+        load_id=load.load_id,
+        source=load.source,
+        entity=load.entity,
+        state="taken",
+        collected_at=load.started_at,
+        files=_files(job.raw),
+        rows_read=read + rejected,
+        rows_taken=taken,
+        duplicates=gone.get("duplicate", 0),
+        known=gone.get("known", 0),
+        changed=changed,
+        ignored=ignored,
+        quarantined=bad.total(),
+        quarantined_by_reason=dict(sorted(bad.items())),
+        gaps=_gaps(job),
+        **values,
+    )
+
+
+def _files(raw: RawTable) -> tuple[FileReport, ...]:
+    return tuple(
+        FileReport(
+            name=part.file.name,
+            sha256=part.file.sha256,
+            size_bytes=part.file.size_bytes,
+            rows=part.rows + len(part.rejects),
+            encoding=part.text.encoding if part.text else None,
+            delimiter=part.delimiter,
+        )
+        for part in raw.parts
+    )
+
+
+def _gaps(job: Job) -> dict[str, int]:
+    """Target → rows that were taken without a value (for e-mail and telephone: without a readable one)."""
+    counted = [
+        exp.alias_(sql("count(*) - count(:x)", x=column(field.name, "t")), field.name, quoted=True)
+        for field in job.fields
+    ]
+    taken = sql("SELECT n FROM good ANTI JOIN gone USING (n)")
+    [row] = job.session.rows(
+        exp.select(*counted)
+        .from_(exp.to_table("typed").as_("t"))
+        .join(exp.paren(taken).as_("taken"), on="taken.n = t.n")
+    )
+    return {f.name: int(gap) for f, gap in zip(job.fields, row, strict=True) if gap}
+
+
+def _warnings(job: Job, evidence: Evidence, rows: int) -> list[str]:
+    found: list[str] = []
+    if not rows:
+        found.append("the files have no rows")
+    for part in job.raw.parts:
+        if part.text is not None and part.text.guessed:
+            found.append(
+                f"{part.file.name} is not UTF-8; it was read as Windows-1252 (Latin-1). If that is wrong, say "
+                "`encoding`"
+            )
+    for name in sorted(evidence.whole):
+        found.append(f"{name}: ids are written as 17850.0; they were taken as 17850")
+    for field in job.fields:
+        if field.kind in ("email", "phone"):
+            raw = column(field.name, "x")
+            [(unreadable,)] = job.session.rows(
+                sql(
+                    """
+                    SELECT count(*) FROM texts AS x JOIN typed AS t ON t.n = x.n
+                    WHERE :raw IS NOT NULL AND :normal IS NULL
+                    """,
+                    raw=raw,
+                    normal=column(field.name, "t"),
+                )
+            )
+            if unreadable:
+                found.append(
+                    f"{field.name}: {unreadable:,} are not readable; the rows were taken without them"
+                )
+    return found
