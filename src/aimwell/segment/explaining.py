@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from aimwell.definitions.rules import Rule
 from aimwell.segment.model import Explanation, LeafCount
-from aimwell.segment.queries import Group, Negation, Test, Tree, leaves, predicate
+from aimwell.segment.queries import Group, LeafQuery, Negation, Tree, leaves, predicate
 from aimwell.segment.words import describe, describe_leaf
 from aimwell.store.engine import Session
 from aimwell.store.sql import identifier, sql
@@ -63,7 +63,7 @@ def _note(known: int, members: int, most_excluding: LeafCount | None) -> str | N
     )
 
 
-def _flag(test: Test, names: dict[int, str]) -> exp.Expr:
+def _flag(test: LeafQuery, names: dict[int, str]) -> exp.Expr:
     return exp.column(identifier(names[id(test)]))
 
 

@@ -36,7 +36,7 @@ from aimwell.segment.event_queries import event_query
 from aimwell.stats.buckets import BUCKETS, HEX_DIGITS
 from aimwell.store.sql import identifier, sql
 
-__all__ = ["Group", "Negation", "Scope", "Test", "Tree", "compile_rule", "leaves", "predicate"]
+__all__ = ["Group", "LeafQuery", "Negation", "Scope", "Tree", "compile_rule", "leaves", "predicate"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Scope:
 
 
 @dataclass(frozen=True)
-class Test:
+class LeafQuery:
     """A leaf: the people in `query`, or with `inverted` everybody who is not; `inner` for another segment."""
 
     path: str
@@ -74,7 +74,7 @@ class Negation:
     part: Tree
 
 
-Tree = Test | Group | Negation
+Tree = LeafQuery | Group | Negation
 
 
 def compile_rule(rule: Rule, scope: Scope, *, path: str = "rule", name: str | None = None) -> Tree:
@@ -108,7 +108,7 @@ def _compile(rule: Rule, scope: Scope, path: str, around: tuple[str, ...]) -> Tr
         return _trait(rule, path)
     if isinstance(rule, EventRule):
         query, inverted = event_query(rule, as_of=scope.as_of, timezone=scope.timezone)
-        return Test(path, rule, query, inverted)
+        return LeafQuery(path, rule, query, inverted)
     if isinstance(rule, RfmRule):
         return _rfm(rule, path)
     if isinstance(rule, BucketRule):
@@ -118,26 +118,26 @@ def _compile(rule: Rule, scope: Scope, path: str, around: tuple[str, ...]) -> Tr
     assert_never(rule)
 
 
-def _segment(rule: SegmentRule, scope: Scope, path: str, around: tuple[str, ...]) -> Test:
+def _segment(rule: SegmentRule, scope: Scope, path: str, around: tuple[str, ...]) -> LeafQuery:
     if rule.segment in around:
         way = " → ".join([*around[around.index(rule.segment) :], rule.segment])
         raise SegmentError(
             f"Segments refer to each other in a circle: {way}. Take one of these references away."
         )
     inner = scope.find(rule.segment).rule
-    return Test(path, rule, inner=_compile(inner, scope, "rule", (*around, rule.segment)))
+    return LeafQuery(path, rule, inner=_compile(inner, scope, "rule", (*around, rule.segment)))
 
 
-def _trait(rule: TraitRule, path: str) -> Test:
+def _trait(rule: TraitRule, path: str) -> LeafQuery:
     newest = exp.select("profile_id").from_(
         exp.Subquery(this=latest_trait(rule.trait), alias=exp.TableAlias(this=identifier("newest")))
     )
     if rule.exists is False:
-        return Test(path, rule, newest, inverted=True)
-    return Test(path, rule, newest.where(*compare_text(sql("value"), rule), copy=False))
+        return LeafQuery(path, rule, newest, inverted=True)
+    return LeafQuery(path, rule, newest.where(*compare_text(sql("value"), rule), copy=False))
 
 
-def _rfm(rule: RfmRule, path: str) -> Test:
+def _rfm(rule: RfmRule, path: str) -> LeafQuery:
     query = exp.select("profile_id").from_("rfm")
     wanted = {"r": rule.rfm.recency, "f": rule.rfm.frequency, "m": rule.rfm.monetary}
     for name, quintiles in wanted.items():
@@ -147,10 +147,10 @@ def _rfm(rule: RfmRule, path: str) -> Test:
             )
     if rule.rfm.groups is not None:
         query = query.where(sql('"group" IN :wanted', wanted=list(rule.rfm.groups)))
-    return Test(path, rule, query)
+    return LeafQuery(path, rule, query)
 
 
-def _bucket(rule: BucketRule, path: str) -> Test:
+def _bucket(rule: BucketRule, path: str) -> LeafQuery:
     query = sql(
         """
         SELECT profile_id FROM known
@@ -163,7 +163,7 @@ def _bucket(rule: BucketRule, path: str) -> Test:
         first=rule.bucket.from_,
         last=rule.bucket.to - 1,
     )
-    return Test(path, rule, query)
+    return LeafQuery(path, rule, query)
 
 
 # --- the algebra ----------------------------------------------------------------------------------------
@@ -183,7 +183,7 @@ def predicate(tree: Tree) -> exp.Expr:
     return exp.not_(inside) if tree.inverted else inside
 
 
-def leaves(tree: Tree) -> Iterator[Test]:
+def leaves(tree: Tree) -> Iterator[LeafQuery]:
     """Every leaf in the order of the document; another segment is one leaf."""
     if isinstance(tree, Negation):
         yield from leaves(tree.part)
