@@ -13,6 +13,7 @@ from aimwell.cli import (
     decide,
     definitions,
     deliver,
+    demo,
     measure,
     predict,
     segment,
@@ -39,6 +40,7 @@ app = typer.Typer(
 workspace.register(app)
 definitions.register(app)
 serve.register(app)
+demo.register(app)
 unify.register(app)
 app.add_typer(segment.app, name="segment", rich_help_panel="Stages")
 app.add_typer(predict.app, name="predict", rich_help_panel="Stages")
