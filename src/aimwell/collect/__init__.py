@@ -7,3 +7,37 @@ text, `raw` reads that into rows of text, `inputs` joins and picks columns, `evi
 types and faults, `orders`, `customers`, `products` and `events` make rows of the lake of them, `loads` publishes
 those so that a crash at any moment leaves all or nothing.
 """
+
+from aimwell.collect.explaining import explain
+from aimwell.collect.inline import inline_source, read_columns
+from aimwell.collect.inspecting import quarantine, status
+from aimwell.collect.loads import publish_prepared
+from aimwell.collect.model import (
+    DataReport,
+    Explanation,
+    LoadReport,
+    LoadStatus,
+    Quarantine,
+    QuarantinedRow,
+)
+from aimwell.collect.service import Progress, collect
+from aimwell.collect.suggesting import Suggestion, suggest_mapping
+
+__all__ = [
+    "DataReport",
+    "Explanation",
+    "LoadReport",
+    "LoadStatus",
+    "Progress",
+    "Quarantine",
+    "QuarantinedRow",
+    "Suggestion",
+    "collect",
+    "explain",
+    "inline_source",
+    "publish_prepared",
+    "quarantine",
+    "read_columns",
+    "status",
+    "suggest_mapping",
+]

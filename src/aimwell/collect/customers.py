@@ -22,14 +22,11 @@ CUSTOMER_TARGETS: tuple[tuple[str, FieldKind], ...] = (
 
 def customer_rows(names: tuple[str, ...]) -> tuple[exp.Query, list[Check]]:
     """A query over `typed` with `person`, and the checks of its rows."""
-    rows = (
-        exp.select("n", exp.alias_(person_of(names), "person"))
-        .select(*(column(name) for name in names))
-        .from_("typed")
+    rows = exp.select("*", exp.alias_(person_of(names), "person")).from_("typed")
+    when = [] if "set_at" in names else [column("set_at")]
+    named = exp.select("n", "person", *(column(name) for name in names), *when).from_(
+        rows.subquery("customers")
     )
-    if "set_at" not in names:
-        rows = rows.select("set_at")
-    named = exp.select("*").from_(rows.subquery("customers"))
     ids = [name for name in ("customer_id", "email", "phone") if name in names]
     check = Check(
         ids[0],

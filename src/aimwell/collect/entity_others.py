@@ -87,7 +87,6 @@ def take_customers(job: Job) -> Tally:
 
 def stage_products(job: Job) -> tuple[exp.Query, list[Check]]:
     """The query that makes `staged` of products, and its checks."""
-    rows = exp.select("*").from_(product_rows(job.names, job.currency).subquery("products"))
     checks = [
         Check(
             name,
@@ -98,7 +97,7 @@ def stage_products(job: Job) -> tuple[exp.Query, list[Check]]:
         for name in ("price", "unit_cost")
         if name in job.names
     ]
-    return rows, checks
+    return product_rows(job.names, job.currency), checks
 
 
 def take_products(job: Job) -> Tally:
@@ -126,10 +125,9 @@ def take_products(job: Job) -> Tally:
 
 def stage_events(job: Job) -> tuple[exp.Query, list[Check]]:
     """The query that makes `staged` of events, and its checks."""
-    rows, checks = event_rows(
+    return event_rows(
         job.names, source=job.source.name, key=job.stores.identity_key, currency=job.currency
     )
-    return exp.select("*").from_(rows.subquery("events")), checks
 
 
 def take_events(job: Job) -> Tally:

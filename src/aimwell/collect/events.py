@@ -35,12 +35,7 @@ def event_rows(
     names: tuple[str, ...], *, source: str, key: bytes, currency: str
 ) -> tuple[exp.Query, list[Check]]:
     """A query over `typed` with `person` and a unique `event_id`, and the checks of its rows."""
-    named = (
-        exp.select("*")
-        .select(exp.alias_(person_of(names), "person"))
-        .from_("typed")
-        .subquery("named")
-    )
+    named = exp.select("*", exp.alias_(person_of(names), "person")).from_("typed").subquery("named")
     body = [sql("person"), sql("CAST(epoch_us(occurred_at) AS varchar)")]
     body += [column(n) for n in names if n in _HASHED or n.startswith("properties.")]
     made = hashed_id(source, key, body)

@@ -250,7 +250,9 @@ class _Picker:
             raw=wanted.raw.scan,
         )
         fields = [
-            exp.alias_(sql("found[:place]", place=number + 1), f"v{number}", quoted=True)
+            exp.alias_(
+                sql("list_extract(found, :place)", place=number + 1), f"v{number}", quoted=True
+            )
             for number in range(len(wanted.keys))
         ]
         return exp.select("n", "bad", *fields).from_(exp.paren(inner).as_("lines"))

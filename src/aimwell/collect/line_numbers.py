@@ -31,13 +31,20 @@ def lines_of_rows(
     wanted = sorted(set(rows))
     if part.text is None or not wanted:
         return dict.fromkeys(wanted)
-    plain = whole_lines or not (part.text.quoted or part.text.blank)
+    plain = whole_lines or _is_line_by_line(part, part.text)
     first = int(part.header) + 1
     if plain:
         taken = lines_of_rejects(part.text, part.rejects)
         return {row: _skipping(row + first, taken) for row in wanted}
     found = _walk(part, set(wanted))
     return {row: found.get(row) for row in wanted}
+
+
+def _is_line_by_line(part: RawPart, text: TextSnapshot) -> bool:
+    """Whether each line is a record: then there are as many of one as of the other."""
+    if text.blank or any(reject.feeds for reject in part.rejects):
+        return False
+    return not text.quoted or text.lines == part.rows + len(part.rejects) + int(part.header)
 
 
 def _skipping(line: int, taken: Sequence[int]) -> int:

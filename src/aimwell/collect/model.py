@@ -52,7 +52,7 @@ class LoadReport:
     `changed` (an earlier load took the line with other values, under another mapping) + `quarantined` +
     `ignored` (`where` was not true).
 
-    `gaps`: target → rows taken without a value. `first_at`, `last_at`: times of the rows taken. `currencies`:
+    `gaps`: target → rows (but for ignored ones) without a value. `first_at`, `last_at`: times of the rows taken. `currencies`:
     of the rows taken, before conversion. `people`: different ones. `anonymous_lines`: order lines taken without
     a customer. `sales`, `additions`, `returns`: rows of orders; `return_lines`: lines of returns. `statements`:
     new traits and products. `consents`: 'email granted' → answers recorded.

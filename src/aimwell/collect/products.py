@@ -31,12 +31,11 @@ PRODUCT_TARGETS: tuple[tuple[str, FieldKind], ...] = (
 def product_rows(names: tuple[str, ...], currency: str) -> exp.Query:
     """A query over `typed`; a product without a currency of its own has the source's."""
     further = [column(name) for name in names if name.startswith("properties.")]
-    return exp.select(
-        *(column(name) for name, _ in PRODUCT_TARGETS if name != "currency"),
-        exp.alias_(sql("coalesce(currency, :currency)", currency=currency), "currency"),
-        *further,
-        "n",
-    ).from_("typed")
+    filled = sql("coalesce(currency, :currency) AS currency", currency=currency)
+    rows = exp.select(exp.Star(replace=[filled])).from_("typed")
+    return exp.select("n", *(column(name) for name, _ in PRODUCT_TARGETS), *further).from_(
+        rows.subquery("products")
+    )
 
 
 def product_table(

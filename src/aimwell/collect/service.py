@@ -12,8 +12,6 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
-from sqlglot import exp
-
 from aimwell.collect import loads
 from aimwell.collect.counting import Tally
 from aimwell.collect.customers import CUSTOMER_TARGETS
@@ -47,7 +45,15 @@ from aimwell.errors import MappingError
 from aimwell.store.sql import column, sql
 from aimwell.store.stores import Stores
 
-__all__ = ["TARGETS", "Progress", "collect", "hash_inputs", "stage_entity"]
+__all__ = [
+    "TARGETS",
+    "Progress",
+    "collect",
+    "file_reports",
+    "hash_inputs",
+    "stage_entity",
+    "warnings_of",
+]
 
 Progress = Callable[[str, int, int | None], None]
 """Told what is being done, how far it is, and how far it goes (None: unknown)."""
@@ -288,7 +294,7 @@ def _report(
     values["warnings"] = (
         *warnings,
         *evidence.warnings,
-        *_warnings(job, evidence, read),
+        *warnings_of(job, evidence, read),
         *tally.warnings,
     )
     changed = 0 if not job.mapping_changed else gone.get("changed", 0)
@@ -298,7 +304,7 @@ def _report(
         entity=load.entity,
         state="taken",
         collected_at=load.started_at,
-        files=_files(job.raw),
+        files=file_reports(job.raw),
         rows_read=read + rejected,
         rows_taken=taken,
         duplicates=gone.get("duplicate", 0),
@@ -307,12 +313,13 @@ def _report(
         ignored=ignored,
         quarantined=bad.total(),
         quarantined_by_reason=dict(sorted(bad.items())),
-        gaps=_gaps(job),
+        gaps={name: missing for name, missing in evidence.missing.items() if missing},
         **values,
     )
 
 
-def _files(raw: RawTable) -> tuple[FileReport, ...]:
+def file_reports(raw: RawTable) -> tuple[FileReport, ...]:
+    """What was read of each file."""
     return tuple(
         FileReport(
             name=part.file.name,
@@ -326,22 +333,8 @@ def _files(raw: RawTable) -> tuple[FileReport, ...]:
     )
 
 
-def _gaps(job: Job) -> dict[str, int]:
-    """Target → rows that were taken without a value (for e-mail and telephone: without a readable one)."""
-    counted = [
-        exp.alias_(sql("count(*) - count(:x)", x=column(field.name, "t")), field.name, quoted=True)
-        for field in job.fields
-    ]
-    taken = sql("SELECT n FROM good ANTI JOIN gone USING (n)")
-    [row] = job.session.rows(
-        exp.select(*counted)
-        .from_(exp.to_table("typed").as_("t"))
-        .join(exp.paren(taken).as_("taken"), on="taken.n = t.n")
-    )
-    return {f.name: int(gap) for f, gap in zip(job.fields, row, strict=True) if gap}
-
-
-def _warnings(job: Job, evidence: Evidence, rows: int) -> list[str]:
+def warnings_of(job: Job, evidence: Evidence, rows: int) -> list[str]:
+    """What a person should know though nothing is wrong."""
     found: list[str] = []
     if not rows:
         found.append("the files have no rows")

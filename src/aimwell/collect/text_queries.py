@@ -40,12 +40,12 @@ def word_rows(
     ).from_(_lines(text, header=header))
     bad = sql(
         """
-        CASE WHEN w IS NULL OR trim(w[1]) = '' THEN 'blank' WHEN len(w) < :width THEN 'too_few_fields'
+        CASE WHEN w IS NULL OR trim(list_extract(w, 1)) = '' THEN 'blank' WHEN len(w) < :width THEN 'too_few_fields'
              WHEN len(w) > :width THEN 'too_many_fields' END
         """,
         width=len(names),
     )
-    values = [sql("w[:number]", number=number + 1) for number in range(len(names))]
+    values = [sql("list_extract(w, :place)", place=number + 1) for number in range(len(names))]
     fields = picked(names, columns, values)
     return exp.select(exp.alias_(bad, "bad"), *fields).from_(words.subquery("words"))
 

@@ -1,0 +1,218 @@
+"""Shows what a source would do with its files: the mapping, how values are read, and the first rows."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlglot import exp
+
+from aimwell.collect.desk import full_disk_is_told, open_desk
+from aimwell.collect.evidence import Evidence
+from aimwell.collect.fields import TargetField, fields_of
+from aimwell.collect.job import Job
+from aimwell.collect.model import ExplainedEntity, ExplainedField, Explanation
+from aimwell.collect.personal import personal_kind
+from aimwell.collect.provenance import Provenance
+from aimwell.collect.raw import RawTable
+from aimwell.collect.reading import read_raw
+from aimwell.collect.service import file_reports, hash_inputs, stage_entity, warnings_of
+from aimwell.collect.staging import Check
+from aimwell.collect.suggesting import suggest_mapping
+from aimwell.definitions.kinds.source import Entity, Source
+from aimwell.store.sql import sql
+from aimwell.store.stores import Stores
+
+__all__ = ["explain"]
+
+_SAMPLE_BYTES = 4 << 20
+_ROWS = 10
+_VAULT = {
+    *(
+        "email",
+        "phone",
+        "first_name",
+        "last_name",
+        "full_name",
+        "street",
+        "postcode",
+        "birth_date",
+        "ip",
+    ),
+}
+
+
+def explain(stores: Stores, source: Source, *, root: Path, now: datetime) -> Explanation:
+    """How the source's files would be taken, seen on the first few megabytes of each. Nothing is kept.
+
+    Raises:
+        SourceFileError, MappingError: As `collect`.
+    """
+    entities = []
+    with full_disk_is_told():
+        inputs = hash_inputs(source, root, lambda *_: None)
+        for entity in source.entities:
+            # Each on a desk of its own, because names of files and tables repeat.
+            with open_desk(stores) as desk, tempfile.TemporaryDirectory() as folder:
+                main = source.file_of(entity)
+                # What is looked up must be there for any row, so it is read whole.
+                raw = {
+                    name: read_raw(
+                        desk,
+                        source,
+                        name,
+                        inputs[name],
+                        bytes_max=_SAMPLE_BYTES if name == main else None,
+                    )
+                    for name in dict.fromkeys([main, *(join.file for join in entity.join)])
+                }
+                job = Job(
+                    stores=stores,
+                    desk=desk,
+                    source=source,
+                    raw=raw[main],
+                    fields=fields_of(entity, source.consent),
+                    provenance=Provenance(source.name, "", now),
+                    snapshot=stores.lake.pin("traits"),
+                    folder=Path(folder),
+                    now=now,
+                    mapping_changed=False,
+                )
+                entities.append(_explained(job, entity, raw))
+    return Explanation(source.name, tuple(entities))
+
+
+def _explained(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> ExplainedEntity:
+    evidence, checks, bound = stage_entity(job, entity, raw)
+    [(rows, ignored)] = job.session.rows(
+        sql("SELECT count(*), count(*) FILTER (WHERE bad IS NULL AND NOT kept) FROM picked")
+    )
+    columns = _columns(job.raw)
+    used = {name for _, value in entity.values() for name in _names_in(str(value), columns)}
+    suggestion = suggest_mapping(columns, entity=entity.entity)
+    mapped = {field.name for field in job.fields}
+    return ExplainedEntity(
+        entity=entity.entity,
+        files=file_reports(job.raw),
+        fields=tuple(_field(field, evidence, job) for field in job.fields),
+        rows=tuple(_rows(job)),
+        sample_rows=rows + sum(len(part.rejects) for part in job.raw.parts),
+        ignored=ignored,
+        refused=_refused(job, checks),
+        unmapped=tuple(name for name in columns if name not in used),
+        suggestions={
+            target: name
+            for target, name in suggestion.map.items()
+            if target not in mapped and name not in used
+        },
+        warnings=(
+            *bound.warnings,
+            *evidence.warnings,
+            *warnings_of(job, evidence, rows),
+            *_advice(job, columns, used),
+        ),
+    )
+
+
+def _columns(raw: RawTable) -> tuple[str, ...]:
+    if raw.format != "jsonl":
+        return raw.columns
+    leaves = [p for p in raw.paths if not any(o[: len(p)] == p and o != p for o in raw.paths)]
+    return tuple(sorted(".".join(path) for path in leaves))
+
+
+def _names_in(written: str, columns: tuple[str, ...]) -> list[str]:
+    """Columns that a value's text names: itself, or within an expression."""
+    keys = written.replace(" → ", ".")
+    return [
+        name for name in columns if name == keys or (name in written and not written.isidentifier())
+    ]
+
+
+def _field(field: TargetField, evidence: Evidence, job: Job) -> ExplainedField:
+    missing = evidence.missing[field.name]
+    vault = field.name in _VAULT or field.name.startswith("vault.")
+    return ExplainedField(
+        target=field.name,
+        comes_from=str(field.value),
+        read_as=_read_as(field, evidence, job),
+        missing_share=missing / evidence.rows if evidence.rows else 0.0,
+        where_to="vault"
+        if vault and field.name not in ("email", "phone")
+        else "hash in lake, value in vault"
+        if field.name in ("email", "phone", "customer_id")
+        else "lake",
+    )
+
+
+def _read_as(field: TargetField, evidence: Evidence, job: Job) -> str:
+    if field.kind == "time":
+        form = evidence.times[field.name]
+        zone = job.source.timezone or job.stores.settings.timezone
+        if form.plain:
+            return f"ISO time in {zone}"
+        shown = [one for one in form.forms if one != "iso"][:4]
+        return f"time in {zone}, ISO" + (f" or {', '.join(shown)}" if shown else "")
+    if field.kind == "number":
+        form_ = evidence.numbers[field.name]
+        return "number" if form_.plain else f"number with the decimal mark '{form_.decimal}'"
+    if field.name in evidence.whole:
+        return "id without its '.0'"
+    return {"email": "e-mail address", "phone": "telephone number"}.get(field.kind, field.kind)
+
+
+def _refused(job: Job, checks: list[Check]) -> dict[str, int]:
+    """Reason → rows of the sample that would go to quarantine."""
+    found: dict[str, int] = {}
+    for faults, count in job.session.rows(
+        sql("SELECT faults, count(*) FROM staged WHERE faults <> 0 GROUP BY 1")
+    ):
+        reason = next(c.reason for place, c in enumerate(checks) if faults >> place & 1)
+        found[reason] = found.get(reason, 0) + count
+    for bad, count in job.session.rows(
+        sql("SELECT bad, count(*) FROM picked WHERE bad IS NOT NULL GROUP BY 1")
+    ):
+        found[bad] = found.get(bad, 0) + count
+    for part in job.raw.parts:
+        for reject in part.rejects:
+            found[reject.reason] = found.get(reject.reason, 0) + 1
+    return found
+
+
+def _rows(job: Job) -> list[dict[str, Any]]:
+    """The first good rows, typed; of the personal values only the first letter."""
+    shown = job.session.table(
+        exp.select("t.*")
+        .from_(exp.to_table("typed").as_("t"))
+        .join(exp.to_table("staged").as_("s"), on="s.n = t.n")
+        .where("s.faults = 0")
+        .order_by("t.n")
+        .limit(_ROWS)
+    )
+    fields = {field.name: field for field in job.fields}
+    made: dict[str, dict[str, Any]] = {}
+    staged = job.session.table(
+        exp.select("*").from_("staged").where("faults = 0").order_by("n").limit(_ROWS)
+    )
+    extra = [name for name in ("kind", "goods", "revenue") if name in staged.schema.names]
+    rows = []
+    for row, more in zip(shown.to_pylist(), staged.to_pylist(), strict=True):
+        made = {name: _masked(fields[name], row.get(name)) for name in fields}
+        rows.append({**made, **{name: more[name] for name in extra}})
+    return rows
+
+
+def _masked(field: TargetField, value: Any) -> Any:
+    personal = field.name in _VAULT or field.name.startswith("vault.")
+    return f"{value[:1]}…" if personal and isinstance(value, str) else value
+
+
+def _advice(job: Job, columns: tuple[str, ...], used: set[str]) -> list[str]:
+    """Columns that look personal and are not mapped: they are left out, which is safe but perhaps not meant."""
+    del job
+    kinds = {name: personal_kind(name) for name in columns if name not in used}
+    told = [f"{name} ({kind})" for name, kind in kinds.items() if kind]
+    return [f"not mapped, and looks personal: {', '.join(told)}"] if told else []

@@ -1,0 +1,170 @@
+"""A source from a command line: one file, one entity, `target=Column` pairs."""
+
+from __future__ import annotations
+
+import glob
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from pyarrow.lib import ArrowInvalid
+
+from aimwell.collect.dialect import column_names, detect_delimiter, first_record, head_of
+from aimwell.collect.json_paths import known_paths
+from aimwell.collect.snapshot import snapshot_text
+from aimwell.collect.suggesting import EntityName, Suggestion, suggest_mapping
+from aimwell.collect.text_queries import json_rows
+from aimwell.definitions.catalogue import check
+from aimwell.definitions.kinds.source import Source
+from aimwell.errors import DefinitionError, Fault, SourceFileError
+from aimwell.store.engine import DuckDBEngine
+
+__all__ = ["inline_source", "read_columns"]
+
+_HEAD_BYTES = 1 << 20
+_FORMATS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+}
+
+
+def format_of(file: Path) -> str:
+    """The format that a file's name tells; CSV where it tells none."""
+    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
+    return _FORMATS.get(suffixes[-1], "csv") if suffixes else "csv"
+
+
+def read_columns(
+    file: Path, *, format: str | None = None, encoding: str | None = None
+) -> tuple[str, ...]:
+    """The names of a file's columns; of JSON lines the keys, nested ones with dots.
+
+    Raises:
+        SourceFileError: The file is absent, empty, damaged or of another form.
+    """
+    form = format or format_of(file)
+    if not file.is_file():
+        raise SourceFileError(f"There is no file {file}.", file=file.name)
+    if file.stat().st_size == 0:
+        raise SourceFileError(f"'{file.name}' is empty: it has not even a header.", file=file.name)
+    if form == "parquet":
+        try:
+            return column_names(pq.read_schema(file).names)
+        except (OSError, ArrowInvalid) as error:
+            raise SourceFileError(
+                f"'{file.name}' is not a whole Parquet file.", file=file.name
+            ) from error
+    with tempfile.TemporaryDirectory(prefix="aimwell-") as folder:
+        text = snapshot_text(
+            file,
+            Path(folder) / "head.txt",
+            name=file.name,
+            sha256=None,
+            encoding=encoding,
+            bytes_max=_HEAD_BYTES,
+        )
+        if form == "jsonl":
+            with DuckDBEngine(threads=1).session() as session:
+                paths = known_paths(session, json_rows(text))
+            return tuple(sorted(".".join(path) for path in paths))
+        head = head_of(text.path)
+    return column_names(first_record(head, detect_delimiter(head)))
+
+
+def inline_source(
+    entity: EntityName,
+    file: Path,
+    *,
+    mapping: Mapping[str, str],
+    name: str | None = None,
+    format: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[Source, Path, Suggestion]:
+    """A source of one file.
+
+    Args:
+        entity: What a row is.
+        file: The file.
+        mapping: Target → column. Targets may be `trait.country`, `property.size`, `vault.note`; a column that
+            holds SQL signs and is no column's name is an expression. Columns that are called as a target are
+            mapped by themselves.
+        name: Of the source; default: the entity, so that later files of the same kind are the same source.
+        format: Of the file; default: by its name.
+        settings: Further fields of the source or the entity: currency, timezone, country, dates, encoding,
+            delimiter, keep_repeats, not_goods …; None values are left out.
+
+    Returns:
+        The source, the folder that its file is relative to, and what its columns seem to be.
+
+    Raises:
+        DefinitionError: The mapping is wrong or lacks what is required; suggests columns.
+        SourceFileError: The file cannot be read.
+    """
+    given = {key: value for key, value in (settings or {}).items() if value is not None}
+    form = format or format_of(file)
+    columns = read_columns(file, format=form, encoding=given.get("encoding"))
+    suggestion = suggest_mapping(columns, entity=entity)
+    targets = {target: column for target, column in suggestion.map.items() if target == column}
+    body: dict[str, Any] = {"entity": entity, "map": {}}
+    for target, column in {**targets, **mapping}.items():
+        value = _value(column, columns)
+        group, _, last = target.partition(".")
+        if last and group in _GROUPS:
+            body.setdefault(_GROUPS[group], {})[last] = value
+        else:
+            body["map"][target] = value
+    document: dict[str, Any] = {
+        "kind": "source",
+        "name": name or entity,
+        "format": form,
+        "files": {"file": glob.escape(file.name)},
+    }
+    for key, value in given.items():
+        (document if key in Source.model_fields else body)[key] = value
+    document["entities"] = [body]
+    try:
+        checked = check(document)
+    except DefinitionError as error:
+        raise DefinitionError(
+            f"The mapping of {file.name} is not complete or not right; nothing was taken.",
+            [*(_short(fault) for fault in error.faults), *_hints(body["map"], suggestion)],
+        ) from error
+    assert isinstance(checked, Source)  # noqa: S101 - its kind says so
+    return checked, file.parent, suggestion
+
+
+_GROUPS = {
+    "trait": "traits",
+    "traits": "traits",
+    "property": "properties",
+    "properties": "properties",
+    "vault": "vault",
+}
+_SQL = re.compile(r"[()'|*/+<>=]|\bCASE\b", re.IGNORECASE)
+
+
+def _value(column: str, columns: tuple[str, ...]) -> Any:
+    if column in columns or not _SQL.search(column):
+        return column
+    return {"expression": column}
+
+
+def _short(fault: Fault) -> Fault:
+    return Fault(fault.path.removeprefix("entities[0]."), fault.problem, fault.value, fault.allowed)
+
+
+def _hints(mapped: Mapping[str, Any], suggestion: Suggestion) -> list[Fault]:
+    """Columns that seem to be what is not mapped yet."""
+    missing = {t: c for t, c in suggestion.map.items() if t not in mapped}
+    if not missing:
+        return []
+    told = " ".join(f"--map {target}={column}" for target, column in missing.items())
+    return [Fault("suggestion", f"the columns look like {told}")]

@@ -1,0 +1,206 @@
+"""Suggests a mapping from the names of columns, as shops and their programs call them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, get_args
+
+from aimwell.collect.personal import personal_kind
+from aimwell.definitions.source_values import (
+    CustomersMap,
+    EventsMap,
+    OrdersMap,
+    ProductsMap,
+    TargetMap,
+)
+
+__all__ = ["EntityName", "Suggestion", "suggest_mapping"]
+
+EntityName = Literal["orders", "customers", "products", "events"]
+
+_ENTITIES: tuple[EntityName, ...] = get_args(EntityName)
+_MAPS: Mapping[str, type[TargetMap]] = {
+    "orders": OrdersMap,
+    "customers": CustomersMap,
+    "products": ProductsMap,
+    "events": EventsMap,
+}
+
+_PERSON = {
+    "customer_id": "customer_id customer customerno customernumber customeruniqueid custid clientid client userid"
+    " user memberid member accountid buyerid shopperid visitorid personid person householdid kundennummer",
+    "email": "email emailaddress mail customeremail buyeremail contactemail",
+    "phone": "phone phonenumber telephone mobile mobilephone customerphone tel",
+}
+
+_SYNONYMS: Mapping[str, Mapping[str, str]] = {
+    "orders": {
+        **_PERSON,
+        "order_id": "orderid order ordernumber orderno invoice invoiceno invoiceid invoicenumber transactionid"
+        " transaction basketid receiptid receiptno purchaseid saleid name bestellnummer",
+        "line": "line lineno linenumber lineitem orderitemid itemno position linenr",
+        "ordered_at": "orderedat orderdate invoicedate date datetime timestamp createdat purchasedat purchasedate"
+        " transactiondate transactiontimestamp orderpurchasetimestamp soldat time eventtime processedat paidat",
+        "sku": "sku stockcode productid product itemid item articleid articleno lineitemsku productcode upc ean",
+        "description": "description productname itemname title lineitemname name itemdescription productdescription",
+        "category": "category productcategory categoryname department",
+        "quantity": "quantity qty units count amountofunits lineitemquantity number pieces",
+        "unit_price": "unitprice price itemprice lineitemprice priceperunit unitcostprice salesprice",
+        "line_total": "linetotal total amount salesvalue linevalue revenue netamount subtotal value grossamount",
+        "discount": "discount discountamount linediscount lineitemdiscount rebate",
+        "tax": "tax vat taxamount taxes salestax",
+        "shipping": "shipping freight freightvalue shippingcost postage delivery shippingamount",
+        "coupon": "coupon couponcode discountcode voucher vouchercode promocode",
+        "unit_cost": "unitcost cost costprice cogs purchaseprice costperitem",
+        "currency": "currency currencycode",
+        "payment_method": "paymentmethod paymenttype payment",
+        "shop_id": "shopid storeid store shop storeno saleschannel channel location",
+        "kind": "kind transactiontype ordertype",
+        "original_order_id": "originalorderid originalorder parentorderid refundof",
+    },
+    "customers": {
+        **_PERSON,
+        "customer_id": _PERSON["customer_id"] + " id",
+        "first_name": "firstname forename givenname vorname",
+        "last_name": "lastname surname familyname nachname",
+        "full_name": "fullname name customername",
+        "street": "street address address1 addressline1 streetaddress",
+        "postcode": "postcode zip zipcode postalcode plz",
+        "birth_date": "birthdate birthday dateofbirth dob",
+        "ip": "ip ipaddress browserip",
+        "set_at": "updatedat modifiedat lastmodified changedat",
+    },
+    "products": {
+        "sku": "sku stockcode productid product itemid id articleno code variantsku upc",
+        "name": "name productname title description itemname",
+        "category": "category productcategory categoryname producttype productcategoryname department type",
+        "brand": "brand vendor manufacturer",
+        "price": "price unitprice listprice variantprice",
+        "unit_cost": "unitcost cost costprice cogs costperitem purchaseprice",
+        "currency": "currency",
+        "set_at": "updatedat modifiedat validfrom",
+    },
+    "events": {
+        **_PERSON,
+        "event": "event eventname eventtype action type",
+        "occurred_at": "occurredat timestamp time eventtime date datetime createdat",
+        "event_id": "eventid messageid id",
+        "session_id": "sessionid usersession session visitid",
+        "sku": "sku productid itemid",
+        "category": "category categorycode productcategory",
+        "revenue": "revenue value amount price",
+        "quantity": "quantity qty",
+        "currency": "currency",
+    },
+}
+
+_TRAITS = (
+    *("country", "region", "state", "city", "language", "timezone", "gender", "age", "agegroup"),
+    *("income", "membership", "tier", "segment", "loyaltytier", "education", "maritalstatus"),
+    *("householdsize", "homeownership", "signupat", "signupchannel", "favouritestore", "title"),
+)
+_OPT_INS = {
+    "email": "emailoptin acceptsmarketing emailconsent newsletter subscribed marketingoptin acceptsemailmarketing",
+    "sms": "smsoptin smsconsent acceptssmsmarketing",
+}
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """What the columns seem to be.
+
+    `map` is target → column, `traits` trait → column, `opt_in` medium → column; `personal` says of columns that
+    would not be mapped which kind of personal data they seem to hold (they can go to the vault); `unmapped`
+    are the others.
+    """
+
+    entity: EntityName
+    map: Mapping[str, str]
+    traits: Mapping[str, str]
+    opt_in: Mapping[str, str]
+    personal: Mapping[str, str]
+    unmapped: tuple[str, ...]
+
+
+def suggest_mapping(
+    columns: Sequence[str],
+    sample: Mapping[str, Sequence[str]] | None = None,
+    *,
+    entity: EntityName | None = None,
+) -> Suggestion:
+    """Suggest a mapping.
+
+    Args:
+        columns: Names of the columns.
+        sample: Some values of each, which help to find personal data.
+        entity: What a row is; None lets the names tell.
+    """
+    best: EntityName = max(_ENTITIES, key=partial(_fit, columns))
+    chosen = entity or best
+    found = _matches(columns, chosen)
+    taken = set(found.values())
+    opt_in = {
+        medium: column
+        for medium, words in _OPT_INS.items()
+        for column in columns
+        if _bare(column) in words.split() and column not in taken
+    }
+    taken |= set(opt_in.values())
+    traits = {
+        _trait_name(column): column
+        for column in columns
+        if column not in taken and _bare(column) in _TRAITS and chosen in ("orders", "customers")
+    }
+    taken |= set(traits.values())
+    values = sample or {}
+    rest = [column for column in columns if column not in taken]
+    kinds = {column: personal_kind(column, values.get(column, ())) for column in rest}
+    return Suggestion(
+        entity=chosen,
+        map=found,
+        traits=traits,
+        opt_in=opt_in,
+        personal={column: kind for column, kind in kinds.items() if kind is not None},
+        unmapped=tuple(column for column in rest if kinds[column] is None),
+    )
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _trait_name(column: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", column.lower()).strip("_")
+
+
+def _matches(columns: Sequence[str], entity: str) -> dict[str, str]:
+    """Target → column. Each column once; of several that fit a target the one whose name stands first among
+    the target's words."""
+    found: dict[str, str] = {}
+    free = list(columns)
+    ranked: list[tuple[int, int, str, str]] = []
+    for order, target in enumerate(_MAPS[entity].model_fields):
+        words = [_bare(target), *_SYNONYMS[entity].get(target, "").split()]
+        for column in columns:
+            if _bare(column) in words:
+                ranked.append((words.index(_bare(column)), order, target, column))
+    for _rank, _order, target, column in sorted(ranked):
+        if target not in found and column in free:
+            found[target] = column
+            free.remove(column)
+    return found
+
+
+def _fit(columns: Sequence[str], entity: EntityName) -> float:
+    """How well the names fit an entity: its required targets count most."""
+    found = _matches(columns, entity)
+    required = {
+        "orders": ("order_id", "ordered_at", "quantity"),
+        "customers": ("customer_id", "first_name", "last_name"),
+        "products": ("sku", "name", "category"),
+        "events": ("event", "occurred_at", "customer_id"),
+    }[entity]
+    return sum(name in found for name in required) * 10 + len(found)
