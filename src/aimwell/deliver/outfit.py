@@ -26,6 +26,9 @@ from aimwell.store.stores import Stores
 __all__ = ["Outfit", "outfit", "refuse_unsendable", "transport"]
 
 
+_UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
+
+
 @dataclass(frozen=True)
 class Outfit:
     """Composers by action, channels by action, contents by action."""
@@ -101,7 +104,8 @@ def _contents(stores: Stores, template: Template, prefix: str) -> list[CompiledC
 
 
 def _utm(template: Template) -> dict[str, str]:
-    return {str(name): value for name, value in template.utm.items()}
+    # In one order, because PostgreSQL gives back the names of a document in its own.
+    return {str(name): template.utm[name] for name in sorted(template.utm, key=_UTM.index)}
 
 
 def _composer(

@@ -18,6 +18,7 @@ from aimwell.decide.service import cancel as cancel_plan
 from aimwell.decide.stored import load_plan, move
 from aimwell.deliver import ledger
 from aimwell.deliver.addresses import is_made_up
+from aimwell.deliver.answers import TEST_PREFIX
 from aimwell.deliver.compose import Preview
 from aimwell.deliver.execution import is_written, refuse_broken_templates, write_ledger
 from aimwell.deliver.fields import people_fields
@@ -243,7 +244,7 @@ def _as_person(stores: Stores, profile_id: str, variant: str, to: str | None = N
     person = people.get(profile_id) or Person(profile_id)
     address = to or person.email or "nobody@example.invalid"
     # By chance, so that a second test is another message, and nothing of the person stands in its links.
-    name = f"test-{secrets.token_hex(12)}"
+    name = f"{TEST_PREFIX}{secrets.token_hex(12)}"
     return Recipient(name, address, fields[profile_id], variant=variant)
 
 

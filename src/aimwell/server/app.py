@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
@@ -11,8 +13,10 @@ from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.static_files import create_static_files_router
+from sqlalchemy.exc import SQLAlchemyError
 
 from aimwell.deliver.answers import Answers
+from aimwell.errors import AimwellError
 from aimwell.server.operators import Figures, operator_routes
 from aimwell.server.pages import page
 from aimwell.server.recipients import recipient_routes
@@ -22,6 +26,11 @@ from aimwell.version import VERSION
 __all__ = ["app_from_environment", "create_app"]
 
 _BODY_BYTES_MAX = 100_000
+_REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+_log = logging.getLogger(__name__)
 
 
 def create_app(stores: Stores, *, reports: bool = False) -> Litestar:
@@ -39,6 +48,7 @@ def create_app(stores: Stores, *, reports: bool = False) -> Litestar:
                 directories=[stores.folder("reports")],
                 html_mode=False,
                 include_in_schema=False,
+                after_request=_closed,
             )
         )
     figures = Figures(stores)
@@ -46,7 +56,7 @@ def create_app(stores: Stores, *, reports: bool = False) -> Litestar:
         route_handlers=handlers,
         state=State({"stores": stores, "answers": Answers(stores), "figures": figures}),
         middleware=[figures],
-        exception_handlers={HTTPException: _refused},
+        exception_handlers={HTTPException: _refused, Exception: _failed},
         openapi_config=OpenAPIConfig(
             title="Aimwell",
             version=VERSION,
@@ -70,6 +80,26 @@ def _refused(_request: Request[object, object, State], error: HTTPException) -> 
     }
     title = titles.get(error.status_code, "That did not work")
     return page(title, "Please use the link in the message itself.", status=error.status_code)
+
+
+def _failed(_request: Request[object, object, State], error: Exception) -> Response[str]:
+    """A page for what went wrong inside; the log gets the kind of error, never the address, which holds a token."""
+    away = isinstance(error, AimwellError | SQLAlchemyError)
+    _log.error("a request failed: %s", type(error).__name__)
+    return page(
+        "Please try again in a moment",
+        "Something is not working on our side just now. Nothing of what you did is lost if you do it again.",
+        status=503 if away else 500,
+        headers={"Retry-After": "30"} if away else {},
+    )
+
+
+def _closed(response: Response[Any]) -> Response[Any]:
+    """Reports are pages of their own: they run nothing and load nothing."""
+    response.headers["Content-Security-Policy"] = _REPORT_POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
 
 
 def app_from_environment() -> Litestar:

@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from aimwell.errors import AimwellError
 from aimwell.store.migrate import current_revision, head_revision
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
@@ -23,6 +24,8 @@ __all__ = ["Figures", "operator_routes"]
 
 _messages = metadata.tables["messages"]
 _jobs = metadata.tables["jobs"]
+_AWAY = (AimwellError, SQLAlchemyError)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 
@@ -33,18 +36,33 @@ class _Ledger(Collector):
         self._stores = stores
 
     def collect(self) -> Iterator[Metric]:
-        for table, name, words in (
-            (_messages, "aimwell_messages", "Messages in the ledger by state."),
-            (_jobs, "aimwell_jobs", "Jobs by state."),
-        ):
-            family = GaugeMetricFamily(name, words, labels=["state"])
-            with self._stores.read_control() as connection:
-                rows = connection.execute(
-                    sa.select(table.c.state, sa.func.count()).group_by(table.c.state)
+        answers = GaugeMetricFamily(
+            "aimwell_control_up", "Whether the control database answers.", value=1
+        )
+        found: list[Metric] = []
+        try:
+            found.extend(
+                self._counts(table, name, words)
+                for table, name, words in (
+                    (_messages, "aimwell_messages", "Messages in the ledger by state."),
+                    (_jobs, "aimwell_jobs", "Jobs by state."),
                 )
-                for state, number in rows:
-                    family.add_metric([state], number)
-            yield family
+            )
+        except _AWAY:
+            # The figures of the process itself are wanted most when the database is away.
+            answers = GaugeMetricFamily(
+                "aimwell_control_up", "Whether the control database answers.", value=0
+            )
+        yield answers
+        yield from found
+
+    def _counts(self, table: sa.Table, name: str, words: str) -> Metric:
+        family = GaugeMetricFamily(name, words, labels=["state"])
+        with self._stores.read_control() as connection:
+            query = sa.select(table.c.state, sa.func.count()).group_by(table.c.state)
+            for state, number in connection.execute(query):
+                family.add_metric([state], number)
+        return family
 
 
 class Figures(ASGIMiddleware):
@@ -81,7 +99,10 @@ class Figures(ASGIMiddleware):
             await next_app(scope, receive, watched)
         finally:
             path = str(scope.get("path_template", "")) or "unknown"
-            self._requests.labels(str(scope.get("method", "")), path, str(status)).inc()
+            method = str(scope.get("method", ""))
+            # Anybody can invent methods, and each label is kept for ever.
+            method = method if method in _METHODS else "other"
+            self._requests.labels(method, path, str(status)).inc()
             self._seconds.labels(path).observe(time.perf_counter() - started)
 
 
@@ -97,7 +118,7 @@ def readyz(request: Request[Any, Any, Any]) -> Response[str]:
     stores: Stores = request.app.state.stores
     try:
         ready = current_revision(stores.control) == head_revision()
-    except SQLAlchemyError:
+    except _AWAY:
         return Response("the control database does not answer", status_code=503)
     if not ready:
         return Response("the control database has another schema", status_code=503)

@@ -7,14 +7,18 @@ redirect, no bot check. A GET only ever shows a page, because scanners follow li
 from __future__ import annotations
 
 import base64
+import logging
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
 from litestar import HttpMethod, Request, Response, Router, get, post, route
 from litestar.concurrency import sync_to_thread
+from litestar.params import FromPath
+from sqlalchemy.exc import SQLAlchemyError
 
 from aimwell.deliver.answers import Answers
+from aimwell.errors import AimwellError
 from aimwell.server.pages import Choice, page
 
 __all__ = ["recipient_routes"]
@@ -23,7 +27,11 @@ _PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBR
 _NO_STORE = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _LABELS = {"email": "Offers by e-mail", "sms": "Offers by text message"}
 _BODY_BYTES_MAX = 10_000
+_FIELDS_MAX = 100
+_CHOICE = "choice"
+_TEST = "This was a test message"
 
+_log = logging.getLogger(__name__)
 _Request = Request[Any, Any, Any]
 
 
@@ -53,7 +61,7 @@ def _address(request: _Request) -> str:
 
 
 @get("/u/{token:str}", sync_to_thread=True)
-def unsubscribe_page(request: _Request, token: str) -> Response[str]:
+def unsubscribe_page(request: _Request, token: FromPath[str]) -> Response[str]:
     """Ask whether to unsubscribe; nothing happens yet."""
     if _answers(request).message_of("unsubscribe", token) is None:
         return _unknown()
@@ -65,16 +73,20 @@ def unsubscribe_page(request: _Request, token: str) -> Response[str]:
 
 
 @post("/u/{token:str}", status_code=200, sync_to_thread=True)
-def unsubscribe(request: _Request, token: str) -> Response[str]:
+def unsubscribe(request: _Request, token: FromPath[str]) -> Response[str]:
     """Unsubscribe, from the page's button or from a mailbox provider's one click."""
+    if _answers(request).is_test("unsubscribe", token):
+        return page(_TEST, "In a real message this would have unsubscribed you. Nothing changed.")
     if not _answers(request).unsubscribe(token, now=_now()):
         return _unknown()
     return page("You are unsubscribed", "You will get no more offers from us this way.")
 
 
 @get("/p/{token:str}", sync_to_thread=True)
-def preference_page(request: _Request, token: str) -> Response[str]:
+def preference_page(request: _Request, token: FromPath[str]) -> Response[str]:
     """Show what the person gets."""
+    if _answers(request).is_test("preference", token):
+        return page(_TEST, "In a real message people choose here what they would like to get.")
     preferences = _answers(request).preferences(token)
     if preferences is None:
         return _unknown()
@@ -83,14 +95,29 @@ def preference_page(request: _Request, token: str) -> Response[str]:
 
 
 @post("/p/{token:str}", status_code=200)
-async def choose(request: _Request, token: str) -> Response[str]:
+async def choose(request: _Request, token: FromPath[str]) -> Response[str]:
     """Record what the person ticked."""
-    form = parse_qs((await _bounded_body(request)).decode("utf-8", "replace"))
+    body = (await _bounded_body(request)).decode("utf-8", "replace")
+    try:
+        form = parse_qs(body, max_num_fields=_FIELDS_MAX)
+    except ValueError:
+        form = {}
+    if _CHOICE not in form:
+        # A post that is not of our page says nothing about what the person wants.
+        return page("That did not work", "Please use the page behind the link.", status=400)
     answers = _answers(request)
     if await sync_to_thread(answers.preferences, token) is None:
         return _unknown()
     wanted = {medium: form.get(medium) == ["yes"] for medium in _LABELS}
-    await sync_to_thread(answers.choose, token, wanted, now=_now())
+    chosen = await sync_to_thread(answers.choose, token, wanted, now=_now())
+    blocked = chosen is not None and any(
+        wanted[medium] and not holds for medium, holds in chosen.wanted.items()
+    )
+    if blocked:
+        return page(
+            "Saved, but messages cannot reach you",
+            "Your address was closed to us because messages came back or were reported. Please write to us.",
+        )
     return page("Saved", "Your choice holds from now on.")
 
 
@@ -107,7 +134,9 @@ async def _bounded_body(request: _Request) -> bytes:
     ["/c/{token:str}/{number:int}", "/c/{token:str}/{number:int}/{sealed:str}"],
     http_method=[HttpMethod.GET, HttpMethod.HEAD],
 )
-async def click(request: _Request, token: str, number: int, sealed: str = "") -> Response[Any]:
+async def click(
+    request: _Request, token: FromPath[str], number: FromPath[int], sealed: FromPath[str] = ""
+) -> Response[Any]:
     """Note the click and lead on to where the message's author pointed."""
     # Handed to a thread here: the framework wraps a handler of two paths twice.
     target = await sync_to_thread(
@@ -129,15 +158,19 @@ async def click(request: _Request, token: str, number: int, sealed: str = "") ->
 
 
 @route("/o/{name:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=True)
-def opened(request: _Request, name: str) -> Response[bytes]:
+def opened(request: _Request, name: FromPath[str]) -> Response[bytes]:
     """Note the open; the picture comes whether or not the token is ours, so that nothing can be found out."""
-    _answers(request).opened(
-        name.removesuffix(".gif"),
-        now=_now(),
-        method=request.method,
-        agent=_agent(request),
-        address=_address(request),
-    )
+    try:
+        _answers(request).opened(
+            name.removesuffix(".gif"),
+            now=_now(),
+            method=request.method,
+            agent=_agent(request),
+            address=_address(request),
+        )
+    except (AimwellError, SQLAlchemyError) as error:
+        # A picture that is missing would show in the message; an open that is missing hurts nobody.
+        _log.warning("an open was not noted: %s", type(error).__name__)
     return Response(
         _PIXEL if request.method == "GET" else b"",
         media_type="image/gif",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,7 @@ def page(
     status: int = 200,
     button: str = "",
     choices: Sequence[Choice] = (),
+    headers: Mapping[str, str] | None = None,
 ) -> Response[str]:
     """A page with a title, a sentence, and a button or switches."""
     nonce = secrets.token_urlsafe(16)
@@ -48,6 +49,7 @@ def page(
         status_code=status,
         media_type=MediaType.HTML,
         headers={
+            **(headers or {}),
             "Cache-Control": "no-store",
             "Content-Security-Policy": policy,
             "Referrer-Policy": "no-referrer",
