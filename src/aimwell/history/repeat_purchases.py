@@ -39,16 +39,18 @@ def repeat_purchases(moment: Moment, *, unit_days: float = 7.0) -> pa.Table:
     zone = moment.stores.settings.timezone
     # The last day that can be seen: a cut at midnight has seen nothing of the day that then begins.
     until = (moment.as_of - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()
+    # Money is summed as the exact decimals that it is: sums of doubles differ from run to run in the last digit.
     query = sql(
         """
         WITH days AS (
           SELECT profile_id, CAST(timezone(:zone, ordered_at) AS date) AS day,
-                 CAST(sum(revenue) AS double) AS revenue
+                 sum(revenue) AS revenue
           FROM purchases WHERE kept GROUP BY profile_id, CAST(timezone(:zone, ordered_at) AS date)
         ),
         buyers AS (
           SELECT profile_id, count(*) - 1 AS frequency, min(day) AS first_day, max(day) AS last_day,
-                 sum(revenue) AS revenue, arg_min(revenue, day) AS first_revenue
+                 CAST(sum(revenue) AS double) AS revenue,
+                 CAST(sum(revenue) - arg_min(revenue, day) AS double) AS repeat_revenue
           FROM days GROUP BY profile_id
         ),
         returned AS (
@@ -58,7 +60,7 @@ def repeat_purchases(moment: Moment, *, unit_days: float = 7.0) -> pa.Table:
                (b.last_day - b.first_day) / CAST(:unit AS double) AS recency,
                (CAST(:until AS date) - b.first_day) / CAST(:unit AS double) AS age,
                CASE WHEN b.frequency > 0 THEN
-                 greatest(0.0, (b.revenue - b.first_revenue) / b.frequency)
+                 greatest(0.0, b.repeat_revenue / b.frequency)
                    * CASE WHEN b.revenue > 0
                        THEN greatest(0.0, 1.0 + coalesce(r.revenue, 0.0) / b.revenue) ELSE 0.0 END
                END AS monetary
