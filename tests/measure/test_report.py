@@ -1,0 +1,320 @@
+"""The page: whole, alone, harmless, readable by everybody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from html.parser import HTMLParser
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from aimwell.measure.actions import ActionFacts, action_results
+from aimwell.measure.kpis import Facts, kpis
+from aimwell.measure.lifts import conversion_difference, lifts_of, profit
+from aimwell.measure.model import CampaignResult, Costs, DailyPoint, Delivery, Span, Truth
+from aimwell.measure.people import People, arm_figures
+from aimwell.measure.report import report_html
+
+NASTY = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}'
+
+
+class Reader(HTMLParser):
+    """Collects tags with their attributes, and checks that what is opened is closed."""
+
+    EMPTY: ClassVar = {"meta", "br", "hr", "img", "input", "link"}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+@pytest.fixture
+def result(
+    make_people: Callable[..., People],
+    make_facts: Callable[..., Facts],
+    make_delivery: Callable[..., Delivery],
+    span: Span,
+) -> CampaignResult:
+    rng = np.random.default_rng(4)
+    cell = [0] * 80 + [1] * 80 + [-1] * 40
+    margin = rng.gamma(2, 5, 200)
+    people = make_people(
+        cell,
+        probability=[0.4] * 160 + [0.2] * 40,
+        orders=np.ones(200),
+        revenue=margin * 2,
+        margin=margin,
+        spend_before=rng.gamma(2, 50, 200),
+    )
+    lifts = lifts_of(people, seed=1, permutations=199)
+    delivery = make_delivery(
+        messages=160,
+        sent=150,
+        stopped={"capped": 10},
+        opened=40,
+        opened_machine=20,
+        clicked=9,
+        engaged=42,
+    )
+    conversion = conversion_difference(people)
+    facts = make_facts(audience_size=230, delivery=delivery)
+    actions = {
+        name: ActionFacts(channel="email", offer=None, sent={None: 75}, cost={None: 7.5})
+        for name in ("a0", "a1")
+    }
+    return CampaignResult(
+        plan_id="spring-20260301-abcd", campaign="spring", state="sent", trial=False, audience="segment lapsing",
+        goal="margin of 'Order Completed'", currency="GBP", measured_at=span.ends_at, seed=1, confidence=0.95,
+        span=span, verdict="unsure", sentence="Sending earned £3 more.", headline="profit", audience_size=230,
+        excluded={"capped": 30}, treated=arm_figures(people, people.treated),
+        control=arm_figures(people, ~people.treated), lifts=lifts, profit=profit(lifts, contact_cost=15.0),
+        conversion_difference=conversion,
+        costs=Costs(contact=15.0, offers=0.0, offers_control=0.0, redemptions=0, redemptions_control=0),
+        kpis=kpis(people, facts, lifts=lifts, conversion=conversion),
+        actions=action_results(people, actions, holdout=0.2, by_variant=False, seed=1, permutations=199),
+        variants=(), delivery=delivery, ratio=None, ratio_of_actions=None,
+        daily=tuple(
+            DailyPoint(day=day, arm=arm, mean=day, lower=day - 0.5, upper=day + 0.5)
+            for day in (1.0, 2.0) for arm in ("treatment", "control")
+        ),
+        merged=0, crossed=0, methods=("How it was done.",), caveats=("Mind this.",),
+    )  # fmt: skip
+
+
+def test_the_page_stands_alone(result: CampaignResult) -> None:
+    page = report_html(result)
+    reader = read(page)
+    tags = {tag for tag, _ in reader.tags}
+    assert not tags & {
+        "script",
+        "link",
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "form",
+        "video",
+        "base",
+    }
+    for _tag, attributes in reader.tags:
+        assert not {"src", "href", "action", "data", "srcset", "poster"} & set(attributes)
+        assert not [name for name in attributes if name.startswith("on")]
+    assert "url(" not in page
+    assert "@import" not in page
+    assert "http:" not in page
+    assert "https:" not in page
+    policy = next(a for tag, a in reader.tags if tag == "meta" and a.get("http-equiv"))
+    assert (policy["content"] or "").startswith("default-src 'none'; style-src 'unsafe-inline'")
+
+
+def test_the_page_shows_what_was_measured(result: CampaignResult) -> None:
+    page = report_html(result)
+    for text in (
+        "Sending earned £3 more.",
+        "Not sure yet",
+        "14 days from 1 March 2026",
+        "segment lapsing",
+        "conversions ÷ targeted customers × 100",
+        "clicks or opens ÷ total audience × 100",
+        "(post-campaign CLV − pre-campaign CLV) ÷ pre-campaign CLV × 100",
+        "excluded: has had as many messages as the contact policy allows",
+        "How it was done.",
+        "Mind this.",
+        "Held out",
+    ):
+        assert text in page, text
+    for kpi in result.kpis:
+        assert kpi.label in page
+        assert kpi.formula in page
+
+
+def test_names_that_people_wrote_do_nothing(result: CampaignResult) -> None:
+    nasty = replace(
+        result,
+        campaign=NASTY,
+        audience=NASTY,
+        goal=NASTY,
+        plan_id=NASTY,
+        sentence=NASTY,
+        excluded={NASTY: 1},
+        caveats=(NASTY,),
+        methods=(NASTY,),
+        delivery=replace(result.delivery, stopped={NASTY: 2}),
+        actions=tuple(replace(row, action=NASTY, channel=NASTY) for row in result.actions),
+        truth=Truth(source=NASTY, revenue=1.0, profit=2.0),
+    )
+    reader = read(report_html(nasty))
+    assert not {tag for tag, _ in reader.tags} & {"script", "img"}
+    assert NASTY in "".join(reader.text)
+
+
+def test_everything_that_is_drawn_is_also_told(result: CampaignResult) -> None:
+    reader = read(report_html(result))
+    drawings = [
+        attributes
+        for tag, attributes in reader.tags
+        if tag == "svg" and "chart" in (attributes.get("class") or "")
+    ]
+    assert drawings
+    ids = [attributes["id"] for _tag, attributes in reader.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for drawing in drawings:
+        if drawing.get("aria-hidden") != "true":
+            assert drawing["role"] == "img"
+            assert set((drawing["aria-labelledby"] or "").split()) <= set(ids)
+    levels = [int(tag[1]) for tag, _ in reader.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(b - a <= 1 for a, b in pairwise(levels))
+    html = next(attributes for tag, attributes in reader.tags if tag == "html")
+    assert html["lang"] == "en"
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def palettes(page: str) -> list[dict[str, str]]:
+    """The colours of light, dark and print, in this order."""
+    return [
+        dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", block))
+        for block in re.findall(r":root \{(.*?)\}", page, re.S)
+    ]
+
+
+def test_colours_have_the_contrast_that_wcag_asks_for(result: CampaignResult) -> None:
+    found = palettes(report_html(result))
+    assert len(found) == 3
+    for colours in found:
+        for ground in ("page", "card", "tint"):
+            for ink in ("ink", "soft"):
+                assert contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+        for tone in ("good", "bad", "warn", "wait", "treated", "control"):
+            assert contrast(colours[tone], colours["card"]) >= 4.5, tone
+
+
+def seen_with(colour: str, rows: list[list[float]]) -> np.ndarray:
+    parts = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]) ** 2.2
+    return np.clip(np.array(rows) @ parts, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "sight",
+    [
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ],
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ],
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ],
+    ],
+    ids=["protanopia", "deuteranopia", "tritanopia"],
+)
+def test_the_two_groups_can_be_told_apart_without_seeing_all_colours(
+    result: CampaignResult, sight: list[list[float]]
+) -> None:
+    """By the matrices of Machado, Oliveira and Fernandes (2009) for full deficiency."""
+    page = report_html(result)
+    for colours in palettes(page):
+        apart = np.abs(seen_with(colours["treated"], sight) - seen_with(colours["control"], sight))
+        assert apart.max() > 0.15
+    assert "stroke-dasharray" in page
+
+
+def test_it_follows_the_reader_to_the_dark_to_the_phone_and_to_paper(
+    result: CampaignResult,
+) -> None:
+    page = report_html(result)
+    for rule in (
+        "prefers-color-scheme: dark",
+        "max-width: 640px",
+        "@media print",
+        "size: A4",
+        "tabular-nums",
+    ):
+        assert rule in page
+    assert 'name="viewport"' in page
+
+
+def test_the_truth_stands_beside_what_was_measured(result: CampaignResult) -> None:
+    known = replace(result, truth=Truth(source="the demo shop", profit=20.0))
+    page = report_html(known)
+    assert "simulated (the demo shop)" in page
+    assert "Profit added: the truth is £20.00" in page
+    assert 'class="truth"' in page
+    assert 'class="truth"' not in report_html(result)
+
+
+@pytest.mark.parametrize(
+    "verdict", ["gain", "loss", "no_control", "not_sent", "trial", "undefined", "mismatch"]
+)
+def test_every_verdict_has_its_page(result: CampaignResult, verdict: Any) -> None:
+    read(report_html(replace(result, verdict=verdict)))
+
+
+def test_a_result_without_anything_is_still_a_page(
+    result: CampaignResult,
+    make_people: Callable[..., People],
+    make_delivery: Callable[..., Delivery],
+) -> None:
+    nobody = make_people([])
+    lifts = lifts_of(nobody, seed=1, permutations=199)
+    empty = replace(
+        result, audience_size=0, excluded={}, treated=arm_figures(nobody, nobody.treated),
+        control=arm_figures(nobody, ~nobody.treated), lifts=lifts, profit=profit(lifts, contact_cost=0.0),
+        daily=(), actions=(), caveats=(), delivery=make_delivery(),
+        span=replace(result.span, measured_until=result.span.starts_at + timedelta(days=2)),
+    )  # fmt: skip
+    page = report_html(empty)
+    read(page)
+    assert "2 days so far of 14 days" in page
+    assert "missing: the treated arm has nobody" in page
+
+
+def test_the_same_result_gives_the_same_page(result: CampaignResult) -> None:
+    assert report_html(result) == report_html(result)
