@@ -199,7 +199,7 @@ def _forms_that_fit(session: Session, examples: Sequence[str]) -> list[str]:
     special = {"offset": OFFSET, "epoch": "[0-9]{9,10}", "epoch_ms": "[0-9]{12,13}"}
     tests += [sql("bool_or(regexp_full_match(x, :form))", form=form) for form in special.values()]
     values = exp.Array(expressions=[exp.Literal.string(text) for text in examples])
-    rows = sql("SELECT unnest(:values) AS x", values=values)
+    rows = exp.select(exp.alias_(exp.Explode(this=values), "x"))
     [found] = session.rows(exp.select(*tests).from_(exp.paren(rows).as_("examples")))
     names = [*patterns, *special]
     return [name for name, fits in zip(names, found, strict=True) if fits]
