@@ -264,6 +264,7 @@ def _orders_only(source: Source, file: str) -> Source:
     body["files"]["orders"] = file
     body["entities"] = [entity for entity in body["entities"] if entity["entity"] == "orders"]
     body["files"] = {"orders": body["files"]["orders"]}
+    body.pop("consent", None)  # it speaks of customers, who are not in this file
     return Source.model_validate(body)
 
 
