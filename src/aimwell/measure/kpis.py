@@ -74,7 +74,7 @@ def _conversion(people: People, facts: Facts, difference: Estimate) -> Kpi:
         value=_share(done, targeted, _NOBODY),
         interval=wilson(done, targeted).times(100.0),
         causal=difference,
-        causal_label="more conversions than without sending",
+        causal_label="against not sending",
         causal_unit="points",
         notes=(
             f"A conversion is a targeted person with '{facts.goal}' within the window, counted once.",
@@ -107,7 +107,7 @@ def _acquisition(people: People, facts: Facts) -> Kpi:
         value=value,
         interval=None,
         causal=_cost_of_each(cost, added, people, targeted),
-        causal_label="for each customer who would not have come without sending",
+        causal_label="for each customer who would not have come otherwise",
         causal_unit="money",
         notes=(
             "A new customer is a targeted person who had never bought before the start and bought within the "
@@ -161,7 +161,7 @@ def _return_on_spend(people: People, facts: Facts, lifts: dict[Metric, Lift]) ->
         value=Figure(value=revenue / spend) if spend > 0 else Figure(value=None, reason=free),
         interval=None,
         causal=causal,
-        causal_label="of revenue that would not have come without sending",
+        causal_label="counting only revenue that would not have come otherwise",
         causal_unit="ratio",
         notes=(
             "Revenue from the campaign is everything that targeted people bought within the window, whatever led "
@@ -238,7 +238,7 @@ def _value_lift(people: People, facts: Facts) -> Kpi:
         value=value,
         interval=None,
         causal=causal,
-        causal_label="more than without sending",
+        causal_label="against not sending",
         causal_unit="points",
         notes=(
             "Expected revenue over the next year per targeted customer, by BG/NBD and Gamma-Gamma fitted to what "
@@ -306,7 +306,7 @@ def _churn(people: People, facts: Facts) -> Kpi:
         value=value,
         interval=interval,
         causal=causal,
-        causal_label="more lost than without sending",
+        causal_label="against not sending; below zero means fewer lost",
         causal_unit="points",
         notes=(meant,),
     )

@@ -74,6 +74,7 @@ def report_html(result: CampaignResult) -> str:
             variants=action_rows(result.variants, result),
             truth=beside_truth(result),
             group=group_name(result),
+            trial=result.verdict == "trial",
         )
     )
 

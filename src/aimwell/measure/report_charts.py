@@ -113,7 +113,7 @@ def growth(result: CampaignResult) -> dict[str, Any] | None:
     ticks = charts.nice_ticks(min(values), max(values), wanted=6)
     places = _tick_places(ticks, result.currency)
     last = max(point.day for point in result.daily)
-    days = [0.0, *[t for t in charts.nice_ticks(0, last, wanted=5) if 0 < t < 0.92 * last], last]
+    days = [0.0, *[t for t in charts.nice_ticks(0, last, wanted=6) if 0 < t < 0.85 * last], last]
     ends = {band.name: money(band.points[-1][1], result.currency, 2) for band in bands}
     drawing = charts.growth(
         bands,

@@ -124,7 +124,8 @@ def funnel(result: CampaignResult) -> list[dict[str, Any]]:
         add("still waiting", delivery.waiting, "lost", side=True)
     add("Sent", delivery.sent, "sent", of=result.treated.people)
     add("Opened", delivery.opened, "sent", of=delivery.sent)
-    add("opened by machines alone", delivery.opened_machine, "lost", side=True)
+    if delivery.opened_machine:
+        add("opened by machines alone", delivery.opened_machine, "lost", side=True)
     add("Clicked", delivery.clicked, "sent", of=delivery.sent)
     if delivery.clicked_machine:
         add("clicked by machines alone", delivery.clicked_machine, "lost", side=True)

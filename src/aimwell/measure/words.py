@@ -169,8 +169,8 @@ def _of_sending(result: CampaignResult, *, reached_nobody: bool) -> list[str]:
     missing = result.treated.people - delivery.sent - delivery.unknown - delivery.waiting
     if delivery.sent and missing > 0.05 * result.treated.people:
         found.append(
-            f"{count(missing)} of {count(result.treated.people)} people got no message. They count all the same, because "
-            "leaving them out would leave out the like in one group only; so the effect on those reached is larger."
+            f"{count(missing)} of {count(result.treated.people)} people got no message. They count all the same: the like "
+            "of them among the held-out cannot be told, so to leave them out here alone would bias the comparison."
         )
     if result.state == "cancelled":
         found.append("The plan was cancelled before all of it was sent.")
