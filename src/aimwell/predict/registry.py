@@ -27,6 +27,7 @@ from aimwell.store.stores import Stores
 __all__ = [
     "Kind",
     "RegisteredModel",
+    "check_name",
     "find_model",
     "list_models",
     "load_part",
@@ -99,15 +100,8 @@ def register_model(
         StorageFullError: The disk is full.
         LeaseLostError: Another process took over because this one stood still; train again.
     """
-    if not _NAME.fullmatch(name):
-        raise PredictError(
-            f"'{name:.80}' cannot be the name of a model. Allowed: small letters, digits and hyphens, at most 63, the "
-            "first not a hyphen."
-        )
     with stores.leases.hold(_LEASE) as held:
-        newest = _newest(stores, name)
-        if newest is not None:
-            _refuse_another(newest, kind, settings)
+        newest = check_name(stores, name, kind=kind, settings=settings)
         version = 1 if newest is None else newest.version + 1
         folder = _folder(stores, name, version)
         # No row names this version, so whatever lies there was left by an attempt that was killed.
@@ -134,6 +128,25 @@ def register_model(
         with stores.control.begin() as connection:
             connection.execute(sa.insert(_models).values(**_row(made)))
     return made
+
+
+def check_name(
+    stores: Stores, name: str, *, kind: Kind, settings: Mapping[str, Any]
+) -> RegisteredModel | None:
+    """The newest version that `name` has, if a new one may follow it: asked before hours of training, too.
+
+    Raises:
+        PredictError: The name cannot be one, or stands for another kind of model or another event or horizon.
+    """
+    if not _NAME.fullmatch(name):
+        raise PredictError(
+            f"'{name:.80}' cannot be the name of a model. Allowed: small letters, digits and hyphens, at most 63, the "
+            "first not a hyphen."
+        )
+    newest = _newest(stores, name)
+    if newest is not None:
+        _refuse_another(newest, kind, settings)
+    return newest
 
 
 def find_model(stores: Stores, name: str) -> RegisteredModel:

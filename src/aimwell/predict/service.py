@@ -19,6 +19,7 @@ from aimwell.predict.metrics import propensity_metrics
 from aimwell.predict.propensity import PropensityModel, PropensityResult, fit_propensity
 from aimwell.predict.registry import (
     RegisteredModel,
+    check_name,
     find_model,
     load_part,
     register_model,
@@ -94,6 +95,9 @@ def train_propensity(
         TooLittleDataError: Too short a history, or too few people who did or did not do it; says what is needed.
         PredictError: Nobody ever did `event`, or `name` stands for another model.
     """
+    name = name or usual_name("buy" if event == PURCHASE else event, horizon_days)
+    settings = {"event": event, "horizon_days": horizon_days, "seed": seed}
+    check_name(stores, name, kind="propensity", settings=settings)
     tables = training_tables(
         stores, as_of=as_of, horizon_days=horizon_days, event=event, progress=progress
     )
@@ -102,14 +106,13 @@ def train_propensity(
     result = fit_propensity(tables.train, tables.judge, recency="recency_days", seed=seed)
     if progress is not None:
         progress(3, 4, "storing the model")
-    words = "buy" if event == PURCHASE else event
     entry = register_model(
         stores,
         {_PART: result.model},
-        name=name or usual_name(words, horizon_days),
+        name=name,
         kind="propensity",
         as_of=as_of.astimezone(UTC),
-        settings={"event": event, "horizon_days": horizon_days, "seed": seed},
+        settings=settings,
         metrics=propensity_metrics(result, tables),
         lake_versions=tables.snapshot.versions,
         trained_at=now,

@@ -147,12 +147,18 @@ def recorded(moment: Moment, event: str) -> Recorded:
         )
     first, last = moment.session.rows(query)[0]
     if first is None:
-        names = moment.session.rows(
+        rows = moment.session.rows(
             sql("SELECT DISTINCT event FROM activity WHERE profile_id IS NOT NULL")
         )
+        others = [row[0] for row in rows if row[0] != event]
         raise PredictError(
             f"No known person did '{event}' before {moment.as_of:%Y-%m-%d %H:%M %Z}. "
-            f"{nearest(event, [row[0] for row in names if row[0] != event])}"
+            + (
+                nearest(event, others)
+                if others
+                else "Nothing else is known from before then either."
+            )
+            + " Collect what people did, or give a later moment (as of)."
         )
     return Recorded(first.astimezone(UTC), last.astimezone(UTC))
 

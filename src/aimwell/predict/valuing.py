@@ -18,7 +18,7 @@ from aimwell.predict.gamma_gamma import GammaGamma, fit_gamma_gamma
 from aimwell.predict.lifetime_check import LifetimeCheck, check_lifetime_value
 from aimwell.predict.lifetime_value import LifetimeValues, lifetime_value
 from aimwell.predict.metrics import check_metrics, lifetime_metrics
-from aimwell.predict.registry import RegisteredModel, register_model, usual_name
+from aimwell.predict.registry import RegisteredModel, check_name, register_model, usual_name
 from aimwell.predict.scoring import keep_scores, scores_table
 from aimwell.predict.training import PURCHASE, Progress, Recorded, recorded, span_days
 from aimwell.store.lake import Snapshot
@@ -95,6 +95,8 @@ def fit_lifetime_value(
         PredictError: A setting is out of range, or nobody bought.
     """
     span_days(horizon_days)
+    name = name or usual_name("lifetime-value", horizon_days)
+    check_name(stores, name, kind="lifetime_value", settings={"horizon_days": horizon_days})
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     _tell(progress, 0, "reading purchases")
     with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
@@ -123,7 +125,7 @@ def fit_lifetime_value(
     entry = register_model(
         stores,
         {"buying": buying, "spending": spending},
-        name=name or usual_name("lifetime-value", horizon_days),
+        name=name,
         kind="lifetime_value",
         as_of=as_of.astimezone(UTC),
         settings={

@@ -1,0 +1,119 @@
+"""`aimwell predict` as a person and as a script call it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aimwell.cli.app import main
+from buyers import add_buyers
+from shop import day, make_stores
+
+AS_OF = day(400).isoformat()
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    stores = make_stores(tmp_path_factory.mktemp("cli"), margin_default=0.5)
+    add_buyers(stores, 400)
+    stores.close()
+    return stores.root
+
+
+class Call:
+    """Runs the command and keeps what it wrote."""
+
+    def __init__(
+        self,
+        workspace: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        self._workspace, self._capsys, self._monkeypatch = workspace, capsys, monkeypatch
+
+    def __call__(self, *words: str) -> tuple[int, str, str]:
+        self._monkeypatch.setattr(
+            "sys.argv", ["aimwell", "predict", *words, "--workspace", str(self._workspace)]
+        )
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        written = self._capsys.readouterr()
+        return code, written.out, written.err
+
+    def json(self, *words: str) -> Any:
+        code, out, err = self(*words, "--json")
+        assert (code, err) == (0, "")
+        return json.loads(out)
+
+
+@pytest.fixture
+def call(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Call:
+    return Call(workspace, capsys, monkeypatch)
+
+
+def test_models_are_trained_listed_and_explained(call: Call) -> None:
+    code, out, _err = call("models")
+    assert (code, "There is no model yet" in out) == (0, True)
+    code, out, err = call("propensity", "--horizon", "60", "--as-of", AS_OF)
+    assert code == 0
+    assert re.search(r"boosted trees +0\.\d{3} +0\.\d{3}–0\.\d{3} +0\.\d{3} +\d+\.\d%", out)
+    assert "400 people have a score as of 2027-02-05" in out
+    assert "Beware: It says who will do it, not whom a promotion would move" in err
+    code, out, err = call("lifetime-value", "--horizon", "90", "--as-of", AS_OF)
+    assert code == 0
+    assert "best tenth" in out
+    assert "margin (GBP)" in out
+    shares = [int(share) for share in re.findall(r" (\d+)%  ", out)]
+    assert 98 <= sum(shares[-4:]) <= 102
+    _code, out, _err = call("models")
+    assert re.search(r"buy-60d@1 .* AUC 0\.\d{3}", out)
+    assert re.search(r"lifetime-value-90d@1 .* correlation 0\.\d\d", out)
+    code, out, _err = call("card", "buy-60d@1")
+    assert code == 0
+    assert out.startswith("buy-60d, version 1\n\nWhat it predicts\n")
+
+
+def test_json_is_the_card_with_all_figures(call: Call) -> None:
+    made = call.json("propensity", "--horizon", "60", "--as-of", AS_OF, "--name", "mine")
+    assert made["metrics"]["judge"]["people"] > 100
+    scored = made.pop("scored")
+    assert scored["people"] == 400
+    assert 0 < scored["expected"] < 400
+    assert call.json("card", "mine") == made
+    value = call.json("lifetime-value", "--horizon", "90", "--as-of", AS_OF, "--name", "worth")
+    assert value["metrics"]["measure"] == "margin"
+    assert {"mine", "worth"} <= {one["name"] for one in call.json("models")}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["card", "nothing"], "There is no model 'nothing'"),
+        (["propensity", "--horizon", "365", "--as-of", AS_OF], "days of history: "),
+        (["propensity", "--event", "Ordered", "--as-of", AS_OF], "Did you mean 'Order Completed'"),
+        (["propensity", "--as-of", "1999-01-01"], "No known person did"),
+        (["lifetime-value", "--horizon", "0", "--as-of", AS_OF], "must be 1 to 36,525 days"),
+        (["lifetime-value", "--discount", "2", "--as-of", AS_OF], "discount_monthly must be"),
+        (["propensity", "--name", "A b", "--horizon", "60", "--as-of", AS_OF], "small letters"),
+    ],
+)
+def test_what_cannot_be_done_is_said_on_stderr_with_code_1(
+    call: Call, words: list[str], said: str
+) -> None:
+    code, out, err = call(*words)
+    assert (code, out) == (1, "")
+    assert said in err.replace("\n", " ")
+
+
+def test_a_call_that_is_wrong_has_code_2(call: Call) -> None:
+    assert call("propensity", "--as-of", "yesterday")[0] == 2
+    assert call("card")[0] == 2
