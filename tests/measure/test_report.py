@@ -13,10 +13,8 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from aimwell.measure.actions import ActionFacts, action_results
-from aimwell.measure.kpis import Facts, kpis
-from aimwell.measure.lifts import conversion_difference, lifts_of, profit
-from aimwell.measure.model import CampaignResult, Costs, DailyPoint, Delivery, Span, Truth
+from aimwell.measure.lifts import lifts_of, profit
+from aimwell.measure.model import CampaignResult, Delivery, Truth
 from aimwell.measure.people import People, arm_figures
 from aimwell.measure.report import report_html
 
@@ -56,59 +54,6 @@ def read(page: str) -> Reader:
     reader.close()
     assert reader.open == []
     return reader
-
-
-@pytest.fixture
-def result(
-    make_people: Callable[..., People],
-    make_facts: Callable[..., Facts],
-    make_delivery: Callable[..., Delivery],
-    span: Span,
-) -> CampaignResult:
-    rng = np.random.default_rng(4)
-    cell = [0] * 80 + [1] * 80 + [-1] * 40
-    margin = rng.gamma(2, 5, 200)
-    people = make_people(
-        cell,
-        probability=[0.4] * 160 + [0.2] * 40,
-        orders=np.ones(200),
-        revenue=margin * 2,
-        margin=margin,
-        spend_before=rng.gamma(2, 50, 200),
-    )
-    lifts = lifts_of(people, seed=1, permutations=199)
-    delivery = make_delivery(
-        messages=160,
-        sent=150,
-        stopped={"capped": 10},
-        opened=40,
-        opened_machine=20,
-        clicked=9,
-        engaged=42,
-    )
-    conversion = conversion_difference(people)
-    facts = make_facts(audience_size=230, delivery=delivery)
-    actions = {
-        name: ActionFacts(channel="email", offer=None, sent={None: 75}, cost={None: 7.5})
-        for name in ("a0", "a1")
-    }
-    return CampaignResult(
-        plan_id="spring-20260301-abcd", campaign="spring", state="sent", trial=False, audience="segment lapsing",
-        goal="margin of 'Order Completed'", currency="GBP", measured_at=span.ends_at, seed=1, confidence=0.95,
-        span=span, verdict="unsure", sentence="Sending earned £3 more.", headline="profit", audience_size=230,
-        excluded={"capped": 30}, treated=arm_figures(people, people.treated),
-        control=arm_figures(people, ~people.treated), lifts=lifts, profit=profit(lifts, contact_cost=15.0),
-        conversion_difference=conversion,
-        costs=Costs(contact=15.0, offers=0.0, offers_control=0.0, redemptions=0, redemptions_control=0),
-        kpis=kpis(people, facts, lifts=lifts, conversion=conversion),
-        actions=action_results(people, actions, holdout=0.2, by_variant=False, seed=1, permutations=199),
-        variants=(), delivery=delivery, ratio=None, ratio_of_actions=None,
-        daily=tuple(
-            DailyPoint(day=day, arm=arm, mean=day, lower=day - 0.5, upper=day + 0.5)
-            for day in (1.0, 2.0) for arm in ("treatment", "control")
-        ),
-        merged=0, crossed=0, methods=("How it was done.",), caveats=("Mind this.",),
-    )  # fmt: skip
 
 
 def test_the_page_stands_alone(result: CampaignResult) -> None:
