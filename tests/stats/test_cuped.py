@@ -70,6 +70,7 @@ def test_with_equal_spread_the_standard_error_is_that_of_least_squares():
     assert found.treated - found.control == pytest.approx(solution[1], rel=1e-9)
     # Welch divides each arm's squares by 39, least squares by 78: the same for equal arms.
     assert found.variance == pytest.approx(variance, rel=1e-9)
+    assert found.degrees == pytest.approx(80 - 4)
 
 
 def test_on_two_thousand_people_tea_tasting_gives_the_same():

@@ -93,6 +93,14 @@ def test_power_never_turns_into_nan_or_leaves_its_range(d, n):
     assert 0.05 - 1e-12 <= power <= 1.0
 
 
+@pytest.mark.parametrize("degrees", [5, 1_000, 100_000])
+def test_power_is_there_where_scipy_cannot_compute_the_far_tail(degrees):
+    """An effect of ten standard errors: the chance of a finding on the wrong side is NaN in SciPy 1.17."""
+    n = (degrees + 2) / 2
+    power = mean_power(10.0 * np.sqrt(2 / n), treated_n=n, control_n=n)
+    assert power == pytest.approx(1.0, abs=1e-6)
+
+
 def test_power_with_an_empty_arm_is_the_false_alarm_rate():
     assert mean_power(0.5, treated_n=0, control_n=10) == 0.05
     assert proportion_power(0.5, treated_n=10, control_n=0) == 0.05

@@ -32,6 +32,16 @@ def test_intervals_agree_with_scipy_within_the_noise_of_resampling(method, their
     assert found.upper == pytest.approx(witness.high, abs=0.03 * width)
 
 
+def test_figures_that_often_tie_agree_with_scipy():
+    """A share of few people meets its own value in every sixth resample; half of the ties count as below."""
+    bought = np.repeat([1.0, 0.0], [7, 18])
+    found = bootstrap_interval(bought, np.mean, seed=1, method="bca", resamples=9_999)
+    witness = bootstrap(
+        (bought,), np.mean, n_resamples=9_999, method="BCa", rng=np.random.default_rng(2)
+    ).confidence_interval
+    assert (found.lower, found.upper) == pytest.approx((witness.low, witness.high), abs=1e-12)
+
+
 def test_rows_of_several_columns_are_drawn_together():
     known = np.random.default_rng(3).normal(size=80)
     rows = np.column_stack([known, 2.0 * known + 1.0])
