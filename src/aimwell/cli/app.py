@@ -10,12 +10,14 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from aimwell.cli import (
+    collect,
     decide,
     definitions,
     deliver,
     demo,
     measure,
     predict,
+    run,
     segment,
     serve,
     unify,
@@ -40,7 +42,9 @@ app = typer.Typer(
 workspace.register(app)
 definitions.register(app)
 serve.register(app)
+run.register(app)
 demo.register(app)
+app.add_typer(collect.app, name="collect", rich_help_panel="Stages")
 unify.register(app)
 app.add_typer(segment.app, name="segment", rich_help_panel="Stages")
 app.add_typer(predict.app, name="predict", rich_help_panel="Stages")

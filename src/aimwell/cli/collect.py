@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
-from aimwell.collect import service
+from aimwell.collect import inspecting
+from aimwell.collect.explaining import explain as explain_source
+from aimwell.collect.inline import inline_source, read_columns
 from aimwell.collect.model import DataReport, Explanation, LoadReport
-from aimwell.collect.plain_form import PlainForm, source_of_file
+from aimwell.collect.service import collect as collect_source
+from aimwell.collect.suggesting import EntityName, suggest_mapping
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.source import Source
 from aimwell.unify.service import unify
@@ -65,6 +68,18 @@ SoftOptIn = Annotated[
         "--soft-opt-in", help="Medium over which you may write to buyers by law, as email."
     ),
 ]
+Guess = Annotated[
+    bool,
+    typer.Option(
+        "--guess", help="Take what the columns seem to be by their names; --map overrides it."
+    ),
+]
+Repeats = Annotated[
+    bool,
+    typer.Option(
+        "--keep-repeats", help="Equal lines are repeats of a purchase, not duplicates of a row."
+    ),
+]
 Explain = Annotated[
     bool,
     typer.Option(
@@ -73,11 +88,12 @@ Explain = Annotated[
 ]
 
 
-def _plain(entity: str) -> Any:
+def _plain(entity: EntityName) -> Any:
     def command(
         file: File,
         mapped: Map = None,
         traits: Trait = None,
+        guess: Guess = False,
         currency: Currency = None,
         timezone: Timezone = None,
         country: Country = None,
@@ -85,26 +101,36 @@ def _plain(entity: str) -> Any:
         name: Name = None,
         opt_in: ConsentColumn = None,
         soft_opt_in: SoftOptIn = None,
+        keep_repeats: Repeats = False,
         explain: Explain = False,
         workspace: WorkspaceOption = None,
         as_json: JsonOption = False,
     ) -> None:
         with opened(workspace, as_json=as_json) as ws:
-            form = PlainForm(
-                entity=entity,
-                file=file,
-                map=_pairs(mapped, "--map", "target=Column"),
-                traits=_pairs(traits, "--trait", "trait=Column"),
-                currency=currency or ws.stores.settings.currency,
-                timezone=timezone or ws.stores.settings.timezone,
-                country=country or ws.stores.settings.country,
-                date_formats=tuple(date_format or ()),
+            given = _pairs(mapped, "--map", "target=Column")
+            given |= {f"trait.{k}": v for k, v in _pairs(traits, "--trait", "trait=Column").items()}
+            consent = _consent(_pairs(opt_in, "--opt-in", "medium=Column"), soft_opt_in)
+            guessed = _guessed(file, entity, given) if guess or explain else {}
+            source, root, _suggestion = inline_source(
+                entity,
+                file,
+                mapping={**guessed, **given},
                 name=name,
-                opt_in=_pairs(opt_in, "--opt-in", "medium=Column"),
-                soft_opt_in=tuple(soft_opt_in or ()),
+                settings={
+                    "currency": currency or ws.stores.settings.currency,
+                    "timezone": timezone or ws.stores.settings.timezone,
+                    "country": country or ws.stores.settings.country,
+                    "dates": date_format or None,
+                    "consent": consent,
+                    "keep_repeats": keep_repeats or None,
+                },
             )
-            source = source_of_file(form)
-            _run(ws, source, file.parent, explain=explain)
+            _run(ws, source, root, explain=explain)
+            if explain and guessed and not guess and not as_json:
+                told = " ".join(f"--map {target}={column}" for target, column in guessed.items())
+                ws.output.say(
+                    f"These were guessed from the names. To take them: --guess, or {told}"
+                )
 
     command.__doc__ = (
         f"Take {entity} from FILE. Try --explain first: it shows the mapping and writes nothing."
@@ -112,7 +138,21 @@ def _plain(entity: str) -> Any:
     return command
 
 
-for _entity in ("orders", "customers", "products", "events"):
+def _guessed(file: Path, entity: EntityName, given: Mapping[str, str]) -> dict[str, str]:
+    """What the columns seem to be, less the targets and columns that were named."""
+    found = suggest_mapping(read_columns(file), entity=entity)
+    taken = set(given.values())
+    guesses = {**found.map, **{f"trait.{name}": column for name, column in found.traits.items()}}
+    return {t: c for t, c in guesses.items() if t not in given and c not in taken}
+
+
+def _consent(opt_in: Mapping[str, str], soft_opt_in: list[str] | None) -> dict[str, Any] | None:
+    if not opt_in and not soft_opt_in:
+        return None
+    return {"opt_in": dict(opt_in), "soft_opt_in": list(soft_opt_in or ())}
+
+
+for _entity in get_args(EntityName):
     app.command(_entity)(_plain(_entity))
 
 
@@ -143,9 +183,7 @@ def quarantine(
 ) -> None:
     """Show what could not be taken, and why."""
     with opened(workspace, as_json=as_json) as ws:
-        found = service.quarantine(ws.stores, source=name, limit=limit, reveal=reveal)
-        if reveal:
-            ws.stores.audit("reveal quarantine", actor=ws.by, subject=name)
+        found = inspecting.quarantine(ws.stores, name, limit=limit, reveal=reveal)
         if as_json:
             ws.output.json(found)
             return
@@ -171,7 +209,7 @@ def quarantine(
 def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """List what has been collected."""
     with opened(workspace, as_json=as_json) as ws:
-        found = service.status(ws.stores)
+        found = inspecting.status(ws.stores)
         if as_json:
             ws.output.json([one.to_dict() for one in found])
         ws.output.table(
@@ -202,14 +240,20 @@ def _pairs(texts: list[str] | None, option: str, form: str) -> dict[str, str]:
 
 def _run(ws: Opened, source: Source, root: Path, *, explain: bool) -> None:
     if explain:
-        explanation = service.explain(ws.stores, source, root=root)
+        explanation = explain_source(ws.stores, source, root=root, now=ws.now)
         if ws.output.as_json:
             ws.output.json(explanation)
         else:
             _show_explanation(ws, explanation)
         return
     with ws.output.progress("Collecting") as step:
-        report = service.collect(ws.stores, source, root=root, now=ws.now, progress=step)
+        report = collect_source(
+            ws.stores,
+            source,
+            root=root,
+            now=ws.now,
+            progress=lambda what, done, total: step(done, total, what),
+        )
     people = None
     if not report.already_collected:
         with ws.output.progress("Unifying"):

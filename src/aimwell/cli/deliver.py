@@ -11,6 +11,7 @@ import typer
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.decide.stored import load_plan
 from aimwell.deliver import service
+from aimwell.deliver.jobs import send_in_background
 from aimwell.deliver.model import Stopped
 from aimwell.deliver.service import DeliveryStatus
 from aimwell.deliver.switches import set_sending
@@ -45,13 +46,21 @@ def run(
             "--through-smtp", help="Let a trial use its mail server, to made-up addresses only."
         ),
     ] = False,
+    background: Annotated[
+        bool, typer.Option("--background", help="Leave it to the workers (aimwell run).")
+    ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Execute an approved plan and send what is due. Run it again to go on after an interruption."""
     with opened(workspace, as_json=as_json) as ws:
         plan = load_plan(ws.stores.control, plan_id)
-        if plan.state in {"approved", "sending"}:
+        if background:
+            number = send_in_background(ws.stores, plan.plan_id, by=ws.by)
+            ws.output.say(f"Job {number} waits for a worker (aimwell run).")
+            _show(ws, service.status(ws.stores, plan.plan_id))
+            return
+        if plan.state in {"planned", "approved", "sending"}:
             service.execute(ws.stores, plan.plan_id, now=ws.now, by=ws.by)
         with ws.output.progress("Sending") as step:
             found = service.run_sending(
@@ -148,7 +157,10 @@ def preview(
         if isinstance(made, Stopped):
             raise DeliverError(f"This person would get no message: {made.reason}")
         if html is not None:
-            html.write_text(made.html, encoding="utf-8")
+            try:
+                html.write_text(made.html, encoding="utf-8")
+            except OSError as error:
+                raise DeliverError(f"{html} cannot be written: {error.strerror}.") from error
         if as_json:
             ws.output.json(
                 {

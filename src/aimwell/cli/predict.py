@@ -13,6 +13,7 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.predict import service
+from aimwell.predict.card_propensity import chosen_candidate
 from aimwell.predict.cards import card_text, model_card
 from aimwell.predict.registry import RegisteredModel, find_model, list_models
 from aimwell.predict.training import PURCHASE
@@ -216,8 +217,10 @@ def _worth(entry: RegisteredModel) -> str:
     """The one figure by which a model is known."""
     metrics = entry.metrics
     if entry.kind == "propensity":
-        chosen = next(c for c in metrics["candidates"] if c["learner"] == metrics["learner"])
+        chosen = chosen_candidate(metrics)
         return f"AUC {chosen['later']['auc']['estimate']:.3f}"
+    if entry.kind != "lifetime_value":
+        return "–"
     check = metrics["check"]
     if check is None or check["money"]["correlation"]["value"] is None:
         return "not checked"
