@@ -131,6 +131,8 @@ def funnel(result: CampaignResult) -> list[dict[str, Any]]:
         add("clicked by machines alone", delivery.clicked_machine, "lost", side=True)
     if delivery.unsubscribed:
         add("unsubscribed", delivery.unsubscribed, "lost", of=delivery.sent, side=True)
+    if result.treated.converted != result.treated.buyers:
+        add("Reached the goal", result.treated.converted, "sent", of=result.treated.people)
     add("Bought", result.treated.buyers, "sent", of=result.treated.people)
     return rows
 
