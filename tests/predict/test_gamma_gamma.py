@@ -122,7 +122,7 @@ def test_known_parameters_are_found_again(published: BgNbd, seed: int) -> None:
         published, np.full(20_000, 40.0), horizon=1, rng=rng, spending=LITERATURE
     )
     fitted = fit_gamma_gamma(history)
-    intervals = fitted.parameter_intervals(confidence=0.999)
+    intervals = fitted.parameter_intervals(confidence=0.9999)
     for name, value in zip(("p", "q", "v"), LITERATURE.parameters, strict=True):
         assert intervals[name].covers(float(value)), name
     assert fitted.warning_ == ""

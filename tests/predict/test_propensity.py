@@ -122,9 +122,9 @@ def test_the_same_seed_gives_the_same_model_and_another_one_hardly_another(seed:
     assert first == second
     other = fit_propensity(train, later, recency="recency", seed=5)
     assert other.candidates[2].model.scorer != first.candidates[2].model.scorer
-    assert other.chosen.later.auc.estimate == pytest.approx(
-        first.chosen.later.auc.estimate, abs=0.03
-    )
+    # Which of two that are nearly equal is chosen may depend on the seed; what each is worth hardly does.
+    for one, another in zip(first.candidates, other.candidates, strict=True):
+        assert another.later.auc.estimate == pytest.approx(one.later.auc.estimate, abs=0.03)
 
 
 def test_columns_may_come_in_another_order_but_not_be_absent(seed: int) -> None:
