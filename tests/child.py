@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -40,6 +41,13 @@ class Child:
             self.kill()
             raise AssertionError(f"the child said nothing: {self._process.stderr.read()}")
         return found
+
+    def read_on(self) -> None:
+        """Read what it prints until it ends, so that it never waits for a reader."""
+        assert self._process.stdout is not None
+        with contextlib.suppress(ValueError):  # closed meanwhile
+            for _ in self._process.stdout:
+                pass
 
     def go(self) -> None:
         """Let it go on from `input()`."""

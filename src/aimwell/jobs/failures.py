@@ -59,8 +59,13 @@ def _place(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     if not frames:
         return "an unknown place"
-    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    ours = [frame for frame in frames if _is_ours(Path(frame.filename))]
     frame = (ours or frames)[-1]
     path = Path(frame.filename)
     shown = path.relative_to(_PACKAGE.parent) if ours else Path(path.name)
     return f"{shown}:{frame.lineno} in {frame.name}"
+
+
+def _is_ours(file: Path) -> bool:
+    """Whether it is a file of the package; not that of the worker, through which everything runs."""
+    return file.is_relative_to(_PACKAGE) and file.relative_to(_PACKAGE) != Path("jobs/worker.py")
