@@ -81,7 +81,7 @@ class ActionSummary:
 class Detectable:
     """The smallest true difference that the plan finds with the stated power; missing with a reason.
 
-    `base` is what these people did in the window of the same length before the plan.
+    `base` is what the audience of a window earlier did in the window before the plan.
     """
 
     metric: str

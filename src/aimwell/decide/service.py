@@ -315,19 +315,22 @@ def _baseline(
     treated: int,
     control: int,
 ) -> tuple[tuple[Detectable, ...], bool]:
-    """Detectable lifts from the window before the plan, and whether every margin in it is known."""
+    """Detectable lifts, and whether every margin that they rest on is known.
+
+    They rest on the audience as it was a window earlier, and what it did since. What *today's* audience did before
+    would mislead: a rule on recency has chosen people by it.
+    """
     goal = parts.campaign.goal
-    with open_moment(
-        stores, as_of=moment - goal.window, horizon=goal.window, snapshot=snapshot
-    ) as before:
+    earlier = moment - goal.window
+    same, _words = _audience(stores, parts, earlier, snapshot)
+    judged = same or eligible
+    with open_moment(stores, as_of=earlier, horizon=goal.window, snapshot=snapshot) as before:
         table = outcomes(before, event=goal.event)
     rows = {row["profile_id"]: row for row in table.to_pylist()}
     known = goal.value != "margin" or all(row["margin"] is not None for row in rows.values())
     column = "orders" if goal.value == "count" else goal.value if known else "revenue"
-    values = np.array(
-        [_number(rows.get(profile), column) for profile in eligible], dtype=np.float64
-    )
-    bought = np.array([bool(rows.get(p, {}).get("bought")) for p in eligible], dtype=np.bool_)
+    values = np.array([_number(rows.get(profile), column) for profile in judged], dtype=np.float64)
+    bought = np.array([bool(rows.get(p, {}).get("bought")) for p in judged], dtype=np.bool_)
     unit = "orders" if column == "orders" else stores.settings.currency
     found = detectable(
         values, bought, treated=treated, control=control, unit=unit, metric=f"{column} per person"
