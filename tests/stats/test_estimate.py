@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from aimwell.errors import StatsError
@@ -34,6 +35,8 @@ def test_a_missing_estimate_carries_its_reason_and_no_number():
         {"reason": "none"},
         {"confidence": 95},
         {"confidence": 1.0},
+        {"p_value": 1.2},
+        {"p_value": float("nan")},
     ],
 )
 def test_half_an_estimate_is_refused(changes):
@@ -58,6 +61,12 @@ def test_the_total_for_many_people_scales_figure_and_bounds_and_keeps_the_p_valu
     assert (turned.estimate, turned.lower, turned.upper) == (-2.0, -5.0, 1.0)
     missing = Estimate.missing("nobody came", method="by hand")
     assert missing.times(100) == missing
+
+
+def test_numbers_of_numpy_become_numbers_that_json_knows():
+    estimate = _estimate(estimate=np.float64(2.0), lower=np.int64(-1), p_value=np.float32(0.5))
+    assert {type(getattr(estimate, name)) for name in ("estimate", "lower", "p_value")} == {float}
+    assert type(Figure(value=np.float64(1.0)).value) is float
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,9 @@ def _check(tallies, effect: Effect, *, shops: int) -> None:
     assert difference.defined == 1.0
     error = difference.estimates.std() / np.sqrt(shops)
     assert difference.estimates.mean() == pytest.approx(effect.difference, abs=3.5 * error)
-    # A missing relative lift claims nothing and so misleads nobody; it may be missing in small arms.
-    assert relative.coverage >= 0.95 - allowed
+    # A missing relative lift claims nothing and so misleads nobody; it may be missing in small arms. Where not
+    # everybody's outcome is multiplied alike it is not exact: a point is allowed for that.
+    assert relative.coverage >= 0.95 - allowed - 0.01
     if effect.difference >= 0.0:
         assert difference.coverage == pytest.approx(0.95, abs=allowed)
     else:

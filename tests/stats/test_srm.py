@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from aimwell.errors import StatsError
@@ -33,6 +34,12 @@ def test_three_arms_are_tested_by_chi_square():
     assert found.mismatch is True
     assert "'women' has 420 people where about 353 were expected" in found.message
     assert "Find out who is missing" in found.message
+
+
+def test_counts_of_numpy_become_numbers_that_json_knows():
+    found = check_ratio({"a": np.int64(40), "b": np.int64(60)}, {"a": 1, "b": 1})
+    assert {type(count) for count in found.counts.values()} == {int}
+    assert {type(count) for count in found.expected.values()} == {float}
 
 
 def test_the_order_of_the_arms_is_of_no_account():

@@ -19,6 +19,14 @@ def checked_share(value: float, *, name: str) -> float:
     return float(value)
 
 
+def _as_floats(record: object, *names: str) -> None:
+    """Turn NumPy's numbers into Python's, which every writer of JSON knows."""
+    for name in names:
+        value = getattr(record, name)
+        if value is not None:
+            object.__setattr__(record, name, float(value))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Figure:
     """One number, or None with the reason why it is undefined."""
@@ -31,6 +39,7 @@ class Figure:
             raise StatsError("A figure has either a value or the reason why it has none.")
         if self.value is not None and not math.isfinite(self.value):
             raise StatsError(f"A figure must be finite, not {self.value!r}.")
+        _as_floats(self, "value")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +79,9 @@ class Estimate:
             raise StatsError("An estimate that is there carries no reason for its absence.")
         if self.lower > self.upper:  # type: ignore[operator]
             raise StatsError(f"The lower bound {self.lower!r} is above the upper {self.upper!r}.")
+        if self.p_value is not None and not 0.0 <= self.p_value <= 1.0:
+            raise StatsError(f"The p-value is {self.p_value!r}. It must lie between 0 and 1.")
+        _as_floats(self, "estimate", "lower", "upper", "confidence", "p_value")
 
     @property
     def defined(self) -> bool:

@@ -67,14 +67,15 @@ def check_ratio(
     """
     checked_share(threshold, name="threshold")
     _check_arms(counts, shares)
+    counts = {arm: int(count) for arm, count in counts.items()}
     people, weight = sum(counts.values()), float(sum(shares.values()))
-    expected = {arm: people * shares[arm] / weight for arm in counts}
+    expected = {arm: float(people * shares[arm] / weight) for arm in counts}
     method = "exact binomial test" if len(counts) == 2 else "chi-square test"
     reason = _undefined(expected, people)
     p_value = None if reason else _p_value(counts, expected, people)
     mismatch = None if p_value is None else p_value < threshold
     return RatioCheck(
-        counts=dict(counts),
+        counts=counts,
         expected=expected,
         p_value=p_value,
         mismatch=mismatch,
@@ -117,7 +118,7 @@ def _undefined(expected: Mapping[str, float], people: int) -> str | None:
 def _p_value(counts: Mapping[str, int], expected: Mapping[str, float], people: int) -> float:
     if len(counts) == 2:
         arm = next(iter(counts))
-        return float(binomtest(int(counts[arm]), people, expected[arm] / people).pvalue)
+        return float(binomtest(counts[arm], people, expected[arm] / people).pvalue)
     square = sum((counts[arm] - expected[arm]) ** 2 / expected[arm] for arm in counts)
     return float(chdtrc(len(counts) - 1, square))
 
