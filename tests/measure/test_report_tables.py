@@ -1,0 +1,92 @@
+"""The tables of a report: the same numbers as in the result, each step where it belongs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from aimwell.measure.formatting import money, percent
+from aimwell.measure.model import CampaignResult
+from aimwell.measure.report_tables import action_rows, arm_rows, funnel, kpi_card, lift_rows
+from aimwell.stats.estimate import Estimate
+
+
+def test_the_funnel_goes_from_the_audience_to_the_order(result: CampaignResult) -> None:
+    rows = [(row["label"], row["n"], row["share"]) for row in funnel(result)]
+    assert rows == [
+        ("Audience", "230", ""),
+        ("excluded: has had as many messages as the contact policy allows", "30", "13.0%"),
+        ("Eligible", "200", "87.0%"),
+        ("Held out to compare", "40", "20.0%"),
+        ("To be contacted", "160", "80.0%"),
+        ("not sent: has had as many messages as the contact policy allows", "10", ""),
+        ("Sent", "150", "93.8%"),
+        ("Opened", "40", "26.7%"),
+        ("opened by machines alone", "20", ""),
+        ("Clicked", "9", "6.0%"),
+        ("Bought", "160", "100.0%"),
+    ]
+
+
+def test_the_funnel_shows_what_else_happened_and_another_goal(result: CampaignResult) -> None:
+    odd = replace(
+        result,
+        treated=replace(result.treated, converted=3),
+        delivery=replace(
+            result.delivery,
+            failed={"refused": 2},
+            unknown=1,
+            waiting=4,
+            clicked_machine=5,
+            unsubscribed=6,
+        ),
+    )
+    rows = {row["label"]: row["n"] for row in funnel(odd)}
+    assert rows["not sent: the mail server refused the message"] == "2"
+    assert rows["not known whether it arrived"] == "1"
+    assert rows["still waiting"] == "4"
+    assert rows["clicked by machines alone"] == "5"
+    assert rows["unsubscribed"] == "6"
+    assert rows["Reached the goal"] == "3"
+
+
+def test_the_groups_are_shown_as_they_were_observed(result: CampaignResult) -> None:
+    rows = {row["label"]: (row["treated"], row["control"]) for row in arm_rows(result)}
+    assert rows["People"] == ("160", "40")
+    assert rows["Revenue"] == (
+        money(result.treated.revenue, "GBP"),
+        money(result.control.revenue, "GBP"),
+    )
+    assert "Margin per person" in rows
+    without = replace(result, treated=replace(result.treated, margin=None))
+    assert "Margin per person" not in {row["label"] for row in arm_rows(without)}
+
+
+def test_the_conversion_rate_differs_by_the_same_number_everywhere(result: CampaignResult) -> None:
+    row = next(row for row in lift_rows(result) if row["label"] == "Conversion rate")
+    card = kpi_card(result.kpi("conversion_rate"), "GBP")
+    assert row["difference"] == card["caused"]
+    assert row["interval"] == card["caused_interval"]
+    assert row["treated"] == card["value"] == percent(100.0)
+
+
+def test_what_is_missing_is_said_with_its_reason(result: CampaignResult) -> None:
+    card = kpi_card(result.kpi("lifetime_value_lift"), "GBP")
+    assert card["value"] == card["caused"] == card["interval"] == ""
+    assert card["reason"].endswith(".")
+    assert card["caused_reason"]
+    missing = Estimate.missing("too few people", method="m")
+    (row, _other) = action_rows(
+        [replace(a, difference=missing, profit=missing, p_adjusted=None) for a in result.actions],
+        result,
+    )
+    assert (row["difference"], row["interval"], row["p"], row["profit"]) == (
+        "–",
+        "missing: too few people",
+        "–",
+        "–",
+    )
+
+
+def test_a_variant_is_named_with_its_action(result: CampaignResult) -> None:
+    (row, _other) = action_rows([replace(a, variant="warm") for a in result.actions], result)
+    assert row["name"] == "a0 / warm"
