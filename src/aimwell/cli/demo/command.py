@@ -16,7 +16,7 @@ import numpy as np
 import typer
 
 from aimwell.cli.context import user_name
-from aimwell.cli.demo.rehearsal import sent_messages, true_lift, write_answers
+from aimwell.cli.demo.rehearsal import play_back, sent_messages, true_lift, write_answers
 from aimwell.cli.output import Output
 from aimwell.cli.serve import run_server
 from aimwell.collect.service import collect
@@ -242,6 +242,7 @@ def _measure(run: _Demo, made: Plan) -> tuple[CampaignResult, Path]:
         until = made.starts_at + window + timedelta(days=1)
         file = write_answers(run.shop, sent, run.root / "sources", until=until)
         run.now = until
+        play_back(run.stores, run.shop, sent, until=until)
         source = definitions.find(run.stores.control, Source, "simulated-shop")
         collect(run.stores, _orders_only(source, file.name), root=run.root / "sources", now=run.now)
         unify(run.stores, now=run.now)

@@ -11,12 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from aimwell.deliver.answers import Answers
+from aimwell.deliver.token import Tokens
+from aimwell.deliver.touches import flush_touches
 from aimwell.measure.model import Truth
 from aimwell.simulate import Action, Shop, answer, people_of, write_answer
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["ACTIONS", "Sent", "sent_messages", "true_lift", "write_answers"]
+__all__ = ["ACTIONS", "Sent", "play_back", "sent_messages", "true_lift", "write_answers"]
 
 ACTIONS = (
     Action(name="ten-percent-email", channel="email", discount_share=0.10),
@@ -25,6 +28,7 @@ ACTIONS = (
 """What the campaign's actions mean in the simulated world; the names are those of the campaign's actions."""
 
 _messages = metadata.tables["messages"]
+_events = metadata.tables["message_events"]
 _vault = metadata.tables["vault_people"]
 _SOURCE = "the simulated shop, which knows what everybody would have done without a message"
 
@@ -64,6 +68,31 @@ def write_answers(shop: Shop, sent: Sent, folder: Path, *, until: datetime) -> P
     """Write the orders that followed, of everybody, as a file of the shop; returns it."""
     counts = write_answer(shop, sent.table, folder, actions=list(ACTIONS), until=until)
     return next(path for path in counts.files if path.name.startswith("orders"))
+
+
+def play_back(stores: Stores, shop: Shop, sent: Sent, *, until: datetime) -> None:
+    """Let the people open, click and unsubscribe, as the server would have noted it."""
+    touches = answer(shop, sent.table, actions=list(ACTIONS), until=until).touches.to_pylist()
+    hits = [
+        {
+            "message_id": touch["message_id"],
+            "event": touch["event"],
+            "link": 1 if touch["event"] == "Email Link Clicked" else None,
+            "occurred_at": touch["occurred_at"],
+            "machine": False,
+        }
+        for touch in touches
+        if touch["event"] != "Unsubscribed"
+    ]
+    if hits:
+        with stores.control.begin() as connection:
+            connection.execute(sa.insert(_events), hits)
+    tokens, answers = Tokens([stores.token_key]), Answers(stores)
+    for touch in touches:
+        if touch["event"] == "Unsubscribed":
+            token = tokens.make("unsubscribe", touch["message_id"])
+            answers.unsubscribe(token, now=touch["occurred_at"])
+    flush_touches(stores, now=until)
 
 
 def true_lift(
