@@ -146,3 +146,12 @@ def test_days_are_told_in_the_firms_zone(entries: dict[str, RegisteredModel]) ->
     card = model_card(entries["propensity"], timezone="America/New_York")
     assert card["as_of"] == "2027-02-04T19:00:00-05:00"
     assert "known on 2026-12-06" in card["how_good"][0]
+
+
+def test_a_model_of_another_stage_has_a_short_card(entries: dict[str, RegisteredModel]) -> None:
+    metrics = {"groups": 4, "reason": "Four groups hold together best."}
+    other = replace(entries["value"], name="groups", kind="clusters", metrics=metrics)
+    card = model_card(other)
+    assert "a model of clusters" in card["predicts"]
+    assert "Four groups hold together best." in card_text(card)
+    assert card["metrics"] == metrics

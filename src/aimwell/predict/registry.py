@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -50,7 +50,7 @@ class RegisteredModel:
 
     Args:
         name, version: Together they name it: `buy-90d@3`.
-        kind: What it predicts.
+        kind: What it predicts; other stages register models of other kinds (clusters).
         as_of: Nothing from this moment on was seen, neither to learn nor to judge.
         settings: What it was asked for (horizon, event, seed …).
         metrics: What it was found to be worth; `cards` puts it in words.
@@ -61,7 +61,7 @@ class RegisteredModel:
 
     name: str
     version: int
-    kind: Kind
+    kind: Kind | str
     as_of: datetime
     settings: Mapping[str, Any]
     metrics: Mapping[str, Any]
@@ -247,7 +247,7 @@ def _entry(row: sa.Row[Any]) -> RegisteredModel:
     return RegisteredModel(
         name=row.name,
         version=row.version,
-        kind=cast(Kind, row.kind),
+        kind=row.kind,
         as_of=row.as_of,
         settings=row.settings,
         metrics=row.metrics,

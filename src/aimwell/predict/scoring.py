@@ -26,18 +26,10 @@ SCORES = pa.schema(
 """Columns of a table of scores; null where a figure is not defined."""
 
 
-def scores_table(
-    ids: pa.Array,
-    score: FloatArray,
-    lower: FloatArray | None = None,
-    upper: FloatArray | None = None,
-) -> pa.Table:
-    """A table of SCORES; NaN becomes null."""
-    columns = [
-        pa.nulls(len(ids), pa.float64()) if side is None else pa.array(side, mask=np.isnan(side))
-        for side in (score, lower, upper)
-    ]
-    return pa.table([ids, *columns], schema=SCORES)
+def scores_table(ids: pa.Array, score: FloatArray) -> pa.Table:
+    """A table of SCORES without intervals; NaN becomes null."""
+    none = pa.nulls(len(ids), pa.float64())
+    return pa.table([ids, pa.array(score, mask=np.isnan(score)), none, none], schema=SCORES)
 
 
 def keep_scores(

@@ -168,5 +168,6 @@ def score_propensity(
     scores = scores_table(ids, fitted.predict(table))
     if not keep_scores(stores, entry, scores, as_of=as_of, now=now):
         # Another process was quicker; what it wrote is what everybody reads.
-        return stored_scores(stores, entry, as_of) or scores
+        stands = stored_scores(stores, entry, as_of)
+        return scores if stands is None else stands
     return scores

@@ -15,11 +15,12 @@ from aimwell.predict.bgnbd import BgNbd, fit_bgnbd
 from aimwell.predict.buying import Margin, purchase_history, usual_margin
 from aimwell.predict.cards import model_card
 from aimwell.predict.gamma_gamma import GammaGamma, fit_gamma_gamma
-from aimwell.predict.lifetime_check import LifetimeCheck, check_lifetime_value
+from aimwell.predict.lifetime_check import LifetimeCheck, check_lifetime_value, usual_draws
 from aimwell.predict.lifetime_value import LifetimeValues, lifetime_value
 from aimwell.predict.metrics import check_metrics, lifetime_metrics
+from aimwell.predict.purchases import PurchaseHistory
 from aimwell.predict.registry import RegisteredModel, check_name, register_model, usual_name
-from aimwell.predict.scoring import keep_scores, scores_table
+from aimwell.predict.scoring import SCORES, keep_scores
 from aimwell.predict.training import PURCHASE, Progress, Recorded, recorded, span_days
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
@@ -64,6 +65,17 @@ class LifetimeValueFit:
         return model_card(self.entry)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """What a fit rests on."""
+
+    known: Recorded
+    ids: pa.Array
+    history: PurchaseHistory
+    margin: Margin
+    warnings: tuple[str, ...]
+
+
 def fit_lifetime_value(
     stores: Stores,
     *,
@@ -99,29 +111,26 @@ def fit_lifetime_value(
     check_name(stores, name, kind="lifetime_value", settings={"horizon_days": horizon_days})
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     _tell(progress, 0, "reading purchases")
-    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
-        known = recorded(moment, PURCHASE)
-        ids, history = purchase_history(moment)
-        margin = usual_margin(moment)
-    reaches = _check_reach(known, as_of, horizon_days)
+    read = _read(stores, as_of, horizon_days, snapshot)
     _tell(progress, 1, "fitting and drawing futures")
-    buying, spending = fit_bgnbd(history), fit_gamma_gamma(history)
+    buying, spending = fit_bgnbd(read.history), fit_gamma_gamma(read.history)
     values = lifetime_value(
-        history,
+        read.history,
         buying,
         spending,
         horizon_days=float(horizon_days),
-        margin=margin.share,
+        margin=read.margin.share,
         discount_monthly=discount_monthly,
+        draws=usual_draws(len(read.history)),
         seed=seed,
     )
     _tell(progress, 2, "checking on what really came")
-    held = holdout_days or min(horizon_days, (as_of - known.first_at).days // 2)
-    check, check_reason = _checked(
-        stores, as_of=as_of, holdout_days=held, seed=seed, snapshot=snapshot
+    if holdout_days is None:
+        holdout_days = min(horizon_days, (as_of - read.known.first_at).days // 2)
+    check, reason = _checked(
+        stores, as_of=as_of, holdout_days=holdout_days, seed=seed, snapshot=snapshot
     )
     _tell(progress, 3, "storing")
-    warnings = (*reaches, *values.warnings)
     entry = register_model(
         stores,
         {"buying": buying, "spending": spending},
@@ -130,28 +139,35 @@ def fit_lifetime_value(
         as_of=as_of.astimezone(UTC),
         settings={
             "horizon_days": horizon_days,
-            "holdout_days": held,
+            "holdout_days": holdout_days,
             "discount_monthly": discount_monthly,
             "seed": seed,
         },
         metrics={
             **lifetime_metrics(buying, spending, values),
-            "recorded": known,
-            "margin": margin,
+            "recorded": read.known,
+            "margin": read.margin,
             "currency": stores.settings.currency,
-            "warnings": warnings,
+            "warnings": (*read.warnings, *values.warnings),
             "check": None if check is None else check_metrics(check),
-            "check_reason": check_reason,
+            "check_reason": reason,
         },
         lake_versions=snapshot.versions,
         trained_at=now,
     )
-    people = _people(ids, values)
-    possible = values.possible or values.likely
-    scores = scores_table(ids, values.value, possible.lower, possible.upper)
+    people = _people(read.ids, values)
+    scores = people.select(["profile_id", "value", "lower", "upper"]).rename_columns(SCORES.names)
     keep_scores(stores, entry, scores, as_of=as_of, now=now)
     _tell(progress, 4, "")
-    return LifetimeValueFit(entry, people, values, buying, spending, margin, check, check_reason)
+    return LifetimeValueFit(entry, people, values, buying, spending, read.margin, check, reason)
+
+
+def _read(stores: Stores, as_of: datetime, horizon_days: int, snapshot: Snapshot) -> _Read:
+    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
+        known = recorded(moment, PURCHASE)
+        warnings = _check_reach(known, as_of, horizon_days)
+        ids, history = purchase_history(moment)
+        return _Read(known, ids, history, usual_margin(moment), warnings)
 
 
 def _checked(

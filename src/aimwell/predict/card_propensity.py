@@ -1,0 +1,121 @@
+"""The card of a propensity in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aimwell.history.catalogue import FEATURES
+from aimwell.predict.card_words import day, estimate, season_caveat
+from aimwell.predict.registry import RegisteredModel
+from aimwell.predict.training import PURCHASE
+
+__all__ = ["chosen_candidate", "propensity_words"]
+
+_WORDS = {feature.name: f"{feature.formula}, {feature.window}" for feature in FEATURES}
+_FEATURES_TOLD = 6
+# By so much AUC a random division must flatter before it is a caveat.
+_FLATTERS = 0.02
+
+
+def propensity_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
+    """The parts of the card, days in `zone`."""
+    metrics, horizon = entry.metrics, entry.settings["horizon_days"]
+    event = entry.settings["event"]
+    chosen = chosen_candidate(metrics)
+    later = chosen["later"]
+    does = "buys" if event == PURCHASE else f"does '{event}'"
+    train, judge = metrics["train"], metrics["judge"]
+    return {
+        "predicts": f"The probability that a person {does} within {horizon} days.",
+        "sentence": f"AUC {estimate(later['auc'], '.3f')} on {judge['people']:,} people of a later period than it learnt "
+        f"from (a random division would say {chosen['random_split']['auc']['estimate']:.3f}); the likeliest tenth did it "
+        f"{_best_tenth(later)}",
+        "learnt_from": [
+            f"{train['people']:,} people known on {day(train['as_of'], zone)}, of whom {train['positives']:,} did it in "
+            f"the {horizon} days after.",
+            f"Learnt by: {metrics['learner']}. {metrics['reason']}",
+        ],
+        "how_good": [
+            f"Judged on {judge['people']:,} people known on {day(judge['as_of'], zone)}, later than it has learnt; "
+            f"{judge['positives']:,} of them did it.",
+            f"AUC {estimate(later['auc'], '.3f')}: so often it puts somebody who did it above somebody who did not; "
+            "0.5 is a coin, 1 is perfect.",
+            f"On a random division of the people it learnt from, the AUC was {estimate(chosen['random_split']['auc'], '.3f')}. "
+            "Most reports show that one; it knows nothing of time.",
+            f"The best tenth did it {_best_tenth(later)}",
+            f"Mean prediction {later['mean_predicted']:.1%}, and {estimate(later['base_rate'], '.1%')} did it.",
+            *(
+                f"The {one['learner']} came to AUC {estimate(one['later']['auc'], '.3f')}."
+                for one in metrics["candidates"]
+                if one["learner"] != metrics["learner"]
+            ),
+        ],
+        "calibration": [
+            {
+                "people": row["people"],
+                "predicted": row["mean_predicted"],
+                "actual": row["actual"]["estimate"],
+                "lower": row["actual"]["lower"],
+                "upper": row["actual"]["upper"],
+            }
+            for row in later["bins"]
+        ],
+        "features": [_feature(row) for row in metrics["features"][:_FEATURES_TOLD]],
+        "caveats": _propensity_caveats(metrics, chosen, zone),
+    }
+
+
+def chosen_candidate(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The figures of the learner that was chosen."""
+    found: Mapping[str, Any] = next(
+        one for one in metrics["candidates"] if one["learner"] == metrics["learner"]
+    )
+    return found
+
+
+def _best_tenth(later: Mapping[str, Any]) -> str:
+    best = later["tops"][0]
+    lift = best["lift"]["value"]
+    return f"in {best['rate']:.0%} of cases" + (
+        "." if lift is None else f", {lift:.1f} times as often as everybody."
+    )
+
+
+def _feature(row: Mapping[str, Any]) -> str:
+    words = _WORDS.get(row["name"], row["name"])
+    way = row["direction"]
+    told = (
+        "no plain direction"
+        if way is None
+        else ("more of it, likelier" if way > 0 else "more of it, less likely")
+    )
+    return f"{row['name']} ({words}): {row['share']:.0%} of the difference it makes; {told}"
+
+
+def _propensity_caveats(
+    metrics: Mapping[str, Any], chosen: Mapping[str, Any], zone: ZoneInfo
+) -> list[str]:
+    later = chosen["later"]
+    found = [
+        "It says who will do it, not whom a promotion would move. Many of the likeliest need no promotion."
+    ]
+    rate = later["base_rate"]
+    if not rate["lower"] <= later["mean_predicted"] <= rate["upper"]:
+        side = "too high" if later["mean_predicted"] > rate["estimate"] else "too low"
+        found.append(
+            f"The level was {side} on the later people, by more than chance: use it to order people rather than to count "
+            "on sums of probabilities."
+        )
+    flatters = chosen["optimism"]["value"]
+    if flatters is not None and flatters > _FLATTERS:
+        found.append(
+            f"A random division would have promised an AUC higher by {flatters:.3f} than time allowed."
+        )
+    if "base rate" in metrics["learner"]:
+        found.append(
+            "It only knows how long ago people bought; no model was better by more than chance."
+        )
+    found += season_caveat(metrics, metrics["judge"]["as_of"], zone)
+    return found
