@@ -25,8 +25,10 @@ __all__ = [
 
 _MARK = "\x1f"
 _SPACE = " \t\n\r\u00a0\ufeff"
+_MINUS = "\u2212"
 _NUMBER = (
-    r"\(?[-+\u2212]? ?([£$€¥₹]|[A-Z]{3} ?)?[-+]?[0-9][0-9.,'’ \u00a0]*( ?([£$€¥₹]|[A-Z]{3}))?\)?-?"
+    rf"\(?[-+{_MINUS}]? ?([£$€¥₹]|[A-Z]{{3}} ?)?[-+]?[0-9][0-9.,'’ \x{{a0}}]*"
+    r"( ?([£$€¥₹]|[A-Z]{3}))?\)?-?"
 )
 _YES = ("true", "t", "yes", "y", "1", "1.0", "on", "granted", "subscribed", "opted in", "opt-in")
 _NO = ("false", "f", "no", "n", "0", "0.0", "off", "denied", "unsubscribed", "opted out", "opt-out")
@@ -169,11 +171,12 @@ def number_value(name: str, form: NumberForm) -> exp.Expr:
         CASE WHEN regexp_full_match(:x, :number)
               AND regexp_full_match(:digits, '([0-9]{1,3}(,[0-9]{3})+|[0-9]+)([.][0-9]*)?')
              THEN TRY_CAST(replace(:digits, ',', '') AS decimal(18, 4))
-                  * CASE WHEN regexp_matches(:x, '[-(\u2212]') THEN -1 ELSE 1 END END
+                  * CASE WHEN regexp_matches(:x, :minus) THEN -1 ELSE 1 END END
         """,
         x=x,
         digits=digits,
         number=_NUMBER,
+        minus=f"[-({_MINUS}]",
     )
     value = sql("CAST(:value AS decimal(18, 4))", value=value)
     return (

@@ -44,7 +44,12 @@ def take_orders(job: Job, entity: OrdersEntity) -> Tally:
     job.bind_own(
         "order_lines", "lake_lines", "line_id", "order_id", "kind", "ordered_at", "sku", "quantity"
     )
-    sort_out_lines(session, numbered=numbered, has_known=has_rows(session, "lake_lines"))
+    sort_out_lines(
+        session,
+        numbered=numbered,
+        repeats=entity.keep_repeats,
+        has_known=has_rows(session, "lake_lines"),
+    )
     bind_fresh(session, "fresh")
     bind_origins(job.stores, session, job.source.id_namespace)
     currencies = convert_money(

@@ -48,7 +48,9 @@ def fields_of(entity: Entity, consent: Consent | None) -> tuple[TargetField, ...
         given |= {f"{CONSENT}{medium}": value for medium, value in consent.opt_in.items()}
         if consent.given_at is not None and consent.opt_in:
             given[f"{CONSENT}given_at"] = consent.given_at
-    required = _REQUIRED[entity.entity]
+    required = set(_REQUIRED[entity.entity])
+    if len(prices := {"unit_price", "line_total"} & given.keys()) == 1:
+        required |= prices
     return tuple(
         TargetField(name, _kind(name), value, name in required) for name, value in given.items()
     )

@@ -26,12 +26,13 @@ __all__ = [
 GONE = "gone"
 
 
-def sort_out_lines(session: Session, *, numbered: bool, has_known: bool) -> None:
+def sort_out_lines(session: Session, *, numbered: bool, repeats: bool, has_known: bool) -> None:
     """Make `gone` of `staged` order lines.
 
     Args:
         session: With `staged` and, where `has_known`, `lake_lines`: the lines of this source in the lake.
         numbered: Lines have numbers, so the first half of an id tells which line it is.
+        repeats: Equal lines are further purchases, so that a line like a known one may be a new one.
         has_known: Whether the lake has any lines of the source.
     """
     session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
@@ -50,7 +51,9 @@ def sort_out_lines(session: Session, *, numbered: bool, has_known: bool) -> None
             rest=_left(),
         )
         session.materialise("known", known)
-        parts += [sql("SELECT * FROM known"), _changed(numbered)]
+        parts.append(sql("SELECT * FROM known"))
+        if numbered or not repeats:
+            parts.append(_changed(numbered))
     if len(parts) > 1:
         session.materialise("all_gone", union_all([sql("SELECT * FROM gone"), *parts[1:]]))
         # A numbered line may be both in conflict here and known from before; one reason is enough.
