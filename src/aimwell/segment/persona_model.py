@@ -1,0 +1,73 @@
+"""What a persona is: a group of people with a face."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+__all__ = ["Difference", "Persona", "ProductLiking"]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing in which a group differs from all other people.
+
+    For a feature `own` and `others` are means; for a trait (`value` says which of its values) shares of the people
+    of whom the trait is known. `effect` is in standard deviations (Cohen's d, of values bent straight where they
+    are skewed; the standardised difference of shares), `p_value` is adjusted for the false discovery rate over
+    all comparisons of all groups.
+    """
+
+    what: str
+    value: str | None
+    words: str
+    own: float
+    others: float
+    effect: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class ProductLiking:
+    """A product in a group: shares of people who ever bought it, in the group and elsewhere.
+
+    `index` is the ratio of the shares; None where nobody else bought it. `p_value` is adjusted over all products.
+    """
+
+    sku: str
+    name: str | None
+    buyers: int
+    own: float
+    others: float
+    index: float | None
+    p_value: float | None
+
+
+@dataclass(frozen=True)
+class Persona:
+    """One group of people.
+
+    `share` is of all grouped people, `revenue_share` of their revenue (None where there was none in all).
+    `weekdays` (Monday first) and `hours` (0–23) are shares of the group's orders in the firm's time zone; empty
+    where it has none, and `weekday` (1–7) and `hour` are then None.
+    """
+
+    group: str
+    size: int
+    share: float
+    revenue: float
+    revenue_share: float | None
+    revenue_per_person: float
+    orders_per_person: float
+    differences: tuple[Difference, ...]
+    favourites: tuple[ProductLiking, ...]
+    over_indexed: tuple[ProductLiking, ...]
+    weekday: int | None
+    hour: int | None
+    weekdays: tuple[float, ...]
+    hours: tuple[float, ...]
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
