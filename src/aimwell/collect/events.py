@@ -39,10 +39,7 @@ def event_rows(
     body = [sql("person"), sql("CAST(epoch_us(occurred_at) AS varchar)")]
     body += [column(n) for n in names if n in _HASHED or n.startswith("properties.")]
     made = hashed_id(source, key, body)
-    given = sql(":source || ':' || event_id", source=source)
-    event_id = (
-        sql("coalesce(:given, :made)", given=given, made=made) if "event_id" in names else made
-    )
+    event_id = sql("coalesce(event_id, :made)", made=made) if "event_id" in names else made
     kept = [n for n, _ in EVENT_TARGETS if n not in ("event_id", "currency")]
     further = [n for n in names if n.startswith("properties.")]
     rows = exp.select(
