@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import copysign, exp
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+from scipy.special import gammaln
 
 from aimwell.segment.group_names import trait_words
 from aimwell.segment.persona_model import Difference
@@ -24,7 +26,9 @@ from aimwell.stats.multiplicity import benjamini_hochberg
 __all__ = ["differences"]
 
 _EFFECT_MIN = 0.2
+_EFFECT_APART = 10.0
 _KNOWN_MIN = 20
+_APART_MIN = 2
 
 
 @dataclass(frozen=True)
@@ -81,16 +85,30 @@ def _feature(name: str, features: pa.Table, groups: npt.NDArray[np.str_]) -> lis
     found = []
     for group in np.unique(own_groups).tolist():
         inside = own_groups == group
-        effect = cohens_d(straight[inside], straight[~inside]).value
-        p_value = welch(straight[inside], straight[~inside]).p_value
-        if effect is None or p_value is None:
+        measured = _apart(straight[inside], straight[~inside])
+        if measured is None:
             continue
+        effect, p_value = measured
         own, others = float(values[inside].mean()), float(values[~inside].mean())
         words = trait_words(name, high=effect > 0)
         found.append(
             _Comparison(group, Difference(name, None, words, own, others, effect, p_value))
         )
     return found
+
+
+def _apart(own: FloatArray, others: FloatArray) -> tuple[float, float] | None:
+    """Effect and p-value of a difference of means; None where neither can be told."""
+    effect, p_value = cohens_d(own, others).value, welch(own, others).p_value
+    if effect is not None and p_value is not None:
+        return effect, p_value
+    if len(own) < _APART_MIN or len(others) < _APART_MIN or own[0] == others[0]:
+        return None
+    # All of the group have one value, all others another: the chance that a random group of this size is just so.
+    chance = exp(
+        -(gammaln(len(own) + len(others) + 1) - gammaln(len(own) + 1) - gammaln(len(others) + 1))
+    )
+    return copysign(_EFFECT_APART, own[0] - others[0]), chance
 
 
 def _traits(counts: pa.Table) -> list[_Comparison]:
@@ -108,7 +126,10 @@ def _traits(counts: pa.Table) -> list[_Comparison]:
             if not rest or everyone < _KNOWN_MIN:
                 continue
             share, others = own / size, (holders - own) / rest
-            effect = standardised_share_difference(share, others).value
+            # With half a person more on either side, a trait that parts groups wholly has an effect, too.
+            effect = standardised_share_difference(
+                (own + 0.5) / (size + 1.0), (holders - own + 0.5) / (rest + 1.0)
+            ).value
             p_value = newcombe(
                 treated_successes=own,
                 treated_n=size,

@@ -14,7 +14,8 @@ class Difference:
 
     For a feature `own` and `others` are means; for a trait (`value` says which of its values) shares of the people
     of whom the trait is known. `effect` is in standard deviations (Cohen's d, of values bent straight where they
-    are skewed; the standardised difference of shares), `p_value` is adjusted for the false discovery rate over
+    are skewed; the standardised difference of shares; 10 where all of the group have one value and all others
+    another), `p_value` is adjusted for the false discovery rate over
     all comparisons of all groups.
     """
 
