@@ -190,7 +190,7 @@ def test_activity_is_orders_events_and_touches(stores: Stores) -> None:
     )
     with open_moment(stores, as_of=day(9)) as moment:
         table = moment.session.table(sql("SELECT * FROM activity ORDER BY occurred_at"))
-        assert tuple(table.schema.names) == tuple(ACTIVITY_COLUMNS)
+        assert tuple(table.schema.names) == ACTIVITY_COLUMNS
         found = table.to_pylist()
         parts = rows(
             moment,
