@@ -305,7 +305,7 @@ def test_workers_outlive_a_crash_of_the_database_server(
 
     ids = [queue.enqueue("a") for _ in range(3)]
     for _ in range(2):
-        in_thread(worker(Claims(control), handler))
+        in_thread(worker(Claims(control, lease_seconds=3600), handler))
     assert inside.wait(30)
     crash_postgres.kill_hard()
     go_on.set()

@@ -74,12 +74,14 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stop`. Troubles of the database that pass are waited out."""
+        away = False
         while not self._stopping.is_set():
             try:
-                worked = self._round()
+                worked, away = self._round(), False
             except _PASSING as error:
-                _log.warning("jobs wait: %s", describe(error))
-                worked = False
+                if not away:
+                    _log.warning("jobs wait: %s", describe(error))
+                worked, away = False, True
             if not worked:
                 self._stopping.wait(self._poll_seconds)
 
@@ -115,7 +117,7 @@ class Worker:
             return
         self._looked_at = now
         for job in self._claims.reap():
-            _log.warning("job %d (%s) was taken from %s", job.id, job.kind, job.owner or "a worker")
+            _log.warning("job %d (%s): its worker has died; it is %s", job.id, job.kind, job.state)
             self._tell(job, job.state, job.error or "")
         if self._schedules is not None:
             self._schedules.fire_due()
