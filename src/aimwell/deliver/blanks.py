@@ -27,6 +27,7 @@ _NOT_SHOWN = re.compile(
 _TAG = re.compile(r"<[^<>]*(?:>|\Z)|\A[^<>]*>")
 _PICTURE = re.compile(r"<img\b", re.IGNORECASE)
 _WORD = re.compile(r"\w")
+_END = re.compile(r"\n|[.!?\u2026]\s")
 _PAGES = frozenset({"unsubscribe_url", "preference_url"})
 
 
@@ -55,11 +56,12 @@ class BlankCheck:
     def _judge(self, piece: FixedPiece) -> bool:
         text = piece.text
         if not self._html:
-            # The words beside the address of the unsubscribe page are not what the message says.
-            kept = text.rpartition("\n")[0] if piece.before in _PAGES else text
-            return (
-                _WORD.search(kept.partition("\n")[2] if piece.after in _PAGES else kept) is not None
-            )
+            # The words beside the address of the unsubscribe page, up to the next line or sentence, are not what the
+            # message says.
+            ends = [found.end() for found in _END.finditer(text)]
+            first = (ends[0] if ends else len(text)) if piece.after in _PAGES else 0
+            last = (ends[-1] if ends else 0) if piece.before in _PAGES else len(text)
+            return _WORD.search(text[first:last]) is not None
         if piece.after in _PAGES:
             text = re.sub(r"\A[^<>]*>.*?(?:</a>|\Z)", "", text, flags=re.DOTALL | re.IGNORECASE)
         shown = _NOT_SHOWN.sub("", OWN_MARKUP.sub("", text))

@@ -1,0 +1,48 @@
+"""The command as a user calls it: a function that runs it in this process and tells what came out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from aimwell.cli.app import main
+from command import Ran, Run
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Call `aimwell` with arguments, in the folder `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIMWELL_USER", "ann")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: object, code: int = 0) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["aimwell", *map(str, arguments)])
+        ended = 0
+        try:
+            main()
+        except SystemExit as exit_:
+            ended = exit_.code if isinstance(exit_.code, int) else 1
+        told = capsys.readouterr()
+        assert ended == code, told.err or told.out
+        return Ran(ended, told.out, told.err)
+
+    return call
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    """A file of orders as a shop would export it: 60 customers, one bad line."""
+    lines = ["InvoiceNo,StockCode,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"]
+    for number in range(180):
+        day = 1 + number % 28
+        month = 1 + number % 6
+        lines.append(
+            f"{number},P{number % 9},{1 + number % 3},2026-{month:02}-{day:02} 10:00,4.50,c{number % 60},GB"
+        )
+    lines.append("999,P1,many,2026-03-01 10:00,4.50,c1,GB")
+    path = tmp_path / "orders.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
