@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from aimwell.decide.campaign_parts import CampaignParts, candidates
@@ -54,7 +54,8 @@ class StopRules:
         self._offers = {action.key: action.offer for action in parts.campaign.actions}
         self._converted: frozenset[str] = frozenset()
         self._looked_at: datetime | None = None
-        self._versions: Mapping[str, int] = {}
+        # While the lake is as it was when the plan was made, nobody can have done anything since.
+        self._versions = {name: plan.lake_versions.get(name, -1) for name in _STREAM}
 
     def ask(self, claimed: Sequence[Claimed]) -> dict[str, Result]:
         """Message id → why it does not leave now: stopped for good, or put off until quiet hours end."""
@@ -86,7 +87,7 @@ class StopRules:
         versions = self._stores.lake.pin(*_STREAM).versions
         if versions != self._versions:
             self._converted = converted_since(self._stores, self._plan, self._parts, now=now)
-        self._looked_at, self._versions = now, versions
+        self._looked_at, self._versions = now, dict(versions)
         return self._converted
 
     def _rule(

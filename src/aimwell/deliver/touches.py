@@ -7,7 +7,7 @@ a crash in between, the same events are written under the same number, which the
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -24,6 +24,9 @@ _events = metadata.tables["message_events"]
 _messages = metadata.tables["messages"]
 _APPLICATION = "deliver:touches"
 _BATCH = 50_000
+_HITS = ("Email Opened", "Email Link Clicked")
+_SETTLED = timedelta(seconds=15)
+"""Hits wait so long: what follows within seconds may show that they were a machine's, and the lake is never changed."""
 
 
 def flush_touches(stores: Stores, *, now: datetime) -> int:
@@ -31,7 +34,7 @@ def flush_touches(stores: Stores, *, now: datetime) -> int:
     written = 0
     with stores.leases.hold("flush:touches"):
         while True:
-            number = _next_batch(stores)
+            number = _next_batch(stores, now)
             if number is None:
                 return written
             rows = _rows(stores, number, now)
@@ -39,13 +42,17 @@ def flush_touches(stores: Stores, *, now: datetime) -> int:
                 written += rows.num_rows
 
 
-def _next_batch(stores: Stores) -> int | None:
+def _next_batch(stores: Stores, now: datetime) -> int | None:
     """The number of a batch that the lake does not have yet: one that a crash left, or a new one."""
     with stores.control.begin() as connection:
         last = connection.execute(sa.select(sa.func.max(_events.c.batch))).scalar_one()
         if last is not None and not stores.lake.has_transaction("touches", (_APPLICATION, last)):
             return int(last)
-        fresh = sa.select(_events.c.id).where(_events.c.batch.is_(None)).order_by(_events.c.id)
+        ready = sa.and_(
+            _events.c.batch.is_(None),
+            sa.or_(_events.c.event.not_in(_HITS), _events.c.occurred_at <= now - _SETTLED),
+        )
+        fresh = sa.select(_events.c.id).where(ready).order_by(_events.c.id)
         ids = connection.execute(fresh.limit(_BATCH)).scalars().all()
         if not ids:
             return None
@@ -53,7 +60,7 @@ def _next_batch(stores: Stores) -> int | None:
         # By the range and the null: what was committed after this look-up keeps its null for the next batch.
         connection.execute(
             sa.update(_events)
-            .where(_events.c.batch.is_(None), _events.c.id >= ids[0], _events.c.id <= ids[-1])
+            .where(ready, _events.c.id >= ids[0], _events.c.id <= ids[-1])
             .values(batch=number)
         )
         return number
