@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import threading
@@ -39,6 +40,12 @@ def ids(lake: Lake) -> list[object]:
     return values_of(read(lake.pin("events").tables["events"]), "event_id")
 
 
+def fields_of(table: DeltaTable) -> list[dict[str, Any]]:
+    """The columns as any reader of Delta tables sees them."""
+    fields: list[dict[str, Any]] = json.loads(table.schema().to_json())["fields"]
+    return fields
+
+
 def data_files(lake: Lake, name: str = "events") -> set[str]:
     return {entry.name for entry in os.scandir(lake.root / name) if entry.is_file()}
 
@@ -50,8 +57,10 @@ def data_files(lake: Lake, name: str = "events") -> set[str]:
 def test_every_canonical_table_is_there_with_its_columns_and_types(lake: Lake, name: str) -> None:
     version = lake.pin(name).tables[name]
     assert version.schema == LAKE_TABLES[name].schema
-    metadata = DeltaTable(lake.root / name).metadata()
-    assert (metadata.name, metadata.description) == (name, LAKE_TABLES[name].row)
+    table = DeltaTable(lake.root / name)
+    assert (table.metadata().name, table.metadata().description) == (name, LAKE_TABLES[name].row)
+    told = {field["name"]: field["metadata"]["comment"] for field in fields_of(table)}
+    assert told == {column.name: column.help for column in LAKE_TABLES[name].columns}
 
 
 @pytest.mark.parametrize("name", LAKE_TABLES)
@@ -102,6 +111,10 @@ def test_a_column_that_came_later_is_null_in_older_files_and_versions(tmp_path: 
     assert values_of(found, "event_id") == ["after", "before"]
     assert set(found.column("revenue").to_pylist()) == {None, Decimal("1.2500")}
     assert found.schema.names == old.names
+    comments = [
+        field["metadata"].get("comment") for field in fields_of(DeltaTable(root / "events"))
+    ]
+    assert "Money value that the event reports." in comments
 
 
 def test_an_unknown_table_is_refused_with_the_nearest_name(lake: Lake) -> None:
@@ -217,6 +230,36 @@ def test_an_error_inside_a_stream_comes_out_as_it_is(lake: Lake) -> None:
 
 
 # --- once -------------------------------------------------------------------------------------------------
+
+
+def test_what_was_written_is_down_on_the_disk_before_append_returns(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    down: list[Path] = []
+    real = os.fsync
+
+    def note(handle: int) -> None:
+        down.append(Path(os.readlink(f"/proc/self/fd/{handle}")))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", note)
+    folder = lake.root / "events"
+    before = set(folder.rglob("*"))
+    for change in (
+        lambda: lake.append("events", events(["a"])),
+        lambda: lake.append("events", iter(events(["b"]).to_batches())),
+        lambda: lake.compact("events"),
+        lambda: lake.delete_origins("events", ["person-a"]),
+    ):
+        change()
+        new = set(folder.rglob("*")) - before
+        before |= new
+        assert len(new) >= 2
+        assert new | {folder, folder / "_delta_log"} == set(down)
+        logged = [path for path in down if path.suffix == ".json"]
+        data = [path for path in down if path.suffix == ".parquet"]
+        assert down.index(logged[0]) > down.index(data[-1]), "the log counts only with its data"
+        down.clear()
 
 
 def test_streams_are_written_whole(lake: Lake) -> None:

@@ -100,14 +100,14 @@ class Lake:
     def _create(self, table: LakeTable) -> None:
         DeltaTable.create(
             self._path(table.name),
-            schema=table.schema,
+            schema=table.documented_schema,
             mode="ignore",
             name=table.name,
             description=table.row,
         )
         opened = self._open(table.name)
         if not set(column_names(opened)).issuperset(table.names):
-            add_columns(opened, table.schema)
+            add_columns(opened, table.documented_schema)
 
     def pin(self, *names: str) -> Snapshot:
         """The newest version of each named table (all of them without names), for reading."""

@@ -44,6 +44,12 @@ class LakeTable:
         return pa.schema([pa.field(c.name, c.type, nullable=not c.required) for c in self.columns])
 
     @cached_property
+    def documented_schema(self) -> pa.Schema:
+        """The same schema with each column's help as its comment, as Spark and others show it."""
+        fields = zip(self.schema, self.columns, strict=True)
+        return pa.schema([field.with_metadata({"comment": c.help}) for field, c in fields])
+
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Column names in order."""
         return tuple(c.name for c in self.columns)
