@@ -18,8 +18,8 @@ from itertools import islice
 from pathlib import Path
 
 import duckdb
-from aimwell.collect.service import collect
 
+from aimwell.collect.service import collect
 from aimwell.decide.service import approve, plan
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.source import Source

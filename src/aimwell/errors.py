@@ -288,7 +288,9 @@ class TooLittleDataError(PredictError):
         self.needed = dict(needed)
         self.present = dict(present)
         short = [name for name in needed if present[name] < needed[name]]
-        figures = "; ".join(f"{name}: {present[name]:,} of at least {needed[name]:,}" for name in short)
+        figures = "; ".join(
+            f"{name}: {present[name]:,} of at least {needed[name]:,}" for name in short
+        )
         advice = advice or "Collect more, or take a longer period."
         super().__init__(f"There is too little data for {what}. Found {figures}. {advice}")
 
