@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
 import pyarrow as pa
@@ -27,6 +28,7 @@ __all__ = [
     "add_files",
     "append_rows",
     "column_names",
+    "commits",
     "files_of",
     "has_commit",
     "has_transaction",
@@ -94,9 +96,25 @@ def add_files(
     )
 
 
+def commits(table: DeltaTable, *, limit: int) -> Iterator[dict[str, Any]]:
+    """What the log says of each commit, the newest first, with its `version`; not of those cleaned away.
+
+    Read here, because the library's own history is empty where the path holds a `#`.
+    """
+    log = Path(_path(table.table_uri)) / "_delta_log"
+    for version in range(table.version(), max(table.version() - limit, -1), -1):
+        file = log / f"{version:020}.json"
+        if not file.exists():
+            return
+        for line in file.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line).get("commitInfo")
+            if entry is not None:
+                yield {**entry, "version": version}
+
+
 def has_commit(table: DeltaTable, token: str) -> bool:
-    """Whether the commit of `append_rows` with this token is among the newest of the table."""
-    return any(entry.get(_COMMIT) == token for entry in table.history(5))
+    """Whether the commit with this token (see `append_rows`) is among the newest of the table."""
+    return any(entry.get(_COMMIT) == token for entry in commits(table, limit=5))
 
 
 def has_transaction(table: DeltaTable, transaction: tuple[str, int]) -> bool:

@@ -29,6 +29,7 @@ from aimwell.store.delta import (
     add_files,
     append_rows,
     column_names,
+    commits,
     files_of,
     has_commit,
     has_transaction,
@@ -301,8 +302,8 @@ class Lake:
         """(version, when, operation) of the newest commits, newest first."""
         _canonical(name)
         return [
-            (int(entry.get("version", 0)), moment(entry.get("timestamp")), str(entry["operation"]))
-            for entry in self._open(name).history(100)
+            (int(entry["version"]), moment(entry.get("timestamp")), str(entry.get("operation")))
+            for entry in commits(self._open(name), limit=100)
         ]
 
     def _path(self, name: str) -> str:
