@@ -26,7 +26,8 @@ from aimwell.store.lake import Snapshot
 from aimwell.store.schema import metadata
 from aimwell.store.sql import column, identifier, sql
 from aimwell.store.stores import Stores
-from aimwell.store.tables import LAKE_TABLES, TIME
+from aimwell.store.tables import TIME
+from aimwell.unify.reading import bind_identity, identified
 
 __all__ = [
     "ACTIVITY_COLUMNS",
@@ -53,7 +54,6 @@ TIME_COLUMNS: Mapping[str, str] = {
 
 _AHEAD = ("events", "orders", "order_lines", "touches")
 
-_overrides = metadata.tables["identity_overrides"]
 _profiles = metadata.tables["profiles"]
 
 
@@ -146,7 +146,7 @@ def open_moment(
             f"The snapshot lacks the tables {', '.join(missing)}. Pin at least: {', '.join(TIME_COLUMNS)}."
         )
     with stores.engine.session() as session:
-        merged = _bind_identity(stores, session)
+        merged = bind_identity(stores, session)
         for name in TIME_COLUMNS:
             session.bind(f"raw_{name}", snapshot.tables[name])
             session.bind(name, _cut(name, merged, None, as_of))
@@ -198,39 +198,10 @@ def _first_addition(orders: str) -> exp.Expr:
     )
 
 
-def _bind_identity(stores: Stores, session: Session) -> bool:
-    """Bind the overrides; False when nobody is merged, so that no join is needed."""
-    with stores.read_control() as connection:
-        rows = connection.execute(sa.select(_overrides.c.origin_id, _overrides.c.profile_id)).all()
-    session.bind(
-        "identity",
-        pa.table(
-            {
-                "origin_id": pa.array([row[0] for row in rows], pa.string()),
-                "profile_id": pa.array([row[1] for row in rows], pa.string()),
-            }
-        ),
-    )
-    return bool(rows)
-
-
 def _cut(name: str, merged: bool, start: datetime | None, end: datetime) -> exp.Expr:
     """Rows of one lake table with `profile_id`, from `start` on and before `end`."""
-    table, time = LAKE_TABLES[name], column(TIME_COLUMNS[name], "t")
-    columns: list[exp.Expr] = [column(n, "t") for n in table.names]
-    query = exp.select(*columns).from_(
-        exp.alias_(exp.Table(this=identifier(f"raw_{name}")), "t", table=True)
-    )
-    if "origin_id" in table.names:
-        if merged:
-            query = query.select(sql("coalesce(i.profile_id, t.origin_id) AS profile_id")).join(
-                sql("SELECT * FROM identity"),
-                on="i.origin_id = t.origin_id",
-                join_type="left",
-                join_alias="i",
-            )
-        else:
-            query = query.select(sql("t.origin_id AS profile_id"))
+    time = column(TIME_COLUMNS[name], "t")
+    query = identified(name, merged=merged)
     query = query.where(sql("CAST(:time AS timestamptz) < :moment", time=time, moment=end))
     if start is not None:
         query = query.where(sql("CAST(:time AS timestamptz) >= :moment", time=time, moment=start))

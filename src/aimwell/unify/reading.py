@@ -16,18 +16,13 @@ from aimwell.store.sql import column, identifier, sql
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES
 
-__all__ = ["bind_with_identity"]
+__all__ = ["bind_identity", "bind_with_identity", "identified"]
 
 _overrides = metadata.tables["identity_overrides"]
 
 
-def bind_with_identity(
-    stores: Stores, session: Session, snapshot: Snapshot, *, prefix: str
-) -> None:
-    """Bind each table of `snapshot` as `prefix` + its name, with `profile_id` where it has origins.
-
-    `profile_id` is the profile to which the origin belongs today; null for anonymous sales.
-    """
+def bind_identity(stores: Stores, session: Session) -> bool:
+    """Bind `identity` (origin_id, profile_id of who is merged); False when nobody is, so that no join is needed."""
     with stores.read_control() as connection:
         rows = connection.execute(sa.select(_overrides.c.origin_id, _overrides.c.profile_id)).all()
     session.bind(
@@ -39,12 +34,24 @@ def bind_with_identity(
             }
         ),
     )
+    return bool(rows)
+
+
+def bind_with_identity(
+    stores: Stores, session: Session, snapshot: Snapshot, *, prefix: str
+) -> None:
+    """Bind each table of `snapshot` as `prefix` + its name, with `profile_id` where it has origins.
+
+    `profile_id` is the profile to which the origin belongs today; null for anonymous sales.
+    """
+    merged = bind_identity(stores, session)
     for name, version in snapshot.tables.items():
         session.bind(f"raw_{name}", version)
-        session.bind(f"{prefix}{name}", _identified(name, merged=bool(rows)))
+        session.bind(f"{prefix}{name}", identified(name, merged=merged))
 
 
-def _identified(name: str, *, merged: bool) -> exp.Expr:
+def identified(name: str, *, merged: bool) -> exp.Select:
+    """A query over `raw_<name>` (as `t`) with all its columns, and `profile_id` where it has origins."""
     table = LAKE_TABLES[name]
     raw = exp.alias_(exp.Table(this=identifier(f"raw_{name}")), "t", table=True)
     query = exp.select(*[column(n, "t") for n in table.names]).from_(raw)
