@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -30,7 +31,7 @@ File = Annotated[Path, typer.Argument(help="A file: CSV, JSON lines or Parquet, 
 Map = Annotated[
     list[str] | None,
     typer.Option(
-        "--map", "-m", help="target=Column; repeat it. What is not named is guessed from the file."
+        "--map", "-m", help="target=Column; repeat it. For what is not named see --guess."
     ),
 ]
 Trait = Annotated[
@@ -127,7 +128,10 @@ def _plain(entity: EntityName) -> Any:
             )
             _run(ws, source, root, explain=explain)
             if explain and guessed and not guess and not as_json:
-                told = " ".join(f"--map {target}={column}" for target, column in guessed.items())
+                told = " ".join(
+                    shlex.join(["--map", f"{target}={column}"])
+                    for target, column in guessed.items()
+                )
                 ws.output.say(
                     f"These were guessed from the names. To take them: --guess, or {told}"
                 )
@@ -186,6 +190,9 @@ def quarantine(
         found = inspecting.quarantine(ws.stores, name, limit=limit, reveal=reveal)
         if as_json:
             ws.output.json(found)
+            return
+        if not found.total:
+            ws.output.say("Nothing is in quarantine.")
             return
         ws.output.heading(f"{found.total:,} rows in quarantine")
         ws.output.table(
@@ -285,12 +292,7 @@ def _show_explanation(ws: Opened, explanation: Explanation) -> None:
         for target, column in entity.suggestions.items():
             out.say(f"Perhaps: --map {target}={column}")
         out.say()
-        columns = list(entity.rows[0]) if entity.rows else []
-        out.table(
-            columns,
-            [[row.get(name) for name in columns] for row in entity.rows],
-            title="As they would be taken:",
-        )
+        out.records(entity.rows, title="As they would be taken:")
         if entity.refused:
             refused = ", ".join(f"{count:,} × {reason}" for reason, count in entity.refused.items())
             out.note(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -121,9 +122,11 @@ def show(ws: Opened, plan_: Plan) -> None:
     summary = plan_.summary
     kind = "trial (reaches nobody)" if plan_.trial else "real"
     ws.output.heading(f"Plan {plan_.plan_id} · {plan_.state} · {kind}")
+    zone = ZoneInfo(ws.stores.settings.timezone)
     ws.output.say(
-        f"As of {plan_.as_of:%Y-%m-%d %H:%M %Z}; outcomes count for {summary['window_days']:g} days "
-        f"from {plan_.starts_at:%Y-%m-%d %H:%M %Z}: {summary['goal']}."
+        f"As of {plan_.as_of.astimezone(zone):%Y-%m-%d %H:%M %Z}; outcomes count for "
+        f"{summary['window_days']:g} days from {plan_.starts_at.astimezone(zone):%Y-%m-%d %H:%M %Z}: "
+        f"{summary['goal']}."
     )
     ws.output.say()
     ws.output.table(["", "people"], _funnel(summary))

@@ -20,6 +20,8 @@ from rich.table import Table
 
 __all__ = ["Output", "plain"]
 
+_CELL_MAX = 22  # characters of a value where rows are shown beside each other; a time fits
+
 
 def plain(value: Any) -> Any:
     """Values as JSON can say them; times in ISO 8601, spans in seconds."""
@@ -98,6 +100,24 @@ class Output:
             table.add_row(*[escape(_cell(value)) for value in row])
         self.out.print(table)
 
+    def records(self, rows: Sequence[Mapping[str, Any]], *, title: str = "") -> None:
+        """A few wide rows for people: a line for each field, and as many rows beside it as there is room for."""
+        if self.as_json or not rows:
+            return
+        names = list(rows[0])
+        room = max(self.out.width - max(len(name) for name in names) - 2, _CELL_MAX)
+        groups = [
+            rows[i : i + room // (_CELL_MAX + 2)]
+            for i in range(0, len(rows), max(1, room // (_CELL_MAX + 2)))
+        ]
+        for number, group in enumerate(groups):
+            self.table(
+                ["", *(f"row {number * len(groups[0]) + i}" for i in range(1, len(group) + 1))],
+                [[name, *(_short(_cell(row.get(name))) for row in group)] for name in names],
+                title=title if number == 0 else "",
+            )
+            self.say()
+
     @contextmanager
     def progress(self, words: str) -> Iterator[Any]:
         """A progress bar on stderr; gives a function(done, total, note) to call."""
@@ -120,9 +140,15 @@ class Output:
             yield step
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= _CELL_MAX else f"{text[: _CELL_MAX - 1]}…"
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
