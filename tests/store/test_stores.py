@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from aimwell.errors import SettingsError, StoreError, WorkspaceError
 from aimwell.settings import FILE_NAME
 from aimwell.store import stores as stores_module
+from aimwell.store.lake import Lake
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores, create_stores, open_stores
-from aimwell.store.tables import LAKE_TABLES
+from aimwell.store.tables import LAKE_TABLES, Column, LakeTable
 from child import child
 from lake_rows import events
 from postgres import PostgresServer
@@ -61,6 +64,34 @@ def test_creating_again_keeps_everything(tmp_path: Path) -> None:
     assert second.workspace_id == first.workspace_id
     assert len(second.lake.pin("events").tables["events"].files) == 1
     second.close()
+
+
+def test_a_lake_of_an_older_version_gets_its_new_columns_when_it_is_opened(
+    shop: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.lake.append("events", events(["a"]))
+    old = LAKE_TABLES["events"]
+    new = LakeTable("events", old.row, (*old.columns, Column("mood", pa.string(), "How it felt.")))
+    monkeypatch.setitem(LAKE_TABLES, "events", new)
+    versions = shop.lake.pin().versions
+    again = open_stores(shop.root)
+    with again.engine.session() as session:
+        session.bind("events", again.lake.pin("events").tables["events"])
+        assert session.rows(sql("SELECT event_id, mood FROM events")) == [("a", None)]
+    others = {name: nr for name, nr in again.lake.pin().versions.items() if name != "events"}
+    assert others.items() <= versions.items()
+    again.close()
+    monkeypatch.setattr(Lake, "create", lambda _: pytest.fail("nothing is left to be made"))
+    open_stores(shop.root).close()
+
+
+def test_a_table_that_somebody_deleted_is_made_again_by_init(shop: Stores) -> None:
+    shutil.rmtree(shop.root / "lake" / "orders")
+    with pytest.raises(StoreError, match="aimwell init"):
+        open_stores(shop.root).lake.pin("orders")
+    again = create_stores(shop.root)
+    assert again.lake.pin("orders").versions == {"orders": 0}
+    again.close()
 
 
 def test_the_keys_are_not_shown(shop: Stores) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import uuid
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from aimwell.errors import ControlBusyError, WorkspaceError
 from aimwell.settings import FILE_NAME, Settings, load_settings, render_toml
-from aimwell.store.control import Control, insert_missing
+from aimwell.store.control import Control, insert_missing, upsert
 from aimwell.store.disk import settle
 from aimwell.store.engine import DuckDBEngine, Engine
 from aimwell.store.lake import Lake, refuse_unusable_path
@@ -25,6 +26,7 @@ from aimwell.store.leases import Leases
 from aimwell.store.migrate import current_revision, head_revision, upgrade
 from aimwell.store.pins import Pins
 from aimwell.store.schema import metadata
+from aimwell.store.tables import LAKE_TABLES
 from aimwell.store.versions import Snapshot
 
 __all__ = ["Stores", "create_stores", "open_stores"]
@@ -128,13 +130,11 @@ def create_stores(root: Path, *, identity_key: bytes | None = None, **overrides:
     }
     with control.begin() as connection:
         insert_missing(connection, _meta, [{"key": k, "value": v} for k, v in meta.items()])
-    stores = _assemble(root, settings, control)
-    stores.lake.create()
-    return stores
+    return _with_lake(_assemble(root, settings, control), certain=False)
 
 
 def open_stores(root: Path, **overrides: Any) -> Stores:
-    """Open the workspace in `root`; a database of an older version is migrated first.
+    """Open the workspace in `root`; stores of an older version are brought to this one first.
 
     Raises:
         WorkspaceError: There is no workspace, or its control database cannot be reached.
@@ -153,10 +153,24 @@ def open_stores(root: Path, **overrides: Any) -> Stores:
         )
     if found != head_revision():
         upgrade(control)
-        stores = _assemble(root, settings, control)
+    return _with_lake(_assemble(root, settings, control), certain=True)
+
+
+def _with_lake(stores: Stores, *, certain: bool) -> Stores:
+    """Make or widen the lake's tables; with `certain`, trust the note that this version has done so."""
+    shape = hashlib.sha256()
+    for table in LAKE_TABLES.values():
+        shape.update(f"{table.name}\n{table.schema}\n\n".encode())
+    wanted = {"key": "lake_tables", "value": shape.hexdigest()}
+    with stores.control.read() as connection:
+        known = connection.execute(
+            sa.select(_meta.c.value).where(_meta.c.key == wanted["key"])
+        ).scalar()
+    if known != wanted["value"] or not certain:
         stores.lake.create()
-        return stores
-    return _assemble(root, settings, control)
+        with stores.control.begin() as connection:
+            upsert(connection, _meta, [wanted], update=("value",))
+    return stores
 
 
 def _write_whole(file: Path, text: str) -> None:
