@@ -1,0 +1,340 @@
+"""Killed at any moment, run by two at once, on a full disk: in the end as after one clean run."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from aimwell.collect import collect, loads, publish_prepared, status
+from aimwell.collect import service as service_module
+from aimwell.errors import LeaseLostError, StorageFullError
+from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores, open_stores
+from child import child
+from collecting import COLUMNS, NOW, ORDERS, Shop, source_of
+
+TABLES = ("orders", "order_lines", "products", "traits", "quarantine", "events")
+
+# argv: workspace, folder of the files, source as JSON
+RUN = """
+import json, sys
+from datetime import datetime, UTC
+from pathlib import Path
+from aimwell.collect import collect
+from aimwell.definitions.catalogue import check
+from aimwell.store.stores import open_stores
+stores = open_stores(Path(sys.argv[1]))
+source = check(json.loads(sys.argv[3]))
+print("ready", flush=True)
+collect(stores, source, root=Path(sys.argv[2]), now=datetime.now(UTC))
+print("done", flush=True)
+"""
+
+
+def content(start: int, stop: int) -> str:
+    """Order lines, some of them bad, some repeated, with mail addresses."""
+    rows = [COLUMNS + ",email,country"]
+    for n in range(start, stop):
+        quantity = "many" if n % 50 == 7 else str(n % 5 + 1)
+        rows.append(
+            f"{n // 3},2026-01-{n // 3 % 28 + 1:02d},c{n // 3 % 97},sku-{n % 13},{quantity},{n % 40}.50,"
+            f"c{n // 3 % 97}@example.com,{'GB' if n % 2 else 'FR'}"
+        )
+        if n % 40 == 3:
+            rows.append(rows[-1])
+    return "\n".join(rows) + "\n"
+
+
+def full_source() -> Any:
+    orders = {
+        **ORDERS,
+        "map": {**ORDERS["map"], "email": "email"},
+        "traits": {"country": "country"},
+    }
+    customers = {"entity": "customers", "map": {"customer_id": "customer", "email": "email"}}
+    products = {"entity": "products", "map": {"sku": "sku"}}
+    return source_of(orders, customers, products, consent={"soft_opt_in": ["email"]})
+
+
+def state(shop: Shop) -> dict[str, Any]:
+    """All that counts of a workspace, without what differs from run to run."""
+    found: dict[str, Any] = {}
+    for table in TABLES:
+        found[table] = sorted(
+            (
+                tuple(v for k, v in row.items() if k not in ("received_at", "load_id"))
+                for row in _dicts(shop, table)
+            ),
+            key=str,
+        )
+    with shop.stores.read_control() as connection:
+        for name, columns in {
+            "identifiers": ("kind", "value_hash", "origin_id", "first_seen_at"),
+            "vault_people": ("origin_id", "customer_id", "email"),
+            "vault_rows": ("row_hash", "content"),
+            "consents": ("origin_id", "purpose", "channel", "state", "occurred_at"),
+            "loads": ("load_id", "entity", "state"),
+        }.items():
+            table_ = metadata.tables[name]
+            rows = connection.execute(sa.select(*(table_.c[c] for c in columns))).all()
+            found[name] = sorted(map(tuple, rows), key=str)
+    return found
+
+
+def _dicts(shop: Shop, table: str) -> list[dict[str, Any]]:
+    names = [field.name for field in shop.stores.lake.pin(table).tables[table].schema]
+    return [dict(zip(names, row, strict=True)) for row in shop.rows(table, *names)]
+
+
+def document(source: Any) -> str:
+    return json.dumps(source.document())
+
+
+@pytest.fixture
+def clean(empty_workspace: Path, tmp_path: Path) -> Iterator[Shop]:
+    """A second workspace with the same key, for the clean run."""
+    stores = open_stores(shutil.copytree(empty_workspace, tmp_path / "clean"))
+    folder = tmp_path / "files"
+    folder.mkdir(exist_ok=True)
+    yield Shop(stores, folder)
+    stores.close()
+
+
+def kill_until_done(shop: Shop, source: Any, *, kills: int, seed: int) -> int:
+    """Collect in child processes that are killed at random moments; returns how many were."""
+    draw, killed = random.Random(seed), 0  # noqa: S311
+    while True:
+        with child(RUN, shop.stores.root, shop.folder, document(source)) as process:
+            assert process.line() == "ready"
+            if killed < kills:
+                if not process.wait(draw.uniform(0.0, 2.5)):
+                    process.kill()
+                    killed += 1
+                    continue
+                if killed:
+                    return killed
+            assert process.line() == "done"
+            return killed
+
+
+@pytest.mark.timeout(1_800)
+@pytest.mark.parametrize("kills", [4, pytest.param(60, marks=pytest.mark.long)])
+def test_killed_at_any_moment_and_run_again_it_is_as_if_it_had_run_once(
+    shop: Shop, clean: Shop, kills: int, seed: int
+) -> None:
+    source = full_source()
+    shop.write(content(0, 3_000))
+    clean.report(source=source)
+    killed = kill_until_done(shop, source, kills=kills, seed=seed)
+    assert killed
+    assert shop.report(source=source).already_collected
+    assert state(shop) == state(clean)
+    assert list(shop.stores.folder("staging").iterdir()) == []
+
+
+STEPS = ("new_folder", "prepare", "publish")
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("table", [1, 2, 3])
+def test_a_crash_between_any_two_steps_is_mended_by_the_next_run(
+    shop: Shop, clean: Shop, monkeypatch: pytest.MonkeyPatch, step: str, table: int
+) -> None:
+    """As a kill there would: whatever cleans up after an error is left out."""
+    source = full_source()
+    shop.write(content(0, 300))
+    clean.report(source=source)
+    with monkeypatch.context() as patch:
+        calls = iter(range(1, 100))
+
+        class Killed(BaseException):
+            pass
+
+        def dies(*arguments: Any, **named: Any) -> Any:
+            if next(calls) == table:
+                raise Killed
+            return real(*arguments, **named)
+
+        if step == "publish":  # in the middle of it: some tables have their rows, some have not
+            real: Any = shop.stores.lake.append_files
+            patch.setattr(type(shop.stores.lake), "append_files", lambda _, *a, **k: dies(*a, **k))
+        else:
+            real = getattr(loads, step)
+            patch.setattr(service_module.loads, step, dies)
+        with pytest.raises(Killed):
+            collect(shop.stores, source, root=shop.folder, now=NOW)
+    shop.report(source=source)
+    assert state(shop) == state(clean)
+
+
+def test_what_was_prepared_is_ended_also_when_its_files_are_gone(
+    shop: Shop, clean: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = full_source()
+    shop.write(content(0, 300))
+    clean.report(source=source)
+
+    def never(*_: object) -> None:
+        raise StorageFullError("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(service_module.loads, "publish", never)
+        with pytest.raises(StorageFullError):
+            collect(shop.stores, source_of(ORDERS), root=shop.folder, now=NOW)
+    assert [load.state for load in status(shop.stores)] == ["prepared"]
+    (shop.folder / "orders.csv").unlink()
+    assert len(publish_prepared(shop.stores)) == 1
+    assert [load.state for load in status(shop.stores)] == ["done"]
+    assert len(shop.rows("order_lines")) == len(clean.rows("order_lines"))
+
+
+def test_an_overlapping_file_after_a_crash_finds_what_was_prepared(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first load died after it was prepared; the second, of a longer file, must not count its lines again."""
+
+    def never(*_: object) -> None:
+        raise StorageFullError("full")
+
+    shop.write(content(0, 300))
+    with monkeypatch.context() as patch:
+        patch.setattr(service_module.loads, "publish", never)
+        with pytest.raises(StorageFullError):
+            collect(shop.stores, source_of(), root=shop.folder, now=NOW)
+    load = shop.collect(content(0, 400))
+    assert load.known > 250
+    ids = [row[0] for row in shop.rows("order_lines", "line_id")]
+    assert len(ids) == len(set(ids))
+    assert len([row for row in shop.rows("orders", "order_id", "kind") if row[1] == "sale"]) == len(
+        {row[0] for row in shop.rows("orders", "order_id")}
+    )
+
+
+@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.long)])
+def test_two_at_once_of_the_same_file_take_each_line_once(
+    shop: Shop, clean: Shop, rounds: int
+) -> None:
+    source = full_source()
+    for number in range(rounds):
+        shop.write(content(0, 600 * (number + 1)))
+        arguments = (shop.stores.root, shop.folder, document(source))
+        with child(RUN, *arguments) as one, child(RUN, *arguments) as two:
+            assert (one.line(), two.line()) == ("ready", "ready")
+            assert (one.line(), two.line()) == ("done", "done")
+    clean.report(source=source)
+    ids = [row[0] for row in shop.rows("order_lines", "line_id")]
+    assert len(ids) == len(set(ids))
+    if rounds == 1:
+        assert state(shop) == state(clean)
+    else:
+        assert sorted(ids) == sorted(row[0] for row in clean.rows("order_lines", "line_id"))
+
+
+def test_two_at_once_of_overlapping_files_lose_and_double_nothing(shop: Shop, clean: Shop) -> None:
+    shop.write(content(0, 900), "a.csv")
+    shop.write(content(600, 1_500), "b.csv")
+    sources = [source_of(files=name) for name in ("a.csv", "b.csv")]
+    with (
+        child(RUN, shop.stores.root, shop.folder, document(sources[0])) as one,
+        child(RUN, shop.stores.root, shop.folder, document(sources[1])) as two,
+    ):
+        assert (one.line(), two.line()) == ("ready", "ready")
+        assert (one.line(), two.line()) == ("done", "done")
+    clean.collect(content(0, 1_500), source_of())
+    ids = sorted(row[0] for row in shop.rows("order_lines", "line_id"))
+    assert ids == sorted(row[0] for row in clean.rows("order_lines", "line_id"))
+    totals = {}
+    for whose in (shop, clean):
+        sums: dict[str, Any] = {}
+        for order, revenue in whose.rows("orders", "order_id", "revenue"):
+            sums[order] = sums.get(order, 0) + revenue
+        totals[whose] = sums
+    assert totals[shop] == totals[clean]
+
+
+def test_a_load_that_was_overtaken_takes_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held up so long that another process took the source over and collected: what was worked out is stale."""
+    shop.write(content(0, 100))
+    real = loads.prepare
+
+    def late(stores: Stores, *arguments: Any, **named: Any) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(service_module.loads, "prepare", real)
+            shop.write(content(0, 120), "more.csv")
+            collect(stores, source_of(files="more.csv"), root=shop.folder, now=NOW)
+        real(stores, *arguments, **named)
+
+    monkeypatch.setattr(service_module.loads, "prepare", late)
+    with pytest.raises(LeaseLostError, match="Another process collected 'shop'"):
+        collect(shop.stores, source_of(), root=shop.folder, now=NOW)
+    monkeypatch.undo()
+    assert shop.collect(source=source_of()).rows_taken == 0
+    ids = [row[0] for row in shop.rows("order_lines", "line_id")]
+    assert len(ids) == len(set(ids))
+
+
+# --- a full disk ------------------------------------------------------------------------------------------
+
+
+def _can_mount() -> bool:
+    tried = subprocess.run(
+        ["unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/mnt"],
+        capture_output=True,
+        check=False,
+    )
+    return tried.returncode == 0
+
+
+@pytest.fixture
+def small_disk(empty_workspace: Path, tmp_path: Path) -> Iterator[Shop]:
+    """A workspace on a disk of a few megabytes, the files on another."""
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", folder], check=True)
+    stores = open_stores(shutil.copytree(empty_workspace, folder / "workspace"))
+    files = tmp_path / "files"
+    files.mkdir(exist_ok=True)
+    yield Shop(stores, files)
+    stores.close()
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.skipif(not _can_mount(), reason="only root can make a small disk")
+@pytest.mark.parametrize(
+    "leave",
+    [
+        30_000,
+        500_000,
+        1_000_000,
+        *(pytest.param(n, marks=pytest.mark.long) for n in range(100_000, 1_050_000, 50_000)),
+    ],
+)
+def test_a_full_disk_is_told_and_with_room_again_all_is_as_after_one_clean_run(
+    small_disk: Shop, clean: Shop, leave: int
+) -> None:
+    shop, source = small_disk, full_source()
+    shop.write(content(0, 6_000))
+    clean.report(source=source)
+    room = os.statvfs(shop.stores.root)
+    ballast = shop.stores.root / "ballast"
+    with ballast.open("wb") as file:
+        file.write(b"\0" * (room.f_bavail * room.f_frsize - leave))
+    with pytest.raises(StorageFullError, match=r"disk is full[^.]*\. Free some space") as caught:
+        collect(shop.stores, source, root=shop.folder, now=NOW)
+    ballast.unlink()
+    assert caught.value.retryable
+    shop.report(source=source)
+    assert state(shop) == state(clean)
+    assert list(shop.stores.folder("staging").iterdir()) == []
+    assert list(shop.stores.folder("collecting").iterdir()) == []
