@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,12 +23,20 @@ from typing import Any
 
 import pyarrow as pa
 
+from aimwell.collect.explaining import explain as explain_source
+from aimwell.collect.inline import inline_source
+from aimwell.collect.inspecting import quarantine
+from aimwell.collect.model import DataReport, Quarantine
+from aimwell.collect.model import Explanation as SourceExplanation
+from aimwell.collect.service import collect
+from aimwell.collect.suggesting import EntityName
 from aimwell.decide import service as decide_service
 from aimwell.decide.model import Place, Plan
 from aimwell.decide.stored import list_plans, load_plan, places
 from aimwell.definitions import service as definitions_service
 from aimwell.definitions.base import Definition
 from aimwell.definitions.catalogue import check
+from aimwell.definitions.kinds.source import Source
 from aimwell.definitions.reading import find_files, read_documents
 from aimwell.definitions.service import Change
 from aimwell.deliver import service as deliver_service
@@ -39,8 +47,19 @@ from aimwell.deliver.switches import set_sending
 from aimwell.history.moment import Moment, open_moment
 from aimwell.measure import service as measure_service
 from aimwell.measure.model import CampaignResult
+from aimwell.predict.service import (
+    LifetimeValueFit,
+    TrainedModel,
+    fit_lifetime_value,
+    score_propensity,
+    train_propensity,
+)
 from aimwell.segment import service as segment_service
+from aimwell.segment.cluster_model import Clustering
+from aimwell.segment.clusters import find_clusters
 from aimwell.segment.model import Explanation, SegmentCount
+from aimwell.segment.persona_model import Persona
+from aimwell.segment.personas import personas
 from aimwell.segment.refreshing import refresh
 from aimwell.segment.rfm import rfm
 from aimwell.store.stores import Stores, create_stores, open_stores
@@ -83,8 +102,96 @@ class Definitions(_Stage):
         return definitions_service.names(self._stores.control, kind)
 
 
+class Collection(_Stage):
+    """Files in."""
+
+    def source(
+        self,
+        source: str | Source,
+        *,
+        root: str | Path = ".",
+        progress: Callable[[str, int, int | None], None] | None = None,
+    ) -> DataReport:
+        """Take what a source definition (or its name) describes, then unify; `root` is the folder of its files."""
+        found = self._source(source)
+        report = collect(self._stores, found, root=Path(root), now=self._clock(), progress=progress)
+        if not report.already_collected:
+            unify(self._stores, now=self._clock())
+        return report
+
+    def file(
+        self,
+        entity: EntityName,
+        file: str | Path,
+        *,
+        mapping: Mapping[str, str],
+        name: str | None = None,
+        **settings: Any,
+    ) -> DataReport:
+        """Take one file of orders, customers, products or events: `mapping` is target → column."""
+        given = {
+            "currency": self._stores.settings.currency,
+            "timezone": self._stores.settings.timezone,
+            "country": self._stores.settings.country,
+            **settings,
+        }
+        source, root, _suggestion = inline_source(
+            entity, Path(file), mapping=mapping, name=name, settings=given
+        )
+        return self.source(source, root=root)
+
+    def explain(self, source: str | Source, *, root: str | Path = ".") -> SourceExplanation:
+        """How a source's files would be taken; nothing is written."""
+        return explain_source(
+            self._stores, self._source(source), root=Path(root), now=self._clock()
+        )
+
+    def quarantine(self, source: str | None = None, *, limit: int = 100) -> Quarantine:
+        """What could not be taken, and why."""
+        return quarantine(self._stores, source, limit=limit)
+
+    def _source(self, source: str | Source) -> Source:
+        if isinstance(source, Source):
+            return source
+        return definitions_service.find(self._stores.control, Source, source)
+
+
+class Predictions(_Stage):
+    """Models and scores."""
+
+    def propensity(
+        self, *, horizon_days: int = 90, as_of: datetime | None = None, **options: Any
+    ) -> TrainedModel:
+        """Learn how likely each person is to buy within a horizon, judged on later people."""
+        return train_propensity(
+            self._stores,
+            as_of=as_of or self._clock(),
+            horizon_days=horizon_days,
+            now=self._clock(),
+            **options,
+        )
+
+    def score(self, model: str, *, as_of: datetime | None = None) -> pa.Table:
+        """The probability of everybody by a trained model: `profile_id`, `score`."""
+        return score_propensity(
+            self._stores, model, as_of=as_of or self._clock(), now=self._clock()
+        )
+
+    def lifetime_value(
+        self, *, horizon_days: int = 365, as_of: datetime | None = None, **options: Any
+    ) -> LifetimeValueFit:
+        """What each customer is expected to be worth over a horizon, with intervals."""
+        return fit_lifetime_value(
+            self._stores,
+            as_of=as_of or self._clock(),
+            horizon_days=horizon_days,
+            now=self._clock(),
+            **options,
+        )
+
+
 class Segments(_Stage):
-    """Rules, RFM, memberships."""
+    """Rules, RFM, clusters, personas, memberships."""
 
     def members(self, segment: Any, *, as_of: datetime | None = None) -> pa.Table:
         """Who is in a segment (a name, a definition or a rule): one `profile_id` a row."""
@@ -102,6 +209,17 @@ class Segments(_Stage):
         """Recency, frequency and money of every buyer, with quintiles and the named group."""
         with self.at(as_of) as moment:
             return rfm(moment)
+
+    def clusters(
+        self, name: str = "groups", *, as_of: datetime | None = None, seed: int = 0
+    ) -> Clustering:
+        """Look for groups among the buyers; says so where there are none. Nothing is stored."""
+        return find_clusters(self._stores, name=name, as_of=as_of or self._clock(), seed=seed)
+
+    def personas(self, groups: pa.Table, *, as_of: datetime | None = None) -> tuple[Persona, ...]:
+        """Who the people of each group are: a table of `profile_id` and `group`."""
+        with self.at(as_of) as moment:
+            return personas(moment, groups)
 
     def at(
         self, as_of: datetime | None = None, *, horizon: timedelta | None = None
@@ -211,7 +329,9 @@ class Workspace:
         self.stores = stores
         who = by or os.environ.get("AIMWELL_USER") or getpass.getuser()
         self.definitions = Definitions(stores, clock, who)
+        self.collect = Collection(stores, clock, who)
         self.segment = Segments(stores, clock, who)
+        self.predict = Predictions(stores, clock, who)
         self.decide = Decisions(stores, clock, who)
         self.deliver = Deliveries(stores, clock, who)
         self.measure = Measurements(stores, clock, who)
