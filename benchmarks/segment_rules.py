@@ -243,9 +243,8 @@ def fill(stores: Stores, people: int, events: int) -> None:
         for key, (name, (share, columns)) in enumerate(TABLES.items()):
             rows = people if share is None else int(events * share)
             text = columns.format(key=key, people=people)
-            stores.lake.append(
-                name, batches(connection, name, f"SELECT {text} FROM range({rows}) AS t(i)")
-            )  # noqa: S608
+            query = f"SELECT {text} FROM range({rows}) AS t(i)"  # noqa: S608 - text of this file
+            stores.lake.append(name, batches(connection, name, query))
         ids = [
             row[0]
             for row in connection.execute(
