@@ -191,7 +191,7 @@ def _matches(columns: Sequence[str], entity: str) -> dict[str, str]:
         if target not in found and column in free:
             found[target] = column
             free.remove(column)
-    return found
+    return {target: found[target] for target in _MAPS[entity].model_fields if target in found}
 
 
 def _fit(columns: Sequence[str], entity: EntityName) -> float:

@@ -168,7 +168,8 @@ def _step(schema: Any, part: int | str, definitions: Mapping[str, Any]) -> Any:
     if isinstance(part, int):
         return schema.get("items") or next(iter(schema.get("prefixItems", ())), {})
     # A part that is no property is a key of a mapping, or the tag of a union, which does not go deeper.
-    return schema.get("properties", {}).get(part, schema.get("additionalProperties") or schema)
+    by_key = [*schema.get("patternProperties", {}).values(), schema.get("additionalProperties")]
+    return schema.get("properties", {}).get(part, by_key[0] or schema)
 
 
 def _tagged(schema: Any, tag: str, definitions: Mapping[str, Any]) -> Any:
