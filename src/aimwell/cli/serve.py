@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from typing import Annotated
 
 import typer
@@ -26,7 +27,7 @@ def serve(
         str | None, typer.Option(help="Address to listen on.", show_default="from the settings")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port.", show_default="from the settings")
+        int | None, typer.Option(help="Port; 0 takes a free one.", show_default="from the settings")
     ] = None,
     reports: Annotated[
         bool, typer.Option("--reports", help="Serve the reports too, under /reports/.")
@@ -35,11 +36,20 @@ def serve(
 ) -> None:
     """Answer the links in messages: unsubscribe, preferences, clicks, opens."""
     with opened(workspace) as ws:
-        address, number = host or ws.stores.settings.host, port or ws.stores.settings.port
+        address = host or ws.stores.settings.host
+        number = ws.stores.settings.port if port is None else port
+        number = number or free_port(address)
         ws.output.say(
             f"Serving on http://{address}:{number} (links lead to {ws.stores.settings.base_url})."
         )
     run_server(str(find_workspace(workspace)), host=address, port=number, reports=reports)
+
+
+def free_port(host: str) -> int:
+    """A port on which nobody listens."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
 
 
 def run_server(root: str, *, host: str, port: int, reports: bool) -> None:

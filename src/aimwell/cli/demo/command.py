@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
+import sys
 import time
 import webbrowser
 from collections.abc import Iterator
@@ -18,7 +20,7 @@ import typer
 from aimwell.cli.context import user_name
 from aimwell.cli.demo.rehearsal import play_back, sent_messages, true_lift, write_answers
 from aimwell.cli.output import Output
-from aimwell.cli.serve import run_server
+from aimwell.cli.serve import free_port, run_server
 from aimwell.collect.service import collect
 from aimwell.decide.detectable import in_words
 from aimwell.decide.model import Detectable, Plan
@@ -299,10 +301,10 @@ def _close(run: _Demo, result: CampaignResult, report: Path) -> None:
     out.say()
     out.say(f"The report     {report}")
     out.say(f"The workspace  {run.root}   (documents, lake, models, outbox)")
-    out.say(
-        "Go on with     aimwell -h, or with your own orders: aimwell init shop (see the README)"
-    )
-    out.say(f"Look around    aimwell decide explain latest:{CAMPAIGN} -w {run.root}")
+    # Who ran `make demo` has no `aimwell` on the path until the environment is activated.
+    call = "aimwell" if shutil.which("aimwell") else sys.argv[0]
+    out.say(f"Go on with     {call} -h, or with your own orders: {call} init shop (see the README)")
+    out.say(f"Look around    {call} decide explain latest:{CAMPAIGN} -w {run.root}")
 
 
 def _interval(one: Any) -> dict[str, Any]:
@@ -339,7 +341,7 @@ def _compare(out: Output, result: CampaignResult, truth: Truth) -> None:
 
 
 def _serve(run: _Demo, report: Path, port: int) -> None:
-    number = port if port and _is_free(port) else _free_port()
+    number = port if port and _is_free(port) else free_port("127.0.0.1")
     address = f"http://127.0.0.1:{number}/reports/{report.name}"
     run.output.say()
     run.output.heading(f"Look at it: {address}")
@@ -352,9 +354,3 @@ def _serve(run: _Demo, report: Path, port: int) -> None:
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,0 +1,82 @@
+"""Write docs/settings.md from the settings themselves: `scripts/write_settings_page.py`.
+
+A test compares the page with `page()`, so that a setting without its line fails.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aimwell.settings import Settings
+
+FILE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
+
+_TOP = """\
+# Settings
+
+A workspace's settings stand in its file `aimwell.toml`, each in its group; `aimwell init` writes the file with every
+setting and its help, defaults commented out. A variable of the environment comes before the file: `AIMWELL_` and the name
+in capitals, as `AIMWELL_CONTROL_URL`. A name that is unknown, or a value that is not allowed, stops every command with
+words that say what is.
+
+```toml
+[workspace]
+currency = "GBP"
+timezone = "Europe/London"
+margin_default = 0.4
+```
+
+This page is written by `scripts/write_settings_page.py` from `src/aimwell/settings.py`.
+"""
+
+_BOTTOM = """\
+Three more variables of the environment are no settings and stand in no file:
+
+- `AIMWELL_WORKSPACE`: the workspace that commands work in. Default: this folder, or the nearest one above it.
+- `AIMWELL_USER`: who is asking, for revisions and the audit log. Default: the system's user.
+- `AIMWELL_SECRET_KEY`: the key (64 hex digits) that encrypts the secrets of channels. Default: the file `secret.key` in the
+  workspace, made at first use and readable by its owner only.
+"""
+
+
+def page() -> str:
+    """The page as it should be."""
+    rows: dict[str, list[str]] = {}
+    for name, schema in Settings.model_json_schema()["properties"].items():
+        line = f"| `{name}` | {_allowed(schema)} | {_default(schema)} | {schema['description']} |"
+        rows.setdefault(schema["group"], []).append(line)
+    parts = [_TOP]
+    for group, lines in rows.items():
+        parts.append(f"## `[{group}]`\n")
+        parts.append(
+            "\n".join(
+                ["| setting | allowed | default | meaning |", "|---|---|---|---|", *lines, ""]
+            )
+        )
+    return "\n".join([*parts, _BOTTOM])
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    forms = [form for form in schema.get("anyOf", [schema]) if form.get("type") != "null"]
+    return " or ".join(_form(form) for form in forms)
+
+
+def _form(form: dict[str, Any]) -> str:
+    if "const" in form:
+        return f"`{form['const']}`"
+    if "pattern" in form:
+        return f"text of the form `{form['pattern']}`"
+    low, high = form.get("minimum"), form.get("maximum")
+    kind = {"integer": "whole number", "number": "number", "string": "text"}[form["type"]]
+    if low is not None and high is not None:
+        return f"{kind}, {low} to {high}"
+    return f"{kind}, from {low}" if low is not None else kind
+
+
+def _default(schema: dict[str, Any]) -> str:
+    return "none" if schema.get("default") is None else f"`{schema['default']}`"
+
+
+if __name__ == "__main__":
+    FILE.write_text(page(), encoding="utf-8")
