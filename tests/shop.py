@@ -98,7 +98,7 @@ def add_orders(stores: Stores, rows: Iterable[Row]) -> None:
     tuples (sku, quantity, unit price) or mappings with sku, quantity, unit_price, discount, unit_cost, goods.
     Also `kind` ('sale', 'addition', 'return'), `discount`, `tax`, `shipping`, `coupon`, `shop_id`,
     `payment_method`, `original_order_id`, `properties`, `source`, `received_at`. Quantities and money of a
-    return are written as positive numbers and stored as negative ones.
+    return are stored as negative numbers, with whatever sign they are written.
     """
     orders: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
@@ -130,7 +130,7 @@ def _order(stores: Stores, row: Row) -> tuple[dict[str, Any], list[dict[str, Any
     order = {
         **shared,
         "kind": kind,
-        "revenue": sign * _money(revenue),
+        "revenue": -abs(_money(revenue)) if kind == "return" else _money(revenue),
         "discount": row.get(
             "discount", sum((line["discount"] for line in goods), start=Decimal(0))
         ),

@@ -150,3 +150,25 @@ def test_two_runs_at_once_end_with_one_result(stores: Stores) -> None:
         list(pool.map(lambda _n: unify(stores, now=NOW), range(2)))
     assert len(overrides(stores)) == 100
     assert resolve(stores.control, now=NOW) == 0
+
+
+def test_who_was_known_without_a_date_stays_known_since_then(stores: Stores) -> None:
+    add_traits(
+        stores, [{"customer": "ann", "name": "country", "value": "GB", "received_at": day(2)}]
+    )
+    unify(stores, now=NOW)
+    assert profiles(stores)[origin(stores, "ann")].first_seen_at == day(2)
+    add_orders(
+        stores,
+        [
+            {
+                "customer": "ann",
+                "order_id": "1",
+                "ordered_at": day(9),
+                "received_at": day(9),
+                "revenue": 10,
+            }
+        ],
+    )
+    unify(stores, now=NOW)
+    assert profiles(stores)[origin(stores, "ann")].first_seen_at == day(2)

@@ -36,7 +36,8 @@ WITH seen AS (
 ),
 spans AS (
   SELECT profile_id,
-         coalesce(min(CASE WHEN seen_at >= :epoch THEN seen_at END), min(received_at)) AS first_seen_at,
+         -- Who was known by a file without dates does not become a stranger again by a later order.
+         least(min(CASE WHEN seen_at >= :epoch THEN seen_at END), min(received_at)) AS first_seen_at,
          coalesce(max(CASE WHEN seen_at >= :epoch THEN seen_at END), max(received_at)) AS last_seen_at,
          CAST(sum(CASE WHEN sale THEN 1 ELSE 0 END) AS bigint) AS orders
   FROM seen GROUP BY profile_id
