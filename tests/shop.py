@@ -97,8 +97,8 @@ def add_orders(stores: Stores, rows: Iterable[Row]) -> None:
     Keys of a row: `customer` (None: anonymous), `order_id`, `ordered_at`; then either `revenue`, or `lines`:
     tuples (sku, quantity, unit price) or mappings with sku, quantity, unit_price, discount, unit_cost, goods.
     Also `kind` ('sale', 'addition', 'return'), `discount`, `tax`, `shipping`, `coupon`, `shop_id`,
-    `payment_method`, `original_order_id`, `properties`, `source`, `received_at`. Quantities and money of a
-    return are stored as negative numbers, with whatever sign they are written.
+    `payment_method`, `original_order_id`, `properties`, `source`, `received_at`. Lines of a return are written
+    as they were sold, and stored negative, as is its revenue.
     """
     orders: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
@@ -126,11 +126,14 @@ def _order(stores: Stores, row: Row) -> tuple[dict[str, Any], list[dict[str, Any
     }
     lines = [_line(line) for line in row.get("lines", ())]
     goods = [line for line in lines if line["goods"]]
-    revenue = row.get("revenue", sum((line["revenue"] for line in goods), start=Decimal(0)))
+    revenue = sign * sum((line["revenue"] for line in goods), start=Decimal(0))
+    if "revenue" in row:
+        given = _money(row["revenue"])
+        revenue = -abs(given) if kind == "return" else given
     order = {
         **shared,
         "kind": kind,
-        "revenue": -abs(_money(revenue)) if kind == "return" else _money(revenue),
+        "revenue": revenue,
         "discount": row.get(
             "discount", sum((line["discount"] for line in goods), start=Decimal(0))
         ),
