@@ -31,11 +31,13 @@ def test_values_become_what_json_can_say() -> None:
             "a": Thing("x", now),
             "b": [date(2026, 3, 1), Decimal("1.50"), Path("p"), Colour.RED, timedelta(hours=1)],
             3: float("nan"),
+            4: float("-inf"),
         }
     ) == {
         "a": {"name": "x", "when": "2026-03-01T00:00:00+00:00"},
         "b": ["2026-03-01", "1.50", "p", "red", 3600.0],
         "3": None,
+        "4": None,
     }
 
 
@@ -67,3 +69,42 @@ def test_moments_without_an_offset_are_the_firms() -> None:
     assert moment("2011-09-01T12:00+00:00", zone="Asia/Tokyo") == datetime(
         2011, 9, 1, 12, tzinfo=UTC
     )
+
+
+def test_what_files_hold_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    nasty = "\x1b[2Jred\x1b]0;title\x07 \x9b31m \u202egpj.exe \r\b\x00 café\u00a0☃"
+    out = Output(as_json=False)
+    out.say(nasty)
+    out.heading(nasty)
+    out.table([nasty], [(nasty,)], title=nasty)
+    out.note(nasty)
+    out.error(nasty + "\nsecond line")
+    told = capsys.readouterr()
+    for text in (told.out, told.err):
+        assert not set(text) & set("\x1b\x07\x9b\u202e\r\b\x00")
+        assert "\\x1b[2Jred" in text
+        assert "café\u00a0☃" in text
+    assert told.err.endswith("\nsecond line\n")
+
+
+def test_wide_rows_stand_beside_each_other_as_far_as_the_screen_reaches(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = [
+        {"sku": f"P{n}", "price": Decimal("2.5000"), "name": "a very long name of a thing"}
+        for n in range(1, 4)
+    ]
+    Output(as_json=False).records(rows, title="As read:")
+    told = capsys.readouterr().out
+    lines = [line.split() for line in told.splitlines()]
+    assert ["row", "1", "row", "2"] in [line[:4] for line in lines]
+    assert "row 3" in told
+    assert ["price", "2.5"] in [line[:2] for line in lines]
+    assert "a very long name of a…" in told
+    assert max(map(len, told.splitlines())) <= 80
+
+
+def test_rows_are_not_shown_where_json_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=True).records([{"a": 1}], title="As read:")
+    assert capsys.readouterr().out == ""
