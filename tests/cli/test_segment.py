@@ -1,0 +1,64 @@
+"""Groups and personas from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from command import Run
+
+
+def two_kinds(path: Path) -> Path:
+    """120 customers: every second one buys much, often and lately; the others bought one thing, long ago."""
+    lines = ["order_id,customer_id,ordered_at,sku,quantity,unit_price"]
+    for person in range(120):
+        if person % 2:
+            for order in range(8):
+                for line in range(5):
+                    sku = (person * 7 + order * 5 + line) % 40
+                    lines.append(
+                        f"{person}-{order},c{person},2026-{order + 1:02}-1{person % 9},P{sku},{1 + person % 4},9"
+                    )
+        else:
+            lines.append(f"{person}-0,c{person},2026-01-{1 + person % 28:02},P1,1,{3 + person % 5}")
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def test_groups_are_found_kept_published_and_shown_as_personas(run: Run, tmp_path: Path) -> None:
+    run("init", "shop", "--currency", "GBP")
+    run("collect", "orders", two_kinds(tmp_path / "orders.csv"), "-w", "shop")
+    at = ("--as-of", "2026-09-01", "-w", "shop")
+    found = json.loads(
+        run("segment", "clusters", "--name", "habits", "--publish", "--json", *at).out
+    )
+    assert found["version"] == 1
+    assert found["published"] == 120
+    assert sum(group["size"] for group in found["groups"]) == 120
+    assert len(found["groups"]) >= 2
+
+    shown = run("segment", "personas", "--clusters", "habits", *at).out
+    for group in found["groups"]:
+        assert group["group"] in shown
+        assert group["sentence"] in shown
+
+    biggest = found["groups"][0]
+    (tmp_path / "s.yaml").write_text(
+        f'kind: segment\nname: them\nrule: {{trait: "cluster:habits", is: "{biggest["group"]}"}}\n'
+    )
+    run("apply", "s.yaml", "-w", "shop")
+    members = json.loads(
+        run("segment", "members", "them", "--json", "--as-of", "2026-09-02", "-w", "shop").out
+    )
+    assert len(members["members"]) == biggest["size"]
+
+
+def test_without_buyers_personas_say_what_to_do(run: Run) -> None:
+    run("init", "shop")
+    told = run("segment", "personas", "-w", "shop", code=1).err
+    assert "Collect orders first" in told
+    assert run("collect", "quarantine", "-w", "shop").out == "Nothing is in quarantine.\n"
+    assert (
+        "There is no model of groups 'habits'."
+        in run("segment", "personas", "--clusters", "habits", "-w", "shop", code=1).err
+    )
