@@ -10,6 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from aimwell.errors import JobError
+from aimwell.jobs.backoff import Backoff
+from aimwell.jobs.claims import Claims
 from aimwell.jobs.queue import JobQueue
 from aimwell.jobs.schedules import Schedules
 from aimwell.store.control import Control
@@ -32,6 +34,17 @@ def queue(control: Control, clock: SetClock) -> JobQueue:
 @pytest.fixture
 def schedules(control: Control, queue: JobQueue, clock: SetClock) -> Schedules:
     return Schedules(control, queue, clock=clock)
+
+
+@pytest.fixture
+def claims(control: Control, clock: SetClock) -> Claims:
+    return Claims(control, clock=clock)
+
+
+def work_off(claims: Claims) -> None:
+    """Do all that is due."""
+    while jobs := claims.claim(["refresh", "a"], limit=100):
+        claims.finish_many([(job, None) for job in jobs])
 
 
 def put_hourly(schedules: Schedules, **rest: object) -> None:
@@ -62,21 +75,57 @@ def test_a_schedule_queues_its_job_when_its_time_has_come(
 
 
 def test_after_a_pause_it_fires_once_for_the_latest_time(
-    schedules: Schedules, queue: JobQueue, clock: SetClock
+    schedules: Schedules, queue: JobQueue, claims: Claims, clock: SetClock
 ) -> None:
     put_hourly(schedules)
     clock.on(3600)
     schedules.fire_due()
+    work_off(claims)
     clock.on(5.5 * 3600)
     assert len(schedules.fire_due()) == 1
     assert fired(queue) == ["13:00", "18:00"]
+    work_off(claims)
     clock.on(3600)
     schedules.fire_due()
     assert fired(queue) == ["13:00", "18:00", "19:00"]
 
 
+def test_while_nobody_works_jobs_do_not_pile_up(
+    schedules: Schedules, queue: JobQueue, claims: Claims, clock: SetClock
+) -> None:
+    put_hourly(schedules)
+    schedules.put("hourl%", kind="other", cron="0 * * * *", timezone="UTC")
+    for _ in range(3):
+        clock.on(3600)
+        schedules.fire_due()
+    assert fired(queue) == ["13:00", "13:00"]
+    [running, _] = claims.claim(["refresh", "other"], limit=2)
+    clock.on(3600)
+    assert len(schedules.fire_due()) == 2, "while one runs, one more may wait"
+    clock.on(3600)
+    assert schedules.fire_due() == []
+    assert schedules.get("hourly").last_at == clock.now
+    claims.finish(running)
+    assert queue.counts()["queued"] == 2
+
+
+def test_a_job_that_waits_to_be_tried_again_does_not_keep_the_next_from_being_queued(
+    schedules: Schedules, queue: JobQueue, control: Control, clock: SetClock
+) -> None:
+    slow = Claims(
+        control, clock=clock, backoff=Backoff(first_seconds=86_400, longest_seconds=86_400)
+    )
+    put_hourly(schedules)
+    clock.on(3600)
+    schedules.fire_due()
+    slow.fail(slow.claim(["refresh"])[0], TimeoutError())
+    clock.on(3600)
+    assert len(schedules.fire_due()) == 1
+    assert fired(queue) == ["13:00", "14:00"]
+
+
 def test_however_many_look_each_time_fires_once(
-    schedules: Schedules, queue: JobQueue, clock: SetClock
+    schedules: Schedules, queue: JobQueue, claims: Claims, clock: SetClock
 ) -> None:
     for n in range(4):
         schedules.put(f"s{n}", kind="a", cron="* * * * *", timezone="UTC")
@@ -94,7 +143,9 @@ def test_however_many_look_each_time_fires_once(
         for thread in threads:
             thread.join()
         schedules.fire_due()
-    assert queue.counts()["queued"] == 20
+        assert queue.counts()["queued"] == 4
+        work_off(claims)
+    assert queue.counts()["done"] == 20
     assert len({job.key for job in queue.find()}) == 20
 
 

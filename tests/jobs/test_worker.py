@@ -397,6 +397,21 @@ def test_a_job_whose_workers_died_too_often_is_told(
     assert "ended in the middle" in alert.message
 
 
+def test_a_worker_forgets_jobs_that_ended_long_ago(
+    queue: JobQueue, claims: Claims, control: Control
+) -> None:
+    old = queue.enqueue("a", {"n": 1})
+    assert worker(claims, double).run_until_idle() == 1
+    with control.begin() as connection:
+        long_ago = datetime.now(UTC) - timedelta(days=8)
+        connection.execute(sa.update(JOBS).values(finished_at=long_ago))
+    worker(claims, double).run_until_idle()
+    assert queue.get(old).state == "done"
+    worker(claims, double, keep=timedelta(days=7)).run_until_idle()
+    with pytest.raises(JobError, match="ended long ago are forgotten"):
+        queue.get(old)
+
+
 def test_many_workers_do_each_job_once(
     queue: JobQueue, control: Control, in_thread: Callable[[Worker], threading.Thread]
 ) -> None:

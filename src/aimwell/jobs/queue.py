@@ -96,7 +96,7 @@ class JobQueue:
         with self._control.read() as connection:
             row = connection.execute(sa.select(TABLE).where(TABLE.c.id == job_id)).one_or_none()
         if row is None:
-            raise JobError(f"There is no job {job_id}. See: aimwell jobs")
+            raise JobError(f"There is no job {job_id}; those that ended long ago are forgotten.")
         return as_job(row)
 
     def find(
@@ -184,5 +184,5 @@ def _locked(connection: sa.Connection, job_id: int) -> Job:
         sa.select(TABLE).where(TABLE.c.id == job_id).with_for_update()
     ).one_or_none()
     if row is None:
-        raise JobError(f"There is no job {job_id}. See: aimwell jobs")
+        raise JobError(f"There is no job {job_id}; those that ended long ago are forgotten.")
     return as_job(row)

@@ -14,6 +14,7 @@ from aimwell.errors import JobError, nearest
 from aimwell.jobs.cron import check_cron, check_zone, last_fire, next_fire
 from aimwell.jobs.model import Clock, checked_json, utc_now
 from aimwell.jobs.queue import JobQueue
+from aimwell.jobs.rows import TABLE
 from aimwell.store.control import Control, upsert
 from aimwell.store.schema import metadata
 
@@ -120,8 +121,9 @@ class Schedules:
     def fire_due(self) -> list[int]:
         """Queue a job for each schedule whose time has come; returns their ids.
 
-        After a pause a schedule fires once, for the latest of the times that it missed. The job's payload is
-        the schedule's, with `scheduled_for`: that time, in ISO 8601.
+        After a pause a schedule fires once, for the latest of the times that it missed; and while its last job
+        is due and no worker has found time for it, no further one is queued. The job's payload is the
+        schedule's, with `scheduled_for`: the fire time, in ISO 8601.
         """
         now = self._clock()
         due = sa.select(_table.c.name).where(_table.c.enabled, _table.c.next_at <= now)
@@ -130,7 +132,7 @@ class Schedules:
         return [job for name in names if (job := self._fire(name, now)) is not None]
 
     def _fire(self, name: str, now: datetime) -> int | None:
-        """Queue the job and move the schedule on, in one transaction; None where another was quicker."""
+        """Queue the job and move the schedule on, in one transaction; None where no job was needed."""
         with self._control.begin() as connection:
             row = connection.execute(
                 _one(name)
@@ -145,19 +147,37 @@ class Schedules:
             except JobError as error:  # the machine's list of zones has changed, say
                 _log.error("schedule '%s' cannot fire: %s", name, error)
                 return None
-            job = self._queue.enqueue(
-                row.kind,
-                {**row.payload, "scheduled_for": fired.isoformat()},
-                key=f"schedule:{name}:{fired.isoformat()}",
-                connection=connection,
-            )
             connection.execute(
                 sa.update(_table)
                 .where(_table.c.name == name)
                 .values(next_at=following, last_at=fired)
             )
-            return job
+            if connection.execute(_waiting(name, now)).scalar() is not None:
+                return None
+            return self._queue.enqueue(
+                row.kind,
+                {**row.payload, "scheduled_for": fired.isoformat()},
+                key=f"{_prefix(name)}{fired.isoformat()}",
+                connection=connection,
+            )
 
 
 def _one(name: str) -> sa.Select[tuple[Any, ...]]:
     return sa.select(_table).where(_table.c.name == name)
+
+
+def _prefix(name: str) -> str:
+    return f"schedule:{name}:"
+
+
+def _waiting(name: str, now: datetime) -> sa.Select[tuple[Any, ...]]:
+    """A job of the schedule that is due and has not begun; one that waits to be tried again does not count."""
+    return (
+        sa.select(TABLE.c.id)
+        .where(
+            TABLE.c.state == "queued",
+            TABLE.c.run_at <= now,
+            TABLE.c.key.startswith(_prefix(name), autoescape=True),
+        )
+        .limit(1)
+    )

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
@@ -27,6 +28,7 @@ from aimwell.jobs.context import JobContext
 from aimwell.jobs.failures import describe
 from aimwell.jobs.heartbeat import heartbeat
 from aimwell.jobs.model import Job, JobState, utc_now
+from aimwell.jobs.queue import JobQueue
 from aimwell.jobs.schedules import Schedules
 
 __all__ = ["Handler", "Worker", "stopped_by_signals"]
@@ -34,6 +36,7 @@ __all__ = ["Handler", "Worker", "stopped_by_signals"]
 Handler = Callable[[JobContext, Mapping[str, Any]], Mapping[str, Any] | None]
 
 _log = logging.getLogger(__name__)
+_TIDY_SECONDS = 3600
 _PASSING = (ControlBusyError, StorageFullError, OperationalError)
 
 
@@ -49,6 +52,7 @@ class Worker:
         schedules: Fired by this worker.
         alerts: Where jobs that failed for good are told.
         poll_seconds: How long an idle worker waits before it looks again.
+        keep: How long jobs that have ended are kept.
     """
 
     def __init__(
@@ -59,14 +63,16 @@ class Worker:
         schedules: Schedules | None = None,
         alerts: Alerts | None = None,
         poll_seconds: float = 0.5,
+        keep: timedelta = timedelta(days=30),
     ) -> None:
         if not handlers:
             raise JobError("A worker needs at least one handler: a kind of job and what does it.")
         self._claims, self._handlers = claims, dict(handlers)
         self._schedules, self._alerts = schedules, alerts
-        self._poll_seconds = poll_seconds
+        self._poll_seconds, self._keep = poll_seconds, keep
         self._stopping = threading.Event()
         self._looked_at: float | None = None
+        self._tidied_at: float | None = None
 
     def stop(self) -> None:
         """Stop after the running job, or where its handler next asks; callable from anywhere."""
@@ -104,7 +110,7 @@ class Worker:
         return ran
 
     def _round(self) -> bool:
-        """Look after schedules and dead workers, then run one job; False where none is due."""
+        """Look after schedules, dead workers and old jobs, then run one job; False where none is due."""
         self._look_around()
         for job in self._claims.claim(self._handlers):
             self._work(job)
@@ -121,6 +127,9 @@ class Worker:
             self._tell(job, job.state, job.error or "")
         if self._schedules is not None:
             self._schedules.fire_due()
+        if self._tidied_at is None or now - self._tidied_at >= _TIDY_SECONDS:
+            self._tidied_at = now
+            JobQueue(self._claims.control).forget(before=utc_now() - self._keep)
 
     def _work(self, job: Job) -> None:
         context = JobContext(job, self._claims, self._stopping)
