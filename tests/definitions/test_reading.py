@@ -144,3 +144,20 @@ def test_what_is_rendered_reads_back_the_same(
         return
     path.write_text(text, encoding="utf-8")
     assert [document.body for document in read_documents([path])] == [body]
+
+
+def test_a_few_lines_that_would_hold_billions_of_values_are_refused(tmp_path: Path) -> None:
+    bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n"
+    for above, name in zip("abcdefgh", "bcdefghi", strict=True):
+        bomb += f"{name}: &{name} [" + ", ".join([f"*{above}"] * 9) + "]\n"
+    with pytest.raises(DefinitionError, match="more than 200,000 values"):
+        bodies(tmp_path, bomb)
+    with pytest.raises(DefinitionError, match="line 1: an alias contains itself"):
+        bodies(tmp_path, "a: &a [1, *a]\n")
+    assert bodies(tmp_path, "a: &a [1, 2]\nb: *a\n") == [{"a": [1, 2], "b": [1, 2]}]
+
+
+@pytest.mark.parametrize("text", ["[" * 20_000, "a: " + "[" * 3_000 + "]" * 3_000])
+def test_what_is_nested_too_deeply_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DefinitionError, match="nested too deeply"):
+        bodies(tmp_path, text)

@@ -20,6 +20,7 @@ __all__ = ["SourceDocument", "find_files", "read_documents", "render_yaml"]
 
 _SUFFIXES = {".yaml", ".yml", ".json"}
 _BYTES_MAX = 5_000_000
+_FIELDS_MAX = 200_000  # with every alias written out, as all that follows reads it
 
 
 class _Loader(yaml.SafeLoader):
@@ -85,6 +86,8 @@ def read_documents(files: Sequence[Path]) -> list[SourceDocument]:
             mark = getattr(error, "problem_mark", None)
             where = f"{file.name}:{mark.line + 1}" if mark else file.name
             faults.append(Fault(where, f"not valid YAML: {getattr(error, 'problem', error)}"))
+        except RecursionError:
+            faults.append(Fault(file.name, "cannot be read: it is nested too deeply"))
         except (OSError, ValueError) as error:
             faults.append(Fault(file.name, f"cannot be read: {error}"))
     if faults:
@@ -96,18 +99,35 @@ def _split(text: str, file: str) -> Iterator[SourceDocument]:
     for node in yaml.compose_all(text, Loader=_Loader):
         if node is None:
             continue
+        _fields(node, {})
         loader = _Loader("")
         try:
             body = loader.construct_document(node)
         finally:
             loader.dispose()
         if body is not None:
-            yield SourceDocument(file, body, dict(_positions(node, "", set())))
+            yield SourceDocument(file, body, dict(_positions(node, "")))
 
 
-def _positions(node: yaml.Node, path: str, seen: set[int]) -> Iterator[tuple[str, int]]:
-    if id(node) in seen:  # an alias to a node above itself
-        return
+def _fields(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values the document holds once its aliases are written out; a few lines can hold billions."""
+    if id(node) in known:
+        if not known[id(node)]:
+            raise ValueError(f"line {node.start_mark.line + 1}: an alias contains itself")
+        return known[id(node)]
+    known[id(node)] = 0  # until its parts are counted
+    parts: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        parts = [part for pair in node.value for part in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        parts = node.value
+    known[id(node)] = 1 + sum(_fields(part, known) for part in parts)
+    if known[id(node)] > _FIELDS_MAX:
+        raise ValueError(f"it holds more than {_FIELDS_MAX:,} values, its aliases written out")
+    return known[id(node)]
+
+
+def _positions(node: yaml.Node, path: str) -> Iterator[tuple[str, int]]:
     yield path, node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         keys: set[str] = set()
@@ -119,11 +139,11 @@ def _positions(node: yaml.Node, path: str, seen: set[int]) -> Iterator[tuple[str
                 )
             keys.add(name)
             below = f"{path}.{name}" if path else name
-            for found, _line in _positions(value, below, seen | {id(node)}):
+            for found, _line in _positions(value, below):
                 yield found, key.start_mark.line + 1 if found == below else _line
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
-            yield from _positions(value, f"{path}[{number}]", seen | {id(node)})
+            yield from _positions(value, f"{path}[{number}]")
 
 
 class _Dumper(yaml.SafeDumper):
