@@ -55,7 +55,12 @@ DateFormat = Annotated[
     typer.Option("--date-format", help="As %d/%m/%Y %H:%M, where dates are ambiguous; repeat it."),
 ]
 Name = Annotated[
-    str | None, typer.Option("--source", help="Name of the source.", show_default="the file's name")
+    str | None,
+    typer.Option(
+        "--source",
+        help="Name of the source; files of one source are known to each other.",
+        show_default="what a row is, as orders",
+    ),
 ]
 ConsentColumn = Annotated[
     list[str] | None,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
@@ -14,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as _escape_markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-__all__ = ["Output", "plain"]
+__all__ = ["Output", "escape", "plain"]
 
 _CELL_MAX = 22  # characters of a value where rows are shown beside each other; a time fits
 
@@ -41,9 +43,23 @@ def plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, list | tuple | set | frozenset):
         return [plain(item) for item in value]
-    if isinstance(value, float) and value != value:  # NaN has no place in JSON
+    if isinstance(value, float) and not math.isfinite(value):  # JSON has no form for it
         return None
     return value
+
+
+def escape(text: str) -> str:
+    """Text from anywhere as a terminal may have it: markup and control characters are shown, not obeyed."""
+    return _escape_markup(
+        "".join(_visible(char) if not char.isprintable() else char for char in text)
+    )
+
+
+def _visible(char: str) -> str:
+    """Line ends and spaces stay; what moves the cursor, colours or turns the line becomes its code."""
+    if char in "\n\t" or unicodedata.category(char) == "Zs":
+        return char
+    return char.encode("unicode_escape").decode()
 
 
 class Output:
