@@ -61,22 +61,21 @@ def find_groups(
     Returns:
         A model and everyone's group, or neither, with the reason.
     """
-    preparation = prepare(features, names)
-    rows = preparation.apply(features)
-    count = choose_number(rows, seed=seed, largest=largest)
+    sample = features
+    if features.num_rows > _FIT_MAX:
+        # Means of so many people do not move any more with further ones.
+        chosen = np.random.default_rng(seed).choice(features.num_rows, _FIT_MAX, replace=False)
+        sample = features.take(pa.array(np.sort(chosen)))
+    preparation = prepare(sample, names)
+    fitted = preparation.apply(sample)
+    count = choose_number(fitted, seed=seed, largest=largest)
     if count.number is None:
         return Clustering(None, count, None)
-    sample = rows
-    if len(rows) > _FIT_MAX:
-        # Means of so many people do not move any more with further ones.
-        chosen = np.random.default_rng(seed).choice(len(rows), _FIT_MAX, replace=False)
-        sample = rows[np.sort(chosen)]
-    centroids = fit_centroids(sample, count.number, seed=seed)
-    labels = nearest_centroid(rows, centroids)
+    centroids = fit_centroids(fitted, count.number, seed=seed)
+    labels = nearest_centroid(preparation.apply(features), centroids)
     sizes = np.bincount(labels, minlength=count.number)
-    order = np.argsort(
-        -sizes, kind="stable"
-    )  # the largest group first, whatever k-means began with
+    # The largest group first, whatever k-means began with.
+    order = np.argsort(-sizes, kind="stable")
     centroids = centroids[order]
     model = ClusterModel(
         name=name,
@@ -85,7 +84,7 @@ def find_groups(
         preparation=preparation,
         centroids=centroids,
         names=name_groups(centroids, preparation.names),
-        shares=tuple(float(share) for share in sizes[order] / len(rows)),
+        shares=tuple(float(share) for share in sizes[order] / len(labels)),
         candidates=count.candidates,
         reason=count.reason,
     )
