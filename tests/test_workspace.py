@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import aimwell
-from aimwell.errors import WorkspaceError
+from aimwell.errors import DefinitionError, WorkspaceError
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -63,6 +63,10 @@ def test_the_loop_from_python(tmp_path: Path) -> None:
         assert [c.action for c in ws.definitions.apply(DOCUMENTS)] == ["created"] * 5
         assert ws.segment.members("buyers").num_rows == 50
         assert ws.segment.explain("buyers").members == 50
+        rule = {"event": "Order Completed", "count": {"at_least": 1}}
+        assert ws.segment.members(rule).equals(ws.segment.members("buyers"))
+        with pytest.raises(DefinitionError, match="rule"):
+            ws.segment.explain({"evnt": "Order Completed"})
         assert ws.segment.refresh()[0].members == 50
         assert ws.segment.rfm().num_rows == 50
         plan = ws.decide.plan("spring", as_of=datetime(2026, 6, 1, tzinfo=UTC))

@@ -194,12 +194,17 @@ class Segments(_Stage):
     """Rules, RFM, clusters, personas, memberships."""
 
     def members(self, segment: Any, *, as_of: datetime | None = None) -> pa.Table:
-        """Who is in a segment (a name, a definition or a rule): one `profile_id` a row."""
-        return segment_service.members(self._stores, segment, as_of=as_of or self._clock())
+        """Who is in a segment: one `profile_id` a row.
+
+        Args:
+            segment: A name, a definition, or a rule as it is written (`{"trait": "country", "in": ["GB"]}`).
+            as_of: Nothing from this moment on is looked at; default: now.
+        """
+        return segment_service.members(self._stores, _read(segment), as_of=as_of or self._clock())
 
     def explain(self, segment: Any, *, as_of: datetime | None = None) -> Explanation:
         """The rule in words, with the people after every leaf."""
-        return segment_service.explain(self._stores, segment, as_of=as_of or self._clock())
+        return segment_service.explain(self._stores, _read(segment), as_of=as_of or self._clock())
 
     def refresh(self, segments: Sequence[str] | None = None) -> tuple[SegmentCount, ...]:
         """Compute segments now and record who entered and left."""
@@ -226,6 +231,14 @@ class Segments(_Stage):
     ) -> AbstractContextManager[Moment]:
         """A session in which every table ends at a moment; for queries of your own."""
         return open_moment(self._stores, as_of=as_of or self._clock(), horizon=horizon)
+
+
+def _read(segment: Any) -> Any:
+    """A rule that was written as a plain mapping as a definition; anything else as it is."""
+    if not isinstance(segment, Mapping):
+        return segment
+    body = segment if "kind" in segment else {"kind": "segment", "name": "rule", "rule": segment}
+    return check(body)
 
 
 class Decisions(_Stage):
