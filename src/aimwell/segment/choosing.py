@@ -32,8 +32,9 @@ from aimwell.stats.resampling import stability
 
 __all__ = ["Candidate", "GroupCount", "choose_number", "fit_centroids", "nearest_centroid"]
 
-_SAMPLE = 1_500
-_STABILITY_SAMPLE = 2_000
+_SAMPLE = 2_500
+_REFERENCE_PEOPLE = 1_000
+_STABILITY_SAMPLE = 4_000
 _REFERENCES = 5
 _BEYOND_MIN = 0.04
 _STABILITY_MIN = 0.8
@@ -136,7 +137,7 @@ def _judged(
 
     def group(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         part = rows[positions]
-        return nearest_centroid(part, fit_centroids(part, number, seed=seed, starts=3))
+        return nearest_centroid(part, fit_centroids(part, number, seed=seed, starts=8))
 
     steady = stability(group, n=len(rows), seed=seed).value
     candidate = Candidate(number, silhouette, without, steady, smallest, None)
@@ -191,17 +192,18 @@ def _without_groups(
 
 
 def _one_cloud(rows: FloatArray, draw: np.random.Generator) -> FloatArray:
-    """As many normal people, with the same means and correlations."""
-    spread = np.atleast_2d(np.cov(rows.T))
-    return draw.multivariate_normal(rows.mean(0), spread, len(rows), check_valid="ignore")
+    """Normal people, with the same means and correlations."""
+    spread, count = np.atleast_2d(np.cov(rows.T)), min(len(rows), _REFERENCE_PEOPLE)
+    return draw.multivariate_normal(rows.mean(0), spread, count, check_valid="ignore")
 
 
 def _evenly_spread(rows: FloatArray, draw: np.random.Generator) -> FloatArray:
-    """As many people spread evenly over the box around the rows, along their main axes."""
+    """People spread evenly over the box around the rows, along their main axes."""
     centred = rows - rows.mean(0)
     axes = np.linalg.svd(centred, full_matrices=False)[2]
     turned = centred @ axes.T
-    even = draw.uniform(turned.min(0), turned.max(0), turned.shape)
+    count = min(len(rows), _REFERENCE_PEOPLE)
+    even = draw.uniform(turned.min(0), turned.max(0), (count, turned.shape[1]))
     return np.asarray(even @ axes + rows.mean(0))
 
 
