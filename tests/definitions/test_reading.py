@@ -161,3 +161,9 @@ def test_a_few_lines_that_would_hold_billions_of_values_are_refused(tmp_path: Pa
 def test_what_is_nested_too_deeply_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(DefinitionError, match="nested too deeply"):
         bodies(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", ["\x85", "a\x85b\n", "\u2028", "\u2029x", "x\ny\n"])
+def test_every_kind_of_line_end_comes_back_as_it_was(tmp_path: Path, text: str) -> None:
+    body = {"a": {text: text}}
+    assert bodies(tmp_path, render_yaml([body])) == [body]

@@ -146,12 +146,17 @@ def _positions(node: yaml.Node, path: str) -> Iterator[tuple[str, int]]:
             yield from _positions(value, f"{path}[{number}]")
 
 
+_OTHER_LINE_ENDS = ("\x85", "\u2028", "\u2029")
+
+
 class _Dumper(yaml.SafeDumper):
     """Long texts as blocks, so that templates stay readable."""
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     style = "|" if "\n" in value else None
+    if any(mark in value for mark in _OTHER_LINE_ENDS):
+        style = '"'  # readers fold these into blanks unless they are escaped
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
