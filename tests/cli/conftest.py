@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 
-from aimwell.cli.app import main
-from command import Ran, Run
+from command import Run, command_in
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Call `aimwell` with arguments, in the folder `tmp_path`."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("AIMWELL_USER", "ann")
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: object, code: int = 0) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["aimwell", *map(str, arguments)])
-        ended = 0
-        try:
-            main()
-        except SystemExit as exit_:
-            ended = exit_.code if isinstance(exit_.code, int) else 1
-        told = capsys.readouterr()
-        assert ended == code, told.err or told.out
-        return Ran(ended, told.out, told.err)
-
-    return call
+    return command_in(tmp_path, monkeypatch, capsys)
 
 
 @pytest.fixture

@@ -20,8 +20,9 @@ from rich.markup import escape as _escape_markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-__all__ = ["Output", "escape", "plain"]
+__all__ = ["Output", "escape", "forget_written", "plain"]
 
+_written: list[bool] = []
 _CELL_MAX = 22  # characters of a value where rows are shown beside each other; a time fits
 
 
@@ -62,6 +63,11 @@ def _visible(char: str) -> str:
     return char.encode("unicode_escape").decode()
 
 
+def forget_written() -> None:
+    """At the start of a command: no document has been written yet."""
+    _written.clear()
+
+
 class Output:
     """Where the command writes. With `as_json` exactly one JSON document goes to stdout."""
 
@@ -72,7 +78,13 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Write `value` as JSON to stdout."""
+        _written.append(True)
         sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
+
+    def json_error(self, kind: str, message: str, *, retryable: bool = False) -> None:
+        """Where JSON was asked for and none has been written: the error as the one document."""
+        if self.as_json and not _written:
+            self.json({"error": {"kind": kind, "message": message, "retryable": retryable}})
 
     def say(self, text: str = "") -> None:
         """A line for people; nothing where JSON was asked for."""

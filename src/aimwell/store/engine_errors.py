@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 from sqlglot import exp
 
@@ -17,6 +19,10 @@ from aimwell.store.disk import is_full
 __all__ = ["translated"]
 
 _TEXT_MAX = 2000
+_DAMAGED = re.compile(
+    r"magic bytes|too small to be a Parquet|Footer length error|Failed to read file"
+)
+_PARQUET = re.compile(r"['\"](?P<file>[^'\"]+\.parquet)['\"]")
 _WRITTEN_WRONGLY = (
     duckdb.BinderException,
     duckdb.ParserException,
@@ -40,7 +46,14 @@ def translated(error: Exception, query: exp.Expr) -> Exception:
         )
     if "No files found that match" in told or ("Cannot open file" in told and ".parquet" in told):
         return SnapshotGoneError(
-            "A file of the table version being read has been removed by a vacuum. Read the newest version."
+            "A file of the table version being read has been removed by a vacuum. Read the newest version "
+            "(run it again; if it stays so, the file was removed by hand: restore the lake from a copy)."
+        )
+    if isinstance(error, duckdb.InvalidInputException) and _DAMAGED.search(told):
+        named = _PARQUET.search(told)
+        return StoreError(
+            f"{named['file'] if named else 'A file of the lake'} is damaged. Restore it from a copy of the "
+            "workspace."
         )
     if isinstance(error, duckdb.OutOfMemoryException) or told.startswith("Out of Memory Error"):
         return StoreError(
