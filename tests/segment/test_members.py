@@ -481,6 +481,47 @@ def test_merged_people_are_counted_together_and_unknown_ones_not_at_all(
     stores.close()
 
 
+def test_windows_hold_what_happened_exactly_so_long_ago(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    moments = {"earlier": 49.999, "exactly": 50, "later": 50.001, "just now": 59.999, "now": 60}
+    add_people(stores, [{"customer": name, "first_seen_at": day(0)} for name in moments])
+    add_events(
+        stores,
+        [{"customer": name, "event": "A", "occurred_at": day(at)} for name, at in moments.items()],
+    )
+
+    def found(rule: Any) -> list[str]:
+        inside = people_in(stores, rule, day(60))
+        return [name for name in moments if origin(stores, name) in inside]
+
+    assert found({"event": "A", "within": "10d"}) == ["exactly", "later", "just now"]
+    assert found({"event": "A", "first": {"within": "10d"}}) == ["exactly", "later", "just now"]
+    assert found({"event": "A", "last": {"before": "10d"}}) == ["earlier"]
+    assert found({"event": "A", "count": {"exactly": 0}}) == ["now"]
+    stores.close()
+
+
+def test_words_that_engines_take_for_numbers_or_dates_are_only_words(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    values = ["nan", "inf", "infinity", "today", "epoch", "1e3", " 20 ", "20.0", "2026-02-03", "x"]
+    add_traits(
+        stores,
+        [{"customer": value, "name": "t", "value": value, "set_at": day(1)} for value in values],
+    )
+
+    def found(test: Any) -> list[str]:
+        inside = people_in(stores, {"trait": "t", **test})
+        return [value for value in values if origin(stores, value) in inside]
+
+    assert found({"above": 19}) == ["1e3", " 20 ", "20.0"]
+    assert found({"below": 10**20}) == ["1e3", " 20 ", "20.0"]
+    assert found({"is": 20}) == [" 20 ", "20.0"]
+    assert found({"is": "20"}) == []
+    assert found({"above": "1000-01-01"}) == ["2026-02-03"]
+    assert found({"below": "2026-02-03T12:00+00:00"}) == ["2026-02-03"]
+    stores.close()
+
+
 def test_days_between_are_the_firms_and_the_last_one_counts(tmp_path: Path) -> None:
     stores = make_stores(tmp_path, timezone=ZONE)
     # New York is five hours behind UTC in January.
