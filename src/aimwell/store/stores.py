@@ -192,11 +192,12 @@ def _connect(root: Path, settings: Settings) -> Control:
         with control.read() as connection:
             connection.execute(sa.text("SELECT 1"))
     except (DBAPIError, ControlBusyError) as error:
-        if control.is_sqlite and not os.access(Path(str(control.url.database)).parent, os.W_OK):
+        folder = Path(str(control.url.database)).parent
+        if control.is_sqlite and folder.is_dir() and not os.access(folder, os.W_OK):
             raise WorkspaceError(
-                f"The folder {Path(str(control.url.database)).parent} cannot be written, and the control database "
-                "writes beside its file even to read. Give yourself the right to write there, or copy the "
-                "workspace to where you have it."
+                f"The folder {folder} cannot be written, and the control database writes beside its "
+                "file even to read. Give yourself the right to write there, or copy the workspace to "
+                "where you have it."
             ) from error
         cause = error.orig if isinstance(error, DBAPIError) else error.__cause__
         reason = str(getattr(cause, "orig", cause)).strip().split("\n")[0]
