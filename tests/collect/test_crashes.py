@@ -310,31 +310,61 @@ def small_disk(empty_workspace: Path, tmp_path: Path) -> Iterator[Shop]:
     subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.mark.skipif(not _can_mount(), reason="only root can make a small disk")
-@pytest.mark.parametrize(
-    "leave",
-    [
-        30_000,
-        500_000,
-        1_000_000,
-        *(pytest.param(n, marks=pytest.mark.long) for n in range(100_000, 1_050_000, 50_000)),
-    ],
-)
-def test_a_full_disk_is_told_and_with_room_again_all_is_as_after_one_clean_run(
-    small_disk: Shop, clean: Shop, leave: int
-) -> None:
-    shop, source = small_disk, full_source()
-    shop.write(content(0, 6_000))
-    clean.report(source=source)
+def _fill(shop: Shop, leave: int) -> Path:
+    """Leave so many bytes of the small disk free; returns the file to remove."""
     room = os.statvfs(shop.stores.root)
     ballast = shop.stores.root / "ballast"
     with ballast.open("wb") as file:
-        file.write(b"\0" * (room.f_bavail * room.f_frsize - leave))
+        file.write(b"\0" * max(room.f_bavail * room.f_frsize - leave, 0))
+    return ballast
+
+
+def _is_told_and_mended(shop: Shop, clean: Shop, source: Any, progress: Any = None) -> None:
+    """Collecting fails in words; with room again it ends as one clean run."""
     with pytest.raises(StorageFullError, match=r"disk is full[^.]*\. Free some space") as caught:
-        collect(shop.stores, source, root=shop.folder, now=NOW)
-    ballast.unlink()
+        collect(shop.stores, source, root=shop.folder, now=NOW, progress=progress)
+    (shop.stores.root / "ballast").unlink()
     assert caught.value.retryable
     shop.report(source=source)
     assert state(shop) == state(clean)
     assert list(shop.stores.folder("staging").iterdir()) == []
     assert list(shop.stores.folder("collecting").iterdir()) == []
+
+
+@pytest.mark.skipif(not _can_mount(), reason="only root can make a small disk")
+@pytest.mark.parametrize(
+    "leave",
+    [
+        30_000,
+        *(pytest.param(n, marks=pytest.mark.long) for n in range(50_000, 900_000, 50_000)),
+    ],
+)
+def test_a_full_disk_is_told_and_with_room_again_all_is_as_after_one_clean_run(
+    small_disk: Shop, clean: Shop, leave: int
+) -> None:
+    source = full_source()
+    small_disk.write(content(0, 6_000))
+    clean.report(source=source)
+    _fill(small_disk, leave)
+    _is_told_and_mended(small_disk, clean, source)
+
+
+@pytest.mark.skipif(not _can_mount(), reason="only root can make a small disk")
+@pytest.mark.parametrize("at", [f"{step} orders" for step in ("checking", "taking", "keeping")])
+def test_a_disk_that_others_fill_meanwhile_is_told_at_each_step(
+    small_disk: Shop, clean: Shop, at: str
+) -> None:
+    """Whatever a step needs, there is none of it left when it begins."""
+    source = full_source()
+    small_disk.write(content(0, 6_000))
+    clean.report(source=source)
+    said: list[str] = []
+
+    def progress(what: str, _done: int, _total: int | None) -> None:
+        said.append(what)
+        if what == at:
+            _fill(small_disk, 0)
+
+    _is_told_and_mended(small_disk, clean, source, progress)
+    # Small rows are checked in memory, so that a disk that is full by then is met when they are written.
+    assert said[-1] == ("taking orders" if at == "checking orders" else at)

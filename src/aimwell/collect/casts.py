@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from sqlglot import exp
 
 from aimwell.collect.date_forms import DAY_MONTH
 from aimwell.collect.evidence import ISO, OFFSET, NumberForm, TimeForm
+from aimwell.collect.null_texts import is_one_of
 from aimwell.store.sql import column, sql
 
 __all__ = [
-    "cleaned",
     "currency_value",
     "is_ambiguous",
-    "is_one_of",
     "is_shortened",
     "number_value",
     "time_value",
-    "trimmed",
     "whole_value",
     "yes_or_no",
 ]
 
-_MARK = "\x1f"
-_SPACE = " \t\n\r\u00a0\ufeff"
 _MINUS = "\u2212"
 _NUMBER = (
     rf"\(?[-+{_MINUS}]? ?([£$€¥₹]|[A-Z]{{3}} ?)?[-+]?[0-9][0-9.,'’ \x{{a0}}]*"
@@ -32,35 +26,6 @@ _NUMBER = (
 )
 _YES = ("true", "t", "yes", "y", "1", "1.0", "on", "granted", "subscribed", "opted in", "opt-in")
 _NO = ("false", "f", "no", "n", "0", "0.0", "off", "denied", "unsubscribed", "opted out", "opt-out")
-
-
-def trimmed(value: exp.Expr) -> exp.Expr:
-    """A text without space around it."""
-    return sql("trim(:value, :space)", value=value, space=_SPACE)
-
-
-def cleaned(name: str, nulls: tuple[str, ...]) -> exp.Expr:
-    """A trimmed text; null where it stands for a missing value."""
-    return sql(
-        """
-        CASE WHEN length(:x) <= :longest THEN CASE WHEN :null THEN NULL ELSE :x END ELSE :x END
-        """,
-        x=column(name),
-        longest=max(len(text) for text in ("", *nulls)),
-        null=is_one_of(column(name), ("", *nulls)),
-    )
-
-
-def is_one_of(value: exp.Expr, texts: Iterable[str]) -> exp.Expr:
-    """Whether `value` is among `texts`.
-
-    Of a longer IN the engine makes a join, which is several times slower and cannot be left out where the
-    result is not needed.
-    """
-    listed = _MARK.join(["", *dict.fromkeys(texts), ""])
-    return sql(
-        "contains(:listed, :mark || :value || :mark)", listed=listed, mark=_MARK, value=value
-    )
 
 
 def whole_value(name: str, *, whole: bool) -> exp.Expr:
@@ -91,7 +56,9 @@ def time_value(name: str, form: TimeForm, timezone: str) -> exp.Expr:
     """A time in UTC; one without an offset is local to `timezone`."""
     x = column(name)
     local = sql("TRY_CAST(:x AS timestamp)", x=x)
-    if form.plain:
+    if form.plain == "zulu":
+        return sql("TRY_CAST(:x AS timestamptz)", x=x)
+    if form.plain == "iso":
         return _in_zone(local, timezone)
     attempts: list[exp.Expr] = []
     for one in form.forms:

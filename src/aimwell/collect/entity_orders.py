@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from sqlglot import exp
 
 from aimwell.collect import order_rows
@@ -11,7 +13,7 @@ from aimwell.collect.job import Job
 from aimwell.collect.known import bind_fresh, has_rows, sort_out_lines
 from aimwell.collect.money import convert_money
 from aimwell.collect.order_lines import line_rows
-from aimwell.collect.people import bind_origins, keep_persons
+from aimwell.collect.people import bind_origins, find_persons
 from aimwell.collect.products import named_by_lines
 from aimwell.collect.staging import Check
 from aimwell.collect.traits import trait_table
@@ -66,9 +68,7 @@ def take_orders(job: Job, entity: OrdersEntity) -> Tally:
         session.bind("undiscounted", sql("SELECT * FROM fresh"))
         session.materialise("spread", order_rows.shared_discounts())
         session.bind("fresh", sql("SELECT * FROM spread"))
-    job.write("order_lines", order_rows.line_table(names, job.provenance))
-    job.write("orders", order_rows.order_table(entity, names, job.provenance))
-    people = keep_persons(
+    persons = find_persons(
         job.stores,
         session,
         names,
@@ -77,6 +77,12 @@ def take_orders(job: Job, entity: OrdersEntity) -> Tally:
         seen="ordered_at",
         now=job.now,
     )
+    # Writing rows by the row and writing files by the column use different cores well.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        kept = beside.submit(persons.keep)
+        job.write("order_lines", order_rows.line_table(names, job.provenance))
+        job.write("orders", order_rows.order_table(entity, names, job.provenance))
+        people = kept.result()
     statements = _take_what_lines_tell(job, names)
     consents = {}
     if job.source.consent is not None:

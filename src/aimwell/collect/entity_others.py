@@ -13,7 +13,7 @@ from aimwell.collect.events import event_rows, event_table
 from aimwell.collect.job import Job
 from aimwell.collect.known import bind_fresh, has_rows, sort_out_events, sort_out_rows
 from aimwell.collect.money import convert_money
-from aimwell.collect.people import bind_origins, keep_persons
+from aimwell.collect.people import bind_origins, find_persons
 from aimwell.collect.products import PRODUCT_TARGETS, product_rows, product_table
 from aimwell.collect.staging import Check
 from aimwell.collect.traits import trait_table
@@ -40,7 +40,7 @@ def take_customers(job: Job) -> Tally:
     sort_out_rows(session, ["person", *names])
     bind_fresh(session, "fresh")
     bind_origins(job.stores, session, job.source.id_namespace)
-    people = keep_persons(
+    people = find_persons(
         job.stores,
         session,
         names,
@@ -48,7 +48,7 @@ def take_customers(job: Job) -> Tally:
         namespace=job.source.id_namespace,
         seen="set_at",
         now=job.now,
-    )
+    ).keep()
     # Duplicates too: of several statements the most frequent counts.
     session.bind("told", sql("SELECT * FROM good"))
     traits = trait_table(
@@ -151,7 +151,7 @@ def take_events(job: Job) -> Tally:
             now=job.now,
         )
     job.write("events", event_table(names, job.provenance))
-    people = keep_persons(
+    people = find_persons(
         job.stores,
         session,
         names,
@@ -159,7 +159,7 @@ def take_events(job: Job) -> Tally:
         namespace=job.source.id_namespace,
         seen="occurred_at",
         now=job.now,
-    )
+    ).keep()
     first, last = _span(job, "occurred_at")
     return Tally(first_at=first, last_at=last, currencies=tuple(currencies), people=people)
 

@@ -14,12 +14,22 @@ from sqlglot import exp
 
 from aimwell.collect.date_forms import DATE_FORMS, DAY_MONTH, TIME_FORMS, day_month_forms
 from aimwell.collect.fields import TargetField
+from aimwell.collect.null_texts import has_space, is_null_text
 from aimwell.definitions.kinds.source import Source
 from aimwell.errors import MappingError
 from aimwell.store.engine import Session
 from aimwell.store.sql import column, sql
 
-__all__ = ["ISO", "OFFSET", "Evidence", "NumberForm", "TimeForm", "weigh"]
+__all__ = [
+    "ISO",
+    "OFFSET",
+    "Counts",
+    "Evidence",
+    "NumberForm",
+    "TimeForm",
+    "count_values",
+    "weigh",
+]
 
 ISO = r"[0-9]{4}[-/][0-9]{1,2}[-/][0-9]{1,2}([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.][0-9]+)?)?)?"
 """A date or time without an offset, year first."""
@@ -35,14 +45,15 @@ _EXAMPLES_MAX = 60
 
 @dataclass(frozen=True)
 class TimeForm:
-    """How a column of times is read: forms in turn. `plain`: every value is ISO without an offset.
+    """How a column of times is read: forms in turn.
 
-    `ambiguous` is True where some dates put the day first and some the month, so that those which could be
-    either are set aside.
+    `plain` is 'iso' where every value is ISO without an offset, 'zulu' where every one ends with Z; then no
+    other form is tried. `ambiguous` is True where some dates put the day first and some the month, so that
+    those which could be either are set aside.
     """
 
     forms: tuple[str, ...] = ("iso",)
-    plain: bool = False
+    plain: Literal["iso", "zulu"] | None = None
     ambiguous: bool = False
 
 
@@ -66,40 +77,66 @@ class Evidence:
     warnings: tuple[str, ...]
 
 
-def weigh(session: Session, texts: str, fields: Sequence[TargetField], source: Source) -> Evidence:
-    """Look at all values of the view `texts` (a text column for each field).
-
-    Raises:
-        MappingError: The dates of a column could be day first or month first.
+@dataclass(frozen=True)
+class Counts:
+    """Of each field, over `rows` rows: how many values it has, how many of them have the plain form of its kind
+    (times: of one of two), how many texts only stand for a missing value, and how many have space around them.
     """
-    counts = _count(session, texts, fields)
-    times: dict[str, TimeForm] = {}
-    numbers: dict[str, NumberForm] = {}
-    warnings: list[str] = []
+
+    rows: int
+    values: dict[str, int]
+    plain: dict[str, int]
+    zulu: dict[str, int]
+    nulls: dict[str, int]
+    spaced: dict[str, int]
+
+    def updated(self, other: Counts) -> Counts:
+        """The same with what was counted anew of some fields."""
+        return Counts(
+            self.rows,
+            *(getattr(self, name) | getattr(other, name) for name in _COUNTED),
+        )
+
+
+_COUNTED = ("values", "plain", "zulu", "nulls", "spaced")
+
+
+def count_values(
+    session: Session,
+    texts: str,
+    fields: Sequence[TargetField],
+    nulls: tuple[str, ...],
+    *,
+    odd_spaces: bool,
+) -> Counts:
+    """Look once at all values of the view `texts`, which has a text column for each field; `odd_spaces`: there
+    may be other space around them than plain spaces."""
+    columns: list[exp.Expr] = [sql("count(*)")]
     for field in fields:
-        values, plain = counts[field.name]
-        if field.kind == "time":
-            times[field.name] = _time_form(
-                session, texts, field, source, all_plain=values == plain, warnings=warnings
-            )
-        elif field.kind == "number":
-            numbers[field.name] = (
-                NumberForm(plain=True)
-                if values == plain and source.decimal != ","
-                else _number_form(session, texts, field, source)
-            )
-    whole = {
-        f.name for f in fields if f.kind == "id" and counts[f.name][0] == counts[f.name][1] > 0
-    }
-    rows = counts[""][0]
-    return Evidence(
-        times,
-        numbers,
-        frozenset(whole),
-        {f.name: rows - counts[f.name][0] for f in fields},
-        rows,
-        tuple(warnings),
+        x, no = column(field.name), sql("FALSE")
+        # What an expression made has no space around it, and its empty text is null already.
+        missing = is_null_text(field.name, nulls) if field.is_written else no
+        forms = [_is_plain(field), _is_zulu(field)]
+        if field.is_written and _any_has_digits(nulls):
+            # Else -999 that stands for a missing value would count as a plain one, in place of one that is none.
+            forms = [
+                sql("CASE WHEN :null THEN FALSE ELSE :form END", null=missing, form=form)
+                for form in forms
+            ]
+        tests = [*forms, missing, has_space(x, odd=odd_spaces) if field.is_written else no]
+        columns.append(sql("count(:x)", x=x))
+        columns += [sql("count(*) FILTER (WHERE :test)", test=test) for test in tests]
+    [row] = session.rows(exp.select(*columns).from_(exp.to_table(texts)))
+    names = [field.name for field in fields]
+    filled, plain, zulu, null, spaced = (
+        dict(zip(names, row[1 + n :: 5], strict=True)) for n in range(5)
     )
+    values = {name: filled[name] - null[name] for name in names}
+    return Counts(row[0], values, plain, zulu, null, spaced)
+
+
+def _any_has_digits(texts: tuple[str, ...]) -> bool:
+    return any(character.isdigit() for text in texts for character in text)
 
 
 def _is_plain(field: TargetField) -> exp.Expr:
@@ -107,41 +144,82 @@ def _is_plain(field: TargetField) -> exp.Expr:
     x = column(field.name)
     if field.kind == "time":
         return sql(
-            "regexp_full_match(:x, :iso) AND TRY_CAST(:x AS timestamp) IS NOT NULL", x=x, iso=ISO
+            """
+            CASE WHEN NOT ends_with(:x, 'Z')
+                 THEN regexp_full_match(:x, :iso) AND TRY_CAST(:x AS timestamp) IS NOT NULL END
+            """,
+            x=x,
+            iso=ISO,
         )
     if field.kind == "number":
         return sql("TRY_CAST(:x AS decimal(18, 4)) IS NOT NULL", x=x)
     if field.kind == "id":
-        return sql(":x LIKE '%.0' AND regexp_full_match(:x, '[0-9]+[.]0')", x=x)
+        return sql(
+            "CASE WHEN ends_with(:x, '.0') THEN regexp_full_match(:x, '[0-9]+[.]0') END", x=x
+        )
     return sql("FALSE")
 
 
-def _count(
-    session: Session, texts: str, fields: Sequence[TargetField]
-) -> dict[str, tuple[int, int]]:
-    """Field → how many values it has, and how many have the plain form of its kind; '' → rows."""
-    columns: list[exp.Expr] = [sql("count(*)")]
-    for field in fields:
-        columns.append(sql("count(:x)", x=column(field.name)))
-        columns.append(sql("count(*) FILTER (WHERE :test)", test=_is_plain(field)))
-    [row] = session.rows(exp.select(*columns).from_(exp.to_table(texts)))
-    pairs = zip(row[1::2], row[2::2], strict=True)
-    return {"": (row[0], 0)} | {f.name: pair for f, pair in zip(fields, pairs, strict=True)}
+def _is_zulu(field: TargetField) -> exp.Expr:
+    """Whether a time is in UTC and says so."""
+    if field.kind != "time":
+        return sql("FALSE")
+    return sql(
+        "CASE WHEN ends_with(:x, 'Z') THEN TRY_CAST(:x AS timestamptz) IS NOT NULL END",
+        x=column(field.name),
+    )
 
 
-def _time_form(
+def weigh(
     session: Session,
     texts: str,
-    field: TargetField,
+    fields: Sequence[TargetField],
     source: Source,
-    *,
-    all_plain: bool,
-    warnings: list[str],
-) -> TimeForm:
-    if source.dates:
-        return TimeForm(source.dates)
-    if all_plain:
-        return TimeForm(plain=True)
+    counts: Counts,
+) -> Evidence:
+    """Decide how each column is read.
+
+    Args:
+        session: With the view `texts`, in which missing values are null.
+        texts: Its name.
+        fields: The mapped fields.
+        source: The definition, which may say the forms.
+        counts: Of the values.
+
+    Raises:
+        MappingError: The dates of a column could be day first or month first.
+    """
+    times: dict[str, TimeForm] = {}
+    numbers: dict[str, NumberForm] = {}
+    warnings: list[str] = []
+    for field in fields:
+        name, values = field.name, counts.values[field.name]
+        if field.kind == "time":
+            if source.dates:
+                times[name] = TimeForm(source.dates)
+            elif values == counts.plain[name]:
+                times[name] = TimeForm(plain="iso")
+            elif values == counts.zulu[name]:
+                times[name] = TimeForm(plain="zulu")
+            else:
+                times[name] = _time_form(session, texts, field, warnings)
+        elif field.kind == "number":
+            all_plain = values == counts.plain[name] and source.decimal != ","
+            numbers[name] = (
+                NumberForm(plain=True) if all_plain else _number_form(session, texts, field, source)
+            )
+    ids = [field.name for field in fields if field.kind == "id"]
+    return Evidence(
+        times,
+        numbers,
+        whole=frozenset(n for n in ids if counts.values[n] == counts.plain[n] > 0),
+        missing={f.name: counts.rows - counts.values[f.name] for f in fields},
+        rows=counts.rows,
+        warnings=tuple(warnings),
+    )
+
+
+def _time_form(session: Session, texts: str, field: TargetField, warnings: list[str]) -> TimeForm:
     shapes = _shapes(session, texts, field.name)
     forms = _forms_that_fit(session, [example for shape in shapes for example in shape.examples])
     if any(shape.short_year for shape in shapes):
@@ -161,7 +239,7 @@ class _Shape:
     """Values that look alike: each digit a 9, each word an a."""
 
     shape: str
-    examples: tuple[str, ...]
+    examples: Sequence[str]
 
     @property
     def short_year(self) -> bool:
@@ -170,14 +248,22 @@ class _Shape:
 
 
 def _shapes(session: Session, texts: str, name: str) -> list[_Shape]:
-    """The shapes of values that are not ISO, the most frequent first."""
+    """The shapes of values that are not ISO, the most frequent first, with some examples of each.
+
+    Digits are made alike first, because that leaves few values for the slower pattern.
+    """
     rows = session.rows(
         sql(
             """
-            SELECT regexp_replace(regexp_replace(:x, '[0-9]', '9', 'g'), '[A-Za-z]+', 'a', 'g') AS shape,
-                   min(:x), max(:x)
-            FROM :texts WHERE :x IS NOT NULL AND NOT regexp_full_match(:x, :iso)
-            GROUP BY ALL ORDER BY count(*) DESC, shape LIMIT :top
+            SELECT regexp_replace(alike, '[A-Za-z]+', 'a', 'g') AS shape, min(low), max(high),
+                   min(one), max(other)
+            FROM (
+              SELECT translate(:x, '0123456789', '9999999999') AS alike, min(:x) AS low, max(:x) AS high,
+                     arg_min(:x, hash(:x)) AS one, arg_max(:x, hash(:x)) AS other, count(*) AS times
+              FROM :texts WHERE :x IS NOT NULL GROUP BY ALL
+            ) AS shapes
+            WHERE NOT regexp_full_match(low, :iso)
+            GROUP BY ALL ORDER BY sum(times) DESC, shape LIMIT :top
             """,
             x=column(name),
             texts=exp.to_table(texts),
@@ -185,7 +271,7 @@ def _shapes(session: Session, texts: str, name: str) -> list[_Shape]:
             top=_EXAMPLES_MAX,
         )
     )
-    return [_Shape(shape, (low, high)) for shape, low, high in rows]
+    return [_Shape(shape, examples) for shape, *examples in rows]
 
 
 def _forms_that_fit(session: Session, examples: Sequence[str]) -> list[str]:

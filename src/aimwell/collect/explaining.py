@@ -153,7 +153,7 @@ def _read_as(field: TargetField, evidence: Evidence, job: Job) -> str:
         form = evidence.times[field.name]
         zone = job.source.timezone or job.stores.settings.timezone
         if form.plain:
-            return f"ISO time in {zone}"
+            return f"ISO time in {zone}" if form.plain == "iso" else "ISO time in UTC"
         shown = [one for one in form.forms if one != "iso"][:4]
         return f"time in {zone}, ISO" + (f" or {', '.join(shown)}" if shown else "")
     if field.kind == "number":

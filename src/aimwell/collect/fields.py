@@ -40,6 +40,11 @@ class TargetField:
     value: Value
     required: bool
 
+    @property
+    def is_written(self) -> bool:
+        """Whether the value stands in the file as it is, not made by an expression or constant."""
+        return self.value.column is not None or self.value.path is not None
+
 
 def fields_of(entity: Entity, consent: Consent | None) -> tuple[TargetField, ...]:
     """All mapped fields of an entity. Names of traits begin with `traits.`, and so on."""

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
+from aimwell.collect.order_lines import LINE_NUMBER_AT
+from aimwell.collect.statements import ALWAYS
 from aimwell.store.engine import Session
 from aimwell.store.sql import column, identifier, sql, union_all
 
@@ -31,15 +33,16 @@ def sort_out_lines(session: Session, *, numbered: bool, repeats: bool, has_known
 
     Args:
         session: With `staged` and, where `has_known`, `lake_lines`: the lines of this source in the lake.
-        numbered: Lines have numbers, so the first half of an id tells which line it is.
+        numbered: Lines have numbers, with which their ids end.
         repeats: Equal lines are further purchases, so that a line like a known one may be a new one.
         has_known: Whether the lake has any lines of the source.
     """
     session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
-    parts: list[exp.Expr] = [_repeats(sql("line_id"), "duplicate")]
+    parts: list[exp.Expr] = [_repeats([sql("line_id")], "duplicate")]
     session.materialise(GONE, union_all(parts))
     if numbered:
-        conflicts = _repeats(sql("left(line_id, 16)"), "conflict", among=_left())
+        place = [sql("order_id"), sql("kind"), sql("line"), _returned_at()]
+        conflicts = _repeats(place, "conflict", among=_left())
         session.materialise("conflicts", conflicts)
         parts.append(sql("SELECT * FROM conflicts"))
     if has_known:
@@ -74,10 +77,15 @@ def _changed(numbered: bool) -> exp.Expr:
         return sql(
             """
             SELECT n, 'changed' AS why FROM :rest AS rest
-            WHERE left(line_id, 16) IN (SELECT left(line_id, 16) FROM lake_lines)
-              AND n NOT IN (SELECT n FROM known)
+            WHERE n NOT IN (SELECT n FROM known)
+              AND (order_id, kind, coalesce(line, ''), coalesce(:returned, :always))
+                  IN (SELECT (order_id, kind, substr(line_id, :start), coalesce(:returned, :always))
+                      FROM lake_lines)
             """,
             rest=_left(),
+            returned=_returned_at(),
+            always=ALWAYS,
+            start=LINE_NUMBER_AT,
         )
     return sql(
         """
@@ -91,10 +99,15 @@ def _changed(numbered: bool) -> exp.Expr:
     )
 
 
+def _returned_at() -> exp.Expr:
+    """When a line came back: the same line may come back in parts, at different moments."""
+    return sql("CASE kind WHEN 'return' THEN ordered_at END")
+
+
 def sort_out_events(session: Session, *, has_known: bool) -> None:
     """Make `gone` of `staged` events; the lake's are bound as `lake_events` where `has_known`."""
     session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
-    session.materialise(GONE, _repeats(sql("event_id"), "duplicate"))
+    session.materialise(GONE, _repeats([sql("event_id")], "duplicate"))
     if has_known:
         known = sql(
             """
@@ -111,22 +124,28 @@ def sort_out_rows(session: Session, names: Sequence[str]) -> None:
     """Make `gone` of `staged` rows that may be told again: only equal rows of these files are left out."""
     session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
     whole = exp.Anonymous(this="row", expressions=[column(name) for name in names])
-    session.materialise(GONE, _repeats(whole, "duplicate"))
+    session.materialise(GONE, _repeats([whole], "duplicate"))
 
 
-def _repeats(key: exp.Expr, why: str, among: exp.Query | None = None) -> exp.Query:
-    """Rows whose key an earlier row has. Only keys whose short hash occurs twice are compared in full."""
+def _repeats(keys: Sequence[exp.Expr], why: str, among: exp.Query | None = None) -> exp.Query:
+    """Rows whose keys an earlier row has. Only keys whose short hash occurs twice are compared in full."""
     rows = among if among is not None else sql("SELECT * FROM good")
+    place = exp.Window(
+        this=exp.RowNumber(),
+        partition_by=[key.copy() for key in keys],
+        order=exp.Order(expressions=[exp.Ordered(this=column("n"))]),
+    )
     query = sql(
         """
         SELECT n, :why AS why FROM (
-          SELECT n, row_number() OVER (PARTITION BY :key ORDER BY n) AS place
-          FROM :rows AS r
-          WHERE hash(:key) IN (SELECT hash(:key) FROM :rows AS s GROUP BY hash(:key) HAVING count(*) > 1)
+          SELECT n, :place AS place FROM :rows AS r
+          WHERE :short IN (SELECT h FROM (SELECT n, :short AS h FROM :rows AS s) AS t
+                           GROUP BY h HAVING count(*) > 1)
         ) AS placed
         WHERE place > 1
         """,
-        key=key,
+        place=place,
+        short=exp.Anonymous(this="hash", expressions=[key.copy() for key in keys]),
         rows=rows,
         why=why,
     )

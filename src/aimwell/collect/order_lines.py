@@ -6,13 +6,13 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from aimwell.collect.casts import is_one_of
 from aimwell.collect.fields import FieldKind
+from aimwell.collect.null_texts import is_one_of
 from aimwell.collect.staging import Check
 from aimwell.definitions.kinds.source import Limits, OrdersEntity
 from aimwell.store.sql import column, sql
 
-__all__ = ["ORDER_TARGETS", "hashed_id", "line_rows", "person_of"]
+__all__ = ["LINE_NUMBER_AT", "ORDER_TARGETS", "hashed_id", "line_rows", "person_of"]
 
 ORDER_TARGETS: tuple[tuple[str, FieldKind], ...] = (
     ("order_id", "id"),
@@ -66,7 +66,7 @@ _KEPT: tuple[str, ...] = (
     "payment_method",
     "shop_id",
 )
-_KEPT += ("original_order_id",)
+_KEPT += ("original_order_id", "line")
 _VALUES: tuple[str, ...] = (
     "sku",
     "unit_price",
@@ -81,6 +81,9 @@ _VALUES: tuple[str, ...] = (
 )
 _VALUES += ("currency", "payment_method", "shop_id", "original_order_id")
 _SEPARATOR = "\x1f"
+LINE_NUMBER_AT = 34
+"""Where in the id of a numbered line its number begins."""
+
 _KEY_DIGITS = 24  # 96 bits; a longer key would cost the hash another round
 
 
@@ -156,10 +159,15 @@ def _signed(name: str) -> exp.Expr:
 
 
 def _product() -> exp.Expr:
-    """Quantity times price. The engine multiplies in 64 bits, which hold 92 billion with eight decimals; what is
-    more is multiplied slowly."""
-    wide = sql("CAST(q AS decimal(38, 4)) * CAST(unit_price AS decimal(38, 4))")
-    return exp.Coalesce(this=exp.Try(this=sql("q * unit_price")), expressions=[wide])
+    """Quantity times price, rounded to four decimals. The engine multiplies in 64 bits, which hold 92 billion with
+    eight decimals; only what is more is multiplied in the slower 128."""
+    narrow = sql(
+        "TRY_CAST(:product AS decimal(18, 4))", product=exp.Try(this=sql("q * unit_price"))
+    )
+    wide = sql(
+        "TRY_CAST(CAST(q AS decimal(38, 4)) * CAST(unit_price AS decimal(38, 4)) AS decimal(18, 4))"
+    )
+    return exp.Coalesce(this=narrow, expressions=[wide])
 
 
 def _values(names: tuple[str, ...], *, off: exp.Expr) -> list[exp.Expr]:
@@ -253,42 +261,36 @@ def person_of(names: tuple[str, ...]) -> exp.Expr:
 def _line_id(entity: OrdersEntity, names: tuple[str, ...], source: str, key: bytes) -> exp.Expr:
     """32 hex digits of a hash over all that is mapped of the line (not over traits, which are the person's).
 
-    Where lines are numbered, the first half is a hash of order, line and kind alone, so that another version
-    of a known line can be told from a new line.
+    Where lines are numbered the number follows, so that another version of a known line can be told from a new
+    line.
     """
-    head = [_head(source, key), sql("order_id"), sql("what")]
-    when = sql("CAST(epoch_us(ordered_at) AS varchar)")
-    body = [sql("quantity"), sql("person")]
+    body = [
+        sql("order_id"),
+        sql("what"),
+        sql("epoch_us(ordered_at)"),
+        sql("quantity"),
+        sql("person"),
+    ]
     body += [column(name) for name in _VALUES if name in names]
     body += [column(name) for name in names if name.startswith("properties.")]
-    if entity.map.line is None:
-        once = _hash([*head, when, *body])
-        if not entity.keep_repeats:
-            return once
-        place = sql("row_number() OVER (PARTITION BY :once ORDER BY n)", once=once)
-        return sql("md5(:once || CAST(:place AS varchar))", once=once, place=place)
-    returned = sql("CASE what WHEN 'return' THEN :t END", t=when)
-    return sql(
-        "left(:place, 16) || left(:body, 16)",
-        place=_hash([*head, sql("line"), returned]),
-        body=_hash([*head, sql("line"), when, *body]),
-    )
+    whole = hashed_id(source, key, body)
+    if entity.map.line is not None:
+        return sql("concat(:whole, '-', line)", whole=whole)
+    if not entity.keep_repeats:
+        return whole
+    place = sql("row_number() OVER (PARTITION BY :whole ORDER BY n)", whole=whole)
+    return sql("md5(:whole || CAST(:place AS varchar))", whole=whole, place=place)
 
 
 def hashed_id(source: str, key: bytes, parts: list[exp.Expr]) -> exp.Expr:
     """32 hex digits that stand for `parts` (null and empty count alike) of a row of `source`."""
-    return _hash([_head(source, key), *parts])
-
-
-def _head(source: str, key: bytes) -> exp.Expr:
-    return exp.Literal.string(f"{key.hex()[:_KEY_DIGITS]}{_SEPARATOR}{source}")
-
-
-def _hash(parts: list[exp.Expr]) -> exp.Expr:
-    texts = [sql("coalesce(CAST(:x AS varchar), '')", x=part) for part in parts]
-    # By its plain name: written as the dialect's own function it would be computed twice.
-    joined = exp.Anonymous(this="concat_ws", expressions=[exp.Literal.string(_SEPARATOR), *texts])
-    return sql("md5(:joined)", joined=joined)
+    head = exp.Literal.string(f"{key.hex()[:_KEY_DIGITS]}{source}")
+    texts: list[exp.Expr] = [head]
+    for part in parts:
+        texts += [exp.Literal.string(_SEPARATOR), part]
+    # By its plain name: as the dialect's own function it would be written with tests for null, which this one
+    # passes over.
+    return sql("md5(:joined)", joined=exp.Anonymous(this="concat", expressions=texts))
 
 
 def _checks(entity: OrdersEntity, names: tuple[str, ...], limits: Limits) -> list[Check]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from aimwell.collect.casts import is_one_of
+from aimwell.collect.null_texts import is_one_of
 from aimwell.collect.provenance import Provenance, json_text
 from aimwell.definitions.kinds.source import OrdersEntity
 from aimwell.store.sql import column, sql

@@ -56,6 +56,18 @@ class RawPart:
     text: TextSnapshot | None = None
     delimiter: str | None = None
 
+    @property
+    def odd_spaces(self) -> bool:
+        """See RawTable.odd_spaces. A line feed, or a tab that cuts no fields, can stand in quotes only."""
+        if self.text is None:
+            return True
+        records = self.rows + len(self.rejects) + self.header
+        return (
+            self.text.odd_spaces
+            or (self.text.tabs and (self.delimiter != "\t" or self.text.quoted))
+            or (self.text.quoted and self.text.lines > records)
+        )
+
 
 @dataclass(frozen=True)
 class RawTable:
@@ -87,6 +99,12 @@ class RawTable:
     def whole_lines(self) -> bool:
         """Whether each line of a file is a row, also a blank one."""
         return self.format in ("jsonl", "text")
+
+    @property
+    def odd_spaces(self) -> bool:
+        """Whether there may be other space than plain spaces around values. JSON can write any in ASCII, and
+        Parquet holds what it likes."""
+        return self.format in ("jsonl", "parquet") or any(part.odd_spaces for part in self.parts)
 
 
 def form_of(source: Source, spec: FileSpec) -> FileForm:

@@ -224,8 +224,10 @@ def stage_entity(
     session, source, settings = job.session, job.source, job.stores.settings
     values = {field.name: field.value for field in job.fields}
     bound = bind_rows(job.desk, source, entity, raw, values)
-    bind_texts(session, job.fields, source)
-    evidence = weigh(session, "texts", job.fields, source)
+    used = [raw[name] for name in (source.file_of(entity), *(join.file for join in entity.join))]
+    odd_spaces = any(table.odd_spaces for table in used)
+    counts = bind_texts(session, job.fields, source.nulls, odd_spaces=odd_spaces)
+    evidence = weigh(session, "texts", job.fields, source, counts)
     refuse_personal(session, entity, job.fields)
     checks = bind_typed(
         job.desk,

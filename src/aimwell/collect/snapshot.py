@@ -28,6 +28,7 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _WRONG = re.compile("[\udc80-\udcff]")
+_ODD_SPACES = ("\u00a0".encode(), "\ufeff".encode())
 _UTF8 = ("utf-8", "utf-8-sig", "ascii")
 _NUL_SHARE_MAX, _NULS_MIN = 0.1, 3
 
@@ -37,8 +38,8 @@ class TextSnapshot:
     """The copy at `path`.
 
     `lines` counts the physical lines, `quoted` and `blank` say whether any double quote or empty line is
-    there (then a record need not be a line). `guessed` is True where the encoding was inferred from the bytes
-    because they are not UTF-8.
+    there (then a record need not be a line), `tabs` and `odd_spaces` whether any tab or space beyond ASCII is.
+    `guessed` is True where the encoding was inferred from the bytes because they are not UTF-8.
     """
 
     path: Path
@@ -46,6 +47,8 @@ class TextSnapshot:
     lines: int
     quoted: bool
     blank: bool
+    tabs: bool
+    odd_spaces: bool
     guessed: bool = False
 
 
@@ -97,11 +100,17 @@ def snapshot_text(
             file=name,
         )
     done = TextSnapshot(
-        target, told or "utf-8", state.lines, quoted=state.quoted, blank=state.blank
+        target,
+        told or "utf-8",
+        state.lines,
+        quoted=state.quoted,
+        blank=state.blank,
+        tabs=state.tabs,
+        odd_spaces=state.odd_spaces,
     )
     if told is None and state.wrong > state.extra:
         _recode(target, "cp1252")
-        done = replace(done, encoding="cp1252", guessed=True)
+        done = replace(done, encoding="cp1252", odd_spaces=True, guessed=True)
     return done
 
 
@@ -110,6 +119,7 @@ class _Scan:
 
     def __init__(self) -> None:
         self.feeds, self.quoted, self.blank, self._last = 0, False, False, b"\n"
+        self.tabs = self.odd_spaces = False
         self.wrong = self.extra = 0  # bytes that are no UTF-8; further bytes of characters that are
 
     def see(self, piece: bytes) -> None:
@@ -117,6 +127,9 @@ class _Scan:
         self.quoted = self.quoted or b'"' in piece
         if not self.blank:
             self.blank = b"\n\n" in piece or self._last == b"\n" == piece[:1]
+        self.tabs = self.tabs or b"\t" in piece
+        if not self.odd_spaces and not piece.isascii():
+            self.odd_spaces = any(space in piece for space in _ODD_SPACES)
         self._last = piece[-1:] or self._last
 
     @property

@@ -1,6 +1,6 @@
 """From picked texts to typed values, each row with the faults that keep it out of the lake.
 
-Views and tables of the session, one after another: `picked` (inputs) → `texts` (trimmed, missing values null)
+Views and tables of the session, one after another: `picked` (inputs) → `trimmed` → `texts` (missing values null)
 → `typed` (a column for each target of the entity, null where unmapped, and what is wrong) → `staged` (what the
 entity makes of it, with `faults`: bit i is set where check i found something).
 """
@@ -16,15 +16,16 @@ from sqlglot import exp
 
 from aimwell.collect import casts
 from aimwell.collect.desk import Desk
-from aimwell.collect.evidence import Evidence
+from aimwell.collect.evidence import Counts, Evidence, count_values
 from aimwell.collect.fields import FieldKind, TargetField
 from aimwell.collect.inputs import PICKED
+from aimwell.collect.null_texts import trimmed, without_nulls
 from aimwell.definitions.kinds.source import Source
 from aimwell.privacy.contact_points import normalise_emails, normalise_phones
 from aimwell.store.engine import Session
 from aimwell.store.sql import column, sql
 
-__all__ = ["Check", "bind_texts", "bind_typed", "missing_text", "stage"]
+__all__ = ["Check", "bind_texts", "bind_typed", "stage"]
 
 _IN_MEMORY_ROWS_MAX = 1_500_000
 
@@ -41,33 +42,49 @@ class Check:
     when: exp.Expr
 
 
-def missing_text() -> exp.Expr:
-    """A missing text."""
-    return sql("CAST(NULL AS varchar)")
+def bind_texts(
+    session: Session, fields: Sequence[TargetField], nulls: tuple[str, ...], *, odd_spaces: bool
+) -> Counts:
+    """Bind `texts`: the rows that can be cut and are kept, trimmed, with missing values null.
 
+    Columns that need neither are left as they are, which keeps them compressed; looking is cheaper than trimming.
 
-def bind_texts(session: Session, fields: Sequence[TargetField], source: Source) -> None:
-    """Bind `texts`: the rows that can be cut and are kept."""
-    written = {field.name for field in fields if field.value.column or field.value.path}
-    names = [field.name for field in fields]
-    bare = [
-        exp.alias_(
-            casts.trimmed(column(name))
-            if name in written
-            else sql("nullif(:x, '')", x=column(name)),
-            name,
-            quoted=True,
+    Args:
+        session: With `picked`.
+        fields: The mapped fields.
+        nulls: Texts that stand for a missing value.
+        odd_spaces: There may be other space around values than plain spaces.
+
+    Returns:
+        What was counted of the texts.
+    """
+    kept = [
+        column(field.name)
+        if field.is_written
+        else exp.alias_(sql("nullif(:x, '')", x=column(field.name)), field.name, quoted=True)
+        for field in fields
+    ]
+    session.bind(
+        "kept", exp.select("n", "unmatched", *kept).from_(PICKED).where("bad IS NULL AND kept")
+    )
+    counts = count_values(session, "kept", fields, nulls, odd_spaces=odd_spaces)
+    spaced = {name for name, count in counts.spaced.items() if count}
+    trims = [
+        exp.alias_(trimmed(column(name)), name, quoted=True) if name in spaced else column(name)
+        for name in counts.values
+    ]
+    session.bind("trimmed", exp.select("n", "unmatched", *trims).from_("kept"))
+    if spaced:
+        again = [field for field in fields if field.name in spaced]
+        counts = counts.updated(
+            count_values(session, "trimmed", again, nulls, odd_spaces=odd_spaces)
         )
-        for name in names
-    ]
-    rows = exp.select("n", "unmatched", *bare).from_(PICKED).where("bad IS NULL AND kept")
     columns = [
-        exp.alias_(casts.cleaned(name, source.nulls), name, quoted=True)
-        if name in written
-        else column(name)
-        for name in names
+        exp.alias_(without_nulls(name, nulls), name, quoted=True) if count else column(name)
+        for name, count in counts.nulls.items()
     ]
-    session.bind("texts", exp.select("n", "unmatched", *columns).from_(rows.subquery("trimmed")))
+    session.bind("texts", exp.select("n", "unmatched", *columns).from_("trimmed"))
+    return counts
 
 
 def bind_typed(
