@@ -8,9 +8,10 @@ from math import comb
 
 import numpy as np
 import pytest
-from scipy.stats import chisquare, hypergeom
+from scipy.stats import chisquare, hypergeom, ks_2samp
 
 from aimwell.errors import StatsError
+from aimwell.stats import splits
 from aimwell.stats.splits import count_of_splits, split_sums
 
 
@@ -103,6 +104,88 @@ def test_sums_are_those_of_distinct_people():
     rows[::2] = 1.0 + 1e-9  # no two neighbours alike, so all are drawn one by one
     found = split_sums(rows, drawn=123, divisions=50, seed=1).sums
     np.testing.assert_allclose(found, 123.0, atol=1e-6)
+
+
+@pytest.fixture
+def turned(monkeypatch):
+    """Many people are divided by turning a circle; here the few are too."""
+    monkeypatch.setattr("aimwell.stats.splits._DRAWS_MAX", 0)
+    monkeypatch.setattr("aimwell.stats.splits._PEOPLE_PER_TURN", 0)
+
+
+def test_a_turned_circle_draws_everybody_equally_often_and_nobody_twice(turned):
+    counts, pairs = np.zeros(40), 0.0
+    for seed in range(300):
+        sums = split_sums(_powers(40), drawn=12, divisions=20, seed=seed).sums[:, 0]
+        drawn = (np.rint(sums).astype(np.int64)[:, None] >> np.arange(40)) & 1
+        assert (drawn.sum(axis=1) == 12).all()
+        assert len(np.unique(np.rint(sums))) > 1
+        counts += drawn.sum(axis=0)
+        pairs += (drawn[:, :12].sum(axis=1) == 0).mean() / 300
+    assert counts.sum() == 300 * 20 * 12
+    # A turn is never the real division itself, so those really drawn are drawn a little less often: 11 of 39 times.
+    assert counts[:12].mean() == pytest.approx(6_000 * 12 * 11 / 39 / 12, rel=0.02)
+    assert counts[12:].mean() == pytest.approx(6_000 * (12 - 12 * 11 / 39) / 28, rel=0.02)
+    # Whether none of them is drawn, as where 12 are drawn at random.
+    assert pairs == pytest.approx(comb(28, 12) / comb(40, 12), abs=0.01)
+
+
+def test_a_test_on_turns_is_exact_over_all_assignments_and_circles(turned):
+    """Eight people, three treated, all seven turns: of all assignments a share p at most gets a p-value of p."""
+    amounts = np.array([0.0, 1.0, 1.7, 3.1, 4.9, 8.2, 13.5, 21.9])
+    ranks = []
+    for chosen in combinations(range(8), 3):
+        order = [*chosen, *(i for i in range(8) if i not in chosen)]
+        rows = amounts[order][:, None]
+        for seed in range(40):
+            found = split_sums(rows, drawn=3, divisions=7, seed=seed)
+            assert not found.complete
+            ranks.append((found.sums[:, 0] >= rows[:3].sum() - 1e-9).sum())
+    p_values = (1 + np.array(ranks)) / 8
+    for level in np.arange(1, 9) / 8:
+        assert (p_values <= level).mean() == pytest.approx(level, abs=0.03)
+
+
+def test_turning_a_circle_changes_no_law():
+    rng = np.random.default_rng(8)
+    amounts = np.where(rng.random(30_000) < 0.05, rng.lognormal(3.0, 2.0, 30_000), 0.0)
+    rows = np.column_stack([amounts + rng.normal(size=30_000), amounts**2])
+    one_by_one = split_sums(rows, drawn=3_000, divisions=2_999, seed=5).sums
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("aimwell.stats.splits._DRAWS_MAX", 0)
+        turned = split_sums(rows, drawn=3_000, divisions=2_999, seed=6).sums
+    assert not np.array_equal(one_by_one, turned)
+    for column in range(2):
+        assert ks_2samp(one_by_one[:, column], turned[:, column]).pvalue > 0.001
+
+
+def test_many_people_are_divided_by_turning_and_few_one_by_one(monkeypatch):
+    asked = []
+    turned = splits._turned_sums
+    monkeypatch.setattr(splits, "_turned_sums", lambda *a: asked.append(len(a[0])) or turned(*a))
+    rows = np.random.default_rng(1).normal(size=(25_000, 1))
+    split_sums(rows, drawn=5_500, divisions=1_999, seed=1)
+    assert asked == [25_000]
+    split_sums(rows[:19_000], drawn=5_500, divisions=1_999, seed=1)  # too few for as many turns
+    split_sums(rows, drawn=500, divisions=1_999, seed=1)
+    split_sums(np.zeros((25_000, 1)), drawn=5_500, divisions=1_999, seed=1)  # all alike
+    assert asked == [25_000]
+
+
+def test_turned_sums_keep_their_digits_beside_large_means():
+    rows = 1e9 + np.random.default_rng(2).normal(size=(25_000, 1))
+    place = np.random.default_rng(7).permutation(25_000)
+    found = split_sums(rows, drawn=6_000, divisions=1_999, seed=7).sums[:, 0]
+    step = next(
+        k for k in range(25_000) if abs(_sum_of_turn(rows[:, 0], place, 6_000, k) - found[0]) < 1e-3
+    )
+    assert step > 0
+
+
+def _sum_of_turn(amounts, place, drawn, step):
+    at = np.empty(len(place), dtype=np.int64)
+    at[place] = np.arange(len(place))
+    return float(amounts[at[(place[:drawn] + step) % len(place)]].sum())
 
 
 @pytest.mark.parametrize(("drawn", "divisions"), [(-1, 10), (6, 10), (2, 0)])

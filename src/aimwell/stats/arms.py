@@ -88,6 +88,8 @@ class Arm:
 
     def ordered(self) -> Arm:
         """The same people by outcome, then covariates, so that no answer depends on the order of rows."""
+        if _in_order(self):
+            return self
         if self.covariates is None:
             return Arm(np.sort(self.outcomes))
         order = np.lexsort([*self.covariates.T[::-1], self.outcomes])
@@ -98,6 +100,18 @@ class Arm:
         return Arm(self.outcomes)
 
 
+def _in_order(arm: Arm) -> bool:
+    """Whether the people already lie as `ordered` would put them; far quicker than sorting them again."""
+    tied = np.ones(max(arm.n - 1, 0), dtype=np.bool_)
+    columns = [] if arm.covariates is None else list(arm.covariates.T)
+    for column in (arm.outcomes, *columns):
+        step = np.diff(column)
+        if (tied & (step < 0.0)).any():
+            return False
+        tied &= step == 0.0
+    return True
+
+
 def pooled_skew(values: FloatArray) -> float | None:
     """The third standardised moment of all values together; None when they do not vary.
 
@@ -106,5 +120,6 @@ def pooled_skew(values: FloatArray) -> float | None:
     if len(values) < 2 or values.min() == values.max():
         return None
     centred = values - values.mean()
-    spread = float(np.sqrt(np.mean(centred**2)))
-    return float(np.mean((centred / spread) ** 3))
+    centred /= float(np.sqrt(np.mean(centred * centred)))
+    # Three products are many times quicker than a power.
+    return float(np.mean(centred * centred * centred))

@@ -3,6 +3,13 @@
 People whose rows are equal cannot be told apart (all who bought nothing, say), so only the *number* of them that falls
 into the drawn arm is drawn, from the hypergeometric law; the rest are drawn one by one. That keeps the cost of a
 division to the people who matter.
+
+Where too many people matter for that, they are set on a circle in random order, and the real division is turned around it
+by random steps. One Fourier transform a column gives the sums of all turns. The turns of a circle are a group, and random
+members of a group make the test exactly as valid as divisions drawn one by one. For large circles any two turns share as
+many people as two drawn divisions would, so the spread of the sums is the same too.
+
+Source: Hemerik and Goeman (2018), Exact testing with random permutations, theorem 2, for random members of a group.
 """
 
 from __future__ import annotations
@@ -13,6 +20,7 @@ from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft, rfft
 from scipy.sparse import csr_array
 
 from aimwell.errors import StatsError
@@ -25,6 +33,9 @@ _LARGE_GROUP = 32
 _BLOCK_CELLS = 4_000_000
 # Up to so many people a division, drawing one for all divisions at once is quicker than division by division.
 _FEW_DRAWN = 128
+# Above so many single draws in all, turning a circle is quicker; it needs many more people than turns.
+_DRAWS_MAX = 10_000_000
+_PEOPLE_PER_TURN = 10
 # comb(2 * 20, 20) is 138 thousand million: beyond this, no list of all divisions is ever short enough.
 _LISTABLE = 20
 
@@ -51,7 +62,8 @@ def split_sums(rows: FloatArray, *, drawn: int, divisions: int, seed: int) -> Sp
     """Sums over a random `drawn` of the rows, `divisions` times; all divisions where there are no more than that.
 
     Args:
-        rows: One row a person. Only equal rows that lie beside each other are recognised as equal, so sort them.
+        rows: One row a person, those really drawn first. Only equal rows that lie beside each other are recognised as
+            equal, so sort them.
         drawn: How many people the arm has.
         divisions: How many divisions to draw.
         seed: Same seed, same rows in the same order: same sums.
@@ -73,6 +85,9 @@ def _random_sums(
     rows: FloatArray, drawn: int, divisions: int, rng: np.random.Generator
 ) -> FloatArray:
     groups, sizes, singles = _grouped(rows)
+    draws = divisions * drawn * (len(singles) / len(rows))
+    if draws > _DRAWS_MAX and len(rows) >= _PEOPLE_PER_TURN * divisions:
+        return _turned_sums(rows, drawn, divisions, rng)
     # The last colour stands for all people who are drawn one by one.
     colours = np.append(sizes, len(singles))
     counts = rng.multivariate_hypergeometric(colours, drawn, size=divisions, method="marginals")
@@ -85,6 +100,26 @@ def _random_sums(
         block = counts[start : start + per_block, -1]
         positions = _drawn_singles(rng, len(singles), block)
         sums[start : start + per_block] += _summed(positions, block, single_rows)
+    return sums
+
+
+def _turned_sums(
+    rows: FloatArray, drawn: int, divisions: int, rng: np.random.Generator
+) -> FloatArray:
+    """Sums over the people on whom the first `drawn` rows come to lie when a circle of all is turned."""
+    n = len(rows)
+    place = rng.permutation(n)
+    steps = rng.choice(n - 1, divisions, replace=False) + 1
+    marks = np.zeros(n)
+    marks[place[:drawn]] = 1.0
+    turning = np.conj(rfft(marks))
+    sums = np.empty((divisions, rows.shape[1]))
+    around = np.empty(n)
+    for number, column in enumerate(rows.T):
+        # Without the mean, which every division has in common, more digits are left for what differs.
+        mean = float(column.mean())
+        around[place] = column - mean
+        sums[:, number] = irfft(turning * rfft(around), n)[steps] + drawn * mean
     return sums
 
 
