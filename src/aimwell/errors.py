@@ -10,7 +10,8 @@
     │   ├── LeaseBusyError         another process holds the lease (retry)
     │   ├── LeaseLostError         the lease has gone to another process (retry)
     │   ├── ControlBusyError       the control database is busy or out of reach (retry)
-    │   └── StorageFullError       the disk is full; nothing was half written (retry)
+    │   ├── StorageFullError       the disk is full; nothing was half written (retry)
+    │   └── InboxBusyError         the inbox takes no message for the moment (retry)
     ├── JobError
     │   ├── JobLostError           the lease of a job went to another worker (retry)
     │   ├── JobStoppedError        the worker is stopping; the job goes back to the queue (retry)
@@ -63,6 +64,7 @@ __all__ = [
     "Fault",
     "FileChangedError",
     "HistoryError",
+    "InboxBusyError",
     "JobCancelledError",
     "JobError",
     "JobLostError",
@@ -160,6 +162,12 @@ class ControlBusyError(StoreError):
 
 class StorageFullError(StoreError):
     """The disk is full; nothing was half written."""
+
+    retryable = True
+
+
+class InboxBusyError(StoreError):
+    """The inbox takes no message for the moment: its disk is behind, or its server is stopping."""
 
     retryable = True
 

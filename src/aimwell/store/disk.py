@@ -14,7 +14,7 @@ import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-__all__ = ["Changes", "is_full", "place_file", "remove_stale_parts", "settle"]
+__all__ = ["Changes", "is_full", "place_file", "remove_stale_parts", "settle", "settle_folder"]
 
 _LOG = "_delta_log"
 # No space, over quota, and "may not grow further" (a limit of the process).
@@ -37,7 +37,12 @@ def settle(files: Iterable[Path]) -> None:
         _sync(file)
         folders[file.parent] = None
     for folder in folders:
-        _sync(folder)
+        settle_folder(folder)
+
+
+def settle_folder(folder: Path) -> None:
+    """Bring down which names a folder holds: after a file in it was made, renamed or removed."""
+    _sync(folder)
 
 
 def _sync(path: Path) -> None:
