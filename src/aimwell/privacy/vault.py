@@ -8,13 +8,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from aimwell.store.control import insert_missing, insert_statement
+from aimwell.store.control import (
+    SQLITE_TIME,
+    insert_columns,
+    insert_missing,
+    insert_statement,
+)
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
@@ -85,15 +90,30 @@ def keep_people(stores: Stores, rows: pa.Table, *, source: str, set_at: datetime
     changes["set_at"] = sa.case((newer, new.set_at), else_=old.set_at)
     statement = statement.on_conflict_do_update(index_elements=["origin_id"], set_=changes)
     for batch in rows.to_batches(max_chunksize=_BATCH):
-        values = batch.to_pylist()
-        for value in values:
-            value.update(source=source, set_at=set_at)
-            if "extra" in value:
-                value["extra"] = json.loads(value["extra"]) if value["extra"] else sa.null()
-        if values:
-            with stores.control.begin() as connection:
-                connection.execute(statement, values)
+        if not batch.num_rows:
+            continue
+        with stores.control.begin() as connection:
+            if stores.control.is_sqlite:
+                insert_columns(connection, statement, _texts(batch, source, set_at))
+                continue
+            values = batch.to_pylist()
+            for value in values:
+                value.update(source=source, set_at=set_at)
+                if "extra" in value:
+                    value["extra"] = json.loads(value["extra"]) if value["extra"] else sa.null()
+            connection.execute(statement, values)
     return int(rows.num_rows)
+
+
+def _texts(rows: pa.RecordBatch, source: str, set_at: datetime) -> dict[str, Sequence[str | None]]:
+    """Rows of people as SQLite keeps them."""
+    texts: dict[str, Sequence[str | None]] = {
+        name: rows.column(name).to_pylist() for name in rows.schema.names
+    }
+    if "extra" in texts:
+        texts["extra"] = [text or None for text in texts["extra"]]
+    when = set_at.astimezone(UTC).strftime(SQLITE_TIME)
+    return {**texts, "source": [source] * rows.num_rows, "set_at": [when] * rows.num_rows}
 
 
 def keep_rows(stores: Stores, rows: pa.Table, *, source: str, kept_at: datetime) -> int:

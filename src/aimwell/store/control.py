@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,14 +22,19 @@ from aimwell.errors import ControlBusyError, StorageFullError, StoreError, Works
 from aimwell.store.column_types import JsonType, Money, UtcDateTime
 
 __all__ = [
+    "SQLITE_TIME",
     "Control",
     "JsonType",
     "Money",
     "UtcDateTime",
+    "insert_columns",
     "insert_missing",
     "insert_statement",
     "upsert",
 ]
+
+SQLITE_TIME = "%Y-%m-%d %H:%M:%S.%f"
+"""How SQLite keeps a time in UTC as text."""
 
 _BUSY_MS = 30_000
 _URLS = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
@@ -193,6 +198,22 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 def insert_statement(is_sqlite: bool, table: sa.Table) -> Any:
     """An insert that knows `on_conflict_…`, of the database's own dialect."""
     return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+
+
+def insert_columns(
+    connection: sa.Connection, statement: Any, columns: Mapping[str, Sequence[str | None]]
+) -> None:
+    """Run an insert into SQLite by its driver itself, for texts only: several times faster over many rows.
+
+    Args:
+        connection: In a writing transaction on SQLite.
+        statement: Of `insert_statement`, without values.
+        columns: Name → texts as SQLite keeps them (`SQLITE_TIME`), all of one length.
+    """
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
+    rows = list(zip(*(columns[name] for name in compiled.positiontup), strict=True))
+    if rows:
+        connection.exec_driver_sql(str(compiled), rows)
 
 
 def _insert(connection: sa.Connection, table: sa.Table) -> Any:
