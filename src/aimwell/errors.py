@@ -25,7 +25,8 @@
     │   │   └── FileChangedError   a file changed while it was read (retry)
     │   ├── MappingError           a mapping does not fit the columns or the values of the files
     │   ├── CurrencyError          money in a currency for which no rate is known
-    │   └── RecollectError         a changed mapping would count again what was taken before
+    │   ├── RecollectError         a changed mapping would count again what was taken before
+    │   └── TrackingRequestError   a tracking request of which nothing could be kept
     ├── UnifyError
     ├── HistoryError
     ├── SegmentError
@@ -93,6 +94,7 @@ __all__ = [
     "StoreError",
     "TemplateError",
     "TooLittleDataError",
+    "TrackingRequestError",
     "UnifyError",
     "UnknownDefinitionError",
     "WorkspaceError",
@@ -268,6 +270,10 @@ class CurrencyError(CollectError):
 
 class RecollectError(CollectError):
     """The mapping was changed so that lines taken before would be counted again."""
+
+
+class TrackingRequestError(CollectError):
+    """A tracking request is too large, no JSON or of the wrong form, so that nothing of it could be kept."""
 
 
 class UnifyError(AimwellError):

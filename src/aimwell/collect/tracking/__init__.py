@@ -1,0 +1,1 @@
+"""Messages of Segment's tracking clients: what a request must be, and what each message in it says."""

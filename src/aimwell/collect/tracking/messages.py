@@ -1,0 +1,282 @@
+"""A tracking message as it is kept: who, what, when, with what, or why it cannot be taken.
+
+The clients of Segment differ in what they send (ids as numbers, times as text or milliseconds, an `anonymousId` beside
+a `userId` or not); here all become one form. Nothing that a message holds is dropped: what has no field of its own
+stays in `rest`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from aimwell.collect.tracking.requests import MESSAGE_BYTES_MAX, Call, decode_json
+
+__all__ = ["Fault", "Message", "MessageType", "Received", "read_messages"]
+
+MessageType = Literal["identify", "track", "page", "screen", "group", "alias"]
+TYPES: tuple[MessageType, ...] = ("identify", "track", "page", "screen", "group", "alias")
+
+MESSAGE_ID_LENGTH_MAX = 100
+ID_LENGTH_MAX = 512
+NAME_LENGTH_MAX = 512
+AHEAD_MAX = timedelta(hours=24)
+"""A moment so far after its arrival is a wrong clock; the message then counts as of its arrival."""
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""What is said to have happened before is a clock that was never set."""
+
+_IDS = ("userId", "anonymousId", "previousId", "groupId")
+_NAMES: dict[str, str] = {"track": "event", "page": "name", "screen": "name"}
+"""Which field names what was done, by the type of the message."""
+_TAKEN = {"type", "messageId", "properties", "traits", "context", "writeKey", *_IDS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Received:
+    """One request as the inbox keeps it.
+
+    Attributes:
+        call: What the client called.
+        received_at: When it arrived.
+        opted_out: The browser asked not to be tracked for others' ends (`Sec-GPC: 1`).
+    """
+
+    call: Call
+    received_at: datetime
+    opted_out: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One message.
+
+    Attributes:
+        message_id: As the client gave it; else a hash of the message, so that the same one again is the same.
+        name: Event of a track, name of a page or screen; empty otherwise.
+        occurred_at: When it happened by the server's clock: arrival less the time from happening to sending by
+            the client's clock.
+        clock: Where that comes from: 'corrected' as said; 'client' where no time of sending is given; 'server'
+            where the client told no usable time, so that it is the arrival.
+        rest: What the message holds beside all this; times as the client told them, too.
+    """
+
+    type: MessageType
+    message_id: str
+    user_id: str | None
+    anonymous_id: str | None
+    previous_id: str | None = None
+    group_id: str | None = None
+    name: str = ""
+    occurred_at: datetime
+    received_at: datetime
+    clock: Literal["corrected", "client", "server"]
+    opted_out: bool = False
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    traits: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    rest: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A message that cannot be taken: why, in which field, and the message itself, which may be personal."""
+
+    reason: str
+    detail: str
+    field: str | None
+    content: str
+
+
+class _RefusedError(Exception):
+    def __init__(self, reason: str, field: str | None, detail: str) -> None:
+        super().__init__(detail)
+        self.reason, self.field, self.detail = reason, field, detail
+
+
+def read_messages(body: bytes, received: Received) -> Iterator[Message | Fault]:
+    """The messages of a request in their order; of a batch that holds bad ones, the others too.
+
+    A batch's `context` and `integrations` hold for its messages where these say nothing else; so does its `sentAt`.
+    """
+    try:
+        whole = decode_json(body)
+    except (
+        ValueError
+    ) as error:  # the door lets none through, but an inbox may be older than the door
+        yield Fault(
+            reason="not_json", detail=str(error), field=None, content=body.decode(errors="replace")
+        )
+        return
+    if not isinstance(whole, dict):
+        yield _fault(_RefusedError("not_an_object", None, "a message is a JSON object"), whole)
+        return
+    if received.call != "batch":
+        yield _read(whole, {}, received)
+        return
+    batch = whole.get("batch")
+    shared = {name: value for name, value in whole.items() if name not in {"batch", "writeKey"}}
+    for item in batch if isinstance(batch, list) else []:
+        yield _read(item, shared, received)
+
+
+def _read(item: Any, shared: Mapping[str, Any], received: Received) -> Message | Fault:
+    try:
+        if not isinstance(item, dict):
+            raise _RefusedError("not_an_object", None, "a message is a JSON object")
+        size = len(msgspec.json.encode(item))
+        if size > MESSAGE_BYTES_MAX:
+            detail = f"it has {size:,} bytes; at most {MESSAGE_BYTES_MAX:,} are allowed"
+            raise _RefusedError("too_large", None, detail)
+        return _message(item, shared, received)
+    except _RefusedError as refused:
+        return _fault(refused, item)
+
+
+def _fault(refused: _RefusedError, item: Any) -> Fault:
+    return Fault(
+        reason=refused.reason,
+        detail=refused.detail,
+        field=refused.field,
+        content=msgspec.json.encode(item).decode(),
+    )
+
+
+def _message(item: dict[str, Any], shared: Mapping[str, Any], received: Received) -> Message:
+    type_ = item.get("type") if received.call == "batch" else received.call
+    if type_ not in TYPES:
+        raise _RefusedError("unknown_type", "type", f"type must be one of {', '.join(TYPES)}")
+    ids = {name: _id(item, name) for name in _IDS}
+    if ids["userId"] is None and ids["anonymousId"] is None:
+        raise _RefusedError(
+            "no_identifier", "userId", "neither userId nor anonymousId tells who it was"
+        )
+    if type_ == "alias" and ids["previousId"] is None:
+        raise _RefusedError(
+            "no_previous_id", "previousId", "an alias needs the id that was used before"
+        )
+    if type_ == "group" and ids["groupId"] is None:
+        raise _RefusedError("no_group_id", "groupId", "a group message needs a groupId")
+    context = {**_object(shared, "context"), **_object(item, "context")}
+    occurred_at, clock = _moment(item, shared, received.received_at)
+    own_name = _NAMES.get(type_)
+    rest = {key: value for key, value in item.items() if key not in _TAKEN and key != own_name}
+    if "integrations" in shared or "integrations" in item:
+        rest["integrations"] = {
+            **_object(shared, "integrations"),
+            **_object(item, "integrations"),
+        }
+    return Message(
+        type=type_,
+        message_id=_message_id(item),
+        user_id=ids["userId"],
+        anonymous_id=ids["anonymousId"],
+        previous_id=ids["previousId"],
+        group_id=ids["groupId"],
+        name=_name(item, type_),
+        occurred_at=occurred_at,
+        received_at=received.received_at,
+        clock=clock,
+        opted_out=received.opted_out,
+        properties=_object(item, "properties"),
+        traits=_object(item, "traits"),
+        context=context,
+        rest=rest,
+    )
+
+
+def _id(item: Mapping[str, Any], name: str) -> str | None:
+    """An id as text; whole numbers are as good, and an empty one is none."""
+    value = item.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise _RefusedError("bad_id", name, f"{name} must be a text or a whole number")
+    if isinstance(value, float):
+        if not value.is_integer() or abs(value) >= 2**53:
+            raise _RefusedError("bad_id", name, f"{name} must be a text or a whole number")
+        value = int(value)
+    text = str(value).strip()
+    if len(text) > ID_LENGTH_MAX:
+        raise _RefusedError("bad_id", name, f"{name} has over {ID_LENGTH_MAX} characters")
+    if "\0" in text:
+        raise _RefusedError("bad_id", name, f"{name} holds a zero character")
+    return text or None
+
+
+def _message_id(item: Mapping[str, Any]) -> str:
+    value = item.get("messageId")
+    if value is None or value == "":
+        # Keys in order, so that the same message is the same however a client writes it.
+        body = msgspec.json.encode(item, order="deterministic")
+        return f"made-{hashlib.sha256(body).hexdigest()[:32]}"
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise _RefusedError("bad_message_id", "messageId", "messageId must be a text")
+    if len(str(value)) > MESSAGE_ID_LENGTH_MAX:
+        detail = f"messageId has over {MESSAGE_ID_LENGTH_MAX} characters"
+        raise _RefusedError("bad_message_id", "messageId", detail)
+    return str(value)
+
+
+def _name(item: Mapping[str, Any], type_: MessageType) -> str:
+    key = _NAMES.get(type_)
+    if key is None:
+        return ""
+    value = item.get(key)
+    if value is None and type_ != "track":
+        return ""
+    if not isinstance(value, str) or (type_ == "track" and not value.strip()):
+        raise _RefusedError(
+            "no_event_name" if type_ == "track" else "bad_name", key, f"{key} must be a text"
+        )
+    if len(value) > NAME_LENGTH_MAX:
+        raise _RefusedError("bad_name", key, f"{key} has over {NAME_LENGTH_MAX} characters")
+    return value.strip()
+
+
+def _object(item: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = item.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _RefusedError("not_an_object", name, f"{name} must be a JSON object")
+    return value
+
+
+def _moment(
+    item: Mapping[str, Any], shared: Mapping[str, Any], arrived: datetime
+) -> tuple[datetime, Literal["corrected", "client", "server"]]:
+    """When it happened: received_at − (sentAt − originalTimestamp), as Segment's specification has it."""
+    told = _time(item.get("originalTimestamp")) or _time(item.get("timestamp"))
+    if told is None:
+        return arrived, "server"
+    sent = _time(item.get("sentAt")) or _time(shared.get("sentAt"))
+    clock: Literal["corrected", "client"] = "client" if sent is None else "corrected"
+    try:
+        moment = told if sent is None else arrived - (sent - told)
+    except OverflowError:
+        return arrived, "server"
+    if moment > arrived + AHEAD_MAX:
+        return arrived, "server"
+    if moment < EARLIEST:
+        detail = f"it is said to have happened at {moment:%Y-%m-%d}, before {EARLIEST:%Y-%m-%d}"
+        raise _RefusedError("ancient", "timestamp", detail)
+    return min(moment, arrived), clock
+
+
+def _time(value: Any) -> datetime | None:
+    """A time as text (ISO 8601; without a zone in UTC) or in milliseconds since 1970; None: not usable."""
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value.strip())
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+            return datetime.fromtimestamp(value / 1000.0, UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    return None
