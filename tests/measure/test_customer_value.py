@@ -8,9 +8,23 @@ import pytest
 
 from aimwell.measure.customer_value import values_before_and_after
 from aimwell.predict.bgnbd import fit_bgnbd
+from aimwell.predict.buying import Buyers
 from aimwell.predict.gamma_gamma import fit_gamma_gamma
 from aimwell.predict.lifetime_value import lifetime_value
 from aimwell.predict.purchases import PurchaseHistory
+
+
+def buyers(table: pa.Table) -> Buyers:
+    spend = table["monetary"].to_numpy(zero_copy_only=False)
+    return Buyers(
+        table["profile_id"].combine_chunks(),
+        PurchaseHistory(
+            frequency=table["frequency"].to_numpy().astype(float),
+            recency=table["recency"].to_numpy(),
+            age=table["age"].to_numpy(),
+            spend=spend,
+        ),
+    )
 
 
 def history(seed: int, n: int = 600) -> pa.Table:
@@ -34,16 +48,11 @@ def history(seed: int, n: int = 600) -> pa.Table:
 def test_values_are_those_of_the_model_fitted_before() -> None:
     before = history(1)
     asked = pa.array(["p0003", "nobody", "p0000"])
-    found = values_before_and_after(before, before, asked)
+    found = values_before_and_after(buyers(before), buyers(before), asked)
     assert found.reason is None
     assert found.before is not None
     assert found.after is not None
-    own = PurchaseHistory(
-        frequency=before["frequency"].to_numpy().astype(float),
-        recency=before["recency"].to_numpy(),
-        age=before["age"].to_numpy(),
-        spend=before["monetary"].to_numpy(),
-    )
+    own = buyers(before).history
     expected = lifetime_value(
         own, fit_bgnbd(own), fit_gamma_gamma(own), horizon_days=365, margin=None, draws=0
     ).value
@@ -66,7 +75,9 @@ def test_who_buys_again_is_worth_more_than_who_does_not() -> None:
             "monetary": pa.array(monetary, mask=(bought + again) == 0),
         }
     )
-    found = values_before_and_after(before, after, before["profile_id"].combine_chunks())
+    found = values_before_and_after(
+        buyers(before), buyers(after), before["profile_id"].combine_chunks()
+    )
     assert found.before is not None
     assert found.after is not None
     change = found.after - found.before
@@ -76,7 +87,7 @@ def test_who_buys_again_is_worth_more_than_who_does_not() -> None:
 def test_a_new_customer_has_no_change_of_value() -> None:
     before = history(1)
     few = before.slice(0, 500)
-    found = values_before_and_after(few, before, pa.array(["p0001", "p0550"]))
+    found = values_before_and_after(buyers(few), buyers(before), pa.array(["p0001", "p0550"]))
     assert found.before is not None
     assert found.after is not None
     assert np.isnan(found.before[1])
@@ -85,6 +96,6 @@ def test_a_new_customer_has_no_change_of_value() -> None:
 
 def test_too_few_buyers_give_a_reason() -> None:
     few = history(1, 5)
-    found = values_before_and_after(few, few, pa.array(["p0001"]))
+    found = values_before_and_after(buyers(few), buyers(few), pa.array(["p0001"]))
     assert found.before is None
     assert (found.reason or "").startswith("the model of buying cannot be fitted.")

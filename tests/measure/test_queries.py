@@ -60,7 +60,7 @@ def test_gaps_are_between_successive_days_of_purchase_of_one_person(session: Ses
         ordered_at=pa.array([NOW + timedelta(days=day) for day in days], TIME),
         kept=pa.array([True, True, True, True, True, True]),
     )
-    assert session.rows(sql(GAPS)) == [(7, 2), (14, 1)]
+    assert session.rows(sql(GAPS, zone="UTC")) == [(7, 2), (14, 1)]
     bind(
         session,
         "purchases",
@@ -68,4 +68,17 @@ def test_gaps_are_between_successive_days_of_purchase_of_one_person(session: Ses
         ordered_at=pa.array([NOW, NOW + timedelta(days=2)], TIME),
         kept=pa.array([True, False]),
     )
-    assert session.rows(sql(GAPS)) == []
+    assert session.rows(sql(GAPS, zone="UTC")) == []
+
+
+def test_a_day_of_purchase_is_one_of_the_shops_time_zone(session: Session) -> None:
+    evening = datetime(2026, 3, 1, 22, tzinfo=UTC)
+    bind(
+        session,
+        "purchases",
+        profile_id=pa.array(["a", "a"]),
+        ordered_at=pa.array([evening, evening + timedelta(hours=3)], TIME),
+        kept=pa.array([True, True]),
+    )
+    assert session.rows(sql(GAPS, zone="UTC")) == [(1, 1)]
+    assert session.rows(sql(GAPS, zone="Asia/Tokyo")) == []

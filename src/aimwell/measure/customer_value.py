@@ -15,15 +15,14 @@ import pyarrow.compute as pc
 
 from aimwell.errors import PredictError
 from aimwell.predict.bgnbd import fit_bgnbd
+from aimwell.predict.buying import Buyers
 from aimwell.predict.gamma_gamma import fit_gamma_gamma
 from aimwell.predict.lifetime_value import lifetime_value
-from aimwell.predict.purchases import PurchaseHistory
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["HORIZON_DAYS", "UNIT_DAYS", "Values", "values_before_and_after"]
+__all__ = ["HORIZON_DAYS", "Values", "values_before_and_after"]
 
 HORIZON_DAYS = 365.0
-UNIT_DAYS = 7.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,25 +34,24 @@ class Values:
     reason: str | None = None
 
 
-def values_before_and_after(before: pa.Table, after: pa.Table, profiles: pa.Array) -> Values:
+def values_before_and_after(before: Buyers, after: Buyers, profiles: pa.Array) -> Values:
     """Lifetime value over HORIZON_DAYS of each of `profiles`, at the start and at the end, as revenue.
 
     Args:
-        before, after: As `history.repeat_purchases` gives them at the two moments, in units of UNIT_DAYS.
+        before, after: All buyers as of the two moments.
         profiles: Whose value is asked for.
 
     Returns:
         Missing with a reason where the models cannot be fitted to what was known at the start.
     """
     try:
-        history = _history(before)
-        buying, spending = fit_bgnbd(history), fit_gamma_gamma(history)
+        buying, spending = fit_bgnbd(before.history), fit_gamma_gamma(before.history)
         first, second = (
             _placed(
                 profiles,
-                table.column("profile_id").combine_chunks(),
+                buyers.profiles,
                 lifetime_value(
-                    _history(table),
+                    buyers.history,
                     buying,
                     spending,
                     horizon_days=HORIZON_DAYS,
@@ -61,7 +59,7 @@ def values_before_and_after(before: pa.Table, after: pa.Table, profiles: pa.Arra
                     draws=0,
                 ).value,
             )
-            for table in (before, after)
+            for buyers in (before, after)
         )
     except PredictError as error:
         told = str(error).split("\n")[0].rstrip(".")
@@ -70,19 +68,6 @@ def values_before_and_after(before: pa.Table, after: pa.Table, profiles: pa.Arra
     unknown = np.isnan(first) | np.isnan(second)
     first[unknown] = second[unknown] = np.nan
     return Values(before=first, after=second)
-
-
-def _history(table: pa.Table) -> PurchaseHistory:
-    def column(name: str) -> FloatArray:
-        return np.asarray(table.column(name).to_numpy(), dtype=np.float64)
-
-    return PurchaseHistory(
-        frequency=column("frequency"),
-        recency=column("recency"),
-        age=column("age"),
-        spend=column("monetary"),
-        unit_days=UNIT_DAYS,
-    )
 
 
 def _placed(profiles: pa.Array, names: pa.Array, values: FloatArray) -> FloatArray:

@@ -52,7 +52,7 @@ ORDER BY p.profile_id
 
 GAPS = """
 WITH days AS (
-  SELECT DISTINCT profile_id, CAST(ordered_at AS date) AS day FROM purchases WHERE kept
+  SELECT DISTINCT profile_id, CAST(timezone(:zone, ordered_at) AS date) AS day FROM purchases WHERE kept
 ),
 gaps AS (
   SELECT date_diff('day', lag(day) OVER (PARTITION BY profile_id ORDER BY day), day) AS gap FROM days

@@ -14,13 +14,13 @@ from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.model import Place, Plan
 from aimwell.history.moment import Moment, open_moment
 from aimwell.history.outcomes import outcomes
-from aimwell.history.repeat_purchases import repeat_purchases
 from aimwell.measure.churn import LapsePeriod, lapse_period
-from aimwell.measure.customer_value import UNIT_DAYS, Values, values_before_and_after
+from aimwell.measure.customer_value import Values, values_before_and_after
 from aimwell.measure.model import Span
 from aimwell.measure.people import Cell, People
 from aimwell.measure.queries import GAPS, PEOPLE, PLACED, REDEEMABLE, SPENT
 from aimwell.measure.redemptions import Purchase, Redeemed, redeemed
+from aimwell.predict.buying import purchase_history
 from aimwell.stats.samples import FloatArray
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -102,7 +102,7 @@ def read_people(
             if goal != _ORDER_EVENT
             else sql("SELECT * FROM order_outcomes"),
         )
-        lapse = lapse_period(dict(session.rows(sql(GAPS))))
+        lapse = lapse_period(dict(session.rows(sql(GAPS, zone=stores.settings.timezone))))
         period = timedelta(days=lapse.days or 0)
         table = session.table(
             sql(
@@ -121,13 +121,13 @@ def read_people(
         spent = session.table(sql(SPENT))
         redeemed_by = _redeemed(moment, parts, table, cells) if offers_reached else {}
         newest = session.rows(sql("SELECT max(ordered_at) FROM orders_ahead"))[0][0]
-        before = repeat_purchases(moment, unit_days=UNIT_DAYS)
+        before = purchase_history(moment)
     values = Values(
         reason="the window is not over yet; value after the campaign is read at its end"
     )
     if span.finished:
         with open_moment(stores, as_of=span.measured_until, snapshot=snapshot) as later:
-            after = repeat_purchases(later, unit_days=UNIT_DAYS)
+            after = purchase_history(later)
         values = values_before_and_after(before, after, profiles)
     return Reading(
         people=_people(table, cells, redeemed_by, lapse, values),

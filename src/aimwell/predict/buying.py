@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,13 +16,28 @@ from aimwell.predict.purchases import PurchaseHistory
 from aimwell.stats.samples import FloatArray
 from aimwell.store.sql import sql
 
-__all__ = ["UNIT_DAYS", "Later", "Margin", "later_buying", "purchase_history", "usual_margin"]
+__all__ = [
+    "UNIT_DAYS",
+    "Buyers",
+    "Later",
+    "Margin",
+    "later_buying",
+    "purchase_history",
+    "usual_margin",
+]
 
 UNIT_DAYS = 7.0
 """Time is counted in weeks, as in the literature."""
 
 # So much of the revenue must have a known margin; the rest is then taken to earn alike.
 _COVERED_MIN = 0.8
+
+
+class Buyers(NamedTuple):
+    """Everybody who had bought before a moment: their profile ids, in order, and their repeat purchases."""
+
+    profiles: pa.Array
+    history: PurchaseHistory
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +56,8 @@ class Later:
     revenue: FloatArray
 
 
-def purchase_history(moment: Moment) -> tuple[pa.Array, PurchaseHistory]:
-    """The ids of all buyers as of the moment, in order, and their repeat purchases in weeks."""
+def purchase_history(moment: Moment) -> Buyers:
+    """All buyers as of the moment, with their repeat purchases in weeks."""
     table = repeat_purchases(moment, unit_days=UNIT_DAYS)
     history = PurchaseHistory(
         frequency=_numbers(table, "frequency"),
@@ -50,7 +66,7 @@ def purchase_history(moment: Moment) -> tuple[pa.Array, PurchaseHistory]:
         spend=_numbers(table, "monetary"),
         unit_days=UNIT_DAYS,
     )
-    return table.column("profile_id").combine_chunks(), history
+    return Buyers(table.column("profile_id").combine_chunks(), history)
 
 
 def later_buying(moment: Moment, people: pa.Array) -> Later:
