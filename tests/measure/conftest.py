@@ -143,7 +143,7 @@ def result(
     }
     return CampaignResult(
         plan_id="spring-20260301-abcd", campaign="spring", state="sent", trial=False, audience="segment lapsing",
-        goal="margin of 'Order Completed'", currency="GBP", measured_at=span.ends_at, seed=1, confidence=0.95,
+        goal="margin of 'Order Completed'", currency="GBP", timezone="Europe/London", measured_at=span.ends_at, seed=1, confidence=0.95,
         span=span, verdict="unsure", sentence="Sending earned £3 more.", headline="profit", audience_size=230,
         excluded={"capped": 30}, treated=arm_figures(people, people.treated),
         control=arm_figures(people, ~people.treated), lifts=lifts, profit=profit(lifts, contact_cost=15.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -88,6 +89,37 @@ def test_a_line_runs_from_corner_to_corner() -> None:
     assert re.search(
         r'class="band treated" d="M0.0 1000.0L1000.0 0.0L1000.0 500.0L0.0 1000.0Z"', drawing
     )
+
+
+def test_labels_of_amounts_stand_beside_the_lines_not_on_them() -> None:
+    drawing = parsed(
+        charts.growth(
+            [charts.Band("a", "treated", ((0, 0, 0, 0), (10, 4, 2, 4)))],
+            x_max=10,
+            x_labels=[(0, "start"), (10, "end")],
+            y_labels=[(0, "£0"), (4, "£4,000")],
+            title="t",
+            description="d",
+        )
+    )
+    column, plot = list(drawing)
+    assert [text.text for text in column] == ["£0", "£4,000"]
+    assert "£0" not in {text.text for text in plot.iter("text")}
+
+
+@given(st.floats(-1e6, 0), st.floats(1, 1e6))
+def test_labels_of_an_axis_never_touch_on_a_phone(low: float, high: float) -> None:
+    ticks = charts.fitting_ticks((low, high), lambda found: [f"£{tick:,.0f}" for tick in found])
+    places = [300 * (tick - low) / (high - low) for tick, _label in ticks]
+    for (place, after), (_, label) in zip(itertools.pairwise(places), ticks, strict=False):
+        if len(ticks) > 2:
+            assert after - place >= 7 * len(label)
+    for tick, label in ticks:
+        drawn = charts.axis((low, high), [(tick, label)])
+        place, half = 300 * (tick - low) / (high - low), 7 * len(label) / 2
+        if 'anchor="middle"' in drawn:
+            assert place - half > -14
+            assert place + half < 314
 
 
 def test_a_bar_never_leaves_its_place() -> None:

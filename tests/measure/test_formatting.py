@@ -9,6 +9,7 @@ import pytest
 from aimwell.measure.formatting import (
     date_words,
     days_words,
+    minute_words,
     money,
     money_interval,
     number,
@@ -73,13 +74,22 @@ def test_other_numbers() -> None:
     assert number(0.25039) == "0.2504"
     assert number(12.345) == "12.35"
     assert number(-1234.5) == "−1,234"
-    assert date_words(datetime(2011, 9, 1, tzinfo=UTC)) == "1 September 2011"
     assert days_words(14) == "14 days"
     assert days_words(1) == "1 day"
     assert days_words(1.25) == "30 hours"
     assert days_words(2.5) == "2.5 days"
     assert p_words(None) == "–"
     assert (p_words(0.0004), p_words(0.032), p_words(0.4)) == ("under 0.001", "0.032", "0.40")
+
+
+def test_a_day_is_that_of_the_readers_time_zone() -> None:
+    midnight_in_london = datetime(2011, 8, 31, 23, tzinfo=UTC)
+    assert date_words(midnight_in_london, "Europe/London") == "1 September 2011"
+    assert date_words(midnight_in_london, "America/New_York") == "31 August 2011"
+    assert (
+        minute_words(midnight_in_london, "Europe/London")
+        == "1 September 2011, 00:00 (Europe/London)"
+    )
 
 
 def test_a_difference_bears_its_sign_and_nothing_bears_none() -> None:

@@ -113,7 +113,9 @@ def _group(stores: Stores, name: str) -> Group:
     span = Span(starts_at=AS_OF, ends_at=end, measured_until=end)
     people = places(stores.control, made.plan_id, arms=("treatment", "control"))
     reading = read_people(stores, made, parts, people, span=span, offers_reached=False)
-    setting = Setting(plan=made, parts=parts, span=span, currency="GBP", measured_at=NOW)
+    setting = Setting(
+        plan=made, parts=parts, span=span, currency="GBP", timezone="Europe/London", measured_at=NOW
+    )
     return Group(stores, setting, reading, [place.profile_id for place in people])
 
 

@@ -88,6 +88,7 @@ def test_the_page_shows_what_was_measured(result: CampaignResult) -> None:
         "Sending earned £3 more.",
         "Not sure yet",
         "14 days from 1 March 2026",
+        "measured 15 March 2026, 09:00 (Europe/London)",
         "segment lapsing",
         "conversions ÷ targeted customers × 100",
         "clicks or opens ÷ total audience × 100",
@@ -101,6 +102,24 @@ def test_the_page_shows_what_was_measured(result: CampaignResult) -> None:
     for kpi in result.kpis:
         assert kpi.label in page
         assert kpi.formula in page
+
+
+def test_dates_are_those_of_the_workspaces_time_zone(result: CampaignResult) -> None:
+    moved = timedelta(hours=14.5)  # to half past eleven in the evening, as UTC has it
+    span = replace(
+        result.span,
+        **{
+            name: getattr(result.span, name) + moved
+            for name in ("starts_at", "ends_at", "measured_until")
+        },
+    )
+    tokyo = replace(result, span=span, measured_at=span.ends_at, timezone="Asia/Tokyo")
+    page = report_html(tokyo)
+    assert "14 days from 2 March 2026" in page
+    assert "measured 16 March 2026, 08:30 (Asia/Tokyo)" in page
+    plain = tokyo.to_dict()
+    assert plain["span"]["starts_at"] == "2026-03-01T23:30:00+00:00"
+    assert plain["timezone"] == "Asia/Tokyo"
 
 
 def test_names_that_people_wrote_do_nothing(result: CampaignResult) -> None:
@@ -229,7 +248,7 @@ def test_it_follows_the_reader_to_the_dark_to_the_phone_and_to_paper(
 def test_the_truth_stands_beside_what_was_measured(result: CampaignResult) -> None:
     known = replace(result, truth=Truth(source="the demo shop", profit=20.0))
     page = report_html(known)
-    assert "simulated (the demo shop)" in page
+    assert "so the true effect is known, from the demo shop." in page
     assert "Profit added: the truth is £20.00" in page
     assert 'class="truth"' in page
     assert 'class="truth"' not in report_html(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from aimwell.measure.model import CampaignResult, Truth
@@ -36,6 +37,27 @@ def test_the_truth_is_told_with_whether_the_interval_holds_it(result: CampaignRe
     assert "misses the truth" in beside_truth(far)[0]
     assert len(beside_truth(far)) == 2
     assert beside_truth(result) == []
+
+
+def test_the_scale_of_revenue_begins_at_zero_though_an_interval_reaches_below(
+    result: CampaignResult,
+) -> None:
+    wide = tuple(replace(point, lower=point.mean - 9.0) for point in result.daily)
+    drawn = growth(replace(result, daily=wide))
+    assert drawn is not None
+    assert re.findall(r"<text[^>]*>(.?£[\d.]+)<", drawn["drawing"])[0] in {"£0", "£0.00"}
+    heights = [float(y) for y in re.findall(r"[ML][\d.]+ (-?[\d.]+)", drawn["drawing"])]
+    assert min(heights) >= 0
+    assert max(heights) <= 1000
+
+
+def test_the_scale_of_revenue_goes_below_zero_where_returns_take_a_mean_there(
+    result: CampaignResult,
+) -> None:
+    returned = tuple(replace(point, mean=-point.mean) for point in result.daily)
+    drawn = growth(replace(result, daily=returned))
+    assert drawn is not None
+    assert "−£2" in drawn["drawing"]
 
 
 def test_both_groups_grow_from_nothing_and_say_where_they_end(result: CampaignResult) -> None:

@@ -8,12 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-__all__ = ["Band", "Whisker", "axis", "bar", "growth", "nice_ticks", "whisker", "whiskers_scale"]
+__all__ = [
+    "Band",
+    "Whisker",
+    "axis",
+    "bar",
+    "fitting_ticks",
+    "growth",
+    "nice_ticks",
+    "whisker",
+    "whiskers_scale",
+]
+
+# Width of a chart on a small phone and of one letter of a label there, in pixels: what fits there fits everywhere.
+_NARROW = 300.0
+_LETTER = 7.6
+# How far a label may reach beyond its chart without leaving the page.
+_MARGIN = 12.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +62,22 @@ def nice_ticks(low: float, high: float, *, wanted: int = 5) -> list[float]:
     return [round(step * n, 10) for n in range(first, last + 1)]
 
 
+def fitting_ticks(
+    scale: tuple[float, float], label: Callable[[Sequence[float]], Sequence[str]]
+) -> list[tuple[float, str]]:
+    """As many round numbers within the scale as have room for their labels on a phone; two at least, if there are."""
+    found: list[tuple[float, str]] = []
+    for wanted in (7, 6, 5, 4, 3, 2):
+        ticks = [t for t in nice_ticks(*scale, wanted=wanted) if scale[0] <= t <= scale[1]]
+        if len(ticks) < 2:
+            break
+        found = list(zip(ticks, label(ticks), strict=True))
+        apart = _NARROW * (ticks[1] - ticks[0]) / (scale[1] - scale[0])
+        if apart >= _LETTER * max(len(text) for _tick, text in found) + _MARGIN:
+            break
+    return found
+
+
 def whiskers_scale(whiskers: Sequence[Whisker]) -> tuple[float, float]:
     """A range that holds all of them and zero, with a little air."""
     values = [0.0]
@@ -58,13 +90,25 @@ def whiskers_scale(whiskers: Sequence[Whisker]) -> tuple[float, float]:
     return low - air, high + air
 
 
-def whisker(one: Whisker, scale: tuple[float, float], *, title: str, description: str) -> Markup:
-    """A dot on a line over the scale, with a line at zero."""
+def whisker(
+    one: Whisker,
+    scale: tuple[float, float],
+    *,
+    title: str,
+    description: str,
+    ticks: Sequence[float] = (),
+) -> Markup:
+    """A dot on a line over the scale, with a line at zero and faint ones at the ticks."""
 
     def x(value: float) -> str:
         return f"{100 * (value - scale[0]) / (scale[1] - scale[0]):.3f}%"
 
     parts = [
+        Markup('<line class="grid" x1="{0}" x2="{0}" y1="0" y2="44"/>').format(x(tick))
+        for tick in ticks
+        if tick != 0
+    ]
+    parts += [
         Markup('<line class="zero" x1="{0}" x2="{0}" y1="0" y2="44"/>').format(x(0.0)),
         Markup('<line class="reach" x1="{}" x2="{}" y1="22" y2="22"/>').format(
             x(one.lower), x(one.upper)
@@ -89,7 +133,7 @@ def axis(scale: tuple[float, float], labels: Sequence[tuple[float, str]]) -> Mar
     parts = []
     for value, label in labels:
         share = 100 * (value - scale[0]) / (scale[1] - scale[0])
-        anchor = "start" if share < 6 else "end" if share > 94 else "middle"
+        anchor = _anchor(share, label)
         parts.append(
             Markup('<text class="tick" x="{:.3f}%" y="14" text-anchor="{}">{}</text>').format(
                 share, anchor, label
@@ -97,6 +141,18 @@ def axis(scale: tuple[float, float], labels: Sequence[tuple[float, str]]) -> Mar
         )
     return Markup('<svg class="chart" height="20" aria-hidden="true">{}</svg>').format(
         Markup("").join(parts)
+    )
+
+
+def _anchor(share: float, label: str) -> str:
+    """Labels stand centred under their tick, unless they would then leave the page."""
+    half, place = _LETTER * len(label) / 2, _NARROW * share / 100
+    return (
+        "start"
+        if half > place + _MARGIN
+        else "end"
+        if half > _NARROW - place + _MARGIN
+        else "middle"
     )
 
 
@@ -119,7 +175,7 @@ def growth(
     title: str,
     description: str,
 ) -> Markup:
-    """Lines with bands over time; `y_labels` also set the range of the scale."""
+    """Lines with bands over time; `y_labels` also set the range of the scale, and stand in a column of their own."""
     low, high = y_labels[0][0], y_labels[-1][0]
     top, bottom, height = 22, 262, 290
 
@@ -139,19 +195,29 @@ def growth(
             '<svg x="0" y="{}" width="100%" height="{}" viewBox="0 0 1000 1000" preserveAspectRatio="none">{}</svg>'
         ).format(top, bottom - top, Markup("").join(plot))
     )
-    for value, label in y_labels:
-        parts.append(
-            Markup('<text class="tick halo" x="0" y="{:.1f}">{}</text>').format(y(value) - 5, label)
-        )
     for value, label in x_labels:
         share = 100 * value / x_max
-        anchor = "start" if share < 5 else "end" if share > 95 else "middle"
+        anchor = "end" if share > 95 else "middle" if share else "start"
         parts.append(
             Markup('<text class="tick" x="{:.3f}%" y="{}" text-anchor="{}">{}</text>').format(
                 share, height - 8, anchor, label
             )
         )
-    return _figure(Markup("").join(parts), title=title, description=description, height=height)
+    width = round(_LETTER * max(len(label) for _value, label in y_labels)) + 10
+    column = Markup("").join(
+        Markup('<text class="tick" x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(
+            width - 10, y(value) + 4, label
+        )
+        for value, label in y_labels
+    )
+    return Markup(
+        '<div class="plot"><svg width="{}" height="{}" aria-hidden="true">{}</svg>{}</div>'
+    ).format(
+        width,
+        height,
+        column,
+        _figure(Markup("").join(parts), title=title, description=description, height=height),
+    )
 
 
 def _line(band: Band, x_max: float, low: float, high: float) -> Markup:
@@ -159,7 +225,8 @@ def _line(band: Band, x_max: float, low: float, high: float) -> Markup:
         return f"{1000 * x / x_max:.1f} {1000 * (high - value) / (high - low):.1f}"
 
     over = [place(x, upper) for x, _mean, _lower, upper in band.points]
-    under = [place(x, lower) for x, _mean, lower, _upper in reversed(band.points)]
+    # An interval that reaches below the scale is drawn to its edge.
+    under = [place(x, max(lower, low)) for x, _mean, lower, _upper in reversed(band.points)]
     middle = [place(x, mean) for x, mean, _lower, _upper in band.points]
     return Markup('<path class="band {0}" d="M{1}Z"/><path class="line {0}" d="M{2}"/>').format(
         band.css, "L".join([*over, *under]), "L".join(middle)

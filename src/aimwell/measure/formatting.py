@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from aimwell.stats.estimate import Estimate
 
@@ -11,6 +12,7 @@ __all__ = [
     "count",
     "date_words",
     "days_words",
+    "minute_words",
     "money",
     "money_interval",
     "number",
@@ -97,9 +99,15 @@ def number(value: float) -> str:
     return f"{sign}{figure}"
 
 
-def date_words(moment: datetime) -> str:
-    """A day, as '1 September 2011'."""
-    return f"{moment.day} {moment:%B %Y}"
+def date_words(moment: datetime, timezone: str) -> str:
+    """The day that a moment falls on in a time zone, as '1 September 2011'."""
+    local = moment.astimezone(ZoneInfo(timezone))
+    return f"{local.day} {local:%B %Y}"
+
+
+def minute_words(moment: datetime, timezone: str) -> str:
+    """A moment in a time zone, to the minute, as '1 September 2011, 09:30 (Europe/London)'."""
+    return f"{date_words(moment, timezone)}, {moment.astimezone(ZoneInfo(timezone)):%H:%M} ({timezone})"
 
 
 def days_words(days: float) -> str:

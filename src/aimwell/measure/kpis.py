@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from aimwell.measure.churn import LapsePeriod
-from aimwell.measure.formatting import count, money, percent
+from aimwell.measure.formatting import count, money, percent, places_for
 from aimwell.measure.lifts import NO_CONTROL, share_difference
 from aimwell.measure.model import Costs, Delivery, Kpi, Metric
 from aimwell.measure.people import BoolArray, People
@@ -226,7 +226,9 @@ def _value_lift(people: People, facts: Facts) -> Kpi:
         if pre > 0:
             post = float(after[treated].mean())
             value = Figure(value=100 * (post - pre) / pre)
-            shown = money(post, facts.currency), money(pre, facts.currency)
+            # With pennies: in whole pounds a small change would look like none.
+            places = places_for([0.0], facts.currency)
+            shown = money(post, facts.currency, places), money(pre, facts.currency, places)
             worked = f"({shown[0]} − {shown[1]}) ÷ {shown[1]} × 100"
             causal = _value_change(before, after, treated, facts).times(100.0 / pre)
     return Kpi(

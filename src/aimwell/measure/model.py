@@ -204,6 +204,7 @@ class CampaignResult:
     """Everything that was measured of one plan.
 
     Attributes:
+        timezone: The workspace's, in which a reader sees dates; the moments themselves are UTC.
         lifts: By metric; `margin` is there only where every margin is known, and is net of offer costs.
         profit: Amount that sending added: incremental margin less contact cost.
         headline: Which of `profit` and the revenue lift the opening sentence speaks of.
@@ -221,6 +222,7 @@ class CampaignResult:
     audience: str
     goal: str
     currency: str
+    timezone: str
     measured_at: datetime
     seed: int
     confidence: float

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from aimwell.measure.formatting import (
     date_words,
     days_words,
+    minute_words,
 )
 from aimwell.measure.model import (
     CampaignResult,
@@ -63,6 +64,7 @@ def report_html(result: CampaignResult) -> str:
             result=result,
             badge=_BADGES[result.verdict],
             when=_when(result),
+            measured=minute_words(result.measured_at, result.timezone),
             rows=amounts(result),
             axis=amounts_axis(result),
             growth=growth(result),
@@ -81,7 +83,7 @@ def report_html(result: CampaignResult) -> str:
 
 def _when(result: CampaignResult) -> str:
     span = result.span
-    start = date_words(span.starts_at)
+    start = date_words(span.starts_at, result.timezone)
     if span.finished:
         return f"{days_words(span.days)} from {start}"
     return f"{days_words(span.days_measured)} so far of {days_words(span.days)} from {start}"

@@ -62,6 +62,7 @@ def amounts(result: CampaignResult) -> list[Row]:
             scale,
             title=f"{label} by sending",
             description=f"Estimate {figure}, {percent(100 * result.confidence, 0)} interval {interval}.{true}",
+            ticks=[tick for tick, _label in _ticks(scale, result.currency)],
         )
         rows.append(Row(label, figure, interval, drawing))
     return rows
@@ -72,9 +73,15 @@ def amounts_axis(result: CampaignResult) -> Markup:
     if not found:
         return Markup("")
     scale = charts.whiskers_scale(found)
-    ticks = [t for t in charts.nice_ticks(*scale, wanted=5) if scale[0] <= t <= scale[1]]
-    places = _tick_places(ticks, result.currency)
-    return charts.axis(scale, [(tick, money(tick, result.currency, places)) for tick in ticks])
+    return charts.axis(scale, _ticks(scale, result.currency))
+
+
+def _ticks(scale: tuple[float, float], currency: str) -> list[tuple[float, str]]:
+    def labels(ticks: Sequence[float]) -> list[str]:
+        places = _tick_places(ticks, currency)
+        return [money(tick, currency, places) for tick in ticks]
+
+    return charts.fitting_ticks(scale, labels)
 
 
 def _tick_places(ticks: Sequence[float], currency: str) -> int:
@@ -109,8 +116,11 @@ def growth(result: CampaignResult) -> dict[str, Any] | None:
         points = [(p.day, p.mean, p.lower, p.upper) for p in result.daily if p.arm == arm]
         if points:
             bands.append(charts.Band(name, css, ((0.0, 0.0, 0.0, 0.0), *points)))
-    values = [v for band in bands for point in band.points for v in point[1:]]
-    ticks = charts.nice_ticks(min(values), max(values), wanted=6)
+    # The scale begins at zero unless a mean itself is below: an interval of Student's t would have it below at first
+    # in nearly every campaign, where nobody can have spent less than nothing.
+    low = min(mean for band in bands for _day, mean, _lower, _upper in band.points)
+    high = max(upper for band in bands for _day, _mean, _lower, upper in band.points)
+    ticks = charts.nice_ticks(low, high, wanted=6)
     places = _tick_places(ticks, result.currency)
     last = max(point.day for point in result.daily)
     days = [0.0, *[t for t in charts.nice_ticks(0, last, wanted=6) if 0 < t < 0.85 * last], last]

@@ -95,15 +95,19 @@ def _sentence(text: str | None) -> str:
 def funnel(result: CampaignResult) -> list[dict[str, Any]]:
     delivery, size = result.delivery, max(result.audience_size, 1)
     eligible = result.audience_size - sum(result.excluded.values())
+    audience, able = (size, "of audience"), (eligible, "of eligible")
+    asked, sent = (result.treated.people, "of group"), (delivery.sent, "of sent")
     rows: list[dict[str, Any]] = []
 
-    def add(label: str, n: int, css: str, *, of: int | None = None, side: bool = False) -> None:
-        share = f"{percent(100 * n / of)}" if of else ""
+    def add(
+        label: str, n: int, css: str, *, of: tuple[int, str] | None = None, side: bool = False
+    ) -> None:
         rows.append(
             {
                 "label": label,
                 "n": count(n),
-                "share": share,
+                "share": percent(100 * n / of[0]) if of and of[0] else "",
+                "of": of[1] if of and of[0] else "",
                 "bar": charts.bar(n / size, css),
                 "side": side,
             }
@@ -111,29 +115,29 @@ def funnel(result: CampaignResult) -> list[dict[str, Any]]:
 
     add("Audience", result.audience_size, "whole")
     for reason, n in result.excluded.items():
-        add(f"excluded: {EXCLUSIONS.get(reason, reason)}", n, "lost", of=size, side=True)
-    add("Eligible", eligible, "whole", of=size)
+        add(f"excluded: {EXCLUSIONS.get(reason, reason)}", n, "lost", of=audience, side=True)
+    add("Eligible", eligible, "whole", of=audience)
     if result.control.people:
-        add("Held out to compare", result.control.people, "held", of=eligible, side=True)
-    add("To be contacted", result.treated.people, "sent", of=eligible)
+        add("Held out to compare", result.control.people, "held", of=able, side=True)
+    add("To be contacted", result.treated.people, "sent", of=able)
     for reason, n in {**delivery.stopped, **delivery.failed}.items():
         add(f"not sent: {STOP_REASONS.get(reason, reason)}", n, "lost", side=True)
     if delivery.unknown:
         add("not known whether it arrived", delivery.unknown, "lost", side=True)
     if delivery.waiting:
         add("still waiting", delivery.waiting, "lost", side=True)
-    add("Sent", delivery.sent, "sent", of=result.treated.people)
-    add("Opened", delivery.opened, "sent", of=delivery.sent)
+    add("Sent as a trial" if result.verdict == "trial" else "Sent", delivery.sent, "sent", of=asked)
+    add("Opened", delivery.opened, "sent", of=sent)
     if delivery.opened_machine:
         add("opened by machines alone", delivery.opened_machine, "lost", side=True)
-    add("Clicked", delivery.clicked, "sent", of=delivery.sent)
+    add("Clicked", delivery.clicked, "sent", of=sent)
     if delivery.clicked_machine:
         add("clicked by machines alone", delivery.clicked_machine, "lost", side=True)
     if delivery.unsubscribed:
-        add("unsubscribed", delivery.unsubscribed, "lost", of=delivery.sent, side=True)
+        add("unsubscribed", delivery.unsubscribed, "lost", of=sent, side=True)
     if result.treated.converted != result.treated.buyers:
-        add("Reached the goal", result.treated.converted, "sent", of=result.treated.people)
-    add("Bought", result.treated.buyers, "sent", of=result.treated.people)
+        add("Reached the goal", result.treated.converted, "sent", of=asked)
+    add("Bought", result.treated.buyers, "sent", of=asked)
     return rows
 
 

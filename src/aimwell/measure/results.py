@@ -44,12 +44,13 @@ __all__ = ["Setting", "result_from"]
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a result is about, beside its people: the plan, its definitions, when, in which currency."""
+    """What a result is about, beside its people: the plan, its definitions, when, in which currency and time zone."""
 
     plan: Plan
     parts: CampaignParts
     span: Span
     currency: str
+    timezone: str
     measured_at: datetime
     truth: Truth | None = None
 
@@ -113,6 +114,7 @@ def result_from(
         audience=plan.summary["audience"],
         goal=plan.summary["goal"],
         currency=setting.currency,
+        timezone=setting.timezone,
         measured_at=setting.measured_at,
         seed=seed,
         confidence=DEFAULT_CONFIDENCE,

@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.model import Plan
@@ -62,7 +63,7 @@ def measure(
         MeasureError: The plan has not begun, so there is nothing to measure.
     """
     plan = load_plan(stores.control, plan_id)
-    span = _span(plan, now)
+    span = _span(plan, now, timezone=stores.settings.timezone)
     parts = parts_of_plan(plan.document)
     people = places(stores.control, plan.plan_id, arms=("treatment", "control"))
     setting = Setting(
@@ -70,6 +71,7 @@ def measure(
         parts=parts,
         span=span,
         currency=stores.settings.currency,
+        timezone=stores.settings.timezone,
         measured_at=now.astimezone(UTC),
         truth=truth,
     )
@@ -81,13 +83,13 @@ def measure(
     return result_from(reading, ledger, setting, seed=seed, permutations=permutations)
 
 
-def _span(plan: Plan, now: datetime) -> Span:
+def _span(plan: Plan, now: datetime, *, timezone: str) -> Span:
     if now.tzinfo is None:
         raise MeasureError(f"The moment {now.isoformat()} has no time zone; give an aware time.")
     start = plan.starts_at.astimezone(UTC)
     if now <= start:
         raise MeasureError(
-            f"The plan '{plan.plan_id}' starts at {start:%Y-%m-%d %H:%M %Z}, so there is nothing to measure yet. "
+            f"The plan '{plan.plan_id}' starts at {start.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M %Z}, so there is nothing to measure yet. "
             "Measure again later."
         )
     ends = start + timedelta(days=plan.summary["window_days"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from aimwell.measure.formatting import count, date_words, days_words, money, percent
+from aimwell.measure.formatting import count, date_words, days_words, minute_words, money, percent
 from aimwell.measure.model import CampaignResult
 
 __all__ = ["explained"]
@@ -46,7 +46,7 @@ def _methods(result: CampaignResult) -> list[str]:
         f"Before anything was sent, chance (a fixed hash of each person) decided who would be contacted "
         f"({count(result.treated.people)} people) and who would be held out ({count(result.control.people)}). Everybody "
         "counts in the group that was drawn for them, whatever reached them, so the two differ by nothing but sending.",
-        f"Orders count from {date_words(result.span.starts_at)} on for {days_words(result.span.days_measured)}, in both "
+        f"Orders count from {minute_words(result.span.starts_at, result.timezone)} on for {days_words(result.span.days_measured)}, in both "
         "groups alike. Returns within that time are taken off.",
     ]
     if revenue.difference.defined:
@@ -108,7 +108,7 @@ def _of_time(result: CampaignResult, newest_order_at: datetime | None) -> list[s
         gap_days = (span.measured_until - newest_order_at).total_seconds() / 86_400
         if gap_days > max(1.0, 0.1 * span.days_measured):
             found.append(
-                f"The newest order in the data is of {date_words(newest_order_at)}, {days_words(gap_days)} before the end "
+                f"The newest order in the data is of {date_words(newest_order_at, result.timezone)}, {days_words(gap_days)} before the end "
                 "of what is measured. If later orders have not been collected yet, collect them and measure again."
             )
     return found
