@@ -244,6 +244,19 @@ loads = sa.Table(
     sa.Index("ix_loads_content", "source", "content_hash"),
 )
 
+write_keys = sa.Table(
+    "write_keys",
+    metadata,
+    sa.Column(
+        "key_hash", _Text, primary_key=True, comment="SHA-256 of the key; it is kept nowhere."
+    ),
+    sa.Column("key_id", _Text, nullable=False, unique=True, comment="Names it in lists and logs."),
+    sa.Column("source", _Text, nullable=False, comment="Source that its messages belong to."),
+    sa.Column("label", _Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("revoked_at", UtcDateTime),
+)
+
 identifiers = sa.Table(
     "identifiers",
     metadata,

@@ -506,6 +506,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_workspace_meta")),
     )
     op.create_table(
+        "write_keys",
+        sa.Column(
+            "key_hash",
+            sa.Text(),
+            nullable=False,
+            comment="SHA-256 of the key; it is kept nowhere.",
+        ),
+        sa.Column("key_id", sa.Text(), nullable=False, comment="Names it in lists and logs."),
+        sa.Column(
+            "source", sa.Text(), nullable=False, comment="Source that its messages belong to."
+        ),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("revoked_at", UtcDateTime(), nullable=True),
+        sa.PrimaryKeyConstraint("key_hash", name=op.f("pk_write_keys")),
+        sa.UniqueConstraint("key_id", name=op.f("uq_write_keys_key_id")),
+    )
+    op.create_table(
         "plan_people",
         sa.Column("plan_id", sa.Text(), nullable=False),
         sa.Column("profile_id", sa.Text(), nullable=False),
