@@ -39,9 +39,9 @@ from aimwell.deliver.content import CompiledContent, compile_content
 from aimwell.deliver.dkim import DkimSigner
 from aimwell.deliver.model import Content, Outgoing, Recipient, Sender, Tracking
 from aimwell.deliver.null import NullTransport
-from aimwell.deliver.render import Program
-from aimwell.deliver.tags import LINKS
 from aimwell.deliver.token import Tokens
+from aimwell.texts.render import Program
+from aimwell.texts.tags import LINKS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TRACKING = Tracking("https://news.shop.example", utm={"utm_source": "aimwell"})

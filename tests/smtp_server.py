@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import TracebackType
 
-__all__ = ["CLOSE", "STALL", "ScriptedServer"]
+__all__ = ["CLOSE", "STALL", "ScriptedServer", "scripted"]
 
 STALL = "STALL"
 CLOSE = "CLOSE"
@@ -43,6 +44,10 @@ class ScriptedServer:
     @property
     def port(self) -> int:
         return int(self._server.sockets[0].getsockname()[1])
+
+    def mend(self) -> None:
+        """Forget what is left of the script: from now on the server is like any other."""
+        self._script.clear()
 
     async def __aenter__(self) -> ScriptedServer:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -117,3 +122,25 @@ class ScriptedServer:
         writer.write(f"{reply}\r\n".encode())
         await writer.drain()
         return not reply.startswith("421")
+
+
+@contextmanager
+def scripted(script: Mapping[str, Sequence[str]]) -> Iterator[ScriptedServer]:
+    """A scripted server in a thread, because senders run a loop of their own."""
+    server, ready, stop = ScriptedServer(script), threading.Event(), asyncio.Event()
+    loop = asyncio.new_event_loop()
+
+    async def live() -> None:
+        async with server:
+            ready.set()
+            await stop.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(live(),))
+    thread.start()
+    ready.wait()
+    try:
+        yield server
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()

@@ -14,10 +14,10 @@ from aimwell.deliver.links import (
     rewrite_html,
     rewrite_text,
 )
-from aimwell.deliver.masking import mask
 from aimwell.deliver.model import Tracking
 from aimwell.deliver.token import Tokens
 from aimwell.errors import DeliverError
+from aimwell.texts.masking import mask
 
 PLAIN = Tracking("https://news.shop.example/")
 UTM = Tracking("https://news.shop.example", utm={"utm_source": "aimwell", "utm_campaign": "a b&c"})

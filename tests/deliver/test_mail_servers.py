@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import threading
 import types
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -30,7 +27,7 @@ from campaigns import NOW, executed, set_up
 from live_server import free_port, serving
 from mail_catcher import catching
 from shop import make_stores, origin
-from smtp_server import CLOSE, STALL, ScriptedServer
+from smtp_server import CLOSE, STALL, scripted
 
 _messages = metadata.tables["messages"]
 _events = metadata.tables["message_events"]
@@ -68,28 +65,6 @@ class Clock:
 def _through(port: int, **more: Any) -> dict[str, Any]:
     smtp = {"host": "127.0.0.1", "port": port, "tls": "none", "connections": 1, **more}
     return {"sink": None, "smtp": smtp}
-
-
-@contextmanager
-def scripted(script: Mapping[str, Sequence[str]]) -> Iterator[ScriptedServer]:
-    """A scripted server in a thread, because senders run a loop of their own."""
-    server, ready, stop = ScriptedServer(script), threading.Event(), asyncio.Event()
-    loop = asyncio.new_event_loop()
-
-    async def live() -> None:
-        async with server:
-            ready.set()
-            await stop.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(live(),))
-    thread.start()
-    ready.wait()
-    try:
-        yield server
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        loop.close()
 
 
 def _rows(stores: Stores) -> list[Any]:

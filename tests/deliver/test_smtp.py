@@ -162,7 +162,6 @@ def test_an_old_server_without_ehlo_is_greeted_with_helo() -> None:
     ("step", "reply", "status", "stage", "code", "enhanced"),
     [
         ("MAIL", "450 4.7.1 greylisted", "deferred", "mail", 450, "4.7.1"),
-        ("MAIL", "550 5.1.8 bad sender", "refused", "mail", 550, "5.1.8"),
         ("RCPT", "450 4.2.1 later", "deferred", "rcpt", 450, "4.2.1"),
         ("RCPT", "550 5.1.1 <person0@example.com> unknown", "refused", "rcpt", 550, "5.1.1"),
         ("RCPT", "550-5.1.1 no\r\n550 5.1.1 such user", "refused", "rcpt", 550, "5.1.1"),
@@ -189,6 +188,35 @@ def test_a_refusal_is_for_one_message_and_the_next_one_goes_on(
     assert "person0" not in first.text
     assert [outcome.status for outcome in others] == ["accepted", "accepted"]
     assert len(server.accepted) == 2
+
+
+def test_a_refused_sender_ends_the_run_because_no_message_can_change_it() -> None:
+    items = Pulled(messages(5))
+    outcomes, error, server = run({"MAIL": ["550 5.1.8 bad sender"] * 5}, items)
+    assert isinstance(error, ServerRefusedError)
+    assert "does not take mail from this sender (550 5.1.8 bad sender)" in str(error)
+    assert {(one.status, one.stage, one.code) for one in outcomes} == {("deferred", "mail", 550)}
+    assert [one.message_id for one in outcomes] == items.ids
+    assert len(items.ids) < 5
+    assert server.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("step", "reply"), [("RCPT", "554 5.7.1 no relay"), ("TEXT", "550 5.7.1 spam")]
+)
+def test_refusals_one_after_another_end_the_run_before_all_are_refused(
+    step: str, reply: str
+) -> None:
+    outcomes, error, _ = run({step: [reply] * 30}, messages(30))
+    assert isinstance(error, ServerRefusedError)
+    assert "one message after another" in str(error)
+    assert 10 <= len(outcomes) < 15
+    mixed = [reply if number % 9 else "250 fine" for number in range(30)]
+    outcomes, error, _ = run({step: mixed}, messages(30))
+    assert (len(outcomes), error) == (30, None)
+    unknown = ["550 5.1.1 no such user"] * 30
+    outcomes, error, _ = run({"RCPT": unknown}, messages(30))
+    assert (len(outcomes), error) == (30, None), "addresses that do not exist are not our fault"
 
 
 def test_a_recipient_that_the_server_forwards_is_accepted() -> None:

@@ -9,7 +9,19 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-__all__ = ["Definition", "Duration", "Name", "Part", "Reference", "Share", "parse_duration"]
+__all__ = [
+    "TEXT_FAULTS",
+    "Definition",
+    "Duration",
+    "Name",
+    "Part",
+    "Reference",
+    "Share",
+    "parse_duration",
+]
+
+TEXT_FAULTS = "text_faults"
+"""The type of an error whose context `faults` lists everything that is wrong with one text."""
 
 _DURATION = re.compile(r"(\d{1,6})\s*(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

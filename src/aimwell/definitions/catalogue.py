@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from aimwell.definitions.base import Definition
+from aimwell.definitions.base import TEXT_FAULTS, Definition
 from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.channel import Channel
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
@@ -71,7 +71,7 @@ def check(document: Any) -> Definition:
     except ValidationError as error:
         title = f"The {kind} '{document.get('name', '?')}' is wrong and was not taken."
         raise DefinitionError(
-            title, [_fault(detail, cls) for detail in _own(error.errors())]
+            title, [fault for detail in _own(error.errors()) for fault in _faults(detail, cls)]
         ) from error
 
 
@@ -100,6 +100,17 @@ def _class(kind: str) -> type[Definition]:
             "There is no such kind of document.",
             [Fault("kind", f"unknown kind. {nearest(kind, list(KINDS))}", kind, _kinds())],
         ) from None
+
+
+def _faults(detail: ErrorDetails, cls: type[BaseModel]) -> Iterator[Fault]:
+    if detail["type"] != TEXT_FAULTS:
+        yield _fault(detail, cls)
+        return
+    for found in detail["ctx"]["faults"]:
+        where = f"line {found.line} of the text: " if found.line else ""
+        yield Fault(
+            _dotted(detail["loc"]), f"{where}{found.problem}", found.excerpt or None, found.allowed
+        )
 
 
 def _fault(detail: ErrorDetails, cls: type[BaseModel]) -> Fault:

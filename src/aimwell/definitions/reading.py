@@ -74,7 +74,11 @@ def find_files(path: Path) -> list[Path]:
 
 
 def read_documents(files: Sequence[Path]) -> list[SourceDocument]:
-    """All documents of the files, in order. Raises DefinitionError with every file that cannot be read."""
+    """All documents of the files, in order.
+
+    Raises:
+        DefinitionError: With every file that cannot be read; or not one of them holds a document.
+    """
     documents: list[SourceDocument] = []
     faults: list[Fault] = []
     for file in files:
@@ -92,6 +96,15 @@ def read_documents(files: Sequence[Path]) -> list[SourceDocument]:
             faults.append(Fault(file.name, f"cannot be read: {error}"))
     if faults:
         raise DefinitionError("Some files cannot be read; nothing was taken.", faults)
+    if not documents:
+        problem = "no document in it: it is empty, or has only comments"
+        raise DefinitionError(
+            "There is nothing to take.",
+            [
+                Fault(file.name, problem, allowed="kind: …, name: …, as `aimwell get` writes them")
+                for file in files
+            ],
+        )
     return documents
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from aimwell.deliver.render import FixedPiece
+from aimwell.texts.render import FixedPiece
 
 __all__ = ["OWN_MARKUP", "BlankCheck"]
 

@@ -17,12 +17,12 @@ from aimwell.deliver.dkim import DkimSigner
 from aimwell.deliver.headers import Header, address, date_header, one_line
 from aimwell.deliver.links import MessageLinks
 from aimwell.deliver.mime import Skeleton
-from aimwell.deliver.missing import MissingField
 from aimwell.deliver.model import Outgoing, Recipient, Sender, StopCode, Stopped, Tracking
-from aimwell.deliver.render import Program
-from aimwell.deliver.tags import LINKS, Abort, BadLink
 from aimwell.deliver.token import Tokens
 from aimwell.errors import DeliverError
+from aimwell.texts.missing import MissingField
+from aimwell.texts.render import Program
+from aimwell.texts.tags import LINKS, Abort, BadLink
 
 __all__ = ["Composer", "Preview"]
 

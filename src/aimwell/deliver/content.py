@@ -7,24 +7,21 @@ import html
 import re
 from dataclasses import dataclass
 
-import mrml
-
 from aimwell.deliver.blanks import BlankCheck
 from aimwell.deliver.links import Link, rewrite_html, rewrite_text
-from aimwell.deliver.masking import Masked, mask
 from aimwell.deliver.model import Content, Tracking
-from aimwell.deliver.plaintext import to_text
-from aimwell.deliver.render import RESERVED, Program
 from aimwell.errors import TemplateError
+from aimwell.texts.masking import Masked, mask
+from aimwell.texts.mjml import compile_mjml
+from aimwell.texts.plaintext import to_text
+from aimwell.texts.render import RESERVED, Program, reserved_piece
 
-__all__ = ["HELPERS", "CompiledContent", "compile_content", "compile_mjml"]
+__all__ = ["HELPERS", "CompiledContent", "compile_content"]
 
 HELPERS = ("unsubscribe_url", "preference_url")
 """Fields that are always there: the addresses of this person's unsubscribe and preference pages."""
 
 _BODY = re.compile(r"<body\b(?:[^>\"']|\"[^\"]*\"|'[^']*')*>", re.IGNORECASE)
-# mrml writes some characters of attributes (joiners of emoji, hard spaces) as Rust would in source code.
-_RUST_ESCAPE = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
 _HIDDEN = "display:none;max-height:0;overflow:hidden;mso-hide:all"
 _PREHEADER = f'<div data-aimwell style="{_HIDDEN}">{{{{ aimwell_preheader }}}}</div>'
 _PIXEL = '<img data-aimwell src="{{ aimwell_open }}" width="1" height="1" alt="" style="border:0">'
@@ -105,37 +102,6 @@ def compile_content(content: Content, tracking: Tracking) -> CompiledContent:
     )
 
 
-def compile_mjml(source: str, *, template: str = "") -> str:
-    """HTML of MJML, the Liquid left as it is. Nothing is read from files or the network, no font is fetched.
-
-    Raises:
-        TemplateError: The MJML is wrong, or a piece of Liquid stands where MJML drops it.
-    """
-    masked = mask(source)
-    try:
-        made = mrml.to_html(
-            masked.in_letters(),
-            mrml.ParserOptions(include_loader=mrml.noop_loader()),
-            mrml.RenderOptions(disable_comments=False, fonts={}),
-        ).content
-    except OSError as err:
-        raise TemplateError(f"The MJML is wrong: {err}.", template=template, part="mjml") from err
-    restored, kept = masked.from_letters(_RUST_ESCAPE.sub(_character, made))
-    for number, piece in enumerate(masked.pieces):
-        if number not in kept and not piece.text.lstrip("{%- ").startswith(("comment", "doc")):
-            raise TemplateError(
-                f"MJML drops {piece.text!r} there. Put it into <mj-raw>…</mj-raw>.",
-                template=template,
-                part="mjml",
-                line=piece.line,
-            )
-    return restored
-
-
-def _character(found: re.Match[str]) -> str:
-    return chr(int(found[1], 16))
-
-
 def _add_hidden(masked: Masked, content: Content, tracking: Tracking) -> str:
     """The HTML with the preheader at its beginning, and the honeypot and the open picture at its end."""
     markup = masked.text
@@ -160,14 +126,14 @@ def _escaped(text: str) -> str:
 
 def _refuse_reserved(content: Content) -> None:
     for part in ("subject", "preheader", "html", "mjml", "text"):
-        for piece in mask(getattr(content, part)).pieces:
-            if re.search(rf"\b{RESERVED}", piece.text):
-                raise TemplateError(
-                    f"Names that begin with '{RESERVED}' belong to Aimwell. Use another name.",
-                    template=content.template,
-                    part=part,
-                    line=piece.line,
-                )
+        piece = reserved_piece(getattr(content, part))
+        if piece is not None:
+            raise TemplateError(
+                f"Names that begin with '{RESERVED}' belong to Aimwell. Use another name.",
+                template=content.template,
+                part=part,
+                line=piece.line,
+            )
 
 
 def _fingerprint(*parts: object) -> str:

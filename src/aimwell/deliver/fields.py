@@ -1,14 +1,10 @@
-"""What a template may say about a person and an offer: the names of its fields.
+"""The values of the fields that `texts.vocabulary` names: what a text may say about a person and an offer.
 
-From the vault: `first_name`, `last_name`, `full_name`, `email`, `phone`, `postcode`, `customer_id`. From the traits: each
-under its own name (`country`, `favourite_shop` …). For everybody: `offer.name`, `offer.code`, `offer.percent`,
-`offer.amount`, `offer.free_shipping`, `offer.gift`, `offer.minimum_spend`, `offer.ends`, `campaign`, `currency`, and the
-template's own `defaults`, which stand in where a person has none. `unsubscribe_url` and `preference_url` are always there.
+A template's own `defaults` stand in where a person has none.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
@@ -17,21 +13,11 @@ from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.definitions.kinds.campaign import Action
 from aimwell.privacy.vault import Person, read_people
 from aimwell.store.schema import metadata
+from aimwell.texts.vocabulary import PERSON_FIELDS, field_name
 
-__all__ = ["PERSON_FIELDS", "people_fields", "shared_fields"]
-
-PERSON_FIELDS = (
-    "first_name",
-    "last_name",
-    "full_name",
-    "email",
-    "phone",
-    "postcode",
-    "customer_id",
-)
+__all__ = ["people_fields", "shared_fields"]
 
 _profiles = metadata.tables["profiles"]
-_NAME = re.compile(r"[^a-z0-9_]+")
 _IN_MAX = 500
 
 
@@ -83,7 +69,7 @@ def people_fields(
 
 def _fields(person: Person | None, traits: Mapping[str, object]) -> dict[str, object]:
     fields: dict[str, object] = {
-        _NAME.sub("_", name.lower()): value for name, value in traits.items() if _says(value)
+        field_name(name): value for name, value in traits.items() if _says(value)
     }
     if person is not None:
         known = person.fields

@@ -18,9 +18,9 @@ from functools import lru_cache
 from typing import Literal
 from urllib.parse import quote, unquote_plus
 
-from aimwell.deliver.masking import ANY, OUTPUT, Masked
 from aimwell.deliver.model import Tracking
 from aimwell.deliver.token import Purpose, Tokens
+from aimwell.texts.masking import ANY, OUTPUT, Masked
 
 __all__ = [
     "HONEYPOT",

@@ -13,9 +13,9 @@ from aimwell.deliver.addresses import trial_address
 from aimwell.deliver.compose import Composer, Preview
 from aimwell.deliver.content import HELPERS, CompiledContent, compile_content
 from aimwell.deliver.model import Content, Recipient, Sender, Stopped, Tracking
-from aimwell.deliver.render import RESERVED
 from aimwell.deliver.token import Tokens
 from aimwell.errors import TemplateError, nearest
+from aimwell.texts.render import RESERVED
 
 __all__ = ["GMAIL_CLIPS_BYTES", "Finding", "lint"]
 

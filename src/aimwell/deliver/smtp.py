@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sized
+from dataclasses import replace
 
 from aimwell.deliver.bounces import Reply
 from aimwell.deliver.model import Outcome, Outgoing
@@ -16,6 +17,7 @@ from aimwell.errors import DeliverError, ServerRefusedError, ServerUnreachableEr
 __all__ = ["SmtpSettings", "SmtpTransport"]
 
 _MAX_LOST_IN_A_ROW = 3
+_MAX_REFUSED_IN_A_ROW = 10
 
 
 class SmtpTransport:
@@ -72,6 +74,7 @@ class _Run:
         self._all_pulled = False
         self._left = count
         self._lost_in_a_row = 0
+        self._refused_in_a_row = 0
         self._server_failure: DeliverError | None = None
         self._caller_failure: Exception | None = None
 
@@ -146,6 +149,7 @@ class _Run:
                 reply = lost.reply
                 connection.abort()
             else:
+                self._refuse_sender(outcome)
                 self._count(lost=outcome.status == "unknown", outcome=outcome)
                 return
             if attempt == 1 and reply is None:
@@ -158,6 +162,19 @@ class _Run:
                 break
         self._count(lost=True, outcome=_not_sent(message, reply))
 
+    def _refuse_sender(self, outcome: Outcome) -> None:
+        """Ends the run where the server will not have us as a sender: no message can change that, so this one waits."""
+        if outcome.status == "refused" and outcome.stage == "mail" and outcome.code is not None:
+            self.outcomes.put_nowait(replace(outcome, status="deferred"))
+            raise ServerRefusedError(self._refuses("does not take mail from this sender", outcome))
+
+    def _refuses(self, what: str, outcome: Outcome) -> str:
+        words = " ".join(filter(None, (str(outcome.code), outcome.enhanced, outcome.text)))
+        return (
+            f"The mail server {self._settings.host} port {self._settings.port} {what} ({words}). Check the channel's "
+            "sender, login and DKIM. What is still waiting was not touched and can be sent later."
+        )
+
     def _count(self, *, lost: bool, outcome: Outcome) -> None:
         self.outcomes.put_nowait(outcome)
         self._lost_in_a_row = self._lost_in_a_row + 1 if lost else 0
@@ -168,6 +185,11 @@ class _Run:
                 f"The mail server {self._settings.host} port {self._settings.port} loses connections{words}. "
                 "What is still waiting was not touched and can be sent later."
             )
+        of_us = outcome.status == "refused" and not outcome.about_recipient and outcome.code
+        self._refused_in_a_row = self._refused_in_a_row + 1 if of_us else 0
+        if self._refused_in_a_row >= _MAX_REFUSED_IN_A_ROW:
+            # One address or text may be refused; all of them means that the fault is not theirs.
+            raise ServerRefusedError(self._refuses("refuses one message after another", outcome))
 
 
 def _not_sent(message: Outgoing, reply: Reply | None) -> Outcome:

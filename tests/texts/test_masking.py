@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimwell.deliver.masking import mask
 from aimwell.errors import TemplateError
+from aimwell.texts.masking import mask
 
 SOURCES = st.text(alphabet="a{}%\n \"'<>", max_size=80) | st.lists(
     st.sampled_from(["{{ a }}", "{% if b %}", "\n", "text", "{% raw %}{{ c }}{% endraw %}", "<p>"])

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 from liquid.exceptions import LiquidError
 
-from aimwell.deliver.limits import MAX_CHARS, MAX_ITEMS, MAX_SOURCE_CHARS
-from aimwell.deliver.render import Program
 from aimwell.errors import TemplateError
+from aimwell.texts.limits import MAX_CHARS, MAX_ITEMS, MAX_SOURCE_CHARS
+from aimwell.texts.render import Program
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 FIELDS = {

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import liquid
 import pytest
 
-from aimwell.deliver.missing import MissingField
-from aimwell.deliver.render import Program
-from aimwell.deliver.sandbox import environment
+from aimwell.texts.missing import MissingField
+from aimwell.texts.render import Program
+from aimwell.texts.sandbox import environment
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 FIELDS = {

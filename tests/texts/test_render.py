@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from liquid.exceptions import LiquidError
 
-from aimwell.deliver.missing import MissingField
-from aimwell.deliver.render import Program
-from aimwell.deliver.tags import Abort
 from aimwell.errors import MissingFieldError, TemplateError
+from aimwell.texts.missing import MissingField
+from aimwell.texts.render import Program
+from aimwell.texts.tags import Abort
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 FIELDS = {

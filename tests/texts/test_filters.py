@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 from liquid.exceptions import LiquidError
 
-from aimwell.deliver.render import Program
+from aimwell.texts.render import Program
 
 NOW = datetime(2026, 11, 21, 9, 30, tzinfo=UTC)
 FIELDS = {

@@ -16,15 +16,16 @@ from liquid import BoundTemplate, Environment, RenderContext, Token
 from liquid.exceptions import OutputStreamLimitError
 from liquid.undefined import UNDEFINED
 
-from aimwell.deliver.filters import EXTRA_FILTERS, NEEDS_NOW, guard
-from aimwell.deliver.limits import MAX_CHARS, MAX_ITEMS, MAX_LOCALS_BYTES
-from aimwell.deliver.missing import Missing
-from aimwell.deliver.nodes import ContentTag, LoopTag, ValueTag
-from aimwell.deliver.tags import AbortTag, LinkTag
+from aimwell.texts.filters import EXTRA_FILTERS, NEEDS_NOW, guard
+from aimwell.texts.limits import MAX_CHARS, MAX_ITEMS, MAX_LOCALS_BYTES
+from aimwell.texts.missing import Missing
+from aimwell.texts.nodes import ContentTag, LoopTag, ValueTag
+from aimwell.texts.tags import AbortTag, LinkTag
 
-__all__ = ["Chunks", "MessageContext", "environment"]
+__all__ = ["TAGS", "Chunks", "MessageContext", "environment"]
 
 _FORBIDDEN_TAGS = ("include", "render", "tablerow")
+_NOT_WRITTEN = ("#", "content", "illegal", "output")  # Liquid's names for what stands between tags
 
 
 class Chunks(StringIO):
@@ -152,3 +153,7 @@ _PLAIN = _Sandbox(autoescape=False)
 def environment(*, html: bool) -> Environment:
     """The environment for HTML, where values are escaped, or for plain text."""
     return _HTML if html else _PLAIN
+
+
+TAGS = tuple(sorted(name for name in _HTML.tags if name not in {"aimwell_link", *_NOT_WRITTEN}))
+"""The tags that people may write."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from liquid import BoundTemplate, Node
 from liquid.builtin.content import ContentNode
@@ -12,16 +14,18 @@ from liquid.builtin.output import OutputNode
 from liquid.exceptions import LiquidError, ResourceLimitError
 from liquid.expression import Expression
 
-from aimwell.deliver.limits import MAX_SOURCE_CHARS
-from aimwell.deliver.masking import Piece, mask
-from aimwell.deliver.missing import MissingField
-from aimwell.deliver.sandbox import Chunks, MessageContext, environment
 from aimwell.errors import MissingFieldError, TemplateError, nearest
+from aimwell.texts.limits import MAX_SOURCE_CHARS
+from aimwell.texts.masking import Piece, mask
+from aimwell.texts.missing import MissingField
+from aimwell.texts.sandbox import Chunks, MessageContext, environment
 
-__all__ = ["RESERVED", "FixedPiece", "Program"]
+__all__ = ["RESERVED", "FixedPiece", "Program", "reserved_piece"]
 
 RESERVED = "aimwell_"
 """Names that begin so belong to Aimwell: a template may not use them."""
+
+_RESERVED_NAME = re.compile(rf"\b{RESERVED}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,11 @@ class FixedPiece:
     always: bool
     after: str
     before: str
+
+
+def reserved_piece(source: str) -> Piece | None:
+    """The first piece of Liquid that uses a reserved name; None where there is none."""
+    return next((piece for piece in mask(source).pieces if _RESERVED_NAME.search(piece.text)), None)
 
 
 class Program:
@@ -50,8 +59,9 @@ class Program:
         template: str = "",
         part: str = "",
         origin: str | None = None,
+        lenient: bool = False,
     ) -> None:
-        """Parses `source`.
+        """Parses `source`. With `lenient`, filters that do not exist are left to `unknown_filters`.
 
         Raises:
             TemplateError: It does not parse, is too long or uses a tag or filter that does not exist.
@@ -68,13 +78,17 @@ class Program:
             raise self._explain_liquid(err) from err
         self._nodes: list[Node] = self._parsed.nodes
         self._analysis = self._parsed.analyze(include_partials=False)
-        known = environment(html=html).filters
+        if not lenient:
+            for problem, line in self.unknown_filters():
+                raise self._error(problem, line)
+
+    def unknown_filters(self) -> Iterator[tuple[str, int]]:
+        """Filters that do not exist, in words, each with the line of its first use."""
+        known = environment(html=self.html).filters
         for name, uses in self._analysis.filters.items():
             if name not in known:
-                raise self._error(
-                    f"Unknown filter '{name}'. {nearest(name, list(known))}",
-                    self._line_at(uses[0].index),
-                )
+                words = f"Unknown filter '{name}'. {nearest(name, list(known))}"
+                yield words, self._line_at(uses[0].index)
 
     def render(self, fields: Mapping[str, object]) -> list[str]:
         """The text for one person, in pieces; fixed pieces are always the same string objects.
@@ -107,6 +121,14 @@ class Program:
                 path = ".".join(str(key) for key in use.segments if isinstance(key, str))
                 used.setdefault(path, self._line_at(use.span.index))
         return used
+
+    def paths_used(self) -> Iterator[tuple[tuple[str, ...], int]]:
+        """Fields that the text takes from outside, each use with its line, as far as their names are fixed:
+        of `offer[which].code` that is `offer`."""
+        for uses in self._analysis.globals.values():
+            for use in uses:
+                fixed = takewhile(lambda key: isinstance(key, str), use.segments)
+                yield tuple(str(key) for key in fixed), self._line_at(use.span.index)
 
     def printed_bare(self) -> frozenset[str]:
         """Fields that are shown without a default and that no condition looks at first, as dotted paths."""

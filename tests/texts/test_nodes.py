@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimwell.deliver.render import Program
+from aimwell.texts.render import Program
 
 PIECES = [
     "{{ name }}",

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from aimwell.deliver.masking import TAG
+from aimwell.texts.masking import TAG
 
 __all__ = ["to_text"]
 

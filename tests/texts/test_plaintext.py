@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimwell.deliver.masking import mask
-from aimwell.deliver.plaintext import to_text
+from aimwell.texts.masking import mask
+from aimwell.texts.plaintext import to_text
 
 
 def text_of(html: str) -> str:

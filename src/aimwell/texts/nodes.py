@@ -17,7 +17,7 @@ from liquid.exceptions import BreakLoop, ContinueLoop, LoopIterationLimitError
 from liquid.stringify import to_liquid_string
 from markupsafe import escape
 
-from aimwell.deliver.limits import MAX_ITEMS
+from aimwell.texts.limits import MAX_ITEMS
 
 __all__ = ["ContentTag", "LoopTag", "ValueTag"]
 

@@ -19,8 +19,8 @@ from liquid.exceptions import FilterArgumentError, LoopIterationLimitError, Outp
 from liquid.filter import string_filter, with_environment
 from markupsafe import Markup
 
-from aimwell.deliver.limits import MAX_CHARS, MAX_INT_BITS, MAX_ITEMS
-from aimwell.deliver.missing import Missing
+from aimwell.texts.limits import MAX_CHARS, MAX_INT_BITS, MAX_ITEMS
+from aimwell.texts.missing import Missing
 
 __all__ = ["EXTRA_FILTERS", "NEEDS_NOW", "guard"]
 
