@@ -25,8 +25,11 @@
     │   │   └── FileChangedError   a file changed while it was read (retry)
     │   ├── MappingError           a mapping does not fit the columns or the values of the files
     │   ├── CurrencyError          money in a currency for which no rate is known
+    │   ├── NothingTakenError      every row of a file went to quarantine
     │   ├── RecollectError         a changed mapping would count again what was taken before
-    │   └── TrackingRequestError   a tracking request of which nothing could be kept
+    │   ├── TrackingRequestError   a tracking request of which nothing could be kept
+    │   ├── TrackingKeyError       a write key is missing, unknown or revoked
+    │   └── TrackingRateError      a source sends more messages than it may (retry)
     ├── UnifyError
     ├── HistoryError
     ├── SegmentError
@@ -76,6 +79,7 @@ __all__ = [
     "MeasureError",
     "MissingFieldError",
     "ModelFileError",
+    "NothingTakenError",
     "PredictError",
     "PrivacyError",
     "QueryError",
@@ -94,6 +98,8 @@ __all__ = [
     "StoreError",
     "TemplateError",
     "TooLittleDataError",
+    "TrackingKeyError",
+    "TrackingRateError",
     "TrackingRequestError",
     "UnifyError",
     "UnknownDefinitionError",
@@ -268,12 +274,34 @@ class CurrencyError(CollectError):
         super().__init__(problem)
 
 
+class NothingTakenError(CollectError):
+    """Every row of the files went to quarantine; `source` and `entity` name the load."""
+
+    def __init__(self, problem: str, *, source: str, entity: str) -> None:
+        self.source, self.entity = source, entity
+        super().__init__(problem)
+
+
 class RecollectError(CollectError):
     """The mapping was changed so that lines taken before would be counted again."""
 
 
 class TrackingRequestError(CollectError):
     """A tracking request is too large, no JSON or of the wrong form, so that nothing of it could be kept."""
+
+
+class TrackingKeyError(CollectError):
+    """A write key is missing, unknown or revoked."""
+
+
+class TrackingRateError(CollectError):
+    """A source sends more messages than it may; `seconds`: when they may be sent again."""
+
+    retryable = True
+
+    def __init__(self, problem: str, *, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(problem)
 
 
 class UnifyError(AimwellError):

@@ -1,0 +1,121 @@
+"""The door for tracking clients: who may come in, and nobody is told "taken" before it is safe."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from aimwell.collect.tracking.allowance import Allowance
+from aimwell.collect.tracking.keys import sources_by_hash, write_key_hash
+from aimwell.collect.tracking.messages import Received
+from aimwell.collect.tracking.records import Kept, pack
+from aimwell.collect.tracking.requests import Call, read_request
+from aimwell.errors import ControlBusyError, TrackingKeyError, TrackingRateError
+from aimwell.store.inbox import InboxWriter
+from aimwell.store.stores import Stores
+
+__all__ = ["Door", "inbox_folder"]
+
+KEYS_SECONDS = 2.0
+"""A revoked key lets in for no longer than this."""
+KEYS_SECONDS_MAX = 600.0
+"""So long the known keys serve while the control database is out of reach: messages must not be lost for that."""
+
+
+def inbox_folder(stores: Stores) -> Path:
+    """Where the raw messages of a workspace wait."""
+    return stores.folder("inbox")
+
+
+class Door:
+    """One server process's door. Use it in one event loop, and close it.
+
+    Args:
+        stores: The workspace.
+        writer: Its inbox.
+        messages_per_second: Of each source; None: any number.
+        clock: Seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        stores: Stores,
+        writer: InboxWriter,
+        *,
+        messages_per_second: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._stores = stores
+        self._writer = writer
+        self._allowance = Allowance(messages_per_second)
+        self._clock = clock
+        self._sources: dict[str, str] = {}
+        self._looked_up = self._tried = -float("inf")
+        self._lookup = asyncio.Lock()
+
+    async def take(
+        self, body: bytes, call: Call, *, key: str | None, opted_out: bool, now: datetime
+    ) -> int:
+        """Take a request; returns how many messages it held, once they are safe.
+
+        Args:
+            body: As it came, unzipped.
+            call: What was called.
+            key: The write key of the headers; without one the body's counts.
+            opted_out: `Sec-GPC: 1`.
+            now: When it arrived.
+
+        Raises:
+            TrackingRequestError: Nothing of it could be kept.
+            TrackingKeyError: The write key lets nothing in.
+            TrackingRateError: The source sends more than it may.
+            InboxBusyError, StorageFullError, StoreError, ControlBusyError: It cannot be taken now.
+        """
+        request = read_request(body, call)
+        source = await self._source(key or request.write_key)
+        wait = self._allowance.wait_for(source, request.messages, self._clock())
+        if wait:
+            raise TrackingRateError(
+                f"The source '{source}' sends more messages than it may. Send them again later.",
+                seconds=wait,
+            )
+        if request.messages:
+            received = Received(call=call, received_at=now, opted_out=opted_out)
+            await self._writer.append(pack(Kept(source, received, body)))
+        return request.messages
+
+    async def close(self) -> None:
+        """Bring down what waits."""
+        await self._writer.close()
+
+    async def _source(self, key: str | None) -> str:
+        if not key:
+            raise TrackingKeyError(
+                "A write key is missing. Send it as the user of basic authentication."
+            )
+        await self._refresh_keys()
+        source = self._sources.get(write_key_hash(key))
+        if source is None:
+            raise TrackingKeyError("The write key is unknown or was revoked.")
+        return source
+
+    async def _refresh_keys(self) -> None:
+        if self._clock() - self._tried < KEYS_SECONDS:
+            return
+        async with self._lookup:
+            if self._clock() - self._tried < KEYS_SECONDS:  # somebody else has looked meanwhile
+                return
+            try:
+                self._sources = await asyncio.to_thread(sources_by_hash, self._stores)
+                self._looked_up = self._clock()
+            except (ControlBusyError, SQLAlchemyError) as error:
+                if self._clock() - self._looked_up > KEYS_SECONDS_MAX:
+                    raise ControlBusyError(
+                        "The write keys cannot be looked up just now. Send the messages again later."
+                    ) from error
+            self._tried = self._clock()
