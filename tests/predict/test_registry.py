@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from aimwell.predict.registry import (
 )
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
+from aimwell.version import VERSION
 from shop import make_stores
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -68,10 +69,53 @@ def test_a_model_comes_back_as_it_was_registered(stores: Stores) -> None:
 
 
 def test_versions_count_up_for_each_name(stores: Stores) -> None:
-    made = [register(stores, name) for name in ("value", "other", "value")]
+    made = [register(stores, name, anew=True) for name in ("value", "other", "value")]
     assert [one.label for one in made] == ["value@1", "other@1", "value@2"]
     assert [one.label for one in list_models(stores)] == ["other@1", "value@2", "value@1"]
     assert find_model(stores, "value").version == 2
+
+
+def test_what_the_newest_version_is_already_makes_no_new_one(stores: Stores) -> None:
+    first = register(stores)
+    later = {"trained_at": NOW + timedelta(days=1), "lake_versions": {"orders": 5}}
+    assert register(stores, **later) == first
+    assert list_models(stores) == (first,)
+    assert sorted(one.name for one in (stores.root / "models" / "value").iterdir()) == ["1"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"as_of": NOW + timedelta(days=1)},
+        {"settings": {"horizon_days": 365, "seed": 2}},
+        {"metrics": {"share": 0.3}},
+        {"anew": True},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_whatever_is_another_is_a_new_version(lite: Stores, change: dict[str, Any]) -> None:
+    register(lite)
+    assert register(lite, **change).version == 2
+
+
+def test_other_code_makes_a_new_version(lite: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert register(lite).metrics["code"] == VERSION
+    monkeypatch.setattr("aimwell.predict.registry.VERSION", "999.0")
+    assert register(lite).label == "value@2"
+
+
+def test_only_the_newest_version_is_taken_for_the_same(lite: Stores) -> None:
+    register(lite)
+    register(lite, metrics={"share": 0.3})
+    assert register(lite).label == "value@3"
+
+
+def test_a_version_whose_files_were_lost_is_trained_anew(lite: Stores) -> None:
+    first = register(lite)
+    (lite.root / "models" / "value" / "1" / "buying" / "model.json").unlink()
+    again = register(lite)
+    assert (again.label, again.files) == ("value@2", first.files)
+    assert load_part(lite, again, "buying", BgNbd) == BUYING
 
 
 def test_a_file_that_was_changed_is_refused_unread(lite: Stores) -> None:
@@ -117,7 +161,7 @@ def test_an_attempt_that_fails_leaves_the_registry_as_it_was(
         with pytest.raises(OSError, match="killed"):
             register(lite)
     assert list_models(lite) == (first,)
-    assert register(lite).label == "value@2"
+    assert register(lite, anew=True).label == "value@2"
     assert load_part(lite, first, "buying", BgNbd) == BUYING
 
 

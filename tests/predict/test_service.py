@@ -157,6 +157,28 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(
     assert other.result.candidates[2].model.scorer != same.result.candidates[2].model.scorer
 
 
+def test_the_same_training_again_makes_no_new_version_unless_asked(
+    shop: Stores, trained: TrainedModel, value: LifetimeValueFit
+) -> None:
+    later = NOW + timedelta(days=1)
+    before = rows_of_scores(shop)
+    again = train_propensity(shop, as_of=AS_OF, horizon_days=HORIZON, seed=1, now=later)
+    assert again.entry == trained.entry
+    # Its scores lie in the lake since, which is a newer version of a table that training pins.
+    assert fit_lifetime_value(shop, as_of=AS_OF, horizon_days=90, seed=1, now=later).entry == (
+        value.entry
+    )
+    assert rows_of_scores(shop) == before
+    name = "asked-anew"
+    made = [
+        fit_lifetime_value(
+            shop, as_of=AS_OF, horizon_days=90, seed=1, name=name, now=later, anew=True
+        ).entry.version
+        for _ in range(2)
+    ]
+    assert made == [1, 2]
+
+
 def test_the_seed_of_a_value_moves_drawn_intervals_alone(
     shop: Stores, value: LifetimeValueFit
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,9 @@ NameOption = Annotated[
     typer.Option("--name", help="Name of the model.", show_default="by what it predicts"),
 ]
 SeedOption = Annotated[int, typer.Option(help="The same data and seed give the same model.")]
+AnewOption = Annotated[
+    bool, typer.Option("--anew", help="Make a new version even where the newest is the same model.")
+]
 
 
 @app.command("propensity")
@@ -38,6 +42,7 @@ def propensity(
     as_of: AsOfOption = None,
     name: NameOption = None,
     seed: SeedOption = 0,
+    anew: AnewOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,6 +57,7 @@ def propensity(
                 event=event,
                 name=name,
                 seed=seed,
+                anew=anew,
                 now=ws.now,
                 progress=step,
             )
@@ -95,6 +101,7 @@ def lifetime_value(
     as_of: AsOfOption = None,
     name: NameOption = None,
     seed: SeedOption = 0,
+    anew: AnewOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -109,6 +116,7 @@ def lifetime_value(
                 discount_monthly=discount,
                 name=name,
                 seed=seed,
+                anew=anew,
                 now=ws.now,
                 progress=step,
             )
@@ -142,10 +150,7 @@ def models(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
             return
         ws.output.table(
             ["model", "as of", "trained", "on a later period"],
-            [
-                (one.label, _day(ws, one), f"{one.trained_at:%Y-%m-%d %H:%M}", _worth(one))
-                for one in found
-            ],
+            [(one.label, _day(ws, one), _local(ws, one.trained_at), _worth(one)) for one in found],
         )
 
 
@@ -240,4 +245,8 @@ def _brief(entry: RegisteredModel) -> dict[str, Any]:
 
 
 def _day(ws: Opened, entry: RegisteredModel) -> str:
-    return f"{entry.as_of.astimezone(ZoneInfo(ws.stores.settings.timezone)):%Y-%m-%d %H:%M}"
+    return _local(ws, entry.as_of)
+
+
+def _local(ws: Opened, moment: datetime) -> str:
+    return f"{moment.astimezone(ZoneInfo(ws.stores.settings.timezone)):%Y-%m-%d %H:%M}"

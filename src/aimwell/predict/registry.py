@@ -3,10 +3,15 @@
 A model has a name and versions that count up; a version is never changed. Its row is in the control database, its files
 are in the workspace's folder `models/NAME/VERSION/`. A row is written after its files, so files without a row are what a
 killed attempt left.
+
+Training again what the newest version already is makes no new one: the same question, the same moment, the same code, the
+same figures and the same files, byte by byte. So a run repeated every night leaves no row of equal models, and what was
+added to the lake since without changing what is seen (scores, later orders) does not count as a change.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 from collections.abc import Mapping
@@ -23,6 +28,7 @@ from aimwell.predict.artifacts import Model, ModelT, load_model, save_model
 from aimwell.store.disk import settle
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
+from aimwell.version import VERSION
 
 __all__ = [
     "Kind",
@@ -53,7 +59,7 @@ class RegisteredModel:
         kind: What it predicts; other stages register models of other kinds (clusters).
         as_of: Nothing from this moment on was seen, neither to learn nor to judge.
         settings: What it was asked for (horizon, event, seed …).
-        metrics: What it was found to be worth; `cards` puts it in words.
+        metrics: What it was found to be worth; `cards` puts it in words. `code` is the version of Aimwell.
         files: Path below the version's folder → SHA-256.
         lake_versions: Versions of the lake's tables that were read.
         trained_at: When.
@@ -86,14 +92,16 @@ def register_model(
     metrics: Mapping[str, Any],
     lake_versions: Mapping[str, int],
     trained_at: datetime,
+    anew: bool = False,
 ) -> RegisteredModel:
-    """Store a model as the next version of its name, whole or not at all.
+    """Store a model as the next version of its name, whole or not at all; the newest version where it is the same.
 
     Args:
         stores: The workspace.
         parts: The fitted models by the name of their folder, as {"buying": …, "spending": …}.
         name: Small letters, digits and hyphens.
         kind, as_of, settings, metrics, lake_versions, trained_at: See `RegisteredModel`.
+        anew: Make a new version though the newest is the same.
 
     Raises:
         PredictError: The name cannot be one, or stands for another kind of model or another event or horizon.
@@ -119,11 +127,14 @@ def register_model(
             kind=kind,
             as_of=as_of,
             settings=_plain(settings),
-            metrics=_plain(metrics),
+            metrics=_plain({**metrics, "code": VERSION}),
             files=files,
             lake_versions=dict(lake_versions),
             trained_at=trained_at,
         )
+        if newest is not None and not anew and _same(stores, newest, made):
+            shutil.rmtree(folder, ignore_errors=True)
+            return newest
         held.check()
         with stores.control.begin() as connection:
             connection.execute(sa.insert(_models).values(**_row(made)))
@@ -206,6 +217,21 @@ def _newest(stores: Stores, name: str) -> RegisteredModel | None:
     with stores.read_control() as connection:
         row = connection.execute(query.limit(1)).one_or_none()
     return None if row is None else _entry(row)
+
+
+def _same(stores: Stores, newest: RegisteredModel, made: RegisteredModel) -> bool:
+    """Whether the newest version is what was just made, and still lies whole on the disk."""
+    told = ("kind", "as_of", "settings", "metrics", "files")
+    if any(getattr(newest, name) != getattr(made, name) for name in told):
+        return False
+    folder = _folder(stores, newest.name, newest.version)
+    try:
+        return all(
+            hashlib.sha256((folder / file).read_bytes()).hexdigest() == digest
+            for file, digest in newest.files.items()
+        )
+    except OSError:
+        return False
 
 
 def _refuse_another(newest: RegisteredModel, kind: Kind, settings: Mapping[str, Any]) -> None:

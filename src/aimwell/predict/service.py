@@ -72,6 +72,7 @@ def train_propensity(
     event: str = PURCHASE,
     name: str | None = None,
     seed: int = 0,
+    anew: bool = False,
     now: datetime,
     progress: Progress | None = None,
 ) -> TrainedModel:
@@ -85,11 +86,13 @@ def train_propensity(
         event: What people do; orders that were wholly returned do not count as 'Order Completed'.
         name: Of the model; default: `buy-90d`, or the event and the horizon.
         seed: The same data and seed give the same model.
+        anew: Register a new version even where the newest is the very same model.
         now: When it is trained.
         progress: Called with steps done, steps in all, and what comes next.
 
     Returns:
-        The registered model, whose files and figures stand, and all candidates.
+        The registered model, whose files and figures stand, and all candidates. Where the newest version is this very
+        model, that version.
 
     Raises:
         TooLittleDataError: Too short a history, or too few people who did or did not do it; says what is needed.
@@ -116,6 +119,7 @@ def train_propensity(
         metrics=propensity_metrics(result, tables),
         lake_versions=tables.snapshot.versions,
         trained_at=now,
+        anew=anew,
     )
     if progress is not None:
         progress(4, 4, "")

@@ -85,6 +85,7 @@ def fit_lifetime_value(
     discount_monthly: float = 0.01,
     name: str | None = None,
     seed: int = 0,
+    anew: bool = False,
     now: datetime,
     progress: Progress | None = None,
 ) -> LifetimeValueFit:
@@ -99,6 +100,7 @@ def fit_lifetime_value(
         discount_monthly: Interest of a month.
         name: Of the model; default: `lifetime-value-365d`.
         seed: Of the drawn intervals; the same data and seed give the same figures.
+        anew: Register a new version even where the newest is the very same model.
         now: When it is fitted.
         progress: Called with steps done, steps in all, and what comes next.
 
@@ -154,6 +156,7 @@ def fit_lifetime_value(
         },
         lake_versions=snapshot.versions,
         trained_at=now,
+        anew=anew,
     )
     people = _people(read.ids, values)
     scores = people.select(["profile_id", "value", "lower", "upper"]).rename_columns(SCORES.names)
