@@ -65,27 +65,38 @@ def people_in(stores: Stores, rule: Any, as_of: datetime = day(60)) -> set[str]:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, list[Life]]]:
     stores = make_stores(tmp_path_factory.mktemp("town"), timezone=ZONE)
-    lives = []
     add_products(stores, [{"sku": sku, **facts} for sku, facts in PRODUCTS.items()])
-    for number in range(30):
-        lives.append(_settle(stores, f"person {number}", random.Random(number)))  # noqa: S311
+    lives = _settle(stores, 30)
     apply(
         stores.control,
         [segment(rule, name) for name, rule in NESTED.items()],
         now=day(0),
         by="test",
     )
-    yield stores, lives
+    yield stores, list(lives.values())
     stores.close()
 
 
-def _settle(stores: Stores, name: str, draw: random.Random) -> Life:
+def _settle(stores: Stores, people: int) -> dict[str, Life]:
+    """So many lives, drawn each by its own number, and all in the lake."""
+    lives = {}
+    for number in range(people):
+        name = f"person {number}"
+        lives[name] = _live(origin(stores, name), name, random.Random(number))  # noqa: S311
+    _store(stores, lives)
+    add_people(
+        stores,
+        [{"customer": name, "first_seen_at": life.first_seen_at} for name, life in lives.items()],
+    )
+    return lives
+
+
+def _live(profile_id: str, name: str, draw: random.Random) -> Life:
     # Whole and quarter hours, so that boundaries of windows are met exactly now and then.
     def moment() -> datetime:
         return day(draw.choice([draw.randrange(0, 80), draw.randrange(0, 80 * 96) / 96]))
 
-    life = Life(origin(stores, name), day(draw.randrange(-5, 50)))
-    add_people(stores, [{"customer": name, "first_seen_at": life.first_seen_at}])
+    life = Life(profile_id, day(draw.randrange(-5, 50)))
     values = ["GB", "IE", "7", "7.0", " 8", "true", "nan", "2026-02-03", "infinity", "", None]
     for trait in ("country", "size"):
         for when in [ALWAYS, moment()][: draw.randrange(3)]:
@@ -108,24 +119,30 @@ def _settle(stores: Stores, name: str, draw: random.Random) -> Life:
         }
         life.orders.append(order)
     for _ in range(draw.randrange(8)):
-        machine = draw.random() < 0.4
-        what = draw.choice(["Login", "Email Opened"])
+        what = draw.choice(["Login", "Email Opened", "Seen"])
+        touch = what == "Email Opened" or (what == "Seen" and draw.random() < 0.5)
         life.events.append(
             {
                 "event": what,
                 "occurred_at": moment(),
-                "machine": machine and what != "Login",
-                "revenue": draw.choice([None, "3", "4.5"]) if what == "Login" else None,
-                "campaign": draw.choice([None, "spring"]) if what != "Login" else None,
+                "touch": touch,
+                "machine": touch and draw.random() < 0.4,
+                "revenue": None if touch else draw.choice([None, "3", "4.5"]),
+                "campaign": draw.choice([None, "spring"]) if touch else None,
                 "properties": draw.choice([None, {"n": draw.choice([1, 2.5, "2.5", "x", [1]])}]),
             }
         )
-    _store(stores, name, life)
+    seen = [row["occurred_at"] for row in [*life.orders, *life.events]]
+    seen += [row["set_at"] for row in life.traits if row["set_at"] > ALWAYS]
+    life.first_seen_at = min([life.first_seen_at, *seen])
     return life
 
 
-def _store(stores: Stores, name: str, life: Life) -> None:
-    add_traits(stores, [{"customer": name, **row} for row in life.traits])
+def _store(stores: Stores, lives: dict[str, Life]) -> None:
+    # All at once: every leaf of every rule reads every file, so a file a person would take minutes.
+    add_traits(
+        stores, [{"customer": name, **row} for name, life in lives.items() for row in life.traits]
+    )
     add_orders(
         stores,
         [
@@ -135,34 +152,24 @@ def _store(stores: Stores, name: str, life: Life) -> None:
                 "ordered_at": row["occurred_at"],
                 "lines": [(line["sku"], line["quantity"], line["price"]) for line in row["lines"]],
             }
+            for name, life in lives.items()
             for row in life.orders
         ],
     )
-    logins = [row for row in life.events if row["event"] == "Login"]
-    keys = ("event", "occurred_at", "properties")
+    acts = [{"customer": name, **row} for name, life in lives.items() for row in life.events]
+    keys = ("customer", "event", "occurred_at", "properties")
     add_events(
         stores,
         [
-            {"customer": name, "revenue": row["revenue"], **{k: row[k] for k in keys}}
-            for row in logins
+            {"revenue": row["revenue"], **{key: row[key] for key in keys}}
+            for row in acts
+            if not row["touch"]
         ],
     )
     add_touches(
         stores,
-        [
-            {
-                "customer": name,
-                "machine": row["machine"],
-                "campaign": row["campaign"],
-                **{k: row[k] for k in keys},
-            }
-            for row in life.events
-            if row not in logins
-        ],
+        [{key: row[key] for key in (*keys, "machine", "campaign")} for row in acts if row["touch"]],
     )
-    seen = [row["occurred_at"] for row in [*life.orders, *life.events]]
-    seen += [row["set_at"] for row in life.traits if row["set_at"] > ALWAYS]
-    life.first_seen_at = min([life.first_seen_at, *seen])
 
 
 _days = st.sampled_from(["6h", "1d", "10d", "30d", "5w"])
@@ -246,7 +253,10 @@ _leaves = st.one_of(
         _conditions,
     ),
     _events(["Order Completed", "Order Refunded"], _order_fields, ["revenue", "quantity"]),
-    _events(["Login", "Email Opened"], _event_fields, ["revenue", "properties.n"]),
+    # Only among events, only among touches, in both, and in neither.
+    _events(
+        ["Login", "Email Opened", "Seen", "Never Seen"], _event_fields, ["revenue", "properties.n"]
+    ),
     st.fixed_dictionaries(
         {
             "rfm": st.one_of(
@@ -349,7 +359,7 @@ def test_a_stored_segment_is_its_rule_and_is_explained_by_the_same_number(
 
 def test_later_rows_change_no_membership(tmp_path: Path) -> None:
     stores = make_stores(tmp_path, timezone=ZONE)
-    lives = [_settle(stores, f"person {n}", random.Random(n)) for n in range(10)]  # noqa: S311
+    lives = _settle(stores, 10)
     draw = random.Random(99)  # noqa: S311
     rules = [
         {"event": "Order Completed", "count": {"at_most": 1}},
@@ -360,13 +370,15 @@ def test_later_rows_change_no_membership(tmp_path: Path) -> None:
         {"not": {"event": "Email Opened", "last": {"before": "3d"}}},
     ]
     before = [people_in(stores, rule, day(40)) for rule in rules]
-    for number, life in enumerate(lives):
-        later = Life(life.profile_id, day(40))
+    after: dict[str, Life] = {}
+    for number, (name, life) in enumerate(lives.items()):
+        later = after[name] = Life(life.profile_id, day(40))
         when = day(40 + draw.random() * 40)
         later.events = [
             {
                 "event": "Login",
                 "occurred_at": when,
+                "touch": False,
                 "machine": False,
                 "revenue": "9",
                 "properties": None,
@@ -383,7 +395,7 @@ def test_later_rows_change_no_membership(tmp_path: Path) -> None:
                 "lines": [line],
             },
             {
-                "order_id": f"person {number}/0",
+                "order_id": f"{name}/0",
                 "occurred_at": when,
                 "kind": "return",
                 "coupon": None,
@@ -392,7 +404,7 @@ def test_later_rows_change_no_membership(tmp_path: Path) -> None:
             },
         ]
         later.traits = [{"name": "country", "value": None, "set_at": when}]
-        _store(stores, f"person {number}", later)
+    _store(stores, after)
     add_people(stores, [{"customer": "stranger", "first_seen_at": day(40)}])
     assert [people_in(stores, rule, day(40)) for rule in rules] == before
     assert [people_in(stores, rule, day(90)) for rule in rules] != before

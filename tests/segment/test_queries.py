@@ -16,6 +16,7 @@ import pytest
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import SegmentError
+from aimwell.history.views import activity_of
 from aimwell.segment.queries import Scope, compile_rule, leaves
 from aimwell.segment.rfm import rfm_query
 from aimwell.segment.service import members_query
@@ -92,7 +93,13 @@ def segment(rule: Any, name: str = "some") -> Segment:
 
 
 def scope(**others: Any) -> Scope:
-    return Scope(AS_OF, "Europe/London", lambda name: segment(others[name], name))
+    held = {"events": ["Product Viewed", "Login"], "touches": ["Email Link Clicked", "Login"]}
+    return Scope(
+        AS_OF,
+        "Europe/London",
+        find=lambda name: segment(others[name], name),
+        activity_of=lambda event: activity_of(event, held),
+    )
 
 
 def compare(name: str, text: str) -> None:

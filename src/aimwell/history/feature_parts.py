@@ -61,26 +61,28 @@ _LINES = """
     GROUP BY profile_id
     """
 
-_HABITS = """
-    SELECT b.profile_id, any_value(hours.hour) AS hour, any_value(hours.share) AS hour_share,
-           any_value(days.weekday) AS weekday, any_value(days.share) AS weekday_share,
-           avg(CASE WHEN b.weekday >= 6 THEN 1.0 ELSE 0.0 END) AS weekend_share,
-           sqrt(power(avg(cos(b.angle)), 2) + power(avg(sin(b.angle)), 2)) AS season
-    FROM local AS b
-    JOIN (
-      SELECT profile_id, arg_max(hour, (n, -hour)) AS hour,
-             CAST(max(n) AS double) / CAST(sum(n) AS double) AS share
-      FROM (SELECT profile_id, hour, count(*) AS n FROM local GROUP BY profile_id, hour) AS c
-      GROUP BY profile_id
-    ) AS hours ON hours.profile_id = b.profile_id
-    JOIN (
-      SELECT profile_id, arg_max(weekday, (n, -weekday)) AS weekday,
-             CAST(max(n) AS double) / CAST(sum(n) AS double) AS share
-      FROM (SELECT profile_id, weekday, count(*) AS n FROM local GROUP BY profile_id, weekday) AS c
-      GROUP BY profile_id
-    ) AS days ON days.profile_id = b.profile_id
-    GROUP BY b.profile_id
-    """
+
+def _counts(column: str, values: range) -> str:
+    """A list: of how many rows each value is."""
+    counts = (f"count(*) FILTER (WHERE {column} = {value})" for value in values)
+    return f"[{', '.join(counts)}]"
+
+
+# One pass with a counter a value: several times faster than to group by person and value, and to join. The first of
+# equal counts is the earlier one.
+_HABITS = f"""
+    SELECT profile_id, list_position(hours, list_max(hours)) - 1 AS hour,
+           CAST(list_max(hours) AS double) / orders AS hour_share,
+           list_position(weekdays, list_max(weekdays)) AS weekday,
+           CAST(list_max(weekdays) AS double) / orders AS weekday_share,
+           CAST(weekdays[6] + weekdays[7] AS double) / orders AS weekend_share, season
+    FROM (
+      SELECT profile_id, CAST(count(*) AS double) AS orders,
+             {_counts("hour", range(24))} AS hours, {_counts("weekday", range(1, 8))} AS weekdays,
+             sqrt(power(avg(cos(angle)), 2) + power(avg(sin(angle)), 2)) AS season
+      FROM local GROUP BY profile_id
+    ) AS c
+    """  # noqa: S608 - numbers of this file
 
 _EVENTS = """
     SELECT profile_id, max(occurred_at) AS last_at,

@@ -8,7 +8,7 @@ with a moment to decide what may be known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlglot import exp
 
+from aimwell.definitions.rules import ORDER_EVENTS
 from aimwell.errors import HistoryError
 from aimwell.history import views
 from aimwell.history.views import ACTIVITY_COLUMNS, latest_trait, latest_traits
@@ -54,6 +55,8 @@ TIME_COLUMNS: Mapping[str, str] = {
 
 _AHEAD = ("events", "orders", "order_lines", "touches")
 
+_NAMES = exp.select("event").distinct()
+
 _profiles = metadata.tables["profiles"]
 
 
@@ -67,12 +70,28 @@ class Moment:
     horizon: timedelta | None
     stores: Stores
     _made: set[str] = field(default_factory=set, repr=False, compare=False)
+    _events: dict[str, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
 
-    def materialise_once(self, name: str, query: exp.Expr) -> None:
-        """Compute `query` and make `name` stand for its rows, unless that was done in this session."""
+    def materialise_once(self, name: str, query: Callable[[], exp.Expr]) -> None:
+        """Compute a query and make `name` stand for its rows, unless that was done in this session."""
         if name not in self._made:
-            self.session.materialise(name, query)
+            self.session.materialise(name, query())
             self._made.add(name)
+
+    def activity_of(self, event: str) -> exp.Expr:
+        """What to read for one event's rows: `activity`, or those of its parts that can hold it.
+
+        Which names the pinned tables hold is looked up once a session, when it is first asked: a table has few
+        names, so their column is small, and a leaf then need not go through tables that have none of its rows.
+        """
+        if event not in ORDER_EVENTS and not self._events:
+            self._events.update((table, self._names_in(table)) for table in ("events", "touches"))
+        return views.activity_of(event, self._events)
+
+    def _names_in(self, table: str) -> frozenset[str]:
+        # Of the whole table and not of its cut: that can be read off from the names alone.
+        source = exp.Table(this=identifier(f"raw_{table}"))
+        return frozenset(row[0] for row in self.session.rows(_NAMES.from_(source)))
 
     def bind_known(self) -> None:
         """Make `known` stand for the people known before `as_of`: profile_id alone."""
@@ -105,7 +124,7 @@ class Moment:
         # As a table of the engine's own, so that it knows how many there are and plans its joins by it.
         self.session.bind(f"control_{name}", pa.table(columns))
         source = exp.Table(this=identifier(f"control_{name}"))
-        self.materialise_once(name, exp.select("*").from_(source))
+        self.materialise_once(name, lambda: exp.select("*").from_(source))
 
     def _profiles(self, *columns: sa.Column[Any]) -> list[list[Any]]:
         """The columns of the people known before `as_of`, as the database's driver gives them."""
@@ -129,8 +148,8 @@ def open_moment(
     """A session in which each table ends at `as_of`.
 
     Bound names: each table of TIME_COLUMNS, cut, and of `history.views`: `activity` (orders ∪ events ∪ touches,
-    see ACTIVITY_COLUMNS) and its parts `activity_orders` and `activity_others`, `purchases` (orders net of
-    returns), `loose_returns`, `product_facts`, `line_margins` (order lines with what they earned). With a
+    see ACTIVITY_COLUMNS) and its parts `activity_orders`, `activity_events` and `activity_touches`, `purchases`
+    (orders net of returns), `loose_returns`, `product_facts`, `line_margins` (order lines with what they earned). With a
     horizon also `events_ahead`, `orders_ahead`, `order_lines_ahead`, `touches_ahead`, and all these views with
     `_ahead`. All have `profile_id` beside `origin_id` (null where a sale is anonymous).
 
@@ -182,7 +201,8 @@ def _bind_views(session: Session, suffix: str, margin_default: float | None) -> 
     products = "raw_products" if suffix else "products"
     added = bool(session.rows(_first_addition(f"orders{suffix}")))
     session.bind(f"activity_orders{suffix}", views.activity_orders(suffix, additions=added))
-    session.bind(f"activity_others{suffix}", views.activity_others(suffix))
+    session.bind(f"activity_events{suffix}", views.activity_events(suffix))
+    session.bind(f"activity_touches{suffix}", views.activity_touches(suffix))
     session.bind(f"activity{suffix}", views.activity(suffix))
     session.bind(f"purchases{suffix}", views.purchases(suffix))
     session.bind(f"loose_returns{suffix}", views.loose_returns(suffix))

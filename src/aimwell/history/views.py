@@ -6,7 +6,7 @@ Each function gives a query over the cut tables of a session, or over those that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlglot import exp
 
@@ -16,8 +16,10 @@ from aimwell.store.sql import identifier, sql, union_all
 __all__ = [
     "ACTIVITY_COLUMNS",
     "activity",
+    "activity_events",
+    "activity_of",
     "activity_orders",
-    "activity_others",
+    "activity_touches",
     "latest_trait",
     "latest_traits",
     "line_margins",
@@ -78,7 +80,7 @@ _EVENTS = """
            CAST(NULL AS varchar) AS coupon, CAST(NULL AS varchar) AS shop_id, sku, category,
            CAST(NULL AS varchar) AS campaign, CAST(NULL AS varchar) AS channel,
            CAST(NULL AS varchar) AS action, FALSE AS machine, properties
-    FROM events WHERE NOT event IN :names
+    FROM events
     """
 
 _TOUCHES = """
@@ -92,15 +94,37 @@ _TOUCHES = """
 
 
 def activity(suffix: str) -> exp.Expr:
-    """Everything that people did, as one stream: its two parts below.
+    """Everything that people did, as one stream: its three parts below.
 
     Rows of `events` that bear the name of an order are left out, so that an order that came as a message and
     as a row counts once.
     """
-    parts = sql("SELECT * FROM activity_orders UNION ALL SELECT * FROM activity_others")
-    return _renamed(
-        parts, {name: f"{name}{suffix}" for name in ("activity_orders", "activity_others")}
+    tree = sql(
+        """
+        SELECT * FROM activity_orders
+        UNION ALL SELECT * FROM activity_events WHERE NOT event IN :orders
+        UNION ALL SELECT * FROM activity_touches
+        """,
+        orders=list(ORDER_EVENTS),
     )
+    parts = ("activity_orders", "activity_events", "activity_touches")
+    return _renamed(tree, {name: f"{name}{suffix}" for name in parts})
+
+
+def activity_of(event: str, held: Mapping[str, Collection[str]]) -> exp.Expr:
+    """What to read for the rows of one event, to stand behind FROM: only the parts of `activity` that have it.
+
+    Args:
+        event: The name that is asked for; rows of other events may be among what is read.
+        held: For `events` and `touches` the names of events that the table holds; more names do no harm.
+    """
+    if event in ORDER_EVENTS:
+        return exp.Table(this=identifier("activity_orders"))
+    parts = [f"activity_{table}" for table, names in held.items() if event in names]
+    if len(parts) <= 1:
+        return exp.Table(this=identifier(parts[0] if parts else "activity_touches"))
+    queries = [exp.select("*").from_(exp.Table(this=identifier(part))) for part in parts]
+    return exp.Subquery(this=union_all(queries), alias=exp.TableAlias(this=identifier("acts")))
 
 
 def activity_orders(suffix: str, *, additions: bool) -> exp.Expr:
@@ -118,10 +142,14 @@ def activity_orders(suffix: str, *, additions: bool) -> exp.Expr:
     return query.with_("grown", as_=_renamed(sql(_GROWN_ORDERS), source))
 
 
-def activity_others(suffix: str) -> exp.Expr:
-    """The part of `activity` that is not orders: events and touches."""
-    both = union_all([sql(_EVENTS, names=list(ORDER_EVENTS)), sql(_TOUCHES)])
-    return _renamed(both, {"events": f"events{suffix}", "touches": f"touches{suffix}"})
+def activity_events(suffix: str) -> exp.Expr:
+    """The rows of `events` as the stream has them, and with them those that bear the name of an order."""
+    return _renamed(sql(_EVENTS), {"events": f"events{suffix}"})
+
+
+def activity_touches(suffix: str) -> exp.Expr:
+    """The rows of `touches` as the stream has them."""
+    return _renamed(sql(_TOUCHES), {"touches": f"touches{suffix}"})
 
 
 def purchases(suffix: str) -> exp.Expr:

@@ -24,14 +24,29 @@ from aimwell.store.sql import identifier, sql
 __all__ = ["event_query"]
 
 
-def event_query(rule: EventRule, *, as_of: datetime, timezone: str) -> tuple[exp.Expr, bool]:
+def event_query(
+    rule: EventRule, *, as_of: datetime, timezone: str, stream: exp.Expr
+) -> tuple[exp.Expr, bool]:
     """The people of an event leaf, one column `profile_id`, not distinct.
+
+    Args:
+        rule: The leaf.
+        as_of: The moment before which everything lies.
+        timezone: The firm's, for days.
+        stream: What to read: rows of `activity`, with all of the event's among them.
 
     Returns:
         The query, and whether the leaf holds for those who are *not* in it: one that holds for people who did
         nothing at all ("at most twice") is asked the other way round.
     """
-    query = exp.select("profile_id").from_(_stream(rule)).where(*_filters(rule, as_of, timezone))
+    asked = [field for field in rule.where or () if rule.is_order and field in PRODUCT_FIELDS]
+    if asked:
+        stream = exp.Subquery(
+            this=_orders_of_products(rule, asked, stream),
+            alias=exp.TableAlias(this=identifier("bought")),
+        )
+    query = exp.select("profile_id").from_(stream, copy=False)
+    query = query.where(*_filters(rule, as_of, timezone), copy=False)
     tests = _aggregates(rule, as_of)
     if not tests:
         return query, False
@@ -41,18 +56,7 @@ def event_query(rule: EventRule, *, as_of: datetime, timezone: str) -> tuple[exp
     return query.having(exp.not_(exp.paren(exp.and_(*tests)))), True
 
 
-def _stream(rule: EventRule) -> exp.Expr:
-    if not rule.is_order:
-        return exp.Table(this=identifier("activity_others"))
-    asked = [field for field in rule.where or () if field in PRODUCT_FIELDS]
-    if not asked:
-        return exp.Table(this=identifier("activity_orders"))
-    return exp.Subquery(
-        this=_orders_of_products(rule, asked), alias=exp.TableAlias(this=identifier("bought"))
-    )
-
-
-def _orders_of_products(rule: EventRule, asked: list[str]) -> exp.Expr:
+def _orders_of_products(rule: EventRule, asked: list[str], orders: exp.Expr) -> exp.Expr:
     """Orders as if each held only the lines whose product is as asked."""
     lines = sql(
         """
@@ -72,10 +76,11 @@ def _orders_of_products(rule: EventRule, asked: list[str]) -> exp.Expr:
         """
         SELECT o.profile_id, o.event, o.occurred_at, o.order_id, o.coupon, o.shop_id, o.machine, o.properties,
                l.revenue, l.quantity, l.discount
-        FROM activity_orders AS o
+        FROM :orders AS o
         JOIN :lines AS l ON l.profile_id = o.profile_id AND l.order_id = o.order_id
          AND l.kind = CASE o.event WHEN 'Order Refunded' THEN 'return' ELSE 'sale' END
         """,
+        orders=orders,
         lines=lines,
     )
 

@@ -41,11 +41,13 @@ __all__ = ["Group", "LeafQuery", "Negation", "Scope", "Tree", "compile_rule", "l
 
 @dataclass(frozen=True)
 class Scope:
-    """What a rule is compiled for: the moment, the firm's time zone, and how to find other segments."""
+    """What a rule is compiled for: the moment, the firm's time zone, how to find other segments, and what to read
+    for an event's rows."""
 
     as_of: datetime
     timezone: str
     find: Callable[[str], Segment]
+    activity_of: Callable[[str], exp.Expr]
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,12 @@ def _compile(rule: Rule, scope: Scope, path: str, around: tuple[str, ...]) -> Tr
     if isinstance(rule, TraitRule):
         return _trait(rule, path)
     if isinstance(rule, EventRule):
-        query, inverted = event_query(rule, as_of=scope.as_of, timezone=scope.timezone)
+        query, inverted = event_query(
+            rule,
+            as_of=scope.as_of,
+            timezone=scope.timezone,
+            stream=scope.activity_of(rule.event),
+        )
         return LeafQuery(path, rule, query, inverted)
     if isinstance(rule, RfmRule):
         return _rfm(rule, path)
@@ -170,17 +177,22 @@ def _bucket(rule: BucketRule, path: str) -> LeafQuery:
 
 
 def predicate(tree: Tree) -> exp.Expr:
-    """What must hold for a row of `known` (its `profile_id`)."""
+    """What must hold for a row of `known` (its `profile_id`); made anew each time."""
     if isinstance(tree, Negation):
-        return exp.not_(exp.paren(predicate(tree.part)))
+        return _not(predicate(tree.part))
     if isinstance(tree, Group):
         join = exp.and_ if tree.kind == "all" else exp.or_
-        return exp.paren(join(*[predicate(part) for part in tree.parts]))
+        parts = [predicate(part) for part in tree.parts]
+        return exp.paren(join(*parts, copy=False), copy=False)
     if tree.inner is not None:
-        return exp.paren(predicate(tree.inner))
+        return exp.paren(predicate(tree.inner), copy=False)
     assert tree.query is not None  # noqa: S101 - a leaf has a query or an inner tree
     inside = sql("profile_id IN :people", people=tree.query)
-    return exp.not_(inside) if tree.inverted else inside
+    return exp.not_(inside, copy=False) if tree.inverted else inside
+
+
+def _not(test: exp.Expr) -> exp.Expr:
+    return exp.not_(exp.paren(test, copy=False), copy=False)
 
 
 def leaves(tree: Tree) -> Iterator[LeafQuery]:

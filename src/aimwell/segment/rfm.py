@@ -67,7 +67,8 @@ def rfm_query(as_of: datetime) -> exp.Expr:
     ]
     group = exp.Case()
     for r, fm, name in cells:
-        group = group.when(sql("r = :r AND fm = :fm", r=r, fm=fm), exp.Literal.string(name))
+        cell = sql("r = :r AND fm = :fm", r=r, fm=fm)
+        group = group.when(cell, exp.Literal.string(name), copy=False)
     return sql(
         """
         WITH bought AS (

@@ -72,11 +72,12 @@ def compiled(moment: Moment, rule: Rule, *, name: str | None = None) -> Tree:
         as_of=moment.as_of,
         timezone=stores.settings.timezone,
         find=lambda other: definitions.find(stores.control, Segment, other),
+        activity_of=moment.activity_of,
     )
     tree = compile_rule(rule, scope, name=name)
     moment.bind_known()
     if _asks_rfm(tree):
-        moment.materialise_once("rfm", rfm_query(moment.as_of))
+        moment.materialise_once("rfm", lambda: rfm_query(moment.as_of))
     return tree
 
 
@@ -84,7 +85,7 @@ def members_query(tree: Tree) -> exp.Select:
     """The query of a tree's members, one row a person: `profile_id`."""
     query = sql("SELECT profile_id FROM known")
     assert isinstance(query, exp.Select)  # noqa: S101 - the text above is a SELECT
-    return query.where(predicate(tree))
+    return query.where(predicate(tree), copy=False)
 
 
 def _asks_rfm(tree: Tree) -> bool:

@@ -50,7 +50,7 @@ WHERE
       profile_id IN (
         SELECT
           profile_id
-        FROM "activity_others"
+        FROM "activity_touches"
         WHERE
           event = 'Email Link Clicked'
           AND occurred_at >= CAST('2026-01-30T12:00:00+00:00' AS TIMESTAMPTZ)

@@ -5,7 +5,7 @@ WHERE
   NOT profile_id IN (
     SELECT
       profile_id
-    FROM "activity_others"
+    FROM "activity_events"
     WHERE
       event = 'Product Viewed'
       AND occurred_at >= CAST('2026-02-22T12:00:00+00:00' AS TIMESTAMPTZ)

@@ -18,7 +18,7 @@ WHERE
         l.revenue,
         l.quantity,
         l.discount
-      FROM activity_orders AS o
+      FROM "activity_orders" AS o
       JOIN (
         SELECT
           l.profile_id,

@@ -5,7 +5,15 @@ WHERE
   profile_id IN (
     SELECT
       profile_id
-    FROM "activity_others"
+    FROM (
+      SELECT
+        *
+      FROM "activity_events"
+      UNION ALL
+      SELECT
+        *
+      FROM "activity_touches"
+    ) AS "acts"
     WHERE
       event = 'Login'
       AND NOT machine
