@@ -6,14 +6,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import uvicorn
+from litestar import Litestar
 
 from aimwell.server.app import create_app
 from aimwell.store.stores import Stores
 
-__all__ = ["free_port", "raw", "serving"]
+__all__ = ["free_port", "raw", "serving", "serving_app"]
 
 
 def free_port() -> int:
@@ -23,12 +24,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@contextmanager
-def serving(stores: Stores, *, reports: bool = False) -> Iterator[str]:
+def serving(stores: Stores, *, reports: bool = False) -> AbstractContextManager[str]:
     """The address of a live server over `stores`."""
+    return serving_app(create_app(stores, reports=reports))
+
+
+@contextmanager
+def serving_app(app: Litestar) -> Iterator[str]:
+    """The address of a live server of any application."""
     port = free_port()
     config = uvicorn.Config(
-        create_app(stores, reports=reports),
+        app,
         host="127.0.0.1",
         port=port,
         access_log=False,

@@ -1,0 +1,192 @@
+"""Tracking over HTTP as Segment's clients speak it: `POST /v1/{identify,track,page,screen,group,alias,batch}`.
+
+A request is answered with 200 when its messages are safely on the disk, and only then. The routes set no cookie and
+need no session; any page may call them, for a write key only lets messages in.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from litestar import MediaType, Request, Response, Router, post, route
+from litestar.enums import HttpMethod
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec.enums import OpenAPIType
+
+from aimwell.collect.tracking.door import Door
+from aimwell.collect.tracking.requests import BATCH_BYTES_MAX, Call
+from aimwell.errors import (
+    AimwellError,
+    TrackingKeyError,
+    TrackingRateError,
+    TrackingRequestError,
+)
+
+__all__ = ["tracking_routes"]
+
+_SHORT: dict[Call, tuple[str, ...]] = {
+    "identify": ("/i",),
+    "track": ("/t",),
+    "page": ("/p",),
+    "screen": ("/s",),
+    "group": ("/g",),
+    "alias": ("/a",),
+    "batch": ("/b", "/import"),
+}
+_BUSY_SECONDS = 5
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "Retry-After, X-RateLimit-Reset",
+    "Cache-Control": "no-store",
+}
+_PREFLIGHT = {
+    **_CORS,
+    "Access-Control-Allow-Methods": "POST, GET, OPTIONS",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Content-Encoding, X-Retry-Count",
+    "Access-Control-Max-Age": "86400",
+}
+_Request = Request[Any, Any, Any]
+
+
+def tracking_routes() -> Router:
+    """All routes; the application's state must hold the `door`."""
+    paths = [path for call, short in _SHORT.items() for path in (f"/{call}", *short)]
+    preflight = route(
+        paths, http_method=HttpMethod.OPTIONS, status_code=204, include_in_schema=False
+    )(_preflight)
+    handlers = [made for call, short in _SHORT.items() for made in _handlers(call, short)]
+    return Router(
+        path="/v1",
+        # The preflight comes first: to a path that has none yet, Litestar gives an answer of its own.
+        route_handlers=[preflight, *handlers],
+        exception_handlers={AimwellError: _told, HTTPException: _refused},
+        # A byte more than is allowed is read, so that it is we who say what is wrong.
+        request_max_body_size=BATCH_BYTES_MAX + 1,
+        tags=["tracking"],
+    )
+
+
+def _handlers(call: Call, short: tuple[str, ...]) -> list[HTTPRouteHandler]:
+    async def take(request: _Request) -> Response[dict[str, Any]]:
+        door: Door = request.app.state.door
+        body = _unzipped(await request.body(), request.headers.get("content-encoding", ""))
+        await door.take(
+            body,
+            call,
+            key=_key(request.headers.get("authorization")),
+            opted_out=request.headers.get("sec-gpc", "").strip() == "1",
+            now=datetime.now(UTC),
+        )
+        return Response({"success": True}, headers=_CORS)
+
+    take.__doc__ = f"Take {'a batch of messages' if call == 'batch' else f'one {call} message'}."
+    described = post(
+        f"/{call}", status_code=200, operation_class=_operation(call), operation_id=call, name=call
+    )(take)
+    return [described, post(list(short), status_code=200, include_in_schema=False)(take)]
+
+
+def _operation(call: Call) -> type[Operation]:
+    """What the route takes, for the description: the body is read as bytes, so nothing else tells it."""
+    message: dict[str, Any] = {"type": call, "userId": "u-1", "messageId": "m-1"}
+    if call == "track":
+        message |= {"event": "Product Viewed", "properties": {"sku": "12"}}
+    example: Any = {"batch": [{"type": "track", "userId": "u-1", "event": "Product Viewed"}]}
+    schema = Schema(type=OpenAPIType.OBJECT)
+    if call == "batch":
+        messages = Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT))
+        schema = Schema(type=OpenAPIType.OBJECT, properties={"batch": messages}, required=["batch"])
+    else:
+        example = message
+    content = OpenAPIMediaType(schema=schema, examples={call: Example(value=example)})
+
+    @dataclass
+    class Described(Operation):
+        def __post_init__(self) -> None:
+            kinds = {"application/json": content, "text/plain": content}
+            self.request_body = RequestBody(content=kinds, required=True)
+
+    return Described
+
+
+async def _preflight() -> Response[None]:
+    return Response(None, status_code=204, headers=_PREFLIGHT)
+
+
+def _unzipped(body: bytes, encoding: str) -> bytes:
+    """The body, unzipped where it says that it is zipped, and never more of it than may be sent."""
+    name = encoding.strip().lower()
+    if name in {"", "identity"}:
+        return body
+    if name not in {"gzip", "x-gzip"}:
+        raise TrackingRequestError(
+            "The request was refused: its content encoding is none of gzip and identity."
+        )
+    stream = zlib.decompressobj(wbits=31)
+    try:
+        found = stream.decompress(body, BATCH_BYTES_MAX + 1)
+    except zlib.error:
+        raise TrackingRequestError("The request was refused: its body is no gzip.") from None
+    if len(found) > BATCH_BYTES_MAX:
+        raise TrackingRequestError(
+            f"The request was refused: unzipped it has more than {BATCH_BYTES_MAX:,} bytes."
+        )
+    if not stream.eof or stream.unused_data:
+        raise TrackingRequestError("The request was refused: its gzip body is cut off or too long.")
+    return found
+
+
+def _key(header: str | None) -> str | None:
+    """The write key of `Basic base64(key:)` or `Bearer key`."""
+    scheme, _, value = (header or "").strip().partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip() or None
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(value.strip(), validate=True).decode().partition(":")[0] or None
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _told(_request: _Request, error: AimwellError) -> Response[dict[str, Any]]:
+    headers = dict(_CORS)
+    if isinstance(error, TrackingRequestError):
+        status = 400
+    elif isinstance(error, TrackingKeyError):
+        status = 401
+    elif isinstance(error, TrackingRateError):
+        status = 429
+        wait = max(1, math.ceil(error.seconds))
+        moment = math.ceil(datetime.now(UTC).timestamp()) + wait
+        headers |= {"Retry-After": str(wait), "X-RateLimit-Reset": str(moment)}
+    else:
+        # The disk is full or behind, or the keys cannot be looked up: the client keeps its messages.
+        status = 503
+        headers["Retry-After"] = str(_BUSY_SECONDS)
+    return _answer(status, str(error), headers)
+
+
+def _refused(_request: _Request, error: HTTPException) -> Response[dict[str, Any]]:
+    # The protocol knows no 413.
+    status = 400 if error.status_code == 413 else error.status_code
+    too_much = f"The request was refused: it has more than {BATCH_BYTES_MAX:,} bytes."
+    words = too_much if error.status_code == 413 else "The request was refused."
+    return _answer(status, words, dict(_CORS))
+
+
+def _answer(status: int, message: str, headers: dict[str, str]) -> Response[dict[str, Any]]:
+    return Response(
+        {"success": False, "message": message},
+        status_code=status,
+        headers=headers,
+        media_type=MediaType.JSON,
+    )
