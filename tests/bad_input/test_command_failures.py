@@ -65,7 +65,7 @@ def test_a_wrong_call_gives_one_document_too(run: Run, workspace: Path) -> None:
         told = run(*arguments, "--json", code=2)
         assert told.json["error"]["kind"] == "UsageError"
         assert "nonsense" in told.err or "Missing argument" in told.err
-    assert run("get", "offer", "none", "-w", workspace, "--json", code=2).json["error"]["kind"]
+    assert run("get", "offer", "none", "-w", workspace, "--json", code=1).json["error"]["kind"]
 
 
 def test_outside_a_workspace_the_command_says_how_to_make_one(run: Run) -> None:

@@ -100,8 +100,8 @@ def test_a_control_database_that_is_away_is_told_without_its_password(
 
 
 DAMAGE = [
-    (FILE_NAME, b'currency = "pou', 2, "not valid TOML"),
-    (FILE_NAME, b"\xff\xfe", 2, "not UTF-8"),
+    (FILE_NAME, b'currency = "pou', 1, "not valid TOML"),
+    (FILE_NAME, b"\xff\xfe", 1, "not UTF-8"),
     ("control.sqlite3", b"garbage" * 500, 1, "not a database"),
 ]
 

@@ -15,6 +15,7 @@ import pytest
 import typer.main
 
 from aimwell.cli.app import app
+from aimwell.cli.lazy import loaded
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.reading import read_documents
 from aimwell.settings import Settings
@@ -48,7 +49,7 @@ def command_of(words: list[str]) -> tuple[Any, list[str]]:
     rest = list(words)
     while hasattr(command, "commands") and rest and not rest[0].startswith("-"):
         assert rest[0] in command.commands, f"there is no command: aimwell {' '.join(words)}"
-        command = command.commands[rest.pop(0)]
+        command = loaded(command.commands[rest.pop(0)])
     return command, rest
 
 

@@ -14,7 +14,8 @@ from alembic.script import ScriptDirectory
 from aimwell.errors import WorkspaceError
 from aimwell.store import migrate
 from aimwell.store.control import Control
-from aimwell.store.migrate import alembic_config, current_revision, head_revision, upgrade
+from aimwell.store.migrate import alembic_config, upgrade
+from aimwell.store.revisions import current_revision, head_revision
 from aimwell.store.schema import metadata
 from child import child
 

@@ -9,30 +9,123 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
-from aimwell.cli import (
-    collect,
-    decide,
-    definitions,
-    deliver,
-    demo,
-    measure,
-    predict,
-    run,
-    segment,
-    serve,
-    unify,
-    workspace,
-)
+from aimwell.cli.calls import WRONG_CALL, WRONG_INPUT, WrongCallError
+from aimwell.cli.lazy import Outline, group_of
 from aimwell.cli.output import Output, forget_written
-from aimwell.errors import AimwellError, DefinitionError, SettingsError
+from aimwell.errors import AimwellError
 from aimwell.version import VERSION
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "app", "main"]
+
+
+def _outline(panel: str, place: str, name: str, line: str) -> Outline:
+    return Outline(name, f"aimwell.cli.{place}", line, panel)
+
+
+COMMANDS = (
+    _outline(
+        "Begin",
+        "workspace:init",
+        "init",
+        "Make a workspace: settings, control database, lake. Harmless where one is already.",
+    ),
+    _outline(
+        "Begin",
+        "demo.command:demo",
+        "demo",
+        "Run the whole loop on a simulated shop, and compare what was measured with the truth.",
+    ),
+    _outline(
+        "Stages",
+        "collect:app",
+        "collect",
+        "Take orders, customers, products and events from files.",
+    ),
+    _outline(
+        "Stages",
+        "unify:unify",
+        "unify",
+        "Join what belongs to one person and refresh what is known of each. Collecting does this by itself.",
+    ),
+    _outline(
+        "Stages",
+        "segment:app",
+        "segment",
+        "Look at segments, refresh them; RFM, clusters, personas.",
+    ),
+    _outline(
+        "Stages",
+        "predict:app",
+        "predict",
+        "Predict who will buy and what customers are worth; look at models.",
+    ),
+    _outline("Stages", "decide:app", "decide", "Plan a campaign, look at the plan, approve it."),
+    _outline("Stages", "deliver:app", "deliver", "Send a plan, watch it, stop it."),
+    _outline(
+        "Stages", "measure:app", "measure", "Measure what a campaign earned, with a control group."
+    ),
+    _outline(
+        "Definitions",
+        "definitions:apply",
+        "apply",
+        "Create or update the definitions in PATH: all of them, or none where one is wrong.",
+    ),
+    _outline(
+        "Definitions",
+        "definitions:get",
+        "get",
+        "Show a definition as it was written, its revisions, or the list.",
+    ),
+    _outline(
+        "Definitions",
+        "definitions:schema",
+        "schema",
+        "Print the JSON Schema of a kind of document.",
+    ),
+    _outline(
+        "Definitions",
+        "definitions:remove",
+        "remove",
+        "Remove a definition that nothing refers to; its revisions stay.",
+    ),
+    _outline(
+        "Workspace",
+        "unify:profile",
+        "profile",
+        "Show what is known of one person. Personal data is masked unless --reveal.",
+    ),
+    _outline(
+        "Workspace",
+        "doctor.command:doctor",
+        "doctor",
+        "Check the workspace, and say in words what to do about each fault.",
+    ),
+    _outline("Workspace", "jobs:app", "jobs", "Look at background work; try it again, cancel it."),
+    _outline(
+        "Workspace",
+        "serve:serve",
+        "serve",
+        "Answer the links in messages: unsubscribe, preferences, clicks, opens.",
+    ),
+    _outline(
+        "Workspace",
+        "run:run",
+        "run",
+        "Work in the background: send plans that were left to it, carry opens and clicks into the lake.",
+    ),
+    _outline(
+        "Workspace",
+        "workspace:tables",
+        "tables",
+        "Describe the canonical tables of the lake, column by column.",
+    ),
+    _outline("Workspace", "workspace:secret_app", "secret", "Secrets of channels, kept encrypted."),
+)
 
 app = typer.Typer(
     name="aimwell",
+    cls=group_of(COMMANDS),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -41,20 +134,6 @@ app = typer.Typer(
     help="Decide who gets which promotion, and prove with a control group what it earned.",
 )
 
-workspace.register(app)
-definitions.register(app)
-serve.register(app)
-run.register(app)
-demo.register(app)
-app.add_typer(collect.app, name="collect", rich_help_panel="Stages")
-unify.register(app)
-app.add_typer(segment.app, name="segment", rich_help_panel="Stages")
-app.add_typer(predict.app, name="predict", rich_help_panel="Stages")
-app.add_typer(decide.app, name="decide", rich_help_panel="Stages")
-app.add_typer(deliver.app, name="deliver", rich_help_panel="Stages")
-app.add_typer(measure.app, name="measure", rich_help_panel="Stages")
-
-_CALL_WAS_WRONG = (DefinitionError, SettingsError)
 _INTERRUPTED = 130  # how the parser of the command line ends after Ctrl-C
 
 
@@ -68,7 +147,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command: 0 fine, 1 the work failed, 2 the call was wrong.
+    """Run the command; `calls` says how it ends.
 
     With `--json` a failure too gives one JSON document, `{"error": {"kind", "message", "retryable"}}`, unless
     the command had already written what it found.
@@ -87,7 +166,7 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of our output has gone; that is its right.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        sys.exit(WRONG_INPUT)
     except Exception as error:
         if os.environ.get("AIMWELL_TRACEBACK"):
             raise
@@ -95,18 +174,21 @@ def main() -> None:
 
 
 def _fail(output: Output, error: BaseException) -> NoReturn:
+    code = WRONG_INPUT
+    if isinstance(error, WrongCallError):
+        code, error = WRONG_CALL, error.cause
     message = _in_words(error)
     output.error(message)
     retryable = isinstance(error, AimwellError) and error.retryable
     output.json_error(type(error).__name__, message, retryable=retryable)
-    sys.exit(2 if isinstance(error, _CALL_WAS_WRONG) else 1)
+    sys.exit(code)
 
 
 def _in_words(error: BaseException) -> str:
     """What a person should read; texts of other libraries may hold values of rows, so they stay out."""
     if isinstance(error, AimwellError):
         return str(error)
-    if isinstance(error, SQLAlchemyError):
+    if _is_of_the_database(error):
         # The driver's text may hold values of rows; its first line names the trouble.
         cause = str(getattr(error, "orig", "") or type(error).__name__).splitlines()[0]
         return f"The control database refused: {cause}"
@@ -126,3 +208,9 @@ def _in_words(error: BaseException) -> str:
         "What was finished is kept. Please report it; AIMWELL_TRACEBACK=1 shows all of it, and may show "
         "personal data too."
     )
+
+
+def _is_of_the_database(error: BaseException) -> bool:
+    """Whether SQLAlchemy raised it; a command that never opened the database has not even imported it."""
+    module = sys.modules.get("sqlalchemy.exc")
+    return module is not None and isinstance(error, module.SQLAlchemyError)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from aimwell.cli.calls import as_typed
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.collect import inspecting
 from aimwell.collect.explaining import explain as explain_source
@@ -117,20 +118,21 @@ def _plain(entity: EntityName) -> Any:
             given |= {f"trait.{k}": v for k, v in _pairs(traits, "--trait", "trait=Column").items()}
             consent = _consent(_pairs(opt_in, "--opt-in", "medium=Column"), soft_opt_in)
             guessed = _guessed(file, entity, given) if guess or explain else {}
-            source, root, _suggestion = inline_source(
-                entity,
-                file,
-                mapping={**guessed, **given},
-                name=name,
-                settings={
-                    "currency": currency or ws.stores.settings.currency,
-                    "timezone": timezone or ws.stores.settings.timezone,
-                    "country": country or ws.stores.settings.country,
-                    "dates": date_format or None,
-                    "consent": consent,
-                    "keep_repeats": keep_repeats or None,
-                },
-            )
+            with as_typed():
+                source, root, _suggestion = inline_source(
+                    entity,
+                    file,
+                    mapping={**guessed, **given},
+                    name=name,
+                    settings={
+                        "currency": currency or ws.stores.settings.currency,
+                        "timezone": timezone or ws.stores.settings.timezone,
+                        "country": country or ws.stores.settings.country,
+                        "dates": date_format or None,
+                        "consent": consent,
+                        "keep_repeats": keep_repeats or None,
+                    },
+                )
             _run(ws, source, root, explain=explain)
             if explain and guessed and not guess and not as_json:
                 told = " ".join(

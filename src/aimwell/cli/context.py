@@ -20,6 +20,7 @@ from aimwell.store.stores import Stores, open_stores
 
 __all__ = [
     "AsOfOption",
+    "JsonLinesOption",
     "JsonOption",
     "WorkspaceOption",
     "find_workspace",
@@ -38,6 +39,9 @@ WorkspaceOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write one JSON document to stdout.")]
+JsonLinesOption = Annotated[
+    bool, typer.Option("--json", help="Write one JSON document a line to stdout for each event.")
+]
 AsOfOption = Annotated[
     str | None,
     typer.Option(

@@ -8,21 +8,15 @@ from typing import Annotated
 
 import typer
 
+from aimwell.cli.calls import as_typed
 from aimwell.cli.context import JsonOption, WorkspaceOption, opened
 from aimwell.cli.output import Output
 from aimwell.definitions import service
-from aimwell.definitions.catalogue import json_schema
+from aimwell.definitions.catalogue import KINDS, json_schema
 from aimwell.definitions.reading import find_files, read_documents, render_yaml
+from aimwell.errors import nearest
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("apply", rich_help_panel="Definitions")(apply)
-    app.command("get", rich_help_panel="Definitions")(get)
-    app.command("schema", rich_help_panel="Definitions")(schema)
-    app.command("remove", rich_help_panel="Definitions")(remove)
+__all__ = ["apply", "get", "remove", "schema"]
 
 
 def apply(
@@ -35,10 +29,16 @@ def apply(
 ) -> None:
     """Create or update the definitions in PATH: all of them, or none where one is wrong."""
     with opened(workspace, as_json=as_json) as ws:
-        definitions = service.check_all(read_documents(find_files(path)))
+        files = find_files(path)
+        documents = read_documents(files)
+        definitions = service.check_all(documents)
         changes = service.apply(
             ws.stores.control, definitions, now=ws.now, by=ws.by, dry_run=dry_run
         )
+        for empty in sorted({file.name for file in files} - {one.file for one in documents}):
+            ws.output.note(
+                f"Warning: {empty} holds no document; it is empty, or has only comments."
+            )
         if as_json:
             ws.output.json({"dry_run": dry_run, "changes": changes})
             return
@@ -67,6 +67,7 @@ def get(
             f"'{form}' is no form. Allowed: yaml, json.", param_hint="--output"
         )
     as_json = as_json or form == "json"
+    _check_kind(kind)
     with opened(workspace, as_json=as_json) as ws:
         if kind is None or name is None:
             names = service.names(ws.stores.control, kind)
@@ -94,9 +95,11 @@ def get(
 
 def schema(
     kind: Annotated[str, typer.Argument(help="Kind of document, as campaign.")],
+    as_json: Annotated[bool, typer.Option("--json", help="It is JSON in any case.")] = True,
 ) -> None:
     """Print the JSON Schema of a kind of document."""
-    Output(as_json=True).json(json_schema(kind))
+    with as_typed():
+        Output(as_json=as_json).json(json_schema(kind))
 
 
 def remove(
@@ -106,8 +109,16 @@ def remove(
     as_json: JsonOption = False,
 ) -> None:
     """Remove a definition that nothing refers to; its revisions stay."""
+    _check_kind(kind)
     with opened(workspace, as_json=as_json) as ws:
         service.remove(ws.stores.control, kind, name, now=ws.now, by=ws.by)
         if as_json:
             ws.output.json({"removed": {"kind": kind, "name": name}})
         ws.output.say(f"{kind} {name}: removed")
+
+
+def _check_kind(kind: str | None) -> None:
+    if kind is not None and kind not in KINDS:
+        raise typer.BadParameter(
+            f"'{kind}' is no kind of definition. {nearest(kind, list(KINDS))}", param_hint="KIND"
+        )

@@ -58,7 +58,7 @@ def run(
         if background:
             number = send_in_background(ws.stores, plan.plan_id, by=ws.by)
             ws.output.say(f"Job {number} waits for a worker (aimwell run).")
-            _show(ws, service.status(ws.stores, plan.plan_id))
+            _show(ws, service.status(ws.stores, plan.plan_id), job=number)
             return
         if plan.state in {"planned", "approved", "sending"}:
             service.execute(ws.stores, plan.plan_id, now=ws.now, by=ws.by)
@@ -119,20 +119,25 @@ def cancel(
 def stop_all(
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Switch all sending off, at once, for every plan."""
-    with opened(workspace) as ws:
+    with opened(workspace, as_json=as_json) as ws:
         set_sending(ws.stores, False, now=ws.now, by=ws.by, reason=reason or None)
+        if as_json:
+            ws.output.json({"sending": False, "reason": reason or None})
         ws.output.say(
             "All sending is switched off. Switch it on again with: aimwell deliver start-all"
         )
 
 
 @app.command("start-all")
-def start_all(workspace: WorkspaceOption = None) -> None:
+def start_all(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """Switch sending on again."""
-    with opened(workspace) as ws:
+    with opened(workspace, as_json=as_json) as ws:
         set_sending(ws.stores, True, now=ws.now, by=ws.by)
+        if as_json:
+            ws.output.json({"sending": True})
         ws.output.say("Sending is switched on.")
 
 
@@ -182,9 +187,10 @@ def send_a_test(
     action: Action = None,
     variant: Variant = None,
     workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Send one message to your own address, as a person of the audience would get it."""
-    with opened(workspace) as ws:
+    with opened(workspace, as_json=as_json) as ws:
         profile = find_profile(ws.stores, person)
         reply = service.send_test(
             ws.stores,
@@ -196,12 +202,14 @@ def send_a_test(
             action=action,
             variant=variant,
         )
+        if as_json:
+            ws.output.json({"campaign": campaign, "sent": True, "reply": reply})
         ws.output.say(f"The test message went out ({reply}).")
 
 
-def _show(ws: Opened, found: DeliveryStatus) -> None:
+def _show(ws: Opened, found: DeliveryStatus, **more: int) -> None:
     if ws.output.as_json:
-        ws.output.json({**asdict(found), "total": found.all})
+        ws.output.json({**asdict(found), "total": found.all, **more})
         return
     kind = " (trial)" if found.trial else ""
     ws.output.heading(f"Plan {found.plan_id}{kind}: {found.state}")

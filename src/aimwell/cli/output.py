@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -23,6 +23,7 @@ from rich.table import Table
 __all__ = ["Output", "escape", "forget_written", "plain"]
 
 _written: list[bool] = []
+_events: list[bool] = []
 _CELL_MAX = 22  # characters of a value where rows are shown beside each other; a time fits
 
 
@@ -66,6 +67,7 @@ def _visible(char: str) -> str:
 def forget_written() -> None:
     """At the start of a command: no document has been written yet."""
     _written.clear()
+    _events.clear()
 
 
 class Output:
@@ -81,10 +83,25 @@ class Output:
         _written.append(True)
         sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
 
+    def event(self, name: str, **facts: Any) -> None:
+        """One line of JSON about what has just happened, for commands that go on; nothing for people."""
+        if self.as_json:
+            _written.append(True)
+            _events.append(True)
+            line = {"event": name, "at": datetime.now(UTC), **facts}
+            sys.stdout.write(json.dumps(plain(line), ensure_ascii=False) + "\n")
+            sys.stdout.flush()
+
     def json_error(self, kind: str, message: str, *, retryable: bool = False) -> None:
-        """Where JSON was asked for and none has been written: the error as the one document."""
+        """Where JSON was asked for and none has been written: the error as the one document.
+
+        After lines of events it is the last line.
+        """
+        error = {"kind": kind, "message": message, "retryable": retryable}
         if self.as_json and not _written:
-            self.json({"error": {"kind": kind, "message": message, "retryable": retryable}})
+            self.json({"error": error})
+        elif self.as_json and _events:
+            self.event("failed", error=error)
 
     def say(self, text: str = "") -> None:
         """A line for people; nothing where JSON was asked for."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
 
-from aimwell.cli.context import WorkspaceOption, find_workspace, opened
+from aimwell.cli.context import JsonLinesOption, WorkspaceOption, find_workspace, opened
+from aimwell.cli.output import Output
+from aimwell.errors import WorkspaceError
 
-__all__ = ["register", "run_server"]
+__all__ = ["address_of", "listen", "run_server", "serve"]
 
 _APPLICATION = "aimwell.server.app:app_from_environment"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("serve", rich_help_panel="Workspace")(serve)
+_WAITING_MAX = 2048  # connections that the system keeps until the server takes them
 
 
 def serve(
@@ -27,39 +27,84 @@ def serve(
         str | None, typer.Option(help="Address to listen on.", show_default="from the settings")
     ] = None,
     port: Annotated[
-        int | None, typer.Option(help="Port; 0 takes a free one.", show_default="from the settings")
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Port; 0 takes a free one.", show_default="from the settings"
+        ),
     ] = None,
     reports: Annotated[
         bool, typer.Option("--reports", help="Serve the reports too, under /reports/.")
     ] = False,
     workspace: WorkspaceOption = None,
+    as_json: JsonLinesOption = False,
 ) -> None:
     """Answer the links in messages: unsubscribe, preferences, clicks, opens."""
     with opened(workspace) as ws:
-        address = host or ws.stores.settings.host
-        number = ws.stores.settings.port if port is None else port
-        number = number or free_port(address)
-        ws.output.say(
-            f"Serving on http://{address}:{number} (links lead to {ws.stores.settings.base_url})."
-        )
-    run_server(str(find_workspace(workspace)), host=address, port=number, reports=reports)
+        settings = ws.stores.settings
+    output = Output(as_json=as_json)
+    listener = listen(host or settings.host, settings.port if port is None else port)
+    address = address_of(listener)
+
+    def started() -> None:
+        output.event("serving", address=address, pid=os.getpid(), base_url=settings.base_url)
+        output.say(f"Serving on {address} (links lead to {settings.base_url}).")
+        output.say("Ctrl-C or SIGTERM end it.")
+
+    run_server(find_workspace(workspace), listener, reports=reports, started=started)
+    output.event("stopped")
+    output.say("Stopped.")
 
 
-def free_port(host: str) -> int:
-    """A port on which nobody listens."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that takes connections at `host`; port 0 is a free one.
+
+    Raises:
+        WorkspaceError: Somebody else listens there, or it is no address of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_WAITING_MAX)
+    except OSError as error:
+        listener.close()
+        raise WorkspaceError(
+            f"Nobody can listen at {host}, port {port}: {error.strerror}. Name another port with --port "
+            "(0 takes a free one), or another address with --host."
+        ) from error
+    return listener
 
 
-def run_server(root: str, *, host: str, port: int, reports: bool) -> None:
-    """Run the server until it is told to stop (SIGINT, SIGTERM)."""
+def address_of(listener: socket.socket) -> str:
+    """Where a browser finds what answers at `listener`."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """Tells when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, tell: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell = tell
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._tell()
+
+
+def run_server(
+    root: Path, listener: socket.socket, *, reports: bool, started: Callable[[], None]
+) -> None:
+    """Run the server until it is told to stop (SIGINT, SIGTERM); `started` is called once it answers."""
     os.environ["AIMWELL_WORKSPACE"] = os.path.abspath(root)
     os.environ["AIMWELL_SERVE_REPORTS"] = "1" if reports else "0"
     # Once it has shut down, uvicorn sends itself the signal again that stopped it; that is a good end, not a failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
     # The access log would hold the tokens of links.
-    uvicorn.run(
-        _APPLICATION, factory=True, host=host, port=port, access_log=False, log_level="warning"
-    )
+    config = uvicorn.Config(_APPLICATION, factory=True, access_log=False, log_level="warning")
+    with listener:
+        _Server(config, started).run(sockets=[listener])

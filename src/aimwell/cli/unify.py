@@ -14,16 +14,10 @@ from aimwell.unify.identity import merge_of
 from aimwell.unify.lookup import find_profile
 from aimwell.unify.service import unify as run_unify
 
-__all__ = ["register"]
+__all__ = ["profile", "unify"]
 
 _profiles = metadata.tables["profiles"]
 _consents = metadata.tables["consents"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("unify", rich_help_panel="Stages")(unify)
-    app.command("profile", rich_help_panel="Workspace")(profile)
 
 
 def unify(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:

@@ -1,31 +1,26 @@
-"""`aimwell init`, `secret`, `profile`, `doctor`: the workspace and the people in it."""
+"""`aimwell init`, `tables`, `secret`: the workspace, its tables, its secrets."""
 
 from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from aimwell.cli.calls import as_typed
 from aimwell.cli.context import JsonOption, WorkspaceOption, opened
 from aimwell.cli.output import Output
 from aimwell.definitions.kinds.channel import Secret
 from aimwell.privacy.secrets import keep_secret, read_secret
+from aimwell.settings import load_settings
 from aimwell.store.stores import create_stores
 from aimwell.store.tables import LAKE_TABLES
 
-__all__ = ["register", "secret_app"]
+__all__ = ["init", "secret_app", "tables"]
 
 secret_app = typer.Typer(no_args_is_help=True, help="Secrets of channels, kept encrypted.")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("init", rich_help_panel="Workspace")(init)
-    app.command("tables", rich_help_panel="Workspace")(tables)
-    app.add_typer(secret_app, name="secret", rich_help_panel="Workspace")
 
 
 def init(
@@ -46,14 +41,16 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Make a workspace: settings, control database, lake. Harmless where one is already."""
-    stores = create_stores(
-        folder,
-        currency=currency,
-        timezone=timezone,
-        country=country,
-        margin_default=margin_default,
-        control_url=control_url,
-    )
+    given: dict[str, Any] = {
+        "currency": currency,
+        "timezone": timezone,
+        "country": country,
+        "margin_default": margin_default,
+        "control_url": control_url,
+    }
+    with as_typed():
+        load_settings(None, environment={}, **given)
+    stores = create_stores(folder, **given)
     output = Output(as_json=as_json)
     output.say(f"The workspace is ready in {stores.root}.")
     output.say(
@@ -106,9 +103,10 @@ def tables(
 def secret_set(
     name: Annotated[str, typer.Argument(help="Name that a channel definition refers to.")],
     workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Store a secret; it is read from stdin, so that it stands in no shell history."""
-    with opened(workspace) as ws:
+    with opened(workspace, as_json=as_json) as ws:
         checked = Secret(stored=name)
         if sys.stdin.isatty():
             value = str(typer.prompt(f"Value of {name}", hide_input=True))
@@ -119,4 +117,6 @@ def secret_set(
         keep_secret(ws.stores, str(checked.stored), value, now=datetime.now(UTC))
         read_secret(ws.stores, checked)
         ws.stores.audit("secret set", actor=ws.by, subject=name)
+        if as_json:
+            ws.output.json({"secret": name, "stored": True})
         ws.output.say(f"The secret '{name}' is stored.")

@@ -78,9 +78,9 @@ class Worker:
         """Stop after the running job, or where its handler next asks; callable from anywhere."""
         self._stopping.set()
 
-    def run(self) -> None:
-        """Work until `stop`. Troubles of the database that pass are waited out."""
-        away = False
+    def run(self) -> int:
+        """Work until `stop`; returns how many jobs ran. Troubles of the database that pass are waited out."""
+        ran, away = 0, False
         while not self._stopping.is_set():
             try:
                 worked, away = self._round(), False
@@ -88,8 +88,11 @@ class Worker:
                 if not away:
                     _log.warning("jobs wait: %s", describe(error))
                 worked, away = False, True
-            if not worked:
+            if worked:
+                ran += 1
+            else:
                 self._stopping.wait(self._poll_seconds)
+        return ran
 
     def run_until_idle(self, *, wait_seconds: float = 0.0) -> int:
         """Work until nothing is due within `wait_seconds` (or `stop`); returns how many jobs ran.

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from aimwell.errors import AimwellError
-from aimwell.store.migrate import current_revision, head_revision
+from aimwell.store.revisions import current_revision, head_revision
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 

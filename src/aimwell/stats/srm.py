@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from scipy.special import chdtrc
-from scipy.stats import binomtest
 
 from aimwell.errors import StatsError
 from aimwell.stats.estimate import checked_share
@@ -118,6 +117,9 @@ def _undefined(expected: Mapping[str, float], people: int) -> str | None:
 def _p_value(counts: Mapping[str, int], expected: Mapping[str, float], people: int) -> float:
     if len(counts) == 2:
         arm = next(iter(counts))
+        # Imported here: all of scipy.stats for a test that only the smallest arms need.
+        from scipy.stats import binomtest
+
         return float(binomtest(counts[arm], people, expected[arm] / people).pvalue)
     square = sum((counts[arm] - expected[arm]) ** 2 / expected[arm] for arm in counts)
     return float(chdtrc(len(counts) - 1, square))

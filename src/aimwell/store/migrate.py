@@ -12,8 +12,9 @@ from alembic.script import ScriptDirectory
 
 from aimwell.errors import WorkspaceError
 from aimwell.store.control import Control
+from aimwell.store.revisions import head_revision
 
-__all__ = ["alembic_config", "current_revision", "head_revision", "upgrade"]
+__all__ = ["alembic_config", "upgrade"]
 
 
 def alembic_config(connection: sa.Connection | None = None) -> Config:
@@ -46,17 +47,6 @@ def upgrade(control: Control) -> None:
                 f"(newest known: {head_revision()}). Install the newer version that made it."
             )
         command.upgrade(alembic_config(connection), "head")
-
-
-def current_revision(control: Control) -> str | None:
-    """The revision of the database; None: empty."""
-    with control.read() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
-
-
-def head_revision() -> str | None:
-    """The newest revision that this version of Aimwell knows."""
-    return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
 def _known_revisions() -> frozenset[str]:

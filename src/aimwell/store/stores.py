@@ -23,13 +23,13 @@ from aimwell.store.disk import settle
 from aimwell.store.engine import DuckDBEngine, Engine
 from aimwell.store.lake import Lake, refuse_unusable_path
 from aimwell.store.leases import Leases
-from aimwell.store.migrate import current_revision, head_revision, upgrade
 from aimwell.store.pins import Pins
+from aimwell.store.revisions import current_revision, head_revision
 from aimwell.store.schema import metadata
 from aimwell.store.tables import LAKE_TABLES
 from aimwell.store.versions import Snapshot
 
-__all__ = ["Stores", "create_stores", "open_stores"]
+__all__ = ["Stores", "connect", "create_stores", "open_stores"]
 
 _meta = metadata.tables["workspace_meta"]
 _audit = metadata.tables["audit_log"]
@@ -121,8 +121,8 @@ def create_stores(root: Path, *, identity_key: bytes | None = None, **overrides:
             _write_whole(file, render_toml(load_settings(None, environment={}, **overrides)))
     except OSError as error:
         raise WorkspaceError(f"The folder {root} cannot be written: {error.strerror}.") from error
-    control = _connect(root, settings)
-    upgrade(control)
+    control = connect(root, settings)
+    _upgrade(control)
     meta = {
         "workspace_id": uuid.uuid4().hex,
         "identity_key": (identity_key or secrets.token_bytes(32)).hex(),
@@ -145,15 +145,22 @@ def open_stores(root: Path, **overrides: Any) -> Stores:
             f"{root} is not a workspace (it has no {FILE_NAME}). Make one with: aimwell init {root}"
         )
     settings = load_settings(root / FILE_NAME, **overrides)
-    control = _connect(root, settings)
+    control = connect(root, settings)
     found = current_revision(control)
     if found is None:
         raise WorkspaceError(
             f"The control database of {root} is empty. Finish the workspace with: aimwell init {root}"
         )
     if found != head_revision():
-        upgrade(control)
+        _upgrade(control)
     return _with_lake(_assemble(root, settings, control), certain=True)
+
+
+def _upgrade(control: Control) -> None:
+    # Imported here, because it brings Alembic, and nearly every start finds nothing to upgrade.
+    from aimwell.store.migrate import upgrade
+
+    upgrade(control)
 
 
 def _with_lake(stores: Stores, *, certain: bool) -> Stores:
@@ -184,7 +191,8 @@ def _write_whole(file: Path, text: str) -> None:
         part.unlink(missing_ok=True)
 
 
-def _connect(root: Path, settings: Settings) -> Control:
+def connect(root: Path, settings: Settings) -> Control:
+    """The control database of the workspace in `root`. Raises WorkspaceError where it cannot be reached."""
     # The path goes in as a part of the URL object, so that '#', '%' and spaces mean themselves.
     default = sa.URL.create("sqlite+pysqlite", database=str(root / "control.sqlite3"))
     control = Control(_in_folder(root, settings.control_url) if settings.control_url else default)

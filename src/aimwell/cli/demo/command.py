@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import sys
 import time
 import webbrowser
@@ -20,7 +19,7 @@ import typer
 from aimwell.cli.context import user_name
 from aimwell.cli.demo.rehearsal import play_back, sent_messages, true_lift, write_answers
 from aimwell.cli.output import Output
-from aimwell.cli.serve import free_port, run_server
+from aimwell.cli.serve import address_of, listen, run_server
 from aimwell.collect.service import collect
 from aimwell.decide.detectable import in_words
 from aimwell.decide.model import Detectable, Plan
@@ -42,18 +41,13 @@ from aimwell.simulate import Shop, ShopSpec, open_shop, write_sources
 from aimwell.store.stores import Stores, create_stores
 from aimwell.unify.service import unify
 
-__all__ = ["register"]
+__all__ = ["demo"]
 
 CAMPAIGN = "demo"
 _MARGIN_DEFAULT = 0.45
 _DOCUMENTS = ("source.yaml", "definitions.yaml")
 # The same workspace key in every demo, so that the same seed holds out the same people.
 _IDENTITY_KEY = bytes.fromhex("a1" * 32)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("demo", rich_help_panel="Workspace")(demo)
 
 
 @dataclass
@@ -341,16 +335,17 @@ def _compare(out: Output, result: CampaignResult, truth: Truth) -> None:
 
 
 def _serve(run: _Demo, report: Path, port: int) -> None:
-    number = port if port and _is_free(port) else free_port("127.0.0.1")
-    address = f"http://127.0.0.1:{number}/reports/{report.name}"
-    run.output.say()
-    run.output.heading(f"Look at it: {address}")
-    run.output.say("(The links in the messages work too. Ctrl-C ends the server.)")
-    with contextlib.suppress(webbrowser.Error):
-        webbrowser.open(address)
-    run_server(str(run.root), host="127.0.0.1", port=number, reports=True)
+    try:
+        listener = listen("127.0.0.1", port)
+    except WorkspaceError:  # somebody else is there; any port will do to look at a report
+        listener = listen("127.0.0.1", 0)
+    address = f"{address_of(listener)}/reports/{report.name}"
 
+    def started() -> None:
+        run.output.say()
+        run.output.heading(f"Look at it: {address}")
+        run.output.say("(The links in the messages work too. Ctrl-C ends the server.)")
+        with contextlib.suppress(webbrowser.Error):
+            webbrowser.open(address)
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+    run_server(run.root, listener, reports=True, started=started)

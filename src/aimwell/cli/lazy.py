@@ -1,0 +1,72 @@
+"""Commands that are imported when they are called: the list of them costs no stage its start.
+
+The front of the command line knows of each command where it lies, and the line that `aimwell -h` shows. A call
+imports the one module that it needs; a test compares the lines with what the commands say of themselves.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+__all__ = ["Deferred", "Outline", "group_of", "loaded"]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """One command as the list shows it.
+
+    Args:
+        place: "module:name" of a function (a command) or a `typer.Typer` (a group of commands).
+        help: The first line of its help, word for word.
+        panel: The heading under which it is listed; None: Commands.
+    """
+
+    name: str
+    place: str
+    help: str
+    panel: str | None = None
+
+
+class Deferred(TyperCommand):
+    """Stands for a command until it is called, completed or asked for its own help."""
+
+    def __init__(self, outline: Outline) -> None:
+        super().__init__(outline.name, help=outline.help, rich_help_panel=outline.panel)
+        self.outline = outline
+
+    def load(self) -> Any:
+        """Import the command; what is called, completed or explained from here on is the real one."""
+        module, _, name = self.outline.place.partition(":")
+        found = getattr(importlib.import_module(module), name)
+        group = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        if isinstance(found, typer.Typer):
+            group.add_typer(found, name=self.outline.name)
+        else:
+            group.command(self.outline.name)(found)
+        return typer.main.get_group(group).commands[self.outline.name]
+
+    def make_context(self, *arguments: Any, **named: Any) -> Any:
+        """The context of the real command; the parser calls that command through its context."""
+        return self.load().make_context(*arguments, **named)
+
+
+def group_of(outlines: tuple[Outline, ...]) -> type[TyperGroup]:
+    """A group whose commands are `outlines`, for `typer.Typer(cls=…)`."""
+
+    class Group(TyperGroup):
+        def __init__(self, **attributes: Any) -> None:
+            super().__init__(**attributes)
+            for outline in outlines:
+                self.commands[outline.name] = Deferred(outline)
+
+    return Group
+
+
+def loaded(command: Any) -> Any:
+    """The real command behind one of a group; for whoever walks through all of them."""
+    return command.load() if isinstance(command, Deferred) else command
