@@ -82,6 +82,12 @@ def test_a_single_leaf_is_explained_too(stores: Stores) -> None:
     found = told(stores, {"not": {"trait": "n", "below": 10}})
     assert counts(found) == [("rule.not", 10, 90, 100)]
     assert found.words == "Everyone except people whose n is below 10."
+    assert found.most_excluding is None  # there is no other leaf that would exclude less
+    assert found.note is None
+    empty = told(stores, {"trait": "n", "above": 500})
+    assert counts(empty) == [("rule", 0, 0, 100)]
+    assert empty.most_excluding is None
+    assert empty.note == "Nobody fulfils this rule."
 
 
 def test_nested_groups_are_followed_in_order(stores: Stores) -> None:

@@ -15,6 +15,7 @@ from aimwell.errors import SegmentError
 from aimwell.history.moment import open_moment
 from aimwell.segment.persona_likings import likings
 from aimwell.segment.persona_model import Persona
+from aimwell.segment.persona_times import time_words, times
 from aimwell.segment.personas import personas
 from aimwell.segment.rfm import rfm
 from aimwell.store.stores import Stores
@@ -103,7 +104,7 @@ def test_size_value_and_time_are_those_of_the_group(shop: Stores) -> None:
     assert (sofa.weekday, sofa.hour) == (7, 18)
     assert tea.weekdays[1] == tea.hours[9] == 1.0
     assert tea.sentence.startswith("60 people (75%) with ")
-    assert "They buy most on Tuesdays and between 9:00 and 10:00." in tea.sentence
+    assert "They buy most on Tuesdays and between 9:00 and 10:00. More than others" in tea.sentence
     assert tea.sentence.endswith("Favourite product: Green tea (100% have bought it).")
     assert json.loads(json.dumps(tea.to_dict()))["size"] == 60
 
@@ -198,6 +199,83 @@ def test_likings_are_judged_by_an_exact_test() -> None:
     assert found["b"][1] == ()
 
 
+def test_when_a_group_buys_more_than_others_is_said_beside_when_it_buys_most(shop: Stores) -> None:
+    tea, sofa = described(shop, groups(shop)).values()
+    (tuesday,), (nine,) = tea.more_weekdays, tea.more_hours
+    assert (tuesday.kind, tuesday.value, tuesday.own, tuesday.others) == ("weekday", 2, 1.0, 0.0)
+    assert (nine.kind, nine.value, nine.index) == ("hour", 9, None)
+    assert nine.orders == round(tea.orders_per_person * tea.size)
+    assert [one.value for one in (*sofa.more_weekdays, *sofa.more_hours)] == [7, 18]
+    assert (
+        "They buy most on Sundays and between 18:00 and 19:00. More than others they buy on Sundays "
+        "(100%, others 0%) and between 18:00 and 19:00 (100%, others 0%)." in sofa.sentence
+    )
+    for one in described(shop, groups(shop, swap=True)).values():
+        assert (one.more_weekdays, one.more_hours) == ((), ())
+        assert "They buy most on Tuesdays and between 9:00 and 10:00. Favourite" in one.sentence
+
+
+def test_a_group_buys_more_at_a_time_that_is_not_its_commonest() -> None:
+    orders = {"early": {11: 900, 8: 600}, "late": {11: 1400, 8: 100}}
+    found = times(*_timed(orders, each=2), list(orders), top=5, false_share=0.05)
+    early = found["early"]
+    assert (early.hour, early.weekday) == (11, 4)
+    (eight,) = early.more_hours
+    assert (eight.value, eight.orders, eight.own) == (8, 600, 0.4)
+    assert eight.others == pytest.approx(100 / 1500)
+    assert eight.index == pytest.approx(6.0)
+    assert early.more_weekdays == ()
+    assert time_words(early) == (
+        " They buy most on Thursdays and between 11:00 and 12:00. "
+        "More than others they buy between 8:00 and 9:00 (40%, others 7%)."
+    )
+    (eleven,) = found["late"].more_hours
+    assert (eleven.value, eleven.index) == (11, pytest.approx(1400 / 900))
+
+
+def test_one_heavy_buyer_is_not_the_habit_of_a_group() -> None:
+    orders = {"few": {11: 900, 8: 600}, "many": {11: 1400, 8: 100}}
+    counts, spread = _timed(orders, each=2)
+    # The same orders, 1,400 of the one group's by a single person.
+    heavy = pa.table({"group": ["few", "many"], "squares": [1400.0**2 + 100, 2 * 1500.0]})
+    assert times(counts, spread, list(orders), top=5, false_share=0.05)["few"].more_hours
+    assert times(counts, heavy, list(orders), top=5, false_share=0.05)["few"].more_hours == ()
+
+
+def test_groups_by_chance_seldom_buy_at_other_times_than_the_rest() -> None:
+    draw = np.random.default_rng(5)
+    hours = np.arange(9, 21)
+    wrong = 0
+    for _ in range(40):
+        # Everybody has one hour of their own, and orders there only: the case that the test must bear.
+        group = draw.choice(["a", "b", "c"], 300)
+        habit = draw.choice(hours, 300)
+        number = draw.geometric(0.2, 300)
+        orders = {name: dict.fromkeys(hours.tolist(), 0) for name in "abc"}
+        for name, hour, count in zip(group, habit, number, strict=True):
+            orders[str(name)][int(hour)] += int(count)
+        counts, _ = _timed(orders, each=1)
+        squares = [float((number[group == name] ** 2).sum()) for name in "abc"]
+        spread = pa.table({"group": list("abc"), "squares": squares})
+        found = times(counts, spread, list("abc"), top=5, false_share=0.05)
+        wrong += any(one.more_hours or one.more_weekdays for one in found.values())
+    assert wrong <= 6  # 2 are expected at most, 7 or more have a chance of 0.3 %
+
+
+def _timed(orders: dict[str, dict[int, int]], *, each: int) -> tuple[pa.Table, pa.Table]:
+    """Orders of each group by hour, all on Thursdays, by people with `each` orders."""
+    counts = [
+        {"group": group, "weekday": 4, "hour": hour, "orders": number}
+        for group, by_hour in orders.items()
+        for hour, number in by_hour.items()
+    ]
+    spread = [
+        {"group": group, "squares": float(each * sum(by_hour.values()))}
+        for group, by_hour in orders.items()
+    ]
+    return pa.Table.from_pylist(counts), pa.Table.from_pylist(spread)
+
+
 def test_a_single_group_has_no_rest_to_differ_from(shop: Stores) -> None:
     division = groups(shop)
     division = division.set_column(1, "group", pa.array(["all"] * division.num_rows))
@@ -205,6 +283,7 @@ def test_a_single_group_has_no_rest_to_differ_from(shop: Stores) -> None:
     assert one.share == 1.0
     assert one.differences == ()
     assert one.over_indexed == ()
+    assert (one.more_weekdays, one.more_hours) == ((), ())
     assert one.favourites[0].sku == "tea"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlglot import exp
@@ -36,8 +37,7 @@ def explain_rule(
         LeafCount(test.path, describe_leaf(test.rule), *counts[2 + 3 * number : 5 + 3 * number])
         for number, test in enumerate(tests)
     )
-    worst = max(counted, key=lambda leaf: leaf.without)
-    most_excluding = worst if worst.without > members else None
+    most_excluding = _most_excluding(counted, members)
     return Explanation(
         segment=segment,
         as_of=as_of,
@@ -46,15 +46,24 @@ def explain_rule(
         members=members,
         leaves=counted,
         most_excluding=most_excluding,
-        note=_note(known, members, most_excluding),
+        note=_note(known, members, len(counted), most_excluding),
     )
 
 
-def _note(known: int, members: int, most_excluding: LeafCount | None) -> str | None:
+def _most_excluding(counted: Sequence[LeafCount], members: int) -> LeafCount | None:
+    if len(counted) == 1:
+        return None  # there is no other to compare it with, and without it there is no rule
+    worst = max(counted, key=lambda leaf: leaf.without)
+    return worst if worst.without > members else None
+
+
+def _note(known: int, members: int, leaves: int, most_excluding: LeafCount | None) -> str | None:
     if members:
         return None
     if not known:
         return "Nobody was known before this moment. Collect data and unify it, or take a later moment."
+    if leaves == 1:
+        return "Nobody fulfils this rule."
     if most_excluding is None:
         return "Nobody fulfils this rule, and leaving out any one part of it changes nothing."
     return (

@@ -28,7 +28,8 @@ class LeafCount:
 class Explanation:
     """How a rule comes to its members.
 
-    `most_excluding` is the leaf without which the segment would grow most; None where no leaf keeps anybody out.
+    `most_excluding` is the leaf without which the segment would grow most; None where no leaf keeps anybody out, and
+    where the rule has but one leaf.
     `note` says what to know where the segment is empty.
     """
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
-__all__ = ["Difference", "Persona", "ProductLiking"]
+__all__ = ["Difference", "Persona", "ProductLiking", "TimeLiking"]
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,31 @@ class ProductLiking:
 
 
 @dataclass(frozen=True)
+class TimeLiking:
+    """A weekday (1 Monday – 7 Sunday) or an hour (0–23) at which a group buys more than other people do.
+
+    `own` and `others` are shares of the orders of the group and of everybody else in a group, in the firm's time zone;
+    `orders` those of the group at that time. `index` is the ratio of the shares; None where nobody else orders
+    then. `p_value` takes all orders of a person for one habit, and is adjusted over all times of all groups.
+    """
+
+    kind: Literal["weekday", "hour"]
+    value: int
+    orders: int
+    own: float
+    others: float
+    index: float | None
+    p_value: float
+
+
+@dataclass(frozen=True)
 class Persona:
     """One group of people.
 
     `share` is of all grouped people, `revenue_share` of their revenue (None where there was none in all).
     `weekdays` (Monday first) and `hours` (0–23) are shares of the group's orders in the firm's time zone; empty
-    where it has none, and `weekday` (1–7) and `hour` are then None.
+    where it has none, and `weekday` (1–7) and `hour`, the commonest ones, are then None. `more_weekdays` and
+    `more_hours` are those at which it buys more than others do, which need not be the commonest.
     """
 
     group: str
@@ -67,6 +86,8 @@ class Persona:
     hour: int | None
     weekdays: tuple[float, ...]
     hours: tuple[float, ...]
+    more_weekdays: tuple[TimeLiking, ...]
+    more_hours: tuple[TimeLiking, ...]
     sentence: str
 
     def to_dict(self) -> dict[str, Any]:

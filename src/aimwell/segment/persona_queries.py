@@ -10,7 +10,7 @@ from sqlglot import exp
 from aimwell.history.moment import latest_traits
 from aimwell.store.sql import sql
 
-__all__ = ["product_counts", "time_counts", "trait_counts"]
+__all__ = ["order_spread", "product_counts", "time_counts", "trait_counts"]
 
 
 def product_counts(smallest: int) -> exp.Expr:
@@ -76,4 +76,19 @@ def time_counts(zone: str) -> exp.Expr:
         ORDER BY "group", weekday, hour
         """,
         zone=zone,
+    )
+
+
+def order_spread() -> exp.Expr:
+    """One row a group: group and squares, the sum of the squares of its people's numbers of orders."""
+    return sql(
+        """
+        SELECT own AS "group", CAST(sum(orders * orders) AS double) AS squares
+        FROM (
+          SELECT g."group" AS own, g.profile_id, count(*) AS orders
+          FROM purchases AS o JOIN grouped AS g ON g.profile_id = o.profile_id
+          WHERE o.kept GROUP BY g."group", g.profile_id
+        ) AS p
+        GROUP BY own ORDER BY own
+        """
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,13 @@ from aimwell.history.moment import Moment
 from aimwell.segment.persona_differences import differences
 from aimwell.segment.persona_likings import likings
 from aimwell.segment.persona_model import Difference, Persona, ProductLiking
-from aimwell.segment.persona_queries import product_counts, time_counts, trait_counts
+from aimwell.segment.persona_queries import (
+    order_spread,
+    product_counts,
+    time_counts,
+    trait_counts,
+)
+from aimwell.segment.persona_times import Times, time_words, times
 
 __all__ = ["PERSONA_FEATURES", "personas"]
 
@@ -39,7 +45,6 @@ PERSONA_FEATURES = (
 
 _TRAIT_VALUES_MAX = 50
 _PRODUCT_BUYERS_MIN = 5
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def personas(
@@ -57,8 +62,9 @@ def personas(
         groups: One row a person: `profile_id` and `group`, from clusters, RFM or any other division. People who
             are not known at the moment are left out.
         names: Features to compare groups by.
-        top: How many differences and products to give for each.
-        false_share: Share of false findings that is allowed among the differences, and among the products.
+        top: How many differences, products, weekdays and hours to give for each.
+        false_share: Share of false findings that is allowed among the differences, among the products, and among
+            the times of buying.
 
     Raises:
         SegmentError: A column is missing, a person is in two groups, or a group has no name.
@@ -95,7 +101,13 @@ def _composed(
     apart = differences(table, names, labels, traits, top=top, false_share=false_share)
     products = session.table(product_counts(_PRODUCT_BUYERS_MIN))
     liked = likings(products, sizes, top=top, false_share=false_share)
-    times = _times(session.table(time_counts(moment.stores.settings.timezone)), list(sizes))
+    bought = times(
+        session.table(time_counts(moment.stores.settings.timezone)),
+        session.table(order_spread()),
+        list(sizes),
+        top=top,
+        false_share=false_share,
+    )
     revenue = table.column("revenue").to_numpy()
     orders = table.column("orders").to_numpy()
     total = float(revenue.sum())
@@ -105,7 +117,7 @@ def _composed(
         own = float(revenue[inside].sum())
         share = own / total if total > 0 else None
         favourites, more = liked[group]
-        weekdays, hours = times[group]
+        when = bought[group]
         made.append(
             Persona(
                 group=group,
@@ -118,13 +130,13 @@ def _composed(
                 differences=apart[group],
                 favourites=favourites,
                 over_indexed=more,
-                weekday=_most(weekdays, first=1),
-                hour=_most(hours, first=0),
-                weekdays=weekdays,
-                hours=hours,
-                sentence=_sentence(
-                    size, size / len(labels), share, apart[group], favourites, weekdays, hours
-                ),
+                weekday=when.weekday,
+                hour=when.hour,
+                weekdays=when.weekdays,
+                hours=when.hours,
+                more_weekdays=when.more_weekdays,
+                more_hours=when.more_hours,
+                sentence=_sentence(size, size / len(labels), share, apart[group], favourites, when),
             )
         )
     return tuple(sorted(made, key=lambda one: (-one.size, one.group)))
@@ -145,46 +157,20 @@ def _check(groups: pa.Table) -> None:
         )
 
 
-def _times(
-    counts: pa.Table, groups: Sequence[str]
-) -> Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]]:
-    """Group → shares of its orders by weekday and by hour; empty where it has no order."""
-    orders = {group: np.zeros((7, 24)) for group in groups}
-    for row in counts.to_pylist():
-        orders[row["group"]][row["weekday"] - 1, row["hour"]] = row["orders"]
-    shares = {}
-    for group, grid in orders.items():
-        whole = float(grid.sum())
-        if whole:
-            by_day, by_hour = grid.sum(axis=1) / whole, grid.sum(axis=0) / whole
-            shares[group] = tuple(by_day.tolist()), tuple(by_hour.tolist())
-        else:
-            shares[group] = (), ()
-    return shares
-
-
-def _most(shares: Sequence[float], *, first: int) -> int | None:
-    return int(np.argmax(shares)) + first if shares else None
-
-
 def _sentence(
     size: int,
     share: float,
     revenue_share: float | None,
     apart: Sequence[Difference],
     favourites: Sequence[ProductLiking],
-    weekdays: Sequence[float],
-    hours: Sequence[float],
+    when: Times,
 ) -> str:
     text = f"{size:,} people ({share:.0%})"
     if revenue_share is not None:
         text += f" with {revenue_share:.0%} of the revenue"
     if apart:
         text += f": {', '.join(one.words for one in apart[:3])}"
-    text += "."
-    weekday, hour = _most(weekdays, first=0), _most(hours, first=0)
-    if weekday is not None and hour is not None:
-        text += f" They buy most on {_WEEKDAYS[weekday]}s and between {hour}:00 and {hour + 1}:00."
+    text += "." + time_words(when)
     if favourites:
         first = favourites[0]
         text += f" Favourite product: {first.name or first.sku} ({first.own:.0%} have bought it)."
