@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Literal
 
 from aimwell.collect.personal import personal_kind
@@ -23,6 +24,9 @@ _DEEDS_OWN = frozenset(
     {"name", "text", "message", "note", "notes", "comment", "comments", "address"}
 )
 """Names that tell a person's data in `traits` and a thing's in `properties`."""
+
+_NAME_MAX = 100
+_IP_MAX = 45
 
 Parted = tuple[dict[str, Any], dict[str, Any]]
 """(for the lake, for the vault): both with the structure of the whole."""
@@ -58,9 +62,21 @@ _NOTHING: Any = object()
 
 
 def _named_personal(name: str, about: str, not_personal: frozenset[str]) -> bool:
-    if name in not_personal or (about == "deed" and name.lower() in _DEEDS_OWN):
+    return name not in not_personal and len(name) <= _NAME_MAX and _is_personal(name, about)
+
+
+@lru_cache(maxsize=4096)  # the same few names come with every message
+def _is_personal(name: str, about: str) -> bool:
+    if about == "deed" and name.lower() in _DEEDS_OWN:
         return False
     return personal_kind(name) is not None
+
+
+def _may_be_personal(text: str) -> bool:
+    """Quick, and never wrongly no: an e-mail address has its sign, an IP address its dots or colons."""
+    if "@" in text or "%40" in text:
+        return True
+    return len(text) <= _IP_MAX and (text.count(".") == 3 or text.count(":") >= 3)
 
 
 def _parted(
@@ -76,7 +92,7 @@ def _parted(
             return [kept for kept, _ in parts], _NOTHING
         # Places count, so a list is kept whole in the vault.
         return [kept for kept, _ in parts], value
-    if isinstance(value, str) and not safe:
+    if isinstance(value, str) and not safe and _may_be_personal(value):
         if personal_kind("", [value]) is not None:
             return BLANK, value
         blanked = _ADDRESS.sub(BLANK, value)
