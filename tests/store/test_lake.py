@@ -512,6 +512,68 @@ def test_a_reader_of_a_version_is_not_disturbed_by_what_comes_later(lake: Lake) 
     assert ids(lake) == ["new", "old 0", "old 2", "old 3"]
 
 
+PAIRS = (
+    OPEN_LAKE
+    + """
+from aimwell.store.lake import empty_table
+print("ready", flush=True)
+input()
+for i in range(int(sys.argv[3])):
+    lake.append("events", empty_table("events"), transaction=("pair", i))
+    lake.append("touches", empty_table("touches"), transaction=("pair", i))
+print("done", flush=True)
+control.close()
+"""
+)
+
+
+@pytest.mark.parametrize("names", [("events", "touches"), ()])
+def test_a_pin_never_shows_a_later_commit_without_the_earlier_one(
+    shared_lake: Lake, sqlite_url: str, names: tuple[str, ...]
+) -> None:
+    start = shared_lake.pin().versions
+    with child(PAIRS, shared_lake.root, sqlite_url, "25") as writer:
+        assert writer.line() == "ready"
+        writer.go()
+        seen = {0}
+        while max(seen) < 50 and not writer.wait(0):
+            found = shared_lake.pin(*names).versions
+            first, second = (found[name] - start[name] for name in ("events", "touches"))
+            assert first - second in {0, 1}  # the events of a pair are committed before its touches
+            seen.add(first + second)
+        assert writer.line() == "done"
+    assert len(seen) > 10  # it looked while the other wrote
+
+
+def test_a_commit_between_the_tables_of_a_pin_is_noticed(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, opened = lake.pin().versions, lake._open
+    left = iter(range(3))
+
+    def interrupted(name: str, version: int | None = None) -> DeltaTable:
+        table = opened(name, version)
+        if name == "events" and next(left, None) is not None:
+            with monkeypatch.context() as plain:
+                plain.setattr(lake, "_open", opened)
+                lake.append("events", empty_table("events"))
+                lake.append("touches", empty_table("touches"))
+        return table
+
+    monkeypatch.setattr(lake, "_open", interrupted)
+    found = lake.pin("events", "touches").versions
+    assert {name: found[name] - start[name] for name in found} == {"events": 3, "touches": 3}
+
+
+def test_tables_that_never_stand_still_are_not_pinned(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lake_module, "_PIN_TRIES", 20)
+    monkeypatch.setattr(lake, "_is_newest", lambda _version: False)
+    with pytest.raises(StoreError, match="events, touches were written again and again"):
+        lake.pin("events", "touches")
+
+
 def test_compaction_joins_small_files_and_changes_no_row(lake: Lake) -> None:
     for i in range(10):
         lake.append("events", events([str(i)]))

@@ -32,6 +32,7 @@ __all__ = [
     "files_of",
     "has_commit",
     "has_transaction",
+    "is_newest",
     "is_widened",
     "moment",
 ]
@@ -121,6 +122,11 @@ def has_transaction(table: DeltaTable, transaction: tuple[str, int]) -> bool:
     """Whether the table has this application transaction or a later one."""
     last = table.transaction_version(transaction[0])
     return last is not None and last >= transaction[1]
+
+
+def is_newest(folder: Path, version: int) -> bool:
+    """Whether no commit came after this version: the next one would lie in the log under its number."""
+    return not (folder / "_delta_log" / f"{version + 1:020}.json").exists()
 
 
 def column_names(table: DeltaTable) -> list[str]:

@@ -33,6 +33,7 @@ from aimwell.store.delta import (
     files_of,
     has_commit,
     has_transaction,
+    is_newest,
     is_widened,
     moment,
 )
@@ -46,6 +47,7 @@ from aimwell.store.versions import Snapshot, TableVersion
 __all__ = ["Lake", "Snapshot", "TableVersion", "empty_table", "refuse_unusable_path"]
 
 _COMMIT_TRIES = 5
+_PIN_TRIES = 1000  # each takes milliseconds, and a commit much longer
 _FORBIDDEN = set("*[]?%")
 
 
@@ -111,8 +113,30 @@ class Lake:
             add_columns(opened, table.documented_schema)
 
     def pin(self, *names: str) -> Snapshot:
-        """The newest version of each named table (all of them without names), for reading."""
-        return Snapshot({name: self._version(name, None) for name in names or tuple(LAKE_TABLES)})
+        """The newest version of each named table (all of them without names), for reading.
+
+        The versions are a cut: there was a moment at which all of them were the newest. What was committed to one
+        table after something else was committed to another is never seen without it.
+
+        Raises:
+            StoreError: A table is missing, or tables were written so fast that no such moment was found.
+        """
+        wanted = names or tuple(LAKE_TABLES)
+        found = {name: self._version(name, None) for name in wanted}
+        # Versions only rise. One that was the newest when it was opened, and still is now, was so all the time
+        # between; if none has changed, all of them were the newest when the last one had been opened.
+        for _ in range(_PIN_TRIES):
+            changed = [one for one in found.values() if not self._is_newest(one)]
+            if not changed:
+                return Snapshot(found)
+            found.update((one.name, self._version(one.name, None)) for one in changed)
+        raise StoreError(
+            f"The tables {', '.join(wanted)} were written again and again while they were pinned. "
+            "Try again when fewer loads run."
+        )
+
+    def _is_newest(self, version: TableVersion) -> bool:
+        return is_newest(self.root / version.name, version.version)
 
     def pinned(self, versions: Mapping[str, int]) -> Snapshot:
         """The given versions of tables. Raises StoreError where a version is gone (vacuumed)."""

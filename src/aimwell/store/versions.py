@@ -26,7 +26,7 @@ class TableVersion:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Table versions that were pinned together."""
+    """Table versions that were pinned together: at some moment each was the newest of its table."""
 
     tables: Mapping[str, TableVersion]
 
