@@ -24,7 +24,6 @@
     │   ├── SourceFileError        a file is absent, empty, damaged or of another form than said
     │   │   └── FileChangedError   a file changed while it was read (retry)
     │   ├── MappingError           a mapping does not fit the columns or the values of the files
-    │   ├── CurrencyError          money in a currency for which no rate is known
     │   ├── NothingTakenError      every row of a file went to quarantine
     │   ├── RecollectError         a changed mapping would count again what was taken before
     │   ├── TrackingRequestError   a tracking request of which nothing could be kept
@@ -61,7 +60,6 @@ __all__ = [
     "AimwellError",
     "CollectError",
     "ControlBusyError",
-    "CurrencyError",
     "DecideError",
     "DefinitionError",
     "DeliverError",
@@ -263,14 +261,6 @@ class MappingError(CollectError):
 
     def __init__(self, problem: str, *, field: str = "") -> None:
         self.field = field
-        super().__init__(problem)
-
-
-class CurrencyError(CollectError):
-    """Money is in a currency for which no rate is known; `currency` names it."""
-
-    def __init__(self, problem: str, *, currency: str) -> None:
-        self.currency = currency
         super().__init__(problem)
 
 

@@ -26,6 +26,7 @@ import pyarrow as pa
 from aimwell.collect.explaining import explain as explain_source
 from aimwell.collect.inline import inline_source
 from aimwell.collect.inspecting import quarantine
+from aimwell.collect.loads import not_unified
 from aimwell.collect.model import DataReport, Quarantine
 from aimwell.collect.model import Explanation as SourceExplanation
 from aimwell.collect.service import collect
@@ -115,7 +116,7 @@ class Collection(_Stage):
         """Take what a source definition (or its name) describes, then unify; `root` is the folder of its files."""
         found = self._source(source)
         report = collect(self._stores, found, root=Path(root), now=self._clock(), progress=progress)
-        if not report.already_collected:
+        if not_unified(self._stores):
             unify(self._stores, now=self._clock())
         return report
 

@@ -78,7 +78,7 @@ REFUSED: list[tuple[str, bytes | None, list[str], int, str]] = [
     ("a truncated gzip", gzip.compress(GOOD.encode())[:-20], TAKE, 1, "ends in the middle"),
     ("a spreadsheet", b"PK\x03\x04and so on", TAKE, 1, "spreadsheet"),
     ("a file that is not there", None, TAKE, 1, "There is no file"),
-    ("no header", GOOD.removeprefix(HEADER).encode(), TAKE, 1, "no such column"),
+    ("no header", GOOD.removeprefix(HEADER).encode(), TAKE, 1, "looks like data, not a header"),
     ("a mapping without its sign", GOOD.encode(), [*TAKE, "--map=order_id"], 2, "target=Column"),
     (
         "a source's name as a path",

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from aimwell.errors import CurrencyError, DefinitionError, RecollectError
+from aimwell.errors import DefinitionError, RecollectError
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES
 from collecting import COLUMNS, NOW, ORDERS, Shop, source_of
@@ -324,19 +324,6 @@ def test_money_of_another_currency_is_converted_by_the_rate_of_its_day(shop: Sho
         ).known
         == 4
     )
-
-
-def test_a_currency_without_a_rate_is_refused_whole(shop: Shop) -> None:
-    add_rates(shop.stores, ("rate:EUR:GBP", 0.8, datetime(2026, 2, 1, tzinfo=UTC)))
-    content = f"{COLUMNS}\n1,2026-01-05,ann,mug,1,5\n2,2026-02-05,ann,mug,1,5\n"
-    with pytest.raises(
-        CurrencyError, match="1 rows are in EUR, and there is no rate to GBP for 2026-01-05"
-    ) as caught:
-        shop.collect(content, source_of(currency="EUR"))
-    assert caught.value.currency == "EUR"
-    assert shop.rows("orders") == []
-    add_rates(shop.stores, ("rate:EUR:GBP", 0.8, datetime(2025, 2, 1, tzinfo=UTC)))
-    assert shop.collect(source=source_of(currency="EUR")).rows_taken == 2
 
 
 # --- people of orders -------------------------------------------------------------------------------------

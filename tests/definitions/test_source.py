@@ -118,7 +118,7 @@ def test_every_fault_is_told_with_its_path() -> None:
     assert found["entities[0].map.order_id"] == "this field is required"
     assert found["entities[0].map.ordered_at"].startswith("give one of: a column")
     assert found["entities[0].where"].startswith("a query is not allowed here")
-    assert found["entities[1]"] == "`entity` must be orders, customers, products or events"
+    assert found["entities[1]"] == "`entity` must be orders, customers, products, events or rates"
     assert "nobody knows who it is" in found["entities[2].map"]
     assert found["files.people.colums"] == "unknown field. Did you mean 'columns'?"
     assert found["limit"] == "unknown field. Did you mean 'limits'?"

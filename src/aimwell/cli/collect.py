@@ -14,6 +14,7 @@ from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.collect import inspecting
 from aimwell.collect.explaining import explain as explain_source
 from aimwell.collect.inline import inline_source, read_columns
+from aimwell.collect.loads import not_unified
 from aimwell.collect.model import DataReport, Explanation, LoadReport
 from aimwell.collect.service import collect as collect_source
 from aimwell.collect.suggesting import EntityName, suggest_mapping
@@ -269,14 +270,15 @@ def _run(ws: Opened, source: Source, root: Path, *, explain: bool) -> None:
             progress=lambda what, done, total: step(done, total, what),
         )
     people = None
-    if not report.already_collected:
+    if not_unified(ws.stores):  # also where the last command was killed before it had unified
         with ws.output.progress("Unifying"):
             people = unify(ws.stores, now=ws.now)
     if ws.output.as_json:
         ws.output.json({**report.to_dict(), "unify": people.to_dict() if people else None})
-        return
-    show_report(ws, report)
-    if people is not None:
+    else:
+        show_report(ws, report)
+    report.refuse_unusable()
+    if people is not None and not ws.output.as_json:
         ws.output.say(
             f"The workspace knows {people.profiles:,} people, {people.prospects:,} of them without a purchase."
         )

@@ -1,10 +1,10 @@
-"""Files of orders, customers, products and events in: read, checked, and taken once, with nothing lost.
+"""Files of orders, customers, products, events and exchange rates in: read, checked, and taken once.
 
     report = collect(stores, source, root=folder, now=now)
 
 A file goes through these modules: `files` finds and hashes it, `snapshot` keeps a private copy as plain UTF-8
 text, `raw` reads that into rows of text, `inputs` joins and picks columns, `evidence` and `casts` give them
-types and faults, `orders`, `customers`, `products` and `events` make rows of the lake of them, `loads` publishes
+types and faults, `orders`, `customers`, `products`, `events` and `rates` make rows of the lake of them, `loads` publishes
 those so that a crash at any moment leaves all or nothing.
 """
 

@@ -14,6 +14,7 @@ __all__ = [
     "is_ambiguous",
     "is_shortened",
     "number_value",
+    "rate_value",
     "time_value",
     "whole_value",
     "yes_or_no",
@@ -148,6 +149,21 @@ def number_value(name: str, form: NumberForm) -> exp.Expr:
     value = sql("CAST(:value AS decimal(18, 4))", value=value)
     return (
         value if form.decimal == "," else sql("coalesce(:plain, :value)", plain=plain, value=value)
+    )
+
+
+def rate_value(name: str, form: NumberForm) -> exp.Expr:
+    """A number with as many decimals as it has. Thousands are not grouped in rates: 0,857 is never 857."""
+    x = column(name)
+    pointed = sql("replace(:x, ',', '.')", x=x) if form.decimal == "," else x
+    value = sql("TRY_CAST(:pointed AS double)", pointed=pointed)
+    if form.plain:
+        return value
+    return sql(
+        "CASE WHEN regexp_full_match(:pointed, :form) AND isfinite(:value) THEN :value END",
+        pointed=pointed,
+        form="[-+]?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]{1,2})?",
+        value=value,
     )
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-__all__ = ["column_names", "detect_delimiter", "first_record", "head_of"]
+__all__ = ["column_names", "detect_delimiter", "first_record", "head_of", "looks_like_data"]
 
 _DELIMITERS = (",", ";", "\t", "|")
 _HEAD_CHARACTERS = 200_000
 _RECORDS = 100
+_NUMBER = re.compile(r"[-+]?[0-9][0-9 .,']*")
+_DATE = re.compile(r"[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}([ T].*)?")
+_MAIL = re.compile(r"[^@ ]+@[^@ ]+[.][^@ ]+")
+_NUMBERS_SHARE = 0.3
 
 
 def head_of(path: Path) -> str:
@@ -64,6 +69,15 @@ class _Records:
         except csv.Error:
             raise StopIteration from None
         return record
+
+
+def looks_like_data(header: Sequence[str]) -> bool:
+    """Whether the first record holds values rather than names: a mail address, a date, or many numbers."""
+    fields = [text.strip() for text in header]
+    if any(_MAIL.fullmatch(text) or _DATE.fullmatch(text) for text in fields):
+        return True
+    numbers = sum(_NUMBER.fullmatch(text) is not None for text in fields)
+    return numbers > 0 and numbers >= _NUMBERS_SHARE * len(fields)
 
 
 def column_names(header: Sequence[str]) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ _ADDED_SHARE_MAX = 0.5
 
 def stage_orders(job: Job, entity: OrdersEntity) -> tuple[exp.Query, list[Check]]:
     """The query that makes `staged`, and its checks."""
-    return line_rows(
+    rows, checks = line_rows(
         entity,
         job.names,
         source=job.source.name,
@@ -37,6 +37,7 @@ def stage_orders(job: Job, entity: OrdersEntity) -> tuple[exp.Query, list[Check]
         limits=job.source.limits,
         currency=job.currency,
     )
+    return rows, [*checks, *job.rate_checks(sql("ordered_at"), sql("TRUE"))]
 
 
 def take_orders(job: Job, entity: OrdersEntity) -> Tally:
@@ -56,7 +57,7 @@ def take_orders(job: Job, entity: OrdersEntity) -> Tally:
     bind_origins(job.stores, session, job.source.id_namespace)
     currencies = convert_money(
         session,
-        job.stores.lake,
+        job.lake("market"),
         money=[n for n in _MONEY if n in _money_columns(entity, names)],
         time="ordered_at",
         to=job.stores.settings.currency,

@@ -1,4 +1,4 @@
-"""Works out the loads of customers, products and events."""
+"""Works out the loads of customers, products, events and exchange rates."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ from aimwell.collect.counting import Tally
 from aimwell.collect.customers import customer_rows
 from aimwell.collect.events import event_rows, event_table
 from aimwell.collect.job import Job
-from aimwell.collect.known import bind_fresh, has_rows, sort_out_events, sort_out_rows
+from aimwell.collect.known import (
+    bind_fresh,
+    has_rows,
+    sort_out_events,
+    sort_out_rates,
+    sort_out_rows,
+)
 from aimwell.collect.money import convert_money
 from aimwell.collect.people import bind_origins, find_persons
 from aimwell.collect.products import PRODUCT_TARGETS, product_rows, product_table
+from aimwell.collect.rates import jump_warnings, rate_rows, rate_table
 from aimwell.collect.staging import Check
 from aimwell.collect.traits import trait_table
 from aimwell.store.sql import column, sql
@@ -23,9 +30,11 @@ __all__ = [
     "stage_customers",
     "stage_events",
     "stage_products",
+    "stage_rates",
     "take_customers",
     "take_events",
     "take_products",
+    "take_rates",
 ]
 
 
@@ -98,6 +107,10 @@ def stage_products(job: Job) -> tuple[exp.Query, list[Check]]:
         for name in ("price", "unit_cost")
         if name in job.names
     ]
+    money = [sql(":x IS NOT NULL", x=column(n)) for n in ("price", "unit_cost") if n in job.names]
+    if money:
+        when = sql("coalesce(set_at, :now)", now=job.now)
+        checks += job.rate_checks(when, exp.or_(*money))
     return product_rows(job.names, job.currency), checks
 
 
@@ -113,7 +126,7 @@ def take_products(job: Job) -> Tally:
     if money:
         currencies = convert_money(
             session,
-            job.stores.lake,
+            job.lake("market"),
             money=money,
             time="set_at",
             to=job.stores.settings.currency,
@@ -127,9 +140,12 @@ def take_products(job: Job) -> Tally:
 
 def stage_events(job: Job) -> tuple[exp.Query, list[Check]]:
     """The query that makes `staged` of events, and its checks."""
-    return event_rows(
+    rows, checks = event_rows(
         job.names, source=job.source.name, key=job.stores.identity_key, currency=job.currency
     )
+    if "revenue" not in job.names:
+        return rows, checks
+    return rows, [*checks, *job.rate_checks(sql("occurred_at"), sql("revenue IS NOT NULL"))]
 
 
 def take_events(job: Job) -> Tally:
@@ -144,7 +160,7 @@ def take_events(job: Job) -> Tally:
     if "revenue" in names:
         currencies = convert_money(
             session,
-            job.stores.lake,
+            job.lake("market"),
             money=["revenue"],
             time="occurred_at",
             to=job.stores.settings.currency,
@@ -162,6 +178,47 @@ def take_events(job: Job) -> Tally:
     ).keep()
     first, last = _span(job, "occurred_at")
     return Tally(first_at=first, last_at=last, currencies=tuple(currencies), people=people)
+
+
+def stage_rates(job: Job) -> tuple[exp.Query, list[Check]]:
+    """The query that makes `staged` of exchange rates, and its checks."""
+    return rate_rows(job.stores.settings.currency)
+
+
+def take_rates(job: Job) -> Tally:
+    """The staged rates that the lake lacks."""
+    session, ours = job.session, job.stores.settings.currency
+    session.bind("lake_market", job.lake("market"))
+    session.bind(
+        "lake_rates",
+        sql(
+            """
+            SELECT name, set_at, value AS rate FROM lake_market
+            WHERE name LIKE 'rate:%' AND source = :source
+            """,
+            source=job.source.name,
+        ),
+    )
+    sort_out_rates(session)
+    bind_fresh(session, "fresh")
+    warnings = jump_warnings(session)
+    pairs = [
+        name.split(":")[1:] for (name,) in session.rows(sql("SELECT DISTINCT name FROM fresh"))
+    ]
+    if pairs and not any(ours in pair for pair in pairs):
+        warnings.append(
+            f"none of these rates is to or from {ours}, the workspace's currency, so none will be used"
+        )
+    statements = job.write("market", rate_table(job.provenance))
+    first, last = _span(job, "set_at")
+    currencies = sorted({currency for pair in pairs for currency in pair})
+    return Tally(
+        first_at=first,
+        last_at=last,
+        currencies=tuple(currencies),
+        statements=statements,
+        warnings=tuple(warnings),
+    )
 
 
 def _span(job: Job, time: str | None) -> tuple[datetime | None, datetime | None]:

@@ -153,6 +153,8 @@ def _is_plain(field: TargetField) -> exp.Expr:
         )
     if field.kind == "number":
         return sql("TRY_CAST(:x AS decimal(18, 4)) IS NOT NULL", x=x)
+    if field.kind == "rate":
+        return sql("regexp_full_match(:x, '[-+]?[0-9]{1,15}([.][0-9]{1,15})?')", x=x)
     if field.kind == "id":
         return sql(
             "CASE WHEN ends_with(:x, '.0') THEN regexp_full_match(:x, '[0-9]+[.]0') END", x=x
@@ -203,7 +205,7 @@ def weigh(
                 times[name] = TimeForm(plain="zulu")
             else:
                 times[name] = _time_form(session, texts, field, warnings)
-        elif field.kind == "number":
+        elif field.kind in ("number", "rate"):
             all_plain = values == counts.plain[name] and source.decimal != ","
             numbers[name] = (
                 NumberForm(plain=True) if all_plain else _number_form(session, texts, field, source)
@@ -327,6 +329,14 @@ def _day_or_month(session: Session, texts: str, field: TargetField) -> tuple[tup
 def _number_form(session: Session, texts: str, field: TargetField, source: Source) -> NumberForm:
     if source.decimal is not None:
         return NumberForm(source.decimal)
+    if field.kind == "rate":
+        marks = sql(
+            "SELECT count(*) FILTER (WHERE contains(:x, ',')), count(*) FILTER (WHERE contains(:x, '.')) FROM :t",
+            x=column(field.name),
+            t=exp.to_table(texts),
+        )
+        [(commas, points)] = session.rows(marks)
+        return NumberForm("," if commas and not points else ".")
     # Only groups of another length than three, or both marks at once, tell which mark is which.
     [(commas, points)] = session.rows(
         sql(

@@ -76,7 +76,7 @@ def explain(stores: Stores, source: Source, *, root: Path, now: datetime) -> Exp
                     raw=raw[main],
                     fields=fields_of(entity, source.consent),
                     provenance=Provenance(source.name, "", now),
-                    snapshot=stores.lake.pin("traits"),
+                    snapshot=stores.lake.pin("traits", "market"),
                     folder=Path(folder),
                     now=now,
                     mapping_changed=False,

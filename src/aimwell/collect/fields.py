@@ -11,7 +11,8 @@ from aimwell.definitions.source_values import Value
 
 __all__ = ["CONSENT", "EMAIL_KINDS", "FieldKind", "TargetField", "fields_of", "under"]
 
-FieldKind = Literal["id", "text", "number", "time", "email", "phone", "currency"]
+FieldKind = Literal["id", "text", "number", "rate", "time", "email", "phone", "currency"]
+"""A rate is a number with as many decimals as it has."""
 
 EMAIL_KINDS: tuple[FieldKind, ...] = ("email", "phone")
 
@@ -22,12 +23,14 @@ _IDS = {"order_id", "line", "customer_id", "sku", "shop_id", "original_order_id"
 _IDS |= {"session_id"}
 _NUMBERS = {"quantity", "unit_price", "line_total", "discount", "tax", "shipping", "unit_cost"}
 _NUMBERS |= {"price", "revenue"}
-_TIMES = {"ordered_at", "occurred_at", "set_at", f"{CONSENT}given_at"}
+_TIMES = {"ordered_at", "occurred_at", "set_at", "date", f"{CONSENT}given_at"}
+_CURRENCIES = {"currency", "from_currency", "to_currency"}
 _REQUIRED = {
     "orders": {"order_id", "ordered_at", "quantity"},
     "customers": set[str](),
     "products": {"sku"},
     "events": {"event", "occurred_at"},
+    "rates": {"date", "from_currency", "rate"},
 }
 
 
@@ -68,8 +71,10 @@ def _kind(name: str) -> FieldKind:
         return "time"
     if name in _NUMBERS:
         return "number"
-    if name == "currency":
+    if name in _CURRENCIES:
         return "currency"
+    if name == "rate":
+        return "rate"
     return "id" if name in _IDS else "text"
 
 

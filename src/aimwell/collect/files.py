@@ -10,7 +10,7 @@ from pathlib import Path
 from aimwell.definitions.kinds.source import FileSpec
 from aimwell.errors import SourceFileError, nearest
 
-__all__ = ["InputFile", "find_files", "hash_bytes", "open_input"]
+__all__ = ["InputFile", "find_files", "hash_bytes", "no_header", "open_input"]
 
 _CHUNK_BYTES = 1 << 20
 _MAGIC = set("*?[")
@@ -57,6 +57,15 @@ def _absent(pattern: str, root: Path) -> str:
     except OSError:
         return f"{what} '{pattern}' in {root}: there is no such folder."
     return f"{what} '{pattern}' in {root}. {nearest(Path(pattern).name, names)}"
+
+
+def no_header(file: str, columns: int) -> str:
+    """What to do about a file whose first line is none of names. Its values may be personal: none is told."""
+    return (
+        f"Line 1 of '{file}' looks like data, not a header ({columns} columns), and nothing was taken. Put a line "
+        f"with the columns' names on top, or name them in a source definition: files: {{rows: {{path: {file}, "
+        "header: false, columns: [order_id, ...]}}, and take it with `aimwell collect source NAME`."
+    )
 
 
 def open_input(name: str, path: Path, *, advance: Advance | None = None) -> InputFile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
+import shlex
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,14 @@ from typing import Any
 import pyarrow.parquet as pq
 from pyarrow.lib import ArrowInvalid
 
-from aimwell.collect.dialect import column_names, detect_delimiter, first_record, head_of
+from aimwell.collect.dialect import (
+    column_names,
+    detect_delimiter,
+    first_record,
+    head_of,
+    looks_like_data,
+)
+from aimwell.collect.files import no_header
 from aimwell.collect.json_paths import known_paths
 from aimwell.collect.snapshot import snapshot_text
 from aimwell.collect.suggesting import EntityName, Suggestion, suggest_mapping
@@ -51,6 +59,13 @@ def read_columns(
         SourceFileError: The file is absent, empty, damaged or of another form.
     """
     form = format or format_of(file)
+    if file.is_dir():
+        raise SourceFileError(
+            f"'{file}' is a folder. Name one of its files; several files of one form are a source definition "
+            "with a pattern, as files: {rows: 'orders-*.csv.gz'}, which is taken with "
+            f"`aimwell collect source NAME --root {shlex.quote(str(file))}`.",
+            file=file.name,
+        )
     if not file.is_file():
         raise SourceFileError(f"There is no file {file}.", file=file.name)
     if file.stat().st_size == 0:
@@ -133,6 +148,8 @@ def inline_source(
     try:
         checked = check(document)
     except DefinitionError as error:
+        if form == "csv" and looks_like_data(columns) and _lacks_targets(error):
+            raise SourceFileError(no_header(file.name, len(columns)), file=file.name) from error
         raise DefinitionError(
             f"The mapping of {file.name} is not complete or not right; nothing was taken.",
             [*(_short(fault) for fault in error.faults), *_hints(body["map"], suggestion)],
@@ -155,6 +172,11 @@ def _value(column: str, columns: tuple[str, ...]) -> Any:
     if column in columns or not _SQL.search(column):
         return column
     return {"expression": column}
+
+
+def _lacks_targets(error: DefinitionError) -> bool:
+    """Whether nothing is wrong but that targets are mapped from nowhere."""
+    return all(fault.value is None and "map" in fault.path for fault in error.faults)
 
 
 def _short(fault: Fault) -> Fault:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from aimwell.collect.desk import Desk
+from aimwell.collect.dialect import looks_like_data
 from aimwell.collect.expressions import compile_expression, compile_text
+from aimwell.collect.files import no_header
 from aimwell.collect.json_paths import has_path, pointer
 from aimwell.collect.raw import RawTable
 from aimwell.definitions.kinds.source import Entity, Join, Source
@@ -171,6 +173,10 @@ class _Picker:
         return None
 
     def _miss(self, name: str, written: str, tables: list[str]) -> None:
+        for table in tables:
+            for part in self._wanted[table].raw.parts:
+                if part.header and looks_like_data(part.names):
+                    raise MappingError(no_header(part.file.name, len(part.names)), field=name)
         known = [
             path if isinstance(path, str) else ".".join(path)
             for table in tables

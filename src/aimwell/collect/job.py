@@ -9,10 +9,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from sqlglot import exp
 
+from aimwell.collect.casts import currency_value
 from aimwell.collect.desk import Desk
 from aimwell.collect.fields import TargetField
+from aimwell.collect.money import first_rates, rate_checks
 from aimwell.collect.provenance import Provenance
 from aimwell.collect.raw import RawTable
+from aimwell.collect.staging import Check
 from aimwell.definitions.kinds.source import Source
 from aimwell.store.engine import DuckDBSession
 from aimwell.store.lake import Snapshot, TableVersion
@@ -65,6 +68,16 @@ class Job:
         self.session.bind(f"all_{name}", self.lake(table))
         rows = exp.select(*(column(c) for c in columns)).from_(f"all_{name}")
         self.session.bind(name, rows.where(sql("source = :source", source=self.source.name)))
+
+    def rate_checks(self, time: exp.Expr, has_money: exp.Expr) -> list[Check]:
+        """Checks of rows with money in a currency for which there is no rate at their `time`."""
+        own, to = self.currency, self.stores.settings.currency
+        found = [own]
+        if "currency" in self.names:
+            value = sql("SELECT DISTINCT :x FROM texts", x=currency_value("currency"))
+            found += [row[0] for row in self.session.rows(value) if row[0] is not None]
+        firsts = first_rates(self.session, self.lake("market"), sorted(set(found)), to)
+        return rate_checks(firsts, to=to, own=own, time=time, has_money=has_money)
 
     def write(self, table: str, query: exp.Expr) -> int:
         """Write rows for a table of the lake; returns how many."""

@@ -2,7 +2,7 @@
 
 The table `gone` holds `n` and `why`: 'duplicate' (the same row stands earlier in these files), 'known' (an
 earlier load took it), 'changed' (an earlier load took this line with other values) and 'conflict' (these files
-hold this numbered line twice with different values).
+hold this numbered line twice with different values); 'rate_changed' and 'rate_conflict' likewise of exchange rates.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ __all__ = [
     "has_rows",
     "sort_out_events",
     "sort_out_lines",
+    "sort_out_rates",
     "sort_out_rows",
 ]
 
@@ -151,6 +152,30 @@ def _repeats(keys: Sequence[exp.Expr], why: str, among: exp.Query | None = None)
     )
     assert isinstance(query, exp.Query)  # noqa: S101 - it is a SELECT
     return query
+
+
+def sort_out_rates(session: Session) -> None:
+    """Make `gone` of `staged` rates; `lake_rates` holds name, set_at and rate of those that stand.
+
+    Of two values for one moment the first one stands ('rate_conflict' in these files, 'rate_changed' in the lake).
+    """
+    session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
+    moment = [sql("name"), sql("set_at")]
+    session.materialise(GONE, _repeats([*moment, sql("rate")], "duplicate"))
+    known = sql(
+        """
+        SELECT n, CASE WHEN r.rate = k.rate THEN 'known' ELSE 'rate_changed' END AS why
+        FROM :rest AS r JOIN lake_rates AS k ON r.name = k.name AND r.set_at = k.set_at
+        """,
+        rest=_left(),
+    )
+    session.materialise("known", known)
+    new = sql("SELECT * FROM :rest AS r ANTI JOIN known USING (n)", rest=_left())
+    assert isinstance(new, exp.Query)  # noqa: S101 - it is a SELECT
+    session.materialise("conflicts", _repeats(moment, "rate_conflict", among=new))
+    parts = [exp.select("n", "why").from_(name) for name in (GONE, "known", "conflicts")]
+    session.materialise("all_gone", union_all(parts))
+    session.materialise(GONE, sql("SELECT * FROM all_gone"))
 
 
 def bind_fresh(session: Session, name: str = "fresh") -> None:

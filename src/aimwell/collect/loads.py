@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from aimwell.collect.files import InputFile
 from aimwell.collect.model import LoadReport
+from aimwell.collect.money import NO_RATE
 from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.errors import LeaseLostError
 from aimwell.store.control import insert_missing
@@ -37,7 +38,9 @@ __all__ = [
     "fail",
     "fingerprint",
     "hold_source",
+    "mark_unified",
     "new_folder",
+    "not_unified",
     "other_mapping_before",
     "prepare",
     "publish",
@@ -103,10 +106,17 @@ def begin(
     files: Mapping[str, Sequence[InputFile]],
     *,
     now: datetime,
+    newest_rate: datetime | None = None,
 ) -> Load:
-    """The load of these files under this mapping: a new one, or the one that was begun or ended before."""
+    """The load of these files under this mapping: a new one, or the one that was begun or ended before.
+
+    A load some of whose rows wait for an exchange rate is followed by a new one once further rates were taken
+    (`newest_rate` tells when the last of them was).
+    """
     content, mapping = fingerprint(stores, source, entity, files)
     load_id = _digest([source.name, content])[:_ID_LENGTH]
+    if newest_rate is not None:
+        load_id = _after_rates(stores, source.name, content, newest_rate) or load_id
     used = [source.file_of(entity), *(join.file for join in entity.join)]
     row = {
         "load_id": load_id,
@@ -140,6 +150,24 @@ def begin(
             )
     assert known is not None  # noqa: S101 - a hundred others would have had to come first
     return _load(known)
+
+
+def _after_rates(stores: Stores, source: str, content: str, newest: datetime) -> str | None:
+    """The last load of the same content; or a new one where that waits for rates and further ones came since."""
+    query = (
+        sa.select(_loads)
+        .where(_loads.c.source == source, _loads.c.content_hash == content)
+        .order_by(_loads.c.seq.desc())
+        .limit(1)
+    )
+    with stores.control.read() as connection:
+        last = connection.execute(query).one_or_none()
+    if last is None:
+        return None
+    waits = last.state == "done" and last.report["quarantined_by_reason"].get(NO_RATE)
+    if waits and newest > last.started_at:
+        return _digest([source, content, newest.isoformat()])[:_ID_LENGTH]
+    return str(last.load_id)
 
 
 def _by_id(load_id: str) -> sa.Select[Any]:
@@ -270,6 +298,25 @@ def publish_prepared(stores: Stores, source: str | None = None) -> list[str]:
         with hold_source(stores, whose):
             publish(stores, load_id)
     return [row.load_id for row in waiting]
+
+
+def not_unified(stores: Stores) -> list[str]:
+    """The loads that ended since the last unify, or whose unify was killed."""
+    query = sa.select(_loads.c.load_id, _loads.c.files).where(_loads.c.state == "done")
+    with stores.read_control() as connection:
+        return [row.load_id for row in connection.execute(query) if not row.files.get("unified")]
+
+
+def mark_unified(stores: Stores, load_ids: Sequence[str]) -> None:
+    """Note that the people of these loads were unified."""
+    for load_id in load_ids:
+        with stores.control.begin() as connection:
+            row = connection.execute(_by_id(load_id).with_for_update()).one()
+            connection.execute(
+                sa.update(_loads)
+                .where(_loads.c.load_id == load_id)
+                .values(files={**row.files, "unified": True})
+            )
 
 
 def hold_source(stores: Stores, source: str) -> AbstractContextManager[Held]:

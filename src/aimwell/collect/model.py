@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from aimwell.errors import NothingTakenError
+
 __all__ = [
     "DataReport",
     "ExplainedEntity",
@@ -52,6 +54,7 @@ class LoadReport:
     `changed` (an earlier load took the line with other values, under another mapping) + `quarantined` +
     `ignored` (`where` was not true).
 
+    `commonest_fault`: what was wrong with most of the quarantined rows, in words, with how many they are.
     `gaps`: target → rows (but for ignored ones) without a value. `first_at`, `last_at`: times of the rows taken. `currencies`:
     of the rows taken, before conversion. `people`: different ones. `anonymous_lines`: order lines taken without
     a customer. `sales`, `additions`, `returns`: rows of orders; `return_lines`: lines of returns. `statements`:
@@ -72,6 +75,7 @@ class LoadReport:
     ignored: int = 0
     quarantined: int = 0
     quarantined_by_reason: Mapping[str, int] = field(default_factory=dict)
+    commonest_fault: str | None = None
     gaps: Mapping[str, int] = field(default_factory=dict)
     first_at: datetime | None = None
     last_at: datetime | None = None
@@ -85,6 +89,11 @@ class LoadReport:
     statements: int = 0
     consents: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def nothing_usable(self) -> bool:
+        """Whether rows were read, and each of them went to quarantine (but for those that `where` left out)."""
+        return 0 < self.quarantined == self.rows_read - self.ignored
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -114,6 +123,18 @@ class DataReport:
     def already_collected(self) -> bool:
         """Whether every entity's files had been collected before, so that nothing changed."""
         return all(load.state == "already_collected" for load in self.loads)
+
+    def refuse_unusable(self) -> None:
+        """Raise NothingTakenError where all rows of an entity are in quarantine; also when it is asked again."""
+        for load in self.loads:
+            if load.nothing_usable:
+                raise NothingTakenError(
+                    f"Not one of the rows of {', '.join(file.name for file in load.files[:3])} could be taken as "
+                    f"{load.entity}: {load.commonest_fault}. The mapping or the file must be wrong. The rows wait "
+                    "in quarantine (`aimwell collect quarantine`); correct what is wrong and collect again.",
+                    source=load.source,
+                    entity=load.entity,
+                )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -26,7 +26,7 @@ from aimwell.store.sql import column, sql, union_all
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES
 
-__all__ = ["set_aside"]
+__all__ = ["Fault", "set_aside"]
 
 _BATCH = 5_000
 _KIND = "row"  # of the keyed hash that names a row
@@ -42,7 +42,26 @@ _MORE = {
         "line_changed",
         "this line was taken before with other values; those stand, as changing them would falsify history",
     ),
+    "rate_conflict": (
+        "rate",
+        "conflicting_rate",
+        "the same files have another rate of these currencies for the same moment; the first one was taken",
+    ),
+    "rate_changed": (
+        "rate",
+        "rate_changed",
+        "another rate for this moment was taken before; it stands, as money was converted by it",
+    ),
 }
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why a row waits: the reason's code, the target (None: the whole line), and the words."""
+
+    reason: str
+    field: str | None
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -65,7 +84,7 @@ def set_aside(
     path: Path,
     *,
     with_changed: bool,
-) -> Counter[str]:
+) -> Counter[Fault]:
     """Keep the bad rows of a load in the vault and write their reasons to `path`, a file for the lake.
 
     Args:
@@ -78,15 +97,15 @@ def set_aside(
         with_changed: Changed lines are set aside too.
 
     Returns:
-        Reason → rows.
+        Fault → rows.
     """
-    counts: Counter[str] = Counter()
+    counts: Counter[Fault] = Counter()
     writer: pq.ParquetWriter | None = None
     _bind_sick(session, raw, with_changed=with_changed)
     schema = LAKE_TABLES["quarantine"].schema
     try:
         for rows in _batches(_all_rows(stores, session, raw, checks), _BATCH):
-            counts.update(row.reason for row in rows)
+            counts.update(Fault(row.reason, row.field, row.detail) for row in rows)
             keep_rows(
                 stores,
                 pa.table(
@@ -105,7 +124,7 @@ def set_aside(
 
 def _bind_sick(session: Session, raw: RawTable, *, with_changed: bool) -> None:
     """`sick`: n, and the bits of the checks or a code."""
-    reasons = ["conflict", *(["changed"] if with_changed else [])]
+    reasons = [why for why in _MORE if why != "changed" or with_changed]
     parts = [
         sql(
             "SELECT n, CAST(0 AS bigint) AS faults, bad AS code FROM :raw AS r WHERE bad IS NOT NULL",

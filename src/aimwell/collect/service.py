@@ -12,6 +12,8 @@ from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
+from sqlglot import exp
+
 from aimwell.collect import loads
 from aimwell.collect.counting import Tally
 from aimwell.collect.customers import CUSTOMER_TARGETS
@@ -21,9 +23,11 @@ from aimwell.collect.entity_others import (
     stage_customers,
     stage_events,
     stage_products,
+    stage_rates,
     take_customers,
     take_events,
     take_products,
+    take_rates,
 )
 from aimwell.collect.events import EVENT_TARGETS
 from aimwell.collect.evidence import Evidence, weigh
@@ -36,7 +40,8 @@ from aimwell.collect.order_lines import ORDER_TARGETS
 from aimwell.collect.personal import refuse_personal
 from aimwell.collect.products import PRODUCT_TARGETS
 from aimwell.collect.provenance import Provenance
-from aimwell.collect.quarantining import set_aside
+from aimwell.collect.quarantining import Fault, set_aside
+from aimwell.collect.rates import RATE_TARGETS
 from aimwell.collect.raw import RawTable
 from aimwell.collect.reading import read_raw
 from aimwell.collect.staging import Check, bind_texts, bind_typed, stage
@@ -63,9 +68,22 @@ TARGETS: Mapping[str, tuple[tuple[str, FieldKind], ...]] = {
     "customers": CUSTOMER_TARGETS,
     "products": PRODUCT_TARGETS,
     "events": EVENT_TARGETS,
+    "rates": RATE_TARGETS,
 }
 
-_TABLES = ("order_lines", "orders", "products", "traits", "events")
+_TABLES = ("order_lines", "orders", "products", "traits", "events", "market")
+_STAGES: Mapping[str, Callable[[Job], tuple[exp.Query, list[Check]]]] = {
+    "customers": stage_customers,
+    "products": stage_products,
+    "events": stage_events,
+    "rates": stage_rates,
+}
+_TAKES: Mapping[str, Callable[[Job], Tally]] = {
+    "customers": take_customers,
+    "products": take_products,
+    "events": take_events,
+    "rates": take_rates,
+}
 _HOPELESS_ROWS = 10
 
 
@@ -92,7 +110,6 @@ def collect(
     Raises:
         SourceFileError: A file is absent, empty or damaged; FileChangedError: it changed while it was read.
         MappingError: The mapping does not fit the files.
-        CurrencyError: There is no rate for a currency.
         RecollectError: The mapping was changed so that rows would count twice.
         StorageFullError: The disk is full.
         Whatever is raised, nothing of that entity's load was taken; those before it were.
@@ -102,7 +119,11 @@ def collect(
         loads.publish_prepared(stores, source.name)
         loads.sweep(stores)
         inputs = hash_inputs(source, root, tell)
-        begun = [loads.begin(stores, source, e, inputs, now=now) for e in source.entities]
+        newest = _newest_rate(stores)
+        begun = [
+            loads.begin(stores, source, e, inputs, now=now, newest_rate=newest)
+            for e in source.entities
+        ]
         if all(load.state == "done" for load in begun):
             return DataReport(source.name, tuple(_again(load) for load in begun))
         reports: list[LoadReport] = []
@@ -119,6 +140,14 @@ def collect(
                     raise
                 reports.append(_take(stores, desk, source, entity, load, raw, tell))
         return DataReport(source.name, tuple(reports))
+
+
+def _newest_rate(stores: Stores) -> datetime | None:
+    """When the last exchange rate was taken."""
+    with stores.engine.session() as session:
+        session.bind("market", stores.lake.pin("market").tables["market"])
+        [(at,)] = session.rows(sql("SELECT max(received_at) FROM market WHERE name LIKE 'rate:%'"))
+    return at if isinstance(at, datetime) else None
 
 
 def _silent(_what: str, _done: int, _total: int | None) -> None:
@@ -241,12 +270,8 @@ def stage_entity(
     )
     if isinstance(entity, OrdersEntity):
         query, more = stage_orders(job, entity)
-    elif entity.entity == "customers":
-        query, more = stage_customers(job)
-    elif entity.entity == "products":
-        query, more = stage_products(job)
     else:
-        query, more = stage_events(job)
+        query, more = _STAGES[entity.entity](job)
     checks += more
     stage(job.desk, query, checks, rows=evidence.rows)
     return evidence, checks, bound
@@ -255,9 +280,7 @@ def stage_entity(
 def _take_staged(job: Job, entity: Entity) -> Tally:
     if isinstance(entity, OrdersEntity):
         return take_orders(job, entity)
-    if entity.entity == "customers":
-        return take_customers(job)
-    return take_products(job) if entity.entity == "products" else take_events(job)
+    return _TAKES[entity.entity](job)
 
 
 def _refuse_hopeless(job: Job, entity: Entity, checks: Sequence[Check]) -> None:
@@ -269,7 +292,12 @@ def _refuse_hopeless(job: Job, entity: Entity, checks: Sequence[Check]) -> None:
     found: Counter[int] = Counter()
     for faults, count in rows:
         found.update({place: count for place in range(len(checks)) if faults >> place & 1})
-    lines = [f"  - {count:,} rows: {checks[place].detail}" for place, count in found.most_common(5)]
+    columns = {field.name: str(field.value) for field in job.fields}
+    lines = [
+        f"  - {count:,} rows: {checks[place].detail}"
+        + (f" (from '{columns[name]}')" if (name := checks[place].field) in columns else "")
+        for place, count in found.most_common(5)
+    ]
     raise MappingError(
         f"Not one of {total:,} rows of {entity.entity} could be taken, so the mapping or the settings of "
         f"'{job.source.name}' must be wrong; nothing was taken.\n" + "\n".join(lines),
@@ -282,7 +310,7 @@ def _report(
     load: loads.Load,
     evidence: Evidence,
     tally: Tally,
-    bad: Counter[str],
+    bad: Counter[Fault],
     warnings: Sequence[str],
 ) -> LoadReport:
     session = job.session
@@ -314,10 +342,29 @@ def _report(
         changed=changed,
         ignored=ignored,
         quarantined=bad.total(),
-        quarantined_by_reason=dict(sorted(bad.items())),
+        quarantined_by_reason=_by_reason(bad),
+        commonest_fault=_commonest(job, bad),
         gaps={name: missing for name, missing in evidence.missing.items() if missing},
         **values,
     )
+
+
+def _by_reason(bad: Counter[Fault]) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for fault, rows in bad.items():
+        found[fault.reason] += rows
+    return dict(sorted(found.items()))
+
+
+def _commonest(job: Job, bad: Counter[Fault]) -> str | None:
+    """What is wrong with most of the rows in quarantine, and from where that target comes."""
+    if not bad:
+        return None
+    [(fault, rows)] = bad.most_common(1)
+    mapped = [field for field in job.fields if field.name == fault.field]
+    where = f"{fault.field} (from '{mapped[0].value}')" if mapped else fault.field
+    head = f"{where}: " if where else ""
+    return f"{head}{fault.detail} ({fault.reason}, {rows:,} {'row' if rows == 1 else 'rows'})"
 
 
 def file_reports(raw: RawTable) -> tuple[FileReport, ...]:
@@ -338,7 +385,7 @@ def file_reports(raw: RawTable) -> tuple[FileReport, ...]:
 def warnings_of(job: Job, evidence: Evidence, rows: int) -> list[str]:
     """What a person should know though nothing is wrong."""
     found: list[str] = []
-    if not rows:
+    if not rows and not any(part.rejects for part in job.raw.parts):
         found.append("the files have no rows")
     for part in job.raw.parts:
         if part.text is not None and part.text.guessed:

@@ -29,7 +29,11 @@ __all__ = ["Check", "bind_texts", "bind_typed", "stage"]
 
 _IN_MEMORY_ROWS_MAX = 1_500_000
 
-_TYPES: Mapping[FieldKind, str] = {"number": "decimal(18, 4)", "time": "timestamptz"}
+_TYPES: Mapping[FieldKind, str] = {
+    "number": "decimal(18, 4)",
+    "rate": "double",
+    "time": "timestamptz",
+}
 
 
 @dataclass(frozen=True)
@@ -181,6 +185,9 @@ def _field(
         if not number.plain:
             told = f"{name} is no number below 100 trillion, as 12 or 12.50"
             made.check("not_a_number", told, made.lost())
+    elif field.kind == "rate":
+        made.value = casts.rate_value(name, evidence.numbers[name])
+        made.check("not_a_number", f"{name} is no number, as 0.8567", made.lost())
     elif field.kind == "id":
         made.value = casts.whole_value(name, whole=name in evidence.whole)
         told = f"{name} is a number that a spreadsheet has rounded (1.23E+18); export ids as text"

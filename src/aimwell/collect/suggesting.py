@@ -14,12 +14,13 @@ from aimwell.definitions.source_values import (
     EventsMap,
     OrdersMap,
     ProductsMap,
+    RatesMap,
     TargetMap,
 )
 
 __all__ = ["EntityName", "Suggestion", "suggest_mapping"]
 
-EntityName = Literal["orders", "customers", "products", "events"]
+EntityName = Literal["orders", "customers", "products", "events", "rates"]
 
 _ENTITIES: tuple[EntityName, ...] = get_args(EntityName)
 _MAPS: Mapping[str, type[TargetMap]] = {
@@ -27,6 +28,7 @@ _MAPS: Mapping[str, type[TargetMap]] = {
     "customers": CustomersMap,
     "products": ProductsMap,
     "events": EventsMap,
+    "rates": RatesMap,
 }
 
 _PERSON = {
@@ -94,6 +96,12 @@ _SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "revenue": "revenue value amount price",
         "quantity": "quantity qty",
         "currency": "currency",
+    },
+    "rates": {
+        "date": "date day validfrom timeperiod time",
+        "from_currency": "fromcurrency from currency currencycode base basecurrency",
+        "to_currency": "tocurrency to quote quotecurrency target currencydenom",
+        "rate": "rate exchangerate value obsvalue fxrate",
     },
 }
 
@@ -202,5 +210,6 @@ def _fit(columns: Sequence[str], entity: EntityName) -> float:
         "customers": ("customer_id", "first_name", "last_name"),
         "products": ("sku", "name", "category"),
         "events": ("event", "occurred_at", "customer_id"),
+        "rates": ("date", "from_currency", "rate"),
     }[entity]
     return sum(name in found for name in required) * 10 + len(found)

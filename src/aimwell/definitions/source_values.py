@@ -18,7 +18,15 @@ from pydantic_core import CoreSchema
 from aimwell.definitions.base import Part
 from aimwell.definitions.source_expressions import Expression
 
-__all__ = ["CustomersMap", "EventsMap", "OrdersMap", "ProductsMap", "TargetMap", "Value"]
+__all__ = [
+    "CustomersMap",
+    "EventsMap",
+    "OrdersMap",
+    "ProductsMap",
+    "RatesMap",
+    "TargetMap",
+    "Value",
+]
 
 _FORMS = (
     "a column ('Country', 'value.amount' inside JSON), a list of keys ([value, offer id]), "
@@ -171,6 +179,15 @@ class ProductsMap(TargetMap):
     unit_cost: Value | None = _target("What a unit costs the firm.")
     currency: Value | None = _target("ISO 4217 code; default: the source's.")
     set_at: Value | None = _target("From when the row holds. Default: as for customers.")
+
+
+class RatesMap(TargetMap):
+    """Columns of an exchange rate: what one unit of a currency was worth in another, from a day on."""
+
+    date: Value = Field(description="Day or moment from which the rate holds, until the next one.")
+    from_currency: Value = Field(description="ISO 4217 code of the currency that is worth so much.")
+    to_currency: Value | None = _target("Currency it is worth it in; default: the workspace's.")
+    rate: Value = Field(description="How many `to_currency` one `from_currency` is.")
 
 
 class EventsMap(_PersonMap):

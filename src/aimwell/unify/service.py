@@ -6,6 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from aimwell.collect.loads import mark_unified, not_unified
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from aimwell.unify.identity import resolve, shared_identifiers
@@ -22,11 +23,14 @@ _overrides = metadata.tables["identity_overrides"]
 def unify(stores: Stores, *, now: datetime) -> UnifyReport:
     """Resolve identities and refresh profiles; harmless to repeat.
 
-    Two runs at once wait for each other.
+    Two runs at once wait for each other. Loads that were collected before are noted as unified at the end, so that
+    whoever collects the same again after a crash knows that this is still to be done.
     """
     with stores.leases.hold("unify"):
+        collected = not_unified(stores)
         overrides = resolve(stores.control, now=now)
         changed = refresh_profiles(stores, now=now)
+        mark_unified(stores, collected)
         with stores.read_control() as connection:
 
             def count(query: sa.Select[int]) -> int:

@@ -1,4 +1,4 @@
-"""`source`: files of orders, customers, products or events, and how their columns are to be understood."""
+"""`source`: files of orders, customers, products, events or exchange rates, and how their columns are to be understood."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from aimwell.definitions.source_values import (
     EventsMap,
     OrdersMap,
     ProductsMap,
+    RatesMap,
     TargetMap,
     Value,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Limits",
     "OrdersEntity",
     "ProductsEntity",
+    "RatesEntity",
     "Source",
 ]
 
@@ -268,6 +270,13 @@ class EventsEntity(_Entity):
     )
 
 
+class RatesEntity(_Entity):
+    """Exchange rates: a row is what one currency was worth in another from a day on."""
+
+    entity: Literal["rates"]
+    map: RatesMap
+
+
 def _entity_of(data: Any) -> str:
     name = data.get("entity") if isinstance(data, dict) else getattr(data, "entity", None)
     return f"<{name}>"
@@ -278,11 +287,12 @@ Entity = Annotated[
     Annotated[OrdersEntity, Tag("<orders>")]
     | Annotated[CustomersEntity, Tag("<customers>")]
     | Annotated[ProductsEntity, Tag("<products>")]
-    | Annotated[EventsEntity, Tag("<events>")],
+    | Annotated[EventsEntity, Tag("<events>")]
+    | Annotated[RatesEntity, Tag("<rates>")],
     Discriminator(
         _entity_of,
         custom_error_type="unknown_entity",
-        custom_error_message="`entity` must be orders, customers, products or events",
+        custom_error_message="`entity` must be orders, customers, products, events or rates",
     ),
 ]
 
