@@ -27,7 +27,9 @@ def test_offers_give_every_field_of_the_vocabulary_and_no_other(tmp_path: Path) 
         assert isinstance(offer, dict)
         found |= set(offer)
     assert found == set(OFFER_FIELDS)
-    assert set(shared) - {"offer", "first_name"} <= set(GIVEN), "first_name is the template's default"
+    assert set(shared) - {"offer", "first_name"} <= set(GIVEN), (
+        "first_name is the template's default"
+    )
 
 
 def test_traits_and_the_vault_give_fields_that_a_text_may_name(tmp_path: Path) -> None:

@@ -338,7 +338,7 @@ def test_what_cannot_be_sent_is_refused_before_anything_is_written(
     ("html", "words"),
     [
         ("Hi {{ favorite_color }}", "favourite_color"),
-        ("Save {{ offer.ammount }}", "offer"),
+        ("Save {{ offer.amount }}", "offer"),
         ("{% if %}", "template 'hello'"),
         ("Pay with {{ offer.gift }}", "offer"),
     ],

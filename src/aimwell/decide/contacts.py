@@ -14,6 +14,7 @@ from aimwell.decide.timing import local_day, zone_or
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
 from aimwell.privacy.permission import Permissions, permissions
 from aimwell.privacy.suppression import ADDRESS_KINDS, of_profiles
+from aimwell.store.listed import among, aside
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
@@ -82,7 +83,7 @@ def read_contacts(
         policy: Contact policy, if any.
         moment: Contacts up to here count for caps.
         trial: Whether nobody will be reached; then neither consent nor address is asked for.
-        profile_ids: Only these people (a few hundred at most); None: everybody.
+        profile_ids: Only these people (any number); None: everybody.
         except_plan: The plan that is being sent: its own messages do not count for caps, nor do those of others that
             still wait, because they will be asked in their turn.
     """
@@ -117,7 +118,7 @@ def _zones(connection: sa.Connection, profile_ids: Sequence[str] | None) -> dict
         _profiles.c.timezone.is_not(None)
     )
     if profile_ids is not None:
-        query = query.where(_profiles.c.profile_id.in_(profile_ids))
+        query = query.where(among(_profiles.c.profile_id, profile_ids))
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
@@ -130,10 +131,12 @@ def _addressed(
     query = sa.select(profile).select_from(
         _identifiers.outerjoin(_overrides, _overrides.c.origin_id == _identifiers.c.origin_id)
     )
-    if kind is not None:
-        query = query.where(_identifiers.c.kind == kind)
+    column: sa.ColumnElement[str] = _identifiers.c.kind
     if profile_ids is not None:
+        column = aside(column)
         query = query.where(of_profiles(_identifiers, profile_ids))
+    if kind is not None:
+        query = query.where(column == kind)
     return frozenset(row[0] for row in connection.execute(query))
 
 
@@ -160,7 +163,7 @@ def _past(
         trials = sa.select(_plans.c.plan_id).where(_plans.c.trial.is_(True))
         query = query.where(_messages.c.plan_id.not_in(trials))
     if profile_ids is not None:
-        query = query.where(_messages.c.profile_id.in_(profile_ids))
+        query = query.where(among(_messages.c.profile_id, profile_ids))
     if except_plan is not None:
         query = query.where(_messages.c.plan_id != except_plan)
     found: dict[str, list[Contact]] = {}

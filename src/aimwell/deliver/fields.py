@@ -12,13 +12,13 @@ import sqlalchemy as sa
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.definitions.kinds.campaign import Action
 from aimwell.privacy.vault import Person, read_people
+from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.texts.vocabulary import PERSON_FIELDS, field_name
 
 __all__ = ["people_fields", "shared_fields"]
 
 _profiles = metadata.tables["profiles"]
-_IN_MAX = 500
 
 
 def shared_fields(parts: CampaignParts, action: Action, *, currency: str) -> dict[str, object]:
@@ -54,14 +54,12 @@ def people_fields(
     """The fields of each person, and what the vault knows of them (for the address)."""
     people = read_people(connection, profile_ids)
     traits: dict[str, Mapping[str, object]] = {}
-    for start in range(0, len(profile_ids), _IN_MAX):
-        chunk = profile_ids[start : start + _IN_MAX]
-        rows = connection.execute(
-            sa.select(_profiles.c.profile_id, _profiles.c.traits).where(
-                _profiles.c.profile_id.in_(chunk)
-            )
+    rows = connection.execute(
+        sa.select(_profiles.c.profile_id, _profiles.c.traits).where(
+            among(_profiles.c.profile_id, profile_ids)
         )
-        traits.update((row[0], row[1]) for row in rows)
+    )
+    traits.update((row[0], row[1]) for row in rows)
     return {
         profile: _fields(people.get(profile), traits.get(profile, {})) for profile in profile_ids
     }, people

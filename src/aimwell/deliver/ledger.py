@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from aimwell.store.control import insert_missing
 from aimwell.store.leases import process_is_gone, process_name
+from aimwell.store.listed import among, aside
 from aimwell.store.schema import metadata
 
 __all__ = [
@@ -43,7 +44,6 @@ ATTEMPTS_MAX = 6
 DIED = "the sender died while this was in flight"
 
 _BACK_OFF_MINUTES = (1, 5, 15, 60, 240)
-_IN_MAX = 1_000
 
 _messages = metadata.tables["messages"]
 _attempts = metadata.tables["attempts"]
@@ -159,11 +159,9 @@ def record(
     written: set[str] = set()
     for group in alike.values():
         number = known[group[0].message_id].attempts
-        for start in range(0, len(group), _IN_MAX):
-            part = group[start : start + _IN_MAX]
-            written |= _record_alike(
-                connection, part[0], [result.message_id for result in part], number, now
-            )
+        written |= _record_alike(
+            connection, group[0], [result.message_id for result in group], number, now
+        )
     return frozenset(written)
 
 
@@ -189,9 +187,9 @@ def _record_alike(
     mine = connection.execute(
         sa.update(_messages)
         .where(
-            _messages.c.message_id.in_(ids),
+            among(_messages.c.message_id, ids),
             _messages.c.attempts == number,
-            _messages.c.state.in_(states),
+            aside(_messages.c.state).in_(states),
         )
         .values(**values)
         .returning(_messages.c.message_id)
@@ -199,7 +197,7 @@ def _record_alike(
     changed = set(mine)
     if not changed:
         return changed
-    attempt = sa.and_(_attempts.c.message_id.in_(sorted(changed)), _attempts.c.number == number)
+    attempt = sa.and_(among(_attempts.c.message_id, sorted(changed)), _attempts.c.number == number)
     if result.left:
         ended = {"ended_at": now, "outcome": _OUTCOMES[result.state], "reply": result.reply}
         connection.execute(sa.update(_attempts).where(attempt).values(**ended))
@@ -257,13 +255,10 @@ def recover(
 
 
 def _let_go(connection: sa.Connection, ids: Sequence[str], values: Mapping[str, Any]) -> None:
-    for start in range(0, len(ids), _IN_MAX):
+    if ids:
         connection.execute(
             sa.update(_messages)
-            .where(
-                _messages.c.message_id.in_(ids[start : start + _IN_MAX]),
-                _messages.c.state == "sending",
-            )
+            .where(among(_messages.c.message_id, ids), aside(_messages.c.state) == "sending")
             .values(**values, lease_token=None, lease_until=None)
         )
 
@@ -275,8 +270,8 @@ def renew(
     connection.execute(
         sa.update(_messages)
         .where(
-            _messages.c.message_id.in_([message.message_id for message in claimed]),
-            _messages.c.state == "sending",
+            among(_messages.c.message_id, [message.message_id for message in claimed]),
+            aside(_messages.c.state) == "sending",
             _messages.c.lease_token == process_name(),
         )
         .values(lease_until=now + timedelta(seconds=lease_seconds))

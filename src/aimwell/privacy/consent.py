@@ -12,7 +12,9 @@ from datetime import datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
+from aimwell.privacy.suppression import of_profiles
 from aimwell.store.control import insert_missing
+from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
@@ -106,7 +108,7 @@ def latest_consents(
         purpose: As 'marketing'.
         channel: Medium, as 'email'.
         before: Only answers before this moment; None: all.
-        profile_ids: Only these profiles (a few hundred at most); None: all.
+        profile_ids: Only these profiles (any number); None: all.
     """
     profile = sa.func.coalesce(_overrides.c.profile_id, _consents.c.origin_id).label("profile_id")
     refusal = sa.case((_consents.c.state == "granted", 1), else_=0)
@@ -129,10 +131,7 @@ def latest_consents(
     if before is not None:
         query = query.where(_consents.c.occurred_at < before)
     if profile_ids is not None:
-        origins = sa.select(_overrides.c.origin_id).where(_overrides.c.profile_id.in_(profile_ids))
-        query = query.where(
-            sa.or_(_consents.c.origin_id.in_(origins), _consents.c.origin_id.in_(profile_ids))
-        )
+        query = query.where(of_profiles(_consents, profile_ids))
     ranked = query.subquery()
     chosen = sa.select(ranked.c.profile_id, ranked.c.state).where(ranked.c.rank == 1)
-    return chosen if profile_ids is None else chosen.where(ranked.c.profile_id.in_(profile_ids))
+    return chosen if profile_ids is None else chosen.where(among(ranked.c.profile_id, profile_ids))

@@ -20,8 +20,6 @@ REFUSALS = {
 }
 """Reason code → words."""
 
-_IN_MAX = 500
-
 
 class Permissions:
     """Answers for one purpose and channel, read at one moment."""
@@ -59,16 +57,11 @@ def permissions(
             Suppressions always count.
         profile_ids: Only these; None: everybody who ever answered.
     """
-    states: dict[str, str] = {}
-    suppressed: dict[str, str] = {}
-    chunks = (
-        [None]
-        if profile_ids is None
-        else [profile_ids[start : start + _IN_MAX] for start in range(0, len(profile_ids), _IN_MAX)]
+    consents = latest_consents(
+        purpose=purpose, channel=channel, before=before, profile_ids=profile_ids
     )
-    for ids in chunks:
-        consents = latest_consents(purpose=purpose, channel=channel, before=before, profile_ids=ids)
-        states.update((row[0], row[1]) for row in connection.execute(consents))
-        blocked = suppressed_profiles(channel=channel, profile_ids=ids)
-        suppressed.update((row[0], row[1]) for row in connection.execute(blocked))
-    return Permissions(states, suppressed)
+    blocked = suppressed_profiles(channel=channel, profile_ids=profile_ids)
+    return Permissions(
+        {row[0]: row[1] for row in connection.execute(consents)},
+        {row[0]: row[1] for row in connection.execute(blocked)},
+    )

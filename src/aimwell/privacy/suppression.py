@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from aimwell.privacy.contact_points import normal_email, normal_phone
 from aimwell.privacy.hashing import identifier_hash
 from aimwell.store.control import insert_missing
+from aimwell.store.listed import among, aside, listed
 from aimwell.store.schema import metadata
 
 __all__ = [
@@ -91,9 +92,9 @@ def suppressed_profiles(
     profile = sa.func.coalesce(_overrides.c.profile_id, _identifiers.c.origin_id)
     # The kind is named because the identifiers are indexed by (kind, value_hash).
     kinds = [ADDRESS_KINDS[channel]] if channel in ADDRESS_KINDS else sorted(ADDRESS_KINDS.values())
-    same = sa.and_(
-        _identifiers.c.kind.in_(kinds), _identifiers.c.value_hash == _suppressions.c.address_hash
-    )
+    # For given people their identifiers are looked up first, however many are suppressed.
+    kind = _identifiers.c.kind if profile_ids is None else aside(_identifiers.c.kind)
+    same = sa.and_(kind.in_(kinds), _identifiers.c.value_hash == _suppressions.c.address_hash)
     query = (
         sa.select(profile.label("profile_id"), sa.func.min(_suppressions.c.reason).label("reason"))
         .select_from(
@@ -109,5 +110,5 @@ def suppressed_profiles(
 
 def of_profiles(table: sa.Table, profile_ids: Sequence[str]) -> sa.ColumnElement[bool]:
     """Rows of `table` whose origin belongs to one of the profiles, by its index on origin_id."""
-    merged = sa.select(_overrides.c.origin_id).where(_overrides.c.profile_id.in_(profile_ids))
-    return sa.or_(table.c.origin_id.in_(profile_ids), table.c.origin_id.in_(merged))
+    merged = sa.select(_overrides.c.origin_id).where(among(_overrides.c.profile_id, profile_ids))
+    return table.c.origin_id.in_(sa.union_all(listed(profile_ids), merged))

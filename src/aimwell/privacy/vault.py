@@ -20,6 +20,7 @@ from aimwell.store.control import (
     insert_missing,
     insert_statement,
 )
+from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
@@ -43,7 +44,6 @@ _people = metadata.tables["vault_people"]
 _rows = metadata.tables["vault_rows"]
 _overrides = metadata.tables["identity_overrides"]
 _BATCH = 5_000
-_IN_MAX = 500
 
 
 @dataclass(frozen=True)
@@ -137,20 +137,19 @@ def read_people(connection: sa.Connection, profile_ids: Sequence[str]) -> dict[s
     found: dict[str, list[Any]] = {}
     profile = sa.func.coalesce(_overrides.c.profile_id, _people.c.origin_id)
     joined = _people.outerjoin(_overrides, _overrides.c.origin_id == _people.c.origin_id)
-    for ids in _chunks(profile_ids):
-        # Two look-ups by key, because an expression over the join could use no index.
-        origins = sa.union_all(
-            sa.select(_overrides.c.origin_id).where(_overrides.c.profile_id.in_(ids)),
-            sa.select(_people.c.origin_id).where(_people.c.origin_id.in_(ids)),
-        )
-        query = (
-            sa.select(_people, profile.label("profile_id"))
-            .select_from(joined)
-            .where(_people.c.origin_id.in_(origins))
-            .order_by(_people.c.set_at.desc(), _people.c.origin_id)
-        )
-        for row in connection.execute(query):
-            found.setdefault(row.profile_id, []).append(row)
+    # Two look-ups by key, because an expression over the join could use no index.
+    origins = sa.union_all(
+        sa.select(_overrides.c.origin_id).where(among(_overrides.c.profile_id, profile_ids)),
+        sa.select(_people.c.origin_id).where(among(_people.c.origin_id, profile_ids)),
+    )
+    query = (
+        sa.select(_people, profile.label("profile_id"))
+        .select_from(joined)
+        .where(_people.c.origin_id.in_(origins))
+        .order_by(_people.c.set_at.desc(), _people.c.origin_id)
+    )
+    for row in connection.execute(query):
+        found.setdefault(row.profile_id, []).append(row)
     wanted = set(profile_ids)
     return {key: _merged(key, rows) for key, rows in found.items() if key in wanted}
 
@@ -165,8 +164,3 @@ def _merged(profile_id: str, rows: Iterable[Any]) -> Person:
                 fields.setdefault(name, value)
         extra = {**(row.extra or {}), **extra}
     return Person(profile_id, fields, extra)
-
-
-def _chunks(ids: Sequence[str]) -> Iterable[Sequence[str]]:
-    for start in range(0, len(ids), _IN_MAX):
-        yield ids[start : start + _IN_MAX]
