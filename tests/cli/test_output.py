@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -9,9 +11,10 @@ from enum import Enum
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from aimwell.cli.context import moment
-from aimwell.cli.output import Output, plain
+from aimwell.cli.output import Output, forget_written, plain
 
 
 class Colour(Enum):
@@ -107,4 +110,64 @@ def test_wide_rows_stand_beside_each_other_as_far_as_the_screen_reaches(
 
 def test_rows_are_not_shown_where_json_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     Output(as_json=True).records([{"a": 1}], title="As read:")
+    assert capsys.readouterr().out == ""
+
+
+SENTENCE = (
+    "Few orders, few products, and they buy most on Thursdays between twelve and one o'clock."
+)
+
+
+def in_a_terminal(text: str, *, columns: int = 40) -> str:
+    """What a terminal of so many columns is sent."""
+    out = Output(as_json=False)
+    out.out = Console(
+        file=io.StringIO(), force_terminal=True, width=columns, soft_wrap=True, highlight=False
+    )
+    out.say(text)
+    assert isinstance(out.out.file, io.StringIO)
+    return out.out.file.getvalue()
+
+
+def test_sentences_break_between_words_in_a_terminal() -> None:
+    lines = in_a_terminal(SENTENCE).splitlines()
+    assert len(lines) == 3
+    assert " ".join(line.strip() for line in lines) == SENTENCE
+    assert max(map(len, lines)) <= 40
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Approve the plan, once you have looked at it, with: aimwell decide approve spring-1",
+        "The report: /a/folder/of/a/workspace/that/is/deep/reports/spring-20260101-abcdef.html",
+        "These were guessed from the names. To take them: --map customer_id=CustomerID",
+    ],
+)
+def test_what_may_be_copied_stays_on_one_line(text: str) -> None:
+    assert in_a_terminal(text) == f"{text}\n"
+
+
+def test_in_a_pipe_nothing_is_broken_or_coloured(capsys: pytest.CaptureFixture[str]) -> None:
+    out = Output(as_json=False)
+    out.say(SENTENCE * 3)
+    out.heading(SENTENCE)
+    out.note(SENTENCE)
+    out.error(SENTENCE)
+    told = capsys.readouterr()
+    assert told.out == f"{SENTENCE * 3}\n{SENTENCE}\n"
+    assert told.err == f"{SENTENCE}\nError: {SENTENCE}\n"
+
+
+def test_events_are_lines_of_json_and_an_error_is_the_last(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    forget_written()
+    out = Output(as_json=True)
+    out.event("working", pid=7)
+    out.json_error("JobError", "No.")
+    first, last = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (first["event"], first["pid"]) == ("working", 7)
+    assert (last["event"], last["error"]["message"]) == ("failed", "No.")
+    Output(as_json=False).event("working")
     assert capsys.readouterr().out == ""

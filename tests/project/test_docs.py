@@ -26,7 +26,12 @@ _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _INLINE = re.compile(r"(?<!`)`(aimwell [^`]+)`")
 COMMANDS = typer.main.get_command(app)
-ENVIRONMENT = {"AIMWELL_WORKSPACE", "AIMWELL_USER", "AIMWELL_SECRET_KEY"}
+ENVIRONMENT = {
+    "AIMWELL_WORKSPACE",
+    "AIMWELL_USER",
+    "AIMWELL_SECRET_KEY",
+    "AIMWELL_TRACEBACK",
+}
 
 
 def blocks(page: Path, language: str) -> Iterator[str]:

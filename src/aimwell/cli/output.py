@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +25,7 @@ __all__ = ["Output", "escape", "forget_written", "plain"]
 
 _written: list[bool] = []
 _events: list[bool] = []
+_COPIED = re.compile(r"\baimwell [a-z-]|(?<!\w)--?[a-z]|[\w.]/\w|^/|\s/\w", re.MULTILINE)
 _CELL_MAX = 22  # characters of a value where rows are shown beside each other; a time fits
 
 
@@ -106,20 +108,20 @@ class Output:
     def say(self, text: str = "") -> None:
         """A line for people; nothing where JSON was asked for."""
         if not self.as_json:
-            self.out.print(escape(text))
+            _print(self.out, text, "{}")
 
     def heading(self, text: str) -> None:
         """A line that stands out."""
         if not self.as_json:
-            self.out.print(f"[bold]{escape(text)}[/bold]")
+            _print(self.out, text, "[bold]{}[/bold]")
 
     def note(self, text: str) -> None:
         """A warning or hint on stderr; also where JSON was asked for."""
-        self.err.print(f"[yellow]{escape(text)}[/yellow]")
+        _print(self.err, text, "[yellow]{}[/yellow]")
 
     def error(self, text: str) -> None:
         """What went wrong, on stderr."""
-        self.err.print(f"[bold red]Error:[/bold red] {escape(text)}")
+        _print(self.err, text, "[bold red]Error:[/bold red] {}")
 
     def table(
         self, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = ""
@@ -183,6 +185,12 @@ class Output:
                 bar.update(task, completed=done, total=total, description=escape(text))
 
             yield step
+
+
+def _print(console: Console, text: str, form: str) -> None:
+    """A text in a terminal breaks between words; where it holds what may be copied, and in a pipe, it is left whole."""
+    wraps = console.is_terminal and _COPIED.search(text) is None
+    console.print(form.format(escape(text)), soft_wrap=not wraps)
 
 
 def _short(text: str) -> str:
