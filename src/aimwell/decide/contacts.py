@@ -14,7 +14,7 @@ from aimwell.decide.timing import local_day, zone_or
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
 from aimwell.privacy.permission import Permissions, permissions
 from aimwell.privacy.suppression import ADDRESS_KINDS, of_profiles
-from aimwell.store.listed import among, aside
+from aimwell.store.listed import among, aside, listed
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
@@ -155,15 +155,26 @@ def _past(
         return {}
     counted = _COUNTED if except_plan is not None else ("queued", *_COUNTED)
     at = sa.func.coalesce(_messages.c.sent_at, _messages.c.due_at)
-    query = sa.select(_messages.c.profile_id, _messages.c.channel, at).where(
-        _messages.c.state.in_(counted), at >= moment - longest_window(policy), at <= moment
+    # What somebody got counts for the person that they are now.
+    person = sa.func.coalesce(_overrides.c.profile_id, _messages.c.profile_id)
+    query = (
+        sa.select(person, _messages.c.channel, at)
+        .select_from(
+            _messages.outerjoin(_overrides, _overrides.c.origin_id == _messages.c.profile_id)
+        )
+        .where(_messages.c.state.in_(counted), at >= moment - longest_window(policy), at <= moment)
     )
     if not trial:
         # Trials reached nobody, so they use up nobody's cap.
         trials = sa.select(_plans.c.plan_id).where(_plans.c.trial.is_(True))
         query = query.where(_messages.c.plan_id.not_in(trials))
     if profile_ids is not None:
-        query = query.where(among(_messages.c.profile_id, profile_ids))
+        merged = sa.select(_overrides.c.origin_id).where(
+            among(_overrides.c.profile_id, profile_ids)
+        )
+        query = query.where(
+            _messages.c.profile_id.in_(sa.union_all(listed(profile_ids), merged)),
+        )
     if except_plan is not None:
         query = query.where(_messages.c.plan_id != except_plan)
     found: dict[str, list[Contact]] = {}

@@ -10,6 +10,7 @@ from aimwell.deliver import ledger
 from aimwell.deliver.addresses import is_made_up, trial_address
 from aimwell.deliver.fields import people_fields
 from aimwell.deliver.ledger import Claimed, Result
+from aimwell.deliver.merging import as_they_are_now
 from aimwell.deliver.model import Outcome, Outgoing, Recipient, Stopped
 from aimwell.deliver.outfit import Outfit
 from aimwell.deliver.stopping import StopRules
@@ -51,8 +52,11 @@ class Handful:
         made_up_only: bool = False,
     ) -> AimwellError | None:
         """Hand over what may leave; returns what kept the rest from leaving (no server, a full disk)."""
-        self._found.update(rules.ask(self.claimed))
-        ready = [message for message in self.claimed if message.message_id not in self._found]
+        with stores.read_control() as connection:
+            people, found = as_they_are_now(connection, plan.plan_id, self.claimed, now=clock())
+        self._found.update(found)
+        self._found.update(rules.ask(people))
+        ready = [message for message in people if message.message_id not in self._found]
         recipients = self._recipients(stores, plan, ready, made_up_only=made_up_only)
         outgoing = self._compose(outfit, recipients, now=clock())
         addresses = {message.message_id: message.recipient for _, message in outgoing}
