@@ -309,3 +309,12 @@ def test_a_pinned_plan_counts_on_the_lake_as_it_was(lite: Stores) -> None:
     assert pa.types.is_string(
         lite.lake.pin("orders").tables["orders"].schema.field("order_id").type
     )
+
+
+def test_a_plan_says_when_the_newest_order_is_old(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    set_up(stores, 30)
+    assert not any("newest order" in w for w in planned(stores).summary["warnings"])
+    late = planned(stores, now=NOW + timedelta(days=3 * 366))
+    (told,) = [w for w in late.summary["warnings"] if "newest order" in w]
+    assert "3 years before the plan's moment" in told

@@ -16,6 +16,7 @@ from aimwell.decide.contacts import Contacts, read_contacts
 from aimwell.decide.detectable import detectable
 from aimwell.decide.draft import draft
 from aimwell.decide.eligibility import Verdict, count_by_reason, judge
+from aimwell.decide.freshness import stale_orders
 from aimwell.decide.model import (
     EXCLUSIONS,
     ActionSummary,
@@ -260,6 +261,7 @@ def _summary(
     figures, margin_known = _baseline(
         stores, parts, eligible, moment, snapshot, len(treated), len(control)
     )
+    stale = _stale(stores, moment, snapshot)
     return PlanSummary(
         audience=words,
         audience_size=len(people),
@@ -280,7 +282,7 @@ def _summary(
         choice=_choice(offered),
         detectable=figures,
         kept_arms=kept,
-        warnings=tuple(_warnings(parts, offered, treated, control, margin_known)),
+        warnings=(*stale, *_warnings(parts, offered, treated, control, margin_known)),
     )
 
 
@@ -336,6 +338,16 @@ def _baseline(
         values, bought, treated=treated, control=control, unit=unit, metric=f"{column} per person"
     )
     return found, known
+
+
+def _stale(stores: Stores, moment: datetime, snapshot: Snapshot) -> list[str]:
+    """A warning where no order is as new as the moment of the plan lets one expect."""
+    with open_moment(stores, as_of=moment, snapshot=snapshot) as past:
+        rows = past.session.rows(
+            sql("SELECT DISTINCT CAST(ordered_at AS DATE) AS day FROM orders ORDER BY day")
+        )
+    words = stale_orders([row[0] for row in rows], moment=moment.astimezone(UTC).date())
+    return [] if words is None else [words]
 
 
 def _number(row: dict[str, Any] | None, column: str) -> float:
