@@ -20,6 +20,7 @@ from aimwell.store.disk import is_full
 from aimwell.store.engine import DuckDBEngine, DuckDBSession
 from aimwell.store.engine_errors import translated
 from aimwell.store.spill import spill_folder
+from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
 __all__ = ["Desk", "full_disk_is_told", "open_desk"]
@@ -36,11 +37,20 @@ class Desk:
     folder: Path
 
     def write_rows(self, query: exp.Expr, path: Path) -> None:
-        """Write the rows of `query` to one Parquet file, in order."""
+        """Write the rows of `query` to one Parquet file, in order.
+
+        Large dictionaries are not tried: ids have as many values as rows, and the file is read once or twice only.
+        """
+        copy = sql(
+            """
+            COPY (SELECT * FROM :rows AS rows) TO :path
+            (FORMAT parquet, COMPRESSION snappy, DICTIONARY_SIZE_LIMIT 1000)
+            """,
+            rows=query,
+            path=str(path),
+        )
         try:
-            self.session.connection.sql(query.sql("duckdb")).write_parquet(
-                str(path), compression="snappy"
-            )
+            self.session.connection.execute(copy.sql("duckdb"))
         except duckdb.Error as error:
             raise translated(error, query) from error
 

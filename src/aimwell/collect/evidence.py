@@ -125,7 +125,11 @@ def count_values(
             ]
         tests = [*forms, missing, has_space(x, odd=odd_spaces) if field.is_written else no]
         columns.append(sql("count(:x)", x=x))
-        columns += [sql("count(*) FILTER (WHERE :test)", test=test) for test in tests]
+        # Those that are never true are not counted, row by row, either.
+        columns += [
+            sql("0") if test == no else sql("count(*) FILTER (WHERE :test)", test=test)
+            for test in tests
+        ]
     [row] = session.rows(exp.select(*columns).from_(exp.to_table(texts)))
     names = [field.name for field in fields]
     filled, plain, zulu, null, spaced = (
