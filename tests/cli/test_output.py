@@ -171,3 +171,15 @@ def test_events_are_lines_of_json_and_an_error_is_the_last(
     assert (last["event"], last["error"]["message"]) == ("failed", "No.")
     Output(as_json=False).event("working")
     assert capsys.readouterr().out == ""
+
+
+def test_a_bar_without_an_end_counts_nothing() -> None:
+    out = Output(as_json=False)
+    out.err = Console(file=io.StringIO(), force_terminal=True, width=80, highlight=False)
+    with out.progress("Looking") as step:
+        step(3)
+        step(4, 7)
+    assert isinstance(out.err.file, io.StringIO)
+    shown = out.err.file.getvalue()
+    assert "?" not in shown.replace("\x1b[?", "")
+    assert "4/7" in shown

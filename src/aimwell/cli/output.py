@@ -18,8 +18,16 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape as _escape_markup
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 __all__ = ["Output", "escape", "forget_written", "plain"]
 
@@ -171,7 +179,7 @@ class Output:
         bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            _Count(),
             TimeElapsedColumn(),
             console=self.err,
             transient=True,
@@ -185,6 +193,13 @@ class Output:
                 bar.update(task, completed=done, total=total, description=escape(text))
 
             yield step
+
+
+class _Count(MofNCompleteColumn):
+    """How many of how many; nothing where nobody knows yet."""
+
+    def render(self, task: Task) -> Text:
+        return Text("") if task.total is None else super().render(task)
 
 
 def _print(console: Console, text: str, form: str) -> None:
