@@ -7,6 +7,7 @@ from dataclasses import replace
 from aimwell.measure.formatting import money, percent
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.report_tables import action_rows, arm_rows, funnel, kpi_card, lift_rows
+from aimwell.measure.shown import signed
 from aimwell.stats.estimate import Estimate
 
 
@@ -90,3 +91,32 @@ def test_what_is_missing_is_said_with_its_reason(result: CampaignResult) -> None
 def test_a_variant_is_named_with_its_action(result: CampaignResult) -> None:
     (row, _other) = action_rows([replace(a, variant="warm") for a in result.actions], result)
     assert row["name"] == "a0 / warm"
+
+
+def test_every_share_of_the_funnel_says_of_what(result: CampaignResult) -> None:
+    of = {row["label"]: row["of"] for row in funnel(result)}
+    assert of["Audience"] == ""
+    assert of["Eligible"] == "of audience"
+    assert of["To be contacted"] == of["Held out to compare"] == "of eligible"
+    assert of["Sent"] == of["Bought"] == "of group"
+    assert of["Opened"] == "of sent"
+
+
+def test_a_trial_sent_nothing_to_anybody(result: CampaignResult) -> None:
+    labels = [row["label"] for row in funnel(replace(result, verdict="trial"))]
+    assert "Sent as a trial" in labels
+    assert "Sent" not in labels
+
+
+def test_the_winsorised_difference_stands_beside_that_of_the_randomisation_test(
+    result: CampaignResult,
+) -> None:
+    tame = result.lifts["revenue"].winsorised
+    assert tame is not None
+    assert tame.difference.estimate is not None
+    rows = {row["label"]: row["tame"] for row in lift_rows(result)}
+    expected = signed(tame.difference.estimate, "money", "GBP", 2)
+    assert rows["Revenue per person"] == f"winsorised: {expected}"
+    assert rows["Conversion rate"] == ""
+    plain = {"revenue": replace(result.lifts["revenue"], winsorised=None)}
+    assert lift_rows(replace(result, lifts=plain))[0]["tame"] == ""

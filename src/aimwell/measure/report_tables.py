@@ -11,6 +11,7 @@ from aimwell.measure.formatting import count, money, percent
 from aimwell.measure.ledger import STOP_REASONS
 from aimwell.measure.model import ActionResult, ArmFigures, CampaignResult, Kpi, Metric, Unit
 from aimwell.measure.shown import p_words, shown, shown_interval, signed
+from aimwell.stats.lift import WinsorisedLift
 
 __all__ = ["action_rows", "arm_rows", "funnel", "kpi_card", "lift_rows"]
 
@@ -46,6 +47,7 @@ def lift_rows(result: CampaignResult) -> list[dict[str, str]]:
                 else signed(difference.estimate, unit, result.currency, _places(unit)),
                 "interval": shown_interval(difference, unit, result.currency)
                 or f"missing: {difference.reason}",
+                "tame": _tame(lift.winsorised, unit, result.currency),
                 "relative": "–"
                 if relative.estimate is None or metric == "conversion"
                 else signed(100 * relative.estimate, "percent", result.currency),
@@ -53,6 +55,13 @@ def lift_rows(result: CampaignResult) -> list[dict[str, str]]:
             }
         )
     return rows
+
+
+def _tame(tame: WinsorisedLift | None, unit: Unit, currency: str) -> str:
+    """The winsorised difference, where there is one that says anything; a share has no extremes to pull in."""
+    if tame is None or tame.difference.estimate is None or unit == "share":
+        return ""
+    return f"winsorised: {signed(tame.difference.estimate, unit, currency, _places(unit))}"
 
 
 def _places(unit: Unit) -> int | None:
