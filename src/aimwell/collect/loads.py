@@ -11,7 +11,7 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -106,12 +106,12 @@ def begin(
     files: Mapping[str, Sequence[InputFile]],
     *,
     now: datetime,
-    newest_rate: datetime | None = None,
+    newest_rate: Callable[[], datetime | None] | None = None,
 ) -> Load:
     """The load of these files under this mapping: a new one, or the one that was begun or ended before.
 
     A load some of whose rows wait for an exchange rate is followed by a new one once further rates were taken
-    (`newest_rate` tells when the last of them was).
+    (`newest_rate` finds when the last of them was).
     """
     content, mapping = fingerprint(stores, source, entity, files)
     load_id = _digest([source.name, content])[:_ID_LENGTH]
@@ -152,7 +152,9 @@ def begin(
     return _load(known)
 
 
-def _after_rates(stores: Stores, source: str, content: str, newest: datetime) -> str | None:
+def _after_rates(
+    stores: Stores, source: str, content: str, newest_rate: Callable[[], datetime | None]
+) -> str | None:
     """The last load of the same content; or a new one where that waits for rates and further ones came since."""
     query = (
         sa.select(_loads)
@@ -165,7 +167,8 @@ def _after_rates(stores: Stores, source: str, content: str, newest: datetime) ->
     if last is None:
         return None
     waits = last.state == "done" and last.report["quarantined_by_reason"].get(NO_RATE)
-    if waits and newest > last.started_at:
+    newest = newest_rate() if waits else None
+    if newest is not None and newest > last.started_at:
         return _digest([source, content, newest.isoformat()])[:_ID_LENGTH]
     return str(last.load_id)
 

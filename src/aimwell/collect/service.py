@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sqlglot import exp
@@ -119,7 +120,7 @@ def collect(
         loads.publish_prepared(stores, source.name)
         loads.sweep(stores)
         inputs = hash_inputs(source, root, tell)
-        newest = _newest_rate(stores)
+        newest = partial(_newest_rate, stores)
         begun = [
             loads.begin(stores, source, e, inputs, now=now, newest_rate=newest)
             for e in source.entities
