@@ -17,7 +17,7 @@ from collecting import COLUMNS, ORDERS, Shop, source_of
 
 _numbers = count()
 FEW = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
-MANY = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 # Values as files have them: good ones, and everything that people and programs make of them.
 ORDER_IDS = st.sampled_from(
