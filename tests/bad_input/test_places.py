@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +10,7 @@ import pytest
 from aimwell.settings import FILE_NAME
 from command import Run
 from live_server import free_port
+from read_only import run_read_only
 from trial_shop import TAKE, documents, orders
 
 
@@ -46,39 +44,8 @@ def test_what_is_no_folder_or_cannot_be_one_is_refused(run: Run, tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-READ_ONLY = """
-import ctypes, os, subprocess, sys
-libc = ctypes.CDLL(None, use_errno=True)
-root = sys.argv[1].encode()
-if libc.unshare(0x00020000):  # a mount table of our own
-    sys.exit(77)
-flags = 4096  # bind
-for more in (None, 32 | 1):  # then again: remount, read-only
-    if more is None and libc.mount(b"none", b"/", None, 1 << 18 | 16384, None):
-        sys.exit(77)
-    if libc.mount(root, root, None, flags | (more or 0), None):
-        sys.exit(77)
-sys.exit(subprocess.run(sys.argv[2:]).returncode)
-"""
-
-
-def read_only(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command while `root` is a read-only file system, or (not root) a folder without rights."""
-    call = [str(Path(sys.executable).with_name("aimwell")), *arguments]
-    if os.geteuid() == 0:
-        call = [sys.executable, "-c", READ_ONLY, str(root), *call]
-    else:
-        root.chmod(0o500)
-    try:
-        return subprocess.run(call, capture_output=True, text=True, check=False)
-    finally:
-        root.chmod(0o700)
-
-
 def test_a_workspace_that_cannot_be_written_says_so(workspace: Path) -> None:
-    ran = read_only(workspace, "unify", "-w", str(workspace), "--json")
-    if ran.returncode == 77:
-        pytest.skip("this machine lets nobody make a read-only mount")
+    ran = run_read_only(workspace, "unify", "-w", str(workspace), "--json")
     assert ran.returncode == 1
     assert f"The folder {workspace} cannot be written" in ran.stderr
     assert "Traceback" not in ran.stderr
