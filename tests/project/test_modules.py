@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from project_tree import PACKAGE, ROOT, module_name, modules, parsed
+
+_PLACE = re.compile(r"aimwell(\.\w+)+:\w+")
 
 # Modules that no test reaches, each with the reason.
 # A reason that no longer holds (the module has a test, or is gone) fails too.
@@ -136,6 +139,9 @@ def imports_of(tree: ast.Module) -> list[tuple[str, str]]:
             found += [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             found += [(node.module, alias.name) for alias in node.names]
+        elif isinstance(node, ast.Constant) and _PLACE.fullmatch(str(node.value)):
+            module, _, name = str(node.value).partition(":")  # of a command, imported when called
+            found.append((module, name))
     return found
 
 

@@ -19,108 +19,122 @@ from aimwell.version import VERSION
 __all__ = ["COMMANDS", "app", "main"]
 
 
-def _outline(panel: str, place: str, name: str, line: str) -> Outline:
-    return Outline(name, f"aimwell.cli.{place}", line, panel)
-
-
 COMMANDS = (
-    _outline(
-        "Begin",
-        "workspace:init",
+    Outline(
         "init",
+        "aimwell.cli.workspace:init",
         "Make a workspace: settings, control database, lake. Harmless where one is already.",
-    ),
-    _outline(
         "Begin",
-        "demo.command:demo",
+    ),
+    Outline(
         "demo",
+        "aimwell.cli.demo.command:demo",
         "Run the whole loop on a simulated shop, and compare what was measured with the truth.",
+        "Begin",
     ),
-    _outline(
-        "Stages",
-        "collect:app",
+    Outline(
         "collect",
+        "aimwell.cli.collect:app",
         "Take orders, customers, products and events from files.",
-    ),
-    _outline(
         "Stages",
-        "unify:unify",
+    ),
+    Outline(
         "unify",
+        "aimwell.cli.unify:unify",
         "Join what belongs to one person and refresh what is known of each. Collecting does this by itself.",
-    ),
-    _outline(
         "Stages",
-        "segment:app",
+    ),
+    Outline(
         "segment",
+        "aimwell.cli.segment:app",
         "Look at segments, refresh them; RFM, clusters, personas.",
-    ),
-    _outline(
         "Stages",
-        "predict:app",
+    ),
+    Outline(
         "predict",
+        "aimwell.cli.predict:app",
         "Predict who will buy and what customers are worth; look at models.",
+        "Stages",
     ),
-    _outline("Stages", "decide:app", "decide", "Plan a campaign, look at the plan, approve it."),
-    _outline("Stages", "deliver:app", "deliver", "Send a plan, watch it, stop it."),
-    _outline(
-        "Stages", "measure:app", "measure", "Measure what a campaign earned, with a control group."
+    Outline(
+        "decide",
+        "aimwell.cli.decide:app",
+        "Plan a campaign, look at the plan, approve it.",
+        "Stages",
     ),
-    _outline(
-        "Definitions",
-        "definitions:apply",
+    Outline("deliver", "aimwell.cli.deliver:app", "Send a plan, watch it, stop it.", "Stages"),
+    Outline(
+        "measure",
+        "aimwell.cli.measure:app",
+        "Measure what a campaign earned, with a control group.",
+        "Stages",
+    ),
+    Outline(
         "apply",
+        "aimwell.cli.definitions:apply",
         "Create or update the definitions in PATH: all of them, or none where one is wrong.",
-    ),
-    _outline(
         "Definitions",
-        "definitions:get",
+    ),
+    Outline(
         "get",
+        "aimwell.cli.definitions:get",
         "Show a definition as it was written, its revisions, or the list.",
-    ),
-    _outline(
         "Definitions",
-        "definitions:schema",
+    ),
+    Outline(
         "schema",
+        "aimwell.cli.definitions:schema",
         "Print the JSON Schema of a kind of document.",
-    ),
-    _outline(
         "Definitions",
-        "definitions:remove",
+    ),
+    Outline(
         "remove",
+        "aimwell.cli.definitions:remove",
         "Remove a definition that nothing refers to; its revisions stay.",
+        "Definitions",
     ),
-    _outline(
-        "Workspace",
-        "unify:profile",
+    Outline(
         "profile",
+        "aimwell.cli.unify:profile",
         "Show what is known of one person. Personal data is masked unless --reveal.",
-    ),
-    _outline(
         "Workspace",
-        "doctor.command:doctor",
+    ),
+    Outline(
         "doctor",
+        "aimwell.cli.doctor.command:doctor",
         "Check the workspace, and say in words what to do about each fault.",
-    ),
-    _outline("Workspace", "jobs:app", "jobs", "Look at background work; try it again, cancel it."),
-    _outline(
         "Workspace",
-        "serve:serve",
+    ),
+    Outline(
+        "jobs",
+        "aimwell.cli.jobs:app",
+        "Look at background work; try it again, cancel it.",
+        "Workspace",
+    ),
+    Outline(
         "serve",
+        "aimwell.cli.serve:serve",
         "Answer the links in messages: unsubscribe, preferences, clicks, opens.",
-    ),
-    _outline(
         "Workspace",
-        "run:run",
+    ),
+    Outline(
         "run",
+        "aimwell.cli.run:run",
         "Work in the background: send plans that were left to it, carry opens and clicks into the lake.",
-    ),
-    _outline(
         "Workspace",
-        "workspace:tables",
-        "tables",
-        "Describe the canonical tables of the lake, column by column.",
     ),
-    _outline("Workspace", "workspace:secret_app", "secret", "Secrets of channels, kept encrypted."),
+    Outline(
+        "tables",
+        "aimwell.cli.workspace:tables",
+        "Describe the canonical tables of the lake, column by column.",
+        "Workspace",
+    ),
+    Outline(
+        "secret",
+        "aimwell.cli.workspace:secret_app",
+        "Secrets of channels, kept encrypted.",
+        "Workspace",
+    ),
 )
 
 app = typer.Typer(
