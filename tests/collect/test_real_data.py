@@ -278,19 +278,27 @@ def test_money_of_a_clean_simulated_shop_is_exact(workspace: Any, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("name", "file"),
+    ("name", "file", "currency"),
     [
-        ("online-retail", "online-retail/online_retail.csv.gz"),
-        ("cdnow", "cdnow-sample/CDNOW_sample.txt"),
-        ("olist", "olist-sample/olist_orders_dataset.csv.gz"),
+        ("online-retail", "online-retail/online_retail.csv.gz", "GBP"),
+        ("cdnow", "cdnow-sample/CDNOW_sample.txt", "USD"),
+        ("olist", "olist-sample/olist_orders_dataset.csv.gz", "BRL"),
     ],
 )
 def test_explaining_a_real_source_shows_ten_rows_and_writes_nothing(
-    shop: Shop, name: str, file: str
+    workspace: Any, name: str, file: str, currency: str
 ) -> None:
-    source = example(name)
-    explanation = explain(shop.stores, source, root=data_path(file).parent, now=NOW)
+    source, stores = example(name), workspace(currency)
+    explanation = explain(stores, source, root=data_path(file).parent, now=NOW)
     assert [entity.entity for entity in explanation.entities] == [e.entity for e in source.entities]
     assert all(len(entity.rows) == 10 for entity in explanation.entities)
     for table in ("orders", "order_lines", "products", "traits", "quarantine"):
-        assert shop.rows(table) == []
+        assert rows(stores, table, "SELECT * FROM t") == []
+    stores.close()
+
+
+def test_explaining_tells_that_a_rate_is_missing(shop: Shop) -> None:
+    folder = data_path("cdnow-sample/CDNOW_sample.txt").parent
+    [entity] = explain(shop.stores, example("cdnow"), root=folder, now=NOW).entities
+    assert entity.rows == ()
+    assert entity.refused == {"no_rate": entity.sample_rows}
