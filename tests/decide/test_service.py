@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -318,3 +318,12 @@ def test_a_plan_says_when_the_newest_order_is_old(tmp_path: Path) -> None:
     late = planned(stores, now=NOW + timedelta(days=3 * 366))
     (told,) = [w for w in late.summary["warnings"] if "newest order" in w]
     assert "3 years before the plan's moment" in told
+
+
+def test_the_day_in_a_plans_name_is_that_of_the_workspace(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path, timezone="Europe/London")
+    set_up(stores, 20)
+    midnight = datetime(2026, 6, 30, 23, 30, tzinfo=UTC)  # half past twelve in London
+    made = planned(stores, now=midnight)
+    assert made.plan_id.startswith("spring-20260701-")
+    stores.close()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def plan(
         )
     if as_of is not None and as_of < now and not is_trial:
         raise DecideError(
-            f"A plan as of the past ({as_of:%Y-%m-%d}) would contact people by what was known then. Make it a "
+            f"A plan as of the past ({_day(stores, as_of)}) would contact people by what was known then. Make it a "
             "trial (trial: true in the campaign, or --trial), which reaches nobody."
         )
     _refuse_hopeless(parts)
@@ -97,7 +98,7 @@ def plan(
     _refuse_empty(people, words, trial=is_trial)
     summary = _summary(stores, parts, offered, people, words, moment, snapshot, len(kept))
     made = Plan(
-        plan_id=f"{campaign}-{moment:%Y%m%d}-{secrets.token_hex(4)}",
+        plan_id=f"{campaign}-{_day(stores, moment):%Y%m%d}-{secrets.token_hex(4)}",
         campaign=campaign,
         revision=parts.revision,
         state="planned",
@@ -112,6 +113,11 @@ def plan(
     store_plan(stores.control, made, people)
     stores.audit("plan", actor=by, subject=made.plan_id, people=len(people), trial=is_trial)
     return made
+
+
+def _day(stores: Stores, moment: datetime) -> date:
+    """The day that it is at that moment where the workspace is."""
+    return moment.astimezone(ZoneInfo(stores.settings.timezone)).date()
 
 
 def approve(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
