@@ -88,6 +88,65 @@ def test_networks_of_scanners_are_machines() -> None:
         assert (verdict.reasons == ("scanner_range",)) == machine
 
 
+SCANNER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:131.0) Gecko/20100101 Firefox/131.0"
+
+
+def page(seconds: float = 0, **more: Any) -> Hit:
+    return Hit(AT + timedelta(seconds=seconds), "page", **{"user_agent": CHROME, **more})
+
+
+def opened(seconds: float = 0, **more: Any) -> Hit:
+    return Hit(AT + timedelta(seconds=seconds), "open", **{"user_agent": CHROME, **more})
+
+
+@pytest.mark.parametrize("trap", [click(0), click(1, method="HEAD"), opened(method="HEAD")])
+def test_what_the_agent_of_a_trap_did_within_a_minute_before_is_a_machines(trap: Hit) -> None:
+    earlier = [click(1, -59), opened(-61), opened(-3), page(-3), click(1, -3, user_agent=SCANNER)]
+    assert judge(trap, earlier, links=5).near == (0, 2, 3)
+
+
+@pytest.mark.parametrize("sign", ["honeypot", "head_request"])
+def test_what_the_agent_of_a_trap_does_within_a_minute_after_is_a_machines(sign: str) -> None:
+    trap = [click(0, signs=(sign,))]
+    assert judge(click(1, 59), trap, links=5).reasons == ("near_machine",)
+    assert judge(opened(59), trap, links=5).reasons == ("near_machine",)
+    assert not judge(click(1, 61), trap, links=5).machine
+    assert not judge(click(1, 5, user_agent=SCANNER), trap, links=5).machine
+
+
+def test_who_changes_the_agent_beside_the_honeypot_is_a_machine_but_not_beside_a_head_request() -> (
+    None
+):
+    other = [click(1, -1, user_agent=SCANNER)]
+    assert judge(click(0), other, links=5).near == (0,)
+    assert judge(click(1, method="HEAD"), other, links=5).near == ()
+
+
+def test_a_hit_that_is_a_machines_already_gets_no_second_reason_for_its_company() -> None:
+    assert judge(click(0), [click(2, -1, signs=("scanner",))], links=5).near == ()
+
+
+@pytest.mark.parametrize("links", [1, 2])
+def test_a_short_message_is_followed_as_a_whole_where_the_page_to_unsubscribe_is_too(
+    links: int,
+) -> None:
+    clicks = [click(number, -1) for number in range(1, links + 1)]
+    verdict = judge(page(), [*clicks, opened(-1)], links=links)
+    assert verdict.reasons == ("every_link",)
+    assert verdict.earlier == tuple(range(links + 1))
+    after = [page(-1), opened(-1), *clicks[1:]]
+    assert judge(click(1), after, links=links).reasons == ("every_link",)
+    flagged = [click(1, -1, signs=("every_link",))]
+    assert judge(opened(), flagged, links=links).reasons == ("every_link",)
+
+
+def test_who_clicks_and_then_unsubscribes_is_a_person() -> None:
+    assert not judge(page(), [opened(-5), click(1, -3)], links=1).machine
+    assert not judge(page(), [opened(-1)], links=1).machine
+    assert not judge(page(), [click(1, -1)], links=2).machine
+    assert not judge(page(), [], links=0).machine
+
+
 @given(st.lists(st.tuples(st.integers(1, 4), st.floats(-20, 20)), max_size=8), st.randoms())
 def test_the_order_of_earlier_hits_does_not_matter(
     hits: list[tuple[int, float]], chance: Any

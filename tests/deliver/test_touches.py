@@ -93,10 +93,10 @@ def test_rows_say_what_happened_to_which_message_and_what_it_cost(stores: Stores
 
 def test_hits_wait_until_it_is_known_whether_they_are_a_machines(stores: Stores) -> None:
     _add(stores, 3, event="Email Link Clicked", at=LATER)
-    assert flush_touches(stores, now=LATER) == 0
+    assert flush_touches(stores, now=LATER + timedelta(seconds=70)) == 0
     with stores.control.begin() as connection:
         connection.execute(sa.update(_events).values(machine=True))
-    assert flush_touches(stores, now=LATER + timedelta(seconds=20)) == 3
+    assert flush_touches(stores, now=LATER + timedelta(seconds=80)) == 3
     assert [row[2] for row in _touches(stores)] == [True] * 3
 
 

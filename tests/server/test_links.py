@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -17,8 +17,11 @@ import pytest
 import sqlalchemy as sa
 
 from aimwell.deliver import service as deliver
+from aimwell.history.moment import open_moment
+from aimwell.measure.ledger import read_ledger
 from aimwell.privacy.permission import permissions
 from aimwell.store.schema import metadata
+from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from campaigns import NOW, executed, set_up
 from live_server import serving
@@ -214,6 +217,7 @@ def test_a_click_leads_where_the_author_pointed_and_keeps_campaign_parameters(
     assert [row.machine for row in clicks] == [False, False, False]
     assert answer.headers["cache-control"] == "no-store"
     assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["content-type"].startswith("text/plain")
 
 
 def test_no_request_makes_the_server_lead_elsewhere(post: Post) -> None:
@@ -252,13 +256,66 @@ def test_a_burst_over_every_link_flags_its_earlier_clicks_too(either_post: Post)
     assert all("every_link" in row.signs for row in clicks)
 
 
+def _flags(post: Post) -> list[tuple[str, bool]]:
+    kinds = ("Email Opened", "Email Link Clicked")
+    return [(row.event, row.machine) for row in post.events(*kinds)]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_whoever_follows_the_honeypot_is_a_machine_in_all_it_does(
+    either_post: Post, first: bool
+) -> None:
+    post = either_post
+    honeypot = post.path("look").rsplit("/", 1)[0] + "/0"
+    if first:
+        httpx.get(post.base + honeypot, headers=PERSON)
+    post.ask("look", headers=PERSON)
+    post.ask("pixel", headers=PERSON)
+    post.ask("No more", headers=PERSON)
+    if not first:
+        assert not any(machine for _, machine in _flags(post))
+        httpx.get(post.base + honeypot, headers=PERSON)
+    assert len(_flags(post)) == 3
+    assert all(machine for _, machine in _flags(post))
+    with post.stores.read_control() as connection:
+        seen = read_ledger(connection, post.plan_id).delivery
+    assert (seen.engaged, seen.engaged_machine, seen.clicked, seen.opened_machine) == (0, 1, 0, 1)
+
+
+def test_the_lake_is_told_only_when_it_is_known_what_a_hit_was(either_post: Post) -> None:
+    post = either_post
+    honeypot = post.path("look").rsplit("/", 1)[0] + "/0"
+    deliver.flush_touches(post.stores, now=datetime.now(UTC))
+    post.ask("look", headers=PERSON)
+    post.ask("Settings", headers=PERSON)
+    assert deliver.flush_touches(post.stores, now=datetime.now(UTC) + timedelta(seconds=60)) == 0
+    httpx.get(post.base + honeypot, headers=PERSON)
+    later = datetime.now(UTC) + timedelta(minutes=2)
+    assert deliver.flush_touches(post.stores, now=later) == 2
+    with open_moment(post.stores, as_of=later) as moment:
+        rows = moment.session.rows(
+            sql("SELECT machine FROM touches WHERE event = 'Email Link Clicked'")
+        )
+        events = moment.session.rows(sql("SELECT DISTINCT event FROM touches ORDER BY 1"))
+    assert rows == [(True,), (True,)]
+    assert events == [("Email Link Clicked",), ("Email Sent",)]
+
+
+def test_a_head_request_on_the_pages_shows_them_without_a_body(post: Post) -> None:
+    for what in ("No more", "Settings"):
+        answer = post.ask(what, "HEAD", headers=PERSON)
+        assert (answer.status_code, answer.content) == (200, b"")
+    post.ask("look", headers=PERSON)
+    assert _flags(post) == [("Email Link Clicked", True)]
+
+
 def test_the_pixel_counts_an_open_and_is_never_kept(post: Post) -> None:
     answer = post.ask("pixel", headers=PERSON)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/gif"
     assert answer.headers["cache-control"] == "no-store"
     assert answer.content.startswith(b"GIF89a")
-    assert post.ask("pixel", "HEAD", headers=PERSON).content == b""
+    assert post.ask("pixel", "HEAD", headers=GMAIL).content == b""
     assert [row.machine for row in post.events("Email Opened")] == [False, True]
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.deliver.links import HONEYPOT, Link, click_target
-from aimwell.deliver.machine import Hit, judge
+from aimwell.deliver.machine import Hit, Reason, judge
 from aimwell.deliver.token import Purpose, Tokens
 from aimwell.privacy.consent import latest_consents, record_answer, withdraw
 from aimwell.privacy.permission import permissions
@@ -21,19 +21,23 @@ from aimwell.privacy.suppression import ADDRESS_KINDS, lift_suppression, of_prof
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["TEST_PREFIX", "Answers", "Preferences"]
+__all__ = ["PAGE_VIEWED", "TEST_PREFIX", "Answers", "Preferences"]
 
 TEST_PREFIX = "test-"
 """How the id of a message begins that is a test: no row of the ledger has it."""
+
+PAGE_VIEWED = "Unsubscribe Page Viewed"
+"""A look at the page to unsubscribe or choose. Noted for telling machines; nothing counts it, the lake has none."""
 
 _messages = metadata.tables["messages"]
 _events = metadata.tables["message_events"]
 _links = metadata.tables["links"]
 _plans = metadata.tables["plans"]
 _identifiers = metadata.tables["identifiers"]
-_KINDS: dict[str, Literal["open", "click"]] = {
+_KINDS: dict[str, Literal["open", "click", "page"]] = {
     "Email Opened": "open",
     "Email Link Clicked": "click",
+    PAGE_VIEWED: "page",
 }
 _SOURCE = "recipient"
 _HITS_MAX = 200
@@ -102,6 +106,26 @@ class Answers:
             self._note(connection, message, "Email Opened", None, asked)
         return True
 
+    def viewed(
+        self,
+        purpose: Purpose,
+        token: str,
+        *,
+        now: datetime,
+        method: str,
+        agent: str,
+        address: str,
+    ) -> None:
+        """Note a look at the page to unsubscribe or choose: scanners look at it right beside the links."""
+        message_id = self.message_of(purpose, token)
+        if message_id is None:
+            return
+        with self._stores.control.begin() as connection:
+            message = _message(connection, message_id)
+            if message is not None:
+                asked = _Asked(now, method, agent, address)
+                self._note(connection, message, PAGE_VIEWED, None, asked)
+
     def clicked(
         self,
         token: str,
@@ -163,7 +187,13 @@ class Answers:
         # The same address in the html and in the plain part is one link: whoever follows all follows one of the two.
         places = _first_places(self._links(connection, message))
         earlier = [
-            Hit(row.occurred_at, _KINDS[row.event], places.get(row.link, row.link))
+            Hit(
+                row.occurred_at,
+                _KINDS[row.event],
+                places.get(row.link, row.link),
+                user_agent=row.user_agent or "",
+                signs=tuple(row.signs or ()),
+            )
             for row in rows[:_HITS_MAX]
         ]
         agent = _CONTROL.sub(" ", asked.agent)[:_AGENT_CHARS]
@@ -181,13 +211,8 @@ class Answers:
                 user_agent=agent or None,
             )
         )
-        burst = [rows[number].id for number in verdict.earlier]
-        if burst:
-            connection.execute(
-                sa.update(_events)
-                .where(_events.c.id.in_(burst))
-                .values(machine=True, signs=["every_link"])
-            )
+        _flag(connection, [rows[place] for place in verdict.earlier], "every_link")
+        _flag(connection, [rows[place] for place in verdict.near], "near_machine")
 
     def unsubscribe(self, token: str, *, now: datetime) -> bool:
         """Withdraw consent and suppress the address, at once and for messages already queued.
@@ -304,6 +329,23 @@ def _look(connection: sa.Connection, message_id: str) -> Any:
     return connection.execute(
         sa.select(_messages).where(_messages.c.message_id == message_id)
     ).one_or_none()
+
+
+def _flag(connection: sa.Connection, rows: Sequence[Any], sign: Reason) -> None:
+    """Mark earlier hits as a machine's for one more reason, which they may have already."""
+    ids = [row.id for row in rows if sign not in (row.signs or ())]
+    if not ids:
+        return
+    # Read again: the flag before this one may have changed them.
+    fresh = connection.execute(
+        sa.select(_events.c.id, _events.c.signs).where(_events.c.id.in_(ids))
+    ).all()
+    for row in fresh:
+        connection.execute(
+            sa.update(_events)
+            .where(_events.c.id == row.id)
+            .values(machine=True, signs=[*(row.signs or ()), sign])
+        )
 
 
 def _read_facts(connection: sa.Connection, plan_id: str) -> _PlanFacts:

@@ -14,6 +14,8 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from aimwell.deliver.answers import PAGE_VIEWED
+from aimwell.deliver.machine import COMPANY
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES
@@ -25,8 +27,9 @@ _messages = metadata.tables["messages"]
 _APPLICATION = "deliver:touches"
 _BATCH = 50_000
 _HITS = ("Email Opened", "Email Link Clicked")
-_SETTLED = timedelta(seconds=15)
-"""Hits wait so long: what follows within seconds may show that they were a machine's, and the lake is never changed."""
+_SETTLED = COMPANY + timedelta(seconds=15)
+"""Hits wait so long: what follows may show that they were a machine's, and the lake is never changed. Some seconds more
+than it takes, because the clocks of several servers differ."""
 
 
 def flush_touches(stores: Stores, *, now: datetime) -> int:
@@ -50,6 +53,7 @@ def _next_batch(stores: Stores, now: datetime) -> int | None:
             return int(last)
         ready = sa.and_(
             _events.c.batch.is_(None),
+            _events.c.event != PAGE_VIEWED,
             sa.or_(_events.c.event.not_in(_HITS), _events.c.occurred_at <= now - _SETTLED),
         )
         fresh = sa.select(_events.c.id).where(ready).order_by(_events.c.id)

@@ -12,12 +12,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-from litestar import HttpMethod, Request, Response, Router, get, post, route
+from litestar import HttpMethod, Request, Response, Router, post, route
 from litestar.concurrency import sync_to_thread
 from litestar.params import FromPath
 from sqlalchemy.exc import SQLAlchemyError
 
 from aimwell.deliver.answers import Answers
+from aimwell.deliver.token import Purpose
 from aimwell.errors import AimwellError
 from aimwell.server.pages import Choice, page
 
@@ -60,9 +61,25 @@ def _address(request: _Request) -> str:
     return request.client.host if request.client else ""
 
 
-@get("/u/{token:str}", sync_to_thread=True)
+def _note_view(request: _Request, purpose: Purpose, token: str) -> None:
+    """A page must be shown whether or not the look at it can be noted."""
+    try:
+        _answers(request).viewed(
+            purpose,
+            token,
+            now=_now(),
+            method=request.method,
+            agent=_agent(request),
+            address=_address(request),
+        )
+    except (AimwellError, SQLAlchemyError) as error:
+        _log.warning("a look at a page was not noted: %s", type(error).__name__)
+
+
+@route("/u/{token:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=True)
 def unsubscribe_page(request: _Request, token: FromPath[str]) -> Response[str]:
     """Ask whether to unsubscribe; nothing happens yet."""
+    _note_view(request, "unsubscribe", token)
     if _answers(request).message_of("unsubscribe", token) is None:
         return _unknown()
     return page(
@@ -82,9 +99,10 @@ def unsubscribe(request: _Request, token: FromPath[str]) -> Response[str]:
     return page("You are unsubscribed", "You will get no more offers from us this way.")
 
 
-@get("/p/{token:str}", sync_to_thread=True)
+@route("/p/{token:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=True)
 def preference_page(request: _Request, token: FromPath[str]) -> Response[str]:
     """Show what the person gets."""
+    _note_view(request, "preference", token)
     if _answers(request).is_test("preference", token):
         return page(_TEST, "In a real message people choose here what they would like to get.")
     preferences = _answers(request).preferences(token)
@@ -154,7 +172,9 @@ async def click(
         return _unknown()
     if target == "":
         return page("Nothing to see here", "This link leads nowhere.")
-    return Response(b"", status_code=302, headers={**_NO_STORE, "Location": target})
+    return Response(
+        b"", status_code=302, media_type="text/plain", headers={**_NO_STORE, "Location": target}
+    )
 
 
 @route("/o/{name:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], sync_to_thread=True)
