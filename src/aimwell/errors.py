@@ -42,6 +42,7 @@
     │   ├── SigningKeyError        a signing key or token key cannot be used
     │   ├── ServerUnreachableError the mail server does not answer or is closing (retry)
     │   └── ServerRefusedError     the mail server refuses us: TLS, login, its rules
+    │       └── RecipientsRefusedError  it says of one address after another that there is nobody
     ├── MeasureError
     └── SimulateError
 
@@ -81,6 +82,7 @@ __all__ = [
     "PredictError",
     "PrivacyError",
     "QueryError",
+    "RecipientsRefusedError",
     "RecollectError",
     "SchemaMismatchError",
     "SegmentError",
@@ -378,6 +380,10 @@ class ServerUnreachableError(DeliverError):
 
 class ServerRefusedError(DeliverError):
     """The mail server refuses us altogether: TLS, login or its rules. Somebody has to change something."""
+
+
+class RecipientsRefusedError(ServerRefusedError):
+    """The mail server says of one address after another that nobody is reached there, which cannot be true of all."""
 
 
 class MeasureError(AimwellError):

@@ -185,6 +185,16 @@ SERVERS: dict[str, tuple[dict[str, list[str]], str, dict[str, int]]] = {
         "refuses one message after another (554 5.7.1 relaying denied)",
         {"failed": 10},
     ),
+    "refuses to relay without a code": (
+        {"RCPT": ["550 relaying denied"] * 10},
+        "refuses one message after another (550 relaying denied)",
+        {"failed": 10},
+    ),
+    "knows nobody": (
+        {"RCPT": ["550 5.1.1 no such user"] * 20},
+        "says of one address after another that there is nobody (550 5.1.1 no such user)",
+        {},
+    ),
     "stalls": ({"BANNER": [STALL] * 9}, "cannot be reached", {}),
     "stalls after every text": (
         {"TEXT": ["250 fine", *[STALL] * 9]},

@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 
 from aimwell.deliver.model import Outcome, Outgoing
 from aimwell.deliver.smtp import SmtpSettings, SmtpTransport
-from aimwell.errors import DeliverError, ServerRefusedError, ServerUnreachableError
+from aimwell.errors import (
+    DeliverError,
+    RecipientsRefusedError,
+    ServerRefusedError,
+    ServerUnreachableError,
+)
 from smtp_server import CLOSE, STALL, ScriptedServer
 
 QUICK: dict[str, Any] = {
@@ -214,8 +219,15 @@ def test_refusals_one_after_another_end_the_run_before_all_are_refused(
     mixed = [reply if number % 9 else "250 fine" for number in range(30)]
     outcomes, error, _ = run({step: mixed}, messages(30))
     assert (len(outcomes), error) == (30, None)
-    unknown = ["550 5.1.1 no such user"] * 30
-    outcomes, error, _ = run({"RCPT": unknown}, messages(30))
+
+
+def test_a_server_that_knows_nobody_at_all_ends_the_run() -> None:
+    unknown = "550 5.1.1 no such user"
+    outcomes, error, _ = run({"RCPT": [unknown] * 60}, messages(60))
+    assert isinstance(error, RecipientsRefusedError)
+    assert "one address after another" in str(error)
+    assert 20 <= len(outcomes) < 25
+    outcomes, error, _ = run({"RCPT": [unknown] * 15}, messages(30))
     assert (len(outcomes), error) == (30, None), "addresses that do not exist are not our fault"
 
 

@@ -15,7 +15,7 @@ from aimwell.deliver.model import Outcome, Outgoing, Recipient, Stopped
 from aimwell.deliver.outfit import Outfit
 from aimwell.deliver.stopping import StopRules
 from aimwell.deliver.transport import Transport
-from aimwell.errors import AimwellError
+from aimwell.errors import AimwellError, RecipientsRefusedError
 from aimwell.privacy.vault import Person
 from aimwell.store.stores import Stores
 
@@ -23,6 +23,7 @@ __all__ = ["Handful"]
 
 _WAIT = timedelta(minutes=1)
 _REPLY_CHARS = 500
+_NOBODY = "bad_recipient"
 
 
 class Handful:
@@ -68,8 +69,17 @@ class Handful:
                     if outcome.about_recipient:
                         self.bounced.append(addresses[outcome.message_id])
             except AimwellError as error:  # no connection, refused altogether, disk full
+                if isinstance(error, RecipientsRefusedError):
+                    self._doubt_refusals()
                 return error
         return None
+
+    def _doubt_refusals(self) -> None:
+        """So many addresses in a row cannot all be nobody's: nobody is suppressed for it, and their messages wait."""
+        self.bounced.clear()
+        for key in [key for key, result in self._found.items() if result.reason == _NOBODY]:
+            self._handed_over.discard(key)
+            del self._found[key]
 
     def settled(
         self, again: Collection[str], *, now: datetime, trouble: AimwellError | None
@@ -167,7 +177,7 @@ def _result(outcome: Outcome, attempts: int, now: datetime) -> Result:
     if outcome.status == "accepted":
         return Result(key, "sent", reply=reply, event="Email Sent")
     if outcome.status == "refused":
-        reason = "bad_recipient" if outcome.about_recipient else "refused"
+        reason = _NOBODY if outcome.about_recipient else "refused"
         event = "Email Bounced" if outcome.about_recipient else None
         return Result(key, "failed", reason=reason, reply=reply, event=event)
     if outcome.status == "unknown":

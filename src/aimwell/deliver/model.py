@@ -140,6 +140,16 @@ class Stopped:
 
 Status = Literal["accepted", "refused", "deferred", "unknown"]
 
+_WHO = r"(user|recipient|mailbox|mail ?box|address|account|person|local part)"
+_NO_MAILBOX = re.compile(
+    rf"no such {_WHO}|no mailbox|unrout(e)?able address|(unknown|invalid|bad|inactive|disabled) {_WHO}"
+    rf"|{_WHO}( <address>)?( is| has been| was)? "
+    r"(unknown|invalid|not found|not known|unavailable|disabled|inactive|suspended|full|over quota)"
+    rf"|{_WHO}( <address>)? (does not|doesn't) exist|not a (known|valid) {_WHO}",
+    re.IGNORECASE,
+)
+"""How servers say without a code that nobody is reached under an address."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -166,7 +176,13 @@ class Outcome:
 
     @property
     def about_recipient(self) -> bool:
-        """A refusal of this address, not of the sender or the text: reason to stop writing to it."""
-        if self.status != "refused":
+        """A refusal of this address, not of us or the text: reason to stop writing to it.
+
+        RFC 3463 has 5.1 for addresses and 5.2 for mailboxes. A server without such codes must say it in words, for
+        with a bare 550 many refuse to relay.
+        """
+        if self.status != "refused" or self.stage != "rcpt":
             return False
-        return self.stage == "rcpt" and not self.enhanced.startswith(("5.7", "5.3", "5.4", "5.5"))
+        if self.enhanced:
+            return self.enhanced.startswith(("5.1.", "5.2."))
+        return _NO_MAILBOX.search(self.text) is not None

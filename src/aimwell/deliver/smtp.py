@@ -12,12 +12,18 @@ from aimwell.deliver.model import Outcome, Outgoing
 from aimwell.deliver.rate import RateLimit
 from aimwell.deliver.smtp_connection import Connection, ConnectionLost
 from aimwell.deliver.smtp_settings import SmtpSettings
-from aimwell.errors import DeliverError, ServerRefusedError, ServerUnreachableError
+from aimwell.errors import (
+    DeliverError,
+    RecipientsRefusedError,
+    ServerRefusedError,
+    ServerUnreachableError,
+)
 
 __all__ = ["SmtpSettings", "SmtpTransport"]
 
 _MAX_LOST_IN_A_ROW = 3
 _MAX_REFUSED_IN_A_ROW = 10
+_MAX_NOBODY_IN_A_ROW = 20
 
 
 class SmtpTransport:
@@ -75,6 +81,7 @@ class _Run:
         self._left = count
         self._lost_in_a_row = 0
         self._refused_in_a_row = 0
+        self._nobody_in_a_row = 0
         self._server_failure: DeliverError | None = None
         self._caller_failure: Exception | None = None
 
@@ -190,6 +197,11 @@ class _Run:
         if self._refused_in_a_row >= _MAX_REFUSED_IN_A_ROW:
             # One address or text may be refused; all of them means that the fault is not theirs.
             raise ServerRefusedError(self._refuses("refuses one message after another", outcome))
+        self._nobody_in_a_row = self._nobody_in_a_row + 1 if outcome.about_recipient else 0
+        if self._nobody_in_a_row >= _MAX_NOBODY_IN_A_ROW:
+            raise RecipientsRefusedError(
+                self._refuses("says of one address after another that there is nobody", outcome)
+            )
 
 
 def _not_sent(message: Outgoing, reply: Reply | None) -> Outcome:
