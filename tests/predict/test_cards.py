@@ -142,6 +142,30 @@ def test_the_card_of_a_value_says_what_it_counts_and_its_check(
     assert "by how often" not in card_text(unchecked)
 
 
+@pytest.mark.parametrize(("times", "caveat"), [(0.5, "too high"), (1.0, None), (1.44, "too low")])
+def test_a_sum_that_missed_by_more_than_chance_is_a_caveat_and_widens_the_total(
+    entries: dict[str, RegisteredModel], times: float, caveat: str | None
+) -> None:
+    entry = changed(entries["value"])
+    money, total = entry.metrics["check"]["money"], entry.metrics["total"]
+    predicted, people = money["total_predicted"], money["people"]
+    money["total_actual"] = predicted * times
+    # Errors of people that differ little, so that only the level is wrong.
+    money["rmse"] = abs(times - 1) * predicted / people + 0.001
+    total.update(lower=total["estimate"] * 0.99, upper=total["estimate"] / 0.99)
+    card = model_card(entry)
+    said = [line for line in card["caveats"] if "by more than chance" in line]
+    assert len(said) == (caveat is not None)
+    assert caveat is None or f"The level was {caveat} on the later period" in said[0]
+    together = card["learnt_from"][1]
+    assert "if the sum is as far off as it was on the check" in together
+    if caveat == "too low":
+        assert f"to {total['upper'] * 1.44:,.0f} if" in together
+        assert f"to {total['upper'] * 1.44:,.0f} if" in card["sentence"]
+        assert "+44%" in said[0]
+    assert "parameters alone" in card["learnt_from"][2]
+
+
 def test_days_are_told_in_the_firms_zone(entries: dict[str, RegisteredModel]) -> None:
     card = model_card(entries["propensity"], timezone="America/New_York")
     assert card["as_of"] == "2027-02-04T19:00:00-05:00"

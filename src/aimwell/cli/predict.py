@@ -73,8 +73,9 @@ def propensity(
         ws.output.say()
         _candidates(ws, trained.entry.metrics)
         ws.output.say(
-            "AUC later: on people of a later period than was learnt from, with its 95 % interval. Random: on a random "
-            "division of the people learnt from, as most reports show it."
+            "AUC later: on people of a later period than was learnt from. Random: on a random division of the people "
+            "learnt from, as most reports show it. Log loss (less is better) judges the probabilities themselves and "
+            "decides: the simplest learner is chosen that is worse by no more than chance (±, 95 %), person by person."
         )
         ws.output.say(trained.entry.metrics["reason"])
         ws.output.say()
@@ -182,20 +183,37 @@ def _end(ws: Opened, entry: RegisteredModel, card_: dict[str, Any]) -> None:
 def _candidates(ws: Opened, metrics: Mapping[str, Any]) -> None:
     """Each learner on later people, and what a random division would have promised."""
     ws.output.table(
-        ["learner", "AUC later", "from–to", "random", "predicted", "did it", "chosen"],
+        [
+            "learner",
+            "AUC later",
+            "random",
+            "predicted",
+            "did it",
+            "log loss",
+            "worse by",
+            "chosen",
+        ],
         [
             (
                 one["learner"],
                 f"{one['later']['auc']['estimate']:.3f}",
-                f"{one['later']['auc']['lower']:.3f}–{one['later']['auc']['upper']:.3f}",
                 f"{one['random_split']['auc']['estimate']:.3f}",
                 f"{one['later']['mean_predicted']:.1%}",
                 f"{one['later']['base_rate']['estimate']:.1%}",
+                f"{one['later']['log_loss']:.4f}",
+                _worse_by(one["extra_loss"]),
                 "yes" if one["learner"] == metrics["learner"] else "",
             )
             for one in metrics["candidates"]
         ],
     )
+
+
+def _worse_by(extra: Mapping[str, Any]) -> str:
+    """The loss above the best learner's, with the reach of its interval of 95 %, which is symmetric."""
+    if not extra["estimate"]:
+        return ""
+    return f"{extra['estimate']:.3f} ± {extra['upper'] - extra['estimate']:.3f}"
 
 
 def _tenths(people: pa.Table) -> list[tuple[str, int, float, str, float]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from aimwell.predict.card_words import day, estimate, figure, season_caveat
+from aimwell.predict.check_total import SumCheck, check_sum
 from aimwell.predict.registry import RegisteredModel
 
 __all__ = ["lifetime_words"]
@@ -17,16 +19,18 @@ def lifetime_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
     metrics, horizon = entry.metrics, entry.settings["horizon_days"]
     check = metrics["check"]
     counts = "margin" if metrics["measure"] == "margin" else "revenue"
+    judged = None if check is None else check_sum(check["money"], metrics["total"])
     return {
         "predicts": f"The {counts} in {metrics['currency']} that a customer will bring within {horizon} days, at today's "
         f"value (interest of {entry.settings['discount_monthly']:.1%} a month).",
-        "sentence": f"{metrics['customers']:,} customers should bring {counts} of {estimate(metrics['total'], ',.0f')} "
-        f"{metrics['currency']} within {horizon} days. {_check_sentence(check, metrics)}",
+        "sentence": f"{metrics['customers']:,} customers should bring {counts} of {_total(metrics, judged)} "
+        f"within {horizon} days. {_check_sentence(check, metrics)}",
         "learnt_from": [
             f"{metrics['customers']:,} customers, {metrics['repeat_buyers']:,} of whom came back; purchases since "
             f"{day(metrics['recorded']['first_at'], zone)}. Learnt by: BG/NBD (how often) and Gamma-Gamma (how much).",
-            f"All together: {estimate(metrics['total'], ',.0f')} {metrics['currency']} from "
-            f"{metrics['expected_purchases']:,.0f} expected days with a purchase.",
+            f"All together: {_total(metrics, judged)} from {metrics['expected_purchases']:,.0f} expected days with a "
+            "purchase.",
+            *_parameters_alone(metrics["total"]),
         ],
         "how_good": _check_words(check, metrics, zone)
         if check
@@ -43,7 +47,9 @@ def lifetime_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             for row in check["purchases"]["buckets"]
         ],
         "features": [],
+        "sum_check": None if judged is None else asdict(judged),
         "caveats": [
+            *_level_caveat(check, judged, metrics),
             *([] if metrics["measure"] == "margin" else [metrics["margin"]["reason"]]),
             *metrics["warnings"],
             *(
@@ -56,6 +62,41 @@ def lifetime_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             *season_caveat(metrics, entry.as_of.isoformat(), zone),
         ],
     }
+
+
+def _total(metrics: Mapping[str, Any], judged: SumCheck | None) -> str:
+    """The sum with the widest range that is known: that of the check, else the one of the parameters."""
+    total, currency = metrics["total"], metrics["currency"]
+    if judged is None:
+        return f"{estimate(total, ',.0f')} {currency}"
+    return (
+        f"{total['estimate']:,.0f} {currency} ({judged.lower:,.0f} to {judged.upper:,.0f} if the sum is as far off as it "
+        "was on the check)"
+    )
+
+
+def _parameters_alone(total: Mapping[str, Any]) -> list[str]:
+    if total["estimate"] is None:
+        return []
+    return [
+        f"The uncertainty of the models' parameters alone is {total['lower']:,.0f} to {total['upper']:,.0f}. It knows "
+        "nothing of seasons, of changes in the shop, or of a model that does not fit: do not budget by it."
+    ]
+
+
+def _level_caveat(
+    check: Mapping[str, Any] | None, judged: SumCheck | None, metrics: Mapping[str, Any]
+) -> list[str]:
+    if check is None or judged is None or not judged.beyond_chance:
+        return []
+    money = check["money"]
+    side = "too low" if judged.ratio > 1 else "too high"
+    return [
+        f"The level was {side} on the later period, by more than chance: {money['total_predicted']:,.0f} "
+        f"{metrics['currency']} predicted, {money['total_actual']:,.0f} came ({judged.ratio - 1:+.0%}; chance alone "
+        f"makes at most {judged.chance / money['total_predicted']:.0%}). Use the values to order people; a budget must "
+        "bear the wide range."
+    ]
 
 
 def _check_sentence(check: Mapping[str, Any] | None, metrics: Mapping[str, Any]) -> str:

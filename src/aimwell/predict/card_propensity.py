@@ -47,7 +47,8 @@ def propensity_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             f"The best tenth did it {_best_tenth(later)}",
             f"Mean prediction {later['mean_predicted']:.1%}, and {estimate(later['base_rate'], '.1%')} did it.",
             *(
-                f"The {one['learner']} came to AUC {estimate(one['later']['auc'], '.3f')}."
+                f"The {one['learner']} came to AUC {estimate(one['later']['auc'], '.3f')}, log loss "
+                f"{one['later']['log_loss']:.4f} (the chosen: {later['log_loss']:.4f})."
                 for one in metrics["candidates"]
                 if one["learner"] != metrics["learner"]
             ),

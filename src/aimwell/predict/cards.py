@@ -25,7 +25,8 @@ def model_card(entry: RegisteredModel, *, timezone: str = "UTC") -> dict[str, An
 
     Returns:
         `name`, `version`, `kind`, `as_of`, `trained_at`; in words `predicts`, `sentence` (its worth in one), `learnt_from`, `how_good`, `features`
-        and `caveats`; `calibration`, predicted beside actual by group of people; and all `settings` and `metrics`.
+        and `caveats`; `calibration`, predicted beside actual by group of people; of a lifetime value `sum_check`
+        (`check_total.SumCheck`, or None); and all `settings` and `metrics`.
     """
     told = {"propensity": propensity_words, "lifetime_value": lifetime_words}.get(
         entry.kind, _other_words

@@ -209,6 +209,7 @@ def _paired(differences: FloatArray, confidence: float) -> Estimate:
 
 def _reason(chosen: Candidate, best: Candidate) -> str:
     name, loss = chosen.model.learner, chosen.later.log_loss
+    are, has = ("are", "their") if name.endswith("s") else ("is", "its")
     if isinstance(chosen.model.scorer, BaseRates):
         return (
             f"No model beats the {name} on the later period by more than chance (log loss {loss:.4f}, of the best "
@@ -216,12 +217,12 @@ def _reason(chosen: Candidate, best: Candidate) -> str:
         )
     if chosen is best:
         return (
-            f"The {name} is the best on the later period (log loss {loss:.4f}), and what is simpler is worse by more "
-            "than chance."
+            f"The {name} {are} the best on the later period by log loss ({loss:.4f}), and what is simpler is worse by "
+            "more than chance."
         )
     return (
-        f"The {name} is the simplest within chance of the best on the later period: its log loss is {loss:.4f}, that "
-        f"of the {best.model.learner} {best.later.log_loss:.4f}."
+        f"The {name} {are} the simplest within chance of the best on the later period: {has} log loss is {loss:.4f}, "
+        f"that of the {best.model.learner} {best.later.log_loss:.4f}."
     )
 
 
