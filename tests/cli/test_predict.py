@@ -65,7 +65,7 @@ def test_models_are_trained_listed_and_explained(call: Call) -> None:
     assert (code, "There is no model yet" in out) == (0, True)
     code, out, err = call("propensity", "--horizon", "60", "--as-of", AS_OF)
     assert code == 0
-    assert re.search(r"boosted trees +0\.\d{3} +0\.\d{3} +\d+\.\d%", out)
+    assert re.search(r"boosted( trees)? +0\.\d{3} +0\.\d{3} +\d+\.\d%", out)
     assert "400 people have a score as of 2027-02-05" in out
     assert "Beware: It says who will do it, not whom a promotion would move" in err
     code, out, err = call("lifetime-value", "--horizon", "90", "--as-of", AS_OF)

@@ -213,7 +213,7 @@ def _worse_by(extra: Mapping[str, Any]) -> str:
     """The loss above the best learner's, with the reach of its interval of 95 %, which is symmetric."""
     if not extra["estimate"]:
         return ""
-    return f"{extra['estimate']:.3f} ± {extra['upper'] - extra['estimate']:.3f}"
+    return f"{extra['estimate']:.3f}±{extra['upper'] - extra['estimate']:.3f}"
 
 
 def _tenths(people: pa.Table) -> list[tuple[str, int, float, str, float]]:
