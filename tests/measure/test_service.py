@@ -14,11 +14,11 @@ import pytest
 import sqlalchemy as sa
 
 from aimwell.decide.model import Place
-from aimwell.decide.stored import places
+from aimwell.decide.stored import load_plan, places
 from aimwell.deliver import service as deliver
 from aimwell.errors import DecideError, MeasureError
 from aimwell.measure.model import CampaignResult, Truth
-from aimwell.measure.service import measure, store_report
+from aimwell.measure.service import measure, seed_of, store_report
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from campaigns import DOCUMENTS, NOW, executed, planned, set_up, text_of
@@ -484,6 +484,30 @@ def test_the_same_seed_gives_the_same_result(lite: Stores) -> None:
         lite, [order(name, NOW + timedelta(days=1), 20 + n % 9) for n, name in enumerate(names)]
     )
     assert result(lite, plan_id, seed=3).to_dict() == result(lite, plan_id, seed=3).to_dict()
+
+
+def test_a_plan_has_a_seed_of_its_own_which_holds_unless_another_is_asked_for(lite: Stores) -> None:
+    set_up(lite, 60)
+    plan_id = sent(lite)
+    plan = load_plan(lite.control, plan_id)
+    assert result(lite, plan_id).seed == result(lite, f"latest:{plan.campaign}").seed == seed_of(plan)
+    assert result(lite, plan_id, seed=5).seed == 5
+    # The random part of the id does not matter; campaign and start do.
+    assert seed_of(replace(plan, plan_id="another")) == seed_of(plan)
+    assert seed_of(replace(plan, campaign="another")) != seed_of(plan)
+    assert seed_of(replace(plan, starts_at=plan.starts_at + timedelta(days=1))) != seed_of(plan)
+
+
+def test_the_truth_of_simulated_people_stays_with_the_plan(stores: Stores) -> None:
+    set_up(stores, 30)
+    plan_id = sent(stores)
+    truth = Truth(source="a simulated shop", revenue=12.5, profit=4.0)
+    store_report(stores, result(stores, plan_id, truth=truth))
+    again = result(stores, plan_id)
+    assert again.truth == truth
+    assert "Beside the truth" in store_report(stores, again).html.read_text()
+    assert result(stores, plan_id).truth == truth  # and so on, from report to report
+    assert result(stores, plan_id, now=NOW + timedelta(days=3)).truth is None  # another span
 
 
 def test_a_report_is_kept_whole_and_replaced_by_the_next(stores: Stores) -> None:

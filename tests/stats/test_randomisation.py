@@ -230,8 +230,8 @@ def test_a_huge_effect_beside_a_small_spread_loses_no_digits():
     near = randomisation_interval(treated, control, seed=1)
     far = randomisation_interval(treated + 1e9, control, seed=1)
     assert far.lower - 1e9 == pytest.approx(near.lower, abs=1e-5)
-    # No division comes near, but one never did happen: one more than none of one more than 1,999, twice.
-    assert far.p_value == 2 / 2_000
+    # No division comes near, but one never did happen: one more than none of one more than 9,999, twice.
+    assert far.p_value == 2 / 10_000
 
 
 def test_doubling_every_treated_outcome_doubles_the_ratio_and_its_bounds():

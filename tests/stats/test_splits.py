@@ -12,7 +12,7 @@ from scipy.stats import chisquare, hypergeom, ks_2samp
 
 from aimwell.errors import StatsError
 from aimwell.stats import splits
-from aimwell.stats.splits import count_of_splits, split_sums
+from aimwell.stats.splits import cheap_splits, count_of_splits, split_sums
 
 
 def _powers(n: int) -> np.ndarray:
@@ -192,6 +192,25 @@ def _sum_of_turn(amounts, place, drawn, step):
 def test_divisions_that_cannot_be_are_refused(drawn, divisions):
     with pytest.raises(StatsError, match="cannot be made"):
         split_sums(np.ones((5, 1)), drawn=drawn, divisions=divisions, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("n", "drawn", "divisions"),
+    [
+        (140, 28, 9_999),
+        (7_000, 1_400, 9_999),
+        (20_000, 4_000, 3_719),  # 15 million draws
+        (50_000, 10_000, 4_999),  # as many turns as a circle of 50,000 people allows
+        (20_000, 9_000, 1_999),
+        (1_000_000, 500_000, 9_999),
+    ],
+)
+def test_as_many_divisions_are_drawn_as_are_cheap(n, drawn, divisions):
+    assert cheap_splits(n, drawn, most=9_999, fewest=1_999) == divisions
+
+
+def test_no_more_divisions_are_drawn_than_are_asked_for():
+    assert cheap_splits(100, 10, most=199, fewest=1_999) == 199
 
 
 def test_counting_divisions_stops_where_they_can_no_longer_be_listed():

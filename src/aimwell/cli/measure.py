@@ -25,7 +25,12 @@ PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAM
 @app.command("report")
 def report(
     plan_id: PlanArgument,
-    seed: Annotated[int, typer.Option(help="Seed of the randomisation test.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Seed of the randomisation test; one of the plan's own if absent."
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -69,7 +69,7 @@ def in_words(figures: Sequence[Detectable]) -> list[str]:
             lines.append(f"No lift of the {figure.metric} can be detected: {figure.reason}.")
         elif figure.unit == "share":
             lines.append(
-                f"A rise of the {figure.metric} from {figure.base:.1%} by {figure.difference:.1%} points or more "
+                f"A rise of the {figure.metric} from {figure.base:.1%} by {100 * figure.difference:.1f} points or more "
                 f"would be found with {figure.power:.0%} probability."
             )
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
 
 from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.model import Plan
@@ -25,7 +28,7 @@ from aimwell.store.disk import is_full, settle
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["StoredReport", "measure", "store_report"]
+__all__ = ["StoredReport", "measure", "seed_of", "store_report"]
 
 _reports = metadata.tables["reports"]
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
@@ -45,7 +48,7 @@ def measure(
     plan_id: str,
     *,
     now: datetime,
-    seed: int = 0,
+    seed: int | None = None,
     permutations: int = DEFAULT_PERMUTATIONS,
     truth: Truth | None = None,
 ) -> CampaignResult:
@@ -54,9 +57,10 @@ def measure(
     Args:
         plan_id: The plan, or `latest:CAMPAIGN`.
         now: The present moment; an unfinished window is measured up to here and says so.
-        seed: Of the randomisation test; same data and seed, same answer.
+        seed: Of the randomisation test; same data and seed, same answer. None takes that of the plan, `seed_of`.
         permutations: Of the randomisation test.
-        truth: The true effect, where the people are simulated and answered what was sent; shown beside.
+        truth: The true effect, where the people are simulated and answered what was sent; shown beside. None
+            takes what a kept report of the plan says of it for the same span.
 
     Raises:
         DecideError: There is no such plan.
@@ -73,14 +77,42 @@ def measure(
         currency=stores.settings.currency,
         timezone=stores.settings.timezone,
         measured_at=now.astimezone(UTC),
-        truth=truth,
+        truth=truth or _truth_told(stores, plan.plan_id, span),
     )
     reading = read_people(
         stores, plan, parts, people, span=span, offers_reached=not setting.reached_nobody
     )
     with stores.read_control() as connection:
         ledger = read_ledger(connection, plan.plan_id)
-    return result_from(reading, ledger, setting, seed=seed, permutations=permutations)
+    return result_from(
+        reading,
+        ledger,
+        setting,
+        seed=seed_of(plan) if seed is None else seed,
+        permutations=permutations,
+    )
+
+
+def seed_of(plan: Plan) -> int:
+    """The seed with which a plan is measured wherever no other is asked for.
+
+    By campaign and start alone: the random part of the plan's id would make the same campaign, planned again of the
+    same moment, differ.
+    """
+    text = f"{plan.campaign}\n{plan.starts_at.astimezone(UTC).isoformat()}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def _truth_told(stores: Stores, plan_id: str, span: Span) -> Truth | None:
+    """The truth that was told when the same span of the plan was measured before; None where there is none."""
+    told = (
+        sa.select(_reports.c.document)
+        .where(_reports.c.plan_id == plan_id, _reports.c.as_of == span.measured_until)
+        .order_by(_reports.c.made_at.desc())
+    )
+    with stores.read_control() as connection:
+        documents = connection.execute(told).scalars().all()
+    return next((Truth(**document["truth"]) for document in documents if document["truth"]), None)
 
 
 def _span(plan: Plan, now: datetime, *, timezone: str) -> Span:

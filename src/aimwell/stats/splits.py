@@ -26,7 +26,7 @@ from scipy.sparse import csr_array
 from aimwell.errors import StatsError
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["SplitSums", "count_of_splits", "split_sums"]
+__all__ = ["SplitSums", "cheap_splits", "count_of_splits", "split_sums"]
 
 # Equal rows are drawn by number only where that spares enough single draws to be worth a step of its own.
 _LARGE_GROUP = 32
@@ -36,6 +36,8 @@ _FEW_DRAWN = 128
 # Above so many single draws in all, turning a circle is quicker; it needs many more people than turns.
 _DRAWS_MAX = 10_000_000
 _PEOPLE_PER_TURN = 10
+# One draw for each person of each division: so many take about a second.
+_DRAWS_CHEAP = 15_000_000
 # comb(2 * 20, 20) is 138 thousand million: beyond this, no list of all divisions is ever short enough.
 _LISTABLE = 20
 
@@ -56,6 +58,16 @@ class SplitSums:
 def count_of_splits(n: int, drawn: int) -> int | None:
     """How many ways there are to draw the arm; None where they are too many to list."""
     return comb(n, drawn) if min(drawn, n - drawn) <= _LISTABLE else None
+
+
+def cheap_splits(n: int, drawn: int, *, most: int, fewest: int) -> int:
+    """How many divisions to draw of `most` that are wanted: fewer where all of them would take long, never under `fewest`.
+
+    Small arms are drawn quickly, and a circle of many people is turned quickly however many are drawn; in between,
+    time counts. The answer is one less than a multiple of 40, which makes a level of 95 % exact.
+    """
+    cheap = max(_DRAWS_CHEAP // max(drawn, 1), n // _PEOPLE_PER_TURN)
+    return min(most, max(fewest, (cheap + 1) // 40 * 40 - 1))
 
 
 def split_sums(rows: FloatArray, *, drawn: int, divisions: int, seed: int) -> SplitSums:

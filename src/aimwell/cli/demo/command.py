@@ -250,7 +250,7 @@ def _measure(run: _Demo, made: Plan) -> tuple[CampaignResult, Path]:
             contact_cost=0.01 * sent.table.num_rows,
             margin_default=_MARGIN_DEFAULT,
         )
-        result = measure(run.stores, made.plan_id, now=run.now, seed=run.spec.seed, truth=truth)
+        result = measure(run.stores, made.plan_id, now=run.now, truth=truth)
         stored = store_report(run.stores, result)
         return result, stored.html
 
