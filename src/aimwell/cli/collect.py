@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -10,6 +9,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from aimwell.cli.calls import as_typed
+from aimwell.cli.collect_columns import refuse_incomplete, show_sketch
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.collect import inspecting
 from aimwell.collect.explaining import explain as explain_source
@@ -17,6 +17,7 @@ from aimwell.collect.inline import inline_source, read_columns
 from aimwell.collect.loads import not_unified
 from aimwell.collect.model import DataReport, Explanation, LoadReport
 from aimwell.collect.service import collect as collect_source
+from aimwell.collect.sketching import Sketch, sample_values, sketch
 from aimwell.collect.suggesting import EntityName, suggest_mapping
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.source import Source
@@ -119,6 +120,11 @@ def _plain(entity: EntityName) -> Any:
             given |= {f"trait.{k}": v for k, v in _pairs(traits, "--trait", "trait=Column").items()}
             consent = _consent(_pairs(opt_in, "--opt-in", "medium=Column"), soft_opt_in)
             guessed = _guessed(file, entity, given) if guess or explain else {}
+            seen = None
+            if explain:
+                seen = sketch(entity, file, given=given, guessed=guessed)
+                show_sketch(ws.output, seen)
+                refuse_incomplete(ws.output, seen)
             with as_typed():
                 source, root, _suggestion = inline_source(
                     entity,
@@ -134,14 +140,11 @@ def _plain(entity: EntityName) -> Any:
                         "keep_repeats": keep_repeats or None,
                     },
                 )
-            _run(ws, source, root, explain=explain)
-            if explain and guessed and not guess and not as_json:
-                told = " ".join(
-                    shlex.join(["--map", f"{target}={column}"])
-                    for target, column in guessed.items()
-                )
+            _run(ws, source, root, explain=explain, seen=seen)
+            if seen is not None and seen.options and not guess:
                 ws.output.say(
-                    f"These were guessed from the names. To take them: --guess, or {told}"
+                    "These were guessed from the names. To take them: --guess, or "
+                    + " ".join(seen.options)
                 )
 
     command.__doc__ = (
@@ -152,7 +155,8 @@ def _plain(entity: EntityName) -> Any:
 
 def _guessed(file: Path, entity: EntityName, given: Mapping[str, str]) -> dict[str, str]:
     """What the columns seem to be, less the targets and columns that were named."""
-    found = suggest_mapping(read_columns(file), entity=entity)
+    columns = read_columns(file)
+    found = suggest_mapping(columns, sample_values(file, columns), entity=entity)
     taken = set(given.values())
     guesses = {**found.map, **{f"trait.{name}": column for name, column in found.traits.items()}}
     return {t: c for t, c in guesses.items() if t not in given and c not in taken}
@@ -253,11 +257,14 @@ def _pairs(texts: list[str] | None, option: str, form: str) -> dict[str, str]:
     return found
 
 
-def _run(ws: Opened, source: Source, root: Path, *, explain: bool) -> None:
+def _run(
+    ws: Opened, source: Source, root: Path, *, explain: bool, seen: Sketch | None = None
+) -> None:
     if explain:
         explanation = explain_source(ws.stores, source, root=root, now=ws.now)
         if ws.output.as_json:
-            ws.output.json(explanation)
+            columns = {"columns": seen.to_dict()["columns"]} if seen else {}
+            ws.output.json({**explanation.to_dict(), **columns})
         else:
             _show_explanation(ws, explanation)
         return

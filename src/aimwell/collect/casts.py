@@ -153,17 +153,25 @@ def number_value(name: str, form: NumberForm) -> exp.Expr:
 
 
 def rate_value(name: str, form: NumberForm) -> exp.Expr:
-    """A number with as many decimals as it has. Thousands are not grouped in rates: 0,857 is never 857."""
+    """A number with as many decimals as it has, infinite where it is too large for any column.
+
+    Thousands are not grouped in rates: 0,857 is never 857.
+    """
     x = column(name)
     pointed = sql("replace(:x, ',', '.')", x=x) if form.decimal == "," else x
     value = sql("TRY_CAST(:pointed AS double)", pointed=pointed)
     if form.plain:
         return value
     return sql(
-        "CASE WHEN regexp_full_match(:pointed, :form) AND isfinite(:value) THEN :value END",
+        """
+        CASE WHEN regexp_full_match(:pointed, :form) THEN coalesce(:value, :beyond)
+             WHEN regexp_full_match(lower(:x), '[+]?(inf|infinity|∞)') THEN :beyond END
+        """,
+        x=x,
         pointed=pointed,
-        form="[-+]?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]{1,2})?",
+        form="[-+]?[0-9]+([.][0-9]+)?([eE][-+]?[0-9]{1,5})?",
         value=value,
+        beyond=sql("CAST('infinity' AS double)"),
     )
 
 

@@ -18,10 +18,17 @@ from aimwell.collect.known import (
     sort_out_rates,
     sort_out_rows,
 )
+from aimwell.collect.loads import currencies_of_orders
 from aimwell.collect.money import convert_money
 from aimwell.collect.people import bind_origins, find_persons
 from aimwell.collect.products import PRODUCT_TARGETS, product_rows, product_table
-from aimwell.collect.rates import jump_warnings, rate_rows, rate_table
+from aimwell.collect.rates import (
+    bind_known_rates,
+    change_warnings,
+    jump_warnings,
+    rate_rows,
+    rate_table,
+)
 from aimwell.collect.staging import Check
 from aimwell.collect.traits import trait_table
 from aimwell.store.sql import column, sql
@@ -186,22 +193,20 @@ def stage_rates(job: Job) -> tuple[exp.Query, list[Check]]:
 
 
 def take_rates(job: Job) -> Tally:
-    """The staged rates that the lake lacks."""
+    """The staged rates that their source has not said before."""
     session, ours = job.session, job.stores.settings.currency
-    session.bind("lake_market", job.lake("market"))
-    session.bind(
-        "lake_rates",
-        sql(
-            """
-            SELECT name, set_at, value AS rate FROM lake_market
-            WHERE name LIKE 'rate:%' AND source = :source
-            """,
-            source=job.source.name,
-        ),
-    )
+    bind_known_rates(session, job.lake("market"), job.source.name)
     sort_out_rates(session)
     bind_fresh(session, "fresh")
-    warnings = jump_warnings(session)
+    warnings = change_warnings(
+        session,
+        job.lake("market"),
+        job.lake("orders"),
+        currencies_of_orders(job.stores),
+        source=job.source.name,
+        to=ours,
+    )
+    warnings += jump_warnings(session)
     pairs = [
         name.split(":")[1:] for (name,) in session.rows(sql("SELECT DISTINCT name FROM fresh"))
     ]

@@ -6,7 +6,7 @@ import glob
 import re
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from aimwell.collect.dialect import (
 )
 from aimwell.collect.files import no_header
 from aimwell.collect.json_paths import known_paths
+from aimwell.collect.lacking import find_lacks, option_of
 from aimwell.collect.snapshot import snapshot_text
 from aimwell.collect.suggesting import EntityName, Suggestion, suggest_mapping
 from aimwell.collect.text_queries import json_rows
@@ -30,9 +31,10 @@ from aimwell.definitions.kinds.source import Source
 from aimwell.errors import DefinitionError, Fault, SourceFileError
 from aimwell.store.engine import DuckDBEngine
 
-__all__ = ["inline_source", "read_columns"]
+__all__ = ["absent_columns", "format_of", "inline_source", "read_columns"]
 
 _HEAD_BYTES = 1 << 20
+_COLUMNS_SHOWN = 40
 _FORMATS = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -150,9 +152,20 @@ def inline_source(
     except DefinitionError as error:
         if form == "csv" and looks_like_data(columns) and _lacks_targets(error):
             raise SourceFileError(no_header(file.name, len(columns)), file=file.name) from error
+        absent = absent_columns(mapping, columns, format=form)
+        lacks = find_lacks(
+            entity, {**targets, **mapping}, columns, suggested=suggestion.map, absent=absent
+        )
+        told = {"map", *(f"map.{target}" for lack in lacks for target in lack.targets)}
+        others = [fault for fault in map(_short, error.faults) if fault.path not in told]
+        missing = [
+            Fault(f"map.{' or '.join(lack.targets)}", f"{lack.problem} Add `{lack.option}`")
+            for lack in lacks
+        ]
+        hints = _hints(body["map"], suggestion, {t for lack in lacks for t in lack.targets})
         raise DefinitionError(
             f"The mapping of {file.name} is not complete or not right; nothing was taken.",
-            [*(_short(fault) for fault in error.faults), *_hints(body["map"], suggestion)],
+            [*others, *missing, *hints, _all_columns(columns)],
         ) from error
     assert isinstance(checked, Source)  # noqa: S101 - its kind says so
     return checked, file.parent, suggestion
@@ -183,10 +196,28 @@ def _short(fault: Fault) -> Fault:
     return Fault(fault.path.removeprefix("entities[0]."), fault.problem, fault.value, fault.allowed)
 
 
-def _hints(mapped: Mapping[str, Any], suggestion: Suggestion) -> list[Fault]:
-    """Columns that seem to be what is not mapped yet."""
-    missing = {t: c for t, c in suggestion.map.items() if t not in mapped}
-    if not missing:
+def absent_columns(
+    mapping: Mapping[str, str], columns: Sequence[str], *, format: str
+) -> dict[str, str]:
+    """Target → column that the file lacks. Of JSON lines only the first are known, so that nothing is said of them."""
+    if format == "jsonl":
+        return {}
+    return {
+        target: column
+        for target, column in mapping.items()
+        if column not in columns and not _SQL.search(column)
+    }
+
+
+def _hints(mapped: Mapping[str, Any], suggestion: Suggestion, told: Collection[str]) -> list[Fault]:
+    """Columns that seem to be what is not mapped yet; but for what is told apart."""
+    more = {t: c for t, c in suggestion.map.items() if t not in mapped and t not in told}
+    if not more:
         return []
-    told = " ".join(f"--map {target}={column}" for target, column in missing.items())
-    return [Fault("suggestion", f"the columns look like {told}")]
+    options = " ".join(option_of(target, column) for target, column in more.items())
+    return [Fault("suggestion", f"the columns look like {options}")]
+
+
+def _all_columns(columns: Sequence[str]) -> Fault:
+    shown = ", ".join(f"'{name}'" for name in columns[:_COLUMNS_SHOWN])
+    return Fault("columns", f"the file has {shown}{' …' if len(columns) > _COLUMNS_SHOWN else ''}")

@@ -2,7 +2,7 @@
 
 The table `gone` holds `n` and `why`: 'duplicate' (the same row stands earlier in these files), 'known' (an
 earlier load took it), 'changed' (an earlier load took this line with other values) and 'conflict' (these files
-hold this numbered line twice with different values); 'rate_changed' and 'rate_conflict' likewise of exchange rates.
+hold this numbered line twice with different values); 'rate_conflict' likewise of exchange rates.
 """
 
 from __future__ import annotations
@@ -155,17 +155,18 @@ def _repeats(keys: Sequence[exp.Expr], why: str, among: exp.Query | None = None)
 
 
 def sort_out_rates(session: Session) -> None:
-    """Make `gone` of `staged` rates; `lake_rates` holds name, set_at and rate of those that stand.
+    """Make `gone` of `staged` rates; `own_rates` (name, set_at, rate) is what the source said last of each moment.
 
-    Of two values for one moment the first one stands ('rate_conflict' in these files, 'rate_changed' in the lake).
+    A source that says the same again says nothing new. Of two values for one moment in these files the first stands.
     """
     session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
     moment = [sql("name"), sql("set_at")]
     session.materialise(GONE, _repeats([*moment, sql("rate")], "duplicate"))
     known = sql(
         """
-        SELECT n, CASE WHEN r.rate = k.rate THEN 'known' ELSE 'rate_changed' END AS why
-        FROM :rest AS r JOIN lake_rates AS k ON r.name = k.name AND r.set_at = k.set_at
+        SELECT n, 'known' AS why
+        FROM :rest AS r JOIN own_rates AS k
+          ON r.name = k.name AND r.set_at = k.set_at AND r.rate = k.rate
         """,
         rest=_left(),
     )

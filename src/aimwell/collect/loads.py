@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from aimwell.collect.files import InputFile
 from aimwell.collect.model import LoadReport
-from aimwell.collect.money import NO_RATE
+from aimwell.collect.money import NO_RATE, TOO_LARGE
 from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.errors import LeaseLostError
 from aimwell.store.control import insert_missing
@@ -34,9 +34,11 @@ from aimwell.store.stores import Stores
 __all__ = [
     "Load",
     "begin",
+    "currencies_of_orders",
     "ended_loads",
     "fail",
     "fingerprint",
+    "hold_rates",
     "hold_source",
     "mark_unified",
     "new_folder",
@@ -166,7 +168,8 @@ def _after_rates(
         last = connection.execute(query).one_or_none()
     if last is None:
         return None
-    waits = last.state == "done" and last.report["quarantined_by_reason"].get(NO_RATE)
+    reasons = last.report["quarantined_by_reason"] if last.state == "done" else {}
+    waits = reasons.get(NO_RATE) or reasons.get(TOO_LARGE)
     newest = newest_rate() if waits else None
     if newest is not None and newest > last.started_at:
         return _digest([source, content, newest.isoformat()])[:_ID_LENGTH]
@@ -213,6 +216,15 @@ def _ended(connection: sa.Connection, source: str) -> frozenset[str]:
         _loads.c.source == source, _loads.c.state.in_(["prepared", "done"])
     )
     return frozenset(connection.execute(query).scalars())
+
+
+def currencies_of_orders(stores: Stores) -> dict[str, tuple[str, ...]]:
+    """For each load of orders that ended: the currencies of its rows, before they were converted."""
+    query = sa.select(_loads.c.load_id, _loads.c.report).where(
+        _loads.c.entity == "orders", _loads.c.state == "done"
+    )
+    with stores.control.read() as connection:
+        return {row.load_id: tuple(row.report["currencies"]) for row in connection.execute(query)}
 
 
 def new_folder(stores: Stores, load: Load) -> Path:
@@ -325,6 +337,11 @@ def mark_unified(stores: Stores, load_ids: Sequence[str]) -> None:
 def hold_source(stores: Stores, source: str) -> AbstractContextManager[Held]:
     """Hold a source: its loads come one after another, however long each takes."""
     return stores.leases.hold(f"collect:{source}", wait_seconds=_WAIT_SECONDS)
+
+
+def hold_rates(stores: Stores) -> AbstractContextManager[Held]:
+    """Exchange rates of all sources come one after another, so that each sees what others have said."""
+    return stores.leases.hold("exchange-rates", wait_seconds=_WAIT_SECONDS)
 
 
 def fail(stores: Stores, load: Load, folder: Path | None = None) -> None:

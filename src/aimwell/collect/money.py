@@ -13,46 +13,88 @@ from datetime import datetime
 import pyarrow as pa
 from sqlglot import exp
 
+from aimwell.collect.known import GONE
 from aimwell.collect.staging import Check
 from aimwell.store.engine import Session
 from aimwell.store.lake import TableVersion
-from aimwell.store.sql import column, sql
+from aimwell.store.sql import column, sql, union_all
 
-__all__ = ["NO_RATE", "convert_money", "first_rates", "rate_checks"]
+__all__ = [
+    "NO_RATE",
+    "RATE_MAX",
+    "RATE_MIN",
+    "TOO_LARGE",
+    "bind_rates",
+    "bind_standing",
+    "convert_money",
+    "first_rates",
+    "rate_checks",
+]
 
 NO_RATE = "no_rate"
 """Reason of rows that wait for a rate."""
 
+TOO_LARGE = "converted_out_of_range"
+"""Reason of rows whose money is absurd in the workspace's currency: they wait for another rate."""
+
+RATE_MIN, RATE_MAX = 1e-7, 1e7
+"""No two currencies in use are further apart; what is beyond is a slip, and is never used."""
+
+# Far below what a column of money holds, so that an order of many such lines can still be summed.
+_CONVERTED_MAX = 1e13
+
 _CHECKS_MAX = 12  # a check is a bit of 64; the rest of the currencies share the last one
 
 
-def bind_rates(session: Session, market: TableVersion | pa.Table, to: str) -> None:
-    """Bind `rates` (rate_of, rate_at, rate): one for each currency and moment, into the currency `to`.
+def bind_standing(session: Session, market: TableVersion | pa.Table) -> None:
+    """Bind `standing` (name, set_at, rate, source, received_at): of each pair and moment the newest statement.
 
-    Where several stand for one moment a direct rate comes before an inverse one, and what was collected first
-    before what came later, so that the same order never gets another value.
+    It counts whatever source it came from; what was converted by an older one stays as it is.
     """
     session.bind("market", market)
+    session.bind(
+        "standing",
+        sql(
+            """
+            SELECT name, set_at, rate, source, received_at FROM (
+              SELECT name, set_at, value AS rate, source, received_at,
+                     row_number() OVER (PARTITION BY name, set_at
+                                        ORDER BY received_at DESC, source DESC, load_id DESC, value) AS place
+              FROM market WHERE name LIKE 'rate:%'
+            ) AS placed WHERE place = 1
+            """
+        ),
+    )
+
+
+def bind_rates(session: Session, market: TableVersion | pa.Table, to: str) -> None:
+    """Bind `rates` (rate_of, rate_at, rate, name, received_at): one for each currency and moment, into `to`.
+
+    For one moment a direct rate comes before an inverse one. Rates beyond `RATE_MIN` to `RATE_MAX`, which an
+    earlier version took, are passed over.
+    """
+    bind_standing(session, market)
     session.bind(
         "rates",
         sql(
             """
-            SELECT rate_of, rate_at, rate FROM (
-              SELECT *, row_number() OVER (PARTITION BY rate_of, rate_at
-                                           ORDER BY inverse, received_at, source, rate) AS place
+            SELECT rate_of, rate_at, rate, name, received_at FROM (
+              SELECT *, row_number() OVER (PARTITION BY rate_of, rate_at ORDER BY inverse) AS place
               FROM (
-                SELECT split_part(name, ':', 2) AS rate_of, set_at AS rate_at, value AS rate,
-                       0 AS inverse, received_at, source
-                FROM market
-                WHERE name LIKE 'rate:%' AND split_part(name, ':', 3) = :to AND value > 0
+                SELECT split_part(name, ':', 2) AS rate_of, set_at AS rate_at, rate, 0 AS inverse,
+                       name, received_at
+                FROM standing
+                WHERE split_part(name, ':', 3) = :to AND rate BETWEEN :least AND :most
                 UNION ALL
-                SELECT split_part(name, ':', 3), set_at, 1 / value, 1, received_at, source
-                FROM market
-                WHERE name LIKE 'rate:%' AND split_part(name, ':', 2) = :to AND value > 0
+                SELECT split_part(name, ':', 3), set_at, 1 / rate, 1, name, received_at
+                FROM standing
+                WHERE split_part(name, ':', 2) = :to AND rate BETWEEN :least AND :most
               ) AS told
             ) AS placed WHERE place = 1
             """,
             to=to,
+            least=RATE_MIN,
+            most=RATE_MAX,
         ),
     )
 
@@ -124,6 +166,8 @@ def convert_money(
 ) -> list[str]:
     """Make the money of `fresh` the currency `to`; returns the currencies that were found.
 
+    Rows whose money becomes absurd leave `fresh`; they are noted in `gone` as `TOO_LARGE`.
+
     Args:
         session: With `fresh`, which has a `currency`, and whose rows all passed `rate_checks`.
         market: The lake's table.
@@ -150,10 +194,35 @@ def convert_money(
             rows=sql("SELECT * FROM fresh"),
         ),
     )
+    kept = _without_absurd(session, money, to)
     converted = [
         exp.alias_(sql("CAST(:x * rate AS decimal(18, 4))", x=column(name)), name, quoted=True)
         for name in money
     ]
     replaced = exp.Star(except_=[exp.column("rate"), exp.column("rate_time")], replace=converted)
-    session.bind("fresh", exp.select(replaced).from_("rated"))
+    session.bind("fresh", exp.select(replaced).from_(kept))
     return found
+
+
+def _without_absurd(session: Session, money: Sequence[str], to: str) -> str:
+    """The name of the `rated` rows without those whose converted money is absurd, which go to `gone`."""
+    tests = [
+        sql("abs(CAST(:x AS double) * rate) > :most", x=column(name), most=_CONVERTED_MAX)
+        for name in money
+    ]
+    absurd = sql(
+        "SELECT n FROM rated WHERE currency <> :to AND coalesce(:any, FALSE)",
+        to=to,
+        any=exp.paren(exp.or_(*tests)),
+    )
+    session.materialise("absurd", absurd)
+    if not session.rows(sql("SELECT n FROM absurd LIMIT 1")):
+        return "rated"
+    gone = exp.to_table(GONE)
+    more = sql(
+        "SELECT n, :why AS why FROM absurd ANTI JOIN :gone USING (n)", why=TOO_LARGE, gone=gone
+    )
+    session.materialise("all_gone", union_all([sql("SELECT n, why FROM :gone", gone=gone), more]))
+    session.materialise(GONE, sql("SELECT * FROM all_gone"))
+    session.materialise("sound", sql("SELECT * FROM rated ANTI JOIN absurd USING (n)"))
+    return "sound"

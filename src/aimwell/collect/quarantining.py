@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from aimwell.collect.known import GONE
 from aimwell.collect.line_numbers import lines_of_rejects, lines_of_rows
+from aimwell.collect.money import TOO_LARGE
 from aimwell.collect.provenance import Provenance
 from aimwell.collect.raw import FILE_SHIFT, RawPart, RawTable
 from aimwell.collect.rejects import REJECT_DETAILS
@@ -47,10 +48,11 @@ _MORE = {
         "conflicting_rate",
         "the same files have another rate of these currencies for the same moment; the first one was taken",
     ),
-    "rate_changed": (
-        "rate",
-        "rate_changed",
-        "another rate for this moment was taken before; it stands, as money was converted by it",
+    TOO_LARGE: (
+        "currency",
+        TOO_LARGE,
+        "in the workspace's currency the row comes to more than 10 trillion; if the exchange rate is wrong, take the "
+        "right one with `aimwell collect rates FILE`, then collect these files again",
     ),
 }
 

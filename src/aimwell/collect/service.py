@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
@@ -116,7 +117,7 @@ def collect(
         Whatever is raised, nothing of that entity's load was taken; those before it were.
     """
     tell = progress or _silent
-    with full_disk_is_told(), loads.hold_source(stores, source.name):
+    with full_disk_is_told(), loads.hold_source(stores, source.name), _rates_held(stores, source):
         loads.publish_prepared(stores, source.name)
         loads.sweep(stores)
         inputs = hash_inputs(source, root, tell)
@@ -141,6 +142,12 @@ def collect(
                     raise
                 reports.append(_take(stores, desk, source, entity, load, raw, tell))
         return DataReport(source.name, tuple(reports))
+
+
+def _rates_held(stores: Stores, source: Source) -> AbstractContextManager[object]:
+    if any(entity.entity == "rates" for entity in source.entities):
+        return loads.hold_rates(stores)
+    return nullcontext()
 
 
 def _newest_rate(stores: Stores) -> datetime | None:

@@ -18,7 +18,7 @@ from aimwell.definitions.source_values import (
     TargetMap,
 )
 
-__all__ = ["EntityName", "Suggestion", "suggest_mapping"]
+__all__ = ["EntityName", "Suggestion", "names_a_person", "suggest_mapping", "target_maps"]
 
 EntityName = Literal["orders", "customers", "products", "events", "rates"]
 
@@ -33,7 +33,7 @@ _MAPS: Mapping[str, type[TargetMap]] = {
 
 _PERSON = {
     "customer_id": "customer_id customer customerno customernumber customeruniqueid custid clientid client userid"
-    " user memberid member accountid buyerid shopperid visitorid personid person householdid kundennummer",
+    " user memberid member accountid buyerid buyer buyerno shopperid shopper visitorid personid person householdid kundennummer",
     "email": "email emailaddress mail customeremail buyeremail contactemail",
     "phone": "phone phonenumber telephone mobile mobilephone customerphone tel",
 }
@@ -41,23 +41,23 @@ _PERSON = {
 _SYNONYMS: Mapping[str, Mapping[str, str]] = {
     "orders": {
         **_PERSON,
-        "order_id": "orderid order ordernumber orderno invoice invoiceno invoiceid invoicenumber transactionid"
+        "order_id": "orderid order ordernumber orderno ordernr orderref orderreference invoice invoiceno invoiceid invoicenumber transactionid"
         " transaction basketid receiptid receiptno purchaseid saleid name bestellnummer",
         "line": "line lineno linenumber lineitem orderitemid itemno position linenr",
         "ordered_at": "orderedat orderdate invoicedate date datetime timestamp createdat purchasedat purchasedate"
-        " transactiondate transactiontimestamp orderpurchasetimestamp soldat time eventtime processedat paidat",
+        " transactiondate transactiontimestamp orderpurchasetimestamp soldat placed placedat dateplaced ordered datetimeplaced time eventtime processedat paidat",
         "sku": "sku stockcode productid product itemid item articleid articleno lineitemsku productcode upc ean",
         "description": "description productname itemname title lineitemname name itemdescription productdescription",
         "category": "category productcategory categoryname department",
         "quantity": "quantity qty units count amountofunits lineitemquantity number pieces",
-        "unit_price": "unitprice price itemprice lineitemprice priceperunit unitcostprice salesprice",
+        "unit_price": "unitprice price itemprice lineitemprice priceperunit priceeach eachprice pricepiece pricepp unitcostprice salesprice",
         "line_total": "linetotal total amount salesvalue linevalue revenue netamount subtotal value grossamount",
         "discount": "discount discountamount linediscount lineitemdiscount rebate",
         "tax": "tax vat taxamount taxes salestax",
         "shipping": "shipping freight freightvalue shippingcost postage delivery shippingamount",
         "coupon": "coupon couponcode discountcode voucher vouchercode promocode",
         "unit_cost": "unitcost cost costprice cogs purchaseprice costperitem",
-        "currency": "currency currencycode",
+        "currency": "currency currencycode curr",
         "payment_method": "paymentmethod paymenttype payment",
         "shop_id": "shopid storeid store shop storeno saleschannel channel location",
         "kind": "kind transactiontype ordertype",
@@ -115,6 +115,8 @@ _OPT_INS = {
     "sms": "smsoptin smsconsent acceptssmsmarketing",
 }
 
+_NAME = re.compile(r"[^\W\d_][^\d_@]*[\s,]+[^\W\d_][^\d_@]*")
+
 
 @dataclass(frozen=True)
 class Suggestion:
@@ -133,6 +135,16 @@ class Suggestion:
     unmapped: tuple[str, ...]
 
 
+def target_maps() -> Mapping[str, type[TargetMap]]:
+    """Entity → its targets."""
+    return _MAPS
+
+
+def names_a_person(column: str) -> bool:
+    """Whether a column is called as what tells people apart."""
+    return any(_bare(column) in words.split() for words in _PERSON.values())
+
+
 def suggest_mapping(
     columns: Sequence[str],
     sample: Mapping[str, Sequence[str]] | None = None,
@@ -143,12 +155,16 @@ def suggest_mapping(
 
     Args:
         columns: Names of the columns.
-        sample: Some values of each, which help to find personal data.
+        sample: Some values of each, which help to find personal data; names of people are no customer_id.
         entity: What a row is; None lets the names tell.
     """
     best: EntityName = max(_ENTITIES, key=partial(_fit, columns))
     chosen = entity or best
+    values = sample or {}
     found = _matches(columns, chosen)
+    if _are_names(values.get(found.get("customer_id", ""), ())):
+        # Two people of one name would become one.
+        del found["customer_id"]
     taken = set(found.values())
     opt_in = {
         medium: column
@@ -163,7 +179,6 @@ def suggest_mapping(
         if column not in taken and _bare(column) in _TRAITS and chosen in ("orders", "customers")
     }
     taken |= set(traits.values())
-    values = sample or {}
     rest = [column for column in columns if column not in taken]
     kinds = {column: personal_kind(column, values.get(column, ())) for column in rest}
     return Suggestion(
@@ -178,6 +193,11 @@ def suggest_mapping(
 
 def _bare(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _are_names(values: Sequence[str]) -> bool:
+    """Whether all are words of letters, as Anna Smith or Smith, Anna."""
+    return bool(values) and all(_NAME.fullmatch(value.strip()) for value in values)
 
 
 def _trait_name(column: str) -> str:

@@ -1,0 +1,107 @@
+"""A file is shown, and all that its mapping lacks, before anything is complete."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from aimwell.collect.sketching import sketch
+from aimwell.collect.suggesting import suggest_mapping
+from aimwell.errors import SourceFileError
+from aimwell.store.stores import create_stores
+from command import Run, command_in
+
+OWN = (
+    "Order No;Placed;Buyer;E-Mail;Item;Qty;Price each;Curr;Newsletter\n"
+    "A1;03.02.2026 10:00;B17;ann@example.com;Mug;2;3,50;EUR;yes\n"
+    "A2;14.02.2026 11:00;B18;bob@example.com;Pot;1;13,50;EUR;no\n"
+)
+STRANGE = "Ref;When;Who;Cost each;Foo\nA1;03.02.2026;ann@example.com;3,50;EUR\n"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    create_stores(tmp_path / "shop", currency="EUR", timezone="Europe/Berlin").close()
+    monkeypatch.setenv("AIMWELL_WORKSPACE", str(tmp_path / "shop"))
+    return command_in(tmp_path, monkeypatch, capsys)
+
+
+def test_names_that_shops_give_are_known() -> None:
+    found = suggest_mapping(OWN.split("\n")[0].split(";"), entity="orders").map
+    assert found == {
+        "customer_id": "Buyer",
+        "email": "E-Mail",
+        "order_id": "Order No",
+        "ordered_at": "Placed",
+        "sku": "Item",
+        "quantity": "Qty",
+        "unit_price": "Price each",
+        "currency": "Curr",
+    }
+
+
+def test_names_of_people_are_no_customer_id() -> None:
+    sample = {"Buyer": ("Ann Smith", "Müller, Bob")}
+    assert "customer_id" not in suggest_mapping(["Buyer"], sample, entity="orders").map
+    assert suggest_mapping(["Buyer"], {"Buyer": ("B 17",)}, entity="orders").map
+
+
+def test_a_sketch_tells_all_that_is_missing_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text(STRANGE)
+    seen = sketch("orders", file, given={"sku": "Itm"}, guessed={})
+    assert not seen.complete
+    assert [(lack.targets, lack.option) for lack in seen.lacks] == [
+        (("sku",), "--map sku=COLUMN"),
+        (("order_id",), "--map order_id=COLUMN"),
+        (("ordered_at",), "--map ordered_at=When"),
+        (("unit_price", "line_total"), "--map 'unit_price=Cost each'"),
+    ]
+    assert "example" not in json.dumps(seen.to_dict())
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl", "a.parquet"])
+def test_samples_are_read_of_every_form_of_file(tmp_path: Path, name: str) -> None:
+    file, rows = tmp_path / name, [{"ref": "A1", "mail": "ann@example.com"}, {"ref": "A2"}]
+    if name.endswith("parquet"):
+        pq.write_table(pa.Table.from_pylist(rows), file)
+    elif name.endswith("jsonl"):
+        file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    else:
+        text = b"ref,mail\nA1,ann@example.com\nA2,\n"
+        file.write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+    seen = {c.name: c.values for c in sketch("orders", file, given={}, guessed={}).columns}
+    assert seen == {"ref": ("A1", "A2"), "mail": ("a…",)}
+
+
+def test_a_file_without_a_header_is_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "own.csv"
+    file.write_text(OWN.split("\n")[1])
+    with pytest.raises(SourceFileError, match="looks like data"):
+        sketch("orders", file, given={}, guessed={})
+
+
+def test_explain_shows_the_columns_and_exits_with_1_where_something_is_missing(run: Run) -> None:
+    Path("own.csv").write_text(STRANGE)
+    told = run("collect", "orders", "own.csv", "--explain", code=1)
+    for name in ("Ref", "When", "Who", "Cost each", "Foo", "03.02.2026", "3,50"):
+        assert name in told.out
+    assert "ann@" not in told.out + told.err
+    for option in ("order_id=COLUMN", "ordered_at=When", "'unit_price=Cost each'"):
+        assert f"Add `--map {option}`" in told.err
+    found = run("collect", "orders", "own.csv", "--explain", "--json", code=1).json
+    assert (found["complete"], len(found["lacks"])) == (False, 3)
+
+
+def test_collecting_tells_missing_targets_and_columns_at_once(run: Run) -> None:
+    Path("own.csv").write_text(OWN)
+    told = run("collect", "orders", "own.csv", "--map", "sku=Itm", code=2).err
+    for option in ("sku=Item", "'order_id=Order No'", "ordered_at=Placed"):
+        assert f"`--map {option}`" in told
+    assert "'unit_price=Price each'" in told
+    assert run("collect", "orders", "own.csv", "--explain").out.count("guessed") > 5
