@@ -43,7 +43,7 @@ stores.close()
 def _prepared(
     tmp_path: Path, control_url: str, people: int, *, port: int | None, after_crash: str
 ) -> tuple[Stores, str]:
-    stores = make_stores(tmp_path, control_url)
+    stores = make_stores(tmp_path, control_url, public_url="https://news.shop.example")
     way = {"sink": {}} if port is None else {"sink": None, "smtp": _smtp(port)}
     set_up(stores, people, email=way, spring={"holdout": 0.0, "after_crash": after_crash})
     return stores, executed(stores).plan_id

@@ -52,6 +52,9 @@ _NACL = types.SimpleNamespace(
 )
 
 
+PUBLIC = "https://news.shop.example"
+
+
 class Clock:
     """A clock that is set by hand."""
 
@@ -81,7 +84,7 @@ def test_the_good_path_signed_and_verified_and_unsubscribed(
     if not hasattr(dkim, "nacl"):
         monkeypatch.setattr(dkim, "nacl", _NACL, raising=False)
     port = free_port()
-    stores = make_stores(tmp_path, public_url=f"http://127.0.0.1:{port}")
+    stores = make_stores(tmp_path, public_url=f"http://news.shop.example:{port}")
     signature = {
         "domain": "shop.example",
         "selector": "a1",
@@ -121,7 +124,7 @@ def test_the_good_path_signed_and_verified_and_unsubscribed(
 def test_an_address_that_does_not_exist_is_not_written_to_again(
     tmp_path: Path, control_url: str
 ) -> None:
-    stores = make_stores(tmp_path, control_url)
+    stores = make_stores(tmp_path, control_url, public_url=PUBLIC)
 
     def answer(address: str) -> str:
         return "550 5.1.1 no such user" if address.startswith("c00001") else "250 fine"
@@ -144,7 +147,7 @@ def test_an_address_that_does_not_exist_is_not_written_to_again(
 def test_a_server_that_puts_off_is_tried_later_and_later_and_then_given_up(
     tmp_path: Path, control_url: str
 ) -> None:
-    stores = make_stores(tmp_path, control_url)
+    stores = make_stores(tmp_path, control_url, public_url=PUBLIC)
     with catching(lambda _address: "451 4.7.1 greylisted") as server:
         set_up(stores, 1, spring=ALL, email=_through(server.port))
         plan, clock = executed(stores), Clock()
@@ -174,7 +177,7 @@ def test_a_server_that_puts_off_is_tried_later_and_later_and_then_given_up(
 def test_a_server_that_is_away_ends_the_run_and_a_later_one_finishes(
     tmp_path: Path, control_url: str
 ) -> None:
-    stores = make_stores(tmp_path, control_url)
+    stores = make_stores(tmp_path, control_url, public_url=PUBLIC)
     port = free_port()
     set_up(stores, 20, spring=ALL, email=_through(port))
     plan, clock = executed(stores), Clock()
@@ -198,7 +201,7 @@ def test_a_server_that_is_away_ends_the_run_and_a_later_one_finishes(
 
 
 def test_a_login_that_is_refused_says_what_to_check(tmp_path: Path) -> None:
-    stores = make_stores(tmp_path)
+    stores = make_stores(tmp_path, public_url=PUBLIC)
     with scripted({"BANNER": ["554 5.7.1 you are on a list"] * 3}) as server:
         set_up(stores, 2, spring=ALL, email=_through(server.port))
         plan = executed(stores)
@@ -211,7 +214,7 @@ def test_a_login_that_is_refused_says_what_to_check(tmp_path: Path) -> None:
 def test_what_was_given_without_an_answer_is_unknown_and_is_not_sent_again(
     tmp_path: Path, control_url: str
 ) -> None:
-    stores = make_stores(tmp_path, control_url)
+    stores = make_stores(tmp_path, control_url, public_url=PUBLIC)
     with scripted({"TEXT": [CLOSE, "250 ok", CLOSE]}) as server:
         set_up(stores, 6, spring=ALL, email=_through(server.port))
         plan = executed(stores)
@@ -226,7 +229,7 @@ def test_what_was_given_without_an_answer_is_unknown_and_is_not_sent_again(
 def test_a_server_that_dies_half_way_leaves_the_rest_for_later(
     tmp_path: Path, control_url: str
 ) -> None:
-    stores = make_stores(tmp_path, control_url)
+    stores = make_stores(tmp_path, control_url, public_url=PUBLIC)
     script = {"TEXT": ["250 ok"] * 3 + ["CLOSE 50"] * 3, "BANNER": ["220 hello"] * 6}
     with scripted(script) as server:
         set_up(stores, 30, spring=ALL, email=_through(server.port))
@@ -246,7 +249,7 @@ def test_a_server_that_dies_half_way_leaves_the_rest_for_later(
 
 @pytest.mark.parametrize("step", ["BANNER", "RCPT", "TEXT"])
 def test_a_server_that_stalls_does_not_hold_the_run_for_ever(tmp_path: Path, step: str) -> None:
-    stores = make_stores(tmp_path)
+    stores = make_stores(tmp_path, public_url=PUBLIC)
     with scripted({step: [STALL] * 4}) as server:
         set_up(stores, 2, spring=ALL, email=_through(server.port, timeout_seconds=0.3))
         plan, clock = executed(stores), Clock()
@@ -260,7 +263,7 @@ def test_a_server_that_stalls_does_not_hold_the_run_for_ever(tmp_path: Path, ste
 
 
 def test_the_switch_holds_back_what_a_slow_server_has_not_taken(tmp_path: Path) -> None:
-    stores = make_stores(tmp_path)
+    stores = make_stores(tmp_path, public_url=PUBLIC)
     arrived = threading.Event()
 
     def answer(_address: str) -> str:

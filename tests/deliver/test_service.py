@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from aimwell.decide.service import approve
 from aimwell.deliver import service as deliver
-from aimwell.errors import DecideError, DeliverError
+from aimwell.errors import DecideError, DeliverError, PrivacyError
 from aimwell.history.moment import open_moment
 from aimwell.privacy.consent import withdraw
 from aimwell.privacy.suppression import address_hash, suppress
@@ -31,6 +31,7 @@ _attempts = metadata.tables["attempts"]
 _plans = metadata.tables["plans"]
 LATER = NOW + timedelta(minutes=5)
 ALL = {"holdout": 0.0}
+ABSENT_KEY = {"domain": "shop.example", "selector": "a1", "private_key": {"env": "NO_SUCH_KEY"}}
 
 
 class Clock:
@@ -305,6 +306,16 @@ def test_a_plan_that_nobody_approved_is_not_sent(stores: Stores) -> None:
     assert rows(stores) == []
 
 
+def test_who_has_not_approved_a_plan_hears_of_that_and_not_of_a_secret(stores: Stores) -> None:
+    set_up(stores, 3, spring=ALL, email={"dkim": ABSENT_KEY})
+    plan = planned(stores)
+    with pytest.raises(DecideError, match="not approved yet: aimwell decide approve"):
+        deliver.execute(stores, plan.plan_id, now=NOW, by="ann")
+    approve(stores, plan.plan_id, now=NOW, by="ann")
+    with pytest.raises(PrivacyError, match="NO_SUCH_KEY"):
+        deliver.execute(stores, plan.plan_id, now=NOW, by="ann")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -482,7 +493,7 @@ def test_a_full_disk_ends_the_run_with_words_and_the_rest_follows(
 
 
 def test_preview_shows_one_person_and_is_written_down(stores: Stores) -> None:
-    names = set_up(stores, 2)
+    names = set_up(stores, 2, email={"dkim": ABSENT_KEY})  # looking needs no secret
     shown = deliver.preview(stores, "spring", origin(stores, names[1]), now=NOW, by="ann")
     assert shown.subject == "Hello C00001"  # type: ignore[union-attr]
     assert "10 % with TEN" in shown.html  # type: ignore[union-attr]

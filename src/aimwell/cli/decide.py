@@ -10,8 +10,10 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.decide import service
+from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.detectable import in_words
 from aimwell.decide.model import EXCLUSIONS, Detectable, Plan
+from aimwell.decide.public_address import address_warning
 from aimwell.decide.stored import list_plans, load_plan
 
 __all__ = ["app"]
@@ -60,8 +62,14 @@ def approve(
     """Say that a plan may be sent."""
     with opened(workspace, as_json=as_json) as ws:
         done = service.approve(ws.stores, plan_id, now=ws.now, by=ws.by)
+        warning = address_warning(
+            parts_of_plan(done.document), ws.stores.settings, trial=done.trial
+        )
         if as_json:
-            ws.output.json({"plan_id": done.plan_id, "state": done.state})
+            found = [] if warning is None else [warning]
+            ws.output.json({"plan_id": done.plan_id, "state": done.state, "warnings": found})
+        if warning is not None:
+            ws.output.note(f"Warning: {warning}")
         ws.output.say(
             f"{done.plan_id} is approved. Send it with: aimwell deliver run {done.plan_id}"
         )

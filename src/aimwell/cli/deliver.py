@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.decide.campaign_parts import CampaignParts, parts_of_plan, read_parts
+from aimwell.decide.public_address import address_warning
 from aimwell.decide.stored import load_plan
 from aimwell.deliver import service
 from aimwell.deliver.jobs import send_in_background
@@ -62,6 +64,7 @@ def run(
             return
         if plan.state in {"planned", "approved", "sending"}:
             service.execute(ws.stores, plan.plan_id, now=ws.now, by=ws.by)
+            _warn(ws, parts_of_plan(plan.document), trial=plan.trial)
         with ws.output.progress("Sending") as step:
             found = service.run_sending(
                 ws.stores,
@@ -191,6 +194,7 @@ def send_a_test(
 ) -> None:
     """Send one message to your own address, as a person of the audience would get it."""
     with opened(workspace, as_json=as_json) as ws:
+        _warn(ws, read_parts(ws.stores.control, campaign), trial=False)
         profile = find_profile(ws.stores, person)
         reply = service.send_test(
             ws.stores,
@@ -205,6 +209,12 @@ def send_a_test(
         if as_json:
             ws.output.json({"campaign": campaign, "sent": True, "reply": reply})
         ws.output.say(f"The test message went out ({reply}).")
+
+
+def _warn(ws: Opened, parts: CampaignParts, *, trial: bool) -> None:
+    warning = address_warning(parts, ws.stores.settings, trial=trial)
+    if warning is not None:
+        ws.output.note(f"Warning: {warning}")
 
 
 def _show(ws: Opened, found: DeliveryStatus, **more: int) -> None:

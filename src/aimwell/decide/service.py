@@ -27,6 +27,7 @@ from aimwell.decide.model import (
     Plan,
     PlanSummary,
 )
+from aimwell.decide.public_address import address_warning
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
 from aimwell.definitions import service as definitions
@@ -34,7 +35,7 @@ from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import DecideError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.history.outcomes import outcomes
-from aimwell.segment.service import members
+from aimwell.segment.service import members, unknown
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -95,8 +96,13 @@ def plan(
     with open_moment(stores, as_of=moment, snapshot=snapshot) as past:
         kept = _earlier_origins(past, parts.campaign.name)
     people = _draft(audience, parts, offered, contacts, moment, kept)
-    _refuse_empty(people, words, trial=is_trial)
-    summary = _summary(stores, parts, offered, people, words, moment, snapshot, len(kept))
+    hints = () if people else _unknown(stores, parts, moment, snapshot)
+    _refuse_empty(
+        people, words, hints=hints, segment=parts.campaign.audience.segment, trial=is_trial
+    )
+    summary = _summary(
+        stores, parts, offered, people, words, moment, snapshot, len(kept), trial=is_trial
+    )
     made = Plan(
         plan_id=f"{campaign}-{_day(stores, moment):%Y%m%d}-{secrets.token_hex(4)}",
         campaign=campaign,
@@ -224,12 +230,23 @@ def _draft(
     )
 
 
-def _refuse_empty(people: Sequence[Place], words: str, *, trial: bool) -> None:
+def _unknown(
+    stores: Stores, parts: CampaignParts, moment: datetime, snapshot: Snapshot
+) -> tuple[str, ...]:
+    """What the audience's rule names that was never collected."""
+    name = parts.campaign.audience.segment
+    if name is None:
+        return ()
+    return unknown(stores, name, as_of=moment, values=True, snapshot=snapshot)
+
+
+def _refuse_empty(
+    people: Sequence[Place], words: str, *, hints: Sequence[str], segment: str | None, trial: bool
+) -> None:
     if not people:
-        raise DecideError(
-            f"The audience ({words}) is empty, so there is nobody to contact. "
-            "Look at it with: aimwell segment explain"
-        )
+        look = "" if segment is None else f"Look at it with: aimwell segment explain {segment}"
+        told = [f"The audience ({words}) is empty, so there is nobody to contact.", *hints]
+        raise DecideError(" ".join([*told, look or "Collect data first, or take a later moment."]))
     if any(place.arm == "treatment" for place in people):
         return
     excluded = Counter(place.excluded for place in people if place.excluded)
@@ -258,6 +275,8 @@ def _summary(
     moment: datetime,
     snapshot: Snapshot,
     kept: int,
+    *,
+    trial: bool,
 ) -> PlanSummary:
     campaign = parts.campaign
     treated = [place for place in people if place.arm == "treatment"]
@@ -268,6 +287,8 @@ def _summary(
         stores, parts, eligible, moment, snapshot, len(treated), len(control)
     )
     stale = _stale(stores, moment, snapshot)
+    fault = address_warning(parts, stores.settings, trial=trial)
+    unreached = () if fault is None else (fault,)
     return PlanSummary(
         audience=words,
         audience_size=len(people),
@@ -288,7 +309,7 @@ def _summary(
         choice=_choice(offered),
         detectable=figures,
         kept_arms=kept,
-        warnings=(*stale, *_warnings(parts, offered, treated, control, margin_known)),
+        warnings=(*unreached, *stale, *_warnings(parts, offered, treated, control, margin_known)),
     )
 
 

@@ -60,11 +60,14 @@ def refuse_unsendable(parts: CampaignParts, *, trial: bool) -> None:
             )
 
 
-def outfit(stores: Stores, parts: CampaignParts, *, subject_prefix: str = "") -> Outfit:
+def outfit(
+    stores: Stores, parts: CampaignParts, *, subject_prefix: str = "", signed: bool = True
+) -> Outfit:
     """Compile contents and make composers.
 
     Args:
         subject_prefix: Stands before every subject, as "[Test] ".
+        signed: Off makes messages that are only looked at, without DKIM, so that no secret is read.
 
     Raises:
         TemplateError: A template is wrong.
@@ -76,7 +79,7 @@ def outfit(stores: Stores, parts: CampaignParts, *, subject_prefix: str = "") ->
     }
     return Outfit(
         composers={
-            action.key: _composer(stores, parts, action, contents[action.key])
+            action.key: _composer(stores, parts, action, contents[action.key], signed=signed)
             for action in parts.campaign.actions
         },
         channels={action.key: parts.channels[action.channel] for action in parts.campaign.actions},
@@ -109,7 +112,12 @@ def _utm(template: Template) -> dict[str, str]:
 
 
 def _composer(
-    stores: Stores, parts: CampaignParts, action: Action, contents: Sequence[CompiledContent]
+    stores: Stores,
+    parts: CampaignParts,
+    action: Action,
+    contents: Sequence[CompiledContent],
+    *,
+    signed: bool,
 ) -> Composer:
     channel = parts.channels[action.channel]
     sender = channel.sender
@@ -128,7 +136,7 @@ def _composer(
             base_url=stores.settings.base_url, utm=_utm(parts.templates[action.template])
         ),
         tokens=Tokens([stores.token_key]),
-        signers=_signers(stores, channel),
+        signers=_signers(stores, channel) if signed else [],
         shared=shared_fields(parts, action, currency=stores.settings.currency),
     )
 

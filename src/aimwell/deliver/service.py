@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from aimwell.decide.campaign_parts import parts_of_plan, read_parts
 from aimwell.decide.model import Plan
+from aimwell.decide.public_address import unreachable_links
 from aimwell.decide.service import cancel as cancel_plan
 from aimwell.decide.stored import load_plan, move
 from aimwell.deliver import ledger
@@ -81,12 +82,17 @@ def execute(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     Harmless to repeat: what is there stays.
 
     Raises:
-        DeliverError: A channel cannot be sent through, or a template needs what nobody has; nothing was written.
+        DeliverError: A channel cannot be sent through, recipients could not unsubscribe, or a template needs what
+            nobody has; nothing was written.
         DecideError: The plan is not approved, or was cancelled.
     """
     plan = load_plan(stores.control, plan_id)
+    _refuse_state(plan)
     parts = parts_of_plan(plan.document)
     refuse_unsendable(parts, trial=plan.trial)
+    unreachable = unreachable_links(parts, stores.settings, trial=plan.trial)
+    if unreachable is not None:
+        raise DeliverError(f"{unreachable} Nothing was sent.")
     gear = outfit(stores, parts)
     if plan.state == "approved":
         refuse_broken_templates(stores, plan, parts, gear, now=now)
@@ -95,6 +101,20 @@ def execute(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     write_ledger(stores, plan, gear, now=now)
     stores.audit("execute", actor=by, subject=plan.plan_id)
     return plan
+
+
+def _refuse_state(plan: Plan) -> None:
+    """Said before anything else: what else is wrong does not matter to somebody who may not send the plan."""
+    if plan.state in {"approved", "sending"}:
+        return
+    hints = {
+        "planned": f" It is not approved yet: aimwell decide approve {plan.plan_id}",
+        "paused": f" Let it go on with: aimwell deliver resume {plan.plan_id}",
+    }
+    raise DecideError(
+        f"The plan '{plan.plan_id}' is {plan.state} and cannot become sending; "
+        f"that is possible while it is approved or sending.{hints.get(plan.state, '')}"
+    )
 
 
 def run_sending(
@@ -223,7 +243,8 @@ def preview(
     action: str | None = None,
     variant: str | None = None,
 ) -> Preview | Stopped:
-    """The message of a campaign as one person would get it. Looking is written to the audit log.
+    """The message of a campaign as one person would get it, unsigned, so that no secret is needed. Looking is written
+    to the audit log.
 
     Raises:
         DeliverError: There is no such action or variant.
@@ -231,7 +252,7 @@ def preview(
     parts = read_parts(stores.control, campaign)
     refuse_unsendable(parts, trial=True)
     key = _chosen(action, [a.key for a in parts.campaign.actions], "action")
-    gear = outfit(stores, parts)
+    gear = outfit(stores, parts, signed=False)
     content = _chosen(variant, [c.content.variant for c in gear.contents[key]], "variant")
     recipient = _as_person(stores, profile_id, content)
     stores.audit("preview", actor=by, subject=profile_id, campaign=campaign)
