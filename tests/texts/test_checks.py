@@ -20,7 +20,7 @@ def test_a_text_in_order_has_no_faults() -> None:
     ("text", "line", "words"),
     [
         ("a\n{{ email , {{ x }}", 2, "unexpected"),
-        ("{{ email ", 1, "expected '}}'"),
+        ("{{ email ", 1, "not ended by '}}'"),
         ("a\n\n{% nosuch %}", 3, "unexpected tag 'nosuch'"),
         ("{% include 'x' %}", 1, "unexpected tag 'include'"),
         ("\n{% if a %}\n{% for b in c %}\n{% endfor %}\n", 2, "expected tag endif"),

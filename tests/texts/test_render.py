@@ -109,7 +109,7 @@ def test_abort_stops_the_text_with_its_reason(html: bool) -> None:
 @pytest.mark.parametrize(
     ("source", "line", "words"),
     [
-        ("a\nb {{ c", 2, "Expected '}}'"),
+        ("a\nb {{ c", 2, "not ended by '}}'"),
         ("\n\n{% nosuch %}", 3, "Unexpected tag 'nosuch'"),
         ("{% include 'other' %}", 1, "Unexpected tag 'include'"),
         ("{% render 'other' %}", 1, "Unexpected tag 'render'"),

@@ -13,6 +13,7 @@ from aimwell.texts.mjml import compile_mjml
 from aimwell.texts.plaintext import to_text
 from aimwell.texts.render import Program, reserved_piece
 from aimwell.texts.sandbox import TAGS
+from aimwell.texts.shape import refuse_open_html, refuse_open_liquid
 from aimwell.texts.vocabulary import impossible
 
 __all__ = ["TextFault", "plain_part_fault", "text_faults"]
@@ -35,6 +36,14 @@ class TextFault:
 
 def text_faults(source: str, *, part: Part) -> list[TextFault]:
     """Everything that is wrong with one text of a template, as its author wrote it."""
+    try:
+        refuse_open_liquid(source)
+        if part in ("html", "mjml"):
+            refuse_open_html(mask(source).text)
+    except TemplateError as error:  # what is not whole cannot be read further
+        return [
+            TextFault(_lower(error.problem), error.line, _line(source.splitlines(), error.line))
+        ]
     found: list[TextFault] = []
     markup = source
     try:

@@ -8,6 +8,7 @@ import mrml
 
 from aimwell.errors import TemplateError
 from aimwell.texts.masking import mask
+from aimwell.texts.shape import refuse_deep_mjml, refuse_open_liquid
 
 __all__ = ["compile_mjml"]
 
@@ -19,8 +20,10 @@ def compile_mjml(source: str, *, template: str = "") -> str:
     """HTML of MJML, the Liquid left as it is. Nothing is read from files or the network, no font is fetched.
 
     Raises:
-        TemplateError: The MJML is wrong, or a piece of Liquid stands where MJML drops it.
+        TemplateError: The MJML is wrong or nested too deeply, or a piece of Liquid stands where MJML drops it.
     """
+    refuse_open_liquid(source)
+    refuse_deep_mjml(source)
     masked = mask(source)
     try:
         made = mrml.to_html(

@@ -19,6 +19,7 @@ from aimwell.texts.limits import MAX_SOURCE_CHARS
 from aimwell.texts.masking import Piece, mask
 from aimwell.texts.missing import MissingField
 from aimwell.texts.sandbox import Chunks, MessageContext, environment
+from aimwell.texts.shape import refuse_open_liquid
 
 __all__ = ["RESERVED", "FixedPiece", "Program", "reserved_piece"]
 
@@ -67,11 +68,16 @@ class Program:
             TemplateError: It does not parse, is too long or uses a tag or filter that does not exist.
         """
         self.source, self.html, self.template, self.part = source, html, template, part
-        self._origin: Sequence[Piece] = mask(source if origin is None else origin).pieces
+        self._origin: Sequence[Piece] = ()
         if len(source) > MAX_SOURCE_CHARS:
             raise self._error(
                 f"The text is longer than {MAX_SOURCE_CHARS:,} characters. Shorten it."
             )
+        try:
+            refuse_open_liquid(source)
+        except TemplateError as err:
+            raise self._error(err.problem, err.line) from err
+        self._origin = mask(source if origin is None else origin).pieces
         try:
             self._parsed: BoundTemplate = environment(html=html).from_string(source)
         except LiquidError as err:
