@@ -75,6 +75,12 @@ def explain_failure(err: Exception, settings: SmtpSettings) -> NoReturn:
         raise ServerRefusedError(
             f"The mail server {place} does not pass as genuine: {cause}. Check host, tls and ca_pem."
         ) from err
+    if settings.tls == "starttls" and "STARTTLS extension not supported" in str(err):
+        raise ServerRefusedError(
+            f"The mail server {place} does not offer STARTTLS. In the channel's smtp, set tls: tls where it speaks TLS "
+            "from the start (usually port 465), or tls: none where messages may go unencrypted, as to a server on "
+            "this machine."
+        ) from err
     if isinstance(err, SMTPResponseException):
         reply = read_reply(err.code, err.message)
         words = f"{reply.code} {reply.text}".strip()

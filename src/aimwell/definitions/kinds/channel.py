@@ -33,29 +33,48 @@ class Secret(Part):
 class Sender(Part):
     """Who the message is from."""
 
-    address: _Address
-    name: Annotated[str, Field(max_length=200)] = ""
-    reply_to: _Address | None = None
+    address: _Address = Field(description="Address that the message is from.")
+    name: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="Name beside the address."
+    )
+    reply_to: _Address | None = Field(
+        default=None, description="Where answers go; default: the address."
+    )
 
 
 class Dkim(Part):
     """The signature over each message."""
 
-    domain: _Domain
-    selector: _Domain
+    domain: _Domain = Field(description="Domain that signs: the sender's, or one above it.")
+    selector: _Domain = Field(
+        description="The key's name; the public key stands in DNS at SELECTOR._domainkey.DOMAIN."
+    )
     private_key: Secret = Field(description="PEM of an RSA or Ed25519 key.")
 
 
 class Smtp(Part):
     """A mail server."""
 
-    host: _Host
-    port: Annotated[int, Field(ge=1, le=65535)] = 587
-    tls: Literal["starttls", "tls", "none"] = "starttls"
-    username: str | None = None
-    password: Secret | None = None
-    connections: Annotated[int, Field(ge=1, le=32)] = 2
-    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30.0
+    host: _Host = Field(description="Name or address of the server.")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        default=587, description="Usually 587 or 25 with starttls, 465 with tls."
+    )
+    tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="starttls: turn to TLS before anything else; tls: speak TLS from the start; "
+        "none: no encryption, for a server on this machine or in your own network.",
+    )
+    username: str | None = Field(default=None, description="Login; default: none.")
+    password: Secret | None = Field(
+        default=None,
+        description="Where the login's password is. Without TLS it is only sent to this machine itself.",
+    )
+    connections: Annotated[int, Field(ge=1, le=32)] = Field(
+        default=2, description="Connections at the same time, for each sending process."
+    )
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = Field(
+        default=30.0, description="Seconds to wait for the server, for each answer."
+    )
     bounce_domain: _Domain | None = Field(
         default=None, description="Domain of the return path; default: the sender's."
     )
@@ -71,11 +90,17 @@ class Channel(Definition):
     """A way to reach people. What Aimwell cannot send yet can be planned, and is refused at sending."""
 
     kind: Literal["channel"] = "channel"
-    medium: Literal["email", "sms", "push", "webhook", "in_app", "ad_audience"] = "email"
-    sender: Sender | None = None
-    smtp: Smtp | None = None
-    sink: Sink | None = None
-    dkim: Dkim | None = None
+    medium: Literal["email", "sms", "push", "webhook", "in_app", "ad_audience"] = Field(
+        default="email", description="Kind of message; only email can be sent so far."
+    )
+    sender: Sender | None = Field(default=None, description="Needed for e-mail.")
+    smtp: Smtp | None = Field(
+        default=None, description="The mail server that takes messages; or else a sink."
+    )
+    sink: Sink | None = Field(
+        default=None, description="A folder that takes messages; a trial uses one in any case."
+    )
+    dkim: Dkim | None = Field(default=None, description="Default: messages are not signed.")
     cost: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="Cost of one message, in the workspace currency."
     )
@@ -83,7 +108,9 @@ class Channel(Definition):
         default=None,
         description="Messages a second at most; default: as fast as the server takes them.",
     )
-    consent_purpose: Name = "marketing"
+    consent_purpose: Name = Field(
+        default="marketing", description="Not used yet; the campaign's `purpose` counts."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Channel:
