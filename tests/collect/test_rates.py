@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from aimwell.collect import collect
 from aimwell.collect.currencies import CURRENCIES
+from aimwell.collect.inspecting import quarantine
 from aimwell.collect.money import convert_money, first_rates, rate_checks
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.source import Source
@@ -88,8 +90,8 @@ def test_rates_that_cannot_be_are_set_aside_each_with_its_reason(shop: Shop) -> 
     assert load.rows_taken == 1
     assert load.quarantined_by_reason == {
         "missing": 2,  # one of them is `nan`, which stands for a missing value
-        "not_a_number": 1,
         "not_a_time": 1,
+        "rate_out_of_range": 1,
         "rate_not_positive": 2,
         "same_currency": 1,
         "time_out_of_range": 1,
@@ -98,21 +100,202 @@ def test_rates_that_cannot_be_are_set_aside_each_with_its_reason(shop: Shop) -> 
     assert all(len(code) == 3 and code.isupper() for code in CURRENCIES)
 
 
-def test_the_same_rates_again_change_nothing_and_other_values_do_not_overwrite(shop: Shop) -> None:
+@pytest.mark.parametrize(
+    ("text", "reason", "word"),
+    [
+        ("999999999999", "rate_out_of_range", "too large"),
+        ("1e308", "rate_out_of_range", "too large"),
+        ("inf", "rate_out_of_range", "too large"),
+        ("10000000.1", "rate_out_of_range", "too large"),
+        ("1e-8", "rate_out_of_range", "too small"),
+        ("1e-400", "rate_not_positive", "above zero"),
+        ("-inf", "not_a_number", "no number"),
+        ("ten", "not_a_number", "no number"),
+    ],
+)
+def test_rates_too_large_or_too_small_for_any_currency_are_set_aside(
+    shop: Shop, text: str, reason: str, word: str
+) -> None:
+    load = shop.collect(
+        f"{HEAD}2026-01-01,JPY,GBP,{text}\n2026-01-01,EUR,GBP,1e7\n2026-01-01,VND,GBP,1e-7\n",
+        rates(),
+    )
+    assert (load.rows_taken, load.quarantined_by_reason) == (2, {reason: 1})
+    assert word in (load.commonest_fault or "")
+
+
+def test_the_same_rates_again_change_nothing(shop: Shop) -> None:
     first = f"{HEAD}2026-01-01,EUR,GBP,0.85\n2026-01-02,EUR,GBP,0.86\n2026-01-02,EUR,GBP,0.86\n"
     load = shop.collect(first, rates())
     assert (load.rows_taken, load.duplicates) == (2, 1)
     stood = market(shop)
     assert shop.report(source=rates()).already_collected
     again = shop.collect(
-        f"{HEAD}2026-01-02,EUR,GBP,0.86\n2026-01-01,EUR,GBP,0.99\n2026-01-03,EUR,GBP,0.87\n"
-        "2026-01-03,EUR,GBP,0.88\n",
+        f"{HEAD}2026-01-02,EUR,GBP,0.86\n2026-01-03,EUR,GBP,0.87\n2026-01-03,EUR,GBP,0.88\n",
         rates(),
         now=LATER,
     )
-    assert (again.rows_taken, again.known) == (1, 1)
-    assert again.quarantined_by_reason == {"conflicting_rate": 1, "rate_changed": 1}
+    assert (again.rows_taken, again.known, again.warnings) == (1, 1, ())
+    assert again.quarantined_by_reason == {"conflicting_rate": 1}
     assert market(shop) == [*stood, ("rate:EUR:GBP", at(1, 3), 0.87)]
+
+
+def take_rates(shop: Shop, text: str, now: datetime = NOW, **named: Any) -> Any:
+    """Collect a file of rates beside that of orders."""
+    shop.write(HEAD + text, "rates.csv")
+    source = source_of(RATES, files="rates.csv", **{"name": "rates", **named})
+    [load] = collect(shop.stores, source, root=shop.folder, now=now).loads
+    return load
+
+
+def revenues(shop: Shop) -> dict[str, Decimal]:
+    return dict(shop.rows("orders", "order_id", "revenue"))
+
+
+@pytest.mark.parametrize("later", [LATER, NOW, NOW - timedelta(days=1)])
+def test_a_corrected_rate_counts_for_what_is_collected_from_then_on(
+    shop: Shop, later: datetime
+) -> None:
+    take_rates(shop, "2026-01-01,EUR,GBP,0.5\n2026-01-10,EUR,GBP,0.6\n")
+    euros = source_of(IN_CURRENCIES)
+    shop.collect(
+        order_lines("1,2026-01-05,ann,mug,1,10,EUR", "2,2026-01-06,bob,mug,1,10,EUR"), euros
+    )
+    load = take_rates(shop, "2026-01-01,EUR,GBP,0.55\n", later)
+    assert (load.rows_taken, load.quarantined) == (1, 0)
+    assert load.warnings == (
+        "rate:EUR:GBP from 2026-01-01 00:00 UTC is corrected from 0.5 to 0.55; 2 orders had been converted by the old "
+        "value and stand as converted",
+    )
+    after = LATER + timedelta(hours=1)
+    shop.collect(
+        order_lines("1,2026-01-05,ann,mug,1,10,EUR", "3,2026-01-05,ann,mug,1,10,EUR"),
+        euros,
+        now=after,
+    )
+    assert revenues(shop) == {"1": Decimal(5), "2": Decimal(5), "3": Decimal("5.5")}
+    # And back again: what the source said last is what it says.
+    back = take_rates(shop, "2026-01-01,EUR,GBP,0.5\n2026-01-11,EUR,GBP,0.6\n", after)
+    assert (back.rows_taken, back.known) == (2, 0)
+    assert "corrected from 0.55 to 0.5; 1 order had been" in back.warnings[0]
+
+
+def test_orders_of_mixed_loads_are_told_as_a_bound(shop: Shop) -> None:
+    take_rates(shop, "2026-01-01,EUR,GBP,0.5\n")
+    lines = ("1,2026-01-05,ann,mug,1,10,EUR", "2,2026-01-06,bob,mug,1,10,GBP")
+    shop.collect(order_lines(*lines), source_of(IN_CURRENCIES))
+    load = take_rates(shop, "2026-01-01,EUR,GBP,0.55\n", LATER)
+    assert "up to 2 orders had been converted by the old value" in load.warnings[0]
+
+
+def test_many_corrections_are_told_shortly(shop: Shop) -> None:
+    take_rates(shop, "".join(f"2026-01-{day:02},EUR,GBP,0.5\n" for day in range(1, 10)))
+    load = take_rates(
+        shop, "".join(f"2026-01-{day:02},EUR,GBP,0.51\n" for day in range(1, 10)), LATER
+    )
+    assert len(load.warnings) == 6
+    assert load.warnings[-1] == (
+        "and 4 more rates have other values from now on; no order had been converted by the old value"
+    )
+
+
+def test_of_two_sources_that_disagree_the_last_received_counts_and_that_is_told(shop: Shop) -> None:
+    take_rates(shop, "2026-01-01,EUR,GBP,0.5\n", name="bank")
+    same = take_rates(shop, "2026-01-01,EUR,GBP,0.5\n", LATER, name="desk")
+    assert (same.rows_taken, same.warnings) == (1, ())
+    load = take_rates(shop, "2026-01-01,EUR,GBP,0.6\n", LATER + timedelta(minutes=1), name="broker")
+    assert load.warnings[0].startswith(
+        "rate:EUR:GBP from 2026-01-01 00:00 UTC: source 'desk' says 0.5, 'broker' says 0.6. What was received last "
+        "counts from now on, which is 0.6; no order"
+    )
+    shop.collect(order_lines("1,2026-01-05,ann,mug,1,10,EUR"), source_of(IN_CURRENCIES))
+    assert revenues(shop) == {"1": Decimal(6)}
+    # A source that only repeats itself, with a further day, does not take the word back.
+    again = take_rates(
+        shop,
+        "2026-01-01,EUR,GBP,0.5\n2026-01-02,EUR,GBP,0.6\n",
+        LATER + timedelta(minutes=2),
+        name="bank",
+    )
+    assert (again.rows_taken, again.known, again.warnings) == (1, 1, ())
+
+
+def test_jumps_are_seen_across_sources(shop: Shop) -> None:
+    take_rates(shop, "2026-01-01,EUR,GBP,0.85\n", name="bank")
+    load = take_rates(shop, "2026-01-02,EUR,GBP,1.17\n", LATER, name="desk")
+    assert "rate:EUR:GBP jumps from 0.85 to 1.17 on 2026-01-02" in load.warnings[0]
+
+
+def test_two_sources_at_once_see_what_the_other_says(shop: Shop) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        found = []
+        for name, rate in (("bank", "0.5"), ("desk", "0.55")):
+            shop.write(f"{HEAD}2026-01-01,EUR,GBP,{rate}\n", f"{name}.csv")
+            source = source_of(RATES, files=f"{name}.csv", name=name)
+            found.append(pool.submit(collect, shop.stores, source, root=shop.folder, now=NOW))
+        loads = [one.result().loads[0] for one in found]
+    [told] = [load for load in loads if load.warnings]
+    assert f"'{told.source}' says" in told.warnings[0]
+    assert market(shop)[-1][2] in (0.5, 0.55)
+    shop.collect(order_lines("1,2026-01-05,ann,mug,1,10,EUR"), source_of(IN_CURRENCIES))
+    assert revenues(shop) == {"1": Decimal("5") if told.source == "bank" else Decimal("5.5")}
+
+
+def test_money_that_a_rate_makes_absurd_waits_row_by_row_and_comes_with_the_right_rate(
+    shop: Shop,
+) -> None:
+    """Also with an absurd rate that the lake holds from before rates had bounds."""
+    take_rates(shop, "2026-01-01,JPY,GBP,9999999\n2026-01-01,EUR,GBP,0.5\n")
+    rows = ("1,2026-01-05,ann,mug,1,9999999,JPY", "2,2026-01-05,bob,mug,1,10,EUR")
+    shop.write(
+        "who,what,when,worth,cur\nann,Buy,2026-01-05,9999999,JPY\nann,Buy,2026-01-06,1,JPY\n",
+        "e.csv",
+    )
+    events = source_of(
+        {
+            "entity": "events",
+            "map": {
+                "customer_id": "who",
+                "event": "what",
+                "occurred_at": "when",
+                "revenue": "worth",
+                "currency": "cur",
+            },
+        },
+        files="e.csv",
+        name="events",
+    )
+    euros = source_of(IN_CURRENCIES)
+    load = shop.collect(order_lines(*rows), euros)
+    assert (load.rows_taken, load.quarantined_by_reason) == (1, {"converted_out_of_range": 1})
+    assert "take the right one with `aimwell collect rates" in (load.commonest_fault or "")
+    load = shop.collect(source=events)
+    assert (load.rows_taken, load.quarantined_by_reason) == (1, {"converted_out_of_range": 1})
+    take_rates(shop, "2026-01-01,JPY,GBP,0.005\n", LATER)
+    after = LATER + timedelta(hours=1)
+    again = shop.collect(source=euros, now=after)
+    assert (again.rows_taken, again.known, again.quarantined) == (1, 1, 0)
+    assert revenues(shop) == {"1": Decimal("49999.995"), "2": Decimal(5)}
+    assert shop.collect(source=events, now=after).rows_taken == 1
+
+
+def test_an_absurd_rate_of_an_earlier_version_is_passed_over(shop: Shop) -> None:
+    row = {
+        "name": "rate:JPY:GBP",
+        "value": 999999999999.0,
+        "set_at": at(1, 1),
+        "source": "rates",
+        "load_id": "l",
+        "received_at": NOW,
+    }
+    table = pa.Table.from_pylist([row], schema=LAKE_TABLES["market"].schema)
+    shop.stores.lake.append("market", table, transaction=("test", 1))
+    jpy = order_lines("1,2026-01-05,ann,mug,1,9999999,JPY")
+    load = shop.collect(jpy, source_of(IN_CURRENCIES))
+    assert load.quarantined_by_reason == {"no_rate": 1}
+    take_rates(shop, "2026-01-01,JPY,GBP,0.005\n", LATER)
+    again = shop.collect(source=source_of(IN_CURRENCIES), now=LATER + timedelta(hours=1))
+    assert (again.rows_taken, again.quarantined) == (1, 0)
 
 
 def test_absurd_jumps_are_told_with_the_rates_that_stand(shop: Shop) -> None:
@@ -171,6 +354,9 @@ def test_orders_are_converted_by_the_newest_rate_and_earlier_ones_wait_for_one(s
     after = LATER + timedelta(hours=1)
     again = shop.collect(source=source_of(IN_CURRENCIES), now=after)
     assert (again.rows_taken, again.known, again.quarantined_by_reason) == (1, 4, {"no_rate": 1})
+    waiting = quarantine(shop.stores)
+    assert (waiting.total, [row.line for row in waiting.rows], waiting.taken_since) == (1, [7], 1)
+    assert len(shop.rows("quarantine", "line")) == 3  # the lake forgets nothing
     assert shop.rows("orders", "order_id", "revenue")[0] == ("1", Decimal(7))
     assert shop.report(source=source_of(IN_CURRENCIES), now=after).already_collected
 

@@ -29,7 +29,9 @@ __all__ = [
 GONE = "gone"
 
 
-def sort_out_lines(session: Session, *, numbered: bool, repeats: bool, has_known: bool) -> None:
+def sort_out_lines(
+    session: Session, *, numbered: bool, repeats: bool, has_known: bool, has_sku: bool = True
+) -> None:
     """Make `gone` of `staged` order lines.
 
     Args:
@@ -37,6 +39,7 @@ def sort_out_lines(session: Session, *, numbered: bool, repeats: bool, has_known
         numbered: Lines have numbers, with which their ids end.
         repeats: Equal lines are further purchases, so that a line like a known one may be a new one.
         has_known: Whether the lake has any lines of the source.
+        has_sku: Whether the lines tell a product.
     """
     session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
     parts: list[exp.Expr] = [_repeats([sql("line_id")], "duplicate")]
@@ -57,7 +60,7 @@ def sort_out_lines(session: Session, *, numbered: bool, repeats: bool, has_known
         session.materialise("known", known)
         parts.append(sql("SELECT * FROM known"))
         if numbered or not repeats:
-            parts.append(_changed(numbered))
+            parts.append(_changed(numbered, has_sku))
     if len(parts) > 1:
         session.materialise("all_gone", union_all([sql("SELECT * FROM gone"), *parts[1:]]))
         # A numbered line may be both in conflict here and known from before; one reason is enough.
@@ -71,7 +74,7 @@ def _left() -> exp.Query:
     return query
 
 
-def _changed(numbered: bool) -> exp.Expr:
+def _changed(numbered: bool, has_sku: bool) -> exp.Expr:
     """Lines that the lake has with other values. Without numbers: the same product, as many of it, in the same
     order at the same moment."""
     if numbered:
@@ -92,11 +95,11 @@ def _changed(numbered: bool) -> exp.Expr:
         """
         SELECT n, 'changed' AS why FROM :rest AS rest
         WHERE n NOT IN (SELECT n FROM known)
-          AND (order_id, kind, ordered_at, coalesce(:sku, ''), quantity)
+          AND (order_id, kind, ordered_at, :product, quantity)
               IN (SELECT (order_id, kind, ordered_at, coalesce(sku, ''), quantity) FROM lake_lines)
         """,
         rest=_left(),
-        sku=sql("sku"),
+        product=sql("coalesce(sku, '')") if has_sku else exp.Literal.string(""),
     )
 
 
