@@ -3,6 +3,7 @@
     AimwellError
     ├── SettingsError              a setting is unknown, of the wrong type or out of range
     ├── WorkspaceError             the workspace folder or its stores cannot be used
+    │   └── ControlAwayError       the control database cannot be reached now (retry)
     ├── StoreError
     │   ├── QueryError             a query was put together wrongly (a hole left open, a bad name)
     │   ├── SchemaMismatchError    a table's rows do not have the canonical columns or types
@@ -60,6 +61,7 @@ from typing import Any, ClassVar
 __all__ = [
     "AimwellError",
     "CollectError",
+    "ControlAwayError",
     "ControlBusyError",
     "DecideError",
     "DefinitionError",
@@ -130,6 +132,12 @@ class SettingsError(AimwellError):
 
 class WorkspaceError(AimwellError):
     """The workspace folder or one of its stores cannot be used."""
+
+
+class ControlAwayError(WorkspaceError):
+    """The control database cannot be reached now; its server may be starting."""
+
+    retryable = True
 
 
 class StoreError(AimwellError):

@@ -93,6 +93,58 @@ def test_a_database_that_is_away_or_damaged_is_told(
     assert told(shop) == [("control database", "fault")]
 
 
+def files(root: Path) -> set[Path]:
+    return {path for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_control_database_that_is_gone_is_asked_for_and_not_made_anew(
+    run: Run, shop: Path, orders: Path
+) -> None:
+    run("collect", "orders", orders, "--guess", "-w", shop)
+    before = files(shop)
+    assert told(shop) == []
+    assert files(shop) == before, "looking changes nothing"
+    (shop / "control.sqlite3").unlink()
+    before = files(shop)
+    [found] = troubles(shop)
+    assert (found.check, found.state) == ("control database", "fault")
+    assert "Restore the control database from a backup" in found.remedy
+    for call in (["init", shop], ["get", "-w", shop]):
+        assert "this lake belongs to another one" in run(*call, code=1).err
+    assert files(shop) == before
+    (shop / "control.sqlite3").touch()
+    [found] = troubles(shop)
+    assert "Restore the control database from a backup" in found.remedy
+    assert (shop / "control.sqlite3").stat().st_size == 0
+    run("init", shop, code=1)
+
+
+def test_an_unfinished_workspace_without_rows_is_finished_by_init(run: Run, shop: Path) -> None:
+    (shop / "control.sqlite3").unlink()
+    [found] = troubles(shop)
+    assert "aimwell init" in found.remedy
+    assert not (shop / "control.sqlite3").exists()
+    assert "aimwell init" in run("get", "-w", shop, code=1).err
+    run("init", shop)
+    assert told(shop) == []
+
+
+def test_the_control_database_of_another_workspace_is_told(
+    run: Run, shop: Path, orders: Path, tmp_path: Path
+) -> None:
+    run("collect", "orders", orders, "--guess", "-w", shop)
+    run("init", "other")
+    mine = (shop / "control.sqlite3").read_bytes()
+    shutil.copy(tmp_path / "other" / "control.sqlite3", shop / "control.sqlite3")
+    [found] = troubles(shop)
+    assert (found.check, found.state) == ("lake", "fault")
+    assert "Restore the control database from a backup" in found.remedy
+    for call in (["init", shop], ["get", "-w", shop]):
+        assert "is another workspace's" in run(*call, code=1).err
+    (shop / "control.sqlite3").write_bytes(mine)
+    assert told(shop) == []
+
+
 def change(root: Path, *statements: sa.Executable) -> None:
     control = Control(sa.URL.create("sqlite", database=str(root / "control.sqlite3")))
     with control.begin() as connection:

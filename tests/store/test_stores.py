@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from aimwell.errors import SettingsError, StoreError, WorkspaceError
 from aimwell.settings import FILE_NAME
-from aimwell.store import stores as stores_module
+from aimwell.store import belonging
 from aimwell.store.lake import Lake
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
@@ -163,7 +163,7 @@ def test_settings_are_written_whole_or_not_at_all(
     def fail(_files: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(stores_module, "settle", fail)
+    monkeypatch.setattr(belonging, "settle", fail)
     with pytest.raises(WorkspaceError, match="No space left"):
         create_stores(tmp_path / "shop")
     assert list((tmp_path / "shop").iterdir()) == []

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -41,13 +42,13 @@ _URLS = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
 
 
 class Control:
-    """The control database at `url`.
+    """The control database at `url`; with `read_only` a SQLite file is neither made nor changed.
 
     Raises:
         WorkspaceError: The URL cannot be understood or names a database that Aimwell does not support.
     """
 
-    def __init__(self, url: str | sa.URL) -> None:
+    def __init__(self, url: str | sa.URL, *, read_only: bool = False) -> None:
         try:
             parsed = sa.make_url(url)
         except sa.exc.ArgumentError as error:
@@ -71,12 +72,15 @@ class Control:
         # Kept connections matter on SQLite too: closing the last one of a database folds its log into the
         # file, which made small transactions eight times slower. Threads that need more get more.
         self.engine = sa.create_engine(
-            parsed,
+            _only_read(parsed) if read_only and self.is_sqlite else parsed,
             json_serializer=_json,
             pool_pre_ping=not self.is_sqlite,
             max_overflow=-1 if self.is_sqlite else 20,
         )
-        (_prepare_sqlite if self.is_sqlite else _prepare_postgresql)(self.engine)
+        if self.is_sqlite:
+            _prepare_sqlite(self.engine, read_only=read_only)
+        else:
+            _prepare_postgresql(self.engine)
         _engines.add(self.engine)
         weakref.finalize(self, self.engine.dispose)
 
@@ -113,6 +117,14 @@ class Control:
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+
+
+def _only_read(url: sa.URL) -> sa.URL:
+    """The same SQLite file, opened so that it is not made where it is not there."""
+    name = str(url.database)
+    if not name.startswith("file:"):
+        name = f"file:{quote(os.path.abspath(name))}"
+    return url.set(database=name).update_query_dict({"mode": "ro", "uri": "true"})
 
 
 def _json(value: Any) -> str:
@@ -178,13 +190,14 @@ def _prepare_postgresql(engine: sa.Engine) -> None:
         connection.commit()
 
 
-def _prepare_sqlite(engine: sa.Engine) -> None:
+def _prepare_sqlite(engine: sa.Engine, *, read_only: bool) -> None:
     @sa.event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, _record: Any) -> None:
         # Transactions are begun below, by us; the driver's own guess would begin them too late.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
-        connection.execute("PRAGMA journal_mode = WAL")
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
 

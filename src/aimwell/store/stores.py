@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import uuid
 from collections.abc import Iterator
@@ -16,10 +17,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from aimwell.errors import ControlBusyError, WorkspaceError
+from aimwell.errors import ControlAwayError, ControlBusyError, WorkspaceError
 from aimwell.settings import FILE_NAME, Settings, load_settings, render_toml
+from aimwell.store.belonging import claim, refuse_foreign, refuse_rows, write_whole
 from aimwell.store.control import Control, insert_missing, upsert
-from aimwell.store.disk import settle
 from aimwell.store.engine import DuckDBEngine, Engine
 from aimwell.store.lake import Lake, refuse_unusable_path
 from aimwell.store.leases import Leases
@@ -29,10 +30,13 @@ from aimwell.store.schema import metadata
 from aimwell.store.tables import LAKE_TABLES
 from aimwell.store.versions import Snapshot
 
-__all__ = ["Stores", "connect", "create_stores", "open_stores"]
+__all__ = ["Stores", "connect", "control_file", "create_stores", "open_stores"]
 
 _meta = metadata.tables["workspace_meta"]
 _audit = metadata.tables["audit_log"]
+_KEPT = ("workspace_id", "identity_key", "token_key")
+# What a PostgreSQL server says where waiting does not help; whatever else keeps us out may pass.
+_REFUSED = re.compile("authentication failed|does not exist|pg_hba.conf|no password supplied")
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def create_stores(root: Path, *, identity_key: bytes | None = None, **overrides:
         overrides: Settings to write into `aimwell.toml` (only when the file is new).
 
     Raises:
-        WorkspaceError: The path cannot hold a workspace.
+        WorkspaceError: The path cannot hold a workspace, or a lake lies in it whose control database is gone.
         SettingsError: A setting is wrong.
     """
     root = Path(os.path.abspath(root))
@@ -118,10 +122,14 @@ def create_stores(root: Path, *, identity_key: bytes | None = None, **overrides:
         # Closed to others, because the vault lies in it; a folder that is there keeps its rights.
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not file.exists():
-            _write_whole(file, render_toml(load_settings(None, environment={}, **overrides)))
+            write_whole(file, render_toml(load_settings(None, environment={}, **overrides)))
     except OSError as error:
         raise WorkspaceError(f"The folder {root} cannot be written: {error.strerror}.") from error
+    if _is_lost(root, settings):
+        refuse_rows(root / "lake", lacking="There is no control database")
     control = connect(root, settings)
+    if current_revision(control) is None:
+        refuse_rows(root / "lake", lacking="The control database is empty")
     _upgrade(control)
     meta = {
         "workspace_id": uuid.uuid4().hex,
@@ -137,7 +145,8 @@ def open_stores(root: Path, **overrides: Any) -> Stores:
     """Open the workspace in `root`; stores of an older version are brought to this one first.
 
     Raises:
-        WorkspaceError: There is no workspace, or its control database cannot be reached.
+        WorkspaceError: There is no workspace, its control database cannot be reached, or its lake belongs to
+            another one.
     """
     root = Path(os.path.abspath(root))
     if not (root / FILE_NAME).exists():
@@ -145,11 +154,13 @@ def open_stores(root: Path, **overrides: Any) -> Stores:
             f"{root} is not a workspace (it has no {FILE_NAME}). Make one with: aimwell init {root}"
         )
     settings = load_settings(root / FILE_NAME, **overrides)
-    control = connect(root, settings)
-    found = current_revision(control)
-    if found is None:
+    lost = _is_lost(root, settings)
+    control = None if lost else connect(root, settings)
+    found = None if control is None else current_revision(control)
+    if control is None or found is None:
+        refuse_rows(root / "lake", lacking=f"The control database is {'gone' if lost else 'empty'}")
         raise WorkspaceError(
-            f"The control database of {root} is empty. Finish the workspace with: aimwell init {root}"
+            f"The control database of {root} is {'not there' if lost else 'empty'}. Finish the workspace with: aimwell init {root}"
         )
     if found != head_revision():
         _upgrade(control)
@@ -165,6 +176,7 @@ def _upgrade(control: Control) -> None:
 
 def _with_lake(stores: Stores, *, certain: bool) -> Stores:
     """Make or widen the lake's tables; with `certain`, trust the note that this version has done so."""
+    refuse_foreign(stores.lake.root, stores.workspace_id)
     shape = hashlib.sha256()
     for table in LAKE_TABLES.values():
         shape.update(f"{table.name}\n{table.schema}\n\n".encode())
@@ -177,25 +189,18 @@ def _with_lake(stores: Stores, *, certain: bool) -> Stores:
         stores.lake.create()
         with stores.control.begin() as connection:
             upsert(connection, _meta, [wanted], update=("value",))
+    claim(stores.lake.root, stores.workspace_id)
     return stores
 
 
-def _write_whole(file: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    part = file.with_name(f"{file.name}.{secrets.token_hex(4)}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        settle([part])
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+def connect(root: Path, settings: Settings, *, read_only: bool = False) -> Control:
+    """The control database of the workspace in `root`; with `read_only` nothing is made or changed.
 
-
-def connect(root: Path, settings: Settings) -> Control:
-    """The control database of the workspace in `root`. Raises WorkspaceError where it cannot be reached."""
-    # The path goes in as a part of the URL object, so that '#', '%' and spaces mean themselves.
-    default = sa.URL.create("sqlite+pysqlite", database=str(root / "control.sqlite3"))
-    control = Control(_in_folder(root, settings.control_url) if settings.control_url else default)
+    Raises:
+        ControlAwayError: It cannot be reached now.
+        WorkspaceError: It cannot be reached with these settings, or is no database.
+    """
+    control = Control(_control_url(root, settings), read_only=read_only)
     try:
         with control.read() as connection:
             connection.execute(sa.text("SELECT 1"))
@@ -209,11 +214,33 @@ def connect(root: Path, settings: Settings) -> Control:
             ) from error
         cause = error.orig if isinstance(error, DBAPIError) else error.__cause__
         reason = str(getattr(cause, "orig", cause)).strip().split("\n")[0]
-        raise WorkspaceError(
+        passing = isinstance(error, ControlBusyError) and not _REFUSED.search(reason)
+        raise (ControlAwayError if passing else WorkspaceError)(
             f"The control database {control.url.render_as_string(hide_password=True)} cannot be reached: "
             f"{reason}. Check control_url in {FILE_NAME} or AIMWELL_CONTROL_URL."
         ) from error
     return control
+
+
+def control_file(root: Path, settings: Settings) -> Path | None:
+    """The file of the control database, whether it is there or not; None: it is no file of ours to look at."""
+    url = _control_url(root, settings)
+    if isinstance(url, str) or url.get_backend_name() != "sqlite":
+        return None
+    name = url.database or ""
+    return None if name in {"", ":memory:"} or name.startswith("file:") else Path(name)
+
+
+def _is_lost(root: Path, settings: Settings) -> bool:
+    file = control_file(root, settings)
+    return file is not None and not file.exists()
+
+
+def _control_url(root: Path, settings: Settings) -> str | sa.URL:
+    if settings.control_url:
+        return _in_folder(root, settings.control_url)
+    # The path goes in as a part of the URL object, so that '#', '%' and spaces mean themselves.
+    return sa.URL.create("sqlite+pysqlite", database=str(root / "control.sqlite3"))
 
 
 def _in_folder(root: Path, text: str) -> str | sa.URL:
@@ -231,6 +258,11 @@ def _in_folder(root: Path, text: str) -> str | sa.URL:
 def _assemble(root: Path, settings: Settings, control: Control) -> Stores:
     with control.read() as connection:
         meta = {row.key: row.value for row in connection.execute(sa.select(_meta))}
+    if lacking := [name for name in _KEPT if name not in meta]:
+        refuse_rows(root / "lake", lacking=f"The control database lacks {' and '.join(lacking)}")
+        raise WorkspaceError(
+            f"The control database of {root} is not finished. Finish the workspace with: aimwell init {root}"
+        )
     leases = Leases(control, seconds=settings.lease_seconds)
     return Stores(
         root=root,

@@ -13,11 +13,13 @@ from aimwell.cli.calls import WRONG_INPUT
 from aimwell.cli.context import JsonOption, WorkspaceOption, find_workspace
 from aimwell.cli.doctor.finding import Finding, fault, fine
 from aimwell.cli.doctor.places import (
+    check_belonging,
     check_control,
     check_disk,
     check_folders,
     check_keys,
     check_lake,
+    no_control,
 )
 from aimwell.cli.doctor.work import (
     check_channels,
@@ -29,7 +31,7 @@ from aimwell.cli.doctor.work import (
 from aimwell.cli.output import Output
 from aimwell.errors import AimwellError
 from aimwell.settings import FILE_NAME, Settings, load_settings
-from aimwell.store.stores import Stores, connect, open_stores
+from aimwell.store.stores import Stores, connect, control_file, open_stores
 
 __all__ = ["doctor", "examine"]
 
@@ -104,8 +106,12 @@ def _settings(root: Path) -> Generator[Finding, None, Settings | None]:
 
 def _stores(root: Path, settings: Settings) -> Generator[Finding, None, Stores | None]:
     """The stores, once the control database and the keys have been found well."""
+    file = control_file(root, settings)
+    if file is not None and not file.exists():
+        yield no_control(root, f"Its file {file} is not there.")
+        return None
     try:
-        control = connect(root, settings)
+        control = connect(root, settings, read_only=True)
     except AimwellError as error:
         yield fault("control database", str(error), _REACH)
         return None
@@ -117,6 +123,9 @@ def _stores(root: Path, settings: Settings) -> Generator[Finding, None, Stores |
         keys = list(check_keys(control, root))
         yield from keys
         if any(one.state == "fault" and "secret" not in one.told for one in keys):
+            return None
+        if foreign := check_belonging(control, root):
+            yield foreign
             return None
     except (AimwellError, DBAPIError) as error:
         cause = error if isinstance(error, AimwellError) else type(error).__name__

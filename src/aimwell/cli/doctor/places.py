@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from aimwell.cli.doctor.finding import Finding, fault, fine, warning
 from aimwell.errors import AimwellError
+from aimwell.store.belonging import RESTORE, has_rows, is_foreign
 from aimwell.store.control import Control
 from aimwell.store.revisions import current_revision, head_revision
 from aimwell.store.schema import metadata
@@ -21,7 +22,15 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES
 
-__all__ = ["check_control", "check_disk", "check_folders", "check_keys", "check_lake"]
+__all__ = [
+    "check_belonging",
+    "check_control",
+    "check_disk",
+    "check_folders",
+    "check_keys",
+    "check_lake",
+    "no_control",
+]
 
 _meta = metadata.tables["workspace_meta"]
 _KEY_HEX = 64
@@ -34,9 +43,7 @@ def check_control(control: Control, root: Path) -> Finding:
     """Whether the control database has this version's schema, and its file is whole."""
     found, newest = current_revision(control), head_revision()
     if found is None:
-        return fault(
-            "control database", "It is empty.", f"Finish the workspace with: aimwell init {root}"
-        )
+        return no_control(root, "It is empty.")
     if found > newest:
         return fault(
             "control database",
@@ -58,6 +65,31 @@ def check_control(control: Control, root: Path) -> Finding:
         )
     kind = "SQLite" if control.is_sqlite else "PostgreSQL"
     return fine("control database", f"{kind}, reachable, schema {found}.")
+
+
+def no_control(root: Path, told: str) -> Finding:
+    """A control database that is gone or empty: to be restored where there are rows, to be made where not."""
+    if has_rows(root / "lake"):
+        return fault(
+            "control database",
+            f"{told} The lake in {root / 'lake'} has rows.",
+            f"{RESTORE[0].upper()}{RESTORE[1:]}. Keys, consents and suppressions lie in it.",
+        )
+    return fault("control database", told, f"Finish the workspace with: aimwell init {root}")
+
+
+def check_belonging(control: Control, root: Path) -> Finding | None:
+    """Whether the rows of the lake belong to another control database; None: they do not."""
+    with control.read() as connection:
+        kept = connection.execute(sa.select(_meta.c.value).where(_meta.c.key == "workspace_id"))
+        workspace_id = kept.scalar()
+    if not is_foreign(root / "lake", str(workspace_id)):
+        return None
+    return fault(
+        "lake",
+        f"The rows in {root / 'lake'} belong to another workspace than the control database.",
+        f"{RESTORE[0].upper()}{RESTORE[1:]}.",
+    )
 
 
 def _damage(control: Control) -> str:
