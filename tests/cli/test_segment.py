@@ -62,3 +62,23 @@ def test_without_buyers_personas_say_what_to_do(run: Run) -> None:
         "There is no model of groups 'habits'."
         in run("segment", "personas", "--clusters", "habits", "-w", "shop", code=1).err
     )
+
+
+def test_names_that_were_never_collected_are_told_where_they_matter(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "s.yaml").write_text(
+        "kind: segment\nname: typo\nrule: {all: [{event: Ordr Completed}, {not: {trait: contry, is: UK}}]}\n"
+    )
+    run("init", "shop")
+    assert "Warning" not in run("apply", "s.yaml", "-w", "shop").err
+    run("collect", "orders", two_kinds(tmp_path / "orders.csv"), "-w", "shop")
+    event = "No event 'Ordr Completed' was ever collected. Did you mean 'Order Completed'?"
+    trait = "No trait 'contry' was ever collected."
+    applied = run("apply", "s.yaml", "-w", "shop").err
+    assert f"Warning: segment typo: {event}" in applied
+    assert f"Warning: segment typo: {trait}" in applied
+    for command in ("explain", "members"):
+        told = run("segment", command, "typo", "-w", "shop").err
+        assert f"Warning: {event}" in told
+        assert f"Warning: {trait}" in told

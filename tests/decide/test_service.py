@@ -207,7 +207,9 @@ def test_an_empty_audience_is_refused(lite: Stores) -> None:
 def test_an_empty_segment_is_refused(lite: Stores) -> None:
     nobody = {"kind": "segment", "name": "nobody", "rule": {"trait": "country", "in": ["XX"]}}
     set_up(lite, 20, nobody=nobody, spring={"audience": {"segment": "nobody"}})
-    with pytest.raises(DecideError, match=r"segment nobody\) is empty"):
+    with pytest.raises(
+        DecideError, match=r"segment nobody\) is empty.*: aimwell segment explain nobody$"
+    ):
         planned(lite)
 
 

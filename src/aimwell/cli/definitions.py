@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from aimwell.cli.calls import as_typed
-from aimwell.cli.context import JsonOption, WorkspaceOption, opened
+from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.output import Output
 from aimwell.definitions import service
+from aimwell.definitions.base import Definition
 from aimwell.definitions.catalogue import KINDS, json_schema
+from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.reading import find_files, read_documents, render_yaml
 from aimwell.errors import nearest
 
@@ -39,6 +42,8 @@ def apply(
             ws.output.note(
                 f"Warning: {empty} holds no document; it is empty, or has only comments."
             )
+        for warning in _unknown_names(ws, definitions):
+            ws.output.note(f"Warning: {warning}")
         if as_json:
             ws.output.json({"dry_run": dry_run, "changes": changes})
             return
@@ -48,6 +53,19 @@ def apply(
             ws.output.say(f"{change.kind} {change.name}: {verb} (revision {change.revision})")
             if dry_run and change.diff:
                 ws.output.say(change.diff)
+
+
+def _unknown_names(ws: Opened, definitions: Sequence[Definition]) -> Iterator[str]:
+    """What the rules of segments name that was never collected; data may come later, so it is no fault."""
+    segments = [one for one in definitions if isinstance(one, Segment)]
+    if not segments:
+        return
+    # Here, because other definitions need not wait until the engine is loaded.
+    from aimwell.segment.service import unknown
+
+    for segment in segments:
+        for words in unknown(ws.stores, segment, as_of=ws.now):
+            yield f"segment {segment.name}: {words}"
 
 
 def get(

@@ -63,6 +63,8 @@ def explain(
             ws.output.say(f"Most people are kept out by: {found.most_excluding.words}.")
         if found.note:
             ws.output.note(found.note)
+        for warning in found.warnings:
+            ws.output.note(f"Warning: {warning}")
 
 
 @app.command("members")
@@ -77,7 +79,11 @@ def members(
 ) -> None:
     """List the people of a segment."""
     with opened(workspace, as_json=as_json) as ws:
-        table = service.members(ws.stores, name, as_of=ws.moment(as_of) or ws.now)
+        moment = ws.moment(as_of) or ws.now
+        table = service.members(ws.stores, name, as_of=moment)
+        unknown = service.unknown(ws.stores, name, as_of=moment, values=not table.num_rows)
+        for warning in unknown:
+            ws.output.note(f"Warning: {warning}")
         if to is not None:
             pyarrow.csv.write_csv(table, to)
         if as_json:

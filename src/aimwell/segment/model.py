@@ -30,7 +30,8 @@ class Explanation:
 
     `most_excluding` is the leaf without which the segment would grow most; None where no leaf keeps anybody out, and
     where the rule has but one leaf.
-    `note` says what to know where the segment is empty.
+    `note` says what to know where the segment is empty. `warnings` name what was never collected, in leaves that
+    nobody fulfils.
     """
 
     segment: str | None
@@ -41,6 +42,7 @@ class Explanation:
     leaves: tuple[LeafCount, ...]
     most_excluding: LeafCount | None
     note: str | None
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

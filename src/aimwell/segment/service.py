@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -15,13 +16,14 @@ from aimwell.definitions.rules import RfmRule, Rule
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment.explaining import explain_rule
 from aimwell.segment.model import Explanation
-from aimwell.segment.queries import Scope, Tree, compile_rule, leaves, predicate
+from aimwell.segment.queries import LeafQuery, Scope, Tree, compile_rule, leaves, predicate
 from aimwell.segment.rfm import rfm_query
+from aimwell.segment.unknown_names import rule_leaves, unknown_names
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
-__all__ = ["compiled", "explain", "members", "members_query"]
+__all__ = ["compiled", "explain", "members", "members_query", "unknown"]
 
 
 def members(
@@ -62,7 +64,34 @@ def explain(
     Arguments and errors as in `members`; the number of members is the same.
     """
     with _opened(stores, segment, as_of, snapshot) as (moment, rule, tree, name):
-        return explain_rule(moment.session, rule, tree, segment=name, as_of=moment.as_of)
+        found = explain_rule(moment.session, rule, tree, segment=name, as_of=moment.as_of)
+        idle = [
+            test
+            for test, leaf in zip(leaves(tree), found.leaves, strict=True)
+            if leaf.alone == (found.known if test.inverted else 0)
+        ]
+        asked = [one.rule for test in idle for one in _flat(test)]
+        return replace(found, warnings=unknown_names(moment, asked, values=True))
+
+
+def unknown(
+    stores: Stores,
+    segment: str | Segment | Rule,
+    *,
+    as_of: datetime,
+    values: bool = False,
+    snapshot: Snapshot | None = None,
+) -> tuple[str, ...]:
+    """Sentences on names in a segment's own rule that were never collected; see `unknown_names`.
+
+    Arguments as in `members`; with `values` the values that it compares with are looked up too. Nothing of the rule
+    is computed, and other segments that it refers to are not looked at.
+    """
+    if isinstance(segment, str):
+        segment = definitions.find(stores.control, Segment, segment)
+    rule = segment.rule if isinstance(segment, Segment) else segment
+    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
+        return unknown_names(moment, rule_leaves(rule), values=values)
 
 
 def compiled(moment: Moment, rule: Rule, *, name: str | None = None) -> Tree:
@@ -86,6 +115,15 @@ def members_query(tree: Tree) -> exp.Select:
     query = sql("SELECT profile_id FROM known")
     assert isinstance(query, exp.Select)  # noqa: S101 - the text above is a SELECT
     return query.where(predicate(tree), copy=False)
+
+
+def _flat(test: LeafQuery) -> Iterator[LeafQuery]:
+    """The leaf, or those of the segment that it asks for."""
+    if test.inner is None:
+        yield test
+        return
+    for inner in leaves(test.inner):
+        yield from _flat(inner)
 
 
 def _asks_rfm(tree: Tree) -> bool:

@@ -22,7 +22,7 @@ from aimwell.definitions.rules import (
     property_keys,
 )
 
-__all__ = ["describe", "describe_leaf", "group_words"]
+__all__ = ["OWN_EVENTS", "describe", "describe_leaf", "group_words"]
 
 _VERBS = {
     "Order Completed": "ordered",
@@ -31,6 +31,9 @@ _VERBS = {
     "Email Opened": "opened an e-mail",
     "Email Link Clicked": "clicked a link in an e-mail",
 }
+OWN_EVENTS = frozenset({*_VERBS, "Email Bounced", "Unsubscribed"})
+"""Events that Aimwell makes itself; that none is there yet is no slip of the pen."""
+
 _LIMITS = {
     "above": "above",
     "below": "below",
