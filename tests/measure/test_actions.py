@@ -57,6 +57,52 @@ def test_each_action_has_its_people_costs_and_difference(people: People) -> None
     assert [row.p_adjusted for row in rows] == holm([row.difference.p_value for row in rows])
 
 
+@pytest.mark.parametrize("skewed", [False, True])
+def test_intervals_and_corrected_p_values_do_not_contradict_each_other(
+    make_people: Callable[..., People], skewed: bool
+) -> None:
+    seen = set()
+    for number in range(60):
+        rng = np.random.default_rng(number)
+        cell = np.repeat([0, 1, 2, -1], [50, 50, 200, 200])
+        spend = rng.lognormal(0, 1.6, 500) if skewed else rng.normal(20, 3, 500)
+        margin = spend + (number / 20) * np.select([cell == 2, cell == 0], [0.5, -0.7])
+        people = make_people(
+            list(cell),
+            cells=CELLS,
+            probability=[SHARES[c] for c in cell],
+            orders=np.ones(500),
+            revenue=margin,
+            margin=margin,
+        )
+        rows = action_results(
+            people, FACTS, holdout=0.4, by_variant=True, seed=number, permutations=599
+        )
+        for row in rows:
+            assert row.difference.confidence == row.profit.confidence == pytest.approx(1 - 0.05 / 3)
+        least = min(row.difference.p_value for row in rows)
+        for row in rows:
+            outside = row.difference.excludes_zero
+            assert outside == (3 * row.difference.p_value <= 0.05 + 1e-9)
+            if outside or row.difference.p_value == least:
+                assert outside == (row.p_adjusted <= 0.05 + 1e-9)
+            seen.add(outside)
+    assert seen == {True, False}
+
+
+def test_a_single_action_needs_no_correction(make_people: Callable[..., People]) -> None:
+    people = make_people(
+        [0] * 40 + [-1] * 40,
+        cells=CELLS[:1],
+        probability=[0.5] * 80,
+        revenue=np.arange(80.0),
+        margin=np.arange(80.0),
+    )
+    (row,) = action_results(people, FACTS, holdout=0.5, by_variant=False, seed=1, permutations=199)
+    assert row.difference.confidence == 0.95
+    assert row.p_adjusted == row.difference.p_value
+
+
 def test_each_variant_has_a_row_of_its_own(people: People) -> None:
     rows = action_results(people, FACTS, holdout=0.4, by_variant=True, seed=1)
     assert [(row.action, row.variant, row.figures.people, row.sent) for row in rows] == [

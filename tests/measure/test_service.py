@@ -490,12 +490,15 @@ def test_a_plan_has_a_seed_of_its_own_which_holds_unless_another_is_asked_for(li
     set_up(lite, 60)
     plan_id = sent(lite)
     plan = load_plan(lite.control, plan_id)
-    assert result(lite, plan_id).seed == result(lite, f"latest:{plan.campaign}").seed == seed_of(plan)
+    assert (
+        result(lite, plan_id).seed == result(lite, f"latest:{plan.campaign}").seed == seed_of(plan)
+    )
     assert result(lite, plan_id, seed=5).seed == 5
     # The random part of the id does not matter; campaign and start do.
     assert seed_of(replace(plan, plan_id="another")) == seed_of(plan)
     assert seed_of(replace(plan, campaign="another")) != seed_of(plan)
-    assert seed_of(replace(plan, starts_at=plan.starts_at + timedelta(days=1))) != seed_of(plan)
+    later = (plan.starts_at + timedelta(days=1)).isoformat()
+    assert seed_of(replace(plan, summary={**plan.summary, "starts_at": later})) != seed_of(plan)
 
 
 def test_the_truth_of_simulated_people_stays_with_the_plan(stores: Stores) -> None:

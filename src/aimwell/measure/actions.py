@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from aimwell.measure.lifts import MARGIN_UNKNOWN, NO_CONTROL, less_cost, planned_shares
 from aimwell.measure.model import ActionResult, Metric
 from aimwell.measure.people import Cell, People, arm_figures
-from aimwell.stats.estimate import Estimate
+from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 from aimwell.stats.lift import measure_lift
 from aimwell.stats.multiplicity import holm
-from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
+from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS, fewest_permutations
 
 __all__ = ["ActionFacts", "action_results"]
 
@@ -37,16 +37,33 @@ def action_results(
     seed: int,
     permutations: int = DEFAULT_PERMUTATIONS,
 ) -> tuple[ActionResult, ...]:
-    """A row for each action, or for each variant of each action, p-values corrected for the number of rows."""
+    """A row for each action, or for each variant of each action, corrected for the number of rows.
+
+    Of k rows each interval is one of confidence 1 − 0.05 / k (Bonferroni), so that all hold at once in 95 of 100
+    campaigns; p-values are Holm's. An interval that excludes zero has a corrected p-value of at most 0.05. The row with
+    the smallest p-value agrees the other way round too; in the others Holm's, the sharper of the two, can be at most
+    0.05 where the interval still holds zero.
+    """
     metric: Metric = "revenue" if people.margin_unknown else "margin"
     even = planned_shares(people, holdout=holdout) is not None
-    rows = []
-    for action, variant, cells in _groups(people.cells, by_variant=by_variant):
-        if action not in facts:
-            continue
-        rows.append(
-            _row(people, facts[action], action, variant, cells, metric, even, seed, permutations)
+    groups = [g for g in _groups(people.cells, by_variant=by_variant) if g[0] in facts]
+    confidence = round(1.0 - (1.0 - DEFAULT_CONFIDENCE) / max(1, len(groups)), 12)
+    permutations = max(permutations, fewest_permutations(confidence))
+    rows = [
+        _row(
+            people,
+            facts[action],
+            action,
+            variant,
+            cells,
+            metric,
+            even,
+            seed,
+            permutations,
+            confidence,
         )
+        for action, variant, cells in groups
+    ]
     adjusted = holm([row.difference.p_value for row in rows])
     return tuple(replace(row, p_adjusted=p) for row, p in zip(rows, adjusted, strict=True))
 
@@ -68,20 +85,23 @@ def _row(
     even: bool,
     seed: int,
     permutations: int,
+    confidence: float,
 ) -> ActionResult:
     chosen = people.given(cells)
     variants = list(facts.sent) if variant is None else [variant]
     cost = sum(facts.cost.get(name, 0.0) for name in variants)
-    difference = Estimate.missing(_UNEQUAL, method="none")
+    difference = Estimate.missing(_UNEQUAL, method="none", confidence=confidence)
     if people.treated.all():
-        difference = Estimate.missing(NO_CONTROL, method="none")
+        difference = Estimate.missing(NO_CONTROL, method="none", confidence=confidence)
     elif even:
         treated, control = people.arms(people.outcome(metric), chosen)
-        difference = measure_lift(treated, control, seed=seed, permutations=permutations).difference
+        difference = measure_lift(
+            treated, control, seed=seed, confidence=confidence, permutations=permutations
+        ).difference
     if metric == "margin":
         profit = less_cost(difference.times(float(chosen.sum())), cost)
     else:
-        profit = Estimate.missing(MARGIN_UNKNOWN, method="none")
+        profit = Estimate.missing(MARGIN_UNKNOWN, method="none", confidence=confidence)
     return ActionResult(
         action=action,
         variant=variant,

@@ -113,7 +113,8 @@ class ActionResult:
 
     Attributes:
         variant: None for the action as a whole.
-        difference: Of `metric`, per person.
+        difference: Of `metric`, per person. With k rows its confidence is 1 − 0.05 / k, so that all intervals hold
+            at once in 95 of 100 campaigns.
         profit: Amount that the action added after contact cost; missing where margin is unknown.
         p_adjusted: p-value of the difference after Holm's correction for the number of rows compared.
     """

@@ -12,6 +12,7 @@ from aimwell.measure.formatting import (
     date_words,
     days_words,
     minute_words,
+    percent,
 )
 from aimwell.measure.model import (
     CampaignResult,
@@ -61,6 +62,7 @@ def report_html(result: CampaignResult) -> str:
         .render(
             style=Markup(style),  # noqa: S704 - our own style sheet
             version=VERSION,
+            confidence=percent(100 * result.confidence, 0),
             result=result,
             badge=_BADGES[result.verdict],
             when=_when(result),

@@ -75,8 +75,11 @@ def _methods(result: CampaignResult) -> list[str]:
         )
     if len(result.actions) > 1 or result.variants:
         found.append(
-            "p-values of several actions are corrected for their number by Holm's method, so that the best of many "
-            "is not praised for luck."
+            "Several actions are corrected for their number, so that the best of many is not praised for luck: each "
+            "interval is widened so that all of them together hold the truth "
+            f"{percent(100 * result.confidence, 0)} of the time (Bonferroni), and p-values are corrected by Holm's "
+            "method. Where an interval excludes zero the corrected p-value is 0.05 or less; Holm's method is the "
+            "sharper, so that a p-value can be that small where the interval still holds zero."
         )
     return found
 
