@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.output import Output
 from aimwell.decide.stored import load_plan
 from aimwell.measure.formatting import money
 from aimwell.measure.model import CampaignResult
+from aimwell.measure.report_tables import kpi_card
 from aimwell.measure.service import measure, store_report
 from aimwell.stats.estimate import Estimate
 
@@ -48,9 +51,14 @@ def report(
 
 
 def show(ws: Opened, result: CampaignResult) -> None:
-    """Print the sentence, both arms, and what sending added."""
+    """Print the sentence, both arms, what sending added, and each key figure with what sending caused."""
     out, currency = ws.output, result.currency
     out.heading(result.sentence)
+    if not any(arm.orders or arm.converted for arm in (result.treated, result.control)):
+        out.say()
+        out.say(_nothing_yet(result))
+        _notes(out, result.caveats)
+        return
     out.say()
     out.table(
         ["", "people", "bought", "orders", f"revenue ({currency})", "per person"],
@@ -60,25 +68,74 @@ def show(ws: Opened, result: CampaignResult) -> None:
         ],
     )
     out.say()
-    rows = [("revenue added", result.lifts["revenue"].total)] if "revenue" in result.lifts else []
-    rows.append(("profit added", result.profit))
-    out.table(
-        ["what sending added", "estimate", "at least", "at most", "how"],
-        [(name, *_amounts(one, currency)) for name, one in rows],
-    )
+    _added(out, result)
     for kpi in result.kpis:
-        value = "–" if kpi.value.value is None else f"{kpi.value.value:,.2f}"
-        out.say(f"{kpi.label}: {value}   ({kpi.formula})")
-    for caveat in result.caveats:
+        _figure(out, kpi_card(kpi, currency), trial=result.verdict == "trial")
+    out.say()
+    _notes(out, result.caveats)
+
+
+def _nothing_yet(result: CampaignResult) -> str:
+    people = result.treated.people + result.control.people
+    if result.span.finished:
+        return f"None of the {people:,} people of the plan bought anything in its window, so there is nothing to compare."
+    return (
+        f"None of the {people:,} people of the plan has bought anything since it began, so there is nothing to compare "
+        "yet. Measure again when orders of the window have been collected."
+    )
+
+
+def _notes(out: Output, caveats: Sequence[str]) -> None:
+    for caveat in caveats:
         out.note(caveat)
 
 
-def _amounts(one: Estimate, currency: str) -> tuple[str, str, str, str]:
-    if one.estimate is None or one.lower is None or one.upper is None:
-        return "–", "–", "–", one.reason or ""
-    return (
-        money(one.estimate, currency),
-        money(one.lower, currency),
-        money(one.upper, currency),
-        one.method,
+def _added(out: Output, result: CampaignResult) -> None:
+    """Revenue and profit that sending added: a table of those that are defined, a sentence for each that is not."""
+    rows = [("revenue added", result.lifts["revenue"].total)] if "revenue" in result.lifts else []
+    rows.append(("profit added", result.profit))
+    defined = [(name, _amounts(one, result.currency)) for name, one in rows if one.defined]
+    if defined:
+        out.table(
+            ["what sending added", "estimate", "at least", "at most"],
+            [(name, *amounts) for name, amounts in defined],
+        )
+        for method in dict.fromkeys(one.method for _, one in rows if one.defined):
+            out.say(f"  by: {method}")
+    for name, one in rows:
+        if not one.defined:
+            out.say(f"{name}: not known. {_sentence(one.reason)}")
+
+
+def _figure(out: Output, card: dict[str, Any], *, trial: bool) -> None:
+    """A key figure in up to four lines: value, formula, and what sending caused, or why there is none."""
+    out.say()
+    value = f"{card['value']}{_range(card['interval'])}" if card["value"] else "not defined"
+    out.heading(f"{card['label']}: {value}")
+    if not card["value"]:
+        out.say(f"  {card['reason']}")
+    out.say(f"  = {card['formula']}")
+    if card["worked"]:
+        out.say(f"  = {card['worked']}")
+    word = "difference by chance" if trial else "caused by sending"
+    if card["caused"]:
+        out.say(f"  {word}: {card['caused']}{_range(card['caused_interval'])}")
+        out.say(f"    {card['caused_label']}")
+    elif card["caused_reason"] != card["reason"]:
+        out.say(f"  {word}: not known.")
+        out.say(f"    {card['caused_reason']}")
+
+
+def _range(interval: str) -> str:
+    return f" ({interval})" if interval else ""
+
+
+def _sentence(text: str | None) -> str:
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _amounts(one: Estimate, currency: str) -> tuple[str, ...]:
+    return tuple(
+        "–" if value is None else money(value, currency)
+        for value in (one.estimate, one.lower, one.upper)
     )
