@@ -314,6 +314,23 @@ def test_quarantine_tells_reasons_and_shows_rows_only_when_asked(shop_on_both: S
     )
 
 
+def test_rows_that_wait_twice_count_once_and_those_taken_since_apart(shop: Shop) -> None:
+    equal = f"{BAD}{BAD.splitlines()[-1]}\n"
+    shop.collect(equal)
+    assert quarantine(shop.stores).total == 3  # equal rows of one file are rows nevertheless
+    shop.write(equal, "copy.csv")
+    limits = {"quantity": 500}
+    shop.collect(source=source_of(files="copy.csv", limits=limits), now=NOW + timedelta(hours=1))
+    again = quarantine(shop.stores)
+    assert (again.total, again.taken_since) == (3, 0)
+    assert {row.file for row in again.rows} == {"copy.csv"}
+    nothing = {**ORDERS, "where": "qty <> 'two'"}
+    shop.collect(source=source_of(nothing), now=NOW + timedelta(hours=2))
+    left = quarantine(shop.stores)
+    assert left.counts == {"shop": {"not_a_time": 2}}
+    assert left.taken_since == 1
+
+
 def test_status_lists_loads_the_newest_first(shop: Shop) -> None:
     shop.collect(BAD)
     later = NOW + timedelta(days=1)
@@ -321,6 +338,8 @@ def test_status_lists_loads_the_newest_first(shop: Shop) -> None:
         shop.collect("nothing,like,it\n1,2,3\n", now=later)
     failed, done = status(shop.stores)
     assert (failed.state, failed.report) == ("failed", None)
+    assert "nothing was taken" in str(failed.error)
+    assert "order_id is mapped to 'order'" in str(failed.error)
     assert (done.state, done.entity, done.started_at) == ("done", "orders", NOW)
     assert done.report is not None
     assert done.report.rows_taken == 1

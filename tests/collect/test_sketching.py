@@ -105,3 +105,31 @@ def test_collecting_tells_missing_targets_and_columns_at_once(run: Run) -> None:
         assert f"`--map {option}`" in told
     assert "'unit_price=Price each'" in told
     assert run("collect", "orders", "own.csv", "--explain").out.count("guessed") > 5
+
+
+def test_a_mapping_corrected_later_is_told_and_exits_with_1(run: Run) -> None:
+    Path("own.csv").write_text(OWN)
+    found = ["--map=order_id=Order No", "--map=ordered_at=Placed", "--map=unit_price=Price each"]
+    run("collect", "orders", "own.csv", *found)
+    for _ in range(2):
+        told = run("collect", "orders", "own.csv", *found, "--map=customer_id=Buyer", code=1).err
+        assert "No row was taken: 2 rows of own.csv were taken before under another mapping" in told
+        assert "aimwell init ANOTHER" in told
+        assert "count every row a second time" in told
+
+
+def test_a_report_names_orders_without_goods_and_returns_by_order(run: Run) -> None:
+    Path("own.csv").write_text(
+        "order,day,sku,qty,price\n1,2026-01-05 10:00,mug,2,4\n2,2026-01-05 10:00,POST,1,5\n"
+        "3,2026-01-06 16:25,mug,-1,4\n3,2026-01-06 16:26,pot,-1,4\n"
+    )
+    Path("source.yaml").write_text(
+        "kind: source\nname: own\nfiles: {lines: own.csv}\nentities:\n  - entity: orders\n"
+        "    map: {order_id: order, ordered_at: day, sku: sku, quantity: qty, unit_price: price}\n"
+        "    not_goods: [POST]\n"
+    )
+    run("apply", "source.yaml")
+    told = " ".join(run("collect", "source", "own").out.split())
+    assert "orders without goods (postage, fees or adjustments only) 1" in told
+    assert "additions to orders" not in told
+    assert "orders with returns or cancellations 1 their returns, each moment counted 2" in told

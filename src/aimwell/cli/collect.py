@@ -203,10 +203,14 @@ def quarantine(
         if as_json:
             ws.output.json(found)
             return
+        if found.taken_since:
+            ws.output.say(
+                f"{_rows(found.taken_since)} that waited were taken since by a later load."
+            )
         if not found.total:
             ws.output.say("Nothing is in quarantine.")
             return
-        ws.output.heading(f"{found.total:,} rows in quarantine")
+        ws.output.heading(f"{_rows(found.total)} in quarantine")
         ws.output.table(
             ["source", "reason", "rows"],
             [
@@ -222,6 +226,10 @@ def quarantine(
         )
         for row in found.rows if reveal else ():
             ws.output.say(f"{row.file}:{row.line}: {row.content}")
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} {'row' if number == 1 else 'rows'}"
 
 
 @app.command("status")
@@ -245,6 +253,11 @@ def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
                 for one in found
             ],
         )
+        for one in found:
+            if one.error:
+                ws.output.note(
+                    f"{one.source}, {one.entity}, {one.started_at:%Y-%m-%d %H:%M} failed: {one.error}"
+                )
 
 
 def _pairs(texts: list[str] | None, option: str, form: str) -> dict[str, str]:
@@ -351,9 +364,17 @@ def _show_load(ws: Opened, load: LoadReport) -> None:
             + ", ".join(f"{name} {number:,}" for name, number in gaps.items())
             + "."
         )
+    if load.changed and load.rows_taken:
+        out.note(f"Warning: {load.other_values}")
     for warning in load.warnings:
         out.note(f"Warning: {warning}")
     out.say()
+
+
+def _moments_of_returns(load: LoadReport) -> list[tuple[str, int]]:
+    """Said only where some order came back at several moments, each of which is a row of its own."""
+    several = 0 < load.return_orders < load.returns
+    return [("  their returns, each moment counted", load.returns)] if several else []
 
 
 def _numbers(load: LoadReport) -> list[tuple[str, int]]:
@@ -366,8 +387,10 @@ def _numbers(load: LoadReport) -> list[tuple[str, int]]:
         ("in quarantine", load.quarantined),
         ("people", load.people),
         ("orders", load.sales),
-        ("orders that grew", load.additions),
-        ("returns and cancellations", load.returns),
+        ("orders without goods (postage, fees or adjustments only)", load.without_goods),
+        ("additions to orders taken before", load.additions - load.without_goods),
+        ("orders with returns or cancellations", load.return_orders or load.returns),
+        *_moments_of_returns(load),
         ("lines without a customer", load.anonymous_lines),
         *[(f"consent: {name}", number) for name, number in consents.items()],
     ]

@@ -19,6 +19,8 @@ class Tally:
     people: int = 0
     anonymous_lines: int = 0
     return_lines: int = 0
+    return_orders: int = 0
+    without_goods: int = 0
     sales: int = 0
     additions: int = 0
     returns: int = 0

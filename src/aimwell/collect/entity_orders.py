@@ -52,6 +52,7 @@ def take_orders(job: Job, entity: OrdersEntity) -> Tally:
         numbered=numbered,
         repeats=entity.keep_repeats,
         has_known=has_rows(session, "lake_lines"),
+        has_sku=entity.map.sku is not None,
     )
     bind_fresh(session, "fresh")
     bind_origins(job.stores, session, job.source.id_namespace)
@@ -172,11 +173,16 @@ def _tally(
     statements: int,
     consents: dict[str, int],
 ) -> Tally:
-    [(first, last, anonymous, returned)] = job.session.rows(
+    [(first, last, anonymous, returned, return_orders, without_goods)] = job.session.rows(
         sql(
             """
             SELECT min(ordered_at), max(ordered_at), count(*) FILTER (WHERE person IS NULL),
-                   count(*) FILTER (WHERE kind = 'return') FROM fresh
+                   count(*) FILTER (WHERE kind = 'return'),
+                   count(DISTINCT order_id) FILTER (WHERE kind = 'return'),
+                   count(DISTINCT order_id) FILTER (WHERE kind = 'sale' AND order_id NOT IN
+                       (SELECT order_id FROM sold UNION ALL
+                        SELECT order_id FROM fresh WHERE kind = 'sale' AND goods))
+            FROM fresh
             """
         )
     )
@@ -188,6 +194,8 @@ def _tally(
         people=people,
         anonymous_lines=anonymous,
         return_lines=returned,
+        return_orders=return_orders,
+        without_goods=without_goods,
         sales=kinds.get("sale", 0),
         additions=kinds.get("addition", 0),
         returns=kinds.get("return", 0),

@@ -24,7 +24,7 @@ from aimwell.collect.files import InputFile
 from aimwell.collect.model import LoadReport
 from aimwell.collect.money import NO_RATE, TOO_LARGE
 from aimwell.definitions.kinds.source import Entity, Source
-from aimwell.errors import LeaseLostError
+from aimwell.errors import AimwellError, LeaseLostError
 from aimwell.store.control import insert_missing
 from aimwell.store.disk import settle
 from aimwell.store.leases import Held
@@ -344,19 +344,29 @@ def hold_rates(stores: Stores) -> AbstractContextManager[Held]:
     return stores.leases.hold("exchange-rates", wait_seconds=_WAIT_SECONDS)
 
 
-def fail(stores: Stores, load: Load, folder: Path | None = None) -> None:
-    """Say that a load was given up, and remove its files; one that is prepared by now stays as it is."""
+def fail(
+    stores: Stores, load: Load, folder: Path | None = None, *, error: BaseException | None = None
+) -> None:
+    """Say that a load was given up and why, and remove its files; one that is prepared by now stays as it is."""
     with stores.control.begin() as connection:
+        row = connection.execute(_by_id(load.load_id).with_for_update()).one()
         connection.execute(
             sa.update(_loads)
             .where(_loads.c.load_id == load.load_id, _loads.c.state == "running")
-            .values(state="failed")
+            .values(state="failed", files={**row.files, "error": _words(error)})
         )
         state = connection.execute(
             sa.select(_loads.c.state).where(_loads.c.load_id == load.load_id)
         ).scalar_one()
     if folder is not None and state != "prepared":
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _words(error: BaseException | None) -> str | None:
+    """An error's words where they are ours, which quote no values of rows; of others the kind alone."""
+    if error is None:
+        return None
+    return str(error) if isinstance(error, AimwellError) else type(error).__name__
 
 
 def sweep(stores: Stores) -> None:

@@ -57,8 +57,9 @@ class LoadReport:
     `commonest_fault`: what was wrong with most of the quarantined rows, in words, with how many they are.
     `gaps`: target → rows (but for ignored ones) without a value. `first_at`, `last_at`: times of the rows taken. `currencies`:
     of the rows taken, before conversion. `people`: different ones. `anonymous_lines`: order lines taken without
-    a customer. `sales`, `additions`, `returns`: rows of orders; `return_lines`: lines of returns. `statements`:
-    new traits and products. `consents`: 'email granted' → answers recorded.
+    a customer. `sales`, `additions`, `returns`: rows of orders (of returns one for each moment, so that an order
+    may have several; `return_orders` counts it once); `without_goods`: those of `additions` that are orders of
+    no goods at all, as postage only; `return_lines`: lines of returns. `statements`: new traits and products. `consents`: 'email granted' → answers recorded.
     """
 
     load_id: str
@@ -86,9 +87,20 @@ class LoadReport:
     additions: int = 0
     returns: int = 0
     return_lines: int = 0
+    return_orders: int = 0
+    without_goods: int = 0
     statements: int = 0
     consents: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def other_values(self) -> str:
+        """In words: what `changed` means."""
+        return (
+            f"{self.changed:,} rows of {', '.join(file.name for file in self.files[:3])} were taken before under "
+            "another mapping, which gave them other values. Those stand, as what was taken is never rewritten; a "
+            "column that is mapped only now (as customer_id) is not added to them."
+        )
 
     @property
     def nothing_usable(self) -> bool:
@@ -125,8 +137,17 @@ class DataReport:
         return all(load.state == "already_collected" for load in self.loads)
 
     def refuse_unusable(self) -> None:
-        """Raise NothingTakenError where all rows of an entity are in quarantine; also when it is asked again."""
+        """Raise NothingTakenError where all rows of an entity are in quarantine, or known with other values; also
+        when it is asked again."""
         for load in self.loads:
+            if load.changed and not load.rows_taken:
+                raise NothingTakenError(
+                    f"No row was taken: {load.other_values} To have the files as they are now, begin a new "
+                    "workspace (`aimwell init ANOTHER`) and collect there. Another name (`--source ANOTHER`) in "
+                    "this workspace would count every row a second time beside what stands.",
+                    source=load.source,
+                    entity=load.entity,
+                )
             if load.nothing_usable:
                 raise NothingTakenError(
                     f"Not one of the rows of {', '.join(file.name for file in load.files[:3])} could be taken as "
@@ -215,10 +236,14 @@ class QuarantinedRow:
 
 @dataclass(frozen=True)
 class Quarantine:
-    """What waits in quarantine: counts by source and reason over all, and some rows."""
+    """What waits in quarantine: counts by source and reason over all, and some rows.
+
+    `taken_since`: rows that waited, and that a later load of the same files did not set aside again.
+    """
 
     counts: Mapping[str, Mapping[str, int]]
     rows: tuple[QuarantinedRow, ...]
+    taken_since: int = 0
 
     @property
     def total(self) -> int:
@@ -232,7 +257,10 @@ class Quarantine:
 
 @dataclass(frozen=True)
 class LoadStatus:
-    """One load as the control database knows it. 'prepared': all is ready, and the next collect ends it."""
+    """One load as the control database knows it. 'prepared': all is ready, and the next collect ends it.
+
+    `error`: why it failed, in words.
+    """
 
     load_id: str
     source: str
@@ -241,6 +269,7 @@ class LoadStatus:
     started_at: datetime
     finished_at: datetime | None
     report: LoadReport | None
+    error: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -137,8 +137,8 @@ def collect(
                     continue
                 try:
                     _read_missing(desk, source, entity, inputs, raw, tell)
-                except Exception:
-                    loads.fail(stores, load)
+                except Exception as error:
+                    loads.fail(stores, load, error=error)
                     raise
                 reports.append(_take(stores, desk, source, entity, load, raw, tell))
         return DataReport(source.name, tuple(reports))
@@ -246,8 +246,8 @@ def _take(
         )
         report = _report(job, load, evidence, tally, bad, bound.warnings)
         loads.prepare(stores, load, report, folder, seen=seen)
-    except Exception:
-        loads.fail(stores, load, folder)
+    except Exception as error:
+        loads.fail(stores, load, folder, error=error)
         raise
     tell(f"keeping {entity.entity}", 0, None)
     loads.publish(stores, load.load_id)

@@ -95,8 +95,8 @@ _TABLES = (
             _c(
                 "kind",
                 _TEXT,
-                "'sale' (one row an order), 'addition' (a later load's difference to a known sale) "
-                "or 'return' (returns and cancellations).",
+                "'sale' (one row an order), 'addition' (a later load's difference to a known sale, or an order "
+                "without goods, as postage only) or 'return' (returns and cancellations; a row each moment).",
                 required=True,
             ),
             _c("ordered_at", TIME, "When it was ordered or returned.", required=True),
