@@ -112,6 +112,9 @@ def _into_the_sink(tmp_path: Path, control_url: str, *, people: int, kills: int,
     assert set(states.values()) == {"sent"}
     files = {file.stem for file in (stores.root / "outbox" / plan_id).glob("*.eml")}
     assert files == set(states)
+    assert not list((stores.root / "outbox").rglob("*.part")), (
+        "a killed sender's addresses lie about"
+    )
     assert _sent_events(stores) == Counter(dict.fromkeys(states, 1))
     assert _touches(stores) == Counter(dict.fromkeys(states, 1))
     assert deliver.status(stores, plan_id).state == "sent"

@@ -11,6 +11,7 @@ import pytest
 from aimwell.deliver.model import Outcome, Outgoing
 from aimwell.deliver.sink import SinkTransport
 from aimwell.errors import DeliverError, StorageFullError
+from child import child
 
 
 def message(number: int, text: bytes = b"Subject: x\r\n\r\nx\r\n") -> Outgoing:
@@ -42,12 +43,44 @@ def test_a_message_that_is_sent_again_is_not_written_twice(tmp_path: Path) -> No
     assert (tmp_path / "m-1.eml").stat() == before
 
 
-def test_a_part_that_a_crash_left_behind_does_no_harm(tmp_path: Path) -> None:
-    (tmp_path / f"m-1.{os.getpid()}.part").write_bytes(b"half")
-    (tmp_path / "m-1.99999999.part").write_bytes(b"half")
+KILLED = """
+import asyncio, os, sys
+from pathlib import Path
+from aimwell.deliver.model import Outgoing
+from aimwell.deliver.sink import SinkTransport
+
+def stop(*_names):
+    print("writing", flush=True)
+    input()
+
+os.replace = stop
+async def main():
+    message = Outgoing("m-7", "b-1@bounces.example", "p7@example.com", b"Subject: x\\r\\n\\r\\nx\\r\\n")
+    async for _ in SinkTransport(Path(sys.argv[1])).send([message]):
+        pass
+asyncio.run(main())
+"""
+
+
+def test_what_a_killed_sender_had_half_written_is_removed_and_a_living_ones_is_not(
+    tmp_path: Path,
+) -> None:
+    with child(KILLED, tmp_path) as sender:
+        assert sender.line() == "writing"
+        [part] = tmp_path.glob("*.part")
+        assert b"p7@example.com" in part.read_bytes()
+        send(tmp_path, [message(1)])
+        assert part.exists(), "its sender lives"
+        sender.kill()
+    send(tmp_path, [message(2)])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m-1.eml", "m-2.eml"]
+
+
+def test_a_part_of_an_unknown_sender_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "m-1.elsewhere,b,s,7,9.part").write_bytes(b"half")
     send(tmp_path, [message(1)])
     assert (tmp_path / "m-1.eml").read_bytes().endswith(b"x\r\n")
-    assert not (tmp_path / f"m-1.{os.getpid()}.part").exists()
+    assert (tmp_path / "m-1.elsewhere,b,s,7,9.part").exists()
 
 
 def test_a_file_is_durable_before_its_outcome_is_given(

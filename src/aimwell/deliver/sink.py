@@ -16,11 +16,14 @@ from pathlib import Path
 
 from aimwell.deliver.model import MESSAGE_ID, Outcome, Outgoing
 from aimwell.errors import DeliverError, StorageFullError
+from aimwell.store.processes import process_is_gone, process_name
 
 __all__ = ["SinkTransport"]
 
 _AT_ONCE = 200
 _THREADS = 8
+_PART = ".part"
+_SLASH = ","  # in place of the / in a process's name, which is part of a file's
 
 
 class SinkTransport:
@@ -31,6 +34,7 @@ class SinkTransport:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._cleared = False
 
     async def send(self, messages: Iterable[Outgoing]) -> AsyncIterator[Outcome]:
         """Writes each message.
@@ -56,6 +60,9 @@ class SinkTransport:
     def _write_all(self, batch: list[Outgoing]) -> list[Outcome]:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
+            if not self._cleared:
+                self._remove_parts_of_the_dead()
+                self._cleared = True
             # A disk takes many flushes at once almost as fast as one: eight are ten times as fast as one by one.
             with ThreadPoolExecutor(_THREADS) as pool:
                 outcomes = list(pool.map(self._write, batch))
@@ -77,8 +84,8 @@ class SinkTransport:
                 message.message_id, "accepted", stage="data", text="It was there already."
             )
         head = f"Return-Path: <{message.return_path}>\r\nDelivered-To: {message.recipient}\r\n".encode()
-        # The process id keeps two senders apart; a part that a crash left behind is written over or ignored.
-        part = path.with_suffix(f".{os.getpid()}.part")
+        # The process's name keeps two senders apart, and tells later ones whether it still writes.
+        part = path.with_suffix(f".{process_name().replace('/', _SLASH)}{_PART}")
         try:
             with part.open("wb") as file:
                 file.write(head + message.data)
@@ -89,6 +96,13 @@ class SinkTransport:
             part.unlink(missing_ok=True)
             raise
         return Outcome(message.message_id, "accepted", stage="data")
+
+    def _remove_parts_of_the_dead(self) -> None:
+        """Remove what killed senders had half written: whole messages with addresses lie in there."""
+        for part in self._folder.glob(f"*{_PART}"):
+            _id, _, process = part.name.removesuffix(_PART).partition(".")
+            if process_is_gone(process.replace(_SLASH, "/")):
+                part.unlink(missing_ok=True)
 
     def _sync_folder(self) -> None:
         # A new name is durable only when its folder is.
