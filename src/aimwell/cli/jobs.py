@@ -19,6 +19,14 @@ app = typer.Typer(no_args_is_help=True, help="Look at background work; try it ag
 alerts_app = typer.Typer(help="What a person should look at.")
 app.add_typer(alerts_app, name="alerts")
 
+
+def _known(job_id: int) -> int:
+    """The id, where a job can have it: databases count no further."""
+    if not 0 < job_id < 2**63:
+        raise JobError(f"There is no job {job_id}; `aimwell jobs list` shows those that are.")
+    return job_id
+
+
 JobArgument = Annotated[int, typer.Argument(help="Id of the job, as `aimwell jobs list` shows it.")]
 
 
@@ -67,7 +75,7 @@ def show(
 ) -> None:
     """Show one job: what it was given, what came of it, and why it failed."""
     with opened(workspace, as_json=as_json) as ws:
-        _show(ws, open_jobs(ws.stores).queue.get(job_id))
+        _show(ws, open_jobs(ws.stores).queue.get(_known(job_id)))
 
 
 @app.command("retry")
@@ -77,7 +85,7 @@ def retry(
     """Queue a failed or cancelled job once more, with all its attempts."""
     with opened(workspace, as_json=as_json) as ws:
         queue = open_jobs(ws.stores).queue
-        queue.retry(job_id)
+        queue.retry(_known(job_id))
         ws.stores.audit("retry job", actor=ws.by, subject=str(job_id))
         if as_json:
             ws.output.json(_plain(queue.get(job_id)))
@@ -91,7 +99,7 @@ def cancel(
     """Cancel a job: one that waits at once, one that runs where it next looks up."""
     with opened(workspace, as_json=as_json) as ws:
         queue = open_jobs(ws.stores).queue
-        before = queue.get(job_id).state
+        before = queue.get(_known(job_id)).state
         if before not in {"queued", "running"}:
             raise JobError(
                 f"Job {job_id} is {before} already. Only jobs that wait or run can be cancelled."

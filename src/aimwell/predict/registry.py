@@ -169,7 +169,9 @@ def find_model(stores: Stores, name: str) -> RegisteredModel:
     plain, _, number = name.partition("@")
     query = sa.select(_models).where(_models.c.name == plain)
     if number:
-        query = query.where(_models.c.version == (int(number) if number.isdecimal() else -1))
+        # Nine digits fit what every database counts with.
+        wanted = int(number) if number.isdecimal() and len(number) <= 9 else -1
+        query = query.where(_models.c.version == wanted)
     with stores.read_control() as connection:
         row = connection.execute(query.order_by(_models.c.version.desc()).limit(1)).one_or_none()
         known = connection.execute(sa.select(_models.c.name).distinct()).scalars().all()
