@@ -89,12 +89,13 @@ def usual_margin(moment: Moment) -> Margin:
 
     From unit costs, and the setting `margin_default` where there are none; also for orders without lines.
     """
+    # Summed as decimals, which add up alike in every order: doubles differ in the last digit from run to run.
     lines, known, margin = moment.session.rows(
         sql(
             """
             SELECT CAST(coalesce(sum(revenue), 0) AS double),
                    CAST(coalesce(sum(revenue) FILTER (WHERE margin IS NOT NULL), 0) AS double),
-                   coalesce(sum(margin), 0.0)
+                   CAST(coalesce(sum(CAST(margin AS decimal(38, 6))), 0) AS double)
             FROM line_margins WHERE goods AND profile_id IS NOT NULL
             """
         )
