@@ -133,3 +133,22 @@ def test_a_report_names_orders_without_goods_and_returns_by_order(run: Run) -> N
     assert "orders without goods (postage, fees or adjustments only) 1" in told
     assert "additions to orders" not in told
     assert "orders with returns or cancellations 1 their returns, each moment counted 2" in told
+
+
+def test_an_explanation_asks_for_lines_that_are_no_goods(run: Run) -> None:
+    Path("own.csv").write_text(OWN.replace("Mug", "POST").replace("Pot", "P17"))
+    told = " ".join(run("collect", "orders", "own.csv", "--explain").out.split())
+    assert "Every line counts as goods." in told
+    assert "Codes to look at: POST." in told
+    assert "map `kind`" in told
+    assert "seen on the first 2 rows" in told
+
+
+def test_columns_of_consent_are_not_told_as_left_out(run: Run) -> None:
+    Path("people.csv").write_text("id,email,optin,signed\n1,ann@example.com,yes,2026-01-01\n")
+    call = ("collect", "customers", "people.csv", "--map=customer_id=id", "--map=email=email")
+    told = run(*call, "--opt-in", "email=optin", "--explain").out
+    assert "consent.email" in told
+    assert "Not taken: signed." in told
+    [entity] = run(*call, "--opt-in", "email=optin", "--explain", "--json").json["entities"]
+    assert entity["unmapped"] == ["signed"]

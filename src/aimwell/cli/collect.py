@@ -310,12 +310,13 @@ def _show_explanation(ws: Opened, explanation: Explanation) -> None:
         names = ", ".join(file.name for file in entity.files)
         out.heading(f"{entity.entity} from {names}: nothing is written")
         out.table(
-            ["target", "comes from", "read as", "goes to", "missing"],
+            ["target", "comes from", "read as", "goes to", "missing in the sample"],
             [
                 (f.target, f.comes_from, f.read_as, f.where_to, f"{f.missing_share:.1%}")
                 for f in entity.fields
             ],
         )
+        out.say(f"All of this was seen on the first {entity.sample_rows:,} rows.")
         if entity.unmapped:
             out.say(f"Not taken: {', '.join(entity.unmapped)}.")
         for target, column in entity.suggestions.items():
@@ -329,6 +330,8 @@ def _show_explanation(ws: Opened, explanation: Explanation) -> None:
             )
         for warning in entity.warnings:
             out.note(f"Warning: {warning}")
+        for hint in entity.hints:
+            out.say(hint)
 
 
 def show_report(ws: Opened, report: DataReport) -> None:

@@ -22,7 +22,7 @@ from aimwell.collect.reading import read_raw
 from aimwell.collect.service import file_reports, hash_inputs, stage_entity, warnings_of
 from aimwell.collect.staging import Check
 from aimwell.collect.suggesting import suggest_mapping
-from aimwell.definitions.kinds.source import Entity, Source
+from aimwell.definitions.kinds.source import Entity, OrdersEntity, Source
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
@@ -30,6 +30,8 @@ __all__ = ["explain"]
 
 _SAMPLE_BYTES = 4 << 20
 _ROWS = 10
+_CODES = 8
+_CODE_CHARACTERS = 12
 _VAULT = {
     *(
         "email",
@@ -91,7 +93,10 @@ def _explained(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Explain
         sql("SELECT count(*), count(*) FILTER (WHERE bad IS NULL AND NOT kept) FROM picked")
     )
     columns = _columns(job.raw)
-    used = {name for _, value in entity.values() for name in _names_in(str(value), columns)}
+    # Consent's columns are fields too, though no target of the mapping.
+    written = [str(value) for _, value in entity.values()]
+    written += [str(field.value) for field in job.fields]
+    used = {name for text in written for name in _names_in(text, columns)}
     suggestion = suggest_mapping(columns, entity=entity.entity)
     mapped = {field.name for field in job.fields}
     return ExplainedEntity(
@@ -114,6 +119,7 @@ def _explained(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Explain
             *warnings_of(job, evidence, rows),
             *_advice(job, columns, used),
         ),
+        hints=_hints_of_goods(job, entity) if isinstance(entity, OrdersEntity) else (),
     )
 
 
@@ -208,6 +214,39 @@ def _rows(job: Job) -> list[dict[str, Any]]:
 def _masked(field: TargetField, value: Any) -> Any:
     personal = field.name in _VAULT or field.name.startswith("vault.")
     return f"{value[:1]}…" if personal and isinstance(value, str) else value
+
+
+def _hints_of_goods(job: Job, entity: OrdersEntity) -> tuple[str, ...]:
+    """What a mapping leaves to the sign or counts as goods, where nothing was said of it."""
+    found = []
+    named = {field.name for field in job.fields}
+    if "sku" in named and not (
+        entity.not_goods or entity.not_goods_pattern or entity.shipping_codes
+    ):
+        codes = job.session.rows(
+            sql(
+                """
+                SELECT t.sku FROM typed AS t JOIN staged AS s ON s.n = t.n
+                WHERE s.faults = 0 AND t.sku IS NOT NULL AND NOT regexp_matches(t.sku, '[0-9]')
+                  AND length(t.sku) <= :characters
+                GROUP BY t.sku ORDER BY count(*) DESC, t.sku LIMIT :top
+                """,
+                top=_CODES,
+                characters=_CODE_CHARACTERS,
+            )
+        )
+        shown = f" Codes to look at: {', '.join(code for (code,) in codes)}." if codes else ""
+        found.append(
+            "Every line counts as goods. Are there lines of postage, fees or adjustments? Name their codes in "
+            "`shipping_codes` and `not_goods` of a source definition, else they count as revenue of goods "
+            f"(docs/collect.md; examples/sources/online-retail.yaml is such a one).{shown}"
+        )
+    if "kind" not in named:
+        found.append(
+            "A negative quantity or total is taken for a return. If some are stock adjustments, map `kind` to what "
+            "tells returns from sales (docs/collect.md, Returns)."
+        )
+    return tuple(found)
 
 
 def _advice(job: Job, columns: tuple[str, ...], used: set[str]) -> list[str]:

@@ -182,7 +182,8 @@ class ExplainedEntity:
     """How the rows of one entity would be taken.
 
     `rows` are the first good ones, typed, personal values masked. `sample_rows` were looked at, of which
-    `refused` would go to quarantine, by reason. `unmapped` columns would not be taken.
+    `refused` would go to quarantine, by reason. `unmapped` columns would not be taken. `hints`: what a definition
+    could say and does not, as which lines are no goods.
     """
 
     entity: str
@@ -195,6 +196,7 @@ class ExplainedEntity:
     unmapped: tuple[str, ...]
     suggestions: Mapping[str, str]
     warnings: tuple[str, ...]
+    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
