@@ -47,10 +47,11 @@ def test_groups_are_found_kept_published_and_shown_as_personas(run: Run, tmp_pat
         f'kind: segment\nname: them\nrule: {{trait: "cluster:habits", is: "{biggest["group"]}"}}\n'
     )
     run("apply", "s.yaml", "-w", "shop")
-    members = json.loads(
-        run("segment", "members", "them", "--json", "--as-of", "2026-09-02", "-w", "shop").out
-    )
-    assert len(members["members"]) == biggest["size"]
+    for moment, size in (("2026-09-01", biggest["size"]), ("2026-08-31", 0)):
+        members = json.loads(
+            run("segment", "members", "them", "--json", "--as-of", moment, "-w", "shop").out
+        )
+        assert len(members["members"]) == size
 
 
 def test_without_buyers_personas_say_what_to_do(run: Run) -> None:
@@ -82,3 +83,16 @@ def test_names_that_were_never_collected_are_told_where_they_matter(
         told = run("segment", command, "typo", "-w", "shop").err
         assert f"Warning: {event}" in told
         assert f"Warning: {trait}" in told
+
+
+def test_groups_by_orders_of_long_ago_are_warned_of(run: Run, tmp_path: Path) -> None:
+    run("init", "shop")
+    run("collect", "orders", two_kinds(tmp_path / "orders.csv"), "-w", "shop")
+    told = (
+        "Warning: The newest order is of 2026-08-18, 4 years before the moment that is looked from."
+    )
+    for command in ("rfm", "personas", "clusters"):
+        assert told in run("segment", command, "--as-of", "2030-10-01", "-w", "shop").err
+        assert (
+            "newest order" not in run("segment", command, "--as-of", "2026-08-20", "-w", "shop").err
+        )

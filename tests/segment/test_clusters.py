@@ -273,7 +273,7 @@ def test_groups_of_a_shop_are_kept_assigned_and_published(tmp_path: Path, contro
         {"kind": "segment", "name": "x", "rule": {"trait": "cluster:customers", "is": new}}
     )
     assert isinstance(rule, Segment)
-    assert members(stores, rule, as_of=day(170)).num_rows == 0  # it holds from then on
+    assert members(stores, rule, as_of=day(169)).num_rows == 0  # it holds from then on
     later = members(stores, rule, as_of=day(171)).column("profile_id").to_pylist()
     assert origin(stores, "new") in later
     stores.close()

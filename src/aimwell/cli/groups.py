@@ -9,6 +9,7 @@ import pyarrow as pa
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.old_orders import note_old_orders
 from aimwell.errors import SegmentError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment.cluster_files import load_clusters, save_clusters
@@ -48,6 +49,7 @@ def clusters(
         version = save_clusters(ws.stores, model, now=ws.now)
         published = publish_clusters(ws.stores, model, as_of=moment, now=ws.now) if publish else 0
         with open_moment(ws.stores, as_of=moment) as cut:
+            note_old_orders(ws, cut)
             faces = compute_personas(cut, people)
         if as_json:
             ws.output.json(
@@ -88,6 +90,7 @@ def personas(
         open_moment(ws.stores, as_of=ws.moment(as_of) or ws.now) as moment,
     ):
         faces = compute_personas(moment, _division(ws, moment, clusters_), top=top)
+        note_old_orders(ws, moment)
         if as_json:
             ws.output.json(faces)
             return

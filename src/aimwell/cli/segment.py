@@ -11,6 +11,7 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.cli.lazy import Outline, group_of
+from aimwell.cli.old_orders import note_old_orders
 from aimwell.history.moment import open_moment
 from aimwell.segment import service
 from aimwell.segment.refreshing import refresh as run_refresh
@@ -120,6 +121,7 @@ def rfm(
     with opened(workspace, as_json=as_json) as ws:
         with open_moment(ws.stores, as_of=ws.moment(as_of) or ws.now) as moment:
             rows = compute_rfm(moment).to_pylist()
+            note_old_orders(ws, moment)
         groups = Counter(row["group"] for row in rows)
         money: defaultdict[str, float] = defaultdict(float)
         for row in rows:

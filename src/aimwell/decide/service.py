@@ -17,7 +17,6 @@ from aimwell.decide.contacts import Contacts, read_contacts
 from aimwell.decide.detectable import detectable
 from aimwell.decide.draft import draft
 from aimwell.decide.eligibility import Verdict, count_by_reason, judge
-from aimwell.decide.freshness import stale_orders
 from aimwell.decide.model import (
     EXCLUSIONS,
     ActionSummary,
@@ -33,6 +32,7 @@ from aimwell.decide.timing import due_at
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import DecideError
+from aimwell.history.freshness import order_days, stale_orders
 from aimwell.history.moment import Moment, open_moment
 from aimwell.history.outcomes import outcomes
 from aimwell.segment.service import members, unknown
@@ -370,10 +370,8 @@ def _baseline(
 def _stale(stores: Stores, moment: datetime, snapshot: Snapshot) -> list[str]:
     """A warning where no order is as new as the moment of the plan lets one expect."""
     with open_moment(stores, as_of=moment, snapshot=snapshot) as past:
-        rows = past.session.rows(
-            sql("SELECT DISTINCT CAST(ordered_at AS DATE) AS day FROM orders ORDER BY day")
-        )
-    words = stale_orders([row[0] for row in rows], moment=moment.astimezone(UTC).date())
+        days = order_days(past)
+    words = stale_orders(days, moment=moment.astimezone(UTC).date())
     return [] if words is None else [words]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +37,7 @@ CLUSTER_FEATURES = (
 """Features that groups are looked for in, unless others are named; those that tell nobody apart are dropped."""
 
 _FIT_MAX = 20_000
+_INSTANT = timedelta(microseconds=1)  # what the lake's times tell apart
 
 
 def find_groups(
@@ -119,7 +120,8 @@ def assign_people(moment: Moment, model: ClusterModel) -> pa.Table:
 def publish_clusters(stores: Stores, model: ClusterModel, *, as_of: datetime, now: datetime) -> int:
     """Write everyone's group as the trait `cluster:NAME`, so that rules can ask for it.
 
-    The trait holds from `as_of` on. Publishing the same again changes nothing.
+    The trait holds as of `as_of` itself: it is dated to the last instant before it, since a cut sees what lies before
+    its moment, and what the groups rest on lies before it too. Publishing the same again changes nothing.
 
     Returns:
         How many people were written; 0 where it was done before.
@@ -134,7 +136,7 @@ def publish_clusters(stores: Stores, model: ClusterModel, *, as_of: datetime, no
         "origin_id": people.column("profile_id"),
         "name": pa.array([f"cluster:{model.name}"] * count, pa.string()),
         "value": people.column("group"),
-        "set_at": pa.array([as_of] * count, TIME),
+        "set_at": pa.array([as_of - _INSTANT] * count, TIME),
         "source": pa.array(["segment"] * count, pa.string()),
         "load_id": pa.nulls(count, pa.string()),
         "received_at": pa.array([now] * count, TIME),

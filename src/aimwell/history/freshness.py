@@ -1,4 +1,4 @@
-"""Whether the orders that a plan rests on are recent: old data choose people who may long be elsewhere."""
+"""Whether the orders that a choice of people rests on are recent: by old ones, people may long be elsewhere."""
 
 from __future__ import annotations
 
@@ -6,15 +6,33 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
 
-__all__ = ["stale_orders"]
+from aimwell.history.moment import Moment
+from aimwell.store.sql import sql
+
+__all__ = ["order_days", "stale_orders"]
 
 _DAYS = 14
 _TIMES_USUAL = 3
 _USUAL_SHARE = 0.95
 _YEAR_DAYS = 365.25
+_PLAN_ADVICE = "Collect newer orders first, or plan a trial as of that time (--trial --as-of)."
 
 
-def stale_orders(days: Sequence[date], *, moment: date) -> str | None:
+def order_days(moment: Moment) -> list[date]:
+    """The days with orders that are known at a moment, in order, each once."""
+    rows = moment.session.rows(
+        sql("SELECT DISTINCT CAST(ordered_at AS DATE) AS day FROM orders ORDER BY day")
+    )
+    return [row[0] for row in rows]
+
+
+def stale_orders(
+    days: Sequence[date],
+    *,
+    moment: date,
+    what: str = "the plan's moment",
+    advice: str = _PLAN_ADVICE,
+) -> str | None:
     """A sentence where the newest order is old.
 
     Old is: longer before `moment` than 14 days, and than three times the usual gap between days with orders, which is
@@ -22,7 +40,9 @@ def stale_orders(days: Sequence[date], *, moment: date) -> str | None:
 
     Args:
         days: Days with orders, in order, each once.
-        moment: The plan's day.
+        moment: The day that is looked from.
+        what: That day in words.
+        advice: What to do, as a sentence.
     """
     if not days:
         return None
@@ -31,10 +51,7 @@ def stale_orders(days: Sequence[date], *, moment: date) -> str | None:
     usual = gaps[min(len(gaps) - 1, int(_USUAL_SHARE * len(gaps)))] if gaps else 0
     if gap <= max(_DAYS, _TIMES_USUAL * usual):
         return None
-    return (
-        f"The newest order is of {days[-1]:%Y-%m-%d}, {_span(gap)} before the plan's moment. Collect newer orders first, "
-        "or plan a trial as of that time (--trial --as-of)."
-    )
+    return f"The newest order is of {days[-1]:%Y-%m-%d}, {_span(gap)} before {what}. {advice}"
 
 
 def _span(days: int) -> str:

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from aimwell.decide.freshness import stale_orders
+from aimwell.history.freshness import stale_orders
 
 END = date(2011, 12, 9)
 DAILY = [END - timedelta(days=n) for n in range(200)][::-1]
@@ -45,3 +45,8 @@ def test_one_day_of_orders_has_no_usual_gap_and_none_has_no_age() -> None:
     assert stale_orders([END], moment=END + timedelta(days=15)) is not None
     assert stale_orders([END], moment=END + timedelta(days=14)) is None
     assert stale_orders([], moment=END) is None
+
+
+def test_the_moment_and_the_advice_are_said_as_asked() -> None:
+    told = stale_orders([END], moment=END + timedelta(days=20), what="today", advice="Look.")
+    assert told == "The newest order is of 2011-12-09, 20 days before today. Look."
