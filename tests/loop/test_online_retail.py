@@ -156,4 +156,4 @@ def _through_a_mail_server(stores: Stores, mailbox: tuple[Mailbox, int], treated
     assert isinstance(content, bytes)
     message = message_from_bytes(content)
     assert message["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert message["Subject"] == "there, it has been a while"
+    assert message["Subject"] == "It has been a while"
