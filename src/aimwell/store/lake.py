@@ -157,8 +157,9 @@ class Lake:
                 f"The lake in {self.root} lacks the table '{name}'. Repair the workspace with: aimwell init"
             ) from error
         except DeltaError as error:
+            which = "The newest version" if number is None else f"Version {number}"
             raise StoreError(
-                f"Version {number} of the table '{name}' cannot be read: {error}"
+                f"{which} of the table '{name}' cannot be read: {_first_line(error)}"
             ) from error
         return TableVersion(
             name,
@@ -361,5 +362,10 @@ def _translated(error: Exception, name: str) -> Exception:
             "command again; what is already there is recognised."
         )
     if isinstance(error, DeltaError):
-        return StoreError(f"The table '{name}' refused the rows: {error}")
+        return StoreError(f"The table '{name}' refused the rows: {_first_line(error)}")
     return error
+
+
+def _first_line(error: Exception) -> str:
+    """What the library says; below it stands only where in its own code that was."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -13,6 +13,7 @@ import duckdb
 import sqlalchemy as sa
 
 from aimwell.cli.doctor.finding import Finding, fault, fine, warning
+from aimwell.cli.doctor.table_log import log_damage
 from aimwell.errors import AimwellError
 from aimwell.store.belonging import RESTORE, has_rows, is_foreign
 from aimwell.store.control import Control
@@ -107,6 +108,13 @@ def check_lake(stores: Stores) -> Iterator[Finding]:
     """Whether every table of the lake can be read, down to the ends of its files."""
     rows, broken = 0, False
     for name in LAKE_TABLES:
+        for damage in log_damage(stores.root / "lake" / name):
+            broken = True
+            yield fault(
+                "lake",
+                f"The log of the table '{name}' is damaged, so rows may be missing: {damage}.",
+                f"Restore {stores.root / 'lake' / name} from a backup.",
+            )
         try:
             with stores.engine.session() as session:
                 session.bind("one", stores.lake.pin(name).tables[name])
@@ -114,7 +122,11 @@ def check_lake(stores: Stores) -> Iterator[Finding]:
             rows += int(number)
         except (AimwellError, OSError, duckdb.Error) as error:
             broken = True
-            told = str(error) if isinstance(error, AimwellError) else type(error).__name__
+            told = (
+                str(error).splitlines()[0]
+                if isinstance(error, AimwellError)
+                else type(error).__name__
+            )
             yield fault(
                 "lake",
                 f"The table '{name}' cannot be read. {told}",
