@@ -33,6 +33,17 @@ def test_the_demo_runs_the_loop_and_knows_the_truth(run: Run, tmp_path: Path) ->
     body = json.loads(report.with_suffix(".json").read_text(encoding="utf-8"))
     assert body["truth"]["revenue"] == facts["true_effect"]
     assert body["delivery"]["opened"] > 0
+    # Measured again by the command the figures are the same and the truth is still beside them.
+    again = run("measure", "report", "latest:demo", "-w", "shop", "--json").json
+    for key in ("seed", "sentence", "lifts", "profit", "kpis", "actions", "variants", "truth"):
+        assert again[key] == body[key], key
+    assert "Beside the truth" in report.read_text(encoding="utf-8")
+    printed = run("measure", "report", "latest:demo", "-w", "shop").out
+    for kpi in body["kpis"]:
+        assert f"{kpi['label']}: " in printed
+    assert "caused by sending: " in printed
+    assert " points to " not in printed
+    assert " points (" in printed
 
 
 def test_a_demo_does_not_write_over_a_workspace(run: Run) -> None:

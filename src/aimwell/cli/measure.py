@@ -54,6 +54,8 @@ def show(ws: Opened, result: CampaignResult) -> None:
     """Print the sentence, both arms, what sending added, and each key figure with what sending caused."""
     out, currency = ws.output, result.currency
     out.heading(result.sentence)
+    if result.headline == "profit":
+        out.say("(Earned means profit: margin less the cost of offers and messages.)")
     if not any(arm.orders or arm.converted for arm in (result.treated, result.control)):
         out.say()
         out.say(_nothing_yet(result))
@@ -76,12 +78,12 @@ def show(ws: Opened, result: CampaignResult) -> None:
 
 
 def _nothing_yet(result: CampaignResult) -> str:
-    people = result.treated.people + result.control.people
+    who = f"the {result.treated.people:,} people to be contacted and the {result.control.people:,} held out"
     if result.span.finished:
-        return f"None of the {people:,} people of the plan bought anything in its window, so there is nothing to compare."
+        return f"Of {who} nobody bought anything in the window, so there is nothing to compare."
     return (
-        f"None of the {people:,} people of the plan has bought anything since it began, so there is nothing to compare "
-        "yet. Measure again when orders of the window have been collected."
+        f"Of {who} nobody has bought anything since the plan began, so there is nothing to compare yet. "
+        "Measure again when orders of the window have been collected."
     )
 
 

@@ -165,7 +165,8 @@ def _return_on_spend(people: People, facts: Facts, lifts: dict[Metric, Lift]) ->
         causal_unit="ratio",
         notes=(
             "Revenue from the campaign is everything that targeted people bought within the window, whatever led "
-            "them to it.",
+            "them to it. Spend is the cost of messages, and of offers where revenue does not show it: a discount that "
+            "has lowered what was paid is in the revenue already, so it is not counted again as spend.",
         ),
     )
 

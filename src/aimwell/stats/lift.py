@@ -40,6 +40,7 @@ LiftMethod = Literal["welch", "cuped_welch", "randomisation", "cuped_randomisati
 
 FEW_BUYERS = 200
 STRONG_SKEW = 4.0
+_BUYERS = "people whose outcome is not zero, also by a return alone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +104,7 @@ def choose_method(treated: Arm, control: Arm, adjustment: Adjustment) -> MethodC
     skew = _decisive_skew(treated, control, adjustment)
     why = []
     if buyers < FEW_BUYERS:
-        why.append(f"the smaller arm has {buyers} buyers, under {FEW_BUYERS}")
+        why.append(f"the smaller arm has {buyers} buyers ({_BUYERS}), under {FEW_BUYERS}")
     if skew is not None and abs(skew) > STRONG_SKEW:
         why.append(f"outcomes are strongly skewed ({skew:.1f}; the limit is {STRONG_SKEW:g})")
     method: LiftMethod
@@ -113,7 +114,7 @@ def choose_method(treated: Arm, control: Arm, adjustment: Adjustment) -> MethodC
     else:
         method = "cuped_welch" if adjustment.active else "welch"
         shape = "" if skew is None else f" and outcomes are not strongly skewed ({skew:.1f})"
-        because = f"Welch's interval was used because the smaller arm has {buyers} buyers{shape}."
+        because = f"Welch's interval was used because the smaller arm has {buyers} buyers ({_BUYERS}){shape}."
     return MethodChoice(method=method, because=because, smaller_arm_buyers=buyers, skew=skew)
 
 
