@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -200,6 +201,8 @@ IN_A_WORKSPACE: list[tuple[list[str], int, str]] = [
     (["collect", "orders", "orders.csv", "--map", "qty=Quantity"], 2, "unknown field"),
     (["jobs", "show", "7"], 1, "There is no job 7"),
     (["jobs", "retry", "7"], 1, "There is no job 7"),
+    *[(["jobs", what, "9" * 23], 1, "There is no job 999") for what in ("show", "retry", "cancel")],
+    (["predict", "card", "buy@99999999999999999999"], 1, "There is no model 'buy'"),
     (["jobs", "list", "--state", "asleep"], 2, "Allowed: queued"),
     (["jobs", "alerts", "acknowledge"], 2, "or --all"),
     (["jobs", "alerts", "acknowledge", "x"], 1, "No alert 'x' is open"),
@@ -215,6 +218,28 @@ def test_a_wrong_call_in_a_workspace_says_what_to_do(
     told = run(*arguments, "-w", "shop", code=code)
     assert words in " ".join(told.err.split())
     assert "Traceback" not in told.err
+
+
+def test_with_json_the_parsers_own_words_stand_in_the_document(run: Run) -> None:
+    for call, words in ((["get", "--nonsense"], "--nonsense"), (["jobs", "show", "x"], "job_id")):
+        told = run(*call, "--json", code=2).json["error"]
+        assert told["kind"] == "UsageError"
+        assert words in told["message"]
+        assert not told["retryable"]
+
+
+@pytest.mark.parametrize("command", ["run", "serve"])
+def test_commands_that_go_on_fail_with_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    run("init", "shop")
+    monkeypatch.setenv("AIMWELL_CONTROL_URL", "postgresql://u:geheim@127.0.0.1:1/x")
+    [line] = run(command, "-w", "shop", "--json", code=1).out.splitlines()
+    told = json.loads(line)
+    assert (told["event"], told["error"]["kind"]) == ("failed", "ControlAwayError")
+    assert told["error"]["retryable"]
+    [line] = run(command, "--nonsense", "--json", code=2).out.splitlines()
+    assert "--nonsense" in json.loads(line)["error"]["message"]
 
 
 def test_the_workspace_is_found_from_within_it(

@@ -78,7 +78,7 @@ COMMANDS = (
     Outline(
         "get",
         "aimwell.cli.definitions:get",
-        "Show a definition as it was written, its revisions, or the list.",
+        "Show a definition (the fields that were written, without comments), its revisions, or the list.",
         "Definitions",
     ),
     Outline(
@@ -148,6 +148,7 @@ app = typer.Typer(
     help="Decide who gets which promotion, and prove with a control group what it earned.",
 )
 
+_GO_ON = {"run", "serve"}  # with --json they write a line for each event
 _INTERRUPTED = 130  # how the parser of the command line ends after Ctrl-C
 
 
@@ -164,9 +165,11 @@ def main() -> None:
     """Run the command; `calls` says how it ends.
 
     With `--json` a failure too gives one JSON document, `{"error": {"kind", "message", "retryable"}}`, unless
-    the command had already written what it found.
+    the command had already written what it found. Of commands that go on it is a line, the event `failed`.
     """
-    output = Output(as_json="--json" in sys.argv[1:])
+    words = sys.argv[1:]
+    command = next((word for word in words if not word.startswith("-")), "")
+    output = Output(as_json="--json" in words, goes_on=command in _GO_ON)
     forget_written()
     try:
         app(standalone_mode=True)
@@ -175,7 +178,7 @@ def main() -> None:
             _fail(output, KeyboardInterrupt())
         # How the parser of the command line ends: it has said on stderr what was wrong.
         if end.code not in (0, None):
-            output.json_error("UsageError", "The call failed; what was wrong stands on stderr.")
+            output.json_error("UsageError", _of_the_parser(end))
         raise
     except BrokenPipeError:
         # The reader of our output has gone; that is its right.
@@ -185,6 +188,15 @@ def main() -> None:
         if os.environ.get("AIMWELL_TRACEBACK"):
             raise
         _fail(output, error)
+
+
+def _of_the_parser(end: SystemExit) -> str:
+    """What the parser of the command line said: it ends while it handles its own error."""
+    # By its method, because the parser brings its own classes of errors.
+    words = getattr(end.__context__, "format_message", None)
+    return (
+        str(words()) if words is not None else ""
+    ) or "The call failed; what was wrong stands on stderr."
 
 
 def _fail(output: Output, error: BaseException) -> NoReturn:

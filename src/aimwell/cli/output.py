@@ -81,10 +81,13 @@ def forget_written() -> None:
 
 
 class Output:
-    """Where the command writes. With `as_json` exactly one JSON document goes to stdout."""
+    """Where the command writes. With `as_json` exactly one JSON document goes to stdout.
 
-    def __init__(self, *, as_json: bool) -> None:
-        self.as_json = as_json
+    With `goes_on` too, a line for each event: its failure is one as well.
+    """
+
+    def __init__(self, *, as_json: bool, goes_on: bool = False) -> None:
+        self.as_json, self._goes_on = as_json, goes_on
         self.out = Console(file=sys.stdout, highlight=False, soft_wrap=True)
         self.err = Console(file=sys.stderr, highlight=False, soft_wrap=True)
 
@@ -108,10 +111,10 @@ class Output:
         After lines of events it is the last line.
         """
         error = {"kind": kind, "message": message, "retryable": retryable}
-        if self.as_json and not _written:
-            self.json({"error": error})
-        elif self.as_json and _events:
+        if self._goes_on or _events:
             self.event("failed", error=error)
+        elif self.as_json and not _written:
+            self.json({"error": error})
 
     def say(self, text: str = "") -> None:
         """A line for people; nothing where JSON was asked for."""
