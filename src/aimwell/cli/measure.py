@@ -54,7 +54,7 @@ def show(ws: Opened, result: CampaignResult) -> None:
     """Print the sentence, both arms, what sending added, and each key figure with what sending caused."""
     out, currency = ws.output, result.currency
     out.heading(result.sentence)
-    if result.headline == "profit":
+    if result.headline == "profit" and "earned" in result.sentence:
         out.say("(Earned means profit: margin less the cost of offers and messages.)")
     if not any(arm.orders or arm.converted for arm in (result.treated, result.control)):
         out.say()

@@ -330,6 +330,8 @@ def _compare(out: Output, result: CampaignResult, truth: Truth) -> None:
                 inside,
             )
         )
+    if not rows:
+        return
     out.say()
     out.table(["", "measured", "95 % interval", "the truth", "truth in the interval"], rows)
 
