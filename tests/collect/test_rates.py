@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 
 from aimwell.collect import collect
 from aimwell.collect.currencies import CURRENCIES
+from aimwell.collect.inline import inline_source
 from aimwell.collect.inspecting import quarantine
 from aimwell.collect.money import convert_money, first_rates, rate_checks
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.source import Source
 from aimwell.definitions.reading import read_documents
+from aimwell.errors import SourceFileError
 from aimwell.store.engine import DuckDBEngine
 from aimwell.store.sql import sql
 from aimwell.store.tables import LAKE_TABLES
@@ -309,6 +311,25 @@ def test_absurd_jumps_are_told_with_the_rates_that_stand(shop: Shop) -> None:
         "rate:EUR:GBP jumps from 0.85 to 1.17 on 2026-01-02",
         "rate:EUR:GBP jumps from 1.17 to 0.9 on 2026-01-03",
     ]
+
+
+@pytest.mark.parametrize(
+    ("entity", "line", "columns"),
+    [
+        ("rates", "2026-01-01,EUR,0.85", "date, from_currency, rate"),
+        ("customers", "1001,ann@example.com,2026-01-01", "customer_id, email"),
+        ("products", "1001,4.50,2.20", "sku, category"),
+        ("events", "1001,Product Viewed,2026-01-01", "customer_id, event, occurred_at"),
+    ],
+)
+def test_a_file_without_a_header_is_told_the_columns_of_its_kind(
+    tmp_path: Path, entity: Any, line: str, columns: str
+) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(f"{line}\n{line}\n")
+    with pytest.raises(SourceFileError) as caught:
+        inline_source(entity, file, mapping={})
+    assert f"{{path: rows.csv, header: false, columns: [{columns}, ...]}}}}" in str(caught.value)
 
 
 def test_rates_that_will_never_be_used_are_told(shop: Shop) -> None:

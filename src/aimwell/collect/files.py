@@ -59,12 +59,21 @@ def _absent(pattern: str, root: Path) -> str:
     return f"{what} '{pattern}' in {root}. {nearest(Path(pattern).name, names)}"
 
 
-def no_header(file: str, columns: int) -> str:
+_EXAMPLES = {
+    "orders": "order_id, ordered_at",
+    "customers": "customer_id, email",
+    "products": "sku, category",
+    "events": "customer_id, event, occurred_at",
+    "rates": "date, from_currency, rate",
+}
+
+
+def no_header(file: str, columns: int, *, entity: str) -> str:
     """What to do about a file whose first line is none of names. Its values may be personal: none is told."""
     return (
         f"Line 1 of '{file}' looks like data, not a header ({columns} columns), and nothing was taken. Put a line "
         f"with the columns' names on top, or name them in a source definition: files: {{rows: {{path: {file}, "
-        "header: false, columns: [order_id, ...]}}, and take it with `aimwell collect source NAME`."
+        f"header: false, columns: [{_EXAMPLES[entity]}, ...]}}}}, and take it with `aimwell collect source NAME`."
     )
 
 

@@ -151,7 +151,9 @@ def inline_source(
         checked = check(document)
     except DefinitionError as error:
         if form == "csv" and looks_like_data(columns) and _lacks_targets(error):
-            raise SourceFileError(no_header(file.name, len(columns)), file=file.name) from error
+            raise SourceFileError(
+                no_header(file.name, len(columns), entity=entity), file=file.name
+            ) from error
         absent = absent_columns(mapping, columns, format=form)
         lacks = find_lacks(
             entity, {**targets, **mapping}, columns, suggested=suggestion.map, absent=absent

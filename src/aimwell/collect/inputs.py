@@ -176,7 +176,8 @@ class _Picker:
         for table in tables:
             for part in self._wanted[table].raw.parts:
                 if part.header and looks_like_data(part.names):
-                    raise MappingError(no_header(part.file.name, len(part.names)), field=name)
+                    told = no_header(part.file.name, len(part.names), entity=self._entity.entity)
+                    raise MappingError(told, field=name)
         known = [
             path if isinstance(path, str) else ".".join(path)
             for table in tables

@@ -95,7 +95,7 @@ def sketch(
         absent=absent_columns(given, columns, format=format_of(file)),
     )
     if lacks and format_of(file) == "csv" and looks_like_data(columns):
-        raise SourceFileError(no_header(file.name, len(columns)), file=file.name)
+        raise SourceFileError(no_header(file.name, len(columns), entity=entity), file=file.name)
     return Sketch(
         entity=entity,
         file=file.name,
