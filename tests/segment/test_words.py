@@ -72,7 +72,7 @@ def say(rule: Any) -> str:
         ),
         (
             {"rfm": {"groups": ["champions", "cant_lose_them", "new"]}},
-            "People who are among “champions”, “can't lose them” or “new customers”.",
+            "People who are among “champions”, “can't lose them” or “new”.",
         ),
         ({"segment": "lapsing"}, "People who are in the segment “lapsing”."),
         (
@@ -88,7 +88,7 @@ def say(rule: Any) -> str:
                 ]
             },
             "People whose country is GB, and (who are in the segment “a”, or who are in the segment “b”), "
-            "and other than those (who are in the segment “c”, and other than those who are in the segment “d”).",
+            "and not those (who are in the segment “c”, and not those who are in the segment “d”).",
         ),
     ],
 )

@@ -17,6 +17,7 @@ from aimwell.segment.clusters import assign_people, find_clusters, publish_clust
 from aimwell.segment.persona_model import Persona
 from aimwell.segment.personas import personas as compute_personas
 from aimwell.segment.rfm import rfm as compute_rfm
+from aimwell.segment.words import group_words
 
 __all__ = ["clusters", "personas"]
 
@@ -110,6 +111,6 @@ def _division(ws: Opened, moment: Moment, clusters_: str | None) -> pa.Table:
 
 def _show_personas(ws: Opened, faces: Sequence[Persona]) -> None:
     for one in faces:
-        ws.output.heading(one.group.replace("_", " "))
+        ws.output.heading(group_words(one.group))
         ws.output.say(one.sentence)
         ws.output.say()

@@ -16,6 +16,7 @@ from aimwell.history.moment import open_moment
 from aimwell.segment import service
 from aimwell.segment.refreshing import refresh as run_refresh
 from aimwell.segment.rfm import rfm as compute_rfm
+from aimwell.segment.words import group_words
 
 __all__ = ["app"]
 
@@ -134,5 +135,5 @@ def rfm(
             ws.output.json(listed)
         ws.output.table(
             ["group", "people", f"revenue ({ws.stores.settings.currency})"],
-            [(one["group"], one["people"], one["revenue"]) for one in listed],
+            [(group_words(one["group"]), one["people"], one["revenue"]) for one in listed],
         )

@@ -40,7 +40,7 @@ _LIMITS = {
     "at_least": "at least",
     "at_most": "at most",
 }
-_GROUPS = {"cant_lose_them": "can't lose them", "new": "new customers", "lost": "lost customers"}
+_GROUPS = {"cant_lose_them": "can't lose them"}
 
 
 def describe(rule: Rule) -> str:
@@ -77,7 +77,7 @@ def _phrase(rule: Rule) -> str:
     if isinstance(rule, AnyOf):
         return ", or ".join(_inside(part) for part in rule.any)
     if isinstance(rule, Not):
-        return f"other than those {_inside(rule.not_)}"
+        return f"not those {_inside(rule.not_)}"
     return describe_leaf(rule)
 
 
