@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -75,6 +76,52 @@ def test_every_kind_has_a_schema_that_describes_its_fields(kind: str) -> None:
     schema = json_schema(kind)
     assert {"kind", "name", "description"} <= schema["properties"].keys()
     assert schema["additionalProperties"] is False
+
+
+def _defaults(schema: Any) -> list[Any]:
+    if isinstance(schema, list):
+        return [found for part in schema for found in _defaults(part)]
+    if not isinstance(schema, dict):
+        return []
+    own = [schema["default"]] if isinstance(schema.get("default"), str) else []
+    return own + [found for part in schema.values() for found in _defaults(part)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_defaults_stand_in_the_schema_as_one_writes_them(kind: str) -> None:
+    written = _defaults(json_schema(kind))
+    assert not [one for one in written if re.fullmatch(r"P[T0-9].*", one)]
+    assert ("14d" in written) == (kind == "campaign")
+
+
+def test_a_document_is_shown_with_what_was_written_and_nothing_else() -> None:
+    for body in (
+        {
+            "kind": "campaign",
+            "name": "spring",
+            "audience": {"everyone": True},
+            "goal": {"event": "Order Completed", "window": "2w"},
+            "actions": [{"channel": "email", "template": "hello", "weight": 1.0}],
+            "holdout": 0.1,
+            "schedule": {"at": "2026-12-01T09:00", "timezone": "recipient"},
+        },
+        {
+            "kind": "contact_policy",
+            "name": "default",
+            "caps": [{"count": 2, "days": 1}],
+            "quiet_hours": {"start": "21:00", "end": "08:30:15"},
+            "gap": "48h",
+        },
+        {
+            "kind": "channel",
+            "name": "email",
+            "medium": "email",
+            "sender": {"address": "hello@shop.example"},
+            "sink": {"folder": "outbox"},
+        },
+    ):
+        assert check(body).document() == body
+        assert check(check(body).document()) == check(body)
 
 
 def test_all_faults_are_listed_at_once() -> None:

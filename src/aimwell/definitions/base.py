@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 __all__ = [
     "TEXT_FAULTS",
+    "ClockTime",
     "Definition",
     "Duration",
+    "LocalMoment",
     "Name",
     "Part",
     "Reference",
@@ -27,6 +29,12 @@ _DURATION = re.compile(r"(\d{1,6})\s*(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
+class _Span(timedelta):
+    """A time span that knows how it was written, so that '2w' is not shown as '14d'."""
+
+    text = ""
+
+
 def parse_duration(value: Any) -> timedelta:
     """'30m', '12h', '14d' or '2w' as a time span. Raises ValueError that says what is allowed."""
     if isinstance(value, timedelta):
@@ -36,10 +44,14 @@ def parse_duration(value: Any) -> timedelta:
         raise ValueError(
             "a duration is a positive whole number and a unit (m, h, d or w), as '14d'"
         )
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    span = _Span(**{_UNITS[match[2]]: int(match[1])})
+    span.text = str(value).strip()
+    return span
 
 
 def _render_duration(value: timedelta) -> str:
+    if isinstance(value, _Span):
+        return value.text
     seconds = int(value.total_seconds())
     for unit, size in (("d", 86_400), ("h", 3_600)):
         if seconds % size == 0:
@@ -54,6 +66,24 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^\d{1,6}\s*(m|h|d|w)$", "examples": ["14d"]}),
 ]
 """A time span, written '30m', '12h', '14d' or '2w'."""
+
+
+def _render_clock(value: time) -> str:
+    return value.isoformat(timespec="auto" if value.second or value.microsecond else "minutes")
+
+
+ClockTime = Annotated[time, PlainSerializer(_render_clock, return_type=str, when_used="json")]
+"""A time of day, written '21:00' where it has no seconds."""
+
+
+def _render_moment(value: datetime) -> str:
+    return value.isoformat(timespec="auto" if value.second or value.microsecond else "minutes")
+
+
+LocalMoment = Annotated[
+    datetime, PlainSerializer(_render_moment, return_type=str, when_used="json")
+]
+"""A day and time without a zone, written '2026-12-01T09:00' where it has no seconds."""
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """The name of a definition: lower-case letters, digits, '-' and '_'; at most 63."""
@@ -83,6 +113,6 @@ class Definition(Part):
         return iter(())
 
     def document(self) -> dict[str, Any]:
-        """The document as it is stored and shown: plain values, defaults left out."""
-        body = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        """The document as it is stored and shown: plain values of the fields that were written."""
+        body = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
         return {"kind": self.kind, "name": self.name, **body}

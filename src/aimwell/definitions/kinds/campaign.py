@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from aimwell.definitions.base import Definition, Duration, Name, Part, Reference, Share
+from aimwell.definitions.base import Definition, Duration, LocalMoment, Name, Part, Reference, Share
 
 __all__ = ["Action", "Audience", "Campaign", "Goal", "Policy", "Schedule"]
 
@@ -32,7 +32,8 @@ class Goal(Part):
 
     event: Annotated[str, Field(min_length=1)] = "Order Completed"
     value: Literal["revenue", "margin", "count"] = "revenue"
-    window: Duration = timedelta(days=14)
+    # The schema shows the default as one writes it.
+    window: Duration = Field(default=timedelta(days=14), json_schema_extra={"default": "14d"})
 
 
 class Action(Part):
@@ -67,7 +68,7 @@ class Policy(Part):
 class Schedule(Part):
     """When it goes out."""
 
-    at: datetime | None = Field(
+    at: LocalMoment | None = Field(
         default=None, description="Local time in `timezone`, as 2026-12-01T09:00; default: at once."
     )
     timezone: str = Field(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import time
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from aimwell.definitions.base import Definition, Duration, Part
+from aimwell.definitions.base import ClockTime, Definition, Duration, Part
 
 __all__ = ["Cap", "ContactPolicy", "QuietHours"]
 
@@ -25,8 +24,8 @@ class Cap(Part):
 class QuietHours(Part):
     """Hours, in the person's time zone, in which messages wait. May run over midnight."""
 
-    start: time
-    end: time
+    start: ClockTime
+    end: ClockTime
 
 
 class ContactPolicy(Definition):
