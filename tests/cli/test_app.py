@@ -220,6 +220,18 @@ def test_a_wrong_call_in_a_workspace_says_what_to_do(
     assert "Traceback" not in told.err
 
 
+def test_a_file_of_which_nothing_was_taken_gives_its_report_and_the_error(run: Run) -> None:
+    run("init", "shop")
+    Path("bad.csv").write_text("Id,Who,When,Sum\n1,c1,no day,2\n2,c2,no day,3\n", encoding="utf-8")
+    given = ("order_id=Id", "customer_id=Who", "ordered_at=When", "line_total=Sum")
+    maps = [word for one in given for word in ("--map", one)]
+    told = run("collect", "orders", "bad.csv", *maps, "-w", "shop", "--json", code=1).json
+    assert told["loads"][0]["rows_taken"] == 0
+    assert told["error"]["kind"] == "NothingTakenError"
+    assert "Not one of the rows" in told["error"]["message"]
+    assert told["error"]["retryable"] is False
+
+
 def test_with_json_the_parsers_own_words_stand_in_the_document(run: Run) -> None:
     for call, words in ((["get", "--nonsense"], "--nonsense"), (["jobs", "show", "x"], "job_id")):
         told = run(*call, "--json", code=2).json["error"]

@@ -11,6 +11,7 @@ import typer
 from aimwell.cli.calls import as_typed
 from aimwell.cli.collect_columns import refuse_incomplete, show_sketch
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.output import error_document
 from aimwell.collect import inspecting
 from aimwell.collect.explaining import explain as explain_source
 from aimwell.collect.inline import inline_source, read_columns
@@ -21,6 +22,7 @@ from aimwell.collect.sketching import Sketch, sample_values, sketch
 from aimwell.collect.suggesting import EntityName, suggest_mapping
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.source import Source
+from aimwell.errors import NothingTakenError
 from aimwell.unify.service import unify
 
 __all__ = ["app", "show_report"]
@@ -294,7 +296,12 @@ def _run(
         with ws.output.progress("Unifying"):
             people = unify(ws.stores, now=ws.now)
     if ws.output.as_json:
-        ws.output.json({**report.to_dict(), "unify": people.to_dict() if people else None})
+        document = {**report.to_dict(), "unify": people.to_dict() if people else None}
+        try:
+            report.refuse_unusable()
+        except NothingTakenError as error:
+            document["error"] = error_document(error)
+        ws.output.json(document)
     else:
         show_report(ws, report)
     report.refuse_unusable()

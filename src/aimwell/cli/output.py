@@ -29,7 +29,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Output", "escape", "forget_written", "plain"]
+from aimwell.errors import AimwellError
+
+__all__ = ["Output", "error_document", "escape", "forget_written", "plain"]
 
 _written: list[bool] = []
 _events: list[bool] = []
@@ -72,6 +74,11 @@ def _visible(char: str) -> str:
     if char in "\n\t" or unicodedata.category(char) == "Zs":
         return char
     return char.encode("unicode_escape").decode()
+
+
+def error_document(error: AimwellError) -> dict[str, Any]:
+    """An error as JSON shows it."""
+    return {"kind": type(error).__name__, "message": str(error), "retryable": error.retryable}
 
 
 def forget_written() -> None:
