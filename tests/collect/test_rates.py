@@ -246,7 +246,6 @@ def test_two_sources_at_once_see_what_the_other_says(shop: Shop) -> None:
 def test_money_that_a_rate_makes_absurd_waits_row_by_row_and_comes_with_the_right_rate(
     shop: Shop,
 ) -> None:
-    """Also with an absurd rate that the lake holds from before rates had bounds."""
     take_rates(shop, "2026-01-01,JPY,GBP,9999999\n2026-01-01,EUR,GBP,0.5\n")
     rows = ("1,2026-01-05,ann,mug,1,9999999,JPY", "2,2026-01-05,bob,mug,1,10,EUR")
     shop.write(
