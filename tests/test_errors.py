@@ -79,3 +79,10 @@ def test_a_definition_s_error_lists_all_faults() -> None:
 
 def test_a_long_value_is_cut_in_the_message() -> None:
     assert len(str(Fault("a", "is wrong", "x" * 1000))) < 150
+
+
+def test_a_fault_ends_with_one_mark() -> None:
+    assert str(Fault("rule", "it is wrong", "x")) == "rule: it is wrong (found 'x')."
+    hint = "there is no rule 'trat'. Did you mean 'trait'?"
+    assert str(Fault("rule", hint)) == f"rule: {hint}"
+    assert str(Fault("rule", hint, allowed="a")) == f"rule: {hint} Allowed: a"

@@ -224,7 +224,9 @@ class Fault:
     def __str__(self) -> str:
         shown = "" if self.value is None else f" (found {self.value!r:.80})"
         allowed = f" Allowed: {self.allowed}" if self.allowed else ""
-        return f"{self.path or 'document'}: {self.problem}{shown}.{allowed}"
+        text = f"{self.path or 'document'}: {self.problem}{shown}"
+        # A hint ("Did you mean 'trait'?") is a sentence already.
+        return f"{text}{'' if text.endswith(('.', '?', '…')) else '.'}{allowed}"
 
 
 class DefinitionError(AimwellError):
