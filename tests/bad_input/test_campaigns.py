@@ -134,7 +134,7 @@ def test_texts_that_cannot_be_right_are_refused_when_they_are_applied_all_at_onc
         "hello.yaml:5: variants[0].subject: line 1": "no field is called 'firstName'",
         "hello.yaml:6: variants[0].html: line 1": "unknown filter 'upcas'. Did you mean 'upcase'?",
         "hello.yaml:6: variants[0].html: line 2": "Did you mean 'offer.percent'?",
-        "hello.yaml:10: variants[1].subject: line 1": "expected '}}'",
+        "hello.yaml:10: variants[1].subject: line 1": "is not ended by '}}'",
         "hello.yaml:11: variants[1].text: line 2": "expected tag endif",
     }.items():
         assert any(place in line and words in line for line in told.splitlines()), told
