@@ -78,7 +78,7 @@ COMMANDS = (
     Outline(
         "get",
         "aimwell.cli.definitions:get",
-        "Show a definition (the fields that were written, without comments), its revisions, or the list.",
+        "Show a definition as it was written, its revisions, or the list.",
         "Definitions",
     ),
     Outline(
