@@ -95,12 +95,15 @@ def beside_truth(result: CampaignResult) -> list[str]:
         return []
     found = []
     for label, estimate, truth in _estimates(result):
-        if truth is None or estimate.estimate is None:
+        if truth is None:
+            continue
+        known = f"{label}: the truth is {money(truth, result.currency)}"
+        if estimate.estimate is None:
+            found.append(f"{known}; nothing could be measured yet.")
             continue
         covered = "holds" if estimate.covers(truth) else "misses"
         found.append(
-            f"{label}: the truth is {money(truth, result.currency)}, measured was "
-            f"{money(estimate.estimate, result.currency)}; the interval {covered} the truth."
+            f"{known}, measured was {money(estimate.estimate, result.currency)}; the interval {covered} the truth."
         )
     return found
 
