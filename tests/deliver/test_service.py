@@ -200,13 +200,17 @@ def test_caps_hold_between_plans_that_go_out_at_once(stores: Stores) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    # Where both met at a person, each waits for the other, and not for ever.
+    later = Clock()
+    later.now += timedelta(minutes=1)
+    for plan in plans:
+        deliver.run_sending(stores, plan.plan_id, clock=later)
     sent: dict[str, int] = {}
     for row in rows(stores):
         assert row.state in {"sent", "stopped"}
         assert row.state == "sent" or row.reason == "capped"
         sent[row.profile_id] = sent.get(row.profile_id, 0) + (row.state == "sent")
-    assert max(sent.values()) == 1
-    assert sum(sent.values()) >= 10
+    assert set(sent.values()) == {1}, "somebody got two, or none"
 
 
 def test_a_trial_uses_up_nobodys_cap(stores: Stores) -> None:

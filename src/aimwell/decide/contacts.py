@@ -18,7 +18,7 @@ from aimwell.store.listed import among, aside, listed
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["Contacts", "read_contacts"]
+__all__ = ["IN_FLIGHT", "Contacts", "read_contacts"]
 
 _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
@@ -26,6 +26,8 @@ _messages = metadata.tables["messages"]
 _profiles = metadata.tables["profiles"]
 _plans = metadata.tables["plans"]
 _COUNTED = ("sending", "sent", "unknown")
+IN_FLIGHT = "in_flight"
+"""Another plan's message to this person is on its way: whether it counts is known when it has left."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Contacts:
         return zone_or(self.zones.get(profile_id), self.zone_default)
 
     def refusal(self, profile_id: str, candidate: Candidate, moment: datetime) -> str | None:
-        """Why this person must not get this action at `moment`; None: they may.
+        """Why this person must not get this action at `moment`; None: they may; IN_FLIGHT: ask again soon.
 
         A trial reaches nobody, so it asks for neither consent nor address; caps hold all the same.
         """
@@ -55,13 +57,18 @@ class Contacts:
                 return permission
             if profile_id not in self.addressed[candidate.medium]:
                 return "no_address"
-        return contact_refusal(
-            self.policy,
-            self.contacts.get(profile_id, ()),
-            channel=candidate.channel,
-            moment=moment,
-            local_day=local_day(moment, self.zone(profile_id)),
+        contacts = self.contacts.get(profile_id, ())
+        day = local_day(moment, self.zone(profile_id))
+        reason = contact_refusal(
+            self.policy, contacts, channel=candidate.channel, moment=moment, local_day=day
         )
+        if reason is None or not any(contact.in_flight for contact in contacts):
+            return reason
+        had = [contact for contact in contacts if not contact.in_flight]
+        certain = contact_refusal(
+            self.policy, had, channel=candidate.channel, moment=moment, local_day=day
+        )
+        return certain or IN_FLIGHT
 
 
 def read_contacts(
@@ -158,7 +165,7 @@ def _past(
     # What somebody got counts for the person that they are now.
     person = sa.func.coalesce(_overrides.c.profile_id, _messages.c.profile_id)
     query = (
-        sa.select(person, _messages.c.channel, at)
+        sa.select(person, _messages.c.channel, at, _messages.c.state)
         .select_from(
             _messages.outerjoin(_overrides, _overrides.c.origin_id == _messages.c.profile_id)
         )
@@ -178,7 +185,8 @@ def _past(
     if except_plan is not None:
         query = query.where(_messages.c.plan_id != except_plan)
     found: dict[str, list[Contact]] = {}
-    for profile, channel, sent_at in connection.execute(query):
-        zone = zone_or(zones.get(profile), fallback)
-        found.setdefault(profile, []).append(Contact(channel, sent_at, local_day(sent_at, zone)))
+    for profile, channel, sent_at, state in connection.execute(query):
+        day = local_day(sent_at, zone_or(zones.get(profile), fallback))
+        in_flight = except_plan is not None and state == "sending"
+        found.setdefault(profile, []).append(Contact(channel, sent_at, day, in_flight))
     return found

@@ -16,11 +16,15 @@ _ORDER = {reason: rank for rank, reason in enumerate(EXCLUSIONS)}
 
 @dataclass(frozen=True)
 class Contact:
-    """One message that a person had or is about to have: channel definition and local calendar day."""
+    """One message that a person had or is about to have: channel definition and local calendar day.
+
+    `in_flight`: another plan is handing it over at this moment, and may still not send it.
+    """
 
     channel: str
     sent_at: datetime
     local_day: int
+    in_flight: bool = False
 
 
 @dataclass(frozen=True)

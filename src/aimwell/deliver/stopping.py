@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from zlib import crc32
 
 from aimwell.decide.campaign_parts import CampaignParts, candidates
-from aimwell.decide.contacts import Contacts, read_contacts
+from aimwell.decide.contacts import IN_FLIGHT, Contacts, read_contacts
 from aimwell.decide.model import Plan
 from aimwell.decide.timing import out_of_quiet_hours
 from aimwell.deliver.ledger import Claimed, Result
@@ -17,6 +18,7 @@ from aimwell.store.stores import Stores
 __all__ = ["StopRules", "converted_since"]
 
 _LOOK_AGAIN = timedelta(seconds=5)
+_GIVE_WAY_SECONDS = 30
 _STREAM = ("events", "orders", "touches")
 
 
@@ -95,6 +97,13 @@ class StopRules:
     ) -> Result | None:
         reason = reason or self._ended_offer(message, now)
         reason = reason or contacts.refusal(message.profile_id, self._offered[message.action], now)
+        if reason == IN_FLIGHT:
+            # Two plans that meet at one person must not both give way for good. Each waits its own time.
+            due_at = now + timedelta(
+                seconds=1 + crc32(message.message_id.encode()) % _GIVE_WAY_SECONDS
+            )
+            words = "waits: another message to this person is on its way"
+            return Result(message.message_id, "queued", reason=words, due_at=due_at, left=False)
         if reason is not None:
             return Result(message.message_id, "stopped", reason=reason, left=False)
         policy = self._parts.contact_policy
