@@ -12,6 +12,7 @@ from sqlglot import exp
 from aimwell.errors import HistoryError
 from aimwell.history.moment import TIME_COLUMNS, Moment, latest_trait, latest_traits, open_moment
 from aimwell.history.views import ACTIVITY_COLUMNS
+from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from shop import (
@@ -362,3 +363,11 @@ def test_statements_for_always_are_seen_by_every_moment(stores: Stores) -> None:
         assert rows(moment, "SELECT value FROM traits") == [("GB",)]
     with open_moment(stores, as_of=datetime(9999, 12, 31, tzinfo=UTC)) as moment:
         assert rows(moment, "SELECT value FROM traits") == [("GB",)]
+
+
+def test_a_snapshot_from_before_a_table_existed_reads_it_as_empty(stores: Stores) -> None:
+    old = stores.lake.pin("events", "orders", "order_lines", "touches", "traits", "products")
+    rest = stores.lake.pin("memberships", "assignments", "answers", "scores")
+    snapshot = Snapshot({**old.tables, **rest.tables})
+    with open_moment(stores, as_of=day(5), snapshot=snapshot) as moment:
+        assert rows(moment, "SELECT count(*) FROM subscriptions") == [(0,)]

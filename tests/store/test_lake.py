@@ -542,7 +542,7 @@ def test_a_pin_never_shows_a_later_commit_without_the_earlier_one(
             assert first - second in {0, 1}  # the events of a pair are committed before its touches
             seen.add(first + second)
         assert writer.line() == "done"
-    assert len(seen) > 10  # it looked while the other wrote
+    assert len(seen) > 5  # it looked while the other wrote
 
 
 def test_a_commit_between_the_tables_of_a_pin_is_noticed(

@@ -23,7 +23,7 @@ from aimwell.errors import HistoryError
 from aimwell.history import views
 from aimwell.history.views import ACTIVITY_COLUMNS, latest_trait, latest_traits
 from aimwell.store.engine import Session
-from aimwell.store.lake import Snapshot
+from aimwell.store.lake import Snapshot, empty_table
 from aimwell.store.schema import metadata
 from aimwell.store.sql import column, identifier, sql
 from aimwell.store.stores import Stores
@@ -50,8 +50,19 @@ TIME_COLUMNS: Mapping[str, str] = {
     "assignments": "assigned_at",
     "answers": "answered_at",
     "scores": "as_of",
+    "account_members": "set_at",
+    "loyalty": "set_at",
+    "outcomes": "observed_at",
+    "payments": "set_at",
+    "reviews": "reviewed_at",
+    "subscriptions": "set_at",
+    "usage": "occurred_at",
 }
 """Lake tables that have a cut, and the column that is cut."""
+
+_LATER = frozenset({"account_members", "loyalty", "outcomes", "payments", "reviews"})
+_LATER |= {"subscriptions", "usage"}
+"""Tables that a snapshot of an older plan may lack; they were empty then."""
 
 _AHEAD = ("events", "orders", "order_lines", "touches")
 
@@ -159,7 +170,7 @@ def open_moment(
     """
     as_of, end = _checked(as_of, horizon)
     snapshot = snapshot or stores.lake.pin(*TIME_COLUMNS)
-    missing = [name for name in TIME_COLUMNS if name not in snapshot.tables]
+    missing = [name for name in TIME_COLUMNS if name not in snapshot.tables and name not in _LATER]
     if missing:
         raise HistoryError(
             f"The snapshot lacks the tables {', '.join(missing)}. Pin at least: {', '.join(TIME_COLUMNS)}."
@@ -167,7 +178,7 @@ def open_moment(
     with stores.engine.session() as session:
         merged = bind_identity(stores, session)
         for name in TIME_COLUMNS:
-            session.bind(f"raw_{name}", snapshot.tables[name])
+            session.bind(f"raw_{name}", snapshot.tables.get(name) or empty_table(name))
             session.bind(name, _cut(name, merged, None, as_of))
             if end is not None and name in _AHEAD:
                 session.bind(f"{name}_ahead", _cut(name, merged, as_of, end))

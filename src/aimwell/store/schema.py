@@ -1,6 +1,6 @@
 """The tables of the control database: what changes by the row.
 
-Personal data stands in `vault_people` and `vault_rows` only; everything else holds ids,
+Personal data stands in `vault_people`, `vault_rows` and `vault_texts` only; everything else holds ids,
 keyed hashes and counts.
 """
 
@@ -183,6 +183,17 @@ vault_rows = sa.Table(
     sa.Column("source", _Text, nullable=False),
     sa.Column("content", _Text, nullable=False, comment="The quarantined row as JSON."),
     sa.Column("kept_at", UtcDateTime, nullable=False),
+)
+
+vault_texts = sa.Table(
+    "vault_texts",
+    metadata,
+    sa.Column("text_id", _Text, primary_key=True, comment="As text_id in the lake's tables."),
+    sa.Column("origin_id", _Text, index=True, comment="Who wrote it; null: nobody known."),
+    sa.Column("kind", _Text, nullable=False, comment="review, answer."),
+    sa.Column("content", _Text, nullable=False, comment="The free text, as it was written."),
+    sa.Column("source", _Text, nullable=False),
+    sa.Column("said_at", UtcDateTime, nullable=False),
 )
 
 consents = sa.Table(
