@@ -119,7 +119,8 @@ def rate_table(provenance: Provenance) -> exp.Query:
     origin = [one for one in provenance.columns() if one.alias != "received_at"]
     query = sql(
         """
-        SELECT f.name, CAST(NULL AS varchar) AS key, f.rate AS value, f.set_at
+        SELECT f.name, CAST(NULL AS varchar) AS dimension, CAST(NULL AS varchar) AS key,
+               f.rate AS value, CAST(NULL AS varchar) AS text, f.set_at
         FROM fresh AS f LEFT JOIN standing AS s ON s.name = f.name AND s.set_at = f.set_at
         """
     )
