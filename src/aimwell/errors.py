@@ -31,6 +31,7 @@
     │   ├── TrackingKeyError       a write key is missing, unknown or revoked
     │   └── TrackingRateError      a source sends more messages than it may (retry)
     ├── UnifyError
+    │   └── TooFewPairsError       too few sure pairs to learn from how likeness tells
     ├── HistoryError
     ├── SegmentError
     ├── PredictError
@@ -99,6 +100,7 @@ __all__ = [
     "StorageFullError",
     "StoreError",
     "TemplateError",
+    "TooFewPairsError",
     "TooLittleDataError",
     "TrackingKeyError",
     "TrackingRateError",
@@ -308,6 +310,14 @@ class TrackingRateError(CollectError):
 
 class UnifyError(AimwellError):
     """Identities cannot be resolved."""
+
+
+class TooFewPairsError(UnifyError):
+    """Too few people surely stand there twice, so how likeness tells cannot be learned; `found` of `needed` pairs."""
+
+    def __init__(self, problem: str, *, found: int, needed: int) -> None:
+        self.found, self.needed = found, needed
+        super().__init__(problem)
 
 
 class HistoryError(AimwellError):
