@@ -76,6 +76,7 @@ def take_customers(job: Job) -> Tally:
         now=job.now,
     )
     statements = job.write("traits", traits) if traits is not None else 0
+    _write_known(job)
     consents: dict[str, int] = {}
     warnings: list[str] = []
     if job.source.consent is not None:
@@ -100,6 +101,19 @@ def take_customers(job: Job) -> Tally:
         consents=consents,
         warnings=tuple(warnings),
     )
+
+
+def _write_known(job: Job) -> None:
+    """Who is told of here for the first time by this source: what `exists_in: customers` asks."""
+    job.bind_own("known_people", "lake_known", "origin_id")
+    rows = sql(
+        """
+        SELECT DISTINCT o.origin_id FROM fresh AS f JOIN origins AS o ON o.person = f.person
+        WHERE o.origin_id NOT IN (SELECT origin_id FROM lake_known)
+        """
+    )
+    marked = exp.select("*", *job.provenance.columns())
+    job.write("known_people", marked.from_(exp.paren(rows).as_("known")))
 
 
 def stage_products(job: Job) -> tuple[exp.Query, list[Check]]:

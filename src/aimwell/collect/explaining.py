@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,8 @@ def explain(stores: Stores, source: Source, *, root: Path, now: datetime) -> Exp
 
 
 def _explained(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> ExplainedEntity:
-    evidence, checks, bound = stage_entity(job, entity, raw)
+    staged = stage_entity(job, entity, raw)
+    evidence = staged.evidence
     [(rows, ignored)] = job.session.rows(
         sql("SELECT count(*), count(*) FILTER (WHERE bad IS NULL AND NOT kept) FROM picked")
     )
@@ -106,7 +107,7 @@ def _explained(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Explain
         rows=tuple(_rows(job)),
         sample_rows=rows + sum(len(part.rejects) for part in job.raw.parts),
         ignored=ignored,
-        refused=_refused(job, checks),
+        refused=_refused(job, staged.checks),
         unmapped=tuple(name for name in columns if name not in used),
         suggestions={
             target: name
@@ -114,7 +115,7 @@ def _explained(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Explain
             if target not in mapped and name not in used
         },
         warnings=(
-            *bound.warnings,
+            *staged.bound.warnings,
             *evidence.warnings,
             *warnings_of(job, evidence, rows),
             *_advice(job, columns, used),
@@ -170,7 +171,7 @@ def _read_as(field: TargetField, evidence: Evidence, job: Job) -> str:
     return {"email": "e-mail address", "phone": "telephone number"}.get(field.kind, field.kind)
 
 
-def _refused(job: Job, checks: list[Check]) -> dict[str, int]:
+def _refused(job: Job, checks: Sequence[Check]) -> dict[str, int]:
     """Reason → rows of the sample that would go to quarantine."""
     found: dict[str, int] = {}
     for faults, count in job.session.rows(

@@ -14,10 +14,11 @@ from sqlglot import exp
 from aimwell.definitions.source_expressions import column_parts, parse_expression
 from aimwell.store.sql import sql
 
-__all__ = ["compile_expression", "compile_text"]
+__all__ = ["Typed", "compile_expression", "compile_text"]
 
 Kind = Literal["text", "number", "boolean", "time", "interval", "any"]
-Resolve = Callable[[tuple[str, ...]], exp.Expr]
+Typed = tuple[exp.Expr, Kind]
+Resolve = Callable[[tuple[str, ...]], exp.Expr | Typed]
 
 _NUMBERS = {
     *(exp.DType.SMALLINT, exp.DType.INT, exp.DType.BIGINT, exp.DType.INT128),
@@ -43,7 +44,8 @@ _YES_NO = (exp.StartsWith, exp.EndsWith, exp.Contains, exp.RegexpLike, exp.Like,
 
 
 def compile_expression(text: str, resolve: Resolve) -> exp.Expr:
-    """The expression over the engine's columns; `resolve` finds each column by the names written."""
+    """The expression over the engine's columns; `resolve` finds each column by the names written, a text
+    unless it says of what kind it is."""
     tree, _kind = _typed(parse_expression(text), resolve)
     # Overflow is no reason to stop a load; the value is missing then. Choices and texts cannot overflow, and
     # are computed faster as they are.
@@ -55,13 +57,11 @@ def compile_text(text: str, resolve: Resolve) -> exp.Expr:
     return sql("CAST(:value AS varchar)", value=compile_expression(text, resolve))
 
 
-Typed = tuple[exp.Expr, Kind]
-
-
 def _typed(node: exp.Expr, resolve: Resolve) -> Typed:
     """The node with its operands cast, and the kind of its value."""
     if isinstance(node, exp.Column):
-        return resolve(column_parts(node)), "text"
+        found = resolve(column_parts(node))
+        return found if isinstance(found, tuple) else (found, "text")
     if isinstance(node, exp.Literal):
         return node.copy(), "text" if node.is_string else "number"
     if isinstance(node, exp.Boolean):

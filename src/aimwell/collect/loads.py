@@ -13,7 +13,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 _loads = metadata.tables["loads"]
+_results = metadata.tables["expectation_results"]
 _FORMAT = 1  # raised when the same file would be taken differently
 _ID_LENGTH = 20
 _WAIT_SECONDS = 6 * 3600.0
@@ -275,6 +276,23 @@ def prepare(
                 files={**files, "staging": folder.name},
             )
         )
+        _keep_results(connection, load, report)
+
+
+def _keep_results(connection: sa.Connection, load: Load, report: LoadReport) -> None:
+    """How expectations fared, for whoever compares loads."""
+    rows = [
+        {
+            **asdict(one),
+            "load_id": load.load_id,
+            "place": place,
+            "source": load.source,
+            "entity": load.entity,
+            "measured_at": load.started_at,
+        }
+        for place, one in enumerate(report.expectations)
+    ]
+    insert_missing(connection, _results, rows)
 
 
 def publish(stores: Stores, load_id: str) -> None:

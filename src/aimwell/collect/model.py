@@ -11,6 +11,7 @@ from aimwell.errors import NothingTakenError
 
 __all__ = [
     "DataReport",
+    "ExpectationResult",
     "ExplainedEntity",
     "ExplainedField",
     "Explanation",
@@ -47,6 +48,31 @@ class FileReport:
 
 
 @dataclass(frozen=True)
+class ExpectationResult:
+    """How one expectation fared: of `rows` looked at, `broken` did not fulfil it (of one that is about the whole
+    file: 1 where the file did not). `detail` says in words what is expected.
+    """
+
+    name: str
+    kind: str
+    field: str | None
+    severity: Literal["quarantine", "warn"]
+    rows: int
+    broken: int
+    detail: str
+
+    @property
+    def warning(self) -> str | None:
+        """In words, where rows were taken although they do not fulfil it; None where all is well."""
+        if self.severity == "quarantine" or not self.broken:
+            return None
+        if self.kind in ("rows", "newest_within"):
+            return self.detail
+        rows = f"{self.broken:,} {'row' if self.broken == 1 else 'rows'}"
+        return f"{self.detail}: {rows} of {self.rows:,} not so, taken all the same ({self.name})"
+
+
+@dataclass(frozen=True)
 class LoadReport:
     """What became of the rows of one entity.
 
@@ -59,7 +85,8 @@ class LoadReport:
     of the rows taken, before conversion. `people`: different ones. `anonymous_lines`: order lines taken without
     a customer. `sales`, `additions`, `returns`: rows of orders (of returns one for each moment, so that an order
     may have several; `return_orders` counts it once); `without_goods`: those of `additions` that are orders of
-    no goods at all, as postage only; `return_lines`: lines of returns. `statements`: new traits and products. `consents`: 'email granted' → answers recorded.
+    no goods at all, as postage only; `return_lines`: lines of returns. `statements`: new traits and products.
+    `consents`: 'email granted' → answers recorded. `expectations`: how each fared, in the order of the definition.
     """
 
     load_id: str
@@ -91,6 +118,7 @@ class LoadReport:
     without_goods: int = 0
     statements: int = 0
     consents: Mapping[str, int] = field(default_factory=dict)
+    expectations: tuple[ExpectationResult, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -119,6 +147,9 @@ class LoadReport:
             if known.get(name) is not None:
                 known[name] = datetime.fromisoformat(known[name])
         known["files"] = tuple(FileReport(**file) for file in known.get("files", ()))
+        known["expectations"] = tuple(
+            ExpectationResult(**one) for one in known.get("expectations", ())
+        )
         for name in ("currencies", "warnings"):
             known[name] = tuple(known.get(name, ()))
         return cls(**known)

@@ -129,12 +129,18 @@ def _bind_sick(session: Session, raw: RawTable, *, with_changed: bool) -> None:
     reasons = [why for why in _MORE if why != "changed" or with_changed]
     parts = [
         sql(
-            "SELECT n, CAST(0 AS bigint) AS faults, bad AS code FROM :raw AS r WHERE bad IS NOT NULL",
+            "SELECT n, '0' AS faults, bad AS code FROM :raw AS r WHERE bad IS NOT NULL",
             raw=raw.scan,
         ),
-        sql("SELECT n, faults, CAST(NULL AS varchar) AS code FROM staged WHERE faults <> 0"),
+        # As text, because a number may have more bits than a column of Arrow.
         sql(
-            "SELECT n, CAST(0 AS bigint) AS faults, why AS code FROM :gone WHERE why IN :reasons",
+            """
+            SELECT n, CAST(faults AS varchar) AS faults, CAST(NULL AS varchar) AS code
+            FROM staged WHERE faults <> 0
+            """
+        ),
+        sql(
+            "SELECT n, '0' AS faults, why AS code FROM :gone WHERE why IN :reasons",
             gone=exp.to_table(GONE),
             reasons=reasons,
         ),
@@ -160,7 +166,7 @@ def _all_rows(
     for batch in session.batches(hashed, rows=_BATCH):
         for found in batch.to_pylist():
             number, row = divmod(found["n"], 1 << FILE_SHIFT)
-            field, reason, detail = _reason(found["faults"], found["code"], checks)
+            field, reason, detail = _reason(int(found["faults"]), found["code"], checks)
             yield _Row(
                 row_hash=found["row_hash"],
                 content=found["content"],

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -33,6 +33,7 @@ from aimwell.collect.entity_others import (
 )
 from aimwell.collect.events import EVENT_TARGETS
 from aimwell.collect.evidence import Evidence, weigh
+from aimwell.collect.expecting import Expected, expected_of, find_repeats, results_of
 from aimwell.collect.fields import FieldKind, fields_of
 from aimwell.collect.files import InputFile, find_files, open_input
 from aimwell.collect.inputs import Bound, bind_rows
@@ -73,7 +74,7 @@ TARGETS: Mapping[str, tuple[tuple[str, FieldKind], ...]] = {
     "rates": RATE_TARGETS,
 }
 
-_TABLES = ("order_lines", "orders", "products", "traits", "events", "market")
+_TABLES = ("order_lines", "orders", "products", "traits", "events", "market", "known_people")
 _STAGES: Mapping[str, Callable[[Job], tuple[exp.Query, list[Check]]]] = {
     "customers": stage_customers,
     "products": stage_products,
@@ -231,20 +232,20 @@ def _take(
             mapping_changed=loads.other_mapping_before(stores, load),
         )
         tell(f"checking {entity.entity}", 0, None)
-        evidence, checks, bound = stage_entity(job, entity, raw)
-        _refuse_hopeless(job, entity, checks)
+        staged = stage_entity(job, entity, raw)
+        _refuse_hopeless(job, entity, staged.checks)
         tell(f"taking {entity.entity}", 0, None)
         tally = _take_staged(job, entity)
         bad = set_aside(
             stores,
             desk.session,
             job.raw,
-            checks,
+            staged.checks,
             job.provenance,
             folder / "quarantine.parquet",
             with_changed=not job.mapping_changed,
         )
-        report = _report(job, load, evidence, tally, bad, bound.warnings)
+        report = _report(job, entity, load, staged, tally, bad)
         loads.prepare(stores, load, report, folder, seen=seen)
     except Exception as error:
         loads.fail(stores, load, folder, error=error)
@@ -254,9 +255,17 @@ def _take(
     return report
 
 
-def stage_entity(
-    job: Job, entity: Entity, raw: Mapping[str, RawTable]
-) -> tuple[Evidence, list[Check], Bound]:
+@dataclass(frozen=True)
+class Staged:
+    """What is known once `staged` stands: `checks` are the bits of its `faults`."""
+
+    evidence: Evidence
+    checks: Sequence[Check]
+    bound: Bound
+    expected: Expected
+
+
+def stage_entity(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Staged:
     """Make `staged` of an entity's rows: typed, with their faults."""
     session, source, settings = job.session, job.source, job.stores.settings
     values = {field.name: field.value for field in job.fields}
@@ -280,9 +289,11 @@ def stage_entity(
         query, more = stage_orders(job, entity)
     else:
         query, more = _STAGES[entity.entity](job)
-    checks += more
-    stage(job.desk, query, checks, rows=evidence.rows)
-    return evidence, checks, bound
+    expected = expected_of(job, entity)
+    checks += [*more, *expected.checks]
+    stage(job.desk, query, checks, rows=evidence.rows, warns=expected.warns)
+    checks += find_repeats(job, expected, place=len(checks))
+    return Staged(evidence, checks, bound, expected)
 
 
 def _take_staged(job: Job, entity: Entity) -> Tally:
@@ -315,13 +326,13 @@ def _refuse_hopeless(job: Job, entity: Entity, checks: Sequence[Check]) -> None:
 
 def _report(
     job: Job,
+    entity: Entity,
     load: loads.Load,
-    evidence: Evidence,
+    staged: Staged,
     tally: Tally,
     bad: Counter[Fault],
-    warnings: Sequence[str],
 ) -> LoadReport:
-    session = job.session
+    session, evidence = job.session, staged.evidence
     gone = dict(session.rows(sql("SELECT why, count(*) FROM gone GROUP BY 1")))
     [(read, ignored)] = session.rows(
         sql("SELECT count(*), count(*) FILTER (WHERE bad IS NULL AND NOT kept) FROM picked")
@@ -329,11 +340,20 @@ def _report(
     [(taken,)] = session.rows(sql("SELECT count(*) FROM good ANTI JOIN gone USING (n)"))
     rejected = sum(len(part.rejects) for part in job.raw.parts)
     values = asdict(tally)
+    results = results_of(
+        job,
+        entity,
+        staged.expected,
+        staged.checks,
+        rows=read + rejected - ignored,
+        now=load.started_at,
+    )
     values["warnings"] = (
-        *warnings,
+        *staged.bound.warnings,
         *evidence.warnings,
         *warnings_of(job, evidence, read),
         *tally.warnings,
+        *(told for one in results if (told := one.warning)),
     )
     changed = 0 if not job.mapping_changed else gone.get("changed", 0)
     return LoadReport(
@@ -353,6 +373,7 @@ def _report(
         quarantined_by_reason=_by_reason(bad),
         commonest_fault=_commonest(job, bad),
         gaps={name: missing for name, missing in evidence.missing.items() if missing},
+        expectations=results,
         **values,
     )
 

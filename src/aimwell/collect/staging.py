@@ -25,9 +25,10 @@ from aimwell.privacy.contact_points import normalise_emails, normalise_phones
 from aimwell.store.engine import Session
 from aimwell.store.sql import column, sql
 
-__all__ = ["Check", "bind_texts", "bind_typed", "stage"]
+__all__ = ["Check", "bind_texts", "bind_typed", "bits_of", "stage"]
 
 _IN_MEMORY_ROWS_MAX = 1_500_000
+_NARROW_BITS_MAX = 62
 
 _TYPES: Mapping[FieldKind, str] = {
     "number": "decimal(18, 4)",
@@ -251,17 +252,38 @@ def _normalise(session: Session, field: TargetField, country: str | None) -> Non
     )
 
 
-def stage(desk: Desk, query: exp.Query, checks: Sequence[Check], *, rows: int) -> None:
-    """Make `staged` of `query`, with `faults`; in memory where it is small, else on disk."""
-    bits = [
-        sql("CASE WHEN :test THEN :bit ELSE 0 END", test=check.when, bit=1 << place)
-        for place, check in enumerate(checks)
-    ]
-    faults: exp.Expr = sql("0")
-    for bit in bits:
-        faults = exp.Add(this=faults, expression=bit)
-    faults = sql("CAST(:faults AS bigint)", faults=faults)
-    whole = query.select(exp.alias_(faults, "faults"))
+def bits_of(checks: Sequence[Check]) -> exp.Expr:
+    """A number whose bit i is set where check i found something: 64 bits where that is enough, else 128."""
+    wide = len(checks) > _NARROW_BITS_MAX
+    found: exp.Expr = sql("0")
+    for place, check in enumerate(checks):
+        number: exp.Expr | int = (
+            sql("CAST(:digits AS hugeint)", digits=str(1 << place)) if wide else 1 << place
+        )
+        bit = sql("CASE WHEN :test THEN :number ELSE 0 END", test=check.when, number=number)
+        found = exp.Add(this=found, expression=bit)
+    return (
+        sql("CAST(:found AS hugeint)", found=found)
+        if wide
+        else sql("CAST(:found AS bigint)", found=found)
+    )
+
+
+def stage(
+    desk: Desk,
+    query: exp.Query,
+    checks: Sequence[Check],
+    *,
+    rows: int,
+    warns: Sequence[Check] = (),
+) -> None:
+    """Make `staged` of `query`, with `faults`; in memory where it is small, else on disk.
+
+    Where there are `warns`, `warned` has their bits; such rows are taken all the same.
+    """
+    whole = query.select(exp.alias_(bits_of(checks), "faults"))
+    if warns:
+        whole = whole.select(exp.alias_(bits_of(warns), "warned"))
     if rows <= _IN_MEMORY_ROWS_MAX:
         desk.session.materialise("staged", whole)
         return

@@ -255,6 +255,55 @@ loads = sa.Table(
     sa.Index("ix_loads_content", "source", "content_hash"),
 )
 
+expectation_results = sa.Table(
+    "expectation_results",
+    metadata,
+    sa.Column("load_id", _Text, primary_key=True),
+    sa.Column("place", _Int, primary_key=True, comment="In the definition, from 0."),
+    sa.Column("source", _Text, nullable=False),
+    sa.Column("entity", _Text, nullable=False),
+    sa.Column("name", _Text, nullable=False, comment="Its name, else the reason of its kind."),
+    sa.Column("kind", _Text, nullable=False, comment="required, type, range, in …"),
+    sa.Column("field", _Text),
+    sa.Column("severity", _Text, nullable=False, comment="quarantine or warn."),
+    sa.Column("rows", _Big, nullable=False, comment="Rows looked at."),
+    sa.Column("broken", _Big, nullable=False, comment="Rows that do not fulfil it."),
+    sa.Column("detail", _Text, nullable=False, comment="What is expected, in words."),
+    sa.Column("measured_at", UtcDateTime, nullable=False),
+    sa.Index("ix_expectation_results_source", "source", "measured_at"),
+)
+
+quarantine_settled = sa.Table(
+    "quarantine_settled",
+    metadata,
+    sa.Column("source", _Text, primary_key=True),
+    sa.Column("entity", _Text, primary_key=True),
+    sa.Column("row_hash", _Text, primary_key=True, comment="The row as it waited in quarantine."),
+    sa.Column("load_id", _Text, primary_key=True, comment="The replay that took it up."),
+    sa.Column(
+        "corrected",
+        _Bool,
+        nullable=False,
+        comment="Another row stands for it, so that the old one in a later file is not taken beside it.",
+    ),
+    sa.Column("settled_at", UtcDateTime, nullable=False),
+    sa.Index("ix_quarantine_settled_load_id", "load_id"),
+)
+
+source_runs = sa.Table(
+    "source_runs",
+    metadata,
+    sa.Column("id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("source", _Text, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime, nullable=False),
+    sa.Column("outcome", _Text, nullable=False, comment="taken, unchanged or failed."),
+    sa.Column("rows", _Big, comment="Rows read; null where nothing was."),
+    sa.Column("error", _Text, comment="Why it failed, in words."),
+    sa.Column("columns", JsonType, comment="File → column → type, where the files were read."),
+    sa.Index("ix_source_runs_source", "source", "id"),
+)
+
 write_keys = sa.Table(
     "write_keys",
     metadata,

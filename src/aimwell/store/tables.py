@@ -166,6 +166,14 @@ _TABLES = (
         ),
     ),
     LakeTable(
+        "known_people",
+        "A person of whom a source of customers told, once for each source; orders and events make nobody known.",
+        (
+            _ORIGIN,
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
         "touches",
         "One thing that happened to a message or advertisement (sent, delivered, opened, clicked …).",
         (

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from aimwell.definitions.base import Definition, Name, Part
+from aimwell.definitions.source_expectations import Expectations, unknown_fields
 from aimwell.definitions.source_expressions import Expression
 from aimwell.definitions.source_values import (
     CustomersMap,
@@ -180,6 +181,17 @@ class _Entity(Part):
     where: Expression | None = Field(
         default=None, description="Rows for which this is not true are left out, and counted."
     )
+    expect: Expectations = Field(
+        default=(),
+        description="What rows should fulfil; those that do not are kept aside or counted.",
+    )
+
+    @model_validator(mode="after")
+    def _expects_what_is_mapped(self) -> _Entity:
+        mapped = {path.removeprefix("map.") for path, _ in self.values()}
+        if problems := list(unknown_fields(self.expect, mapped)):
+            raise ValueError("; ".join(problems))
+        return self
 
     @property
     def targets(self) -> TargetMap:
