@@ -10,7 +10,7 @@ import pytest
 from sqlglot import exp
 
 from aimwell.errors import HistoryError
-from aimwell.history.moment import TIME_COLUMNS, Moment, latest_trait, latest_traits, open_moment
+from aimwell.history.moment import TIME_COLUMNS, Moment, open_moment
 from aimwell.history.views import ACTIVITY_COLUMNS
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
@@ -304,8 +304,10 @@ def test_the_newest_trait_holds_and_a_withdrawn_one_is_gone(stores: Stores) -> N
         ],
     )
     with open_moment(stores, as_of=day(5)) as moment:
-        found = {row[0]: row[1] for row in moment.session.rows(latest_trait("country"))}
-        everything = {(row[0], row[1]): row[2] for row in moment.session.rows(latest_traits())}
+        found = {row[0]: row[1] for row in moment.session.rows(moment.latest_trait("country"))}
+        everything = {
+            (row[0], row[1]): row[2] for row in moment.session.rows(moment.latest_traits())
+        }
     assert found == {origin(stores, "ann"): "IE", origin(stores, "cid"): "SE"}
     assert everything == {
         **{(profile, "country"): value for profile, value in found.items()},

@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from aimwell.definitions.catalogue import check
+from aimwell.definitions.kinds.profile_rules import ProfileRules
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import SegmentError
 from aimwell.history.views import activity_of
 from aimwell.segment.queries import Scope, compile_rule, leaves
 from aimwell.segment.rfm import rfm_query
 from aimwell.segment.service import members_query
+from aimwell.unify.merging import held_trait
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 AS_OF = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -99,6 +101,7 @@ def scope(**others: Any) -> Scope:
         "Europe/London",
         find=lambda name: segment(others[name], name),
         activity_of=lambda event: activity_of(event, held),
+        latest_trait=lambda name: held_trait(ProfileRules(name="default"), name),
     )
 
 

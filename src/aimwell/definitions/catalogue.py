@@ -13,6 +13,7 @@ from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.channel import Channel
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
 from aimwell.definitions.kinds.offer import Offer
+from aimwell.definitions.kinds.profile_rules import ProfileRules
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.kinds.source import Source
 from aimwell.definitions.kinds.template import Template
@@ -22,6 +23,7 @@ __all__ = ["KINDS", "check", "json_schema"]
 
 _CLASSES: tuple[type[Definition], ...] = (
     Source,
+    ProfileRules,
     Offer,
     Template,
     Channel,

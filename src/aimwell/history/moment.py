@@ -8,7 +8,7 @@ with a moment to decide what may be known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,24 +18,25 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlglot import exp
 
+from aimwell.definitions.kinds.profile_rules import ProfileRules
 from aimwell.definitions.rules import ORDER_EVENTS
 from aimwell.errors import HistoryError
 from aimwell.history import views
-from aimwell.history.views import ACTIVITY_COLUMNS, latest_trait, latest_traits
+from aimwell.history.views import ACTIVITY_COLUMNS
 from aimwell.store.engine import Session
 from aimwell.store.lake import Snapshot, empty_table
+from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.sql import column, identifier, sql
 from aimwell.store.stores import Stores
-from aimwell.store.tables import TIME
-from aimwell.unify.reading import bind_identity, identified
+from aimwell.store.tables import LAKE_TABLES, TIME
+from aimwell.unify.merging import held_trait, held_traits, profile_rules
+from aimwell.unify.reading import bind_identity, identified, of_people, theirs
 
 __all__ = [
     "ACTIVITY_COLUMNS",
     "TIME_COLUMNS",
     "Moment",
-    "latest_trait",
-    "latest_traits",
     "open_moment",
 ]
 
@@ -66,6 +67,9 @@ _LATER |= {"subscriptions", "usage"}
 
 _AHEAD = ("events", "orders", "order_lines", "touches")
 
+_READ_ONCE = ("events", "orders", "order_lines", "touches", "traits")
+"""Tables of which the rows of a few people are gathered once, because several queries read them."""
+
 _NAMES = exp.select("event").distinct()
 
 _profiles = metadata.tables["profiles"]
@@ -73,13 +77,18 @@ _profiles = metadata.tables["profiles"]
 
 @dataclass(frozen=True)
 class Moment:
-    """A session cut at `as_of`. `snapshot` says which versions of the tables it reads."""
+    """A session cut at `as_of`. `snapshot` says which versions of the tables it reads.
+
+    `people`: the profiles whose rows alone are there; None: everybody's.
+    """
 
     session: Session
     snapshot: Snapshot
     as_of: datetime
     horizon: timedelta | None
     stores: Stores
+    people: Collection[str] | None = None
+    _rules: list[ProfileRules] = field(default_factory=list, repr=False, compare=False)
     _made: set[str] = field(default_factory=set, repr=False, compare=False)
     _events: dict[str, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
 
@@ -88,6 +97,22 @@ class Moment:
         if name not in self._made:
             self.session.materialise(name, query())
             self._made.add(name)
+
+    def latest_traits(self) -> exp.Expr:
+        """A query: profile_id, name and the value that holds at the moment, for all traits.
+
+        Which value counts where sources disagree is said by the document `profile_rules`, for the current state too.
+        """
+        return held_traits(self._trait_rules())
+
+    def latest_trait(self, name: str) -> exp.Expr:
+        """The same for one trait: profile_id and value."""
+        return held_trait(self._trait_rules(), name)
+
+    def _trait_rules(self) -> ProfileRules:
+        if not self._rules:
+            self._rules.append(profile_rules(self.stores.control))
+        return self._rules[0]
 
     def activity_of(self, event: str) -> exp.Expr:
         """What to read for one event's rows: `activity`, or those of its parts that can hold it.
@@ -140,6 +165,8 @@ class Moment:
     def _profiles(self, *columns: sa.Column[Any]) -> list[list[Any]]:
         """The columns of the people known before `as_of`, as the database's driver gives them."""
         query = sa.select(*columns).where(_profiles.c.first_seen_at < self.as_of)
+        if self.people is not None:
+            query = query.where(among(_profiles.c.profile_id, self.people))
         with self.stores.read_control() as connection:
             cursor = connection.execute(query).cursor
             assert cursor is not None  # noqa: S101 - a SELECT has one
@@ -155,6 +182,7 @@ def open_moment(
     as_of: datetime,
     horizon: timedelta | None = None,
     snapshot: Snapshot | None = None,
+    people: Collection[str] | None = None,
 ) -> Iterator[Moment]:
     """A session in which each table ends at `as_of`.
 
@@ -163,6 +191,9 @@ def open_moment(
     (orders net of returns), `loose_returns`, `product_facts`, `line_margins` (order lines with what they earned). With a
     horizon also `events_ahead`, `orders_ahead`, `order_lines_ahead`, `touches_ahead`, and all these views with
     `_ahead`. All have `profile_id` beside `origin_id` (null where a sale is anonymous).
+
+    With `people` only these profiles' rows are there, gathered in one reading of each table; what is computed of a person
+    alone is the same as among all.
 
     Raises:
         HistoryError: `as_of` has no time zone, the horizon is not positive or beyond the calendar, or the
@@ -176,16 +207,26 @@ def open_moment(
             f"The snapshot lacks the tables {', '.join(missing)}. Pin at least: {', '.join(TIME_COLUMNS)}."
         )
     with stores.engine.session() as session:
-        merged = bind_identity(stores, session)
+        merged = people is None and bind_identity(stores, session)
+        if people is not None:
+            of_people(stores, session, people)
         for name in TIME_COLUMNS:
             session.bind(f"raw_{name}", snapshot.tables.get(name) or empty_table(name))
-            session.bind(name, _cut(name, merged, None, as_of))
+            whose = identified(name, merged=merged)
+            if people is not None and "origin_id" in LAKE_TABLES[name].names:
+                whose = theirs(name)
+                if name in _READ_ONCE:
+                    session.materialise(f"their_{name}", whose)
+                    whose = exp.select("*").from_(
+                        exp.alias_(_table(f"their_{name}"), "t", table=True)
+                    )
+            session.bind(name, _cut(name, whose, None, as_of))
             if end is not None and name in _AHEAD:
-                session.bind(f"{name}_ahead", _cut(name, merged, as_of, end))
+                session.bind(f"{name}_ahead", _cut(name, whose, as_of, end))
         _bind_views(session, "", stores.settings.margin_default)
         if end is not None:
             _bind_views(session, "_ahead", stores.settings.margin_default)
-        yield Moment(session, snapshot, as_of, horizon, stores)
+        yield Moment(session, snapshot, as_of, horizon, stores, people)
 
 
 def _checked(as_of: datetime, horizon: timedelta | None) -> tuple[datetime, datetime | None]:
@@ -229,11 +270,14 @@ def _first_addition(orders: str) -> exp.Expr:
     )
 
 
-def _cut(name: str, merged: bool, start: datetime | None, end: datetime) -> exp.Expr:
-    """Rows of one lake table with `profile_id`, from `start` on and before `end`."""
+def _cut(name: str, whose: exp.Select, start: datetime | None, end: datetime) -> exp.Expr:
+    """Rows of one lake table (`t` in the query `whose`), from `start` on and before `end`."""
     time = column(TIME_COLUMNS[name], "t")
-    query = identified(name, merged=merged)
-    query = query.where(sql("CAST(:time AS timestamptz) < :moment", time=time, moment=end))
+    query = whose.where(sql("CAST(:time AS timestamptz) < :moment", time=time, moment=end))
     if start is not None:
         query = query.where(sql("CAST(:time AS timestamptz) >= :moment", time=time, moment=start))
     return query
+
+
+def _table(name: str) -> exp.Table:
+    return exp.Table(this=identifier(name))

@@ -20,8 +20,6 @@ __all__ = [
     "activity_of",
     "activity_orders",
     "activity_touches",
-    "latest_trait",
-    "latest_traits",
     "line_margins",
     "loose_returns",
     "product_facts",
@@ -238,39 +236,6 @@ def line_margins(suffix: str, margin_default: float | None) -> exp.Expr:
     return _renamed(
         tree,
         {"order_lines": f"order_lines{suffix}", "product_facts": f"product_facts{suffix}"},
-    )
-
-
-def latest_traits() -> exp.Expr:
-    """A query over `traits`: profile_id, name and the value that holds at the moment, for all traits.
-
-    Who withdrew a trait has no row. Of two statements of the same time the one taken later holds.
-    """
-    # The value is wrapped, because arg_max alone would pass over a withdrawal and give the value before it.
-    return sql(
-        """
-        SELECT profile_id, name, latest.value AS value FROM (
-          SELECT profile_id, name,
-                 arg_max(struct_pack(value := value), (set_at, received_at, value)) AS latest
-          FROM traits GROUP BY profile_id, name
-        ) AS t
-        WHERE latest.value IS NOT NULL
-        """
-    )
-
-
-def latest_trait(name: str) -> exp.Expr:
-    """The same for one trait: profile_id and value."""
-    return sql(
-        """
-        SELECT profile_id, latest.value AS value FROM (
-          SELECT profile_id,
-                 arg_max(struct_pack(value := value), (set_at, received_at, value)) AS latest
-          FROM traits WHERE name = :name GROUP BY profile_id
-        ) AS t
-        WHERE latest.value IS NOT NULL
-        """,
-        name=name,
     )
 
 

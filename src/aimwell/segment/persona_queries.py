@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from aimwell.history.moment import latest_traits
 from aimwell.store.sql import sql
 
 __all__ = ["order_spread", "product_counts", "time_counts", "trait_counts"]
@@ -37,10 +36,11 @@ def product_counts(smallest: int) -> exp.Expr:
     )
 
 
-def trait_counts(values_max: int) -> exp.Expr:
+def trait_counts(traits: exp.Expr, values_max: int) -> exp.Expr:
     """One row a group, trait and value: group, name, value and people.
 
     Args:
+        traits: A query of the values that hold: profile_id, name, value.
         values_max: Traits with more different values (ids, dates) are left out, and those that Aimwell made.
     """
     return sql(
@@ -58,7 +58,7 @@ def trait_counts(values_max: int) -> exp.Expr:
         FROM held AS h JOIN plain AS p ON p.name = h.name
         GROUP BY h.own, h.name, h.value ORDER BY h.name, h.value, h.own
         """,
-        traits=exp.Subquery(this=latest_traits()),
+        traits=exp.Subquery(this=traits),
         values_max=values_max,
     )
 

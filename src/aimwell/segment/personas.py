@@ -97,7 +97,7 @@ def _composed(
     session = moment.session
     found, counts = np.unique(labels, return_counts=True)
     sizes = dict(zip(found.tolist(), counts.tolist(), strict=True))
-    traits = session.table(trait_counts(_TRAIT_VALUES_MAX))
+    traits = session.table(trait_counts(moment.latest_traits(), _TRAIT_VALUES_MAX))
     apart = differences(table, names, labels, traits, top=top, false_share=false_share)
     products = session.table(product_counts(_PRODUCT_BUYERS_MIN))
     liked = likings(products, sizes, top=top, false_share=false_share)

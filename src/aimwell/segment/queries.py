@@ -30,7 +30,6 @@ from aimwell.definitions.rules import (
     TraitRule,
 )
 from aimwell.errors import SegmentError
-from aimwell.history.moment import latest_trait
 from aimwell.segment.comparing import compare_text
 from aimwell.segment.event_queries import event_query
 from aimwell.stats.buckets import BUCKETS, HEX_DIGITS
@@ -42,12 +41,13 @@ __all__ = ["Group", "LeafQuery", "Negation", "Scope", "Tree", "compile_rule", "l
 @dataclass(frozen=True)
 class Scope:
     """What a rule is compiled for: the moment, the firm's time zone, how to find other segments, and what to read
-    for an event's rows."""
+    for an event's rows and for the values of a trait."""
 
     as_of: datetime
     timezone: str
     find: Callable[[str], Segment]
     activity_of: Callable[[str], exp.Expr]
+    latest_trait: Callable[[str], exp.Expr]
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _compile(rule: Rule, scope: Scope, path: str, around: tuple[str, ...]) -> Tr
     if isinstance(rule, Not):
         return Negation(_compile(rule.not_, scope, f"{path}.not", around))
     if isinstance(rule, TraitRule):
-        return _trait(rule, path)
+        return _trait(rule, scope, path)
     if isinstance(rule, EventRule):
         query, inverted = event_query(
             rule,
@@ -135,9 +135,11 @@ def _segment(rule: SegmentRule, scope: Scope, path: str, around: tuple[str, ...]
     return LeafQuery(path, rule, inner=_compile(inner, scope, "rule", (*around, rule.segment)))
 
 
-def _trait(rule: TraitRule, path: str) -> LeafQuery:
+def _trait(rule: TraitRule, scope: Scope, path: str) -> LeafQuery:
     newest = exp.select("profile_id").from_(
-        exp.Subquery(this=latest_trait(rule.trait), alias=exp.TableAlias(this=identifier("newest")))
+        exp.Subquery(
+            this=scope.latest_trait(rule.trait), alias=exp.TableAlias(this=identifier("newest"))
+        )
     )
     if rule.exists is False:
         return LeafQuery(path, rule, newest, inverted=True)

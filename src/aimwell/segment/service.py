@@ -102,6 +102,7 @@ def compiled(moment: Moment, rule: Rule, *, name: str | None = None) -> Tree:
         timezone=stores.settings.timezone,
         find=lambda other: definitions.find(stores.control, Segment, other),
         activity_of=moment.activity_of,
+        latest_trait=moment.latest_trait,
     )
     tree = compile_rule(rule, scope, name=name)
     moment.bind_known()

@@ -346,9 +346,18 @@ profiles = sa.Table(
     sa.Column("first_seen_at", UtcDateTime, nullable=False),
     sa.Column("last_seen_at", UtcDateTime, nullable=False),
     sa.Column("orders", _Int, nullable=False, server_default="0", comment="Sales; 0: a prospect."),
-    sa.Column("traits", JsonType, nullable=False, comment="Trait → newest value."),
+    sa.Column("traits", JsonType, nullable=False, comment="Trait → the value that counts."),
     sa.Column("timezone", _Text, comment="IANA zone of the person, if known and valid."),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column(
+        "provenance",
+        JsonType,
+        comment="Trait → [source, since when, confidence]; null: written before this was kept.",
+    ),
+    sa.Column("state_hash", _Text, comment="Of all the columns above, to see what differs."),
+    sa.Column("computed", JsonType, comment="Computed trait → value; undefined ones are absent."),
+    sa.Column("computed_hash", _Text, comment="Of `computed`."),
+    sa.Column("computed_at", UtcDateTime, comment="When `computed` last changed."),
 )
 
 # --- models ---------------------------------------------------------------------------------------------

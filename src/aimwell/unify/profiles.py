@@ -1,20 +1,30 @@
-"""The current state of each profile: first and last seen, number of orders, newest traits, time zone."""
+"""The current state of each profile: first and last seen, number of orders, the traits that count and whence, time zone.
+
+What is computed for all people and for a few is the same query over other rows: for a few, every table is first
+cut down to their origins.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
+import pyarrow as pa
 import sqlalchemy as sa
+from sqlglot import exp
 
 from aimwell.store.control import upsert
+from aimwell.store.engine import Session
+from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
-from aimwell.unify.reading import bind_with_identity
+from aimwell.store.tables import TIME
+from aimwell.unify.merging import merged_traits, profile_rules
+from aimwell.unify.reading import bind_people, bind_with_identity
 
 __all__ = ["refresh_profiles"]
 
@@ -22,130 +32,181 @@ _profiles = metadata.tables["profiles"]
 _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
 _BATCH = 5_000
+_READ = 50_000
 _TABLES = ("orders", "events", "touches", "traits")
+_WRITTEN = (
+    "first_seen_at",
+    "last_seen_at",
+    "orders",
+    "traits",
+    "timezone",
+    "updated_at",
+    "provenance",
+    "state_hash",
+)
 # A fact without a date holds "always" and is stored at the epoch; it says nothing of when a person came.
 _EPOCH = datetime(1970, 1, 2, tzinfo=UTC)
 
-_STATE = """
+_SPANS = """
 WITH seen AS (
-  SELECT profile_id, ordered_at AS seen_at, received_at, kind = 'sale' AS sale FROM all_orders
-  WHERE origin_id IS NOT NULL
-  UNION ALL SELECT profile_id, occurred_at, received_at, FALSE FROM all_events
-  UNION ALL SELECT profile_id, occurred_at, received_at, FALSE FROM all_touches
-  UNION ALL SELECT profile_id, set_at, received_at, FALSE FROM all_traits
-),
-spans AS (
-  SELECT profile_id,
-         -- Who was known by a file without dates does not become a stranger again by a later order.
-         least(min(CASE WHEN seen_at >= :epoch THEN seen_at END), min(received_at)) AS first_seen_at,
-         coalesce(max(CASE WHEN seen_at >= :epoch THEN seen_at END), max(received_at)) AS last_seen_at,
-         CAST(sum(CASE WHEN sale THEN 1 ELSE 0 END) AS bigint) AS orders
-  FROM seen GROUP BY profile_id
-),
-newest AS (
-  -- Wrapped, because arg_max alone passes over a withdrawal (null) and gives the value before it.
-  SELECT profile_id, name, latest.value AS value FROM (
-    SELECT profile_id, name,
-           arg_max(struct_pack(value := value), (set_at, received_at, value)) AS latest
-    FROM all_traits GROUP BY profile_id, name
-  ) AS t
-),
-traits AS (
-  SELECT profile_id, CAST(json_group_object(name, value) AS varchar) AS traits
-  FROM (SELECT * FROM newest WHERE value IS NOT NULL ORDER BY profile_id, name) GROUP BY profile_id
+  SELECT profile_id, min(ordered_at) FILTER (WHERE ordered_at >= :epoch) AS first_at,
+         max(ordered_at) FILTER (WHERE ordered_at >= :epoch) AS last_at,
+         min(received_at) AS first_received, max(received_at) AS last_received,
+         count(*) FILTER (WHERE kind = 'sale') AS orders
+  FROM all_orders WHERE origin_id IS NOT NULL GROUP BY profile_id
+  UNION ALL
+  SELECT profile_id, min(occurred_at) FILTER (WHERE occurred_at >= :epoch),
+         max(occurred_at) FILTER (WHERE occurred_at >= :epoch), min(received_at), max(received_at), 0
+  FROM all_events GROUP BY profile_id
+  UNION ALL
+  SELECT profile_id, min(occurred_at) FILTER (WHERE occurred_at >= :epoch),
+         max(occurred_at) FILTER (WHERE occurred_at >= :epoch), min(received_at), max(received_at), 0
+  FROM all_touches GROUP BY profile_id
+  UNION ALL
+  SELECT profile_id, min(set_at) FILTER (WHERE set_at >= :epoch),
+         max(set_at) FILTER (WHERE set_at >= :epoch), min(received_at), max(received_at), 0
+  FROM all_traits GROUP BY profile_id
 )
-SELECT s.profile_id, s.first_seen_at, s.last_seen_at, s.orders, coalesce(t.traits, '{}') AS traits
-FROM spans AS s LEFT JOIN traits AS t ON t.profile_id = s.profile_id
+SELECT profile_id,
+       -- Who was known by a file without dates does not become a stranger again by a later order.
+       least(min(first_at), min(first_received)) AS first_seen_at,
+       coalesce(max(last_at), max(last_received)) AS last_seen_at,
+       CAST(sum(orders) AS bigint) AS orders
+FROM seen GROUP BY profile_id
 """
 
+# As text in one order, so that equal states are equal texts.
+_TRAITS = """
+SELECT profile_id,
+       '{' || string_agg(to_json(name) || ':' || to_json(value), ',' ORDER BY name) || '}' AS traits,
+       '{' || string_agg(
+         to_json(name) || ':[' || to_json(source) || ',"'
+         || strftime(timezone('UTC', since), '%Y-%m-%dT%H:%M:%S.%f') || 'Z",' || to_json(confidence) || ']',
+         ',' ORDER BY name) || '}' AS provenance
+FROM merged WHERE value IS NOT NULL GROUP BY profile_id
+"""
 
-def refresh_profiles(stores: Stores, *, now: datetime) -> int:
+_STATES = """
+SELECT *, md5(concat_ws('|', epoch_us(first_seen_at), epoch_us(last_seen_at), orders, traits, provenance)) AS state_hash
+FROM (
+  SELECT s.profile_id, s.first_seen_at, s.last_seen_at, s.orders,
+         coalesce(t.traits, '{}') AS traits, coalesce(t.provenance, '{}') AS provenance
+  FROM spans AS s LEFT JOIN trait_texts AS t ON t.profile_id = s.profile_id
+  UNION ALL
+  -- People of whom only an identifier is known.
+  SELECT n.profile_id, n.first_seen_at, n.first_seen_at, 0, '{}', '{}'
+  FROM named AS n ANTI JOIN spans AS s ON s.profile_id = n.profile_id
+) AS every
+"""
+
+_CHANGED = """
+SELECT s.* FROM states AS s LEFT JOIN stored AS k ON k.profile_id = s.profile_id
+WHERE k.state_hash IS DISTINCT FROM s.state_hash
+"""
+
+_GONE = "SELECT k.profile_id FROM stored AS k ANTI JOIN states AS s ON s.profile_id = k.profile_id"
+
+
+def refresh_profiles(
+    stores: Stores, *, now: datetime, profiles: Collection[str] | None = None
+) -> int:
     """Bring the control table `profiles` in step with the lake; returns how many rows changed.
 
     Only rows that differ are written. Profiles that no row of the lake and no identifier names any more go.
+
+    Args:
+        stores: The workspace; whoever calls this holds the lease `unify`.
+        now: When it was done; traits that hold only from a later moment on do not count yet.
+        profiles: Only these; name those that were merged away too, so that their rows go. The result is what a full
+            run would give for them. None: everybody.
     """
-    zones = available_timezones()
+    if profiles is not None and not profiles:
+        return 0
     changed = 0
-    with stores.read_control() as connection:
-        known = {
-            row.profile_id: (row.first_seen_at, row.last_seen_at, row.orders, row.traits)
-            for row in connection.execute(sa.select(_profiles))
-        }
-    seen: set[str] = set()
-    for batch in _states(stores):
-        fresh = []
-        for state in batch:
-            traits = json.loads(state["traits"])
-            key = state["profile_id"]
-            seen.add(key)
-            now_known = (state["first_seen_at"], state["last_seen_at"], state["orders"], traits)
-            if known.get(key) != now_known:
-                zone = traits.get("timezone")
-                fresh.append(
-                    {
-                        **state,
-                        "traits": traits,
-                        "timezone": zone if zone in zones else None,
-                        "updated_at": now,
-                    }
-                )
-        changed += len(fresh)
-        with stores.control.begin() as connection:
-            upsert(
-                connection,
-                _profiles,
-                fresh,
-                update=(
-                    "first_seen_at",
-                    "last_seen_at",
-                    "orders",
-                    "traits",
-                    "timezone",
-                    "updated_at",
-                ),
-            )
-    return changed + _reconcile(stores, set(known) | seen, seen, now)
-
-
-def _states(stores: Stores) -> Iterator[list[dict[str, Any]]]:
+    zones = available_timezones()
+    rules = profile_rules(stores.control)
     with stores.engine.session() as session:
-        bind_with_identity(stores, session, stores.lake.pin(*_TABLES), prefix="all_")
-        for batch in session.batches(sql(_STATE, epoch=_EPOCH), rows=_BATCH):
-            yield batch.to_pylist()
+        snapshot = stores.lake.pin(*_TABLES)
+        if profiles is None:
+            bind_with_identity(stores, session, snapshot, prefix="all_")
+        else:
+            bind_people(stores, session, snapshot, profiles, prefix="all_")
+        session.bind(
+            "said",
+            sql("SELECT * FROM all_traits WHERE CAST(set_at AS timestamptz) < :now", now=now),
+        )
+        session.bind("stored", _stored(stores, profiles))
+        session.bind("named", _named(stores, profiles))
+        session.materialise("spans", sql(_SPANS, epoch=_EPOCH))
+        session.materialise("merged", merged_traits(rules, "said"))
+        session.bind("trait_texts", sql(_TRAITS))
+        session.materialise("states", sql(_STATES))
+        for batch in _batches(session, sql(_CHANGED)):
+            rows = [_row(state, zones, now) for state in batch]
+            changed += len(rows)
+            with stores.control.begin() as connection:
+                upsert(connection, _profiles, rows, update=_WRITTEN)
+        for batch in _batches(session, sql(_GONE)):
+            ids = [row["profile_id"] for row in batch]
+            changed += len(ids)
+            with stores.control.begin() as connection:
+                connection.execute(sa.delete(_profiles).where(among(_profiles.c.profile_id, ids)))
+    return changed
 
 
-def _reconcile(stores: Stores, present: set[str], seen: set[str], now: datetime) -> int:
-    """Add people who have an identifier and nothing else; remove rows of profiles that were merged away."""
+def _batches(session: Session, query: exp.Expr) -> Iterator[list[dict[str, Any]]]:
+    for batch in session.batches(query, rows=_BATCH):
+        yield batch.to_pylist()
+
+
+def _row(state: dict[str, Any], zones: set[str], now: datetime) -> dict[str, Any]:
+    traits = json.loads(state["traits"])
+    zone = traits.get("timezone")
+    return {
+        **state,
+        "traits": traits,
+        "provenance": json.loads(state["provenance"]),
+        "timezone": zone if zone in zones else None,
+        "updated_at": now,
+    }
+
+
+def _stored(stores: Stores, profiles: Collection[str] | None) -> pa.Table:
+    """profile_id and state_hash of the rows that stand."""
+    query = sa.select(_profiles.c.profile_id, _profiles.c.state_hash)
+    if profiles is not None:
+        query = query.where(among(_profiles.c.profile_id, profiles))
+    fields = [("profile_id", pa.string()), ("state_hash", pa.string())]
+    return _arrow(stores, query, pa.schema(fields))
+
+
+def _named(stores: Stores, profiles: Collection[str] | None) -> pa.Table:
+    """profile_id and first_seen_at of the people whom an identifier names."""
     profile = sa.func.coalesce(_overrides.c.profile_id, _identifiers.c.origin_id)
-    with stores.control.begin() as connection:
-        named = {
-            row[0]: row[1]
-            for row in connection.execute(
-                sa.select(profile, sa.func.min(_identifiers.c.first_seen_at))
-                .select_from(
-                    _identifiers.outerjoin(
-                        _overrides, _overrides.c.origin_id == _identifiers.c.origin_id
-                    )
-                )
-                .group_by(profile)
-            )
-        }
-        rows = [
-            {
-                "profile_id": key,
-                "first_seen_at": first,
-                "last_seen_at": first,
-                "orders": 0,
-                "traits": {},
-                "timezone": None,
-                "updated_at": now,
-            }
-            for key, first in named.items()
-            if key not in present
-        ]
-        upsert(connection, _profiles, rows, update=("updated_at",))
-        gone = [key for key in present if key not in seen and key not in named]
-        for start in range(0, len(gone), 500):
-            batch = gone[start : start + 500]
-            connection.execute(sa.delete(_profiles).where(_profiles.c.profile_id.in_(batch)))
-    return len(rows) + len(gone)
+    joined = _identifiers.outerjoin(_overrides, _overrides.c.origin_id == _identifiers.c.origin_id)
+    query = (
+        sa.select(profile, sa.func.min(_identifiers.c.first_seen_at))
+        .select_from(joined)
+        .group_by(profile)
+    )
+    if profiles is not None:
+        origins = sa.union_all(
+            sa.select(_overrides.c.origin_id).where(among(_overrides.c.profile_id, profiles)),
+            sa.select(_identifiers.c.origin_id).where(among(_identifiers.c.origin_id, profiles)),
+        )
+        query = query.where(_identifiers.c.origin_id.in_(origins)).having(among(profile, profiles))
+    return _arrow(stores, query, pa.schema([("profile_id", pa.string()), ("first_seen_at", TIME)]))
+
+
+def _arrow(stores: Stores, query: sa.Select[Any], schema: pa.Schema) -> pa.Table:
+    """The rows of a query of two columns, read a part at a time."""
+    batches = []
+    with stores.read_control() as connection:
+        streamed = connection.execution_options(stream_results=True)
+        for part in streamed.execute(query).partitions(_READ):
+            columns: Sequence[Sequence[Any]] = list(zip(*part, strict=True))
+            arrays = [
+                pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)
+            ]
+            batches.append(pa.record_batch(arrays, schema=schema))
+    return pa.Table.from_batches(batches, schema=schema)

@@ -5,18 +5,28 @@ Identity is joined when a table is read, so a merge and its undoing take effect 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlglot import exp
 
 from aimwell.store.engine import Session
 from aimwell.store.lake import Snapshot
+from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.sql import column, identifier, sql
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES
 
-__all__ = ["bind_identity", "bind_with_identity", "identified"]
+__all__ = [
+    "bind_identity",
+    "bind_people",
+    "bind_with_identity",
+    "identified",
+    "of_people",
+    "theirs",
+]
 
 _overrides = metadata.tables["identity_overrides"]
 
@@ -64,4 +74,66 @@ def identified(name: str, *, merged: bool) -> exp.Select:
         on="i.origin_id = t.origin_id",
         join_type="left",
         join_alias="i",
+    )
+
+
+def bind_people(
+    stores: Stores,
+    session: Session,
+    snapshot: Snapshot,
+    profiles: Collection[str],
+    *,
+    prefix: str,
+) -> None:
+    """As `bind_with_identity`, with the rows of these profiles alone; each table is read once, here.
+
+    Tables without origins are bound whole.
+    """
+    of_people(stores, session, profiles)
+    for name, version in snapshot.tables.items():
+        session.bind(f"raw_{name}", version)
+        if "origin_id" in LAKE_TABLES[name].names:
+            session.materialise(f"{prefix}{name}", theirs(name))
+        else:
+            session.bind(f"{prefix}{name}", identified(name, merged=False))
+
+
+def of_people(stores: Stores, session: Session, profiles: Collection[str]) -> None:
+    """Make `people` stand for the origins of these profiles: origin_id, profile_id.
+
+    A profile that was merged away has none.
+    """
+    with stores.read_control() as connection:
+        merged = connection.execute(
+            sa.select(_overrides.c.origin_id, _overrides.c.profile_id).where(
+                among(_overrides.c.profile_id, profiles)
+            )
+        ).all()
+        gone = set(
+            connection.execute(
+                sa.select(_overrides.c.origin_id).where(among(_overrides.c.origin_id, profiles))
+            ).scalars()
+        )
+    own = [profile for profile in dict.fromkeys(profiles) if profile not in gone]
+    session.bind(
+        "people_arrow",
+        pa.table(
+            {
+                "origin_id": pa.array([*own, *(row[0] for row in merged)], pa.string()),
+                "profile_id": pa.array([*own, *(row[1] for row in merged)], pa.string()),
+            }
+        ),
+    )
+    # As a table of the engine's own, so that it knows how few they are and plans its joins by it.
+    session.materialise("people", sql("SELECT * FROM people_arrow"))
+
+
+def theirs(name: str) -> exp.Select:
+    """A query over `raw_<name>` (as `t`) with its columns and `profile_id`: the rows of `people`."""
+    raw = exp.alias_(exp.Table(this=identifier(f"raw_{name}")), "t", table=True)
+    return (
+        exp.select(*[column(n, "t") for n in LAKE_TABLES[name].names])
+        .select(sql("p.profile_id AS profile_id"))
+        .from_(raw)
+        .join(sql("SELECT * FROM people"), on="p.origin_id = t.origin_id", join_alias="p")
     )
