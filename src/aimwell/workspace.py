@@ -45,6 +45,7 @@ from aimwell.deliver.compose import Preview
 from aimwell.deliver.model import Stopped
 from aimwell.deliver.service import DeliveryStatus
 from aimwell.deliver.switches import set_sending
+from aimwell.history.current import bring_up_to_date
 from aimwell.history.moment import Moment, open_moment
 from aimwell.measure import service as measure_service
 from aimwell.measure.model import CampaignResult
@@ -66,7 +67,6 @@ from aimwell.segment.rfm import rfm
 from aimwell.store.stores import Stores, create_stores, open_stores
 from aimwell.unify.lookup import find_profile
 from aimwell.unify.model import UnifyReport
-from aimwell.unify.service import unify
 
 __all__ = ["Workspace", "create_workspace", "open_workspace"]
 
@@ -117,7 +117,7 @@ class Collection(_Stage):
         found = self._source(source)
         report = collect(self._stores, found, root=Path(root), now=self._clock(), progress=progress)
         if not_unified(self._stores):
-            unify(self._stores, now=self._clock())
+            bring_up_to_date(self._stores, now=self._clock())
         return report
 
     def file(
@@ -353,7 +353,7 @@ class Workspace:
 
     def unify(self) -> UnifyReport:
         """Join what belongs to one person and refresh what is known of each."""
-        return unify(self.stores, now=self._clock())
+        return bring_up_to_date(self.stores, now=self._clock())
 
     def find(self, who: str) -> str:
         """The profile of a profile id, customer id, e-mail address or telephone number."""

@@ -23,7 +23,7 @@ from aimwell.collect.suggesting import EntityName, suggest_mapping
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.source import Source
 from aimwell.errors import NothingTakenError
-from aimwell.unify.service import unify
+from aimwell.history.current import bring_up_to_date
 
 __all__ = ["app", "show_report"]
 
@@ -294,7 +294,7 @@ def _run(
     people = None
     if not_unified(ws.stores):  # also where the last command was killed before it had unified
         with ws.output.progress("Unifying"):
-            people = unify(ws.stores, now=ws.now)
+            people = bring_up_to_date(ws.stores, now=ws.now)
     if ws.output.as_json:
         document = {**report.to_dict(), "unify": people.to_dict() if people else None}
         try:

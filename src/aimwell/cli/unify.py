@@ -8,11 +8,11 @@ import sqlalchemy as sa
 import typer
 
 from aimwell.cli.context import JsonOption, WorkspaceOption, opened
+from aimwell.history.current import bring_up_to_date as run_unify
 from aimwell.privacy.vault import read_people
 from aimwell.store.schema import metadata
 from aimwell.unify.identity import merge_of
 from aimwell.unify.lookup import find_profile
-from aimwell.unify.service import unify as run_unify
 
 __all__ = ["profile", "unify"]
 

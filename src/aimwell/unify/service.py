@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -20,8 +21,10 @@ _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
 
 
-def unify(stores: Stores, *, now: datetime) -> UnifyReport:
-    """Resolve identities and refresh profiles; harmless to repeat.
+def unify(
+    stores: Stores, *, now: datetime, then: Callable[[], object] = lambda: None
+) -> UnifyReport:
+    """Resolve identities and refresh profiles, then do what else hangs on them; harmless to repeat.
 
     Two runs at once wait for each other. Loads that were collected before are noted as unified at the end, so that
     whoever collects the same again after a crash knows that this is still to be done.
@@ -30,6 +33,7 @@ def unify(stores: Stores, *, now: datetime) -> UnifyReport:
         collected = not_unified(stores)
         overrides = resolve(stores.control, now=now)
         changed = refresh_profiles(stores, now=now)
+        then()
         mark_unified(stores, collected)
         with stores.read_control() as connection:
 

@@ -29,6 +29,7 @@ from aimwell.definitions.kinds.source import Source
 from aimwell.definitions.reading import read_documents
 from aimwell.deliver import service as deliver
 from aimwell.errors import WorkspaceError
+from aimwell.history.current import bring_up_to_date
 from aimwell.history.moment import open_moment
 from aimwell.measure.formatting import money
 from aimwell.measure.model import CampaignResult, Truth
@@ -39,7 +40,6 @@ from aimwell.segment.rfm import rfm
 from aimwell.settings import FILE_NAME
 from aimwell.simulate import Shop, ShopSpec, open_shop, write_sources
 from aimwell.store.stores import Stores, create_stores
-from aimwell.unify.service import unify
 
 __all__ = ["demo"]
 
@@ -148,7 +148,7 @@ def _collect(run: _Demo) -> None:
 
 def _unify(run: _Demo) -> None:
     with run.step("Unify", "which records are one person"):
-        report = unify(run.stores, now=run.now)
+        report = bring_up_to_date(run.stores, now=run.now)
         run.facts["unify"] = report.to_dict()
         run.output.say(
             f"   {report.profiles:,} people; {report.merged_profiles:,} of them had several records; "
@@ -241,7 +241,7 @@ def _measure(run: _Demo, made: Plan) -> tuple[CampaignResult, Path]:
         play_back(run.stores, run.shop, sent, until=until)
         source = definitions.find(run.stores.control, Source, "simulated-shop")
         collect(run.stores, _orders_only(source, file.name), root=run.root / "sources", now=run.now)
-        unify(run.stores, now=run.now)
+        bring_up_to_date(run.stores, now=run.now)
         truth = true_lift(
             run.shop,
             sent,

@@ -1,0 +1,20 @@
+"""The whole current state brought up to date: who is one person, what is known of each, what is computed of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from aimwell.history.computed import refresh_computed
+from aimwell.store.stores import Stores
+from aimwell.unify.model import UnifyReport
+from aimwell.unify.service import unify
+
+__all__ = ["bring_up_to_date"]
+
+
+def bring_up_to_date(stores: Stores, *, now: datetime) -> UnifyReport:
+    """Unify, then the computed traits of everybody; harmless to repeat.
+
+    Loads count as unified only when both are done, so a crash in between is made good by the next run.
+    """
+    return unify(stores, now=now, then=lambda: refresh_computed(stores, now=now))
