@@ -31,12 +31,15 @@ This page is written by `scripts/write_settings_page.py` from `src/aimwell/setti
 """
 
 _BOTTOM = """\
-Three more variables of the environment are no settings and stand in no file:
+More variables of the environment are no settings and stand in no file:
 
 - `AIMWELL_WORKSPACE`: the workspace that commands work in. Default: this folder, or the nearest one above it.
 - `AIMWELL_USER`: who is asking, for revisions and the audit log. Default: the system's user.
 - `AIMWELL_SECRET_KEY`: the key (64 hex digits) that encrypts the secrets of channels. Default: the file `secret.key` in the
   workspace, made at first use and readable by its owner only.
+- `AIMWELL_INBOX_KEY`: a key (64 hex digits) that encrypts tracking messages while they wait to be flushed. Every process that
+  takes or flushes them needs it. Default: the secret `inbox` (`aimwell secret set inbox`), where there is one; else the
+  messages wait as they came, in files that their owner only may read.
 """
 
 

@@ -109,6 +109,34 @@ class Settings(BaseModel):
         "Default: http://HOST:PORT.",
         json_schema_extra={"group": "server"},
     )
+    inbox_segment_seconds: float = Field(
+        default=2.0,
+        ge=0.05,
+        le=3600,
+        description="Seconds after which tracking messages that came are handed on to be flushed into the lake.",
+        json_schema_extra={"group": "tracking"},
+    )
+    inbox_segment_mb: int = Field(
+        default=64,
+        ge=1,
+        le=1024,
+        description="Megabytes of tracking messages after which they are handed on earlier.",
+        json_schema_extra={"group": "tracking"},
+    )
+    flush_seconds: float = Field(
+        default=2.0,
+        ge=0.05,
+        le=3600,
+        description="Seconds that `aimwell serve` and `aimwell run` wait before they look for messages to flush again.",
+        json_schema_extra={"group": "tracking"},
+    )
+    tracking_per_second: float | None = Field(
+        default=None,
+        ge=0.1,
+        description="Tracking messages a second that one source may send on average; ten seconds' worth may come at "
+        "once. More are answered with 429. Default: any number.",
+        json_schema_extra={"group": "tracking"},
+    )
     messages_per_job: int = Field(
         default=1000,
         ge=1,

@@ -10,6 +10,7 @@ import typer
 
 from aimwell.cli.calls import as_typed
 from aimwell.cli.collect_columns import refuse_incomplete, show_sketch
+from aimwell.cli.collect_tracking import keys_app
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.output import error_document
 from aimwell.collect import inspecting
@@ -31,6 +32,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Take orders, customers, products and events from files.",
 )
+
+app.add_typer(keys_app, name="keys")
 
 File = Annotated[Path, typer.Argument(help="A file: CSV, JSON lines or Parquet, plain or gzip.")]
 Map = Annotated[

@@ -117,6 +117,11 @@ def collect(
         StorageFullError: The disk is full.
         Whatever is raised, nothing of that entity's load was taken; those before it were.
     """
+    if source.tracking is not None:
+        raise MappingError(
+            f"'{source.name}' takes tracking messages, not files. What its clients have sent comes in with: "
+            "aimwell collect flush"
+        )
     tell = progress or _silent
     with full_disk_is_told(), loads.hold_source(stores, source.name), _rates_held(stores, source):
         loads.publish_prepared(stores, source.name)

@@ -1,4 +1,4 @@
-"""The server's application: the links in messages, health, figures, and reports where they are asked for."""
+"""The server's application: tracking, the links in messages, health, figures, and reports where they are asked for."""
 
 from __future__ import annotations
 
@@ -15,11 +15,15 @@ from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.static_files import create_static_files_router
 from sqlalchemy.exc import SQLAlchemyError
 
+from aimwell.collect.tracking.door import Door, inbox_folder
 from aimwell.deliver.answers import Answers
 from aimwell.errors import AimwellError
+from aimwell.privacy.inbox_cipher import inbox_cipher
 from aimwell.server.operators import Figures, operator_routes
 from aimwell.server.pages import page
 from aimwell.server.recipients import recipient_routes
+from aimwell.server.tracking import tracking_routes
+from aimwell.store.inbox import InboxWriter
 from aimwell.store.stores import Stores, open_stores
 from aimwell.version import VERSION
 
@@ -40,7 +44,7 @@ def create_app(stores: Stores, *, reports: bool = False) -> Litestar:
         reports: Also serve the folder of reports under /reports/. They hold no personal data, but they are the
             firm's own figures, so they are served only where that was asked for.
     """
-    handlers = [recipient_routes(), operator_routes()]
+    handlers = [tracking_routes(), recipient_routes(), operator_routes()]
     if reports:
         handlers.append(
             create_static_files_router(
@@ -65,10 +69,29 @@ def create_app(stores: Stores, *, reports: bool = False) -> Litestar:
             render_plugins=[JsonRenderPlugin(path="/"), YamlRenderPlugin()],
         ),
         request_max_body_size=_BODY_BYTES_MAX,
-        on_shutdown=[stores.close],
+        on_startup=[_open_door],
+        on_shutdown=[_close_door, stores.close],
         logging_config=None,
         debug=False,
     )
+
+
+async def _open_door(app: Litestar) -> None:
+    stores: Stores = app.state.stores
+    settings = stores.settings
+    writer = InboxWriter(
+        inbox_folder(stores),
+        cipher=inbox_cipher(stores),
+        segment_bytes=settings.inbox_segment_mb * 1024 * 1024,
+        segment_seconds=settings.inbox_segment_seconds,
+    )
+    app.state.door = Door(stores, writer, messages_per_second=settings.tracking_per_second)
+    app.state.figures.watch(app.state.door)
+
+
+async def _close_door(app: Litestar) -> None:
+    door: Door = app.state.door
+    await door.close()
 
 
 def _refused(_request: Request[object, object, State], error: HTTPException) -> Response[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -11,11 +12,13 @@ from litestar import MediaType, Request, Response, Router, get
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
+from aimwell.collect.tracking.door import Door, inbox_folder
 from aimwell.errors import AimwellError
+from aimwell.store.inbox import inbox_state
 from aimwell.store.revisions import current_revision, head_revision
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
@@ -24,6 +27,7 @@ __all__ = ["Figures", "operator_routes"]
 
 _messages = metadata.tables["messages"]
 _jobs = metadata.tables["jobs"]
+_ROOM_BYTES_MIN = 1024 * 1024
 _AWAY = (AimwellError, SQLAlchemyError)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -65,10 +69,43 @@ class _Ledger(Collector):
         return family
 
 
+class _Inbox(Collector):
+    """How many tracking messages came, and how many wait on their way to the lake."""
+
+    def __init__(self, stores: Stores, door: Door) -> None:
+        self._folder, self._door = inbox_folder(stores), door
+
+    def collect(self) -> Iterator[Metric]:
+        taken = CounterMetricFamily(
+            "aimwell_tracking_messages", "Tracking messages acknowledged.", labels=["call"]
+        )
+        for call, number in sorted(self._door.taken.items()):
+            taken.add_metric([call], number)
+        yield taken
+        yield GaugeMetricFamily(
+            "aimwell_inbox_waiting_bytes",
+            "Bytes of messages that wait for the disk, unacknowledged.",
+            value=self._door.waiting_bytes,
+        )
+        state = inbox_state(self._folder)
+        yield GaugeMetricFamily(
+            "aimwell_inbox_segments", "Segments that are not in the lake yet.", value=state.segments
+        )
+        yield GaugeMetricFamily(
+            "aimwell_inbox_bytes", "Their size in bytes.", value=state.size_bytes
+        )
+        yield GaugeMetricFamily(
+            "aimwell_inbox_lag_seconds",
+            "Age of the oldest message that is not in the lake yet, at most.",
+            value=state.age_seconds(time.time_ns()),
+        )
+
+
 class Figures(ASGIMiddleware):
     """Counts requests and their time by route, never by address: addresses hold tokens."""
 
     def __init__(self, stores: Stores) -> None:
+        self._stores = stores
         self.registry = CollectorRegistry()
         self.registry.register(_Ledger(stores))
         self._requests = Counter(
@@ -84,6 +121,10 @@ class Figures(ASGIMiddleware):
             registry=self.registry,
             buckets=_BUCKETS,
         )
+
+    def watch(self, door: Door) -> None:
+        """Show the figures of tracking, too."""
+        self.registry.register(_Inbox(self._stores, door))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Pass the request on and count its answer."""
@@ -114,8 +155,10 @@ def healthz() -> str:
 
 @get("/readyz", media_type=MediaType.TEXT, sync_to_thread=True)
 def readyz(request: Request[Any, Any, Any]) -> Response[str]:
-    """The control database answers and has the schema that this version knows."""
+    """The control database answers with the schema that this version knows, and the inbox has room."""
     stores: Stores = request.app.state.stores
+    if shutil.disk_usage(inbox_folder(stores)).free < _ROOM_BYTES_MIN:
+        return Response("the disk of the inbox is full", status_code=503)
     try:
         ready = current_revision(stores.control) == head_revision()
     except _AWAY:

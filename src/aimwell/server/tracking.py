@@ -1,5 +1,8 @@
 """Tracking over HTTP as Segment's clients speak it: `POST /v1/{identify,track,page,screen,group,alias,batch}`.
 
+`GET /v1/projects/KEY/settings` is what the browser library asks for when it starts, `POST /v1/m` where clients tell how
+they themselves are doing, which is thrown away.
+
 A request is answered with 200 when its messages are safely on the disk, and only then. The routes set no cookie and
 need no session; any page may call them, for a write key only lets messages in.
 """
@@ -9,17 +12,19 @@ from __future__ import annotations
 import base64
 import binascii
 import math
+import re
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from litestar import MediaType, Request, Response, Router, post, route
+from litestar import MediaType, Request, Response, Router, get, post, route
 from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
 from litestar.openapi.spec.enums import OpenAPIType
+from litestar.params import FromPath
 
 from aimwell.collect.tracking.door import Door
 from aimwell.collect.tracking.requests import BATCH_BYTES_MAX, Call
@@ -54,11 +59,13 @@ _PREFLIGHT = {
     "Access-Control-Max-Age": "86400",
 }
 _Request = Request[Any, Any, Any]
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
 
 def tracking_routes() -> Router:
     """All routes; the application's state must hold the `door`."""
     paths = [path for call, short in _SHORT.items() for path in (f"/{call}", *short)]
+    paths += ["/m", "/projects/{key:str}/settings"]
     preflight = route(
         paths, http_method=HttpMethod.OPTIONS, status_code=204, include_in_schema=False
     )(_preflight)
@@ -66,7 +73,7 @@ def tracking_routes() -> Router:
     return Router(
         path="/v1",
         # The preflight comes first: to a path that has none yet, Litestar gives an answer of its own.
-        route_handlers=[preflight, *handlers],
+        route_handlers=[preflight, *handlers, _metrics, _settings],
         exception_handlers={AimwellError: _told, HTTPException: _refused},
         # A byte more than is allowed is read, so that it is we who say what is wrong.
         request_max_body_size=BATCH_BYTES_MAX + 1,
@@ -92,6 +99,52 @@ def _handlers(call: Call, short: tuple[str, ...]) -> list[HTTPRouteHandler]:
         f"/{call}", status_code=200, operation_class=_operation(call), operation_id=call, name=call
     )(take)
     return [described, post(list(short), status_code=200, include_in_schema=False)(take)]
+
+
+@post("/m", status_code=200, include_in_schema=False)
+async def _metrics() -> Response[dict[str, Any]]:
+    return Response({"success": True}, headers=_CORS)
+
+
+@get("/projects/{key:str}/settings")
+async def _settings(request: _Request, key: FromPath[str]) -> Response[dict[str, Any]]:
+    """What the browser library asks for when it starts: where its messages go."""
+    door: Door = request.app.state.door
+    if not await door.knows(key):
+        return _answer(404, "The write key is unknown or was revoked.", dict(_CORS))
+    protocol, host = _own_address(request)
+    everything = {"__default": {"enabled": True, "integrations": {}}}
+    return Response(
+        {
+            "integrations": {
+                "Segment.io": {
+                    "apiKey": key,
+                    "apiHost": f"{host}/v1",
+                    "protocol": protocol,
+                    "unbundledIntegrations": [],
+                    "addBundledMetadata": False,
+                    "bundlingStatus": "bundled",
+                }
+            },
+            "plan": {"track": everything, "identify": everything, "group": everything},
+            "edgeFunction": {},
+            "middlewareSettings": {},
+            "enabledMiddleware": {},
+            "remotePlugins": [],
+            "metrics": {"sampleRate": 0},
+        },
+        headers=_CORS,
+    )
+
+
+def _own_address(request: _Request) -> tuple[str, str]:
+    """(protocol, host and path) under which the browser reaches this server."""
+    public = request.app.state.stores.settings.public_url
+    if public is None:
+        host = request.headers.get("host", "")
+        public = f"{request.scope.get('scheme', 'http')}://{host if _HOST.fullmatch(host) else ''}"
+    protocol, _, host = public.rstrip("/").partition("://")
+    return protocol, host
 
 
 def _operation(call: Call) -> type[Operation]:

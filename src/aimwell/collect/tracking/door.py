@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +58,8 @@ class Door:
         self._sources: dict[str, str] = {}
         self._looked_up = self._tried = -float("inf")
         self._lookup = asyncio.Lock()
+        self.taken: Counter[Call] = Counter()
+        """Messages that were acknowledged, by what was called."""
 
     async def take(
         self, body: bytes, call: Call, *, key: str | None, opted_out: bool, now: datetime
@@ -87,7 +90,22 @@ class Door:
         if request.messages:
             received = Received(call=call, received_at=now, opted_out=opted_out)
             await self._writer.append(pack(Kept(source, received, body)))
+            self.taken[call] += request.messages
         return request.messages
+
+    async def knows(self, key: str) -> bool:
+        """Whether a write key lets anything in.
+
+        Raises:
+            ControlBusyError: The keys cannot be looked up now.
+        """
+        await self._refresh_keys()
+        return write_key_hash(key) in self._sources
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of messages that wait for the disk."""
+        return self._writer.waiting_bytes
 
     async def close(self) -> None:
         """Bring down what waits."""

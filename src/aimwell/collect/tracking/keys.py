@@ -72,7 +72,7 @@ def revoke_key(stores: Stores, key_id: str, *, now: datetime, by: str) -> WriteK
         row = connection.execute(sa.select(_keys).where(_keys.c.key_id == key_id)).one_or_none()
     if row is None:
         raise CollectError(
-            f"There is no write key '{key_id}'. List them with: aimwell collect keys"
+            f"There is no write key '{key_id}'. List them with: aimwell collect keys list"
         )
     stores.audit("write_key.revoke", actor=by, subject=key_id)
     return _entry(row)

@@ -48,6 +48,8 @@ __all__ = [
     "ProductsEntity",
     "RatesEntity",
     "Source",
+    "Tracking",
+    "TrackingConsent",
 ]
 
 T = TypeVar("T")
@@ -351,12 +353,43 @@ class Limits(Part):
         return self
 
 
+class TrackingConsent(Part):
+    """What a yes or no to one category of a consent banner means."""
+
+    purpose: Name = "marketing"
+    channels: OneOrMore[Medium] = Field(
+        description="Channels over which the answer holds: email, ad_audience …"
+    )
+
+
+class Tracking(Part):
+    """Messages that clients of the tracking API send with a write key of this source."""
+
+    consent: dict[Annotated[str, Field(min_length=1, max_length=100)], TrackingConsent] = Field(
+        default={},
+        description="Category of the banner (context.consent.categoryPreferences): what it means. Categories that are "
+        "not named here are kept as answers about tracking itself.",
+    )
+    not_personal: tuple[str, ...] = Field(
+        default=(), description="Names of properties and traits that only look personal."
+    )
+    orders: bool = Field(
+        default=True,
+        description="Order Completed, Updated, Refunded and Cancelled become orders. Say no where the same orders "
+        "come from files under other numbers.",
+    )
+
+
 class Source(Definition):
-    """Files and how to understand them."""
+    """Files or tracking messages, and how to understand them."""
 
     kind: Literal["source"] = "source"
+    tracking: Tracking | None = Field(
+        default=None,
+        description="Take the messages of tracking clients ({} for all defaults); then there are no files.",
+    )
     format: FileFormat = "csv"
-    files: dict[Name, FileSpec] = Field(min_length=1, description="Name: path, or paths and form.")
+    files: dict[Name, FileSpec] = Field(default={}, description="Name: path, or paths and form.")
     encoding: Encoding | None = Field(default=None, description="Default: told by the bytes.")
     delimiter: Delimiter | None = Field(default=None, description="Default: told by the lines.")
     header: bool = Field(default=True, description="Whether the first line names the columns.")
@@ -388,7 +421,7 @@ class Source(Definition):
         default=None, description="Default: none; people can be tried out, not contacted."
     )
     limits: Limits = Field(default_factory=Limits)
-    entities: Annotated[tuple[Entity, ...], Field(min_length=1)]
+    entities: tuple[Entity, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -396,6 +429,20 @@ class Source(Definition):
         if isinstance(data, dict) and data.get("consent") == "none":
             return {**data, "consent": None}
         return data
+
+    @model_validator(mode="after")
+    def _files_or_tracking(self) -> Source:
+        if self.tracking is not None and (self.files or self.entities):
+            raise ValueError(
+                "a source takes tracking messages or files, not both; write two sources"
+            )
+        if self.tracking is None and not (self.files and self.entities):
+            raise ValueError(
+                "a source needs `files` and `entities`, or `tracking: {}` for the messages of tracking clients"
+            )
+        if self.tracking is not None and self.consent is not None:
+            raise ValueError("consent of tracking messages is said by `tracking.consent`")
+        return self
 
     @model_validator(mode="after")
     def _files_exist(self) -> Source:

@@ -7,7 +7,9 @@ of one machine: the lock by which a living writer is told from a dead one does n
 
 from aimwell.store.inbox.frames import Cipher
 from aimwell.store.inbox.segments import (
+    InboxState,
     Records,
+    inbox_state,
     read_segment,
     remove_segment,
     seal_abandoned,
@@ -17,8 +19,10 @@ from aimwell.store.inbox.writer import InboxWriter
 
 __all__ = [
     "Cipher",
+    "InboxState",
     "InboxWriter",
     "Records",
+    "inbox_state",
     "read_segment",
     "remove_segment",
     "seal_abandoned",

@@ -26,7 +26,9 @@ from aimwell.store.inbox.frames import (
 __all__ = [
     "OPEN",
     "SEALED",
+    "InboxState",
     "Records",
+    "inbox_state",
     "new_name",
     "read_segment",
     "remove_segment",
@@ -168,6 +170,33 @@ def seal_abandoned(folder: Path) -> list[Path]:
 def sealed_segments(folder: Path) -> list[Path]:
     """All sealed segments, oldest first."""
     return sorted(folder.glob(f"*{SEALED}"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class InboxState:
+    """What waits in the inbox. `oldest_ns`: when its oldest segment was begun; None: nothing waits."""
+
+    segments: int
+    size_bytes: int
+    oldest_ns: int | None
+
+    def age_seconds(self, now_ns: int) -> float:
+        """Age of the oldest segment; 0 where there is none."""
+        return 0.0 if self.oldest_ns is None else max(0.0, (now_ns - self.oldest_ns) / 1e9)
+
+
+def inbox_state(folder: Path) -> InboxState:
+    """What waits, looked at from outside: open segments too."""
+    sizes: dict[str, int] = {}
+    for path in folder.glob("*"):
+        if path.suffix in {OPEN, SEALED}:
+            try:
+                sizes[path.stem] = path.stat().st_size
+            except FileNotFoundError:  # flushed meanwhile
+                continue
+    names = sorted(name for name in sizes if name.split("-")[0].isdigit())
+    oldest = int(names[0].split("-")[0]) if names else None
+    return InboxState(segments=len(sizes), size_bytes=sum(sizes.values()), oldest_ns=oldest)
 
 
 def remove_segment(path: Path) -> None:
