@@ -114,7 +114,7 @@ COMMANDS = (
     Outline(
         "serve",
         "aimwell.cli.serve:serve",
-        "Answer the links in messages: unsubscribe, preferences, clicks, opens.",
+        "Take tracking messages, and answer the links in messages: unsubscribe, preferences, clicks, opens.",
         "Workspace",
     ),
     Outline(

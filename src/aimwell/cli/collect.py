@@ -10,7 +10,7 @@ import typer
 
 from aimwell.cli.calls import as_typed
 from aimwell.cli.collect_columns import refuse_incomplete, show_sketch
-from aimwell.cli.collect_tracking import keys_app
+from aimwell.cli.collect_tracking import flush, keys_app
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.output import error_document
 from aimwell.collect import inspecting
@@ -34,6 +34,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keys_app, name="keys")
+app.command("flush")(flush)
 
 File = Annotated[Path, typer.Argument(help="A file: CSV, JSON lines or Parquet, plain or gzip.")]
 Map = Annotated[

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import select
+import sys
+import time
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from aimwell.cli.context import JsonOption, WorkspaceOption, opened
+from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.collect.tracking.keys import WriteKey, create_key, list_keys, revoke_key
 from aimwell.collect.tracking.sources import ensure_tracking_source
+from aimwell.errors import AimwellError
+from aimwell.unify.live import flush_and_unify
 
-__all__ = ["keys_app"]
+__all__ = ["flush", "keys_app"]
 
 keys_app = typer.Typer(
     no_args_is_help=True, help="Write keys, with which tracking clients send messages."
@@ -73,3 +80,65 @@ def revoke(
         if as_json:
             ws.output.json(_shown(key))
         ws.output.say(f"The write key {key.key_id} of '{key.source}' lets nothing in any more.")
+
+
+def flush(
+    every: Annotated[
+        float | None,
+        typer.Option(
+            min=0.05,
+            help="Go on for ever, and look again after so many seconds.",
+            metavar="SECONDS",
+        ),
+    ] = None,
+    while_stdin: Annotated[
+        bool, typer.Option("--while-stdin", hidden=True, help="End when standard input is closed.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Carry the tracking messages that wait in the inbox into the lake, and look at their people.
+
+    `aimwell serve` and `aimwell run` do this by themselves. A segment that the server still writes is taken next time.
+    """
+    with opened(workspace, as_json=as_json) as ws:
+        if every is not None:
+            _flush_on(ws, every, while_stdin=while_stdin)
+            return
+        with ws.output.progress("Flushing") as step:
+            report = flush_and_unify(
+                ws.stores,
+                now=ws.now,
+                progress=lambda what, done, total: step(done, total, what),
+            )
+        flushed = report.flush
+        if as_json:
+            ws.output.json({**flushed.to_dict(), "profiles": len(report.profiles)})
+            return
+        if not flushed.messages:
+            ws.output.say("Nothing waits in the inbox.")
+            return
+        ws.output.say(
+            f"{flushed.messages:,} messages: {flushed.taken:,} taken, {flushed.duplicates:,} known before, "
+            f"{sum(flushed.quarantined.values()):,} set aside."
+        )
+        for reason, number in sorted(flushed.quarantined.items()):
+            ws.output.say(f"  {reason}: {number:,}")
+        ws.output.say(f"{len(report.profiles):,} people were touched.")
+
+
+def _flush_on(ws: Opened, seconds: float, *, while_stdin: bool) -> None:
+    """Flush again and again. Troubles that pass are waited out; what was acknowledged waits in the inbox."""
+    trouble = ""
+    while True:
+        try:
+            flush_and_unify(ws.stores, now=datetime.now(UTC), wait_seconds=0.0)
+            trouble = ""
+        except AimwellError as error:
+            if not error.retryable and str(error) != trouble:
+                trouble = str(error)
+                ws.output.error(trouble)
+        if not while_stdin:
+            time.sleep(seconds)
+        elif select.select([sys.stdin], [], [], seconds)[0] and not os.read(0, 1):
+            return

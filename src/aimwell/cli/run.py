@@ -12,13 +12,14 @@ from aimwell.deliver.jobs import deliver_handlers, schedule_flushes
 from aimwell.jobs.service import open_jobs
 from aimwell.jobs.worker import Handler, stopped_by_signals
 from aimwell.store.stores import Stores
+from aimwell.unify.live import flush_handlers, schedule_tracking_flushes
 
 __all__ = ["handlers", "run"]
 
 
 def handlers(stores: Stores) -> dict[str, Handler]:
     """Every kind of background work, and what does it."""
-    return {**deliver_handlers(stores)}
+    return {**deliver_handlers(stores), **flush_handlers(stores)}
 
 
 def run(
@@ -33,12 +34,13 @@ def run(
 ) -> None:
     """Work in the background: send plans that were left to it, carry opens and clicks into the lake.
 
-    Start as many as wished, on any machine that reaches the workspace. SIGTERM or Ctrl-C end it in good order; what
+    So are tracking messages. Start as many as wished, on any machine that reaches the workspace. SIGTERM or Ctrl-C end it in good order; what
     it was doing is taken up again by the next.
     """
     with opened(workspace, as_json=as_json) as ws:
         jobs = open_jobs(ws.stores)
         schedule_flushes(jobs)
+        schedule_tracking_flushes(jobs)
         worker = jobs.worker(handlers(ws.stores), poll_seconds=poll_seconds)
         with stopped_by_signals(worker):
             ws.output.event("working", workspace=ws.stores.root, pid=os.getpid())

@@ -35,10 +35,16 @@ def serve(
     reports: Annotated[
         bool, typer.Option("--reports", help="Serve the reports too, under /reports/.")
     ] = False,
+    flush: Annotated[
+        bool,
+        typer.Option(
+            "--flush/--no-flush", help="Carry tracking messages into the lake, in a process beside."
+        ),
+    ] = True,
     workspace: WorkspaceOption = None,
     as_json: JsonLinesOption = False,
 ) -> None:
-    """Answer the links in messages: unsubscribe, preferences, clicks, opens."""
+    """Take tracking messages, and answer the links in messages: unsubscribe, preferences, clicks, opens."""
     with opened(workspace) as ws:
         settings = ws.stores.settings
     output = Output(as_json=as_json)
@@ -50,7 +56,7 @@ def serve(
         output.say(f"Serving on {address} (links lead to {settings.base_url}).")
         output.say("Ctrl-C or SIGTERM end it.")
 
-    run_server(find_workspace(workspace), listener, reports=reports, started=started)
+    run_server(find_workspace(workspace), listener, reports=reports, flush=flush, started=started)
     output.event("stopped")
     output.say("Stopped.")
 
@@ -96,11 +102,17 @@ class _Server(uvicorn.Server):
 
 
 def run_server(
-    root: Path, listener: socket.socket, *, reports: bool, started: Callable[[], None]
+    root: Path,
+    listener: socket.socket,
+    *,
+    reports: bool,
+    started: Callable[[], None],
+    flush: bool = False,
 ) -> None:
     """Run the server until it is told to stop (SIGINT, SIGTERM); `started` is called once it answers."""
     os.environ["AIMWELL_WORKSPACE"] = os.path.abspath(root)
     os.environ["AIMWELL_SERVE_REPORTS"] = "1" if reports else "0"
+    os.environ["AIMWELL_SERVE_FLUSH"] = "1" if flush else "0"
     # Once it has shut down, uvicorn sends itself the signal again that stopped it; that is a good end, not a failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)

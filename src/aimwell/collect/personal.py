@@ -35,7 +35,10 @@ _NAMES: tuple[tuple[str, str], ...] = (
     ("postcode", r"(post|zip|postal)(code)?|plz|(billing|shipping)(zip|postcode)"),
     ("birth_date", r"birth(day|date)?|dateofbirth|dob"),
     ("ip", r"ip(addr|address)?|(client|remote)ip"),
-    ("free text", r"(review|free|order)?(comment|comments|note|notes|message|text)"),
+    (
+        "free text",
+        r"(review|free|order)?(comment|comments|note|notes|message|text)|review(body|title)",
+    ),
 )
 _VALUES: tuple[tuple[str, str], ...] = (
     ("email", r"[^@\s]+@[^@\s]+[.][A-Za-z]{2,}"),

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from aimwell.store.sql import sql
 
-__all__ = ["identifier_hash", "identifier_hash_sql"]
+__all__ = ["identifier_hash", "identifier_hash_by", "identifier_hash_sql"]
 
 _LENGTH = 24
 
@@ -30,4 +30,14 @@ def identifier_hash_sql(key: bytes, kind: str, value: exp.Expr) -> exp.Expr:
     """The same as an expression over the text column or expression `value`; null stays null."""
     return sql(
         "substr(sha256(:prefix || :value), 1, 24)", prefix=f"{key.hex()}:{kind}:", value=value
+    )
+
+
+def identifier_hash_by(key: bytes, kind: exp.Expr, value: exp.Expr) -> exp.Expr:
+    """The same where the kind is an expression, too."""
+    return sql(
+        "substr(sha256(:key || :kind || ':' || :value), 1, 24)",
+        key=f"{key.hex()}:",
+        kind=kind,
+        value=value,
     )

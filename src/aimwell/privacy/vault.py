@@ -65,13 +65,15 @@ class Person:
         return self.fields.get("phone")
 
 
-def keep_people(stores: Stores, rows: pa.Table, *, source: str, set_at: datetime) -> int:
+def keep_people(
+    stores: Stores, rows: pa.Table, *, source: str, set_at: datetime | None = None
+) -> int:
     """Keep what `rows` say of people.
 
     Args:
         rows: One row per `origin_id`, with any of PERSON_FIELDS as text and `extra` as JSON text.
         source: Source definition.
-        set_at: When it was said; older sayings do not overwrite newer ones.
+        set_at: When it was said; older sayings do not overwrite newer ones. None: `rows` say it in `set_at`.
 
     Returns:
         Number of rows kept.
@@ -98,22 +100,28 @@ def keep_people(stores: Stores, rows: pa.Table, *, source: str, set_at: datetime
                 continue
             values = batch.to_pylist()
             for value in values:
-                value.update(source=source, set_at=set_at)
+                value["source"] = source
+                if set_at is not None:
+                    value["set_at"] = set_at
                 if "extra" in value:
                     value["extra"] = json.loads(value["extra"]) if value["extra"] else sa.null()
             connection.execute(statement, values)
     return int(rows.num_rows)
 
 
-def _texts(rows: pa.RecordBatch, source: str, set_at: datetime) -> dict[str, Sequence[str | None]]:
+def _texts(
+    rows: pa.RecordBatch, source: str, set_at: datetime | None
+) -> dict[str, Sequence[str | None]]:
     """Rows of people as SQLite keeps them."""
     texts: dict[str, Sequence[str | None]] = {
         name: rows.column(name).to_pylist() for name in rows.schema.names
     }
     if "extra" in texts:
         texts["extra"] = [text or None for text in texts["extra"]]
-    when = set_at.astimezone(UTC).strftime(SQLITE_TIME)
-    return {**texts, "source": [source] * rows.num_rows, "set_at": [when] * rows.num_rows}
+    said: Sequence[Any] = rows.column("set_at").to_pylist() if set_at is None else [set_at]
+    when = [moment.astimezone(UTC).strftime(SQLITE_TIME) for moment in said]
+    texts["set_at"] = when if set_at is None else when * rows.num_rows
+    return {**texts, "source": [source] * rows.num_rows}
 
 
 def keep_rows(stores: Stores, rows: pa.Table, *, source: str, kept_at: datetime) -> int:

@@ -19,6 +19,7 @@ from aimwell.collect.tracking.door import Door, inbox_folder
 from aimwell.deliver.answers import Answers
 from aimwell.errors import AimwellError
 from aimwell.privacy.inbox_cipher import inbox_cipher
+from aimwell.server.flusher import Flusher
 from aimwell.server.operators import Figures, operator_routes
 from aimwell.server.pages import page
 from aimwell.server.recipients import recipient_routes
@@ -37,10 +38,11 @@ _REPORT_POLICY = (
 _log = logging.getLogger(__name__)
 
 
-def create_app(stores: Stores, *, reports: bool = False) -> Litestar:
+def create_app(stores: Stores, *, reports: bool = False, flush: bool = False) -> Litestar:
     """The application on opened stores.
 
     Args:
+        flush: Also carry tracking messages into the lake, in a process of its own beside the server.
         reports: Also serve the folder of reports under /reports/. They hold no personal data, but they are the
             firm's own figures, so they are served only where that was asked for.
     """
@@ -56,6 +58,7 @@ def create_app(stores: Stores, *, reports: bool = False) -> Litestar:
             )
         )
     figures = Figures(stores)
+    flusher = Flusher(stores.root, seconds=stores.settings.flush_seconds) if flush else None
     return Litestar(
         route_handlers=handlers,
         state=State({"stores": stores, "answers": Answers(stores), "figures": figures}),
@@ -69,8 +72,9 @@ def create_app(stores: Stores, *, reports: bool = False) -> Litestar:
             render_plugins=[JsonRenderPlugin(path="/"), YamlRenderPlugin()],
         ),
         request_max_body_size=_BODY_BYTES_MAX,
-        on_startup=[_open_door],
-        on_shutdown=[_close_door, stores.close],
+        on_startup=[_open_door, *([flusher.start] if flusher else [])],
+        # The door first: what it still had goes into the lake with the flusher's last look.
+        on_shutdown=[_close_door, *([flusher.stop] if flusher else []), stores.close],
         logging_config=None,
         debug=False,
     )
@@ -128,7 +132,11 @@ def _closed(response: Response[Any]) -> Response[Any]:
 def app_from_environment() -> Litestar:
     """The application on the workspace named by AIMWELL_WORKSPACE; for `uvicorn --factory`.
 
-    AIMWELL_SERVE_REPORTS=1 serves the reports too.
+    AIMWELL_SERVE_REPORTS=1 serves the reports too, AIMWELL_SERVE_FLUSH=1 flushes tracking messages.
     """
     root = Path(os.environ.get("AIMWELL_WORKSPACE", "."))
-    return create_app(open_stores(root), reports=os.environ.get("AIMWELL_SERVE_REPORTS") == "1")
+    return create_app(
+        open_stores(root),
+        reports=os.environ.get("AIMWELL_SERVE_REPORTS") == "1",
+        flush=os.environ.get("AIMWELL_SERVE_FLUSH") == "1",
+    )

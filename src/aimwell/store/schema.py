@@ -1,7 +1,7 @@
 """The tables of the control database: what changes by the row.
 
-Personal data stands in `vault_people`, `vault_rows` and `vault_texts` only; everything else holds ids,
-keyed hashes and counts.
+Personal data stands in `vault_people`, `vault_rows`, `vault_texts`, `vault_parts` and `vault_statements` only;
+everything else holds ids, keyed hashes and counts.
 """
 
 from __future__ import annotations
@@ -196,6 +196,17 @@ vault_texts = sa.Table(
     sa.Column("said_at", UtcDateTime, nullable=False),
 )
 
+vault_parts = sa.Table(
+    "vault_parts",
+    metadata,
+    sa.Column("vault_key", _Text, primary_key=True, comment="As vault_key in the lake's events."),
+    sa.Column("origin_id", _Text, nullable=False, index=True),
+    sa.Column("source", _Text, nullable=False),
+    sa.Column("content", _Text, nullable=False, comment="The personal part of messages, as JSON."),
+    sa.Column("first_at", UtcDateTime, nullable=False, comment="Of the first message with it."),
+    sa.Column("last_at", UtcDateTime, nullable=False, comment="Of the last message with it."),
+)
+
 consents = sa.Table(
     "consents",
     metadata,
@@ -315,6 +326,50 @@ write_keys = sa.Table(
     sa.Column("label", _Text, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("revoked_at", UtcDateTime),
+)
+
+vault_statements = sa.Table(
+    "vault_statements",
+    metadata,
+    sa.Column("origin_id", _Text, primary_key=True),
+    sa.Column("source", _Text, primary_key=True),
+    sa.Column("field", _Text, primary_key=True, comment="Column of vault_people."),
+    sa.Column("value", _Text, primary_key=True, comment="As it was said last at said_at."),
+    sa.Column("said_at", UtcDateTime, nullable=False),
+)
+
+flushes = sa.Table(
+    "flushes",
+    metadata,
+    sa.Column("flush_id", _Text, primary_key=True),
+    sa.Column(
+        "seq", _Big, nullable=False, unique=True, comment="Rising; version of the transactions."
+    ),
+    sa.Column(
+        "state", _Text, nullable=False, comment="running, prepared, published, done, failed."
+    ),
+    sa.Column("segments", JsonType, nullable=False, comment="Names of the inbox's segments."),
+    sa.Column("staging", _Text, comment="Folder of its files for the lake."),
+    sa.Column("report", JsonType),
+    sa.Column("unified", _Bool, nullable=False, default=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("finished_at", UtcDateTime),
+    sa.Index("ix_flushes_state", "state"),
+)
+
+tracked_orders = sa.Table(
+    "tracked_orders",
+    metadata,
+    sa.Column("source", _Text, primary_key=True),
+    sa.Column("event_id", _Text, primary_key=True, comment="As in the lake's events."),
+    sa.Column("order_id", _Text, nullable=False),
+    sa.Column("event", _Text, nullable=False, comment="Order Completed, Updated, …"),
+    sa.Column("origin_id", _Text, nullable=False, index=True),
+    sa.Column("occurred_at", UtcDateTime, nullable=False),
+    sa.Column("content", _Text, nullable=False, comment="Amounts and lines as JSON."),
+    sa.Column("waits", _Text, comment="Why nothing of the order is in the lake yet; null: it is."),
+    sa.Index("ix_tracked_orders_order_id", "source", "order_id"),
+    sa.Index("ix_tracked_orders_waits", "waits"),
 )
 
 identifiers = sa.Table(

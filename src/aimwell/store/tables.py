@@ -82,6 +82,13 @@ _TABLES = (
             _c("revenue", MONEY, "Money value that the event reports."),
             _c("quantity", MONEY, "Quantity that the event reports."),
             _PROPERTIES,
+            _c("message_type", _TEXT, "Kind of the tracking message, as 'track'; null: by file."),
+            _c(
+                "envelope",
+                _TEXT,
+                "What a tracking message said besides, as a JSON object: context, traits, integrations, times as told.",
+            ),
+            _c("vault_key", _TEXT, "Key of the message's personal part in the vault."),
             *_PROVENANCE,
         ),
     ),

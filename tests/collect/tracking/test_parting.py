@@ -91,3 +91,19 @@ def test_nothing_is_lost_and_no_address_stays(whole: dict[str, Any], about: Any)
     assert join_parts(lake, vault) == whole
     assert "a@b.co" not in json.dumps(lake)
     assert "1.2.3.4" not in json.dumps(lake)
+
+
+def test_in_the_surroundings_traits_are_a_persons_and_a_device_is_called_after_its_owner() -> None:
+    context = {
+        "library": {"name": "analytics.js"},
+        "traits": {"name": "Ann Lee", "plan": "pro"},
+        "device": {"name": "Ann's phone", "model": "X"},
+        "ip": "203.0.113.7",
+    }
+    lake, vault = part(context, about="surroundings")
+    assert lake == {
+        "library": {"name": "analytics.js"},
+        "traits": {"plan": "pro"},
+        "device": {"model": "X"},
+    }
+    assert join_parts(lake, vault) == context

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import msgspec
 
-from aimwell.collect.tracking.requests import MESSAGE_BYTES_MAX, Call, decode_json
+from aimwell.collect.tracking.requests import (
+    MESSAGE_BYTES_MAX,
+    Call,
+    decode_json,
+    sizes_in_batch,
+)
 
 __all__ = ["Fault", "Message", "MessageType", "Received", "read_messages"]
 
@@ -31,10 +36,12 @@ AHEAD_MAX = timedelta(hours=24)
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """What is said to have happened before is a clock that was never set."""
 
-_IDS = ("userId", "anonymousId", "previousId", "groupId")
 _NAMES: dict[str, str] = {"track": "event", "page": "name", "screen": "name"}
 """Which field names what was done, by the type of the message."""
-_TAKEN = {"type", "messageId", "properties", "traits", "context", "writeKey", *_IDS}
+_TAKEN = frozenset(
+    {"type", "messageId", "properties", "traits", "context", "writeKey"}
+    | {"userId", "anonymousId", "previousId", "groupId"}
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +59,7 @@ class Received:
     opted_out: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One message.
 
     Attributes:
@@ -63,7 +69,9 @@ class Message:
             the client's clock.
         clock: Where that comes from: 'corrected' as said; 'client' where no time of sending is given; 'server'
             where the client told no usable time, so that it is the arrival.
-        rest: What the message holds beside all this; times as the client told them, too.
+        rest: What the message holds beside all this; times as the client told them, too, and what its batch said
+            for all its messages (`sentAt`, and under `batch` what is no part of the protocol).
+        told: Ids and names as the client wrote them, where that is not the text above (a number, spaces around).
     """
 
     type: MessageType
@@ -77,10 +85,11 @@ class Message:
     received_at: datetime
     clock: Literal["corrected", "client", "server"]
     opted_out: bool = False
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    traits: Mapping[str, Any] = field(default_factory=dict)
-    context: Mapping[str, Any] = field(default_factory=dict)
-    rest: Mapping[str, Any] = field(default_factory=dict)
+    properties: dict[str, Any] = {}
+    traits: dict[str, Any] = {}
+    context: dict[str, Any] = {}
+    rest: dict[str, Any] = {}
+    told: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,20 +126,24 @@ def read_messages(body: bytes, received: Received) -> Iterator[Message | Fault]:
         yield _fault(_RefusedError("not_an_object", None, "a message is a JSON object"), whole)
         return
     if received.call != "batch":
-        yield _read(whole, {}, received)
+        yield _read(whole, {}, received, len(body))
         return
     batch = whole.get("batch")
+    items = batch if isinstance(batch, list) else []
     shared = {name: value for name, value in whole.items() if name not in {"batch", "writeKey"}}
-    for item in batch if isinstance(batch, list) else []:
-        yield _read(item, shared, received)
+    # No message of a short batch can be too long.
+    sizes = sizes_in_batch(body) if len(body) > MESSAGE_BYTES_MAX else None
+    for place, item in enumerate(items):
+        yield _read(item, shared, received, sizes[place] if sizes else None)
 
 
-def _read(item: Any, shared: Mapping[str, Any], received: Received) -> Message | Fault:
+def _read(
+    item: Any, shared: dict[str, Any], received: Received, size: int | None
+) -> Message | Fault:
     try:
         if not isinstance(item, dict):
             raise _RefusedError("not_an_object", None, "a message is a JSON object")
-        size = len(msgspec.json.encode(item))
-        if size > MESSAGE_BYTES_MAX:
+        if size is not None and size > MESSAGE_BYTES_MAX:
             detail = f"it has {size:,} bytes; at most {MESSAGE_BYTES_MAX:,} are allowed"
             raise _RefusedError("too_large", None, detail)
         return _message(item, shared, received)
@@ -147,38 +160,39 @@ def _fault(refused: _RefusedError, item: Any) -> Fault:
     )
 
 
-def _message(item: dict[str, Any], shared: Mapping[str, Any], received: Received) -> Message:
+def _message(item: dict[str, Any], shared: dict[str, Any], received: Received) -> Message:
     type_ = item.get("type") if received.call == "batch" else received.call
     if type_ not in TYPES:
         raise _RefusedError("unknown_type", "type", f"type must be one of {', '.join(TYPES)}")
-    ids = {name: _id(item, name) for name in _IDS}
-    if ids["userId"] is None and ids["anonymousId"] is None:
+    told: dict[str, Any] = {}
+    user_id, anonymous_id = _id(item, "userId", told), _id(item, "anonymousId", told)
+    previous_id, group_id = _id(item, "previousId", told), _id(item, "groupId", told)
+    if user_id is None and anonymous_id is None:
         raise _RefusedError(
             "no_identifier", "userId", "neither userId nor anonymousId tells who it was"
         )
-    if type_ == "alias" and ids["previousId"] is None:
+    if type_ == "alias" and previous_id is None:
         raise _RefusedError(
             "no_previous_id", "previousId", "an alias needs the id that was used before"
         )
-    if type_ == "group" and ids["groupId"] is None:
+    if type_ == "group" and group_id is None:
         raise _RefusedError("no_group_id", "groupId", "a group message needs a groupId")
-    context = {**_object(shared, "context"), **_object(item, "context")}
+    context = _object(item, "context")
+    if "context" in shared:
+        context = {**_object(shared, "context"), **context}
     occurred_at, clock = _moment(item, shared, received.received_at)
     own_name = _NAMES.get(type_)
     rest = {key: value for key, value in item.items() if key not in _TAKEN and key != own_name}
-    if "integrations" in shared or "integrations" in item:
-        rest["integrations"] = {
-            **_object(shared, "integrations"),
-            **_object(item, "integrations"),
-        }
+    if shared:
+        _inherit(rest, item, shared)
     return Message(
         type=type_,
-        message_id=_message_id(item),
-        user_id=ids["userId"],
-        anonymous_id=ids["anonymousId"],
-        previous_id=ids["previousId"],
-        group_id=ids["groupId"],
-        name=_name(item, type_),
+        message_id=_message_id(item, told),
+        user_id=user_id,
+        anonymous_id=anonymous_id,
+        previous_id=previous_id,
+        group_id=group_id,
+        name=_name(item, type_, told),
         occurred_at=occurred_at,
         received_at=received.received_at,
         clock=clock,
@@ -187,14 +201,39 @@ def _message(item: dict[str, Any], shared: Mapping[str, Any], received: Received
         traits=_object(item, "traits"),
         context=context,
         rest=rest,
+        told=told,
     )
 
 
-def _id(item: Mapping[str, Any], name: str) -> str | None:
-    """An id as text; whole numbers are as good, and an empty one is none."""
+_PROTOCOL = frozenset({"context", "integrations", "sentAt"})
+"""What a batch may say for its messages."""
+
+
+def _inherit(rest: dict[str, Any], item: dict[str, Any], shared: dict[str, Any]) -> None:
+    if "integrations" in shared:
+        rest["integrations"] = {
+            **_object(shared, "integrations"),
+            **_object(item, "integrations"),
+        }
+    if "sentAt" in shared:
+        rest.setdefault("sentAt", shared["sentAt"])
+    if not shared.keys() <= _PROTOCOL:
+        further = {key: value for key, value in shared.items() if key not in _PROTOCOL}
+        rest["batch"] = further if "batch" not in rest else {"own": rest["batch"], **further}
+
+
+def _id(item: dict[str, Any], name: str, told: dict[str, Any]) -> str | None:
+    """An id as text; whole numbers are as good, and an empty one is none. `told` gets what is not that text."""
     value = item.get(name)
     if value is None:
         return None
+    text = _id_text(value, name)
+    if text != value:
+        told[name] = value
+    return text
+
+
+def _id_text(value: Any, name: str) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _RefusedError("bad_id", name, f"{name} must be a text or a whole number")
     if isinstance(value, float):
@@ -209,7 +248,7 @@ def _id(item: Mapping[str, Any], name: str) -> str | None:
     return text or None
 
 
-def _message_id(item: Mapping[str, Any]) -> str:
+def _message_id(item: dict[str, Any], told: dict[str, Any]) -> str:
     value = item.get("messageId")
     if value is None or value == "":
         # Keys in order, so that the same message is the same however a client writes it.
@@ -220,10 +259,12 @@ def _message_id(item: Mapping[str, Any]) -> str:
     if len(str(value)) > MESSAGE_ID_LENGTH_MAX:
         detail = f"messageId has over {MESSAGE_ID_LENGTH_MAX} characters"
         raise _RefusedError("bad_message_id", "messageId", detail)
+    if not isinstance(value, str):
+        told["messageId"] = value
     return str(value)
 
 
-def _name(item: Mapping[str, Any], type_: MessageType) -> str:
+def _name(item: dict[str, Any], type_: MessageType, told: dict[str, Any]) -> str:
     key = _NAMES.get(type_)
     if key is None:
         return ""
@@ -236,10 +277,13 @@ def _name(item: Mapping[str, Any], type_: MessageType) -> str:
         )
     if len(value) > NAME_LENGTH_MAX:
         raise _RefusedError("bad_name", key, f"{key} has over {NAME_LENGTH_MAX} characters")
-    return value.strip()
+    text = value.strip()
+    if text != value:
+        told[key] = value
+    return text
 
 
-def _object(item: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _object(item: dict[str, Any], name: str) -> dict[str, Any]:
     value = item.get(name)
     if value is None:
         return {}
@@ -249,7 +293,7 @@ def _object(item: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _moment(
-    item: Mapping[str, Any], shared: Mapping[str, Any], arrived: datetime
+    item: dict[str, Any], shared: dict[str, Any], arrived: datetime
 ) -> tuple[datetime, Literal["corrected", "client", "server"]]:
     """When it happened: received_at − (sentAt − originalTimestamp), as Segment's specification has it."""
     told = _time(item.get("originalTimestamp")) or _time(item.get("timestamp"))

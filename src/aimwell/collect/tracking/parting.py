@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Literal
 
 from aimwell.collect.personal import personal_kind
 
-__all__ = ["BLANK", "Parted", "join_parts", "part"]
+__all__ = ["BLANK", "About", "Parted", "join_parts", "part"]
 
 BLANK = "[removed]"
 """What stands in the lake where a text held a personal value."""
@@ -28,6 +27,8 @@ _DEEDS_OWN = frozenset(
 _NAME_MAX = 100
 _IP_MAX = 45
 
+About = Literal["person", "deed", "surroundings", "owner"]
+
 Parted = tuple[dict[str, Any], dict[str, Any]]
 """(for the lake, for the vault): both with the structure of the whole."""
 
@@ -35,52 +36,91 @@ Parted = tuple[dict[str, Any], dict[str, Any]]
 def part(
     whole: Mapping[str, Any],
     *,
-    about: Literal["person", "deed"],
+    about: About,
     not_personal: frozenset[str] = frozenset(),
 ) -> Parted:
     """Part an object.
 
     Args:
         whole: Any JSON object.
-        about: What it describes.
+        about: What it describes. 'surroundings' is a message's context: its `traits` are a person's.
         not_personal: Names that only look personal, as the source says.
     """
     lake: dict[str, Any] = {}
     vault: dict[str, Any] = {}
+    hidden_names = _HIDDEN[about]
+    # One loop without calls for what nearly every value is: this is the hottest place of a flush.
     for name, value in whole.items():
-        if _named_personal(name, about, not_personal) and value not in (None, "", [], {}):
+        hides = hidden_names.get(name)
+        if hides is None:
+            hides = _learn(name, about)
+        if hides and name not in not_personal and value not in _EMPTY:
             vault[name] = value
             continue
-        kept, hidden = _parted(value, about, not_personal, safe=name in not_personal)
-        lake[name] = kept
-        if hidden is not _NOTHING:
-            vault[name] = hidden
+        kind = type(value)
+        if kind is str:
+            if "@" in value or "%40" in value or (len(value) <= _IP_MAX and _like_an_ip(value)):
+                kept, hidden = _parted_text(value, safe=name in not_personal)
+                lake[name] = kept
+                if hidden is not _NOTHING:
+                    vault[name] = hidden
+            else:
+                lake[name] = value
+        elif kind is dict or kind is list:
+            inner = _INNER.get(name, about) if about == "surroundings" else about
+            kept, hidden = _parted(value, inner, not_personal, safe=name in not_personal)
+            lake[name] = kept
+            if hidden is not _NOTHING:
+                vault[name] = hidden
+        else:
+            lake[name] = value
     return lake, vault
 
 
 _NOTHING: Any = object()
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
+_INNER: dict[str, About] = {"traits": "person", "device": "owner"}
+"""What the objects within a context describe, where it is not the deed: a device is often called after its owner."""
+
+_HIDDEN: dict[str, dict[str, bool]] = {"person": {}, "deed": {}, "surroundings": {}, "owner": {}}
+"""Name → whether its values are personal: the same few names come with every message."""
+_HIDDEN_MAX = 10_000
 
 
-def _named_personal(name: str, about: str, not_personal: frozenset[str]) -> bool:
-    return name not in not_personal and len(name) <= _NAME_MAX and _is_personal(name, about)
+def _learn(name: str, about: About) -> bool:
+    known = _HIDDEN[about]
+    if len(known) >= _HIDDEN_MAX:  # names may be invented without end
+        known.clear()
+    known[name] = found = len(name) <= _NAME_MAX and _is_personal(name, about)
+    return found
 
 
-@lru_cache(maxsize=4096)  # the same few names come with every message
-def _is_personal(name: str, about: str) -> bool:
-    if about == "deed" and name.lower() in _DEEDS_OWN:
+def _is_personal(name: str, about: About) -> bool:
+    if about in ("deed", "surroundings") and name.lower() in _DEEDS_OWN:
         return False
     return personal_kind(name) is not None
 
 
+def _like_an_ip(text: str) -> bool:
+    return text.count(".") == 3 or text.count(":") >= 3
+
+
 def _may_be_personal(text: str) -> bool:
     """Quick, and never wrongly no: an e-mail address has its sign, an IP address its dots or colons."""
-    if "@" in text or "%40" in text:
-        return True
-    return len(text) <= _IP_MAX and (text.count(".") == 3 or text.count(":") >= 3)
+    return "@" in text or "%40" in text or (len(text) <= _IP_MAX and _like_an_ip(text))
+
+
+def _parted_text(text: str, *, safe: bool) -> tuple[str, Any]:
+    if safe:
+        return text, _NOTHING
+    if personal_kind("", [text]) is not None:
+        return BLANK, text
+    blanked = _ADDRESS.sub(BLANK, text)
+    return (blanked, text) if blanked != text else (text, _NOTHING)
 
 
 def _parted(
-    value: Any, about: Literal["person", "deed"], not_personal: frozenset[str], *, safe: bool
+    value: Any, about: About, not_personal: frozenset[str], *, safe: bool
 ) -> tuple[Any, Any]:
     """(kept, hidden) of one value; hidden is _NOTHING where all of it may be kept."""
     if isinstance(value, Mapping):
@@ -92,12 +132,8 @@ def _parted(
             return [kept for kept, _ in parts], _NOTHING
         # Places count, so a list is kept whole in the vault.
         return [kept for kept, _ in parts], value
-    if isinstance(value, str) and not safe and _may_be_personal(value):
-        if personal_kind("", [value]) is not None:
-            return BLANK, value
-        blanked = _ADDRESS.sub(BLANK, value)
-        if blanked != value:
-            return blanked, value
+    if isinstance(value, str) and _may_be_personal(value):
+        return _parted_text(value, safe=safe)
     return value, _NOTHING
 
 

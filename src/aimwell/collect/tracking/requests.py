@@ -24,6 +24,7 @@ __all__ = [
     "Request",
     "decode_json",
     "read_request",
+    "sizes_in_batch",
 ]
 
 MESSAGE_BYTES_MAX = 32 * 1024
@@ -52,8 +53,13 @@ class _Batch(msgspec.Struct):
     writeKey: str | None = None  # noqa: N815 - the protocol's name
 
 
+class _RawBatch(msgspec.Struct):
+    batch: list[msgspec.Raw]
+
+
 _single = msgspec.json.Decoder(_Single)
 _batch = msgspec.json.Decoder(_Batch)
+_raw_batch = msgspec.json.Decoder(_RawBatch)
 
 
 def read_request(body: bytes, call: Call) -> Request:
@@ -107,6 +113,14 @@ def _tolerated(body: bytes, reason: str) -> Any:
     if isinstance(found, dict) and isinstance(found.get("batch"), list):
         return {**found, "batch": [msgspec.Raw(b"null") for _ in found["batch"]]}
     return found
+
+
+def sizes_in_batch(body: bytes) -> list[int]:
+    """How many bytes each message of a batch has."""
+    try:
+        return [len(raw) for raw in _raw_batch.decode(body).batch]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return [len(msgspec.json.encode(item)) for item in decode_json(body)["batch"]]
 
 
 def decode_json(body: bytes) -> Any:

@@ -1,0 +1,101 @@
+"""The e-commerce events of Segment's specification (v2) that become orders and products."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from aimwell.collect.currencies import CURRENCIES
+
+__all__ = [
+    "CANCELLED",
+    "COMPLETED",
+    "ORDER_NAMES",
+    "REFUNDED",
+    "UPDATED",
+    "currency_of",
+    "id_text",
+    "number_text",
+    "order_content",
+    "products_of",
+]
+
+COMPLETED, UPDATED = "Order Completed", "Order Updated"
+REFUNDED, CANCELLED = "Order Refunded", "Order Cancelled"
+ORDER_NAMES = frozenset({COMPLETED, UPDATED, REFUNDED, CANCELLED})
+
+_PRODUCT_NAMES = frozenset({"Product Viewed", "Product Added", COMPLETED, UPDATED})
+"""Events whose products are taken for what the shop says of them; lists would say it a hundred times over."""
+
+_ORDER_KEYS = (
+    *("revenue", "total", "subtotal", "value", "shipping", "tax", "discount", "coupon"),
+    *("currency", "payment_method", "shop_id", "affiliation"),
+)
+_LINE_KEYS = ("sku", "product_id", "price", "quantity", "discount", "unit_cost", "cost", "coupon")
+_NUMBER = re.compile(r"[+-]?[0-9]{1,14}([.][0-9]*)?")
+_ID_MAX = 512
+
+
+def number_text(value: Any) -> str | None:
+    """A number as text, also one that was sent as text; None: it is none."""
+    if type(value) is int or type(value) is float:
+        text = f"{value:.6f}" if type(value) is float else str(value)
+        return text if _NUMBER.fullmatch(text) else None
+    if isinstance(value, str):
+        text = value.strip()
+        return text if _NUMBER.fullmatch(text) else None
+    return None
+
+
+def id_text(value: Any) -> str | None:
+    """An id or short text; whole numbers are as good; None: it is none."""
+    if type(value) is str:
+        text = value.strip()
+        if "\0" in text:
+            text = text.replace("\0", "")
+        return text if 0 < len(text) <= _ID_MAX else None
+    if type(value) is int:
+        return str(value)
+    if type(value) is float and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return None
+
+
+def currency_of(value: Any) -> str | None:
+    """An ISO currency, however its case; None: it is none."""
+    if not isinstance(value, str):
+        return None
+    text = value.strip().upper()
+    return text if text in CURRENCIES else None
+
+
+def order_content(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """What an order's message says that its rows are made of."""
+    found = {key: properties[key] for key in _ORDER_KEYS if properties.get(key) is not None}
+    lines = [
+        {key: line[key] for key in _LINE_KEYS if line.get(key) is not None}
+        for line in _listed(properties)
+    ]
+    return {**found, "products": lines} if lines else found
+
+
+def products_of(event: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(sku, what is said of it) of the products that an event tells."""
+    if event not in _PRODUCT_NAMES:
+        return
+    listed = _listed(properties)
+    for product in listed or [properties]:
+        sku = sku_of(product)
+        if sku is not None:
+            yield sku, dict(product)
+
+
+def sku_of(product: Mapping[str, Any]) -> str | None:
+    """The id of a product: its sku, else its product id."""
+    return id_text(product.get("sku")) or id_text(product.get("product_id"))
+
+
+def _listed(properties: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    products = properties.get("products")
+    return [one for one in products if isinstance(one, dict)] if isinstance(products, list) else []

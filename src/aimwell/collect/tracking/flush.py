@@ -1,0 +1,273 @@
+"""Flushes the inbox: sealed segments of tracking messages become rows of the lake, each message once.
+
+`flush_inbox` may be killed at any moment; run again it gives what one clean run would have given. See `flushes`
+for how.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aimwell.collect.desk import Desk, full_disk_is_told, open_desk
+from aimwell.collect.tracking import flushes
+from aimwell.collect.tracking.door import inbox_folder
+from aimwell.collect.tracking.keeping import keep_faults, keep_messages
+from aimwell.collect.tracking.messages import Fault, Message, read_messages
+from aimwell.collect.tracking.records import unpack
+from aimwell.collect.tracking.sheets import Sheets
+from aimwell.collect.tracking.sources import settings_of, tracking_sources
+from aimwell.collect.tracking.taking import (
+    Flush,
+    bind_sheets,
+    take_messages,
+    touched_origins,
+    write_tables,
+)
+from aimwell.definitions.kinds.source import Source
+from aimwell.errors import PrivacyError, StoreError
+from aimwell.jobs.alerts import Alerts
+from aimwell.privacy.inbox_cipher import RecordCipher, inbox_cipher
+from aimwell.store.inbox import Records, read_segment, seal_abandoned, sealed_segments
+from aimwell.store.stores import Stores
+
+__all__ = ["FlushReport", "flush_inbox"]
+
+_BATCH_BYTES = 256 * 1024 * 1024
+_FILES_MAX = 64
+_TABLES = ("events", "orders", "order_lines", "products", "quarantine", "market")
+_COMPACTED = (
+    *("events", "traits", "accounts", "account_members", "products", "orders"),
+    *("order_lines", "quarantine"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FlushReport:
+    """What one call took.
+
+    Attributes:
+        segments: Segments that were taken out of the inbox.
+        messages: Messages in them.
+        taken: Messages that were new.
+        duplicates: Messages that the lake had already, by source and message id.
+        quarantined: Reason → messages that were set aside, of which the lake did not know yet.
+        rows: Rows that each table of the lake got.
+        flushes: Ids of the flushes, also of ones that a killed process had left.
+        origins: Whose messages they were.
+    """
+
+    segments: int = 0
+    messages: int = 0
+    taken: int = 0
+    duplicates: int = 0
+    quarantined: dict[str, int] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=dict)
+    flushes: tuple[str, ...] = ()
+    origins: frozenset[str] = frozenset()
+
+    def plus(self, other: FlushReport) -> FlushReport:
+        """Both together."""
+        return FlushReport(
+            segments=self.segments + other.segments,
+            messages=self.messages + other.messages,
+            taken=self.taken + other.taken,
+            duplicates=self.duplicates + other.duplicates,
+            quarantined=dict(Counter(self.quarantined) + Counter(other.quarantined)),
+            rows=dict(Counter(self.rows) + Counter(other.rows)),
+            flushes=(*self.flushes, *other.flushes),
+            origins=self.origins | other.origins,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON; of the people the number."""
+        return {**asdict(self), "flushes": list(self.flushes), "origins": len(self.origins)}
+
+
+def flush_inbox(
+    stores: Stores,
+    *,
+    now: datetime,
+    wait_seconds: float = 120.0,
+    batch_bytes: int = _BATCH_BYTES,
+    progress: Callable[[str, int, int | None], None] | None = None,
+) -> FlushReport:
+    """Take all sealed segments into the lake.
+
+    Args:
+        stores: The workspace.
+        now: The present.
+        wait_seconds: How long to wait for another flusher.
+        batch_bytes: Segments of about this size are taken at once; memory and temporary files grow with it.
+        progress: Told what is done, segments done, and segments in all.
+
+    Raises:
+        LeaseBusyError: Another process flushes.
+        StorageFullError: The disk is full; what was not taken stays in the inbox.
+    """
+    folder = inbox_folder(stores)
+    report = FlushReport()
+    with full_disk_is_told(), flushes.hold_inbox(stores, wait_seconds=wait_seconds):
+        report = report.plus(FlushReport(flushes=tuple(_end_unfinished(stores, folder))))
+        seal_abandoned(folder)
+        sealed = sealed_segments(folder)
+        if not sealed:
+            return report
+        sources, cipher = tracking_sources(stores), inbox_cipher(stores)
+        waiting = _readable(stores, sealed, cipher)
+        total, done = len(waiting), 0
+        for batch in _batches(waiting, batch_bytes):
+            if progress:
+                progress("flushing", done, total)
+            report = report.plus(
+                _flush(stores, folder, batch, sources=sources, cipher=cipher, now=now)
+            )
+            done += len(batch)
+        _compact(stores)
+    return report
+
+
+def _end_unfinished(stores: Stores, folder: Path) -> list[str]:
+    """End what was prepared when its process died."""
+    found = flushes.unfinished(stores)
+    for flush_id in found:
+        flushes.publish(stores, flush_id)
+        flushes.finish(stores, flush_id, folder)
+    return found
+
+
+def _batches(paths: Sequence[Path], size_max: int) -> list[list[Path]]:
+    batches: list[list[Path]] = []
+    size = size_max
+    for path in paths:
+        size += path.stat().st_size
+        if size > size_max:
+            batches.append([])
+            size = path.stat().st_size
+        batches[-1].append(path)
+    return batches
+
+
+def _flush(
+    stores: Stores,
+    folder: Path,
+    paths: Sequence[Path],
+    *,
+    sources: dict[str, Source],
+    cipher: RecordCipher | None,
+    now: datetime,
+) -> FlushReport:
+    begun = flushes.begin(stores, [path.name for path in paths], now=now)
+    try:
+        with open_desk(stores) as desk:
+            report = _work_out(stores, desk, begun, paths, sources=sources, cipher=cipher, now=now)
+        stored = report.to_dict()
+        flushes.prepare(stores, begun, stored)
+    except Exception:
+        flushes.fail(stores, begun)
+        raise
+    flushes.publish(stores, begun.flush_id)
+    flushes.finish(stores, begun.flush_id, folder)
+    return report
+
+
+def _work_out(
+    stores: Stores,
+    desk: Desk,
+    begun: flushes.Begun,
+    paths: Sequence[Path],
+    *,
+    sources: dict[str, Source],
+    cipher: RecordCipher | None,
+    now: datetime,
+) -> FlushReport:
+    sheets = Sheets(
+        desk.folder / "sheets", {name: settings_of(source) for name, source in sources.items()}
+    )
+    for path in paths:
+        _read(stores, path, sheets, cipher)
+    sheets.write()
+    bind_sheets(desk.session, sheets)
+    flush = Flush(
+        stores=stores,
+        desk=desk,
+        sources=sources,
+        snapshot=stores.lake.pin(*_TABLES),
+        folder=begun.folder,
+        flush_id=begun.flush_id,
+        now=now,
+    )
+    taken = take_messages(flush)
+    keep_messages(flush)
+    rows = write_tables(flush)
+    quarantined = keep_faults(flush)
+    return FlushReport(
+        segments=len(paths),
+        messages=sheets.messages + sheets.faults,
+        taken=taken,
+        duplicates=sheets.messages - taken,
+        quarantined=dict(quarantined),
+        rows=rows,
+        flushes=(begun.flush_id,),
+        origins=touched_origins(flush),
+    )
+
+
+def _read(stores: Stores, path: Path, sheets: Sheets, cipher: RecordCipher | None) -> None:
+    records: Records = read_segment(path, cipher=cipher)
+    for record in records:
+        kept = unpack(record)
+        for found in read_messages(kept.body, kept.received):
+            if isinstance(found, Fault):
+                sheets.add_fault(kept.source, found, kept.received.received_at)
+                continue
+            try:
+                sheets.add(kept.source, found)
+            except RecursionError:
+                sheets.add_fault(kept.source, _too_deep(found), kept.received.received_at)
+    if records.damaged:
+        # What can be read is taken; the file is kept, for what cannot was acknowledged.
+        aside = path.parent / "damaged"
+        aside.mkdir(exist_ok=True)
+        if not (aside / path.name).exists():
+            os.link(path, aside / path.name)
+        Alerts(stores.control).alert(
+            f"inbox:{path.stem}",
+            f"The disk has damaged {path.name} in the inbox: {records.lost_bytes:,} bytes of tracking messages cannot be "
+            f"read. The file is kept in {aside}.",
+            severity="error",
+        )
+
+
+def _too_deep(message: Message) -> Fault:
+    return Fault(
+        reason="nested_too_deeply",
+        detail="its objects are nested more deeply than can be read",
+        field=None,
+        content=f'{{"messageId":"{message.message_id[:20]}"}}',
+    )
+
+
+def _readable(stores: Stores, paths: Sequence[Path], cipher: RecordCipher | None) -> list[Path]:
+    """The segments that can be opened. One of another version, or under a key that is not set, waits; a person is told."""
+    found = []
+    for path in paths:
+        try:
+            next(iter(read_segment(path, cipher=cipher)), None)
+        except (StoreError, PrivacyError) as error:
+            Alerts(stores.control).alert(f"inbox:{path.stem}", str(error), severity="error")
+        else:
+            found.append(path)
+    return found
+
+
+def _compact(stores: Stores) -> None:
+    """Join the small files that many flushes leave."""
+    for name, version in stores.lake.pin(*_COMPACTED).tables.items():
+        if len(version.files) > _FILES_MAX:
+            stores.lake.compact(name)
