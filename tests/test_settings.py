@@ -26,6 +26,10 @@ CHANGED: dict[str, Any] = {
     "host": "0.0.0.0",  # noqa: S104 - only read
     "port": 0,
     "public_url": "https://shop.example/aimwell/",
+    "inbox_segment_seconds": 0.5,
+    "inbox_segment_mb": 8,
+    "flush_seconds": 1.5,
+    "tracking_per_second": 250.0,
     "messages_per_job": 7,
 }
 
