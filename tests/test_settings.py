@@ -14,6 +14,16 @@ from aimwell.errors import SettingsError
 from aimwell.settings import FILE_NAME, Settings, load_settings, render_toml
 
 CHANGED: dict[str, Any] = {
+    "email_people_max": 4,
+    "phone_people_max": 4,
+    "loyalty_card_people_max": 2,
+    "external_id_people_max": 2,
+    "handle_people_max": 2,
+    "device_people_max": 8,
+    "anonymous_people_max": 8,
+    "alias_people_max": 3,
+    "customer_ids_max": 20,
+    "trusted_sources": "crm, till",
     "currency": "EUR",
     "timezone": "Europe/London",
     "country": "GB",

@@ -90,6 +90,76 @@ class Settings(BaseModel):
         description="Seconds after which the lease of a process that gave no sign of life is taken over.",
         json_schema_extra={"group": "jobs"},
     )
+    email_people_max: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="People who may share an e-mail address; one that more share (noreply@, a kiosk) joins nobody. "
+        "People are counted as different ids of one kind, as customer ids of one shop.",
+        json_schema_extra={"group": "unify"},
+    )
+    phone_people_max: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="People who may share a telephone number.",
+        json_schema_extra={"group": "unify"},
+    )
+    loyalty_card_people_max: int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="People who may share a loyalty card.",
+        json_schema_extra={"group": "unify"},
+    )
+    external_id_people_max: int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="People who may share an id of another system.",
+        json_schema_extra={"group": "unify"},
+    )
+    handle_people_max: int = Field(
+        default=3,
+        ge=1,
+        le=100,
+        description="People who may share a name on a social network.",
+        json_schema_extra={"group": "unify"},
+    )
+    device_people_max: int = Field(
+        default=20,
+        ge=1,
+        le=100,
+        description="Different browsers or people seen on one device before it says nothing of any of them.",
+        json_schema_extra={"group": "unify"},
+    )
+    anonymous_people_max: int = Field(
+        default=20,
+        ge=1,
+        le=100,
+        description="Different people who signed in under one anonymous id before it says nothing of any of them.",
+        json_schema_extra={"group": "unify"},
+    )
+    alias_people_max: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="People whom one alias may name.",
+        json_schema_extra={"group": "unify"},
+    )
+    customer_ids_max: int = Field(
+        default=10,
+        ge=1,
+        le=1000,
+        description="Customer ids of one namespace that one person may have; what would join more is set aside.",
+        json_schema_extra={"group": "unify"},
+    )
+    trusted_sources: str | None = Field(
+        default=None,
+        description="Sources whose identifiers come first where two speak against each other, the most trusted "
+        "first, with commas between. Default: all are trusted alike, and the older identifier comes first.",
+        json_schema_extra={"group": "unify"},
+    )
     host: str = Field(
         default="127.0.0.1",
         description="Address on which the server listens.",
@@ -153,6 +223,12 @@ class Settings(BaseModel):
                 f"no IANA time zone has this name. {nearest(value, sorted(available_timezones()))}"
             )
         return value
+
+    @property
+    def trusted_source_names(self) -> tuple[str, ...]:
+        """`trusted_sources` as names."""
+        names = (name.strip() for name in (self.trusted_sources or "").split(","))
+        return tuple(dict.fromkeys(name for name in names if name))
 
     @property
     def base_url(self) -> str:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from aimwell.store.control import insert_missing
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
-from aimwell.unify.identity import ORIGINS_MAX, merge_of, resolve
+from aimwell.unify.identity import merge_of, resolve
 from aimwell.unify.service import unify
 from shop import add_orders, add_traits, day, make_stores, origin
 
@@ -95,12 +95,13 @@ def test_when_the_evidence_goes_the_people_are_apart_again(stores: Stores) -> No
 
 
 def test_an_identifier_of_too_many_joins_nobody_and_is_reported(stores: Stores) -> None:
-    kiosk = [("email", "noreply", f"p{n}") for n in range(ORIGINS_MAX + 1)]
+    most = stores.settings.email_people_max
+    kiosk = [("email", "noreply", f"p{n}") for n in range(most + 1)]
     identify(stores, *kiosk)
     report = unify(stores, now=NOW)
     assert overrides(stores) == {}
     assert report.shared == {"email": 1}
-    assert report.profiles == ORIGINS_MAX + 1
+    assert report.profiles == most + 1
 
 
 def test_a_profile_sums_up_its_origins(stores: Stores) -> None:
@@ -149,7 +150,7 @@ def test_two_runs_at_once_end_with_one_result(stores: Stores) -> None:
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda _n: unify(stores, now=NOW), range(2)))
     assert len(overrides(stores)) == 100
-    assert resolve(stores.control, now=NOW) == 0
+    assert resolve(stores, now=NOW).rows == 0
 
 
 def test_who_was_known_without_a_date_stays_known_since_then(stores: Stores) -> None:

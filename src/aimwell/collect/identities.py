@@ -28,13 +28,12 @@ def customer_kind(namespace: str | None) -> str:
     return f"customer_id:{namespace}" if namespace else "customer_id"
 
 
-def keep_identifiers(stores: Stores, rows: pa.Table, *, source: str, earliest: bool = False) -> int:
-    """Keep identifiers; those that are there stay as they are.
+def keep_identifiers(stores: Stores, rows: pa.Table, *, source: str) -> int:
+    """Keep identifiers; of those that are there the earliest sight counts, in whatever order they are told.
 
     Args:
         rows: kind, value_hash, origin_id, first_seen_at.
         source: Source definition.
-        earliest: Of one that is there the time becomes the earlier one, for what does not come in order.
 
     Returns:
         Number of rows read.
@@ -42,31 +41,32 @@ def keep_identifiers(stores: Stores, rows: pa.Table, *, source: str, earliest: b
     for batch in rows.to_batches(max_chunksize=_BATCH):
         with stores.control.begin() as connection:
             if stores.control.is_sqlite:
-                _insert_texts(connection, batch, source, earliest=earliest)
+                _insert_texts(connection, batch, source)
             else:
                 values = [{**row, "source": source} for row in batch.to_pylist()]
-                connection.execute(_statement(False, earliest), values)
+                connection.execute(_statement(is_sqlite=False), values)
     return int(rows.num_rows)
 
 
-def _statement(is_sqlite: bool, earliest: bool) -> Any:
+def _statement(*, is_sqlite: bool) -> Any:
+    """An insert that changes what is there where the new row was seen before it (by name, where both were at once)."""
     statement = insert_statement(is_sqlite, _identifiers)
-    if not earliest:
-        return statement.on_conflict_do_nothing()
-    new = statement.excluded.first_seen_at
+    new, old = statement.excluded, _identifiers.c
+    earlier = sa.or_(
+        new.first_seen_at < old.first_seen_at,
+        sa.and_(new.first_seen_at == old.first_seen_at, new.source < old.source),
+    )
     return statement.on_conflict_do_update(
         index_elements=["kind", "value_hash", "origin_id"],
-        set_={"first_seen_at": new},
-        where=new < _identifiers.c.first_seen_at,
+        set_={"first_seen_at": new.first_seen_at, "source": new.source},
+        where=earlier,
     )
 
 
-def _insert_texts(
-    connection: sa.Connection, rows: pa.RecordBatch, source: str, *, earliest: bool
-) -> None:
+def _insert_texts(connection: sa.Connection, rows: pa.RecordBatch, source: str) -> None:
     """The same with times as the text that SQLite keeps: half the time for a million."""
     names = ("kind", "value_hash", "origin_id")
     texts = {name: rows.column(name).to_pylist() for name in names}
     texts["source"] = [source] * rows.num_rows
     texts["first_seen_at"] = pc.strftime(rows.column("first_seen_at"), _SECONDS).to_pylist()
-    insert_columns(connection, _statement(True, earliest), texts)
+    insert_columns(connection, _statement(is_sqlite=True), texts)

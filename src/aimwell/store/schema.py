@@ -394,6 +394,84 @@ identity_overrides = sa.Table(
     sa.Column("merged_at", UtcDateTime, nullable=False),
 )
 
+identity_set_aside = sa.Table(
+    "identity_set_aside",
+    metadata,
+    sa.Column("kind", _Text, primary_key=True),
+    sa.Column("value_hash", _Text, primary_key=True, comment="As in identifiers."),
+    sa.Column(
+        "reason",
+        _Text,
+        primary_key=True,
+        comment="too_many, names_differ, role_address, several_people, customer_ids_max, decision.",
+    ),
+    sa.Column("noted_at", UtcDateTime, nullable=False),
+    sa.Index("ix_identity_set_aside_reason", "reason"),
+)
+
+identity_decisions = sa.Table(
+    "identity_decisions",
+    metadata,
+    sa.Column("decision_id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("verdict", _Text, nullable=False, comment="apart or together."),
+    sa.Column("via", _Text, nullable=False, comment="person, review or match (above its limit)."),
+    sa.Column("probability", _Real, comment="Of the candidate that it comes from."),
+    sa.Column("reason", _Text, comment="In the words of who decided; ids only."),
+    sa.Column("decided_at", UtcDateTime, nullable=False),
+    sa.Column("decided_by", _Text, nullable=False),
+    sa.Column("superseded_by", _Big, index=True, comment="A later decision that overrules it."),
+    sa.Column("undone_at", UtcDateTime),
+    sa.Column("undone_by", _Text),
+)
+
+identity_decision_origins = sa.Table(
+    "identity_decision_origins",
+    metadata,
+    sa.Column(
+        "decision_id",
+        _Big().with_variant(_Int, "sqlite"),
+        sa.ForeignKey("identity_decisions.decision_id"),
+        primary_key=True,
+    ),
+    sa.Column("origin_id", _Text, primary_key=True),
+    sa.Column("side", _Text, nullable=False, comment="a or b; apart: each of a from each of b."),
+    sa.Index("ix_identity_decision_origins_origin_id", "origin_id"),
+)
+
+identity_candidates = sa.Table(
+    "identity_candidates",
+    metadata,
+    sa.Column("candidate_id", _AutoId, primary_key=True, autoincrement=True),
+    sa.Column("origin_a", _Text, nullable=False, comment="The smaller of the two."),
+    sa.Column("origin_b", _Text, nullable=False, index=True),
+    sa.Column("probability", _Real, nullable=False, comment="That the two are one person."),
+    sa.Column("weight", _Real, comment="Log2 of the odds."),
+    sa.Column("fields", JsonType, nullable=False, comment="Field → its part of the weight."),
+    sa.Column("model", _Text, nullable=False),
+    sa.Column(
+        "state",
+        _Text,
+        nullable=False,
+        comment="open, merged (above the limit), accepted, refused or withdrawn.",
+    ),
+    sa.Column("proposed_at", UtcDateTime, nullable=False),
+    sa.Column("decided_at", UtcDateTime),
+    sa.Column("decided_by", _Text),
+    sa.Column("decision_id", _Big, index=True, comment="The decision that it led to."),
+    sa.UniqueConstraint("origin_a", "origin_b"),
+    sa.Index("ix_identity_candidates_state", "state", "probability"),
+)
+
+households = sa.Table(
+    "households",
+    metadata,
+    sa.Column("profile_id", _Text, primary_key=True),
+    sa.Column("address_hash", _Text, nullable=False, index=True, comment="Keyed hash."),
+    sa.Column("name_hash", _Text, nullable=False, comment="Keyed hash of address and last name."),
+    sa.Column("household_id", _Text, index=True, comment="Null: the address has too many people."),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+
 profiles = sa.Table(
     "profiles",
     metadata,

@@ -1,11 +1,98 @@
-"""What unification reports."""
+"""What unification works on and reports."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
-__all__ = ["Merge", "UnifyReport"]
+__all__ = [
+    "Bond",
+    "Facts",
+    "Join",
+    "Link",
+    "Merge",
+    "Reason",
+    "Resolution",
+    "SetAside",
+    "UnifyReport",
+]
+
+Reason = Literal[
+    "too_many",
+    "names_differ",
+    "role_address",
+    "several_people",
+    "customer_ids_max",
+    "decision",
+]
+"""Why an identifier, or a part of those who share it, joined nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An origin bears an identifier: one row of the control table `identifiers`."""
+
+    kind: str
+    value: str
+    origin: str
+    source: str
+    first_seen: str
+    """UTC as text that sorts by time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the vault says of an origin, as far as it decides: keys of the name, and hashes of role addresses."""
+
+    names: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Bond:
+    """A decision in force: the origins of side `a` and side `b` are apart, or all of them are one person."""
+
+    decision: int
+    verdict: Literal["apart", "together"]
+    by: Literal["person", "review", "match"]
+    a: frozenset[str]
+    b: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """An identifier (or decision) that says of these origins that they are one person."""
+
+    kind: str
+    value: str
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SetAside:
+    """An identifier that joins nobody, or not all who share it."""
+
+    kind: str
+    value: str
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """Origin → profile for every origin looked at, with what joined them and what did not."""
+
+    profiles: Mapping[str, str] = field(default_factory=dict)
+    joins: tuple[Join, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+
+    @property
+    def evidence(self) -> dict[str, tuple[str, ...]]:
+        """Profile → kinds of what joined its origins."""
+        kinds: dict[str, set[str]] = {}
+        for join in self.joins:
+            kinds.setdefault(self.profiles[join.origins[0]], set()).add(join.kind)
+        return {profile: tuple(sorted(found)) for profile, found in kinds.items()}
 
 
 @dataclass(frozen=True)
@@ -19,7 +106,12 @@ class Merge:
 
 @dataclass(frozen=True)
 class UnifyReport:
-    """Counts after a run. `shared` are identifiers that too many origins have to be one person's."""
+    """Counts after a run.
+
+    Args:
+        shared: Kind → identifiers that more people share than its limit allows; they join nobody.
+        set_aside: Reason → identifiers that joined nobody, or not all who share them; `shared` among them.
+    """
 
     origins: int
     profiles: int
@@ -28,6 +120,7 @@ class UnifyReport:
     overrides_changed: int
     profiles_changed: int
     shared: dict[str, int]
+    set_aside: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

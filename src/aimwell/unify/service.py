@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from aimwell.collect.loads import mark_unified, not_unified
+from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
-from aimwell.unify.identity import resolve, shared_identifiers
+from aimwell.unify.identity import resolve, resolve_around, set_aside_counts
 from aimwell.unify.model import UnifyReport
 from aimwell.unify.profiles import refresh_profiles
 
-__all__ = ["unify"]
+__all__ = ["unify", "unify_touched"]
 
 _profiles = metadata.tables["profiles"]
 _identifiers = metadata.tables["identifiers"]
@@ -31,11 +32,12 @@ def unify(
     """
     with stores.leases.hold("unify"):
         collected = not_unified(stores)
-        overrides = resolve(stores.control, now=now)
+        overrides = resolve(stores, now=now).rows
         changed = refresh_profiles(stores, now=now)
         then()
         mark_unified(stores, collected)
         with stores.read_control() as connection:
+            shared, set_aside = set_aside_counts(connection)
 
             def count(query: sa.Select[int]) -> int:
                 return connection.execute(query).scalar_one()
@@ -49,5 +51,47 @@ def unify(
                 ),
                 overrides_changed=overrides,
                 profiles_changed=changed,
-                shared=shared_identifiers(connection),
+                shared=shared,
+                set_aside=set_aside,
             )
+
+
+def unify_touched(
+    stores: Stores,
+    origins: Collection[str],
+    *,
+    now: datetime,
+    then: Callable[[frozenset[str]], object] = lambda _profiles: None,
+) -> frozenset[str]:
+    """Resolve identity around some origins only, and refresh the profiles that this concerns.
+
+    Args:
+        stores: The workspace.
+        origins: All whose identifiers, names or facts have changed since; for those that are removed see
+            `around.before_removal`.
+        now: The moment.
+        then: What else hangs on the profiles concerned, done before another run may begin.
+
+    Returns:
+        The profiles whose identity or state may have changed, those that are no more among them. The control database
+        is as `unify` would have left it.
+    """
+    if not origins:
+        return frozenset()
+    with stores.leases.hold("unify"):
+        found = resolve_around(stores, origins, now=now)
+        changed = found or resolve(stores, now=now)
+        with stores.read_control() as connection:
+            known = dict(
+                connection.execute(
+                    sa.select(_overrides.c.origin_id, _overrides.c.profile_id).where(
+                        among(_overrides.c.origin_id, sorted(set(origins)))
+                    )
+                )
+                .tuples()
+                .all()
+            )
+        concerned = changed.profiles | {known.get(origin, origin) for origin in origins}
+        refresh_profiles(stores, now=now, profiles=None if found is None else concerned)
+        then(concerned)
+    return concerned

@@ -45,7 +45,7 @@ def keep_messages(flush: Flush) -> None:
     for name in sorted(row[0] for row in session.rows(sql("SELECT source FROM kinds"))):
         for batch in session.batches(_identifiers(flush, name), rows=_BATCH):
             rows = _in_micros(pa.table(batch), "first_seen_at")
-            keep_identifiers(flush.stores, rows, source=name, earliest=True)
+            keep_identifiers(flush.stores, rows, source=name)
 
 
 def _in_micros(rows: pa.Table, *names: str) -> pa.Table:

@@ -1,0 +1,138 @@
+"""Rows of the identity graph as Arrow, in bounded memory: from SQLite by its driver, from PostgreSQL by COPY.
+
+A million rows as Python objects take minutes and gigabytes; as columns they take seconds.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pc_csv
+import sqlalchemy as sa
+
+from aimwell.store.control import SQLITE_TIME
+from aimwell.store.listed import among
+from aimwell.store.schema import metadata
+
+__all__ = ["IDENTIFIER_COLUMNS", "all_rows", "identifiers_of", "identifiers_valued", "overrides_of"]
+
+IDENTIFIER_COLUMNS = ("kind", "value_hash", "origin_id", "source", "first_seen_at")
+OVERRIDE_COLUMNS = ("origin_id", "profile_id", "evidence")
+_identifiers = metadata.tables["identifiers"]
+_overrides = metadata.tables["identity_overrides"]
+_BATCH = 100_000
+_BLOCK = 1 << 24
+_ZONED = "YYYY-MM-DD HH24:MI:SS.US"  # SQLITE_TIME as PostgreSQL writes it
+
+
+def _schema(names: Collection[str]) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in names])
+
+
+def all_rows(connection: sa.Connection, table: str) -> pa.Table:
+    """`identifiers` or `identity_overrides` whole, every column as text; times sort as text."""
+    names = IDENTIFIER_COLUMNS if table == "identifiers" else OVERRIDE_COLUMNS
+    batches = (
+        _from_sqlite(connection, table, names)
+        if connection.dialect.name == "sqlite"
+        else _from_postgresql(connection, table, names)
+    )
+    return pa.Table.from_batches(list(batches), _schema(names))
+
+
+def _from_sqlite(
+    connection: sa.Connection, table: str, names: Collection[str]
+) -> Iterator[pa.RecordBatch]:
+    statement: Any = sa.select(*(sa.column(name) for name in names)).select_from(sa.table(table))
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(str(statement.compile(dialect=connection.dialect)))
+        while rows := cursor.fetchmany(_BATCH):
+            columns = [pa.array(values, pa.string()) for values in zip(*rows, strict=True)]
+            yield pa.record_batch(columns, schema=_schema(names))
+    finally:
+        cursor.close()
+
+
+def _from_postgresql(
+    connection: sa.Connection, table: str, names: Collection[str]
+) -> Iterator[pa.RecordBatch]:
+    columns = [
+        sa.func.to_char(sa.func.timezone("UTC", sa.column(name)), _ZONED)
+        if name.endswith("_at")
+        else sa.cast(sa.column(name), sa.Text())
+        for name in names
+    ]
+    query = sa.select(*columns).select_from(sa.table(table))
+    text = str(query.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True}))
+    options = pc_csv.ConvertOptions(
+        column_types=_schema(names), strings_can_be_null=False, quoted_strings_can_be_null=False
+    )
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY ({text}) TO STDOUT (FORMAT csv)") as copied:
+        block = bytearray()
+        for data in copied:
+            block += data  # whole rows: PostgreSQL sends one at a time
+            if len(block) >= _BLOCK:
+                yield from _read_csv(block, names, options)
+                block = bytearray()
+        yield from _read_csv(block, names, options)
+
+
+def _read_csv(
+    block: bytearray, names: Collection[str], options: pc_csv.ConvertOptions
+) -> Iterator[pa.RecordBatch]:
+    if block:
+        read = pc_csv.ReadOptions(column_names=list(names), block_size=_BLOCK * 2)
+        parse = pc_csv.ParseOptions(newlines_in_values=True)
+        table = pc_csv.read_csv(io.BytesIO(block), read, parse, options)
+        yield from table.to_batches()
+
+
+def identifiers_of(connection: sa.Connection, origins: Collection[str]) -> pa.Table:
+    """All identifiers of some origins, however many."""
+    return _identifier_rows(connection, among(_identifiers.c.origin_id, origins))
+
+
+def identifiers_valued(connection: sa.Connection, keys: Collection[tuple[str, str]]) -> pa.Table:
+    """All origins of some identifiers (kind, value hash), however many."""
+    kinds: dict[str, list[str]] = {}
+    for kind, value in keys:
+        kinds.setdefault(kind, []).append(value)
+    found = [
+        _identifier_rows(
+            connection,
+            sa.and_(_identifiers.c.kind == kind, among(_identifiers.c.value_hash, values)),
+        )
+        for kind, values in sorted(kinds.items())
+    ]
+    return pa.concat_tables([_schema(IDENTIFIER_COLUMNS).empty_table(), *found])
+
+
+def overrides_of(connection: sa.Connection, origins: Collection[str]) -> pa.Table:
+    """The overrides of some origins, however many."""
+    query = sa.select(*(_overrides.c[name] for name in OVERRIDE_COLUMNS[:2]), _evidence())
+    rows = connection.execute(query.where(among(_overrides.c.origin_id, origins))).all()
+    return _table(rows, OVERRIDE_COLUMNS)
+
+
+def _evidence() -> sa.ColumnElement[str]:
+    """The column's JSON as the text that was written."""
+    return sa.cast(_overrides.c.evidence, sa.Text())
+
+
+def _identifier_rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> pa.Table:
+    rows = connection.execute(
+        sa.select(*(_identifiers.c[name] for name in IDENTIFIER_COLUMNS)).where(where)
+    ).all()
+    return _table([(*row[:4], row[4].strftime(SQLITE_TIME)) for row in rows], IDENTIFIER_COLUMNS)
+
+
+def _table(
+    rows: Collection[tuple[str, ...]] | Collection[sa.Row[str]], names: tuple[str, ...]
+) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else [()] * len(names)
+    return pa.table([pa.array(values, pa.string()) for values in columns], schema=_schema(names))
