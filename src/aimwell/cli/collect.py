@@ -10,6 +10,8 @@ import typer
 
 from aimwell.cli.calls import as_typed
 from aimwell.cli.collect_columns import refuse_incomplete, show_sketch
+from aimwell.cli.collect_quarantine import quarantine, replay
+from aimwell.cli.collect_report import show_report
 from aimwell.cli.collect_tracking import flush, keys_app
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.output import error_document
@@ -17,7 +19,7 @@ from aimwell.collect import inspecting
 from aimwell.collect.explaining import explain as explain_source
 from aimwell.collect.inline import inline_source, read_columns
 from aimwell.collect.loads import not_unified
-from aimwell.collect.model import DataReport, Explanation, LoadReport
+from aimwell.collect.model import Explanation
 from aimwell.collect.service import collect as collect_source
 from aimwell.collect.sketching import Sketch, sample_values, sketch
 from aimwell.collect.suggesting import EntityName, suggest_mapping
@@ -193,49 +195,8 @@ def source(
         _run(ws, definitions.find(ws.stores.control, Source, name), root, explain=explain)
 
 
-@app.command("quarantine")
-def quarantine(
-    name: Annotated[str | None, typer.Argument(help="Only of this source.")] = None,
-    limit: Annotated[int, typer.Option(min=0, help="Rows to show.")] = 20,
-    reveal: Annotated[
-        bool, typer.Option("--reveal", help="Show the rows themselves; the audit log records it.")
-    ] = False,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show what could not be taken, and why."""
-    with opened(workspace, as_json=as_json) as ws:
-        found = inspecting.quarantine(ws.stores, name, limit=limit, reveal=reveal)
-        if as_json:
-            ws.output.json(found)
-            return
-        if found.taken_since:
-            ws.output.say(
-                f"{_rows(found.taken_since)} that waited were taken since by a later load."
-            )
-        if not found.total:
-            ws.output.say("Nothing is in quarantine.")
-            return
-        ws.output.heading(f"{_rows(found.total)} in quarantine")
-        ws.output.table(
-            ["source", "reason", "rows"],
-            [
-                (name_, reason, number)
-                for name_, reasons in found.counts.items()
-                for reason, number in sorted(reasons.items(), key=lambda item: -item[1])
-            ],
-        )
-        ws.output.say()
-        ws.output.table(
-            ["file", "line", "field", "what was wrong"],
-            [(row.file, row.line, row.field, row.detail or row.reason) for row in found.rows],
-        )
-        for row in found.rows if reveal else ():
-            ws.output.say(f"{row.file}:{row.line}: {row.content}")
-
-
-def _rows(number: int) -> str:
-    return f"{number:,} {'row' if number == 1 else 'rows'}"
+app.command("quarantine")(quarantine)
+app.command("replay")(replay)
 
 
 @app.command("status")
@@ -307,7 +268,7 @@ def _run(
             document["error"] = error_document(error)
         ws.output.json(document)
     else:
-        show_report(ws, report)
+        show_report(ws, report.loads)
     report.refuse_unusable()
     if people is not None and not ws.output.as_json:
         ws.output.say(
@@ -343,68 +304,3 @@ def _show_explanation(ws: Opened, explanation: Explanation) -> None:
             out.note(f"Warning: {warning}")
         for hint in entity.hints:
             out.say(hint)
-
-
-def show_report(ws: Opened, report: DataReport) -> None:
-    """Print what became of the rows."""
-    for load in report.loads:
-        _show_load(ws, load)
-
-
-def _show_load(ws: Opened, load: LoadReport) -> None:
-    out = ws.output
-    if load.state == "already_collected":
-        out.heading(
-            f"{load.source}, {load.entity}: collected already on {load.collected_at:%Y-%m-%d %H:%M}; nothing changed"
-        )
-        return
-    out.heading(
-        f"{load.source}, {load.entity}: {load.rows_taken:,} of {load.rows_read:,} rows taken"
-    )
-    out.table(["rows", ""], [(name, number) for name, number in _numbers(load) if number])
-    if load.quarantined_by_reason:
-        out.table(
-            ["in quarantine because of", "rows"],
-            sorted(load.quarantined_by_reason.items(), key=lambda item: -item[1]),
-        )
-        out.say("Look at them with: aimwell collect quarantine")
-    if load.first_at is not None and load.last_at is not None:
-        money = f", in {', '.join(load.currencies)}" if load.currencies else ""
-        out.say(f"From {load.first_at:%Y-%m-%d} to {load.last_at:%Y-%m-%d}{money}.")
-    gaps = {name: number for name, number in load.gaps.items() if number}
-    if gaps:
-        out.say(
-            "Without a value: "
-            + ", ".join(f"{name} {number:,}" for name, number in gaps.items())
-            + "."
-        )
-    if load.changed and load.rows_taken:
-        out.note(f"Warning: {load.other_values}")
-    for warning in load.warnings:
-        out.note(f"Warning: {warning}")
-    out.say()
-
-
-def _moments_of_returns(load: LoadReport) -> list[tuple[str, int]]:
-    """Said only where some order came back at several moments, each of which is a row of its own."""
-    several = 0 < load.return_orders < load.returns
-    return [("  their returns, each moment counted", load.returns)] if several else []
-
-
-def _numbers(load: LoadReport) -> list[tuple[str, int]]:
-    consents: Mapping[str, int] = load.consents
-    return [
-        ("equal to another row of the file", load.duplicates),
-        ("known from an earlier file", load.known),
-        ("known with other values", load.changed),
-        ("left out by `where`", load.ignored),
-        ("in quarantine", load.quarantined),
-        ("people", load.people),
-        ("orders", load.sales),
-        ("orders without goods (postage, fees or adjustments only)", load.without_goods),
-        ("additions to orders taken before", load.additions - load.without_goods),
-        ("orders with returns or cancellations", load.return_orders or load.returns),
-        *_moments_of_returns(load),
-        ("lines without a customer", load.anonymous_lines),
-        *[(f"consent: {name}", number) for name, number in consents.items()],
-    ]

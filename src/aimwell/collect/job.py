@@ -30,7 +30,8 @@ class Job:
     """What the work on one entity needs.
 
     `now` is when the load was begun, also where a second attempt ends what a first one began, so that both
-    give the same rows. `mapping_changed`: the last load of the entity had another mapping.
+    give the same rows. `mapping_changed`: the last load of the entity had another mapping. `superseded`: hashes of rows
+    for which a corrected row was replayed. `is_replay`: the rows had waited in quarantine.
     """
 
     stores: Stores
@@ -43,6 +44,8 @@ class Job:
     folder: Path
     now: datetime
     mapping_changed: bool
+    superseded: tuple[str, ...] = ()
+    is_replay: bool = False
 
     @property
     def session(self) -> DuckDBSession:

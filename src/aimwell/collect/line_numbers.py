@@ -29,6 +29,8 @@ def lines_of_rows(
         whole_lines: Each physical line is a record, also a blank one (JSON lines, words).
     """
     wanted = sorted(set(rows))
+    if part.lines is not None:
+        return {row: part.lines[row] for row in wanted}
     if part.text is None or not wanted:
         return dict.fromkeys(wanted)
     plain = whole_lines or _is_line_by_line(part, part.text)

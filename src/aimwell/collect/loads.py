@@ -23,6 +23,7 @@ import sqlalchemy as sa
 from aimwell.collect.files import InputFile
 from aimwell.collect.model import LoadReport
 from aimwell.collect.money import NO_RATE, TOO_LARGE
+from aimwell.collect.settling import Settled, settle_rows
 from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.errors import AimwellError, LeaseLostError
 from aimwell.store.control import insert_missing
@@ -34,12 +35,14 @@ from aimwell.store.stores import Stores
 __all__ = [
     "Load",
     "begin",
+    "begin_replay",
     "currencies_of_orders",
     "ended_loads",
     "fail",
     "fingerprint",
     "hold_rates",
     "hold_source",
+    "last_definition",
     "mark_unified",
     "new_folder",
     "not_unified",
@@ -71,9 +74,12 @@ class Load:
 
 
 def fingerprint(
-    stores: Stores, source: Source, entity: Entity, files: Mapping[str, Sequence[InputFile]]
+    stores: Stores,
+    source: Source,
+    entity: Entity,
+    files: Mapping[str, Sequence[InputFile]] | None,
 ) -> tuple[str, str]:
-    """(content hash, mapping hash): the first also over the bytes of the entity's files."""
+    """(content hash, mapping hash): the first also over the bytes of the entity's files, if they are given."""
     used = [source.file_of(entity), *(join.file for join in entity.join)]
     settings = source.model_dump(
         mode="json", exclude={"name", "description", "kind", "files", "entities"}
@@ -85,14 +91,17 @@ def fingerprint(
     mapping = _digest(
         {
             "format": _FORMAT,
-            "entity": entity.model_dump(mode="json", by_alias=True),
+            "entity": entity.model_dump(mode="json", by_alias=True, exclude={"expect"}),
             "settings": settings,
             "forms": forms,
             "defaults": [defaults.currency, defaults.timezone, defaults.country],
         }
     )
-    bytes_ = {name: sorted(file.sha256 for file in files[name]) for name in used}
-    return _digest({"mapping": mapping, "bytes": bytes_}), mapping
+    bytes_ = {name: sorted(file.sha256 for file in (files or {}).get(name, ())) for name in used}
+    # Other expectations take other rows of the same file, but each row as before.
+    kept = [one.model_dump(mode="json") for one in entity.expect if one.level == "quarantine"]
+    body = {"mapping": mapping, "bytes": bytes_, **({"expect": kept} if kept else {})}
+    return _digest(body), mapping
 
 
 _FORM_FIELDS = {"format", "encoding", "delimiter", "header", "columns"}
@@ -133,10 +142,58 @@ def begin(
                 for name in used
                 for file in files[name]
             ],
+            "definition": source.document(),
         },
         "state": "running",
         "started_at": now,
     }
+    return _begin(stores, row)
+
+
+def begin_replay(
+    stores: Stores,
+    source: Source,
+    entity: Entity,
+    inputs: Sequence[InputFile],
+    rows: Sequence[Any],
+    *,
+    now: datetime,
+) -> Load:
+    """The load of rows that waited in quarantine: a new one, or the one that was begun with the same before.
+
+    Args:
+        stores: The workspace.
+        source: The definition as it is now.
+        entity: One of its entities.
+        inputs: The files in which the rows stood.
+        rows: What tells this replay from another one, as JSON has it.
+        now: The present.
+    """
+    _, mapping = fingerprint(stores, source, entity, None)
+    content = _digest({"mapping": mapping, "replay": rows})
+    files = {
+        "mapping": mapping,
+        "replay": True,
+        "inputs": [
+            {"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes}
+            for file in inputs
+        ],
+        "definition": source.document(),
+    }
+    row = {
+        "load_id": _digest([source.name, content])[:_ID_LENGTH],
+        "source": source.name,
+        "entity": entity.entity,
+        "content_hash": content,
+        "files": files,
+        "state": "running",
+        "started_at": now,
+    }
+    return _begin(stores, row)
+
+
+def _begin(stores: Stores, row: dict[str, Any]) -> Load:
+    load_id = row["load_id"]
     with stores.control.begin() as connection:
         known = connection.execute(_by_id(load_id)).one_or_none()
         if known is None:
@@ -199,11 +256,24 @@ def other_mapping_before(stores: Stores, load: Load) -> bool:
             _loads.c.load_id != load.load_id,
         )
         .order_by(_loads.c.seq.desc())
-        .limit(1)
     )
     with stores.control.read() as connection:
-        files = connection.execute(query).scalar_one_or_none()
-    return files is not None and files["mapping"] != load.mapping
+        for files in connection.execute(query).scalars():
+            if not files.get(
+                "replay"
+            ):  # a replay takes a few rows, the lake's were taken as before
+                return bool(files["mapping"] != load.mapping)
+    return False
+
+
+def last_definition(stores: Stores, source: str) -> dict[str, Any] | None:
+    """The document under which a source was collected last; None where it never was."""
+    query = sa.select(_loads.c.files).where(_loads.c.source == source).order_by(_loads.c.seq.desc())
+    with stores.control.read() as connection:
+        for files in connection.execute(query).scalars():
+            if files.get("definition"):
+                return dict(files["definition"])
+    return None
 
 
 def ended_loads(stores: Stores, source: str) -> frozenset[str]:
@@ -239,7 +309,13 @@ def new_folder(stores: Stores, load: Load) -> Path:
 
 
 def prepare(
-    stores: Stores, load: Load, report: LoadReport, folder: Path, *, seen: frozenset[str]
+    stores: Stores,
+    load: Load,
+    report: LoadReport,
+    folder: Path,
+    *,
+    seen: frozenset[str],
+    settles: Sequence[Settled] = (),
 ) -> None:
     """Say that the load's files are complete. From here on it will be ended, whatever happens.
 
@@ -250,6 +326,7 @@ def prepare(
         folder: Its files: a folder `<table>` or a file `<table>.parquet` for each table of the lake.
         seen: The source's ended loads when the lake was read; if another one came meanwhile, because
             somebody took this process for dead, what was worked out may count rows twice.
+        settles: Rows that leave the quarantine with it.
 
     Raises:
         LeaseLostError: Another load of the source came meanwhile; begin again.
@@ -277,6 +354,7 @@ def prepare(
             )
         )
         _keep_results(connection, load, report)
+        settle_rows(connection, load.load_id, settles, at=load.started_at)
 
 
 def _keep_results(connection: sa.Connection, load: Load, report: LoadReport) -> None:

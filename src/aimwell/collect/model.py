@@ -20,6 +20,7 @@ __all__ = [
     "LoadStatus",
     "Quarantine",
     "QuarantinedRow",
+    "ReplayReport",
     "plain",
 ]
 
@@ -87,6 +88,7 @@ class LoadReport:
     may have several; `return_orders` counts it once); `without_goods`: those of `additions` that are orders of
     no goods at all, as postage only; `return_lines`: lines of returns. `statements`: new traits and products.
     `consents`: 'email granted' → answers recorded. `expectations`: how each fared, in the order of the definition.
+    `replay`: the rows had waited in quarantine.
     """
 
     load_id: str
@@ -119,6 +121,7 @@ class LoadReport:
     statements: int = 0
     consents: Mapping[str, int] = field(default_factory=dict)
     expectations: tuple[ExpectationResult, ...] = ()
+    replay: bool = False
     warnings: tuple[str, ...] = ()
 
     @property
@@ -193,6 +196,39 @@ class DataReport:
         return {
             "source": self.source,
             "already_collected": self.already_collected,
+            "loads": [load.to_dict() for load in self.loads],
+        }
+
+
+@dataclass(frozen=True)
+class ReplayReport:
+    """What one replay did, a report for each entity. `gone`: rows of the file that no longer waited; `uncut`: rows
+    that cannot be cut into columns, which wait until somebody corrects them.
+    """
+
+    source: str
+    loads: tuple[LoadReport, ...]
+    gone: int = 0
+    uncut: int = 0
+
+    @property
+    def left(self) -> int:
+        """Rows that left the quarantine."""
+        return sum(load.rows_read - load.quarantined for load in self.loads)
+
+    @property
+    def stay(self) -> int:
+        """Rows that wait again, with the reason that was found now."""
+        return sum(load.quarantined for load in self.loads)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON."""
+        return {
+            "source": self.source,
+            "left": self.left,
+            "stay": self.stay,
+            "gone": self.gone,
+            "uncut": self.uncut,
             "loads": [load.to_dict() for load in self.loads],
         }
 

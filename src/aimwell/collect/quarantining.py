@@ -18,7 +18,7 @@ from aimwell.collect.line_numbers import lines_of_rejects, lines_of_rows
 from aimwell.collect.money import TOO_LARGE
 from aimwell.collect.provenance import Provenance
 from aimwell.collect.raw import FILE_SHIFT, RawPart, RawTable
-from aimwell.collect.rejects import REJECT_DETAILS
+from aimwell.collect.rejects import REJECT_DETAILS, Reject
 from aimwell.collect.staging import Check
 from aimwell.privacy.hashing import identifier_hash, identifier_hash_sql
 from aimwell.privacy.vault import keep_rows
@@ -27,10 +27,13 @@ from aimwell.store.sql import column, sql, union_all
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES
 
-__all__ = ["Fault", "set_aside"]
+__all__ = ["SUPERSEDED", "Fault", "bind_superseded", "set_aside"]
 
 _BATCH = 5_000
 _KIND = "row"  # of the keyed hash that names a row
+
+SUPERSEDED = "superseded"
+"""Table of the session: `n` of the rows for which a corrected row was replayed."""
 
 _MORE = {
     "conflict": (
@@ -86,6 +89,7 @@ def set_aside(
     path: Path,
     *,
     with_changed: bool,
+    superseded: Sequence[str] = (),
 ) -> Counter[Fault]:
     """Keep the bad rows of a load in the vault and write their reasons to `path`, a file for the lake.
 
@@ -97,16 +101,18 @@ def set_aside(
         provenance: The load.
         path: Parquet file with the columns of the lake's table; not written where all rows are good.
         with_changed: Changed lines are set aside too.
+        superseded: Hashes of rows for which corrected ones stand; they are not set aside again.
 
     Returns:
         Fault → rows.
     """
     counts: Counter[Fault] = Counter()
     writer: pq.ParquetWriter | None = None
-    _bind_sick(session, raw, with_changed=with_changed)
+    old = frozenset(superseded)
+    _bind_sick(session, raw, with_changed=with_changed, with_superseded=not old)
     schema = LAKE_TABLES["quarantine"].schema
     try:
-        for rows in _batches(_all_rows(stores, session, raw, checks), _BATCH):
+        for rows in _batches(_all_rows(stores, session, raw, checks, old), _BATCH):
             counts.update(Fault(row.reason, row.field, row.detail) for row in rows)
             keep_rows(
                 stores,
@@ -124,7 +130,47 @@ def set_aside(
     return counts
 
 
-def _bind_sick(session: Session, raw: RawTable, *, with_changed: bool) -> None:
+def bind_superseded(stores: Stores, session: Session, raw: RawTable, hashes: Sequence[str]) -> int:
+    """Make SUPERSEDED of the rows with these hashes, and say how many records that are; rejects too.
+
+    Args:
+        stores: With the key of the hashes.
+        session: With `picked`.
+        raw: The entity's file.
+        hashes: Rows for which corrected ones stand.
+    """
+    session.bind("old_rows", pa.table({"row_hash": pa.array(hashes, pa.string())}))
+    contents = exp.select("r.n", exp.alias_(_content(raw), "content")).from_(raw.scan.subquery("r"))
+    session.materialise(
+        SUPERSEDED,
+        sql(
+            """
+            SELECT c.n FROM :contents AS c JOIN picked AS p ON p.n = c.n
+            WHERE (p.kept OR p.bad IS NOT NULL) AND :hashed IN (SELECT row_hash FROM old_rows)
+            """,
+            contents=contents,
+            hashed=identifier_hash_sql(stores.identity_key, _KIND, column("content", "c")),
+        ),
+    )
+    [(rows,)] = session.rows(exp.select("count(*)").from_(SUPERSEDED))
+    known = frozenset(hashes)
+    rejected = sum(
+        _hash_of_reject(stores, reject) in known for part in raw.parts for reject in part.rejects
+    )
+    return int(rows) + rejected
+
+
+def _hash_of_reject(stores: Stores, reject: Reject) -> str:
+    return identifier_hash(stores.identity_key, _KIND, _content_of_reject(reject))
+
+
+def _content_of_reject(reject: Reject) -> str:
+    return json.dumps({"line": reject.content}, ensure_ascii=False).replace("\\u0000", "")
+
+
+def _bind_sick(
+    session: Session, raw: RawTable, *, with_changed: bool, with_superseded: bool
+) -> None:
     """`sick`: n, and the bits of the checks or a code."""
     reasons = [why for why in _MORE if why != "changed" or with_changed]
     parts = [
@@ -145,14 +191,25 @@ def _bind_sick(session: Session, raw: RawTable, *, with_changed: bool) -> None:
             reasons=reasons,
         ),
     ]
-    session.materialise("sick", union_all(parts))
+    rows: exp.Expr = union_all(parts)
+    if not with_superseded:
+        rows = sql(
+            "SELECT * FROM :rows AS found WHERE n NOT IN (SELECT n FROM :superseded AS old)",
+            rows=rows,
+            superseded=exp.to_table(SUPERSEDED),
+        )
+    session.materialise("sick", rows)
 
 
 def _all_rows(
-    stores: Stores, session: Session, raw: RawTable, checks: Sequence[Check]
+    stores: Stores,
+    session: Session,
+    raw: RawTable,
+    checks: Sequence[Check],
+    superseded: frozenset[str],
 ) -> Iterator[_Row]:
     for part in raw.parts:
-        yield from _rejected(stores, part)
+        yield from (row for row in _rejected(stores, part) if row.row_hash not in superseded)
     lines = _line_numbers(session, raw)
     query = exp.select("s.n", "s.faults", "s.code", exp.alias_(_content(raw), "content")).from_(
         exp.to_table("sick").as_("s")
@@ -180,6 +237,8 @@ def _all_rows(
 
 def _content(raw: RawTable) -> exp.Expr:
     """The row as a JSON object of its columns; a JSON line as it is."""
+    if raw.has_content:
+        return column("content", "r")
     if raw.format == "jsonl":
         return column("c0", "r")
     pairs: list[exp.Expr] = []
@@ -195,10 +254,9 @@ def _rejected(stores: Stores, part: RawPart) -> Iterator[_Row]:
         return
     lines = lines_of_rejects(part.text, part.rejects)
     for reject, line in zip(part.rejects, lines, strict=True):
-        content = json.dumps({"line": reject.content}, ensure_ascii=False).replace("\\u0000", "")
         yield _Row(
-            row_hash=identifier_hash(stores.identity_key, _KIND, content),
-            content=content,
+            row_hash=_hash_of_reject(stores, reject),
+            content=_content_of_reject(reject),
             file=part.file.name,
             line=line,
             field=None,

@@ -45,7 +45,8 @@ class FileForm:
 
 @dataclass(frozen=True)
 class RawPart:
-    """One file, read; `names` are its own columns. `header`: its first record names them."""
+    """One file, read; `names` are its own columns. `header`: its first record names them. `lines`: on which line of its file
+    each row stood, where that is known already."""
 
     file: InputFile
     parquet: Path
@@ -55,6 +56,7 @@ class RawPart:
     header: bool = False
     text: TextSnapshot | None = None
     delimiter: str | None = None
+    lines: tuple[int | None, ...] | None = None
 
     @property
     def odd_spaces(self) -> bool:
@@ -71,13 +73,17 @@ class RawPart:
 
 @dataclass(frozen=True)
 class RawTable:
-    """All files of one name of a source. `paths` are the keys inside JSON lines that were seen."""
+    """All files of one name of a source. `paths` are the keys inside JSON lines that were seen.
+
+    `has_content`: a column `content` has each row as the vault keeps it; else that is made of the other columns.
+    """
 
     name: str
     format: FileFormat
     columns: tuple[str, ...]
     parts: tuple[RawPart, ...]
     paths: frozenset[tuple[str, ...]] = frozenset()
+    has_content: bool = False
 
     @property
     def scan(self) -> exp.Query:
@@ -87,6 +93,7 @@ class RawTable:
             "CAST(file_index AS bigint) * :step + file_row_number AS n", step=1 << FILE_SHIFT
         )
         fields = [column(f"c{index}") for index in range(len(self.columns))]
+        fields += [column("content")] if self.has_content else []
         rows = sql("read_parquet(:files, file_row_number = TRUE)", files=files)
         scan = exp.select(number, column("bad"), *fields).from_(exp.Table(this=rows))
         return (

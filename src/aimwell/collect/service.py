@@ -43,11 +43,13 @@ from aimwell.collect.order_lines import ORDER_TARGETS
 from aimwell.collect.personal import refuse_personal
 from aimwell.collect.products import PRODUCT_TARGETS
 from aimwell.collect.provenance import Provenance
-from aimwell.collect.quarantining import Fault, set_aside
+from aimwell.collect.quarantining import Fault, bind_superseded, set_aside
 from aimwell.collect.rates import RATE_TARGETS
 from aimwell.collect.raw import RawTable
 from aimwell.collect.reading import read_raw
+from aimwell.collect.settling import Replayed
 from aimwell.collect.staging import Check, bind_texts, bind_typed, stage
+from aimwell.collect.waiting import superseded
 from aimwell.definitions.kinds.source import Entity, OrdersEntity, Source
 from aimwell.errors import MappingError
 from aimwell.store.sql import column, sql
@@ -60,6 +62,7 @@ __all__ = [
     "file_reports",
     "hash_inputs",
     "stage_entity",
+    "take_entity",
     "warnings_of",
 ]
 
@@ -88,6 +91,7 @@ _TAKES: Mapping[str, Callable[[Job], Tally]] = {
     "rates": take_rates,
 }
 _HOPELESS_ROWS = 10
+_CORRECTED = "corrected"
 
 
 def collect(
@@ -146,7 +150,7 @@ def collect(
                 except Exception as error:
                     loads.fail(stores, load, error=error)
                     raise
-                reports.append(_take(stores, desk, source, entity, load, raw, tell))
+                reports.append(take_entity(stores, desk, source, entity, load, raw, tell))
         return DataReport(source.name, tuple(reports))
 
 
@@ -211,7 +215,7 @@ def _read_missing(
             raw[name] = read_raw(desk, source, name, inputs[name], advance=advance)
 
 
-def _take(
+def take_entity(
     stores: Stores,
     desk: Desk,
     source: Source,
@@ -219,8 +223,9 @@ def _take(
     load: loads.Load,
     raw: Mapping[str, RawTable],
     tell: Progress,
+    replay: Replayed | None = None,
 ) -> LoadReport:
-    """Work out one entity's load and give it to the lake."""
+    """Work out one entity's load and give it to the lake; `replay`: of rows that waited in quarantine."""
     seen = loads.ended_loads(stores, source.name)
     folder = loads.new_folder(stores, load)
     try:
@@ -234,11 +239,14 @@ def _take(
             snapshot=stores.lake.pin(*_TABLES),
             folder=folder,
             now=load.started_at,
-            mapping_changed=loads.other_mapping_before(stores, load),
+            mapping_changed=replay is None and loads.other_mapping_before(stores, load),
+            superseded=() if replay else tuple(superseded(stores, source.name, entity.entity)),
+            is_replay=replay is not None,
         )
         tell(f"checking {entity.entity}", 0, None)
         staged = stage_entity(job, entity, raw)
-        _refuse_hopeless(job, entity, staged.checks)
+        if replay is None:
+            _refuse_hopeless(job, entity, staged.checks)
         tell(f"taking {entity.entity}", 0, None)
         tally = _take_staged(job, entity)
         bad = set_aside(
@@ -249,9 +257,11 @@ def _take(
             job.provenance,
             folder / "quarantine.parquet",
             with_changed=not job.mapping_changed,
+            superseded=job.superseded,
         )
         report = _report(job, entity, load, staged, tally, bad)
-        loads.prepare(stores, load, report, folder, seen=seen)
+        settles = replay.settles(job.session) if replay else ()
+        loads.prepare(stores, load, report, folder, seen=seen, settles=settles)
     except Exception as error:
         loads.fail(stores, load, folder, error=error)
         raise
@@ -262,12 +272,13 @@ def _take(
 
 @dataclass(frozen=True)
 class Staged:
-    """What is known once `staged` stands: `checks` are the bits of its `faults`."""
+    """What is known once `staged` stands: `checks` are the bits of its `faults`; `old_rows` had been corrected before."""
 
     evidence: Evidence
     checks: Sequence[Check]
     bound: Bound
     expected: Expected
+    old_rows: int
 
 
 def stage_entity(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Staged:
@@ -296,9 +307,13 @@ def stage_entity(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Stage
         query, more = _STAGES[entity.entity](job)
     expected = expected_of(job, entity)
     checks += [*more, *expected.checks]
+    old_rows = 0
+    if job.superseded:
+        old_rows = bind_superseded(job.stores, session, job.raw, job.superseded)
+        checks.append(Check("", _CORRECTED, "", sql("n IN (SELECT n FROM superseded)")))
     stage(job.desk, query, checks, rows=evidence.rows, warns=expected.warns)
     checks += find_repeats(job, expected, place=len(checks))
-    return Staged(evidence, checks, bound, expected)
+    return Staged(evidence, checks, bound, expected, old_rows)
 
 
 def _take_staged(job: Job, entity: Entity) -> Tally:
@@ -311,6 +326,8 @@ def _refuse_hopeless(job: Job, entity: Entity, checks: Sequence[Check]) -> None:
     """Where no row at all is good it is the mapping that is wrong, not the rows."""
     rows = job.session.rows(sql("SELECT faults, count(*) FROM staged GROUP BY 1"))
     total = sum(count for _, count in rows)
+    if any(check.reason == _CORRECTED for check in checks):
+        return  # some of these rows had been taken once they were corrected
     if total < _HOPELESS_ROWS or any(faults == 0 for faults, _ in rows):
         return
     found: Counter[int] = Counter()
@@ -371,7 +388,7 @@ def _report(
         rows_read=read + rejected,
         rows_taken=taken,
         duplicates=gone.get("duplicate", 0),
-        known=gone.get("known", 0),
+        known=gone.get("known", 0) + staged.old_rows,
         changed=changed,
         ignored=ignored,
         quarantined=bad.total(),
@@ -379,6 +396,7 @@ def _report(
         commonest_fault=_commonest(job, bad),
         gaps={name: missing for name, missing in evidence.missing.items() if missing},
         expectations=results,
+        replay=job.is_replay,
         **values,
     )
 

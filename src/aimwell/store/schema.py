@@ -297,6 +297,7 @@ quarantine_settled = sa.Table(
         nullable=False,
         comment="Another row stands for it, so that the old one in a later file is not taken beside it.",
     ),
+    sa.Column("taken", _Bool, nullable=False, comment="False: its correction waits in its place."),
     sa.Column("settled_at", UtcDateTime, nullable=False),
     sa.Index("ix_quarantine_settled_load_id", "load_id"),
 )

@@ -48,6 +48,12 @@ def upgrade() -> None:
             nullable=False,
             comment="Another row stands for it, so that the old one in a later file is not taken beside it.",
         ),
+        sa.Column(
+            "taken",
+            sa.Boolean(),
+            nullable=False,
+            comment="False: its correction waits in its place.",
+        ),
         sa.Column("settled_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint(
             "source", "entity", "row_hash", "load_id", name=op.f("pk_quarantine_settled")

@@ -1,0 +1,156 @@
+"""`aimwell collect quarantine` and `replay`: rows that could not be taken are looked at, corrected, and taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aimwell.cli.collect_report import show_report
+from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.collect import inspecting
+from aimwell.collect.corrections import read_corrections
+from aimwell.collect.loads import not_unified
+from aimwell.collect.model import ReplayReport
+from aimwell.collect.replaying import replay as replay_rows
+from aimwell.collect.replaying import source_of_rows, write_quarantine
+from aimwell.history.current import bring_up_to_date
+
+__all__ = ["quarantine", "replay"]
+
+Reason = Annotated[
+    str | None, typer.Option("--reason", help="Only rows that wait for this reason.")
+]
+
+
+def quarantine(
+    name: Annotated[str | None, typer.Argument(help="Only of this source.")] = None,
+    reason: Reason = None,
+    limit: Annotated[int, typer.Option(min=0, help="Rows to show.")] = 20,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show the rows themselves; the audit log records it.")
+    ] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--to",
+            help="Write the rows of the source to this new file (.csv, or .jsonl for JSON), to correct and replay them. "
+            "It holds personal data; the audit log records it.",
+        ),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what could not be taken, and why; or write it to a file to be corrected."""
+    if to is not None and name is None:
+        raise typer.BadParameter("Say of which source.", param_hint="NAME")
+    with opened(workspace, as_json=as_json) as ws:
+        if to is not None and name is not None:
+            _write(ws, name, to, reason)
+            return
+        found = inspecting.quarantine(ws.stores, name, reason=reason, limit=limit, reveal=reveal)
+        if as_json:
+            ws.output.json(found)
+            return
+        if found.taken_since:
+            ws.output.say(
+                f"{_rows(found.taken_since)} that waited were taken since by a later load."
+            )
+        if not found.total:
+            ws.output.say("Nothing is in quarantine.")
+            return
+        ws.output.heading(f"{_rows(found.total)} in quarantine")
+        ws.output.table(
+            ["source", "reason", "rows"],
+            [
+                (name_, reason_, number)
+                for name_, reasons in found.counts.items()
+                for reason_, number in sorted(reasons.items(), key=lambda item: -item[1])
+            ],
+        )
+        ws.output.say()
+        ws.output.table(
+            ["file", "line", "field", "what was wrong"],
+            [(row.file, row.line, row.field, row.detail or row.reason) for row in found.rows],
+        )
+        for row in found.rows if reveal else ():
+            ws.output.say(f"{row.file}:{row.line}: {row.content}")
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} {'row' if number == 1 else 'rows'}"
+
+
+def _write(ws: Opened, source: str, path: Path, reason: str | None) -> None:
+    rows = write_quarantine(ws.stores, source, path, by=ws.by, reason=reason)
+    if ws.output.as_json:
+        ws.output.json({"source": source, "file": path, "rows": rows})
+        return
+    ws.output.say(
+        f"{_rows(rows)} written to {path}, which holds personal data and only you may read."
+    )
+    ws.output.say("Correct the values, leave the column _row as it is, then:")
+    ws.output.say(f"aimwell collect replay {path}")
+
+
+def replay(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="File that `quarantine --to` wrote and you corrected.", show_default=False
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            help="Without FILE: take all that waits of this source, once its mapping was mended.",
+        ),
+    ] = None,
+    reason: Reason = None,
+    root: Annotated[
+        Path, typer.Option(help="Folder of the files that the source is joined with.")
+    ] = Path(),
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take rows from quarantine: corrected ones from FILE, or all of a source as they are."""
+    if file is None and source is None:
+        raise typer.BadParameter(
+            "Name the corrected file, or --source for rows as they are.", param_hint="FILE"
+        )
+    with opened(workspace, as_json=as_json) as ws:
+        corrections = read_corrections(file) if file is not None else None
+        name = source or source_of_rows(ws.stores, corrections or (), file=str(file))
+        with ws.output.progress("Replaying"):
+            report = replay_rows(
+                ws.stores,
+                name,
+                now=ws.now,
+                root=root,
+                corrections=corrections,
+                file=file.name if file is not None else "",
+                reason=reason,
+            )
+        if not_unified(ws.stores):
+            with ws.output.progress("Unifying"):
+                bring_up_to_date(ws.stores, now=ws.now)
+        if as_json:
+            ws.output.json(report)
+            return
+        _show(ws, report)
+
+
+def _show(ws: Opened, report: ReplayReport) -> None:
+    show_report(ws, report.loads)
+    ws.output.heading(f"{_rows(report.left)} left the quarantine, {_rows(report.stay)} stay")
+    if report.gone:
+        ws.output.say(
+            f"{_rows(report.gone)} of the file no longer waited; nothing was done with them."
+        )
+    if report.uncut:
+        ws.output.note(
+            f"{_rows(report.uncut)} cannot be cut into columns as they are. Write them to a file, correct them, and "
+            f"replay that: aimwell collect quarantine {report.source} --to FILE"
+        )

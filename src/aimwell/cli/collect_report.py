@@ -1,0 +1,75 @@
+"""The report of what became of collected rows, as the terminal shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aimwell.cli.context import Opened
+from aimwell.collect.model import LoadReport
+
+__all__ = ["show_report"]
+
+
+def show_report(ws: Opened, loads: Sequence[LoadReport]) -> None:
+    """Print what became of the rows of each load."""
+    for load in loads:
+        _show_load(ws, load)
+
+
+def _show_load(ws: Opened, load: LoadReport) -> None:
+    out = ws.output
+    if load.state == "already_collected":
+        out.heading(
+            f"{load.source}, {load.entity}: collected already on {load.collected_at:%Y-%m-%d %H:%M}; nothing changed"
+        )
+        return
+    out.heading(
+        f"{load.source}, {load.entity}: {load.rows_taken:,} of {load.rows_read:,} rows taken"
+    )
+    out.table(["rows", ""], [(name, number) for name, number in _numbers(load) if number])
+    if load.quarantined_by_reason:
+        out.table(
+            ["in quarantine because of", "rows"],
+            sorted(load.quarantined_by_reason.items(), key=lambda item: -item[1]),
+        )
+        out.say("Look at them with: aimwell collect quarantine")
+    if load.first_at is not None and load.last_at is not None:
+        money = f", in {', '.join(load.currencies)}" if load.currencies else ""
+        out.say(f"From {load.first_at:%Y-%m-%d} to {load.last_at:%Y-%m-%d}{money}.")
+    gaps = {name: number for name, number in load.gaps.items() if number}
+    if gaps:
+        out.say(
+            "Without a value: "
+            + ", ".join(f"{name} {number:,}" for name, number in gaps.items())
+            + "."
+        )
+    if load.changed and load.rows_taken:
+        out.note(f"Warning: {load.other_values}")
+    for warning in load.warnings:
+        out.note(f"Warning: {warning}")
+    out.say()
+
+
+def _moments_of_returns(load: LoadReport) -> list[tuple[str, int]]:
+    """Said only where some order came back at several moments, each of which is a row of its own."""
+    several = 0 < load.return_orders < load.returns
+    return [("  their returns, each moment counted", load.returns)] if several else []
+
+
+def _numbers(load: LoadReport) -> list[tuple[str, int]]:
+    consents: Mapping[str, int] = load.consents
+    return [
+        ("equal to another row of the file", load.duplicates),
+        ("known from an earlier file", load.known),
+        ("known with other values", load.changed),
+        ("left out by `where`", load.ignored),
+        ("in quarantine", load.quarantined),
+        ("people", load.people),
+        ("orders", load.sales),
+        ("orders without goods (postage, fees or adjustments only)", load.without_goods),
+        ("additions to orders taken before", load.additions - load.without_goods),
+        ("orders with returns or cancellations", load.return_orders or load.returns),
+        *_moments_of_returns(load),
+        ("lines without a customer", load.anonymous_lines),
+        *[(f"consent: {name}", number) for name, number in consents.items()],
+    ]
