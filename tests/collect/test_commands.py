@@ -21,6 +21,7 @@ from aimwell.store.schema import metadata
 from aimwell.store.stores import create_stores, open_stores
 from collecting import Shop
 from command import Run, command_in
+from small_disk import WAYS, small_disk_of
 from trial_shop import HEADER, TAKE, orders
 from whole_state import content, state
 
@@ -331,26 +332,19 @@ def test_a_file_replaced_while_it_is_read_is_refused_and_taken_by_the_next_call(
     )
 
 
-def test_a_full_disk_ends_the_command_in_words_and_the_next_one_well(tmp_path: Path) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk], check=False, capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("only root can make a small disk")
+@pytest.mark.parametrize("way", WAYS)
+def test_a_full_disk_ends_the_command_in_words_and_the_next_one_well(
+    tmp_path: Path, way: str
+) -> None:
     (tmp_path / "files").mkdir()
-    stores = create_stores(disk / "shop", currency="GBP", country="GB")
-    shop = Shop(stores, tmp_path / "files")
-    try:
+    with small_disk_of(12, tmp_path / "disk", way=way) as disk:
+        stores = create_stores(disk.folder / "shop", currency="GBP", country="GB")
+        shop = Shop(stores, tmp_path / "files")
         shop.write(content(0, 6_000), "all.csv")
-        room = os.statvfs(disk)
-        (disk / "ballast").write_bytes(b"\0" * (room.f_bavail * room.f_frsize - 600_000))
+        disk.fill(600_000)
         told = ended(collecting(shop, "all.csv"), code=1)
+        disk.free()
         assert told["error"]["kind"] == "StorageFullError"
         assert told["error"]["retryable"]
-        (disk / "ballast").unlink()
         assert ended(collecting(shop, "all.csv"))["loads"][0]["rows_taken"] > 5_000
-    finally:
         stores.close()
-        subprocess.run(["umount", "--lazy", disk], check=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +18,7 @@ from aimwell.errors import LeaseLostError, StorageFullError
 from aimwell.store.stores import Stores, open_stores
 from child import child
 from collecting import NOW, ORDERS, Shop, source_of
+from small_disk import WAYS, SmallDisk, small_disk_of
 from whole_state import content, state
 
 # argv: workspace, folder of the files, source as JSON
@@ -257,43 +256,26 @@ def test_a_load_that_was_overtaken_takes_nothing(
 # --- a full disk ------------------------------------------------------------------------------------------
 
 
-def _can_mount() -> bool:
-    tried = subprocess.run(
-        ["unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/mnt"],
-        capture_output=True,
-        check=False,
-    )
-    return tried.returncode == 0
-
-
-@pytest.fixture
-def small_disk(empty_workspace: Path, tmp_path: Path) -> Iterator[Shop]:
+@pytest.fixture(params=WAYS)
+def small_disk(
+    request: pytest.FixtureRequest, empty_workspace: Path, tmp_path: Path
+) -> Iterator[tuple[SmallDisk, Shop]]:
     """A workspace on a disk of a few megabytes, the files on another."""
-    folder = tmp_path / "small disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", folder], check=True)
-    stores = open_stores(shutil.copytree(empty_workspace, folder / "workspace"))
     files = tmp_path / "files"
     files.mkdir(exist_ok=True)
-    yield Shop(stores, files)
-    stores.close()
-    subprocess.run(["umount", "--lazy", folder], check=True)
+    with small_disk_of(12, tmp_path / "small disk", way=request.param) as disk:
+        stores = open_stores(shutil.copytree(empty_workspace, disk.folder / "workspace"))
+        yield disk, Shop(stores, files)
+        stores.close()
 
 
-def _fill(shop: Shop, leave: int) -> Path:
-    """Leave so many bytes of the small disk free; returns the file to remove."""
-    room = os.statvfs(shop.stores.root)
-    ballast = shop.stores.root / "ballast"
-    with ballast.open("wb") as file:
-        file.write(b"\0" * max(room.f_bavail * room.f_frsize - leave, 0))
-    return ballast
-
-
-def _is_told_and_mended(shop: Shop, clean: Shop, source: Any, progress: Any = None) -> None:
+def _is_told_and_mended(
+    disk: SmallDisk, shop: Shop, clean: Shop, source: Any, progress: Any = None
+) -> None:
     """Collecting fails in words; with room again it ends as one clean run."""
     with pytest.raises(StorageFullError, match=r"disk is full[^.]*\. Free some space") as caught:
         collect(shop.stores, source, root=shop.folder, now=NOW, progress=progress)
-    (shop.stores.root / "ballast").unlink()
+    disk.free()
     assert caught.value.retryable
     shop.report(source=source)
     assert state(shop) == state(clean)
@@ -301,40 +283,45 @@ def _is_told_and_mended(shop: Shop, clean: Shop, source: Any, progress: Any = No
     assert list(shop.stores.folder("collecting").iterdir()) == []
 
 
-@pytest.mark.skipif(not _can_mount(), reason="only root can make a small disk")
+# A limit is one on each file, and none of the workspace's has more than some 300 kB here.
+_LEAVES = {"limit": range(50_000, 250_000, 50_000), "mount": range(50_000, 900_000, 50_000)}
+
+
 @pytest.mark.parametrize(
-    "leave",
+    ("small_disk", "leave"),
     [
-        30_000,
-        *(pytest.param(n, marks=pytest.mark.long) for n in range(50_000, 900_000, 50_000)),
+        *((way, 30_000) for way in WAYS),
+        *(pytest.param(way, n, marks=pytest.mark.long) for way in WAYS for n in _LEAVES[way]),
     ],
+    indirect=["small_disk"],
 )
 def test_a_full_disk_is_told_and_with_room_again_all_is_as_after_one_clean_run(
-    small_disk: Shop, clean: Shop, leave: int
+    small_disk: tuple[SmallDisk, Shop], clean: Shop, leave: int
 ) -> None:
     source = full_source()
-    small_disk.write(content(0, 6_000))
+    disk, shop = small_disk
+    shop.write(content(0, 6_000))
     clean.report(source=source)
-    _fill(small_disk, leave)
-    _is_told_and_mended(small_disk, clean, source)
+    disk.fill(leave)
+    _is_told_and_mended(disk, shop, clean, source)
 
 
-@pytest.mark.skipif(not _can_mount(), reason="only root can make a small disk")
 @pytest.mark.parametrize("at", [f"{step} orders" for step in ("checking", "taking", "keeping")])
 def test_a_disk_that_others_fill_meanwhile_is_told_at_each_step(
-    small_disk: Shop, clean: Shop, at: str
+    small_disk: tuple[SmallDisk, Shop], clean: Shop, at: str
 ) -> None:
     """Whatever a step needs, there is none of it left when it begins."""
     source = full_source()
-    small_disk.write(content(0, 6_000))
+    disk, shop = small_disk
+    shop.write(content(0, 6_000))
     clean.report(source=source)
     said: list[str] = []
 
     def progress(what: str, _done: int, _total: int | None) -> None:
         said.append(what)
         if what == at:
-            _fill(small_disk, 0)
+            disk.fill(0)
 
-    _is_told_and_mended(small_disk, clean, source, progress)
+    _is_told_and_mended(disk, shop, clean, source, progress)
     # Small rows are checked in memory, so that a disk that is full by then is met when they are written.
     assert said[-1] == ("taking orders" if at == "checking orders" else at)

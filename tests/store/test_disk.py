@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,42 +21,15 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import create_stores
 from child import child
 from lake_rows import events
+from small_disk import WAYS, SmallDisk, small_disk_of
 
 META = metadata.tables["workspace_meta"]
 
 
-def _can_mount() -> bool:
-    """Whether this process may make a small disk of its own (root may, in most places)."""
-    tried = subprocess.run(
-        ["unshare", "--mount", "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/mnt"],
-        capture_output=True,
-        check=False,
-    )
-    return os.geteuid() == 0 and tried.returncode == 0
-
-
-# Where that is not allowed, the test with a limit on the size of files stands alone.
-SMALL_DISK = pytest.mark.parametrize("small_disk", [8] if _can_mount() else [], indirect=True)
-
-
-@pytest.fixture
-def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A disk of a few megabytes."""
-    folder = tmp_path / "small disk"
-    folder.mkdir()
-    size = f"size={request.param}m"
-    subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], check=True)
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(folder: Path, leave_bytes: int) -> Path:
-    """Fill the disk of `folder` but for so many bytes."""
-    room = os.statvfs(folder)
-    ballast = folder / "ballast"
-    with ballast.open("wb") as file:
-        file.write(b"\0" * max(room.f_bavail * room.f_frsize - leave_bytes, 0))
-    return ballast
+@pytest.fixture(params=WAYS)
+def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallDisk]:
+    with small_disk_of(8, tmp_path / "small disk", way=request.param) as disk:
+        yield disk
 
 
 def many_rows(number: int) -> pa.Table:
@@ -65,29 +37,33 @@ def many_rows(number: int) -> pa.Table:
     return events([os.urandom(24).hex() for _ in range(number)])
 
 
-@SMALL_DISK
 def test_an_append_to_a_full_disk_leaves_the_table_and_the_disk_as_they_were(
-    small_disk: Path,
+    small_disk: SmallDisk,
 ) -> None:
-    stores = create_stores(small_disk / "shop")
+    stores = create_stores(small_disk.folder / "shop")
     stores.lake.append("events", events(["a"]), transaction=("load", 1))
-    before = sorted(path for path in (small_disk / "shop" / "lake").rglob("*") if path.is_file())
-    ballast = fill(small_disk, 1_000_000)
+    before = sorted(
+        path for path in (small_disk.folder / "shop" / "lake").rglob("*") if path.is_file()
+    )
+    small_disk.fill(1_000_000)
     for rows in (many_rows(60_000), many_rows(60_000).to_batches(max_chunksize=1000)):
         with pytest.raises(StorageFullError, match="nothing was added to the table 'events'"):
             stores.lake.append("events", rows, transaction=("load", 2))
-        found = sorted(path for path in (small_disk / "shop" / "lake").rglob("*") if path.is_file())
+        found = sorted(
+            path for path in (small_disk.folder / "shop" / "lake").rglob("*") if path.is_file()
+        )
         assert found == before, "what was half written is gone, so that the disk is not fuller"
-    ballast.unlink()
+    small_disk.free()
     assert stores.lake.append("events", events(["b"]), transaction=("load", 2))
     assert len(stores.lake.pin("events").tables["events"].files) == 2
     stores.close()
 
 
-@SMALL_DISK
-def test_the_control_database_on_a_full_disk_takes_nothing_and_then_all(small_disk: Path) -> None:
-    stores = create_stores(small_disk / "shop")
-    ballast = fill(small_disk, 0)
+def test_the_control_database_on_a_full_disk_takes_nothing_and_then_all(
+    small_disk: SmallDisk,
+) -> None:
+    stores = create_stores(small_disk.folder / "shop")
+    small_disk.fill(0)
 
     def write() -> None:
         rows = [{"key": f"k{i}", "value": "x" * 5000} for i in range(100)]
@@ -100,17 +76,16 @@ def test_the_control_database_on_a_full_disk_takes_nothing_and_then_all(small_di
     count = sa.select(sa.func.count()).select_from(META).where(META.c.key.like("k_%"))
     with stores.control.read() as connection:
         assert connection.execute(count).scalar() == 0
-    ballast.unlink()
+    small_disk.free()
     write()
     with stores.control.read() as connection:
         assert connection.execute(count).scalar() == 100
     stores.close()
 
 
-@SMALL_DISK
-def test_a_lease_on_a_full_disk_is_told_as_full(small_disk: Path) -> None:
-    stores = create_stores(small_disk / "shop")
-    fill(small_disk, 0)
+def test_a_lease_on_a_full_disk_is_told_as_full(small_disk: SmallDisk) -> None:
+    stores = create_stores(small_disk.folder / "shop")
+    small_disk.fill(0)
 
     def hold_many() -> None:
         with ExitStack() as held:
@@ -122,24 +97,23 @@ def test_a_lease_on_a_full_disk_is_told_as_full(small_disk: Path) -> None:
     stores.close()
 
 
-@SMALL_DISK
-def test_a_query_that_spills_onto_a_full_disk_is_told_as_full(small_disk: Path) -> None:
-    engine = DuckDBEngine(memory_mb=100, threads=2, temp_root=small_disk)
+def test_a_query_that_spills_onto_a_full_disk_is_told_as_full(small_disk: SmallDisk) -> None:
+    engine = DuckDBEngine(memory_mb=100, threads=2, temp_root=small_disk.folder)
     big = sql("SELECT md5(CAST(r AS TEXT)) AS a FROM range(8000000) AS t(r) ORDER BY a")
+    small_disk.fill(1_000_000)
     with engine.session() as session, pytest.raises(StorageFullError, match="Free some space"):
         session.materialise("t", big)
-    assert not list(small_disk.glob("aimwell-spill-*"))
+    assert not list(small_disk.folder.glob("aimwell-spill-*"))
 
 
-@SMALL_DISK
 def test_a_workspace_on_a_full_disk_is_refused_and_made_once_there_is_room(
-    small_disk: Path,
+    small_disk: SmallDisk,
 ) -> None:
-    ballast = fill(small_disk, 0)
+    small_disk.fill(0)
     with pytest.raises((StorageFullError, WorkspaceError)):
-        create_stores(small_disk / "shop")
-    ballast.unlink()
-    create_stores(small_disk / "shop").close()
+        create_stores(small_disk.folder / "shop")
+    small_disk.free()
+    create_stores(small_disk.folder / "shop").close()
 
 
 # argv: the folder. The system lets no file of this process grow beyond a limit.
@@ -149,6 +123,7 @@ from pathlib import Path
 from aimwell.errors import StorageFullError
 from aimwell.store.stores import create_stores
 from lake_rows import events
+from small_disk import WAYS, SmallDisk, small_disk_of
 stores = create_stores(Path(sys.argv[1]))
 stores.lake.append("events", events(["a"]))
 before = sorted((stores.root / "lake").rglob("*"))
@@ -179,6 +154,7 @@ def test_files_that_may_not_grow_are_told_as_a_full_disk(tmp_path: Path) -> None
         (OSError(errno.EFBIG, "File too large"), True),
         (RuntimeError("object store: No space left on device (os error 28)"), True),
         (RuntimeError("write failed: os error 122"), True),
+        (RuntimeError('Could not write file "part": File too large'), True),
         (OSError(errno.EACCES, "Permission denied"), False),
         (RuntimeError("os error 2"), False),
         (RuntimeError("os error 281"), False),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from aimwell.errors import LeaseBusyError, LeaseLostError
+from aimwell.errors import LeaseBusyError, LeaseLostError, StorageFullError
 from aimwell.store.control import Control
 from aimwell.store.leases import Leases
 from aimwell.store.schema import metadata
@@ -184,6 +184,24 @@ with open(sys.argv[2], "a", buffering=1) as log:
             log.write(f"out {name}\\n")
 control.close()
 """
+
+
+def test_what_could_not_be_given_back_is_free_for_the_same_process_at_once(
+    control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leases = Leases(control, seconds=3600)
+
+    def full(_held: object) -> None:
+        raise StorageFullError("full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(leases, "_release", full)
+        with leases.hold("x"):
+            pass
+    assert row_of(control) is not None
+    with leases.hold("x", wait_seconds=0) as held:
+        assert held.is_mine
+    assert row_of(control) is None
 
 
 def test_of_several_processes_only_one_is_inside_at_a_time(

@@ -20,7 +20,9 @@ _LOG = "_delta_log"
 # No space, over quota, and "may not grow further" (a limit of the process).
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FULL_NUMBERS = "|".join(map(str, sorted(_FULL)))
-_FULL_TEXT = re.compile(rf"No space left|Disk quota exceeded|os error (?:{_FULL_NUMBERS})\b")
+_FULL_TEXT = re.compile(
+    rf"No space left|Disk quota exceeded|File too large|os error (?:{_FULL_NUMBERS})\b"
+)
 _PART = re.compile(r"\.parquet#\d+$")  # a file that the Delta library was still writing
 
 

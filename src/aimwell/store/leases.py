@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,6 +30,8 @@ __all__ = ["Held", "Leases", "process_is_gone", "process_name"]
 
 _table = metadata.tables["leases"]
 _POLL_SECONDS = 0.05
+# Tokens of leases that this process could not give back (the disk was full, the database away). They are free.
+_left: set[str] = set()
 
 
 class Held:
@@ -94,8 +97,10 @@ class Leases:
             stop.set()
             renewer.join()
             # A lease that cannot be given back runs out; that must not hide what the block raised.
-            with contextlib.suppress(SQLAlchemyError, StoreError):
+            try:
                 self._release(held)
+            except (SQLAlchemyError, StoreError):
+                _left.add(held.token)
 
     def _acquire(self, name: str, wait_seconds: float) -> str:
         token, deadline = secrets.token_hex(16), time.monotonic() + wait_seconds
@@ -113,10 +118,8 @@ class Leases:
     def _holder(self, name: str) -> str | None:
         """Who holds the lease now; a look that keeps no writer waiting."""
         with self._control.read() as connection:
-            row = connection.execute(
-                sa.select(_table.c.owner, _table.c.until).where(_table.c.name == name)
-            ).one_or_none()
-        return None if row is None or _is_free(row.until, row.owner) else str(row.owner)
+            row = connection.execute(sa.select(_table).where(_table.c.name == name)).one_or_none()
+        return None if row is None or _is_free(row) else str(row.owner)
 
     def _take(self, name: str, token: str) -> str | None:
         """Take the lease; None when taken, else who was quicker."""
@@ -130,7 +133,7 @@ class Leases:
                 return "a process that has just finished"
             if row.token == token:
                 return None
-            if not _is_free(row.until, row.owner):
+            if not _is_free(row):
                 return str(row.owner)
             connection.execute(
                 sa.update(_table)
@@ -160,5 +163,6 @@ def _is(held: Held) -> tuple[sa.ColumnElement[bool], ...]:
     return (_table.c.name == held.name, _table.c.token == held.token)
 
 
-def _is_free(until: datetime, owner: str) -> bool:
-    return until <= datetime.now(UTC) or process_is_gone(owner)
+def _is_free(row: sa.Row[Any]) -> bool:
+    gone = row.token in _left or process_is_gone(row.owner)
+    return gone or bool(row.until <= datetime.now(UTC))
