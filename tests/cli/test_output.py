@@ -183,3 +183,21 @@ def test_a_bar_without_an_end_counts_nothing() -> None:
     shown = out.err.file.getvalue()
     assert "?" not in shown.replace("\x1b[?", "")
     assert "4/7" in shown
+
+
+def test_no_cell_of_a_table_is_cut_off(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a pipe a row is one line; in a narrow terminal its cells go on below."""
+    monkeypatch.setenv("COLUMNS", "40")
+    row = ["logistic regression", "0.011±0.008", "a line that is longer than the screen is wide"]
+    Output(as_json=False).table(["learner", "worse by", "why"], [row])
+    _header, line = capsys.readouterr().out.splitlines()
+    assert line.rstrip() == "  ".join([row[0], row[1], row[2]])
+    out = Output(as_json=False)
+    out.out = Console(file=io.StringIO(), force_terminal=True, width=20, highlight=False)
+    out.table(["worse by", "why"], [["0.011±0.008", "x" * 30]])
+    assert isinstance(out.out.file, io.StringIO)
+    shown = out.out.file.getvalue()
+    assert "…" not in shown
+    assert shown.count("x") == 30

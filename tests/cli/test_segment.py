@@ -96,3 +96,37 @@ def test_groups_by_orders_of_long_ago_are_warned_of(run: Run, tmp_path: Path) ->
         assert (
             "newest order" not in run("segment", command, "--as-of", "2026-08-20", "-w", "shop").err
         )
+
+
+def test_members_are_written_with_the_personal_fields_that_were_asked_for(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "orders.csv").write_text(
+        "order_id,customer_id,email,ordered_at,unit_price,quantity\n"
+        "1,c1,ann@example.com,2026-01-05,9,1\n2,c2,,2026-01-06,9,1\n"
+    )
+    (tmp_path / "s.yaml").write_text(
+        "kind: segment\nname: buyers\nrule: {event: Order Completed}\n"
+    )
+    run("init", "shop", "--currency", "GBP")
+    run("collect", "orders", "orders.csv", "-w", "shop")
+    run("apply", "s.yaml", "-w", "shop")
+    members = ("segment", "members", "buyers", "-w", "shop")
+    told = run(*members, "--to", "them.csv", "--with", "customer_id,email")
+    assert told.out == "2 people of 'buyers' are in them.csv.\n"
+    assert "consent and suppressions are asked by plans alone" in told.err
+    header, *lines = (tmp_path / "them.csv").read_text().splitlines()
+    assert header == '"profile_id","customer_id","email"'
+    assert sorted(line.split(",", 1)[1] for line in lines) == ['"c1","ann@example.com"', '"c2",']
+
+    told = run(*members, "--with", "email", code=2)
+    assert "--to FILE" in told.err
+    told = run(*members, "--to", "x.csv", "--with", "emial", code=2)
+    assert "'emial' is no personal field" in told.err
+    assert "ann@example.com" not in run(*members, "--json").out
+
+
+def test_groups_of_nobody_are_said_in_words(run: Run) -> None:
+    run("init", "shop")
+    assert "Nobody had bought anything" in run("segment", "rfm", "-w", "shop").out
+    assert run("segment", "rfm", "--json", "-w", "shop").json == []

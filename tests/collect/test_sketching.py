@@ -152,3 +152,31 @@ def test_columns_of_consent_are_not_told_as_left_out(run: Run) -> None:
     assert "Not taken: signed." in told
     [entity] = run(*call, "--opt-in", "email=optin", "--explain", "--json").json["entities"]
     assert entity["unmapped"] == ["signed"]
+
+
+PIECES = "order_id,customer_id,ordered_at,menge,unit_price,vorname\n1,c1,2026-01-05,3,9.50,Ann\n"
+
+
+def test_prices_without_a_quantity_are_told_before_and_after(run: Run) -> None:
+    """Three pieces at 9.50 would be 9.50 of revenue, and stay so."""
+    Path("own.csv").write_text(PIECES)
+    told = run("collect", "orders", "own.csv", "--explain", "--map", "sku=menge")
+    assert "No quantity is mapped: each line counts as one piece" in told.out
+    assert "menge looks like the quantity" in told.err
+    told = run("collect", "orders", "own.csv")
+    assert "menge looks like the quantity, but is not mapped" in told.err
+    assert "--map quantity=menge" in told.err
+    Path("two.csv").write_text(PIECES.replace("1,c1", "2,c1"))
+    told = run("collect", "orders", "two.csv", "--guess", "--source", "two")
+    assert "quantity" not in told.err
+
+
+def test_what_only_customers_have_is_told_where_it_was_asked_of_orders(run: Run) -> None:
+    Path("own.csv").write_text(PIECES)
+    told = run("collect", "orders", "own.csv", "--map", "first_name=vorname", code=2).err
+    assert "first_name: customers have that" in told
+    assert "`aimwell collect customers own.csv … --map first_name=vorname`" in told
+    told = run("collect", "orders", "own.csv", "--opt-in", "email=vorname", code=2).err
+    assert "aimwell collect customers own.csv" in " ".join(told.split())
+    told = run("collect", "customers", "own.csv", "--soft-opt-in", "email", code=2).err
+    assert "it goes with orders" in " ".join(told.split())

@@ -76,13 +76,15 @@ Name = Annotated[
 ConsentColumn = Annotated[
     list[str] | None,
     typer.Option(
-        "--opt-in", help="medium=Column that says yes or no to messages, as email=email_opt_in."
+        "--opt-in",
+        help="Of customers: medium=Column that says yes or no to messages, as email=email_opt_in.",
     ),
 ]
 SoftOptIn = Annotated[
     list[str] | None,
     typer.Option(
-        "--soft-opt-in", help="Medium over which you may write to buyers by law, as email."
+        "--soft-opt-in",
+        help="Of orders: medium over which you may write to buyers by law, as email.",
     ),
 ]
 Guess = Annotated[
@@ -126,7 +128,9 @@ def _plain(entity: EntityName) -> Any:
         with opened(workspace, as_json=as_json) as ws:
             given = _pairs(mapped, "--map", "target=Column")
             given |= {f"trait.{k}": v for k, v in _pairs(traits, "--trait", "trait=Column").items()}
-            consent = _consent(_pairs(opt_in, "--opt-in", "medium=Column"), soft_opt_in)
+            consent = _consent(
+                entity, file, _pairs(opt_in, "--opt-in", "medium=Column"), soft_opt_in
+            )
             guessed = _guessed(file, entity, given) if guess or explain else {}
             seen = None
             if explain:
@@ -170,9 +174,24 @@ def _guessed(file: Path, entity: EntityName, given: Mapping[str, str]) -> dict[s
     return {t: c for t, c in guesses.items() if t not in given and c not in taken}
 
 
-def _consent(opt_in: Mapping[str, str], soft_opt_in: list[str] | None) -> dict[str, Any] | None:
+def _consent(
+    entity: EntityName, file: Path, opt_in: Mapping[str, str], soft_opt_in: list[str] | None
+) -> dict[str, Any] | None:
     if not opt_in and not soft_opt_in:
         return None
+    if opt_in and entity != "customers":
+        options = " ".join(f"--opt-in {medium}={column}" for medium, column in opt_in.items())
+        raise typer.BadParameter(
+            f"{entity} bear no consent; it is taken with customers. If {file.name} says it, take the same file once "
+            f"more: aimwell collect customers {file} --map customer_id=… --map email=… {options}",
+            param_hint="--opt-in",
+        )
+    if soft_opt_in and entity != "orders":
+        raise typer.BadParameter(
+            f"it is a right to write to buyers, so it goes with orders, not with {entity}: aimwell collect orders "
+            f"FILE --soft-opt-in {soft_opt_in[0]}",
+            param_hint="--soft-opt-in",
+        )
     return {"opt_in": dict(opt_in), "soft_opt_in": list(soft_opt_in or ())}
 
 
@@ -223,7 +242,7 @@ def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
         for one in found:
             if one.error:
                 ws.output.note(
-                    f"{one.source}, {one.entity}, {one.started_at:%Y-%m-%d %H:%M} failed: {one.error}"
+                    f"{one.source}, {one.entity}, {one.started_at:%Y-%m-%d %H:%M} UTC failed: {one.error}"
                 )
 
 

@@ -20,13 +20,13 @@ def _show_load(ws: Opened, load: LoadReport) -> None:
     out = ws.output
     if load.state == "already_collected":
         out.heading(
-            f"{load.source}, {load.entity}: collected already on {load.collected_at:%Y-%m-%d %H:%M}; nothing changed"
+            f"{load.source}, {load.entity}: collected already on {load.collected_at:%Y-%m-%d %H:%M} UTC; nothing changed"
         )
         return
     out.heading(
         f"{load.source}, {load.entity}: {load.rows_taken:,} of {load.rows_read:,} rows taken"
     )
-    out.table(["rows", ""], [(name, number) for name, number in _numbers(load) if number])
+    out.table(["what", "number"], [(name, number) for name, number in _numbers(load) if number])
     if load.quarantined_by_reason:
         out.table(
             ["in quarantine because of", "rows"],
@@ -59,11 +59,11 @@ def _moments_of_returns(load: LoadReport) -> list[tuple[str, int]]:
 def _numbers(load: LoadReport) -> list[tuple[str, int]]:
     consents: Mapping[str, int] = load.consents
     return [
-        ("equal to another row of the file", load.duplicates),
-        ("known from an earlier file", load.known),
-        ("known with other values", load.changed),
-        ("left out by `where`", load.ignored),
-        ("in quarantine", load.quarantined),
+        ("rows equal to another row of the file", load.duplicates),
+        ("rows known from an earlier file", load.known),
+        ("rows known with other values", load.changed),
+        ("rows left out by `where`", load.ignored),
+        ("rows in quarantine", load.quarantined),
         ("people", load.people),
         ("orders", load.sales),
         ("orders without goods (postage, fees or adjustments only)", load.without_goods),

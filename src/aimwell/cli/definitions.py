@@ -100,7 +100,7 @@ def get(
                 ws.output.json(revisions)
             for found in revisions:
                 ws.output.heading(
-                    f"revision {found.revision} · {found.changed_at:%Y-%m-%d %H:%M} · {found.changed_by}"
+                    f"revision {found.revision} · {found.changed_at:%Y-%m-%d %H:%M} UTC · {found.changed_by}"
                 )
                 ws.output.say(found.diff)
             return

@@ -36,6 +36,7 @@ __all__ = ["Output", "error_document", "escape", "forget_written", "plain"]
 _written: list[bool] = []
 _events: list[bool] = []
 _COPIED = re.compile(r"\baimwell [a-z-]|(?<!\w)--?[a-z]|[\w.]/\w|^/|\s/\w", re.MULTILINE)
+_WIDTH_MAX = 1_000_000
 _CELL_MAX = 22  # characters of a value where rows are shown beside each other; a time fits
 
 
@@ -160,10 +161,17 @@ class Output:
                 isinstance(row[index], int | float | Decimal) or row[index] is None
                 for row in materialised
             )
-            table.add_column(escape(name), justify="right" if numeric and materialised else "left")
+            table.add_column(
+                escape(name),
+                justify="right" if numeric and materialised else "left",
+                overflow="fold",  # a figure that is cut off is another figure
+            )
         for row in materialised:
             table.add_row(*[escape(_cell(value)) for value in row])
-        self.out.print(table)
+        if self.out.is_terminal:
+            self.out.print(table)
+        else:  # in a pipe each row is one line, whatever its length
+            Console(file=self.out.file, width=_WIDTH_MAX, highlight=False).print(table)
 
     def records(self, rows: Sequence[Mapping[str, Any]], *, title: str = "") -> None:
         """A few wide rows for people: a line for each field, and as many rows beside it as there is room for."""

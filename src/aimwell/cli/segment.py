@@ -6,13 +6,14 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Annotated
 
-import pyarrow.csv
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.cli.lazy import Outline, group_of
 from aimwell.cli.old_orders import note_old_orders
 from aimwell.history.moment import open_moment
+from aimwell.privacy.lists import with_personal, write_list
+from aimwell.privacy.vault import PERSON_FIELDS
 from aimwell.segment import service
 from aimwell.segment.refreshing import refresh as run_refresh
 from aimwell.segment.rfm import rfm as compute_rfm
@@ -76,10 +77,28 @@ def members(
     to: Annotated[
         Path | None, typer.Option("--to", help="Write the profile ids to this CSV file.")
     ] = None,
+    fields: Annotated[
+        str | None,
+        typer.Option(
+            "--with",
+            help="Personal fields to write beside them, as customer_id,email; the audit log records it.",
+        ),
+    ] = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the people of a segment."""
+    names = [one.strip() for one in (fields or "").split(",") if one.strip()]
+    wrong = [one for one in names if one not in PERSON_FIELDS]
+    if wrong or (fields is not None and not names):
+        raise typer.BadParameter(
+            f"'{', '.join(wrong) or fields}' is no personal field. Known: {', '.join(PERSON_FIELDS)}.",
+            param_hint="--with",
+        )
+    if names and to is None:
+        raise typer.BadParameter(
+            "personal data goes into a file only: name it with --to FILE.", param_hint="--with"
+        )
     with opened(workspace, as_json=as_json) as ws:
         moment = ws.moment(as_of) or ws.now
         table = service.members(ws.stores, name, as_of=moment)
@@ -87,7 +106,10 @@ def members(
         for warning in unknown:
             ws.output.note(f"Warning: {warning}")
         if to is not None:
-            pyarrow.csv.write_csv(table, to)
+            listed = table
+            if names:
+                listed = with_personal(ws.stores, table, names, by=ws.by, subject=f"segment {name}")
+            write_list(listed, to)
         if as_json:
             ws.output.json({"segment": name, "members": table.column("profile_id").to_pylist()})
         elif to is None:
@@ -95,6 +117,10 @@ def members(
                 ws.output.say(profile)
         else:
             ws.output.say(f"{table.num_rows:,} people of '{name}' are in {to}.")
+        if names:
+            ws.output.note(
+                "Who may be written to is not looked at here: consent and suppressions are asked by plans alone."
+            )
 
 
 @app.command("refresh")
@@ -133,6 +159,11 @@ def rfm(
         ]
         if as_json:
             ws.output.json(listed)
+        if not listed:
+            ws.output.say(
+                "Nobody had bought anything by then. Collect orders first: aimwell collect orders FILE --explain"
+            )
+            return
         ws.output.table(
             ["group", "people", f"revenue ({ws.stores.settings.currency})"],
             [(group_words(one["group"]), one["people"], one["revenue"]) for one in listed],

@@ -99,7 +99,7 @@ def profile(
         ws.output.heading(f"Profile {profile_id}")
         if row is not None:
             ws.output.say(
-                f"{row.orders:,} orders; first seen {row.first_seen_at:%Y-%m-%d}, last seen {row.last_seen_at:%Y-%m-%d}."
+                f"{row.orders:,} {'order' if row.orders == 1 else 'orders'}; first seen {row.first_seen_at:%Y-%m-%d}, last seen {row.last_seen_at:%Y-%m-%d}."
             )
             ws.output.table(["trait", "value"], sorted((row.traits or {}).items()))
         ws.output.table(["personal", "" if reveal else "masked"], shown.items())

@@ -19,7 +19,13 @@ from aimwell.collect.personal import personal_kind
 from aimwell.collect.provenance import Provenance
 from aimwell.collect.raw import RawTable
 from aimwell.collect.reading import read_raw
-from aimwell.collect.service import file_reports, hash_inputs, stage_entity, warnings_of
+from aimwell.collect.service import (
+    file_reports,
+    hash_inputs,
+    one_piece_each,
+    stage_entity,
+    warnings_of,
+)
 from aimwell.collect.staging import Check
 from aimwell.collect.suggesting import suggest_mapping
 from aimwell.definitions.kinds.source import Entity, OrdersEntity, Source
@@ -241,6 +247,11 @@ def _hints_of_goods(job: Job, entity: OrdersEntity) -> tuple[str, ...]:
             "Every line counts as goods. Are there lines of postage, fees or adjustments? Name their codes in "
             "`shipping_codes` and `not_goods` of a source definition, else they count as revenue of goods "
             f"(docs/collect.md; examples/sources/online-retail.yaml is such a one).{shown}"
+        )
+    if one_piece_each(job):
+        found.append(
+            "No quantity is mapped: each line counts as one piece, and its revenue is its price. If the file says how "
+            "many, add --map quantity=COLUMN before the first load; lines that were taken stay as they are."
         )
     if "kind" not in named:
         found.append(

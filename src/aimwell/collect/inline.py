@@ -24,10 +24,11 @@ from aimwell.collect.files import no_header
 from aimwell.collect.json_paths import known_paths
 from aimwell.collect.lacking import find_lacks, option_of
 from aimwell.collect.snapshot import snapshot_text
-from aimwell.collect.suggesting import EntityName, Suggestion, suggest_mapping
+from aimwell.collect.suggesting import EntityName, Suggestion, suggest_mapping, target_maps
 from aimwell.collect.text_queries import json_rows
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.source import Source
+from aimwell.definitions.source_values import CustomersMap
 from aimwell.errors import DefinitionError, Fault, SourceFileError
 from aimwell.store.engine import DuckDBEngine
 
@@ -165,6 +166,7 @@ def inline_source(
             for lack in lacks
         ]
         hints = _hints(body["map"], suggestion, {t for lack in lacks for t in lack.targets})
+        hints += _people_apart(entity, file, mapping)
         raise DefinitionError(
             f"The mapping of {file.name} is not complete or not right; nothing was taken.",
             [*others, *missing, *hints, _all_columns(columns)],
@@ -218,6 +220,17 @@ def _hints(mapped: Mapping[str, Any], suggestion: Suggestion, told: Collection[s
         return []
     options = " ".join(option_of(target, column) for target, column in more.items())
     return [Fault("suggestion", f"the columns look like {options}")]
+
+
+def _people_apart(entity: EntityName, file: Path, mapping: Mapping[str, str]) -> list[Fault]:
+    """Where other rows than customers were to bring what only customers have: names, street, birth date."""
+    theirs = set(CustomersMap.model_fields) - set(target_maps()[entity].model_fields)
+    found = {target: column for target, column in mapping.items() if target in theirs}
+    if not found:
+        return []
+    options = " ".join(option_of(target, column) for target, column in found.items())
+    told = f"{', '.join(found)}: customers have that. Leave it out here, and take the same file for them, too"
+    return [Fault("suggestion", f"{told}: `aimwell collect customers {file} … {options}`")]
 
 
 def _all_columns(columns: Sequence[str]) -> Fault:

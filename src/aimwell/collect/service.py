@@ -49,6 +49,7 @@ from aimwell.collect.raw import RawTable
 from aimwell.collect.reading import read_raw
 from aimwell.collect.settling import Replayed
 from aimwell.collect.staging import Check, bind_texts, bind_typed, stage
+from aimwell.collect.suggesting import suggest_mapping
 from aimwell.collect.waiting import superseded
 from aimwell.definitions.kinds.source import Entity, OrdersEntity, Source
 from aimwell.errors import MappingError
@@ -61,6 +62,7 @@ __all__ = [
     "collect",
     "file_reports",
     "hash_inputs",
+    "one_piece_each",
     "stage_entity",
     "take_entity",
     "warnings_of",
@@ -434,6 +436,12 @@ def file_reports(raw: RawTable) -> tuple[FileReport, ...]:
     )
 
 
+def one_piece_each(job: Job) -> bool:
+    """Whether revenue is made of prices alone: no quantity is mapped, and no total."""
+    named = {field.name for field in job.fields}
+    return "unit_price" in named and not named & {"quantity", "line_total"}
+
+
 def warnings_of(job: Job, evidence: Evidence, rows: int) -> list[str]:
     """What a person should know though nothing is wrong."""
     found: list[str] = []
@@ -444,6 +452,13 @@ def warnings_of(job: Job, evidence: Evidence, rows: int) -> list[str]:
             found.append(
                 f"{part.file.name} is not UTF-8; it was read as Windows-1252 (Latin-1). If that is wrong, say "
                 "`encoding`"
+            )
+    if one_piece_each(job):
+        seems = suggest_mapping(job.raw.columns, entity="orders").map.get("quantity")
+        if seems is not None:
+            found.append(
+                f"{seems} looks like the quantity, but is not mapped: each line counts as one piece, and its "
+                f"revenue is the price of one. If that is wrong, add --map quantity={seems}"
             )
     for name in sorted(evidence.whole):
         found.append(f"{name}: ids are written as 17850.0; they were taken as 17850")

@@ -33,7 +33,7 @@ _MAPS: Mapping[str, type[TargetMap]] = {
 
 _PERSON = {
     "customer_id": "customer_id customer customerno customernumber customeruniqueid custid clientid client userid"
-    " user memberid member accountid buyerid buyer buyerno shopperid shopper visitorid personid person householdid kundennummer",
+    " user memberid member accountid buyerid buyer buyerno shopperid shopper visitorid personid person householdid kundennummer kundennr kunde",
     "email": "email emailaddress mail customeremail buyeremail contactemail",
     "phone": "phone phonenumber telephone mobile mobilephone customerphone tel",
 }
@@ -42,22 +42,22 @@ _SYNONYMS: Mapping[str, Mapping[str, str]] = {
     "orders": {
         **_PERSON,
         "order_id": "orderid order ordernumber orderno ordernr orderref orderreference invoice invoiceno invoiceid invoicenumber transactionid"
-        " transaction basketid receiptid receiptno purchaseid saleid name bestellnummer",
+        " transaction basketid receiptid receiptno purchaseid saleid name bestellnummer bestellnr rechnungsnummer auftragsnummer",
         "line": "line lineno linenumber lineitem orderitemid itemno position linenr",
         "ordered_at": "orderedat orderdate invoicedate date datetime timestamp createdat purchasedat purchasedate"
-        " transactiondate transactiontimestamp orderpurchasetimestamp soldat placed placedat dateplaced ordered datetimeplaced time eventtime processedat paidat",
-        "sku": "sku stockcode productid product itemid item articleid articleno lineitemsku productcode upc ean",
-        "description": "description productname itemname title lineitemname name itemdescription productdescription",
+        " transactiondate transactiontimestamp orderpurchasetimestamp soldat placed placedat dateplaced ordered datetimeplaced time eventtime processedat paidat bestelldatum rechnungsdatum kaufdatum datum",
+        "sku": "sku stockcode productid product itemid item articleid articleno lineitemsku productcode upc ean artikelnummer artikelnr produktnummer",
+        "description": "description productname itemname title lineitemname name itemdescription productdescription artikelname artikelbezeichnung produktname artikel produkt",
         "category": "category productcategory categoryname department",
-        "quantity": "quantity qty units count amountofunits lineitemquantity number pieces",
-        "unit_price": "unitprice price itemprice lineitemprice priceperunit priceeach eachprice pricepiece pricepp unitcostprice salesprice",
-        "line_total": "linetotal total amount salesvalue linevalue revenue netamount subtotal value grossamount",
-        "discount": "discount discountamount linediscount lineitemdiscount rebate",
-        "tax": "tax vat taxamount taxes salestax",
-        "shipping": "shipping freight freightvalue shippingcost postage delivery shippingamount",
-        "coupon": "coupon couponcode discountcode voucher vouchercode promocode",
+        "quantity": "quantity qty units count amountofunits lineitemquantity number pieces menge anzahl stueck stck",
+        "unit_price": "unitprice price itemprice lineitemprice priceperunit priceeach eachprice pricepiece pricepp unitcostprice salesprice preis einzelpreis stueckpreis stckpreis nettopreis",
+        "line_total": "linetotal total amount salesvalue linevalue revenue netamount subtotal value grossamount gesamtpreis summe betrag umsatz",
+        "discount": "discount discountamount linediscount lineitemdiscount rebate rabatt",
+        "tax": "tax vat taxamount taxes salestax mwst mehrwertsteuer steuer",
+        "shipping": "shipping freight freightvalue shippingcost postage delivery shippingamount versand versandkosten",
+        "coupon": "coupon couponcode discountcode voucher vouchercode promocode gutschein gutscheincode",
         "unit_cost": "unitcost cost costprice cogs purchaseprice costperitem",
-        "currency": "currency currencycode curr",
+        "currency": "currency currencycode curr waehrung whrung",
         "payment_method": "paymentmethod paymenttype payment",
         "shop_id": "shopid storeid store shop storeno saleschannel channel location",
         "kind": "kind transactiontype ordertype",
