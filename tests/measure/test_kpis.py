@@ -162,7 +162,9 @@ def test_churn_is_missing_where_nobody_can_say_who_is_lost(
     )
     none = make_people([0, -1], active=[False, False], still_active=[False, False])
     kpi = by_key(none, make_facts())["churn_rate"]
-    assert kpi.value.reason == "no targeted person was a customer at the start"
+    assert kpi.value.reason == (
+        "nobody targeted had bought within the 30 days before the start, so none was a customer who could be lost"
+    )
 
 
 def test_value_lift_is_the_change_of_value_over_the_value_before(

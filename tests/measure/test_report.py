@@ -277,7 +277,23 @@ def test_a_result_without_anything_is_still_a_page(
     page = report_html(empty)
     read(page)
     assert "2 days so far of 14 days" in page
-    assert "missing: the treated arm has nobody" in page
+    assert "Nothing to compare yet" in page
+    assert "nobody has bought anything since the plan began" in page
+    # No chart of a line at zero, and no tables of dashes.
+    assert not any(
+        word in page for word in ("day by day", "By action", "The two groups", "missing:")
+    )
+    over = replace(empty, span=replace(empty.span, measured_until=empty.span.ends_at))
+    assert "nobody bought anything in the window" in report_html(over)
+
+
+def test_a_chart_of_days_begins_with_the_first_whole_day(result: CampaignResult) -> None:
+    """Before that it would be one point, on a scale of 'day 0.00017'."""
+    first = [replace(point, day=0.4) for point in result.daily[:2]]
+    assert "day by day" not in report_html(replace(result, daily=tuple(first)))
+    odd = [replace(point, day=point.day * 1.0123456) for point in result.daily]
+    last = max(point.day for point in odd)
+    assert f"day {round(last, 1):g}<" in report_html(replace(result, daily=tuple(odd)))
 
 
 def test_the_same_result_gives_the_same_page(result: CampaignResult) -> None:

@@ -14,6 +14,7 @@ from aimwell.measure.formatting import money
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.report_tables import kpi_card
 from aimwell.measure.service import measure, store_report
+from aimwell.measure.words import nothing_to_compare
 from aimwell.stats.estimate import Estimate
 
 __all__ = ["app", "show"]
@@ -56,9 +57,10 @@ def show(ws: Opened, result: CampaignResult) -> None:
     out.heading(result.sentence)
     if result.headline == "profit" and "earned" in result.sentence:
         out.say("(Earned means profit: margin less the cost of offers and messages.)")
-    if not any(arm.orders or arm.converted for arm in (result.treated, result.control)):
+    nothing = nothing_to_compare(result)
+    if nothing:
         out.say()
-        out.say(_nothing_yet(result))
+        out.say(nothing)
         _notes(out, result.caveats)
         return
     out.say()
@@ -75,16 +77,6 @@ def show(ws: Opened, result: CampaignResult) -> None:
         _figure(out, kpi_card(kpi, currency), trial=result.verdict == "trial")
     out.say()
     _notes(out, result.caveats)
-
-
-def _nothing_yet(result: CampaignResult) -> str:
-    who = f"the {result.treated.people:,} people to be contacted and the {result.control.people:,} held out"
-    if result.span.finished:
-        return f"Of {who} nobody bought anything in the window, so there is nothing to compare."
-    return (
-        f"Of {who} nobody has bought anything since the plan began, so there is nothing to compare yet. "
-        "Measure again when orders of the window have been collected."
-    )
 
 
 def _notes(out: Output, caveats: Sequence[str]) -> None:

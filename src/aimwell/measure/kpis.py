@@ -278,7 +278,10 @@ def _value_change(
 
 def _churn(people: People, facts: Facts) -> Kpi:
     days = facts.lapse.days
-    reason = facts.lapse.reason or "no targeted person was a customer at the start"
+    reason = facts.lapse.reason or (
+        f"nobody targeted had bought within the {facts.lapse.days} days before the start, so none was a customer who "
+        "could be lost"
+    )
     value, interval, worked = Figure(value=None, reason=reason), None, ""
     causal = Estimate.missing(reason, method="difference of shares")
     if people.active is not None and people.still_active is not None:

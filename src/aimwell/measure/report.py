@@ -21,6 +21,7 @@ from aimwell.measure.model import (
 from aimwell.measure.report_charts import amounts, amounts_axis, beside_truth, growth
 from aimwell.measure.report_tables import action_rows, arm_rows, funnel, kpi_card, lift_rows
 from aimwell.measure.shown import group_name
+from aimwell.measure.words import nothing_to_compare
 from aimwell.version import VERSION
 
 __all__ = ["report_html"]
@@ -55,6 +56,7 @@ def report_html(result: CampaignResult) -> str:
 
     Names and texts that people wrote are shown as they are and do nothing, whatever they hold.
     """
+    nothing = nothing_to_compare(result)
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
     return (
         _environment()
@@ -69,7 +71,8 @@ def report_html(result: CampaignResult) -> str:
             measured=minute_words(result.measured_at, result.timezone),
             rows=amounts(result),
             axis=amounts_axis(result),
-            growth=growth(result),
+            nothing=nothing,
+            growth=None if nothing else growth(result),
             kpis=[kpi_card(kpi, result.currency) for kpi in result.kpis],
             funnel=funnel(result),
             lifts=lift_rows(result),

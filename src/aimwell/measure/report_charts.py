@@ -109,7 +109,8 @@ def beside_truth(result: CampaignResult) -> list[str]:
 
 
 def growth(result: CampaignResult) -> dict[str, Any] | None:
-    if not result.daily:
+    last = max((point.day for point in result.daily), default=0.0)
+    if last < 1:  # a line of a single point says nothing
         return None
     bands = []
     for arm, name, css in (
@@ -125,13 +126,12 @@ def growth(result: CampaignResult) -> dict[str, Any] | None:
     high = max(upper for band in bands for _day, _mean, _lower, upper in band.points)
     ticks = charts.nice_ticks(low, high, wanted=6)
     places = _tick_places(ticks, result.currency)
-    last = max(point.day for point in result.daily)
     days = [0.0, *[t for t in charts.nice_ticks(0, last, wanted=6) if 0 < t < 0.85 * last], last]
     ends = {band.name: money(band.points[-1][1], result.currency, 2) for band in bands}
     drawing = charts.growth(
         bands,
         x_max=last,
-        x_labels=[(day, "start" if day == 0 else f"day {day:g}") for day in days],
+        x_labels=[(day, "start" if day == 0 else f"day {round(day, 1):g}") for day in days],
         y_labels=[(tick, money(tick, result.currency, places)) for tick in ticks],
         title="Revenue per person since the start",
         description="; ".join(

@@ -8,7 +8,7 @@ from datetime import datetime
 from aimwell.measure.formatting import count, date_words, days_words, minute_words, money, percent
 from aimwell.measure.model import CampaignResult
 
-__all__ = ["explained"]
+__all__ = ["explained", "nothing_to_compare"]
 
 _SMALL_ARM = 100
 
@@ -37,6 +37,19 @@ def explained(
             *_of_people(result, reached_nobody=reached_nobody),
             *_of_sending(result, reached_nobody=reached_nobody),
         ),
+    )
+
+
+def nothing_to_compare(result: CampaignResult) -> str:
+    """The sentence that stands in place of figures while nobody in either group has done anything; else nothing."""
+    if any(arm.orders or arm.converted for arm in (result.treated, result.control)):
+        return ""
+    who = f"the {count(result.treated.people)} people to be contacted and the {count(result.control.people)} held out"
+    if result.span.finished:
+        return f"Of {who} nobody bought anything in the window, so there is nothing to compare."
+    return (
+        f"Of {who} nobody has bought anything since the plan began, so there is nothing to compare yet. "
+        "Measure again when orders of the window have been collected."
     )
 
 
