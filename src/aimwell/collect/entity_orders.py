@@ -10,12 +10,13 @@ from aimwell.collect import order_rows
 from aimwell.collect.consents import keep_soft_opt_ins
 from aimwell.collect.counting import Tally
 from aimwell.collect.job import Job
-from aimwell.collect.known import bind_fresh, has_rows, sort_out_lines
+from aimwell.collect.known import bind_fresh, has_rows, sort_out_lines, sort_out_tracked
 from aimwell.collect.money import convert_money
 from aimwell.collect.order_lines import line_rows
 from aimwell.collect.people import bind_origins, find_persons
 from aimwell.collect.products import named_by_lines
 from aimwell.collect.staging import Check
+from aimwell.collect.tracking.sources import SAME_ORDER_DAYS, sources_of_orders
 from aimwell.collect.traits import trait_table
 from aimwell.definitions.kinds.source import OrdersEntity
 from aimwell.errors import RecollectError
@@ -54,6 +55,8 @@ def take_orders(job: Job, entity: OrdersEntity) -> Tally:
         has_known=has_rows(session, "lake_lines"),
         has_sku=entity.map.sku is not None,
     )
+    session.bind("all_lake_orders", job.lake("orders"))
+    sort_out_tracked(session, sources_of_orders(job.stores, job.source), days=SAME_ORDER_DAYS)
     bind_fresh(session, "fresh")
     bind_origins(job.stores, session, job.source.id_namespace)
     currencies = convert_money(

@@ -24,6 +24,7 @@ __all__ = [
     "sort_out_lines",
     "sort_out_rates",
     "sort_out_rows",
+    "sort_out_tracked",
 ]
 
 GONE = "gone"
@@ -106,6 +107,35 @@ def _changed(numbered: bool, has_sku: bool) -> exp.Expr:
 def _returned_at() -> exp.Expr:
     """When a line came back: the same line may come back in parts, at different moments."""
     return sql("CASE kind WHEN 'return' THEN ordered_at END")
+
+
+def sort_out_tracked(session: Session, sources: Sequence[str], *, days: int) -> None:
+    """Add to `gone` the lines of orders that tracking messages brought: they count once, as 'known'.
+
+    Args:
+        session: With `good`, `gone` and the lake's orders as `all_lake_orders`.
+        sources: Tracking sources whose order numbers mean the same.
+        days: An order of the same number so close in time is the same.
+    """
+    if not sources:
+        return
+    tracked = sql(
+        """
+        SELECT r.n, 'known' AS why FROM :rest AS r
+        WHERE EXISTS (
+          SELECT 1 FROM all_lake_orders AS o
+          WHERE o.order_id = r.order_id AND o.kind = 'sale' AND o.source IN :sources
+            AND abs(date_diff('second', o.ordered_at, r.ordered_at)) <= :most
+        )
+        """,
+        rest=_left(),
+        sources=list(sources),
+        most=days * 86_400,
+    )
+    session.materialise("tracked", tracked)
+    parts = [exp.select("n", "why").from_(name) for name in (GONE, "tracked")]
+    session.materialise("all_gone", union_all(parts))
+    session.materialise(GONE, sql("SELECT * FROM all_gone"))
 
 
 def sort_out_events(session: Session, *, has_known: bool) -> None:

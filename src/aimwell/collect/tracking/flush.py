@@ -16,9 +16,11 @@ from typing import Any
 
 from aimwell.collect.desk import Desk, full_disk_is_told, open_desk
 from aimwell.collect.tracking import flushes
+from aimwell.collect.tracking.consents import keep_answers
 from aimwell.collect.tracking.door import inbox_folder
 from aimwell.collect.tracking.keeping import keep_faults, keep_messages
 from aimwell.collect.tracking.messages import Fault, Message, read_messages
+from aimwell.collect.tracking.orders import take_orders
 from aimwell.collect.tracking.records import unpack
 from aimwell.collect.tracking.sheets import Sheets
 from aimwell.collect.tracking.sources import settings_of, tracking_sources
@@ -58,6 +60,7 @@ class FlushReport:
         duplicates: Messages that the lake had already, by source and message id.
         quarantined: Reason → messages that were set aside, of which the lake did not know yet.
         rows: Rows that each table of the lake got.
+        orders_waiting: Reason → orders that the lake does not have yet, of those that were looked at.
         flushes: Ids of the flushes, also of ones that a killed process had left.
         origins: Whose messages they were.
     """
@@ -68,6 +71,7 @@ class FlushReport:
     duplicates: int = 0
     quarantined: dict[str, int] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
+    orders_waiting: dict[str, int] = field(default_factory=dict)
     flushes: tuple[str, ...] = ()
     origins: frozenset[str] = frozenset()
 
@@ -80,6 +84,7 @@ class FlushReport:
             duplicates=self.duplicates + other.duplicates,
             quarantined=dict(Counter(self.quarantined) + Counter(other.quarantined)),
             rows=dict(Counter(self.rows) + Counter(other.rows)),
+            orders_waiting={**self.orders_waiting, **other.orders_waiting},
             flushes=(*self.flushes, *other.flushes),
             origins=self.origins | other.origins,
         )
@@ -204,7 +209,9 @@ def _work_out(
     )
     taken = take_messages(flush)
     keep_messages(flush)
+    keep_answers(flush)
     rows = write_tables(flush)
+    order_rows, waiting = take_orders(flush)
     quarantined = keep_faults(flush)
     return FlushReport(
         segments=len(paths),
@@ -212,7 +219,8 @@ def _work_out(
         taken=taken,
         duplicates=sheets.messages - taken,
         quarantined=dict(quarantined),
-        rows=rows,
+        rows={name: number for name, number in {**rows, **order_rows}.items() if number},
+        orders_waiting=waiting,
         flushes=(begun.flush_id,),
         origins=touched_origins(flush),
     )

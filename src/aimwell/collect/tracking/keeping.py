@@ -172,6 +172,17 @@ def _identifiers(flush: Flush, source: str) -> exp.Expr:
     )
 
 
+_ORDERS_WITHOUT_ID = sql(
+    """
+    SELECT f.source, 'no_order_id' AS reason, 'properties.order_id' AS field,
+           'the message is kept as an event, but without an order_id it is no order' AS detail,
+           CAST(json_object('messageId', f.event_id, 'event', f.event, 'properties', o.content) AS varchar) AS content,
+           f.received_at
+    FROM said_orders AS o JOIN taken AS f ON f.n = o.n WHERE o.order_id IS NULL
+    """
+)
+
+
 def keep_faults(flush: Flush) -> Counter[str]:
     """Keep what could not be taken in the vault and write the reasons for the lake; returns reason → messages.
 
@@ -186,13 +197,14 @@ def keep_faults(flush: Flush) -> Counter[str]:
             """
             SELECT source, row_hash, reason, any_value(field) AS field, any_value(detail) AS detail,
                    any_value(content) AS content, min(received_at) AS received_at
-            FROM (SELECT *, :hashed AS row_hash FROM faults) AS f
+            FROM (SELECT *, :hashed AS row_hash FROM :all AS every) AS f
             WHERE (source, row_hash, reason) NOT IN (
               SELECT (source, row_hash, reason) FROM all_quarantine
             )
             GROUP BY source, row_hash, reason
             """,
             hashed=hashed,
+            all=union_all([sql("SELECT * FROM faults"), _ORDERS_WITHOUT_ID.copy()]),
         ),
     )
     for source in sorted({row[0] for row in session.rows(sql("SELECT source FROM set_aside"))}):

@@ -10,7 +10,16 @@ from aimwell.definitions.kinds.source import Source, Tracking
 from aimwell.errors import CollectError, UnknownDefinitionError
 from aimwell.store.stores import Stores
 
-__all__ = ["ensure_tracking_source", "settings_of", "tracking_sources"]
+__all__ = [
+    "SAME_ORDER_DAYS",
+    "ensure_tracking_source",
+    "settings_of",
+    "sources_of_orders",
+    "tracking_sources",
+]
+
+SAME_ORDER_DAYS = 7
+"""An order of the same number so close in time, of a source whose ids mean the same, is the same order."""
 
 
 def ensure_tracking_source(
@@ -44,6 +53,15 @@ def tracking_sources(stores: Stores) -> dict[str, Source]:
 
 def _names(stores: Stores) -> list[tuple[str, str]]:
     return definitions.names(stores.control, "source")
+
+
+def sources_of_orders(stores: Stores, source: Source) -> list[str]:
+    """Tracking sources whose orders have numbers that mean the same as those of `source`."""
+    return sorted(
+        name
+        for name, found in tracking_sources(stores).items()
+        if settings_of(found).orders and found.id_namespace == source.id_namespace
+    )
 
 
 def settings_of(source: Source | None) -> Tracking:

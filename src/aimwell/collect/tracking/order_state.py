@@ -1,0 +1,267 @@
+"""What an order comes to, by all messages about it: the sale as it was told last, and what came back of it.
+
+The state follows from the messages alone, in the order of their times, so that it is the same in whatever order they
+arrive. An Order Completed that is sent again (a page that is loaded twice) says nothing new: the first one counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from aimwell.collect.tracking.commerce import (
+    CANCELLED,
+    COMPLETED,
+    UPDATED,
+    currency_of,
+    id_text,
+    number_text,
+    sku_of,
+)
+
+__all__ = ["Line", "Order", "Part", "Told", "order_of"]
+
+_UNIT = Decimal("0.0001")
+_MOST = Decimal(10) ** 13
+_ZERO = Decimal(0)
+
+
+@dataclass(frozen=True)
+class Told:
+    """One message about the order."""
+
+    event_id: str
+    event: str
+    origin_id: str
+    occurred_at: datetime
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """So many of a product; below zero where they came back. Revenue is after discount."""
+
+    sku: str | None
+    quantity: Decimal
+    unit_price: Decimal
+    discount: Decimal
+    revenue: Decimal
+    unit_cost: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """The sale (`message` is empty), or what one message says came back."""
+
+    message: str
+    origin_id: str
+    ordered_at: datetime
+    lines: tuple[Line, ...]
+    tax: Decimal | None = None
+    shipping: Decimal | None = None
+    coupon: str | None = None
+    shop_id: str | None = None
+    payment_method: str | None = None
+
+
+@dataclass(frozen=True)
+class Order:
+    """All parts of an order, in its own currency (None: its source's)."""
+
+    currency: str | None
+    ordered_at: datetime
+    parts: tuple[Part, ...]
+
+
+def order_of(messages: Sequence[Told]) -> Order | None:
+    """The order; None as long as no message has said that it was completed."""
+    told = sorted(messages, key=lambda one: (one.occurred_at, one.event_id))
+    completed = next((one for one in told if one.event == COMPLETED), None)
+    if completed is None:
+        return None
+    content = dict(completed.content)
+    for one in told:
+        if one.event == UPDATED:
+            content.update(one.content)
+    sale = _sale(completed, content)
+    parts, left = [sale], _Left(sale)
+    for one in told:
+        if one.event in (COMPLETED, UPDATED):
+            continue
+        lines = left.all() if one.event == CANCELLED else left.refund(one.content)
+        whole = left.nothing
+        if lines:
+            parts.append(
+                Part(
+                    message=one.event_id,
+                    origin_id=completed.origin_id,
+                    ordered_at=max(one.occurred_at, completed.occurred_at),
+                    lines=lines,
+                    tax=_negative(sale.tax) if whole else None,
+                    shipping=_negative(sale.shipping) if whole else None,
+                )
+            )
+    return Order(currency_of(content.get("currency")), completed.occurred_at, tuple(parts))
+
+
+def _sale(completed: Told, content: Mapping[str, Any]) -> Part:
+    tax, shipping = _money(content.get("tax")), _money(content.get("shipping"))
+    return Part(
+        message="",
+        origin_id=completed.origin_id,
+        ordered_at=completed.occurred_at,
+        lines=_sold(content, tax, shipping),
+        tax=tax,
+        shipping=shipping,
+        coupon=id_text(content.get("coupon")),
+        shop_id=id_text(content.get("shop_id")) or id_text(content.get("affiliation")),
+        payment_method=id_text(content.get("payment_method")),
+    )
+
+
+def _sold(
+    content: Mapping[str, Any], tax: Decimal | None, shipping: Decimal | None
+) -> tuple[Line, ...]:
+    goods = [line for line in map(_goods, content.get("products") or ()) if line is not None]
+    revenue = _revenue(content, tax, shipping)
+    given = _money(content.get("discount")) or _ZERO
+    priced = sum((price * q for _, q, price, _ in goods if price is not None), _ZERO)
+    unpriced = sum((q for _, q, price, _ in goods if price is None), _ZERO)
+    if revenue is None:
+        revenue = max(priced - given, _ZERO)
+    if not goods:
+        gross = revenue + max(given, _ZERO)
+        return (Line(None, Decimal(1), gross, gross - revenue, revenue),)
+    # What no price tells is what the order comes to beyond the rest.
+    rest = max(revenue - priced, _ZERO)
+    share = (rest / unpriced).quantize(_UNIT) if unpriced else _ZERO
+    full = [(sku, q, share if p is None else p, cost) for sku, q, p, cost in goods]
+    gross = sum((q * price for _, q, price, _ in full), _ZERO)
+    lines = _spread(full, gross, revenue)
+    if revenue > gross:
+        missing = revenue - gross  # lines that were not told
+        lines.append(Line(None, Decimal(1), missing, _ZERO, missing))
+    return tuple(lines)
+
+
+def _revenue(
+    content: Mapping[str, Any], tax: Decimal | None, shipping: Decimal | None
+) -> Decimal | None:
+    """Goods after discount, without tax and shipping, as far as the message tells it."""
+    told = _money(content.get("revenue"))
+    if told is not None:
+        return told
+    total = _money(content.get("total"))
+    if total is not None:
+        return max(total - (tax or _ZERO) - (shipping or _ZERO), _ZERO)
+    subtotal = _money(content.get("subtotal"))
+    if subtotal is not None:
+        return max(subtotal - (_money(content.get("discount")) or _ZERO), _ZERO)
+    return _money(content.get("value"))
+
+
+def _goods(product: Any) -> tuple[str | None, Decimal, Decimal | None, Decimal | None] | None:
+    """(sku, quantity, price, unit cost) of a product of the message; None: nothing was bought of it."""
+    if not isinstance(product, Mapping):
+        return None
+    quantity = _money(product.get("quantity", 1))
+    if quantity is None:
+        quantity = Decimal(1)
+    if quantity <= 0:
+        return None
+    cost = _money(product.get("unit_cost", product.get("cost")))
+    return sku_of(product), quantity, _money(product.get("price")), cost
+
+
+def _spread(
+    goods: Sequence[tuple[str | None, Decimal, Decimal, Decimal | None]],
+    gross: Decimal,
+    revenue: Decimal,
+) -> list[Line]:
+    """Lines whose discounts add up to what the order comes to below its prices, in proportion to their value."""
+    off = max(gross - revenue, _ZERO)
+    lines, running, before = [], _ZERO, _ZERO
+    for sku, quantity, price, cost in goods:
+        value = (quantity * price).quantize(_UNIT)
+        running += value
+        upto = (off * running / gross).quantize(_UNIT) if gross else _ZERO
+        discount, before = upto - before, upto
+        lines.append(Line(sku, quantity, price, discount, value - discount, cost))
+    return lines
+
+
+class _Left:
+    """What has not come back yet."""
+
+    def __init__(self, sale: Part) -> None:
+        self._lines = [[line, line.quantity, line.discount, line.revenue] for line in sale.lines]
+        self._unassigned = _ZERO  # given back without saying for which line
+
+    @property
+    def nothing(self) -> bool:
+        return self._revenue() <= 0
+
+    def _revenue(self) -> Decimal:
+        return sum((left[3] for left in self._lines), _ZERO) - self._unassigned
+
+    def all(self) -> tuple[Line, ...]:
+        """Everything that is left comes back."""
+        if self.nothing and not any(left[1] for left in self._lines):
+            return ()
+        lines = [self._take(left, left[1]) for left in self._lines if left[1]]
+        if self._unassigned:
+            lines.append(Line(None, _ZERO, _ZERO, _ZERO, self._unassigned))
+            self._unassigned = _ZERO
+        return tuple(lines)
+
+    def refund(self, content: Mapping[str, Any]) -> tuple[Line, ...]:
+        """What a refund says comes back: products, an amount, or all where it says neither; never more than is left."""
+        products = [one for one in content.get("products") or () if isinstance(one, Mapping)]
+        lines = [line for product in products for line in self._product(product)]
+        if products:
+            return tuple(lines)
+        tax, shipping = _money(content.get("tax")), _money(content.get("shipping"))
+        amount = _revenue(content, tax, shipping)
+        if amount is None or amount >= self._revenue():
+            return self.all()
+        if amount <= 0:
+            return ()
+        self._unassigned += amount
+        return (Line(None, _ZERO, _ZERO, _ZERO, -amount),)
+
+    def _product(self, product: Mapping[str, Any]) -> list[Line]:
+        sku, wanted = sku_of(product), _money(product.get("quantity"))
+        found = []
+        for left in self._lines:
+            if left[0].sku != sku or left[1] <= 0:
+                continue
+            taken = left[1] if wanted is None else min(left[1], wanted)
+            if taken <= 0:
+                break
+            found.append(self._take(left, taken))
+            if wanted is not None:
+                wanted -= taken
+        return found
+
+    def _take(self, left: list[Any], quantity: Decimal) -> Line:
+        line, units, discount, revenue = left
+        if quantity < units:
+            discount = (discount * quantity / units).quantize(_UNIT)
+            revenue = (revenue * quantity / units).quantize(_UNIT)
+        left[1], left[2], left[3] = units - quantity, left[2] - discount, left[3] - revenue
+        return Line(line.sku, -quantity, line.unit_price, -discount, -revenue, line.unit_cost)
+
+
+def _money(value: Any) -> Decimal | None:
+    text = number_text(value)
+    if text is None:
+        return None
+    found = Decimal(text).quantize(_UNIT)
+    return found if abs(found) < _MOST else None
+
+
+def _negative(value: Decimal | None) -> Decimal | None:
+    return None if value is None else -value

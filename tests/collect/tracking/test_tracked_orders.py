@@ -1,0 +1,278 @@
+"""Orders that messages tell: once each, with what came back, whatever the order of the messages."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aimwell.collect import collect
+from aimwell.collect.tracking.flush import flush_inbox
+from aimwell.collect.tracking.order_state import Told, order_of
+from aimwell.collect.tracking.sources import ensure_tracking_source
+from aimwell.history.moment import open_moment
+from aimwell.store.sql import sql
+from aimwell.store.stores import Stores
+from collecting import Shop, source_of
+from tracked import NOW, put, rows
+
+PRODUCTS = [
+    {"product_id": "p1", "sku": "mug", "name": "Mug", "price": 5, "quantity": 4},
+    {"sku": "tea", "name": "Tea", "category": "Drinks", "price": "10.00", "quantity": 1},
+]
+DONE = {
+    "order_id": "o1",
+    "revenue": 27,
+    "shipping": 4.99,
+    "tax": 2,
+    "discount": 3,
+    "currency": "GBP",
+    "coupon": "SPRING",
+    "products": PRODUCTS,
+}
+
+
+def said(event: str, n: int, **properties: Any) -> dict[str, Any]:
+    at = (NOW - timedelta(hours=100 - n)).isoformat()
+    return {
+        "type": "track",
+        "event": event,
+        "messageId": f"m{n}",
+        "userId": "ann",
+        "timestamp": at,
+        "properties": properties,
+    }
+
+
+def flushed(stores: Stores, *messages: Any, **options: Any) -> Any:
+    put(stores, *messages, **options)
+    return flush_inbox(stores, now=NOW)
+
+
+def sums(stores: Stores) -> dict[str, list[str]]:
+    """Order → net revenue, quantity, tax, shipping, by the orders and by the lines."""
+    found = {}
+    with stores.engine.session() as session:
+        for name in ("orders", "order_lines"):
+            session.bind(name, stores.lake.pin(name).tables[name])
+        for row in session.rows(
+            sql(
+                """
+                SELECT o.order_id, o.revenue, o.quantity, o.tax, o.shipping, o.sales, l.revenue, l.quantity FROM (
+                  SELECT order_id, sum(revenue) AS revenue, sum(quantity) AS quantity, sum(tax) AS tax,
+                         sum(shipping) AS shipping, count(*) FILTER (WHERE kind = 'sale') AS sales
+                  FROM orders GROUP BY order_id) AS o
+                JOIN (SELECT order_id, sum(revenue) AS revenue, sum(quantity) AS quantity
+                      FROM order_lines GROUP BY order_id) AS l ON l.order_id = o.order_id
+                """
+            )
+        ):
+            assert (row[1], row[2]) == (row[6], row[7])
+            found[row[0]] = [f"{value or 0:.2f}" for value in row[1:5]] + [str(row[5])]
+    return found
+
+
+def test_a_completed_order_becomes_an_order_with_lines_and_products(shop_on_both: Shop) -> None:
+    stores = shop_on_both.stores
+    report = flushed(stores, said("Order Completed", 1, **DONE))
+    assert (report.rows["orders"], report.rows["order_lines"]) == (1, 2)
+    assert sums(stores) == {"o1": ["27.00", "5.00", "2.00", "4.99", "1"]}
+    lines = rows(stores, "order_lines", "sku", "quantity", "unit_price", "discount", "revenue")
+    assert [(one[0], *map(str, one[1:])) for one in lines] == [
+        ("mug", "4.0000", "5.0000", "2.0000", "18.0000"),
+        ("tea", "1.0000", "10.0000", "1.0000", "9.0000"),
+    ]
+    assert rows(stores, "orders", "coupon", "kind") == [("SPRING", "sale")]
+    assert rows(stores, "products", "sku", "name", "category") == [
+        ("mug", "Mug", None),
+        ("tea", "Tea", "Drinks"),
+    ]
+
+
+def test_in_the_stream_an_order_and_its_return_stand_once(stores: Stores) -> None:
+    flushed(
+        stores,
+        said("Order Completed", 1, **DONE),
+        said("Order Completed", 2, **DONE),
+        said("Order Refunded", 3, order_id="o1"),
+        said("Product Viewed", 4, sku="tea"),
+    )
+    with open_moment(stores, as_of=NOW + timedelta(days=1)) as moment:
+        found = moment.session.rows(
+            sql("SELECT event, count(*), sum(revenue) FROM activity GROUP BY 1 ORDER BY 1")
+        )
+        bought = moment.session.rows(sql("SELECT revenue, gross, kept FROM purchases"))
+    assert found == [
+        ("Order Completed", 1, Decimal(27)),
+        ("Order Refunded", 1, Decimal(-27)),
+        ("Product Viewed", 1, None),
+    ]
+    assert bought == [(Decimal(0), Decimal(27), False)]
+
+
+def test_an_update_adds_the_difference_and_a_partial_refund_is_netted(stores: Stores) -> None:
+    flushed(stores, said("Order Completed", 1, **DONE))
+    more = [{**PRODUCTS[0], "quantity": 6}, PRODUCTS[1]]
+    flushed(stores, said("Order Updated", 2, order_id="o1", revenue=37, products=more))
+    assert sums(stores) == {"o1": ["37.00", "7.00", "2.00", "4.99", "1"]}
+    assert sorted(kind for (kind,) in rows(stores, "orders", "kind")) == ["addition", "sale"]
+    flushed(
+        stores, said("Order Refunded", 3, order_id="o1", products=[{"sku": "mug", "quantity": 1}])
+    )
+    assert sums(stores)["o1"][:2] == ["32.38", "6.00"]
+    flushed(stores, said("Order Refunded", 4, order_id="o1", total="10"))
+    assert sums(stores)["o1"][:2] == ["22.38", "6.00"]
+    flushed(stores, said("Order Cancelled", 5, order_id="o1"))
+    assert sums(stores) == {"o1": ["0.00", "0.00", "0.00", "0.00", "1"]}
+    flushed(stores, said("Order Refunded", 6, order_id="o1"))
+    assert sums(stores)["o1"][0] == "0.00"
+
+
+def test_messages_in_any_order_and_flushes_come_to_the_same(
+    empty_workspace: Any, tmp_path: Any
+) -> None:
+    import shutil
+
+    from aimwell.store.stores import open_stores
+
+    messages = [
+        said("Order Completed", 1, **DONE),
+        said("Order Updated", 2, order_id="o1", revenue=30),
+        said("Order Refunded", 3, order_id="o1", products=[{"sku": "tea"}]),
+    ]
+    found = []
+    for turn, order in enumerate(itertools.islice(itertools.permutations(messages), 0, 6, 2)):
+        opened = open_stores(shutil.copytree(empty_workspace, tmp_path / f"w{turn}"))
+        for message in order:
+            report = flushed(opened, message)
+            if order[0] is not messages[0] and message is order[0]:
+                assert report.orders_waiting == {"no_order_completed": 1}
+        found.append(sums(opened))
+        opened.close()
+    assert found[0] == found[1] == found[2]
+    assert found[0]["o1"][:2] == ["20.00", "4.00"]
+
+
+def test_foreign_money_is_converted_and_waits_for_its_rate(shop: Shop) -> None:
+    stores = shop.stores
+    euro = {**DONE, "currency": "EUR"}
+    report = flushed(stores, said("Order Completed", 1, **euro))
+    assert report.orders_waiting == {"no_rate": 1}
+    assert rows(stores, "orders") == []
+    assert len(rows(stores, "events")) == 1
+    shop.write("day,from,to,rate\n2026-01-01,EUR,GBP,0.5\n", "rates.csv")
+    mapping = {"from_currency": "from", "to_currency": "to", "date": "day", "rate": "rate"}
+    rates = source_of({"entity": "rates", "map": mapping}, files="rates.csv", name="rates")
+    collect(stores, rates, root=shop.folder, now=NOW)
+    flushed(stores, said("Product Viewed", 2, sku="tea", revenue=8, currency="EUR"))
+    assert sums(stores) == {"o1": ["13.50", "5.00", "1.00", "2.49", "1"]} or sums(stores) == {
+        "o1": ["13.50", "5.00", "1.00", "2.50", "1"]
+    }
+    flushed(stores, said("Order Refunded", 3, order_id="o1"))
+    assert sums(stores)["o1"][:2] == ["0.00", "0.00"]
+    [(revenue,)] = [one for one in rows(stores, "events", "revenue") if one[0] == Decimal(4)]
+    assert revenue == Decimal(4)
+
+
+def test_an_order_that_a_file_brought_counts_once(shop: Shop) -> None:
+    stores = shop.stores
+    day = (NOW - timedelta(hours=99)).strftime("%Y-%m-%d")
+    shop.collect(f"order,day,customer,sku,qty,price\no1,{day},ann,mug,1,27\n")
+    flushed(
+        stores,
+        said("Order Completed", 1, **DONE),
+        said("Order Completed", 2, **{**DONE, "order_id": "o2"}),
+    )
+    assert {name: row[0] for name, row in sums(stores).items()} == {"o1": "27.00", "o2": "27.00"}
+
+
+def test_an_order_that_messages_brought_is_known_to_a_file(shop: Shop) -> None:
+    stores = shop.stores
+    ensure_tracking_source(stores, "web", now=NOW, by="test")
+    flushed(stores, said("Order Completed", 1, **DONE))
+    day = (NOW - timedelta(hours=99)).strftime("%Y-%m-%d")
+    long_before = "2020-01-05"
+    load = shop.collect(
+        f"order,day,customer,sku,qty,price\no1,{day},ann,mug,1,27\no2,{day},ann,mug,1,9\n"
+    )
+    assert (load.rows_taken, load.known) == (1, 1)
+    assert {name: row[0] for name, row in sums(stores).items()} == {"o1": "27.00", "o2": "9.00"}
+    # Long before, or of a shop whose ids mean something else, it is another order.
+    other = source_of(name="other", id_namespace="b2b")
+    load = shop.collect(f"order,day,customer,sku,qty,price\no1,{day},ann,mug,1,27\n", other)
+    assert load.rows_taken == 1
+    load = shop.collect(f"order,day,customer,sku,qty,price\no1,{long_before},ann,mug,1,27\n")
+    assert load.rows_taken == 1
+
+
+def test_an_order_without_its_number_stays_an_event_and_a_person_sees_it(stores: Stores) -> None:
+    report = flushed(stores, said("Order Completed", 1, revenue=5), said("Order Completed", 2))
+    assert report.quarantined == {"no_order_id": 2}
+    assert len(rows(stores, "events")) == 2
+    assert rows(stores, "orders") == []
+
+
+AT = datetime(2026, 1, 1, tzinfo=NOW.tzinfo)
+AMOUNT = st.integers(0, 10_000).map(lambda n: n / 100) | st.sampled_from(
+    ["7.5", "x", None, -3, True, 1e300]
+)
+PRODUCT = st.fixed_dictionaries(
+    {},
+    optional={
+        "sku": st.sampled_from(["a", "b", 7, None]),
+        "quantity": st.sampled_from([1, 2, "3", 0, -1, None, "x"]),
+        "price": AMOUNT,
+    },
+)
+CONTENT = st.fixed_dictionaries(
+    {},
+    optional={
+        "revenue": AMOUNT,
+        "total": AMOUNT,
+        "tax": AMOUNT,
+        "shipping": AMOUNT,
+        "discount": AMOUNT,
+        "products": st.lists(PRODUCT | st.just("x"), max_size=3),
+    },
+)
+EVENT = st.sampled_from(["Order Completed", "Order Updated", "Order Refunded", "Order Cancelled"])
+
+
+@given(st.lists(st.tuples(EVENT, CONTENT, st.integers(0, 50)), min_size=1, max_size=6))
+def test_no_more_comes_back_than_was_sold_whatever_is_said(found: list[Any]) -> None:
+    told = [
+        Told(f"m{n}", event, "ann", AT + timedelta(minutes=minute), content)
+        for n, (event, content, minute) in enumerate(found)
+    ]
+    order = order_of(told)
+    assert order == order_of(list(reversed(told)))
+    if order is None:
+        assert "Order Completed" not in [event for event, _, _ in found]
+        return
+    sold = sum(line.revenue for line in order.parts[0].lines)
+    back = sum(line.revenue for part in order.parts[1:] for line in part.lines)
+    units = sum(line.quantity for part in order.parts for line in part.lines)
+    assert back <= 0 or sold < 0
+    assert sold + back >= 0 or sold < 0
+    assert units >= 0
+
+
+@pytest.mark.parametrize(
+    ("content", "revenue"),
+    [
+        ({"total": 30, "tax": 2, "shipping": 3}, "25"),
+        ({"subtotal": 30, "discount": 4}, "26"),
+        ({"value": 9}, "9"),
+        ({"products": [{"price": 2, "quantity": 3}]}, "6"),
+        ({}, "0"),
+    ],
+)
+def test_revenue_is_told_in_several_ways(content: dict[str, Any], revenue: str) -> None:
+    order = order_of([Told("m", "Order Completed", "ann", AT, content)])
+    assert order is not None
+    assert sum(line.revenue for line in order.parts[0].lines) == Decimal(revenue)
