@@ -21,7 +21,7 @@ from aimwell.jobs.service import Jobs, open_jobs
 from aimwell.jobs.worker import Handler
 from aimwell.store.inbox import inbox_state
 from aimwell.store.stores import Stores
-from aimwell.unify.service import unify
+from aimwell.unify.service import unify_touched
 
 __all__ = [
     "FLUSH",
@@ -69,17 +69,15 @@ def flush_and_unify(
     waiting = flushes.not_unified(stores)
     if not waiting:
         return LiveReport(report, frozenset())
-    profiles = _look_at(stores, flushes.origins_of(stores, waiting), now)
-    for tell in affected:
-        tell(stores, profiles, now)
+
+    def tell_all(profiles: frozenset[str]) -> None:
+        for tell in affected:
+            tell(stores, profiles, now)
+
+    touched = flushes.origins_of(stores, waiting)
+    profiles = unify_touched(stores, touched, now=now, then=tell_all)
     flushes.mark_unified(stores, waiting)
     return LiveReport(report, profiles)
-
-
-def _look_at(stores: Stores, origins: frozenset[str], now: datetime) -> frozenset[str]:
-    if origins:
-        unify(stores, now=now)
-    return origins
 
 
 def schedule_tracking_flushes(jobs: Jobs) -> None:

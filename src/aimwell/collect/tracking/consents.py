@@ -104,11 +104,12 @@ def _keep(flush: Flush, rows: Sequence[Mapping[str, Any]]) -> int:
         among(_consents.c.origin_id, sorted({key[0] for key in answers}))
     )
     with flush.stores.control.read() as connection:
-        for row in connection.execute(query):
-            known = answers.get((row.origin_id, row.source, row.purpose, row.channel))
+        for told in connection.execute(query):
+            known = answers.get((told.origin_id, told.source, told.purpose, told.channel))
             if known is not None:
-                known.discard(_Answer(row.occurred_at, row.state != "granted", row.state, None))
-                known.add(_Answer(row.occurred_at, row.state != "granted", row.state, row.id))
+                answered = _Answer(told.occurred_at, told.state != "granted", told.state, None)
+                known.discard(answered)
+                known.add(answered._replace(known_id=told.id))
     new: list[dict[str, Any]] = []
     gone: list[int] = []
     for (origin_id, source, purpose, channel), found in answers.items():

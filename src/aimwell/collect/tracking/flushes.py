@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlglot import exp
 
 from aimwell.errors import LeaseLostError
 from aimwell.store.disk import settle
@@ -191,16 +192,21 @@ def not_unified(stores: Stores) -> list[str]:
 
 
 def origins_of(stores: Stores, flush_ids: Sequence[str]) -> frozenset[str]:
-    """Whose messages these flushes brought, as the lake tells."""
+    """Of whom these flushes brought anything, as the lake tells."""
+    loads = [load_id(flush_id) for flush_id in flush_ids]
+    found: set[str] = set()
     with stores.engine.session() as session:
-        session.bind("events", stores.lake.pin("events").tables["events"])
-        rows = session.rows(
-            sql(
-                "SELECT DISTINCT origin_id FROM events WHERE load_id IN :loads",
-                loads=[load_id(flush_id) for flush_id in flush_ids],
+        for name, version in stores.lake.pin("events", "orders").tables.items():
+            session.bind(name, version)
+            rows = session.rows(
+                sql(
+                    "SELECT DISTINCT origin_id FROM :rows WHERE load_id IN :loads",
+                    rows=exp.to_table(name),
+                    loads=loads,
+                )
             )
-        )
-    return frozenset(row[0] for row in rows)
+            found.update(row[0] for row in rows if row[0] is not None)
+    return frozenset(found)
 
 
 def load_id(flush_id: str) -> str:

@@ -193,11 +193,23 @@ def _spread(
     return lines
 
 
+@dataclass
+class _LeftLine:
+    """A line of the sale, less what came back of it."""
+
+    line: Line
+    units: Decimal
+    discount: Decimal
+    revenue: Decimal
+
+
 class _Left:
     """What has not come back yet."""
 
     def __init__(self, sale: Part) -> None:
-        self._lines = [[line, line.quantity, line.discount, line.revenue] for line in sale.lines]
+        self._lines = [
+            _LeftLine(line, line.quantity, line.discount, line.revenue) for line in sale.lines
+        ]
         self._unassigned = _ZERO  # given back without saying for which line
 
     @property
@@ -205,13 +217,13 @@ class _Left:
         return self._revenue() <= 0
 
     def _revenue(self) -> Decimal:
-        return sum((left[3] for left in self._lines), _ZERO) - self._unassigned
+        return sum((left.revenue for left in self._lines), _ZERO) - self._unassigned
 
     def all(self) -> tuple[Line, ...]:
         """Everything that is left comes back."""
-        if self.nothing and not any(left[1] for left in self._lines):
+        if self.nothing and not any(left.units for left in self._lines):
             return ()
-        lines = [self._take(left, left[1]) for left in self._lines if left[1]]
+        lines = [self._take(left, left.units) for left in self._lines if left.units]
         if self._unassigned:
             lines.append(Line(None, _ZERO, _ZERO, _ZERO, self._unassigned))
             self._unassigned = _ZERO
@@ -236,9 +248,9 @@ class _Left:
         sku, wanted = sku_of(product), _money(product.get("quantity"))
         found = []
         for left in self._lines:
-            if left[0].sku != sku or left[1] <= 0:
+            if left.line.sku != sku or left.units <= 0:
                 continue
-            taken = left[1] if wanted is None else min(left[1], wanted)
+            taken = left.units if wanted is None else min(left.units, wanted)
             if taken <= 0:
                 break
             found.append(self._take(left, taken))
@@ -246,12 +258,14 @@ class _Left:
                 wanted -= taken
         return found
 
-    def _take(self, left: list[Any], quantity: Decimal) -> Line:
-        line, units, discount, revenue = left
-        if quantity < units:
-            discount = (discount * quantity / units).quantize(_UNIT)
-            revenue = (revenue * quantity / units).quantize(_UNIT)
-        left[1], left[2], left[3] = units - quantity, left[2] - discount, left[3] - revenue
+    def _take(self, left: _LeftLine, quantity: Decimal) -> Line:
+        line, discount, revenue = left.line, left.discount, left.revenue
+        if quantity < left.units:
+            discount = (discount * quantity / left.units).quantize(_UNIT)
+            revenue = (revenue * quantity / left.units).quantize(_UNIT)
+        left.units -= quantity
+        left.discount -= discount
+        left.revenue -= revenue
         return Line(line.sku, -quantity, line.unit_price, -discount, -revenue, line.unit_cost)
 
 
