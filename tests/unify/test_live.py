@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from aimwell.unify.live import flush_and_unify
 from aimwell.unify.lookup import find_profile
 from shop import make_stores
 from tracked import NOW, put
+
+LATER = NOW + timedelta(seconds=5)
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def test_a_login_stitches_what_was_done_before_and_the_person_is_handed_on(store
         told.append(profiles)
 
     def flush() -> frozenset[str]:
-        return flush_and_unify(stores, now=NOW, affected=[note]).profiles
+        return flush_and_unify(stores, now=LATER, affected=[note]).profiles
 
     put(stores, {"type": "page", "anonymousId": "a-1", "messageId": "m1"})
     [stranger] = flush()
@@ -53,8 +55,8 @@ def test_a_hook_that_fails_is_told_again(stores: Stores) -> None:
         raise RuntimeError("away")
 
     with pytest.raises(RuntimeError):
-        flush_and_unify(stores, now=NOW, affected=[fail])
+        flush_and_unify(stores, now=LATER, affected=[fail])
     told: list[frozenset[str]] = []
-    flush_and_unify(stores, now=NOW, affected=[lambda _s, profiles, _n: told.append(profiles)])
+    flush_and_unify(stores, now=LATER, affected=[lambda _s, profiles, _n: told.append(profiles)])
     assert len(told) == 1
     assert len(told[0]) == 1

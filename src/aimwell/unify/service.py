@@ -82,15 +82,10 @@ def unify_touched(
         found = resolve_around(stores, origins, now=now)
         changed = found or resolve(stores, now=now)
         with stores.read_control() as connection:
-            known = dict(
-                connection.execute(
-                    sa.select(_overrides.c.origin_id, _overrides.c.profile_id).where(
-                        among(_overrides.c.origin_id, sorted(set(origins)))
-                    )
-                )
-                .tuples()
-                .all()
+            query = sa.select(_overrides.c.origin_id, _overrides.c.profile_id).where(
+                among(_overrides.c.origin_id, sorted(set(origins)))
             )
+            known = {row.origin_id: row.profile_id for row in connection.execute(query)}
         concerned = changed.profiles | {known.get(origin, origin) for origin in origins}
         refresh_profiles(stores, now=now, profiles=None if found is None else concerned)
         then(concerned)
