@@ -42,6 +42,7 @@ from aimwell.definitions.reading import find_files, read_documents
 from aimwell.definitions.service import Change
 from aimwell.deliver import service as deliver_service
 from aimwell.deliver.compose import Preview
+from aimwell.deliver.letters import remove_letters
 from aimwell.deliver.model import Stopped
 from aimwell.deliver.service import DeliveryStatus
 from aimwell.deliver.switches import set_sending
@@ -56,6 +57,7 @@ from aimwell.predict.service import (
     score_propensity,
     train_propensity,
 )
+from aimwell.privacy.erasure import Receipt, erase, purge
 from aimwell.segment import service as segment_service
 from aimwell.segment.cluster_model import Clustering
 from aimwell.segment.clusters import find_clusters
@@ -65,10 +67,11 @@ from aimwell.segment.personas import personas
 from aimwell.segment.refreshing import refresh
 from aimwell.segment.rfm import rfm
 from aimwell.store.stores import Stores, create_stores, open_stores
+from aimwell.unify.identity import merge_of
 from aimwell.unify.lookup import find_profile
 from aimwell.unify.model import UnifyReport
 
-__all__ = ["Workspace", "create_workspace", "open_workspace"]
+__all__ = ["Workspace", "create_workspace", "erase_person", "open_workspace", "purge_erased"]
 
 
 class _Stage:
@@ -341,7 +344,7 @@ class Workspace:
         by: str | None = None,
     ) -> None:
         self.stores = stores
-        who = by or os.environ.get("AIMWELL_USER") or getpass.getuser()
+        who = self.by = by or os.environ.get("AIMWELL_USER") or getpass.getuser()
         self.definitions = Definitions(stores, clock, who)
         self.collect = Collection(stores, clock, who)
         self.segment = Segments(stores, clock, who)
@@ -359,6 +362,14 @@ class Workspace:
         """The profile of a profile id, customer id, e-mail address or telephone number."""
         return find_profile(self.stores, who)
 
+    def erase(self, who: str, *, reason: str | None = None) -> Receipt:
+        """Erase a person: at once out of sight and out of the vault, with the next purge out of every file."""
+        return erase_person(self.stores, who, now=self._clock(), by=self.by, reason=reason)
+
+    def purge(self) -> list[Receipt]:
+        """Take the erased out of every file; the receipts of those that ended."""
+        return purge_erased(self.stores, now=self._clock())
+
     def close(self) -> None:
         """Give back connections."""
         self.stores.close()
@@ -373,6 +384,32 @@ class Workspace:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def erase_person(
+    stores: Stores, who: str, *, now: datetime, by: str, reason: str | None = None
+) -> Receipt:
+    """Erase whom a profile id, customer id, e-mail address or telephone number names.
+
+    Nobody is joined or parted meanwhile. Killed before the end it has done nothing or all but the letters of trials,
+    which the next purge removes.
+
+    Raises:
+        UnifyError: Nobody is known by it, or it names several people.
+    """
+    with stores.leases.hold("unify"):
+        profile_id = find_profile(stores, who)
+        with stores.read_control() as connection:
+            origins = merge_of(connection, profile_id).origins
+        receipt = erase(stores, profile_id, origins, now=now, by=by, reason=reason)
+    remove_letters(stores, f"erased:{receipt.erasure_id}:")
+    return receipt
+
+
+def purge_erased(stores: Stores, *, now: datetime) -> list[Receipt]:
+    """Take the erased out of every file: letters of trials, tables of the lake and their older versions."""
+    remove_letters(stores, "erased:")
+    return purge(stores, now=now)
 
 
 def open_workspace(folder: str | Path, **settings: Any) -> Workspace:

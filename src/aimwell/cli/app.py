@@ -100,6 +100,12 @@ COMMANDS = (
         "Workspace",
     ),
     Outline(
+        "erase",
+        "aimwell.cli.erase:erase",
+        "Erase a person: at once out of sight and out of the vault, by night out of every file.",
+        "Workspace",
+    ),
+    Outline(
         "doctor",
         "aimwell.cli.doctor.command:doctor",
         "Check the workspace, and say in words what to do about each fault.",

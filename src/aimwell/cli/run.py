@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
 from aimwell.cli.context import JsonLinesOption, WorkspaceOption, opened
 from aimwell.deliver.jobs import deliver_handlers, schedule_flushes
+from aimwell.jobs.context import JobContext
+from aimwell.jobs.model import utc_now
 from aimwell.jobs.service import open_jobs
 from aimwell.jobs.worker import Handler, stopped_by_signals
 from aimwell.store.stores import Stores
 from aimwell.unify.live import flush_handlers, schedule_tracking_flushes
+from aimwell.workspace import purge_erased
 
-__all__ = ["handlers", "run"]
+__all__ = ["PURGE", "handlers", "run"]
+
+PURGE = "privacy.purge"
+"""Takes the erased out of every file, each night."""
+_EACH_NIGHT = "30 2 * * *"
 
 
 def handlers(stores: Stores) -> dict[str, Handler]:
     """Every kind of background work, and what does it."""
-    return {**deliver_handlers(stores), **flush_handlers(stores)}
+
+    def purge(_context: JobContext, _payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {"ended": len(purge_erased(stores, now=utc_now()))}
+
+    return {**deliver_handlers(stores), **flush_handlers(stores), PURGE: purge}
 
 
 def run(
@@ -41,6 +53,11 @@ def run(
         jobs = open_jobs(ws.stores)
         schedule_flushes(jobs)
         schedule_tracking_flushes(jobs)
+        # Only where it is missing: somebody may have moved it.
+        if PURGE not in {schedule.name for schedule in jobs.schedules.all()}:
+            jobs.schedules.put(
+                PURGE, kind=PURGE, cron=_EACH_NIGHT, timezone=ws.stores.settings.timezone
+            )
         worker = jobs.worker(handlers(ws.stores), poll_seconds=poll_seconds)
         with stopped_by_signals(worker):
             ws.output.event("working", workspace=ws.stores.root, pid=os.getpid())

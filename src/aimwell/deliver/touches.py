@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from aimwell.deliver.answers import PAGE_VIEWED
 from aimwell.deliver.machine import COMPANY
+from aimwell.privacy.erasure import is_erased
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES
@@ -78,6 +79,8 @@ def _rows(stores: Stores, number: int, now: datetime) -> pa.Table:
             .where(_events.c.batch == number)
             .order_by(_events.c.id)
         ).all()
+    # What befell the messages of somebody who was erased is not told of anybody.
+    found = [row for row in found if not is_erased(row.profile_id)]
     schema = LAKE_TABLES["touches"].schema
     return pa.Table.from_pylist([_row(stores, row, now) for row in found], schema=schema)
 

@@ -23,6 +23,7 @@ from aimwell.definitions.rules import ORDER_EVENTS
 from aimwell.errors import HistoryError
 from aimwell.history import views
 from aimwell.history.views import ACTIVITY_COLUMNS
+from aimwell.privacy.erased import bind_erased
 from aimwell.store.engine import Session
 from aimwell.store.lake import Snapshot, empty_table
 from aimwell.store.listed import among
@@ -208,13 +209,14 @@ def open_moment(
         )
     with stores.engine.session() as session:
         merged = people is None and bind_identity(stores, session)
+        erased = bind_erased(stores, session)
         if people is not None:
             of_people(stores, session, people)
         for name in TIME_COLUMNS:
             session.bind(f"raw_{name}", snapshot.tables.get(name) or empty_table(name))
-            whose = identified(name, merged=merged)
+            whose = identified(name, merged=merged, erased=erased)
             if people is not None and "origin_id" in LAKE_TABLES[name].names:
-                whose = theirs(name)
+                whose = theirs(name, erased=erased)
                 if name in _READ_ONCE:
                     session.materialise(f"their_{name}", whose)
                     whose = exp.select("*").from_(

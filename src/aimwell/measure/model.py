@@ -212,6 +212,7 @@ class CampaignResult:
         conversion_difference: Difference of the two conversion rates, in points.
         merged: Targeted or held-out people who were several when the plan was made.
         crossed: Those of them who were both treated and held out; the earliest assignment counts.
+        erased: Assigned people who were erased since. What they did is not known any more, so they do not count.
         methods: How it was measured, in words.
         caveats: What a reader must know before believing it.
     """
@@ -251,6 +252,7 @@ class CampaignResult:
     methods: tuple[str, ...]
     caveats: tuple[str, ...]
     truth: Truth | None = None
+    erased: int = 0
 
     @property
     def headline_estimate(self) -> Estimate:

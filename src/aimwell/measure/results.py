@@ -73,6 +73,7 @@ def result_from(
     *,
     seed: int,
     permutations: int = DEFAULT_PERMUTATIONS,
+    erased: int = 0,
 ) -> CampaignResult:
     """Measure: lifts, profit, figures, rows by action, and the words for all of it.
 
@@ -82,6 +83,7 @@ def result_from(
         setting: What it is about.
         seed: Of the randomisation test.
         permutations: Of the randomisation test.
+        erased: Assigned people who are not among the people read, because they were erased.
     """
     people, plan = reading.people, setting.plan
     lifts = lifts_of(people, seed=seed, permutations=permutations)
@@ -142,6 +144,7 @@ def result_from(
         methods=(),
         caveats=(),
         truth=setting.truth,
+        erased=erased,
     )
     return words.explained(
         result,

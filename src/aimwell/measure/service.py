@@ -22,6 +22,7 @@ from aimwell.measure.model import CampaignResult, Span, Truth
 from aimwell.measure.reading import read_people
 from aimwell.measure.report import report_html
 from aimwell.measure.results import Setting, result_from
+from aimwell.privacy.erasure import is_erased
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
 from aimwell.store.control import upsert
 from aimwell.store.disk import is_full, settle
@@ -69,7 +70,8 @@ def measure(
     plan = load_plan(stores.control, plan_id)
     span = _span(plan, now, timezone=stores.settings.timezone)
     parts = parts_of_plan(plan.document)
-    people = places(stores.control, plan.plan_id, arms=("treatment", "control"))
+    placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
+    people = [place for place in placed if not is_erased(place.profile_id)]
     setting = Setting(
         plan=plan,
         parts=parts,
@@ -88,6 +90,7 @@ def measure(
         reading,
         ledger,
         setting,
+        erased=len(placed) - len(people),
         seed=seed_of(plan) if seed is None else seed,
         permutations=permutations,
     )

@@ -167,6 +167,11 @@ def _of_people(result: CampaignResult, *, reached_nobody: bool) -> list[str]:
         found.append(
             f"{count(result.merged)} people turned out to be several records of one person. Each counts once."
         )
+    if result.erased:
+        found.append(
+            f"{count(result.erased)} of the assigned people {'was' if result.erased == 1 else 'were'} erased since. What "
+            "they did is not known any more, so they do not count."
+        )
     for check in (result.ratio, result.ratio_of_actions):
         if check is not None and check.mismatch:
             found.append(check.message)

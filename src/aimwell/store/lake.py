@@ -20,6 +20,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from sqlalchemy.exc import SQLAlchemyError
+from sqlglot import exp
 
 from aimwell.errors import AimwellError, StorageFullError, StoreError, WorkspaceError, nearest
 from aimwell.store.delta import (
@@ -281,13 +282,26 @@ class Lake:
         """Whether the table already has this application transaction or a later one."""
         return has_transaction(self._open(name), transaction)
 
-    def delete_origins(self, name: str, origins: Sequence[str]) -> None:
-        """Rewrite the table without the rows of `origins` (erasure). Old versions go at the next vacuum."""
+    def delete_origins(
+        self, name: str, origins: Sequence[str] | Mapping[str, datetime | None]
+    ) -> None:
+        """Rewrite the table without the rows of `origins` (erasure). Old versions go at the next vacuum.
+
+        Args:
+            name: The table.
+            origins: Whose; as a mapping with the moment up to which rows were received that go (None: all).
+        """
         if "origin_id" not in _canonical(name).names or not origins:
             return
-        predicate = sql("origin_id IN :origins", origins=list(origins)).sql("postgres")
+        until = origins if isinstance(origins, Mapping) else dict.fromkeys(origins)
+        groups: dict[datetime | None, list[str]] = {}
+        for origin, received in until.items():
+            groups.setdefault(received, []).append(origin)
+        predicate = exp.or_(*(_rows_of(who, received) for received, who in groups.items()))
         with self._writing(name) as changes:
-            self._open(name).delete(predicate, post_commithook_properties=AFTER_COMMIT)
+            self._open(name).delete(
+                predicate.sql("postgres"), post_commithook_properties=AFTER_COMMIT
+            )
             settle(changes.new())
 
     def compact(self, name: str) -> int:
@@ -336,6 +350,15 @@ class Lake:
 
     def _open(self, name: str, version: int | None = None) -> DeltaTable:
         return DeltaTable(self._path(name), version=version)
+
+
+def _rows_of(origins: list[str], received_until: datetime | None) -> exp.Expr:
+    theirs = sql("origin_id IN :origins", origins=origins)
+    if received_until is None:
+        return theirs
+    # As numbers: the library compares a moment in nanoseconds with a column in microseconds by refusing it.
+    micros = round(received_until.timestamp() * 1_000_000)
+    return sql("(:theirs AND CAST(received_at AS bigint) <= :until)", theirs=theirs, until=micros)
 
 
 def _canonical(name: str) -> LakeTable:

@@ -237,6 +237,35 @@ suppressions = sa.Table(
     sa.Column("occurred_at", UtcDateTime, nullable=False),
 )
 
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column(
+        "erasure_id",
+        _Text,
+        primary_key=True,
+        comment="Random; stands for the person in what must stay.",
+    ),
+    sa.Column("erased_at", UtcDateTime, nullable=False),
+    sa.Column("erased_by", _Text, nullable=False),
+    sa.Column("reason", _Text),
+    sa.Column("receipt", JsonType, nullable=False, comment="Rows by table; no id of the person."),
+    sa.Column("purged_at", UtcDateTime, comment="Out of every file; null: not yet."),
+)
+
+erased_origins = sa.Table(
+    "erased_origins",
+    metadata,
+    sa.Column("origin_id", _Text, primary_key=True),
+    sa.Column("erasure_id", _Text, sa.ForeignKey("erasures.erasure_id"), nullable=False),
+    sa.Column(
+        "erased_at",
+        UtcDateTime,
+        nullable=False,
+        comment="Rows of the lake received until then are nobody's any more.",
+    ),
+)
+
 # --- collect and unify ----------------------------------------------------------------------------------
 
 loads = sa.Table(
@@ -471,6 +500,25 @@ households = sa.Table(
     sa.Column("name_hash", _Text, nullable=False, comment="Keyed hash of address and last name."),
     sa.Column("household_id", _Text, index=True, comment="Null: the address has too many people."),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+)
+
+match_models = sa.Table(
+    "match_models",
+    metadata,
+    sa.Column("version", _Int, primary_key=True, autoincrement=False),
+    sa.Column(
+        "document",
+        JsonType,
+        nullable=False,
+        comment="Fields and parameters: frequencies and weights, no values of people.",
+    ),
+    sa.Column("learned_at", UtcDateTime, nullable=False),
+    sa.Column("learned_by", _Text, nullable=False),
+    sa.Column(
+        "compared_to",
+        UtcDateTime,
+        comment="Whoever was known before has been compared by this model; null: nobody yet.",
+    ),
 )
 
 profiles = sa.Table(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlglot import exp
 
+from aimwell.privacy.erased import bind_erased, not_erased
 from aimwell.store.engine import Session
 from aimwell.store.lake import Snapshot
 from aimwell.store.listed import among
@@ -54,19 +55,27 @@ def bind_with_identity(
 
     `profile_id` is the profile to which the origin belongs today; null for anonymous sales.
     """
-    merged = bind_identity(stores, session)
+    merged, erased = bind_identity(stores, session), bind_erased(stores, session)
     for name, version in snapshot.tables.items():
         session.bind(f"raw_{name}", version)
-        session.bind(f"{prefix}{name}", identified(name, merged=merged))
+        session.bind(f"{prefix}{name}", identified(name, merged=merged, erased=erased))
 
 
-def identified(name: str, *, merged: bool) -> exp.Select:
-    """A query over `raw_<name>` (as `t`) with all its columns, and `profile_id` where it has origins."""
+def identified(name: str, *, merged: bool, erased: bool = False) -> exp.Select:
+    """A query over `raw_<name>` (as `t`) with all its columns, and `profile_id` where it has origins.
+
+    Args:
+        name: The table.
+        merged: Somebody is merged, and `identity` is bound.
+        erased: Somebody is erased and still in the files, and `erased_origins` is bound: their rows are left out.
+    """
     table = LAKE_TABLES[name]
     raw = exp.alias_(exp.Table(this=identifier(f"raw_{name}")), "t", table=True)
     query = exp.select(*[column(n, "t") for n in table.names]).from_(raw)
     if "origin_id" not in table.names:
         return query
+    if erased:
+        query = query.where(not_erased("t"))
     if not merged:  # nobody is merged: no join is needed
         return query.select(sql("t.origin_id AS profile_id"))
     return query.select(sql("coalesce(i.profile_id, t.origin_id) AS profile_id")).join(
@@ -90,10 +99,11 @@ def bind_people(
     Tables without origins are bound whole.
     """
     of_people(stores, session, profiles)
+    erased = bind_erased(stores, session)
     for name, version in snapshot.tables.items():
         session.bind(f"raw_{name}", version)
         if "origin_id" in LAKE_TABLES[name].names:
-            session.materialise(f"{prefix}{name}", theirs(name))
+            session.materialise(f"{prefix}{name}", theirs(name, erased=erased))
         else:
             session.bind(f"{prefix}{name}", identified(name, merged=False))
 
@@ -128,12 +138,13 @@ def of_people(stores: Stores, session: Session, profiles: Collection[str]) -> No
     session.materialise("people", sql("SELECT * FROM people_arrow"))
 
 
-def theirs(name: str) -> exp.Select:
-    """A query over `raw_<name>` (as `t`) with its columns and `profile_id`: the rows of `people`."""
+def theirs(name: str, *, erased: bool = False) -> exp.Select:
+    """A query over `raw_<name>` (as `t`) with its columns and `profile_id`: the rows of `people`; `erased` as above."""
     raw = exp.alias_(exp.Table(this=identifier(f"raw_{name}")), "t", table=True)
-    return (
+    query = (
         exp.select(*[column(n, "t") for n in LAKE_TABLES[name].names])
         .select(sql("p.profile_id AS profile_id"))
         .from_(raw)
         .join(sql("SELECT * FROM people"), on="p.origin_id = t.origin_id", join_alias="p")
     )
+    return query.where(not_erased("t")) if erased else query

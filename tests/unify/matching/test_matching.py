@@ -249,3 +249,21 @@ def test_codes_make_keys_of_their_own() -> None:
     fields = [MatchField.called("first_name"), MatchField.called("card_no")]
     assert [key.parts for key in keys_of(fields)] == [(("card_no", None),)]
     assert MatchField.called("card_no").kind == "code"
+
+
+def test_who_is_new_is_compared_as_if_all_were(febrl: Found) -> None:
+    """The pairs of new people are those that a look at everybody finds of them, with the same weights."""
+    session = febrl.session
+    session.materialise(
+        "newcomers", sql("SELECT unique_id FROM records WHERE hash(unique_id) % 10 = 0")
+    )
+    new = {row[0] for row in session.rows(sql("SELECT unique_id FROM newcomers"))}
+    found = pairs(session, febrl.model, probability_min=0.01, new="newcomers").to_pylist()
+    wanted = [
+        row for row in febrl.pairs.to_pylist() if row["left_id"] in new or row["right_id"] in new
+    ]
+    assert len(wanted) > 500
+    assert [(row["left_id"], row["right_id"]) for row in found] == [
+        (row["left_id"], row["right_id"]) for row in wanted
+    ]
+    assert [row["weight"] for row in found] == pytest.approx([row["weight"] for row in wanted])

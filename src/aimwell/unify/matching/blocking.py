@@ -96,12 +96,19 @@ def pairs_of(
 
 
 def bind_blocks(
-    session: DuckDBSession, records: str, keys: Sequence[Key], *, name: str
+    session: DuckDBSession, records: str, keys: Sequence[Key], *, name: str, new: str | None = None
 ) -> tuple[str, ...]:
     """Make `name`: the rows of `records` with a column for each key, null where its block is too large.
 
     A value that very many people share (a default birthday, `unknown`) would make more pairs than all others together
     and tell nothing; people who are one are found by another key.
+
+    Args:
+        session: With `records`.
+        records: The rows.
+        keys: The keys.
+        name: Of what is made.
+        new: A table with the `unique_id` of who is new: blocks without any of them are left out too.
 
     Returns:
         Names of the columns.
@@ -117,18 +124,20 @@ def bind_blocks(
         if size is None:
             continue
         block = f"block_{place}"
-        sized = exp.Window(this=sql("count(*)"), partition_by=[key.expression()])
-        made.append(
-            exp.alias_(
-                sql(
-                    "CASE WHEN :size <= :most THEN :key END",
-                    size=sized,
-                    most=size,
-                    key=key.expression(),
-                ),
-                block,
-            )
-        )
+        made.append(exp.alias_(_block(key, size, new), block))
         columns.append(block)
     session.materialise(name, exp.select("*", *made).from_(records))
     return tuple(columns)
+
+
+def _block(key: Key, size: int, new: str | None) -> exp.Expr:
+    """The key of a row where its block is of this size at most, and somebody new is in it."""
+    rows = exp.Window(this=sql("count(*)"), partition_by=[key.expression()])
+    fits = sql(":rows <= :most", rows=rows, most=size)
+    if new is not None:
+        is_new = sql("unique_id IN (SELECT unique_id FROM :new)", new=exp.to_table(new))
+        anybody = exp.Window(
+            this=sql("bool_or(:is_new)", is_new=is_new), partition_by=[key.expression()]
+        )
+        fits = sql(":fits AND :anybody", fits=fits, anybody=anybody)
+    return sql("CASE WHEN :fits THEN :key END", fits=fits, key=key.expression())

@@ -111,14 +111,23 @@ def fit(session: DuckDBSession, fields: Sequence[MatchField], *, seed: int = 1) 
     return MatchModel(tuple(fields), settings, people, found)
 
 
-def pairs(session: DuckDBSession, model: MatchModel, *, probability_min: float) -> pa.Table:
+def pairs(
+    session: DuckDBSession, model: MatchModel, *, probability_min: float, new: str | None = None
+) -> pa.Table:
     """Pairs of `records` that may be one person.
+
+    Args:
+        session: With `records`.
+        model: What was learned, from these people or earlier ones.
+        probability_min: Less likely pairs are left out.
+        new: A table with the `unique_id` of who is new: only pairs with at least one of them are looked at. They are
+            those that a look at all pairs would find of them.
 
     Returns:
         One row a pair: `left_id` < `right_id`, `probability` (0 to 1), `weight` (log2 of the odds) and `fields`, a struct
         of what each field adds to the weight (null: missing on a side adds nothing).
     """
-    blocks = bind_blocks(session, RECORDS, keys_of(model.fields), name="blocked")
+    blocks = bind_blocks(session, RECORDS, keys_of(model.fields), name="blocked", new=new)
     if not blocks:
         return _NO_PAIRS
     settings = {
@@ -146,10 +155,11 @@ def pairs(session: DuckDBSession, model: MatchModel, *, probability_min: float) 
             """
             SELECT least(unique_id_l, unique_id_r) AS left_id, greatest(unique_id_l, unique_id_r) AS right_id,
                    match_probability AS probability, match_weight AS weight, :weights AS fields
-            FROM :found ORDER BY probability DESC, left_id, right_id
+            FROM :found WHERE :touched ORDER BY probability DESC, left_id, right_id
             """,
             weights=weights,
             found=exp.to_table(found.physical_name),
+            touched=_touched(new),
         )
     )
 
@@ -163,6 +173,15 @@ _NO_PAIRS = pa.table(
         "fields": pa.array([], pa.struct([])),
     }
 )
+
+
+def _touched(new: str | None) -> exp.Expr:
+    if new is None:
+        return exp.true()
+    return sql(
+        "unique_id_l IN (SELECT unique_id FROM :new) OR unique_id_r IN (SELECT unique_id FROM :new)",
+        new=exp.to_table(new),
+    )
 
 
 def _weight(field: MatchField, found: Any) -> exp.Expr:
