@@ -31,6 +31,7 @@ from aimwell.collect.model import DataReport, Quarantine
 from aimwell.collect.model import Explanation as SourceExplanation
 from aimwell.collect.service import collect
 from aimwell.collect.suggesting import EntityName
+from aimwell.collect.tracking.door import inbox_folder
 from aimwell.decide import service as decide_service
 from aimwell.decide.model import Place, Plan
 from aimwell.decide.stored import list_plans, load_plan, places
@@ -66,8 +67,10 @@ from aimwell.segment.persona_model import Persona
 from aimwell.segment.personas import personas
 from aimwell.segment.refreshing import refresh
 from aimwell.segment.rfm import rfm
+from aimwell.store.inbox import inbox_state
 from aimwell.store.stores import Stores, create_stores, open_stores
 from aimwell.unify.identity import merge_of
+from aimwell.unify.live import flush_and_unify
 from aimwell.unify.lookup import find_profile
 from aimwell.unify.model import UnifyReport
 
@@ -407,9 +410,13 @@ def erase_person(
 
 
 def purge_erased(stores: Stores, *, now: datetime) -> list[Receipt]:
-    """Take the erased out of every file: letters of trials, tables of the lake and their older versions."""
+    """Take the erased out of every file: letters of trials, the inbox, tables of the lake and their older versions."""
     remove_letters(stores, "erased:")
-    return purge(stores, now=now)
+    # What waits in the inbox is flushed first; an erasure of whose moment something still waits ends another time.
+    flush_and_unify(stores, now=now)
+    oldest = inbox_state(inbox_folder(stores)).oldest_ns
+    not_before = None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC)
+    return purge(stores, now=now, not_before=not_before)
 
 
 def open_workspace(folder: str | Path, **settings: Any) -> Workspace:

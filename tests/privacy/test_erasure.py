@@ -33,6 +33,7 @@ from shop import (
     merge_people,
     origin,
 )
+from tracked import put, rows
 
 LATER = RECEIVED_AT + timedelta(days=1)
 """When people are erased: after all that was received of them."""
@@ -238,3 +239,23 @@ def test_letters_of_trials_go_with_the_person(stores: Stores) -> None:
         told = {row[0] for row in moment.session.rows(sql("SELECT profile_id FROM touches"))}
     assert gone not in told
     assert not any(is_erased(one) for one in told)
+
+
+def test_what_was_on_its_way_when_its_sender_was_erased_is_dropped_and_later_words_count(
+    stores: Stores,
+) -> None:
+    add_two(stores)
+    said = {"type": "track", "event": "Looked", "userId": "ann", "traits": {}}
+    put(
+        stores, {**said, "messageId": "before", "context": {"traits": {"email": "ann@example.com"}}}
+    )
+    erase_person(stores, "ann", now=RECEIVED_AT, by="clerk")
+    put(stores, {**said, "messageId": "after"}, at=RECEIVED_AT + timedelta(hours=1))
+    purge_erased(stores, now=LATER)
+    [(who,)] = rows(stores, "events", "origin_id")
+    assert who == origin(stores, "ann")
+    assert rows(stores, "events", "event_id") == [("after",)]
+    statements = metadata.tables["vault_statements"]
+    with stores.read_control() as connection:
+        found = connection.execute(sa.select(statements.c.value)).scalars().all()
+    assert "ann@example.com" not in found

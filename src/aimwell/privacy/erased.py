@@ -35,10 +35,14 @@ def bind_erased(stores: Stores, session: Session) -> bool:
     return bool(rows)
 
 
-def not_erased(table: str) -> exp.Expr:
-    """A condition on the rows of `table`, which have `origin_id` and `received_at`: they are not an erased person's.
+def not_erased(table: str, *, received_in: str | None = None) -> exp.Expr:
+    """A condition on rows with `origin_id` and `received_at`: they are not an erased person's.
 
     What comes later under the same identifier is a new person's.
+
+    Args:
+        table: Whose column `origin_id` it is.
+        received_in: Whose column `received_at`; the same table's by default.
     """
     return sql(
         """
@@ -46,5 +50,5 @@ def not_erased(table: str) -> exp.Expr:
                     WHERE gone.origin_id = :origin AND :received <= gone.erased_at)
         """,
         origin=exp.column("origin_id", table=table),
-        received=exp.column("received_at", table=table),
+        received=exp.column("received_at", table=received_in or table),
     )

@@ -40,7 +40,10 @@ PEOPLE_TABLES: Mapping[str, Mapping[str, Rule]] = {
     "messages": {"profile_id": "stand_in"},
     "plan_people": {"profile_id": "stand_in", "origin_id": "stand_in"},
     "profiles": {"profile_id": "delete"},
+    "tracked_orders": {"origin_id": "delete"},
+    "vault_parts": {"origin_id": "delete"},
     "vault_people": {"origin_id": "delete"},
+    "vault_statements": {"origin_id": "delete"},
     "vault_texts": {"origin_id": "delete"},
 }
 """Control tables whose columns name people → what an erasure does with the rows. Every such table stands here."""
@@ -183,11 +186,16 @@ def _replace(
     )
 
 
-def purge(stores: Stores, *, now: datetime) -> list[Receipt]:
+def purge(stores: Stores, *, now: datetime, not_before: datetime | None = None) -> list[Receipt]:
     """Take the erased out of every table of the lake, and remove the versions that still hold them.
 
     An erasure is ended once no version is left with rows of the person; what a plan or reader has pinned is waited
     for. Harmless to repeat.
+
+    Args:
+        stores: The workspace.
+        now: The present.
+        not_before: Messages received from then on still wait in the inbox, so erasures from then on do not end yet.
 
     Returns:
         The receipts of those that ended.
@@ -197,7 +205,7 @@ def purge(stores: Stores, *, now: datetime) -> list[Receipt]:
     if not waiting:
         return []
     moments = {row.origin_id: row.erased_at for row in waiting}
-    held: set[str] = set()
+    held = {one for one, at in moments.items() if not_before is not None and at >= not_before}
     for name, table in LAKE_TABLES.items():
         if "origin_id" not in table.names:
             continue

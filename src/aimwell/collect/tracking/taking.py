@@ -19,6 +19,7 @@ from aimwell.collect.statements import make_news
 from aimwell.collect.tracking.flushes import load_id
 from aimwell.collect.tracking.sheets import SHEETS, Sheets
 from aimwell.definitions.kinds.source import Source
+from aimwell.privacy.erased import bind_erased, not_erased
 from aimwell.privacy.hashing import identifier_hash_by
 from aimwell.store.engine import DuckDBSession
 from aimwell.store.lake import Snapshot
@@ -130,9 +131,11 @@ def take_messages(flush: Flush) -> int:
             SELECT m.n, m.source, m.type, m.event_id, m.event, w.origin_id, m.user_id, m.anonymous_id,
                    m.previous_id, m.device_id, m.email, m.phone, m.occurred_at, m.received_at,
                    :part_key AS vault_key
-            FROM messages AS m JOIN whose AS w ON w.n = m.n
+            FROM messages AS m JOIN whose AS w ON w.n = m.n WHERE :stays
             """,
             part_key=part_key,
+            # What was on its way when its sender was erased is nobody's any more.
+            stays=not_erased("w", received_in="m") if bind_erased(flush.stores, session) else True,
         ),
     )
     [(count,)] = session.rows(sql("SELECT count(*) FROM taken"))
