@@ -69,10 +69,12 @@ from aimwell.segment.refreshing import refresh
 from aimwell.segment.rfm import rfm
 from aimwell.store.inbox import inbox_state
 from aimwell.store.stores import Stores, create_stores, open_stores
+from aimwell.unify.around import before_removal
 from aimwell.unify.identity import merge_of
 from aimwell.unify.live import flush_and_unify
 from aimwell.unify.lookup import find_profile
 from aimwell.unify.model import UnifyReport
+from aimwell.unify.service import unify_touched
 
 __all__ = ["Workspace", "create_workspace", "erase_person", "open_workspace", "purge_erased"]
 
@@ -404,7 +406,18 @@ def erase_person(
         profile_id = find_profile(stores, who)
         with stores.read_control() as connection:
             origins = merge_of(connection, profile_id).origins
-        receipt = erase(stores, profile_id, origins, now=now, by=by, reason=reason)
+        concerned: set[str] = set()
+        receipt = erase(
+            stores,
+            profile_id,
+            origins,
+            now=now,
+            by=by,
+            reason=reason,
+            before=lambda connection: concerned.update(before_removal(connection, origins)),
+        )
+    # An identifier that too many shared may be somebody's now that there is one fewer.
+    unify_touched(stores, concerned.difference(origins), now=now)
     remove_letters(stores, f"erased:{receipt.erasure_id}:")
     return receipt
 

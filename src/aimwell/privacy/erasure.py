@@ -9,7 +9,7 @@ killed and repeated. Of the person a receipt with counts is left, and keyed hash
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -88,6 +88,7 @@ def erase(
     now: datetime,
     by: str,
     reason: str | None = None,
+    before: Callable[[sa.Connection], object] = lambda _connection: None,
 ) -> Receipt:
     """Erase a person from the control database and hide their rows of the lake.
 
@@ -98,12 +99,14 @@ def erase(
         now: When; rows of the lake received later are a new person's.
         by: Who does it.
         reason: As the reference of a request; not personal.
+        before: Done first in the same transaction, while all is still there.
     """
     erasure_id = secrets.token_hex(8)
     people = sorted({profile_id, *origins})
     # One for each id: a person who was several when a plan was made has several places in it.
     stand_ins = {one: f"{_STAND_IN}{erasure_id}:{place}" for place, one in enumerate(people)}
     with stores.control.begin() as connection:
+        before(connection)
         told = _told(connection, people)
         counts = {"vault_rows": _forget_rows(connection, told)}
         counts["messages_stopped"] = _stop_messages(connection, people)
