@@ -176,19 +176,18 @@ def _tally(
     statements: int,
     consents: dict[str, int],
 ) -> Tally:
-    [(first, last, anonymous, returned, return_orders, without_goods)] = job.session.rows(
+    [(first, last, anonymous, returned, return_orders, other_lines)] = job.session.rows(
         sql(
             """
             SELECT min(ordered_at), max(ordered_at), count(*) FILTER (WHERE person IS NULL),
                    count(*) FILTER (WHERE kind = 'return'),
                    count(DISTINCT order_id) FILTER (WHERE kind = 'return'),
-                   count(DISTINCT order_id) FILTER (WHERE kind = 'sale' AND order_id NOT IN
-                       (SELECT order_id FROM sold UNION ALL
-                        SELECT order_id FROM fresh WHERE kind = 'sale' AND goods))
+                   count(*) FILTER (WHERE kind = 'sale' AND NOT goods)
             FROM fresh
             """
         )
     )
+    without_goods = _count_without_goods(job) if other_lines else 0
     kinds = job.counts_in("orders", "kind")
     return Tally(
         first_at=first,
@@ -205,3 +204,18 @@ def _tally(
         statements=statements,
         consents=consents,
     )
+
+
+def _count_without_goods(job: Job) -> int:
+    """How many orders were sold of which no line is goods."""
+    [(orders,)] = job.session.rows(
+        sql(
+            """
+            SELECT count(DISTINCT order_id) FROM fresh
+            WHERE kind = 'sale' AND NOT goods AND order_id NOT IN
+                  (SELECT order_id FROM sold UNION ALL
+                   SELECT order_id FROM fresh WHERE kind = 'sale' AND goods)
+            """
+        )
+    )
+    return int(orders)

@@ -113,30 +113,61 @@ def count_values(
     may be other space around them than plain spaces."""
     columns: list[exp.Expr] = [sql("count(*)")]
     for field in fields:
-        x, no = column(field.name), sql("FALSE")
-        # What an expression made has no space around it, and its empty text is null already.
-        missing = is_null_text(field.name, nulls) if field.is_written else no
         forms = [_is_plain(field), _is_zulu(field)]
         if field.is_written and _any_has_digits(nulls):
             # Else -999 that stands for a missing value would count as a plain one, in place of one that is none.
+            null = is_null_text(field.name, nulls)
             forms = [
-                sql("CASE WHEN :null THEN FALSE ELSE :form END", null=missing, form=form)
+                sql("CASE WHEN :null THEN FALSE ELSE :form END", null=null, form=form)
                 for form in forms
             ]
-        tests = [*forms, missing, has_space(x, odd=odd_spaces) if field.is_written else no]
-        columns.append(sql("count(:x)", x=x))
-        # Those that are never true are not counted, row by row, either.
-        columns += [
-            sql("0") if test == no else sql("count(*) FILTER (WHERE :test)", test=test)
-            for test in tests
-        ]
+        columns += [sql("count(:x)", x=column(field.name)), *(_how_many(form) for form in forms)]
+        columns.append(_how_many(_is_odd(field, nulls, odd_spaces=odd_spaces)))
     [row] = session.rows(exp.select(*columns).from_(exp.to_table(texts)))
     names = [field.name for field in fields]
-    filled, plain, zulu, null, spaced = (
-        dict(zip(names, row[1 + n :: 5], strict=True)) for n in range(5)
+    filled, plain, zulu, odd = (dict(zip(names, row[1 + n :: 4], strict=True)) for n in range(4))
+    null_texts, spaced = _count_odd(
+        session, texts, [name for name in names if odd[name]], nulls, odd_spaces=odd_spaces
     )
-    values = {name: filled[name] - null[name] for name in names}
-    return Counts(row[0], values, plain, zulu, null, spaced)
+    none = dict.fromkeys(names, 0)
+    null_texts, spaced = none | null_texts, none | spaced
+    values = {name: filled[name] - null_texts[name] for name in names}
+    return Counts(row[0], values, plain, zulu, null_texts, spaced)
+
+
+def _how_many(test: exp.Expr) -> exp.Expr:
+    """For how many rows a test holds; one that never does is not counted, row by row, either."""
+    return sql("0") if test == sql("FALSE") else sql("count(*) FILTER (WHERE :test)", test=test)
+
+
+def _is_odd(field: TargetField, nulls: tuple[str, ...], *, odd_spaces: bool) -> exp.Expr:
+    """Whether a text has space around it or stands for a missing value. Few columns have any such text, so the two
+    are looked for together, and told apart only where one is found.
+
+    What an expression made has no space around it, and its empty text is null already.
+    """
+    if not field.is_written:
+        return sql("FALSE")
+    x, null = column(field.name), is_null_text(field.name, nulls)
+    if field.kind == "number" and not _any_has_digits(nulls):
+        null = sql("CASE WHEN :plain THEN FALSE ELSE :null END", plain=_is_plain(field), null=null)
+    return sql(
+        "CASE WHEN :spaced THEN TRUE ELSE :null END", spaced=has_space(x, odd=odd_spaces), null=null
+    )
+
+
+def _count_odd(
+    session: Session, texts: str, names: Sequence[str], nulls: tuple[str, ...], *, odd_spaces: bool
+) -> tuple[dict[str, int], dict[str, int]]:
+    """Of each column: how many texts stand for a missing value, and how many have space around them."""
+    if not names:
+        return {}, {}
+    tests = [is_null_text(name, nulls) for name in names]
+    tests += [has_space(column(name), odd=odd_spaces) for name in names]
+    query = exp.select(*(_how_many(test) for test in tests)).from_(exp.to_table(texts))
+    [row] = session.rows(query)
+    middle = len(names)
+    return dict(zip(names, row[:middle], strict=True)), dict(zip(names, row[middle:], strict=True))
 
 
 def _any_has_digits(texts: tuple[str, ...]) -> bool:

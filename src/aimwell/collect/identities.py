@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from aimwell.store.control import (
-    SQLITE_TIME,
     insert_columns,
     insert_statement,
 )
@@ -20,7 +18,6 @@ __all__ = ["customer_kind", "keep_identifiers"]
 
 _identifiers = metadata.tables["identifiers"]
 _BATCH = 50_000
-_SECONDS = SQLITE_TIME.removesuffix(".%f")  # Arrow adds the fraction to the seconds
 
 
 def customer_kind(namespace: str | None) -> str:
@@ -68,5 +65,7 @@ def _insert_texts(connection: sa.Connection, rows: pa.RecordBatch, source: str) 
     names = ("kind", "value_hash", "origin_id")
     texts = {name: rows.column(name).to_pylist() for name in names}
     texts["source"] = [source] * rows.num_rows
-    texts["first_seen_at"] = pc.strftime(rows.column("first_seen_at"), _SECONDS).to_pylist()
+    # Arrow writes a time without a zone just so, ten times faster than by a form.
+    when = rows.column("first_seen_at").cast(pa.timestamp("us"))
+    texts["first_seen_at"] = when.cast(pa.string()).to_pylist()
     insert_columns(connection, _statement(is_sqlite=True), texts)

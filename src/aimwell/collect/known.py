@@ -43,10 +43,12 @@ def sort_out_lines(
         has_sku: Whether the lines tell a product.
     """
     session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
-    parts: list[exp.Expr] = [_repeats([sql("line_id")], "duplicate")]
+    place = [sql("order_id"), sql("kind"), sql("line"), _returned_at()]
+    # Equal numbered lines stand in the same place, so where no place occurs twice no line does.
+    twice = not numbered or _has_repeats(session, place)
+    parts: list[exp.Expr] = [_repeats([sql("line_id")], "duplicate") if twice else _nobody()]
     session.materialise(GONE, union_all(parts))
-    if numbered:
-        place = [sql("order_id"), sql("kind"), sql("line"), _returned_at()]
+    if numbered and twice:
         conflicts = _repeats(place, "conflict", among=_left())
         session.materialise("conflicts", conflicts)
         parts.append(sql("SELECT * FROM conflicts"))
@@ -66,6 +68,25 @@ def sort_out_lines(
         session.materialise("all_gone", union_all([sql("SELECT * FROM gone"), *parts[1:]]))
         # A numbered line may be both in conflict here and known from before; one reason is enough.
         session.materialise(GONE, sql("SELECT n, min(why) AS why FROM all_gone GROUP BY n"))
+
+
+def _has_repeats(session: Session, keys: Sequence[exp.Expr]) -> bool:
+    """Whether two good rows seem to have equal keys: their short hashes are equal."""
+    query = sql(
+        "SELECT 1 FROM (SELECT :short AS h FROM good) AS t GROUP BY h HAVING count(*) > 1 LIMIT 1",
+        short=_short_hash(keys),
+    )
+    return bool(session.rows(query))
+
+
+def _nobody() -> exp.Query:
+    query = sql("SELECT n, 'duplicate' AS why FROM good WHERE FALSE")
+    assert isinstance(query, exp.Query)  # noqa: S101 - it is a SELECT
+    return query
+
+
+def _short_hash(keys: Sequence[exp.Expr]) -> exp.Expr:
+    return exp.Anonymous(this="hash", expressions=[key.copy() for key in keys])
 
 
 def _left() -> exp.Query:
@@ -179,7 +200,7 @@ def _repeats(keys: Sequence[exp.Expr], why: str, among: exp.Query | None = None)
         WHERE place > 1
         """,
         place=place,
-        short=exp.Anonymous(this="hash", expressions=[key.copy() for key in keys]),
+        short=_short_hash(keys),
         rows=rows,
         why=why,
     )
@@ -214,7 +235,7 @@ def sort_out_rates(session: Session) -> None:
 
 def bind_fresh(session: Session, name: str = "fresh") -> None:
     """Bind the rows that are to be taken."""
-    session.bind(name, _left())
+    session.bind(name, _left() if has_rows(session, GONE) else sql("SELECT * FROM good"))
 
 
 def has_rows(session: Session, name: str) -> bool:

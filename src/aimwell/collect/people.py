@@ -104,15 +104,23 @@ def find_persons(
     fields = [name for name in PERSON_FIELDS if name in names]
     extra = json_text("vault", names)
     has_vault = any(name.startswith("vault.") for name in names)
-    rows = (
+    said = (
         exp.select(
-            "o.origin_id",
+            "f.person",
             *(exp.alias_(sql("arg_max(:x, n)", x=column(name, "f")), name) for name in fields),
             *([exp.alias_(sql("arg_max(:x, n)", x=extra), "extra")] if has_vault else []),
         )
         .from_(exp.to_table("fresh").as_("f"))
-        .join(exp.to_table("origins").as_("o"), on="o.person = f.person")
-        .group_by("o.origin_id")
+        .group_by("f.person")
+    )
+    # Each person has one origin, so rows are brought together first, and only their sums are joined.
+    rows = (
+        exp.select(
+            "o.origin_id",
+            *(column(name, "s") for name in [*fields, *(["extra"] if has_vault else [])]),
+        )
+        .from_(said.subquery("s"))
+        .join(exp.to_table("origins").as_("o"), on="o.person = s.person")
         .order_by("o.origin_id")  # a database inserts several times faster in the order of its keys
     )
     identifiers = [
@@ -133,6 +141,8 @@ def find_persons(
 
 def _identifiers(stores: Stores, kind: str, name: str, seen: str, now: datetime) -> exp.Expr:
     """Each identifier of one kind with its origin, and when it was seen first."""
+    if name == "customer_id":
+        return _customer_ids(kind, seen, now)
     return sql(
         """
         SELECT origin_id, first_seen_at, :called AS kind, :hashed AS value_hash
@@ -145,6 +155,22 @@ def _identifiers(stores: Stores, kind: str, name: str, seen: str, now: datetime)
         called=kind,
         hashed=identifier_hash_sql(stores.identity_key, kind, sql("x")),
         x=column(name, "f"),
+        seen=column(seen, "f"),
+        now=now,
+    )
+
+
+def _customer_ids(kind: str, seen: str, now: datetime) -> exp.Expr:
+    """The same of customer ids: a row that has one is named by it (see `person_of`), so its hash is the origin."""
+    return sql(
+        """
+        SELECT o.origin_id, s.first_seen_at, :called AS kind, o.origin_id AS value_hash
+        FROM (
+          SELECT f.person, coalesce(min(:seen), :now) AS first_seen_at
+          FROM fresh AS f WHERE f.customer_id IS NOT NULL GROUP BY f.person
+        ) AS s JOIN origins AS o ON o.person = s.person ORDER BY value_hash
+        """,
+        called=kind,
         seen=column(seen, "f"),
         now=now,
     )

@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -20,6 +21,7 @@ from aimwell.errors import FileChangedError, SourceFileError
 __all__ = ["TextSnapshot", "snapshot_text"]
 
 _CHUNK_BYTES = 1 << 20
+_FEED = b"\n"
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -37,19 +39,40 @@ _NUL_SHARE_MAX, _NULS_MIN = 0.1, 3
 class TextSnapshot:
     """The copy at `path`.
 
-    `lines` counts the physical lines, `quoted` and `blank` say whether any double quote or empty line is
-    there (then a record need not be a line), `tabs` and `odd_spaces` whether any tab or space beyond ASCII is.
-    `guessed` is True where the encoding was inferred from the bytes because they are not UTF-8.
+    `quoted` says whether any double quote is there (then a record need not be a line), `tabs` and `odd_spaces`
+    whether any tab or space beyond ASCII is. `guessed` is True where the encoding was inferred from the bytes
+    because they are not UTF-8. What is rarely asked for is looked up in the copy when it is.
     """
 
     path: Path
     encoding: str
-    lines: int
     quoted: bool
-    blank: bool
     tabs: bool
     odd_spaces: bool
     guessed: bool = False
+
+    @cached_property
+    def lines(self) -> int:
+        """How many physical lines there are."""
+        feeds, last = 0, _FEED
+        for piece in self._pieces():
+            feeds, last = feeds + piece.count(_FEED), piece[-1:]
+        return feeds + (last != _FEED)
+
+    @cached_property
+    def blank(self) -> bool:
+        """Whether any line is empty."""
+        last = _FEED
+        for piece in self._pieces():
+            if _FEED * 2 in piece or last == _FEED == piece[:1]:
+                return True
+            last = piece[-1:]
+        return False
+
+    def _pieces(self) -> Iterator[bytes]:
+        with self.path.open("rb") as file:
+            while piece := file.read(_CHUNK_BYTES):
+                yield piece
 
 
 def snapshot_text(
@@ -102,9 +125,7 @@ def snapshot_text(
     done = TextSnapshot(
         target,
         told or "utf-8",
-        state.lines,
         quoted=state.quoted,
-        blank=state.blank,
         tabs=state.tabs,
         odd_spaces=state.odd_spaces,
     )
@@ -118,23 +139,14 @@ class _Scan:
     """What was seen of the copy so far."""
 
     def __init__(self) -> None:
-        self.feeds, self.quoted, self.blank, self._last = 0, False, False, b"\n"
-        self.tabs = self.odd_spaces = False
+        self.quoted = self.tabs = self.odd_spaces = False
         self.wrong = self.extra = 0  # bytes that are no UTF-8; further bytes of characters that are
 
     def see(self, piece: bytes) -> None:
-        self.feeds += piece.count(b"\n")
         self.quoted = self.quoted or b'"' in piece
-        if not self.blank:
-            self.blank = b"\n\n" in piece or self._last == b"\n" == piece[:1]
         self.tabs = self.tabs or b"\t" in piece
         if not self.odd_spaces and not piece.isascii():
             self.odd_spaces = any(space in piece for space in _ODD_SPACES)
-        self._last = piece[-1:] or self._last
-
-    @property
-    def lines(self) -> int:
-        return self.feeds + (self._last != b"\n")
 
 
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
