@@ -7,6 +7,7 @@ from sqlglot import exp
 from aimwell.collect.fields import FieldKind
 from aimwell.collect.order_lines import hashed_id, person_of
 from aimwell.collect.provenance import Provenance, json_text
+from aimwell.collect.raw import no_text
 from aimwell.collect.staging import Check
 from aimwell.store.sql import column, sql
 
@@ -28,6 +29,7 @@ EVENT_TARGETS: tuple[tuple[str, FieldKind], ...] = (
 )
 """Columns of `typed` for events."""
 
+_OF_MESSAGES = ("message_type", "envelope", "vault_key")
 _HASHED = ("event", "sku", "session_id", "category", "revenue", "quantity", "currency")
 
 
@@ -70,6 +72,7 @@ def event_table(names: tuple[str, ...], provenance: Provenance) -> exp.Query:
             )
         )
         .select("f.quantity", exp.alias_(json_text("properties", names), "properties"))
+        .select(*(exp.alias_(no_text(), name) for name in _OF_MESSAGES))
         .select(*provenance.columns())
         .from_(exp.to_table("fresh").as_("f"))
         .join(exp.to_table("origins").as_("o"), on="o.person = f.person")
