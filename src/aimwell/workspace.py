@@ -47,10 +47,12 @@ from aimwell.deliver.letters import remove_letters
 from aimwell.deliver.model import Stopped
 from aimwell.deliver.service import DeliveryStatus
 from aimwell.deliver.switches import set_sending
-from aimwell.history.current import bring_up_to_date
+from aimwell.history.current import AFFECTED, bring_up_to_date, compute_touched
 from aimwell.history.moment import Moment, open_moment
 from aimwell.measure import service as measure_service
 from aimwell.measure.model import CampaignResult
+from aimwell.people.model import ProfilePage
+from aimwell.people.service import profile_page
 from aimwell.predict.service import (
     LifetimeValueFit,
     TrainedModel,
@@ -375,6 +377,32 @@ class Workspace:
         """Take the erased out of every file; the receipts of those that ended."""
         return purge_erased(self.stores, now=self._clock())
 
+    def profile(
+        self,
+        who: str,
+        *,
+        reveal: bool = False,
+        limit: int = 30,
+        since: datetime | None = None,
+    ) -> ProfilePage:
+        """All that is known of one person, and what happened, newest first.
+
+        Args:
+            who: Profile id, customer id, e-mail address, telephone number or another identifier.
+            reveal: Personal data in clear; the audit log records it.
+            limit: Lines of the time-line at most.
+            since: Only what happened from then on.
+        """
+        return profile_page(
+            self.stores,
+            who,
+            now=self._clock(),
+            by=self.by,
+            reveal=reveal,
+            limit=limit,
+            since=since,
+        )
+
     def close(self) -> None:
         """Give back connections."""
         self.stores.close()
@@ -417,7 +445,12 @@ def erase_person(
             before=lambda connection: concerned.update(before_removal(connection, origins)),
         )
     # An identifier that too many shared may be somebody's now that there is one fewer.
-    unify_touched(stores, concerned.difference(origins), now=now)
+    unify_touched(
+        stores,
+        concerned.difference(origins),
+        now=now,
+        then=lambda profiles: compute_touched(stores, profiles, now),
+    )
     remove_letters(stores, f"erased:{receipt.erasure_id}:")
     return receipt
 
@@ -426,7 +459,7 @@ def purge_erased(stores: Stores, *, now: datetime) -> list[Receipt]:
     """Take the erased out of every file: letters of trials, the inbox, tables of the lake and their older versions."""
     remove_letters(stores, "erased:")
     # What waits in the inbox is flushed first; an erasure of whose moment something still waits ends another time.
-    flush_and_unify(stores, now=now)
+    flush_and_unify(stores, now=now, affected=AFFECTED)
     oldest = inbox_state(inbox_folder(stores)).oldest_ns
     not_before = None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC)
     return purge(stores, now=now, not_before=not_before)

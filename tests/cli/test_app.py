@@ -76,12 +76,11 @@ def test_from_a_file_of_orders_to_a_report(run: Run, orders: Path, tmp_path: Pat
 
     person = run("profile", "c1", "-w", "shop", "--json").json
     assert person["orders"] == 3
-    assert person["traits"] == {"country": "GB"}
-    assert person["personal"]["customer_id"] != "c1"
-    assert (
-        run("profile", "c1", "--reveal", "-w", "shop", "--json").json["personal"]["customer_id"]
-        == "c1"
-    )
+    assert person["traits"]["country"]["value"] == "GB"
+    assert person["computed"]["orders"]["value"] == 3
+    assert person["personal"]["customer_id"]["value"] != "c1"
+    revealed = run("profile", "c1", "--reveal", "-w", "shop", "--json").json
+    assert revealed["personal"]["customer_id"]["value"] == "c1"
 
     Path("campaign.yaml").write_text(CAMPAIGN, encoding="utf-8")
     assert "would be created" in run("apply", "campaign.yaml", "--dry-run", "-w", "shop").out

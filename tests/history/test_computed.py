@@ -18,6 +18,7 @@ from aimwell.history.features import features
 from aimwell.history.moment import open_moment
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
+from project_tree import ROOT
 from shop import (
     add_events,
     add_orders,
@@ -305,3 +306,10 @@ def _live(stores: Stores, draw: random.Random, customer: str, step: int) -> str:
             )
         ).scalar_one_or_none()
     return found or origin(stores, customer)
+
+
+def test_the_documents_list_every_computed_trait_as_it_is() -> None:
+    text = (ROOT / "docs" / "profile.md").read_text(encoding="utf-8")
+    for trait in COMPUTED:
+        row = (f"`{trait.name}`", trait.unit, trait.data, trait.formula, trait.window)
+        assert f"| {' | '.join(row)} | {trait.undefined} |" in text

@@ -95,8 +95,8 @@ COMMANDS = (
     ),
     Outline(
         "profile",
-        "aimwell.cli.unify:profile",
-        "Show what is known of one person. Personal data is masked unless --reveal.",
+        "aimwell.cli.profile:profile",
+        "Show what is known of one person, and what happened. Personal data is masked unless --reveal.",
         "Workspace",
     ),
     Outline(

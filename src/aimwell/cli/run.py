@@ -10,6 +10,7 @@ import typer
 
 from aimwell.cli.context import JsonLinesOption, WorkspaceOption, opened
 from aimwell.deliver.jobs import deliver_handlers, schedule_flushes
+from aimwell.history.current import AFFECTED
 from aimwell.jobs.context import JobContext
 from aimwell.jobs.model import utc_now
 from aimwell.jobs.service import open_jobs
@@ -31,7 +32,7 @@ def handlers(stores: Stores) -> dict[str, Handler]:
     def purge(_context: JobContext, _payload: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"ended": len(purge_erased(stores, now=utc_now()))}
 
-    return {**deliver_handlers(stores), **flush_handlers(stores), PURGE: purge}
+    return {**deliver_handlers(stores), **flush_handlers(stores, affected=AFFECTED), PURGE: purge}
 
 
 def run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from aimwell.history.computed import refresh_computed
@@ -9,7 +10,7 @@ from aimwell.store.stores import Stores
 from aimwell.unify.model import UnifyReport
 from aimwell.unify.service import unify
 
-__all__ = ["bring_up_to_date"]
+__all__ = ["AFFECTED", "bring_up_to_date", "compute_touched"]
 
 
 def bring_up_to_date(stores: Stores, *, now: datetime) -> UnifyReport:
@@ -18,3 +19,12 @@ def bring_up_to_date(stores: Stores, *, now: datetime) -> UnifyReport:
     Loads count as unified only when both are done, so a crash in between is made good by the next run.
     """
     return unify(stores, now=now, then=lambda: refresh_computed(stores, now=now))
+
+
+def compute_touched(stores: Stores, profiles: Collection[str], now: datetime) -> None:
+    """What hangs on profiles that were touched: their computed traits."""
+    refresh_computed(stores, now=now, profiles=profiles)
+
+
+AFFECTED = (compute_touched,)
+"""What a flush of messages tells the profiles that it touched."""

@@ -88,13 +88,16 @@ def schedule_tracking_flushes(jobs: Jobs) -> None:
 
 
 def flush_handlers(
-    stores: Stores, *, clock: Callable[[], datetime] = utc_now
+    stores: Stores,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    affected: Sequence[Affected] = (),
 ) -> dict[str, Handler]:
     """Kind of job → what does the work, for a worker."""
 
     def flush(context: JobContext, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            report = flush_and_unify(stores, now=clock(), wait_seconds=0.0)
+            report = flush_and_unify(stores, now=clock(), wait_seconds=0.0, affected=affected)
         except LeaseBusyError:  # somebody else is at it
             return {"taken": 0}
         if report.flush.messages or inbox_state(inbox_folder(stores)).segments:

@@ -17,11 +17,14 @@ __all__ = ["find_profile"]
 _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
 _profiles = metadata.tables["profiles"]
+_NORMALISED = ("email", "phone", "alias")
+"""Kinds whose values are not looked up as they were typed."""
 _ID = re.compile(r"[0-9a-f]{24}")
 
 
 def find_profile(stores: Stores, who: str) -> str:
-    """The profile of a profile id, customer id, e-mail address or telephone number.
+    """The profile of a profile id (also of one that was merged away), customer id, e-mail address, telephone number or any
+    other identifier, as a loyalty card.
 
     Raises:
         UnifyError: Nobody is known by it, or it names several people.
@@ -31,6 +34,9 @@ def find_profile(stores: Stores, who: str) -> str:
             query = sa.select(_profiles.c.profile_id).where(_profiles.c.profile_id == who)
             if connection.execute(query).first() is not None:
                 return who
+            merged = sa.select(_overrides.c.profile_id).where(_overrides.c.origin_id == who)
+            if (keeper := connection.execute(merged).scalar_one_or_none()) is not None:
+                return str(keeper)
         found = sorted(_named(stores, connection, who))
     if not found:
         raise UnifyError(
@@ -47,9 +53,7 @@ def find_profile(stores: Stores, who: str) -> str:
 def _named(stores: Stores, connection: sa.Connection, who: str) -> set[str]:
     email, phone = normal_email(who), normal_phone(who, stores.settings.country)
     kinds = [row[0] for row in connection.execute(sa.select(_identifiers.c.kind).distinct())]
-    wanted: list[tuple[str, str]] = [
-        (kind, who) for kind in kinds if kind.startswith("customer_id")
-    ]
+    wanted: list[tuple[str, str]] = [(kind, who) for kind in kinds if kind not in _NORMALISED]
     wanted += [("email", email)] if email else []
     wanted += [("phone", phone)] if phone else []
     profile = sa.func.coalesce(_overrides.c.profile_id, _identifiers.c.origin_id)

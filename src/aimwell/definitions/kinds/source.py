@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from aimwell.definitions.base import Definition, Name, Part
+from aimwell.definitions.data_kinds import DataKind
 from aimwell.definitions.source_expectations import Expectations, unknown_fields
 from aimwell.definitions.source_expressions import Expression
 from aimwell.definitions.source_values import (
@@ -419,6 +420,13 @@ class Source(Definition):
     )
     consent: Consent | None = Field(
         default=None, description="Default: none; people can be tried out, not contacted."
+    )
+    data: DataKind | None = Field(
+        default=None,
+        description="Which of the seven kinds of data its traits are, as external; default: by their names.",
+    )
+    trait_data: dict[FieldName, DataKind] = Field(
+        default={}, description="Trait: its kind of data, where that differs."
     )
     limits: Limits = Field(default_factory=Limits)
     entities: tuple[Entity, ...] = ()
