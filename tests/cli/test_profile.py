@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,8 @@ def test_a_page_fits_the_terminal_and_shows_no_more_than_it_may(
     collected(run)
     for width in (80, 160):
         monkeypatch.setenv("COLUMNS", str(width))
-        shown = run("profile", "c1", "-w", "shop").out
+        monkeypatch.setenv("TTY_COMPATIBLE", "1")
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", run("profile", "c1", "-w", "shop").out)
         tables = [line for line in shown.splitlines() if "  " in line]
         assert max(map(len, tables)) <= width
         for words in (
@@ -57,6 +59,7 @@ def test_a_page_fits_the_terminal_and_shows_no_more_than_it_may(
             assert words in shown
         assert "ann@example.com" not in shown
         assert "c1" not in shown
+    monkeypatch.delenv("TTY_COMPATIBLE")
     assert "ann@example.com" in run("profile", "c1", "--reveal", "-w", "shop").out
     assert "1 of 4. For more: --limit 4" in run("profile", "c1", "--limit", "1", "-w", "shop").out
     found = run("profile", "c1", "--since", "2026-02-01", "--json", "-w", "shop").json

@@ -102,7 +102,7 @@ COMMANDS = (
     Outline(
         "erase",
         "aimwell.cli.erase:erase",
-        "Erase a person: at once out of sight and out of the vault, by night out of every file.",
+        "Erase a person: at once out of sight and out of the vault, by night (or --purge) out of every file.",
         "Workspace",
     ),
     Outline(
