@@ -25,6 +25,7 @@
     │   ├── SourceFileError        a file is absent, empty, damaged or of another form than said
     │   │   └── FileChangedError   a file changed while it was read (retry)
     │   ├── MappingError           a mapping does not fit the columns or the values of the files
+    │   │   └── ColumnsChangedError  a source that refuses other columns has them
     │   ├── NothingTakenError      every row of a file went to quarantine
     │   ├── RecollectError         a changed mapping would count again what was taken before
     │   ├── TrackingRequestError   a tracking request of which nothing could be kept
@@ -276,6 +277,10 @@ class MappingError(CollectError):
     def __init__(self, problem: str, *, field: str = "") -> None:
         self.field = field
         super().__init__(problem)
+
+
+class ColumnsChangedError(MappingError):
+    """The files of a source that refuses other columns have other ones than before."""
 
 
 class NothingTakenError(CollectError):

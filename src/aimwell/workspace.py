@@ -29,6 +29,7 @@ from aimwell.collect.inspecting import quarantine
 from aimwell.collect.loads import not_unified
 from aimwell.collect.model import DataReport, Quarantine
 from aimwell.collect.model import Explanation as SourceExplanation
+from aimwell.collect.scheduling import sync_schedules
 from aimwell.collect.service import collect
 from aimwell.collect.suggesting import EntityName
 from aimwell.collect.tracking.door import inbox_folder
@@ -100,9 +101,12 @@ class Definitions(_Stage):
             if isinstance(documents, str | Path)
             else [check(document) for document in documents]
         )
-        return definitions_service.apply(
+        changes = definitions_service.apply(
             self._stores.control, found, now=self._clock(), by=self._by, dry_run=dry_run
         )
+        if not dry_run and any(change.kind == "source" for change in changes):
+            sync_schedules(self._stores)
+        return changes
 
     def get(self, kind: str, name: str) -> Definition:
         """One definition."""

@@ -72,7 +72,7 @@ def test_from_a_file_of_orders_to_a_report(run: Run, orders: Path, tmp_path: Pat
     assert waiting["total"] == 1
     assert waiting["rows"][0]["line"] == 182
     assert "many" in run("collect", "quarantine", "--reveal", "-w", "shop").out
-    assert len(run("collect", "status", "-w", "shop", "--json").json) == 1
+    assert len(run("collect", "status", "-w", "shop", "--json").json["loads"]) == 1
 
     person = run("profile", "c1", "-w", "shop", "--json").json
     assert person["orders"] == 3

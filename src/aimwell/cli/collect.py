@@ -12,10 +12,10 @@ from aimwell.cli.calls import as_typed
 from aimwell.cli.collect_columns import refuse_incomplete, show_sketch
 from aimwell.cli.collect_quarantine import quarantine, replay
 from aimwell.cli.collect_report import show_report
+from aimwell.cli.collect_status import status
 from aimwell.cli.collect_tracking import flush, keys_app
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.output import error_document
-from aimwell.collect import inspecting
 from aimwell.collect.explaining import explain as explain_source
 from aimwell.collect.inline import inline_source, read_columns
 from aimwell.collect.loads import not_unified
@@ -27,6 +27,7 @@ from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.source import Source
 from aimwell.errors import NothingTakenError
 from aimwell.history.current import bring_up_to_date
+from aimwell.history.jobs import folder_of
 
 __all__ = ["app", "show_report"]
 
@@ -203,47 +204,26 @@ for _entity in get_args(EntityName):
 def source(
     name: Annotated[str, typer.Argument(help="Source definition.")],
     root: Annotated[
-        Path, typer.Option(help="Folder of the files that the definition names.")
-    ] = Path(),
+        Path | None,
+        typer.Option(
+            help="Folder of the files that the definition names.",
+            show_default="the definition's `folder`, else this one",
+        ),
+    ] = None,
     explain: Explain = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take what a source definition describes: several files, joins, consent, traits."""
     with opened(workspace, as_json=as_json) as ws:
-        _run(ws, definitions.find(ws.stores.control, Source, name), root, explain=explain)
+        found = definitions.find(ws.stores.control, Source, name)
+        folder = folder_of(ws.stores, found) if found.folder else Path()
+        _run(ws, found, root or folder, explain=explain)
 
 
 app.command("quarantine")(quarantine)
 app.command("replay")(replay)
-
-
-@app.command("status")
-def status(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """List what has been collected."""
-    with opened(workspace, as_json=as_json) as ws:
-        found = inspecting.status(ws.stores)
-        if as_json:
-            ws.output.json([one.to_dict() for one in found])
-        ws.output.table(
-            ["source", "what", "state", "started", "rows taken", "in quarantine"],
-            [
-                (
-                    one.source,
-                    one.entity,
-                    one.state,
-                    one.started_at,
-                    one.report.rows_taken if one.report else None,
-                    one.report.quarantined if one.report else None,
-                )
-                for one in found
-            ],
-        )
-        for one in found:
-            if one.error:
-                ws.output.note(
-                    f"{one.source}, {one.entity}, {one.started_at:%Y-%m-%d %H:%M} UTC failed: {one.error}"
-                )
+app.command("status")(status)
 
 
 def _pairs(texts: list[str] | None, option: str, form: str) -> dict[str, str]:

@@ -38,6 +38,8 @@ def apply(
         changes = service.apply(
             ws.stores.control, definitions, now=ws.now, by=ws.by, dry_run=dry_run
         )
+        if not dry_run and any(change.kind == "source" for change in changes):
+            _sync_schedules(ws)
         for empty in sorted({file.name for file in files} - {one.file for one in documents}):
             ws.output.note(
                 f"Warning: {empty} holds no document; it is empty, or has only comments."
@@ -53,6 +55,14 @@ def apply(
             ws.output.say(f"{change.kind} {change.name}: {verb} (revision {change.revision})")
             if dry_run and change.diff:
                 ws.output.say(change.diff)
+
+
+def _sync_schedules(ws: Opened) -> None:
+    """Sources that are collected by the clock, as they are written now."""
+    # Here, because other definitions need not wait until collecting is loaded.
+    from aimwell.collect.scheduling import sync_schedules
+
+    sync_schedules(ws.stores)
 
 
 def _unknown_names(ws: Opened, definitions: Sequence[Definition]) -> Iterator[str]:
@@ -130,6 +140,8 @@ def remove(
     _check_kind(kind)
     with opened(workspace, as_json=as_json) as ws:
         service.remove(ws.stores.control, kind, name, now=ws.now, by=ws.by)
+        if kind == "source":
+            _sync_schedules(ws)
         if as_json:
             ws.output.json({"removed": {"kind": kind, "name": name}})
         ws.output.say(f"{kind} {name}: removed")

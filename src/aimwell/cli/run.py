@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from aimwell.cli.context import JsonLinesOption, WorkspaceOption, opened
+from aimwell.collect.scheduling import sync_schedules
 from aimwell.deliver.jobs import deliver_handlers, schedule_flushes
 from aimwell.history.current import AFFECTED
+from aimwell.history.jobs import collect_handlers
 from aimwell.jobs.context import JobContext
 from aimwell.jobs.model import utc_now
 from aimwell.jobs.service import open_jobs
@@ -32,7 +34,12 @@ def handlers(stores: Stores) -> dict[str, Handler]:
     def purge(_context: JobContext, _payload: Mapping[str, Any]) -> Mapping[str, Any]:
         return {"ended": len(purge_erased(stores, now=utc_now()))}
 
-    return {**deliver_handlers(stores), **flush_handlers(stores, affected=AFFECTED), PURGE: purge}
+    return {
+        **deliver_handlers(stores),
+        **flush_handlers(stores, affected=AFFECTED),
+        **collect_handlers(stores),
+        PURGE: purge,
+    }
 
 
 def run(
@@ -47,8 +54,8 @@ def run(
 ) -> None:
     """Work in the background: send plans that were left to it, carry opens and clicks into the lake.
 
-    So are tracking messages. Start as many as wished, on any machine that reaches the workspace. SIGTERM or Ctrl-C end it in good order; what
-    it was doing is taken up again by the next.
+    So are tracking messages, and sources with a schedule. Start as many as wished, on any machine that reaches the
+    workspace. SIGTERM or Ctrl-C end it in good order; what it was doing is taken up again by the next.
     """
     with opened(workspace, as_json=as_json) as ws:
         jobs = open_jobs(ws.stores)
@@ -59,6 +66,7 @@ def run(
             jobs.schedules.put(
                 PURGE, kind=PURGE, cron=_EACH_NIGHT, timezone=ws.stores.settings.timezone
             )
+        sync_schedules(ws.stores, jobs)
         worker = jobs.worker(handlers(ws.stores), poll_seconds=poll_seconds)
         with stopped_by_signals(worker):
             ws.output.event("working", workspace=ws.stores.root, pid=os.getpid())

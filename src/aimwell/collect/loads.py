@@ -51,6 +51,7 @@ __all__ = [
     "publish",
     "publish_prepared",
     "sweep",
+    "words_of",
 ]
 
 _loads = metadata.tables["loads"]
@@ -81,9 +82,7 @@ def fingerprint(
 ) -> tuple[str, str]:
     """(content hash, mapping hash): the first also over the bytes of the entity's files, if they are given."""
     used = [source.file_of(entity), *(join.file for join in entity.join)]
-    settings = source.model_dump(
-        mode="json", exclude={"name", "description", "kind", "files", "entities"}
-    )
+    settings = source.model_dump(mode="json", exclude=_NOT_OF_THE_MAPPING)
     forms = {
         name: source.files[name].model_dump(mode="json", include=_FORM_FIELDS) for name in used
     }
@@ -104,6 +103,10 @@ def fingerprint(
     return _digest(body), mapping
 
 
+_NOT_OF_THE_MAPPING = {
+    *("name", "description", "kind", "files", "entities"),
+    *("schedule", "folder", "freshness", "volume", "columns_changed"),
+}
 _FORM_FIELDS = {"format", "encoding", "delimiter", "header", "columns"}
 
 
@@ -449,7 +452,7 @@ def fail(
         connection.execute(
             sa.update(_loads)
             .where(_loads.c.load_id == load.load_id, _loads.c.state == "running")
-            .values(state="failed", files={**row.files, "error": _words(error)})
+            .values(state="failed", files={**row.files, "error": words_of(error)})
         )
         state = connection.execute(
             sa.select(_loads.c.state).where(_loads.c.load_id == load.load_id)
@@ -458,7 +461,7 @@ def fail(
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _words(error: BaseException | None) -> str | None:
+def words_of(error: BaseException | None) -> str | None:
     """An error's words where they are ours, which quote no values of rows; of others the kind alone."""
     if error is None:
         return None

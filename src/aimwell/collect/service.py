@@ -6,17 +6,20 @@ how.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlglot import exp
 
 from aimwell.collect import loads
+from aimwell.collect.columns import Columns, change_of, column_types
 from aimwell.collect.counting import Tally
 from aimwell.collect.customers import CUSTOMER_TARGETS
 from aimwell.collect.desk import Desk, full_disk_is_told, open_desk
@@ -36,6 +39,7 @@ from aimwell.collect.evidence import Evidence, weigh
 from aimwell.collect.expecting import Expected, expected_of, find_repeats, results_of
 from aimwell.collect.fields import FieldKind, fields_of
 from aimwell.collect.files import InputFile, find_files, open_input
+from aimwell.collect.health import is_defined, tell_alerts
 from aimwell.collect.inputs import Bound, bind_rows
 from aimwell.collect.job import Job
 from aimwell.collect.model import DataReport, FileReport, LoadReport
@@ -47,12 +51,13 @@ from aimwell.collect.quarantining import Fault, bind_superseded, set_aside
 from aimwell.collect.rates import RATE_TARGETS
 from aimwell.collect.raw import RawTable
 from aimwell.collect.reading import read_raw
+from aimwell.collect.runs import Run, note_run, reference_columns
 from aimwell.collect.settling import Replayed
 from aimwell.collect.staging import Check, bind_texts, bind_typed, stage
 from aimwell.collect.suggesting import suggest_mapping
 from aimwell.collect.waiting import superseded
 from aimwell.definitions.kinds.source import Entity, OrdersEntity, Source
-from aimwell.errors import MappingError
+from aimwell.errors import AimwellError, ColumnsChangedError, MappingError
 from aimwell.store.sql import column, sql
 from aimwell.store.stores import Stores
 
@@ -128,7 +133,70 @@ def collect(
             f"'{source.name}' takes tracking messages, not files. What its clients have sent comes in with: "
             "aimwell collect flush"
         )
-    tell = progress or _silent
+    tell, seen = progress or _silent, dict[str, Mapping[str, str]]()
+    begun_at = time.monotonic()
+    try:
+        report = _collect(stores, source, root, now, tell, seen)
+    except Exception as error:
+        told = _with_change(stores, source, error, seen)
+        _note(stores, source, now, begun_at, seen, error=told)
+        if told is error:
+            raise
+        raise told from error
+    _note(stores, source, now, begun_at, seen, report=report)
+    return report
+
+
+def _with_change(stores: Stores, source: Source, error: Exception, seen: Columns) -> Exception:
+    """The error; of a mapping that does not fit, with the columns that went and came since it did."""
+    if not isinstance(error, MappingError) or isinstance(error, ColumnsChangedError):
+        return error
+    change = change_of(reference_columns(stores, source.name) or {}, seen)
+    if not change.any:
+        return error
+    told = f"{error}\nThe columns are not what they were when it was collected before ({change.words})."
+    return MappingError(told, field=error.field)
+
+
+def _note(
+    stores: Stores,
+    source: Source,
+    now: datetime,
+    begun_at: float,
+    seen: Columns,
+    *,
+    report: DataReport | None = None,
+    error: Exception | None = None,
+) -> None:
+    """Keep what came of it, and raise or resolve the alerts of a source that is written down."""
+    rows = None
+    if report is not None and not report.already_collected:
+        rows = sum(one.rows_read for one in report.loads if one.state == "taken")
+    run = Run(
+        source=source.name,
+        started_at=now,
+        finished_at=now + timedelta(seconds=time.monotonic() - begun_at),
+        outcome="failed" if error else "unchanged" if rows is None else "taken",
+        rows=rows,
+        error=loads.words_of(error),
+        columns={file: dict(types) for file, types in seen.items()},
+    )
+    # What went wrong must not be hidden by an alert that cannot be told.
+    with suppress(AimwellError, SQLAlchemyError) if error else nullcontext():
+        note_run(stores, run)
+        if is_defined(stores, source.name):
+            tell_alerts(stores, source, now=now)
+
+
+def _collect(
+    stores: Stores,
+    source: Source,
+    root: Path,
+    now: datetime,
+    tell: Progress,
+    seen: dict[str, Mapping[str, str]],
+) -> DataReport:
+    """`collect`; `seen` is given the columns of the files that were read."""
     with full_disk_is_told(), loads.hold_source(stores, source.name), _rates_held(stores, source):
         loads.publish_prepared(stores, source.name)
         loads.sweep(stores)
@@ -149,11 +217,27 @@ def collect(
                     continue
                 try:
                     _read_missing(desk, source, entity, inputs, raw, tell)
+                    for name in raw.keys() - seen.keys():
+                        seen[name] = column_types(desk.session, raw[name])
+                    _refuse_other_columns(stores, source, seen)
                 except Exception as error:
                     loads.fail(stores, load, error=error)
                     raise
                 reports.append(take_entity(stores, desk, source, entity, load, raw, tell))
         return DataReport(source.name, tuple(reports))
+
+
+def _refuse_other_columns(stores: Stores, source: Source, seen: Columns) -> None:
+    if source.columns_changed != "refuse":
+        return
+    change = change_of(reference_columns(stores, source.name) or {}, seen)
+    if change.any:
+        raise ColumnsChangedError(
+            f"The columns of '{source.name}' are not what they were ({change.words}), and it says `columns_changed: "
+            "refuse`. Nothing was taken. Put the export right; or change the definition and apply it, which takes the "
+            "columns as they are now for the right ones.",
+            field="",
+        )
 
 
 def _rates_held(stores: Stores, source: Source) -> AbstractContextManager[object]:

@@ -26,6 +26,7 @@ from aimwell.cli.doctor.work import (
     check_clock,
     check_jobs,
     check_leases,
+    check_sources,
     check_switch,
 )
 from aimwell.cli.output import Output
@@ -77,6 +78,7 @@ def examine(root: Path, *, now: datetime) -> Iterator[Finding]:
         yield from check_leases(stores, now=now)
         yield from check_lake(stores)
         yield from check_jobs(stores)
+        yield from check_sources(stores, now=now)
         yield from check_switch(stores)
         yield from check_channels(stores)
     finally:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from aimwell.cli.doctor.finding import Finding, fault, fine, warning
+from aimwell.collect.health import ALERTS, defined_sources, health_of
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.channel import Channel, Secret
 from aimwell.deliver.dkim import DkimSigner
@@ -20,7 +21,14 @@ from aimwell.store.processes import process_is_gone
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["check_channels", "check_clock", "check_jobs", "check_leases", "check_switch"]
+__all__ = [
+    "check_channels",
+    "check_clock",
+    "check_jobs",
+    "check_leases",
+    "check_sources",
+    "check_switch",
+]
 
 _audit = metadata.tables["audit_log"]
 _jobs = metadata.tables["jobs"]
@@ -85,7 +93,8 @@ def check_jobs(stores: Stores) -> Iterator[Finding]:
     """Alerts that are open, and work that nobody takes."""
     jobs = open_jobs(stores)
     told = {one.key for one in jobs.alerts.all()}
-    found = jobs.troubles()
+    # How sources stand is looked at anew below, also where no worker tells alerts.
+    found = [one for one in jobs.troubles() if not one.key.startswith(ALERTS)]
     for one in found:
         if one.key not in told:
             # A schedule that nobody fires holds nothing up by itself; the work of somebody who waits does.
@@ -102,6 +111,23 @@ def check_jobs(stores: Stores) -> Iterator[Finding]:
         yield fine(
             "jobs", f"{waiting['queued']:,} wait, {waiting['running']:,} run, none is stuck."
         )
+
+
+def check_sources(stores: Stores, *, now: datetime) -> Iterator[Finding]:
+    """Whether sources come in time, whole, and as before."""
+    sources = [one for one in defined_sources(stores) if one.tracking is None]
+    well = 0
+    for source in sources:
+        troubles = health_of(stores, source, now=now).troubles
+        well += not troubles
+        for one in troubles:
+            yield warning(
+                "sources",
+                one.message,
+                f"Look at it with: aimwell collect status, aimwell get source {one.source}",
+            )
+    if sources and well == len(sources):
+        yield fine("sources", f"{well} written down, all well.")
 
 
 def check_switch(stores: Stores) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from aimwell.definitions.base import Definition, Name, Part
 from aimwell.definitions.data_kinds import DataKind
 from aimwell.definitions.source_expectations import Expectations, unknown_fields
 from aimwell.definitions.source_expressions import Expression
+from aimwell.definitions.source_schedule import Freshness, SourceSchedule, Volume
 from aimwell.definitions.source_values import (
     CustomersMap,
     EventsMap,
@@ -427,6 +428,24 @@ class Source(Definition):
     )
     trait_data: dict[FieldName, DataKind] = Field(
         default={}, description="Trait: its kind of data, where that differs."
+    )
+    schedule: SourceSchedule | None = Field(
+        default=None,
+        description="When workers collect it: hourly, daily, a cron expression, or {every: daily, at: '06:30'}.",
+    )
+    folder: Annotated[str, Field(min_length=1, max_length=1000)] | None = Field(
+        default=None,
+        description="Folder of the files where nobody names one, as for workers; from the workspace on.",
+    )
+    freshness: Freshness | None = Field(
+        default=None, description="How old it may be, as 26h; else an alert is raised."
+    )
+    volume: Volume | None = Field(
+        default=None, description="How many rows a load should have; else an alert is raised."
+    )
+    columns_changed: Literal["warn", "refuse", "ignore"] = Field(
+        default="warn",
+        description="What happens where the files have other columns than before: an alert, nothing is taken, nothing.",
     )
     limits: Limits = Field(default_factory=Limits)
     entities: tuple[Entity, ...] = ()
