@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import digamma, gammaln, polygamma
-from scipy.stats import rankdata
 
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.predict.likelihood import fit_positive
@@ -20,6 +19,7 @@ from aimwell.predict.newton import Derivatives
 from aimwell.predict.purchases import PurchaseHistory
 from aimwell.predict.ranges import log_estimates
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
+from aimwell.stats.ranks import shared_ranks
 from aimwell.stats.samples import FloatArray
 
 __all__ = ["SPENDERS_MIN", "GammaGamma", "SpendRows", "fit_gamma_gamma", "spend_log_likelihood"]
@@ -259,7 +259,7 @@ def _totals(history: PurchaseHistory) -> tuple[FloatArray, FloatArray]:
 
 def _rank_correlation(frequency: FloatArray, mean: FloatArray) -> float | None:
     """Spearman's: ranks, so that one wholesale buyer does not decide it."""
-    first, second = rankdata(frequency), rankdata(mean)
+    first, second = shared_ranks(frequency), shared_ranks(mean)
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
     return float(np.corrcoef(first, second)[0, 1])

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logit, ndtri
-from scipy.stats import rankdata
 
 from aimwell.errors import PredictError
 from aimwell.predict.holdout import quantile_buckets
 from aimwell.predict.tables import BoolArray
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, Figure
 from aimwell.stats.intervals import wilson
+from aimwell.stats.ranks import shared_ranks
 from aimwell.stats.samples import FloatArray
 
 __all__ = [
@@ -151,10 +151,10 @@ def auc(
     if not positives or not negatives:
         who = "nobody did it" if not positives else "everybody did it"
         return Estimate.missing(who, method=_DELONG, confidence=confidence)
-    ranks = rankdata(scores)
+    ranks = shared_ranks(scores)
     # For each positive the share of negatives below it, for each negative the share of positives above it.
-    above = (ranks[outcome] - rankdata(scores[outcome])) / negatives
-    below = 1 - (ranks[~outcome] - rankdata(scores[~outcome])) / positives
+    above = (ranks[outcome] - shared_ranks(scores[outcome])) / negatives
+    below = 1 - (ranks[~outcome] - shared_ranks(scores[~outcome])) / positives
     area = float(above.mean())
     if min(positives, negatives) < 2 or not 0 < area < 1:
         return _edge_auc(area, min(positives, negatives), confidence)

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from scipy.stats import rankdata
 
 from aimwell.predict.bgnbd import BgNbd
 from aimwell.predict.gamma_gamma import GammaGamma
@@ -15,6 +14,7 @@ from aimwell.predict.lifetime_value import LifetimeValues
 from aimwell.predict.propensity import Candidate, PropensityModel, PropensityResult
 from aimwell.predict.tables import FeatureTable
 from aimwell.predict.training import TrainingTables
+from aimwell.stats.ranks import shared_ranks
 from aimwell.stats.samples import FloatArray
 
 __all__ = ["check_metrics", "directions", "lifetime_metrics", "propensity_metrics"]
@@ -60,7 +60,7 @@ def _direction(column: FloatArray, chances: FloatArray) -> float | None:
     known = ~np.isnan(column)
     if known.sum() < 3 or np.ptp(column[known]) == 0 or np.ptp(chances[known]) == 0:
         return None
-    found = float(np.corrcoef(rankdata(column[known]), rankdata(chances[known]))[0, 1])
+    found = float(np.corrcoef(shared_ranks(column[known]), shared_ranks(chances[known]))[0, 1])
     return found if abs(found) >= _CLEAR else None
 
 
