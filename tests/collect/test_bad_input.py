@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -425,6 +426,24 @@ def test_json_that_is_no_json_lines_is_refused_and_bad_lines_are_set_aside(shop:
         (5, "customer_id", "no_identifier"),
         (6, None, "not_an_object"),
     ]
+
+
+@pytest.mark.parametrize("depth", [127, 500, 3_000])
+def test_a_line_that_is_nested_without_end_does_not_stop_the_others(shop: Shop, depth: int) -> None:
+    """The engine gives up at a depth of 128."""
+    good = '{{"order": {{"no": "{0}"}}, "at": "2026-01-0{0}", "sum": {0}}}'
+    deep = '{"a": ' * depth + "1" + "}" * depth
+    items = json.dumps(
+        {"order": {"no": "4"}, "at": "2026-01-04", "sum": 4, "items": [{"n": 1}] * 300}
+    )
+    shop.write("\n".join([good.format(1), deep, good.format(2), items]) + "\n", "orders.jsonl")
+    mapped = {"order_id": ["order", "no"], "ordered_at": "at", "line_total": "sum"}
+    source = source_of(
+        {"entity": "orders", "map": mapped}, files={"file": "orders.jsonl"}, format="jsonl"
+    )
+    load = shop.collect(source=source)
+    assert (load.rows_read, load.rows_taken) == (4, 3)
+    assert load.quarantined_by_reason == {"missing": 1}
 
 
 def test_a_broken_parquet_file_is_refused(shop: Shop) -> None:

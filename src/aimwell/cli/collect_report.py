@@ -26,7 +26,9 @@ def _show_load(ws: Opened, load: LoadReport) -> None:
     out.heading(
         f"{load.source}, {load.entity}: {load.rows_taken:,} of {load.rows_read:,} rows taken"
     )
-    out.table(["what", "number"], [(name, number) for name, number in _numbers(load) if number])
+    numbers = [(name, number) for name, number in _numbers(load) if number]
+    if numbers:
+        out.table(["what", "number"], numbers)
     if load.quarantined_by_reason:
         out.table(
             ["in quarantine because of", "rows"],

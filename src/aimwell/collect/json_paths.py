@@ -15,6 +15,7 @@ __all__ = ["has_path", "known_paths", "pointer"]
 
 _SAMPLE_ROWS = 20_000
 _DEPTH_MAX = 5
+_BRACKETS_MAX = 120
 
 Path = tuple[str, ...]
 
@@ -25,12 +26,33 @@ def pointer(path: Path) -> str:
 
 
 def known_paths(session: Session, lines: exp.Query) -> frozenset[Path]:
-    """The keys, also nested ones, of the first lines of `lines` (columns `bad`, `c0`)."""
+    """The keys of the first lines of `lines` (columns `bad`, `c0`), also nested ones; of lines with very many only the
+    outer ones. What is not among them may be there all the same: see `has_path`.
+    """
     sample = lines.where("bad IS NULL").limit(_SAMPLE_ROWS)
     [(structure,)] = session.rows(
-        sql("SELECT json_group_structure(CAST(c0 AS json)) FROM :lines AS l", lines=sample)
+        sql(
+            """
+            SELECT json_group_structure(CAST(c0 AS json)) FROM :lines AS l
+            WHERE length(c0) - length(replace(replace(c0, '{', ''), '[', '')) <= :brackets
+            """,
+            lines=sample,
+            brackets=_BRACKETS_MAX,
+        )
     )
-    return frozenset(_walk(json.loads(structure), ())) if structure else frozenset()
+    # The engine gives up at a depth of 128, so of lines that might be as deep only the outer keys are asked.
+    outer = session.rows(
+        sql(
+            """
+            SELECT DISTINCT unnest(json_keys(c0)) FROM :lines AS l
+            WHERE length(c0) - length(replace(replace(c0, '{', ''), '[', '')) > :brackets
+            """,
+            lines=sample,
+            brackets=_BRACKETS_MAX,
+        )
+    )
+    found = frozenset(_walk(json.loads(structure), ())) if structure else frozenset()
+    return found | {(key,) for (key,) in outer}
 
 
 def _walk(structure: Any, path: Path) -> Iterator[Path]:
