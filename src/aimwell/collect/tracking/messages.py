@@ -227,6 +227,8 @@ def _id(item: dict[str, Any], name: str, told: dict[str, Any]) -> str | None:
     value = item.get(name)
     if value is None:
         return None
+    if type(value) is str and 0 < len(value) <= ID_LENGTH_MAX and value.isalnum():
+        return value  # what nearly every id is
     text = _id_text(value, name)
     if text != value:
         told[name] = value

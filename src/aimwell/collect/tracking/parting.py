@@ -54,12 +54,16 @@ def part(
         hides = hidden_names.get(name)
         if hides is None:
             hides = _learn(name, about)
-        if hides and name not in not_personal and value not in _EMPTY:
+        if hides and value not in _EMPTY and name not in not_personal:
             vault[name] = value
             continue
         kind = type(value)
         if kind is str:
-            if "@" in value or "%40" in value or (len(value) <= _IP_MAX and _like_an_ip(value)):
+            if (
+                "@" in value
+                or "%40" in value
+                or (("." in value or ":" in value) and len(value) <= _IP_MAX and _like_an_ip(value))
+            ):
                 kept, hidden = _parted_text(value, safe=name in not_personal)
                 lake[name] = kept
                 if hidden is not _NOTHING:
@@ -123,10 +127,10 @@ def _parted(
     value: Any, about: About, not_personal: frozenset[str], *, safe: bool
 ) -> tuple[Any, Any]:
     """(kept, hidden) of one value; hidden is _NOTHING where all of it may be kept."""
-    if isinstance(value, Mapping):
+    if type(value) is dict:
         lake, vault = part(value, about=about, not_personal=not_personal)
         return lake, vault or _NOTHING
-    if isinstance(value, list):
+    if type(value) is list:
         parts = [_parted(one, about, not_personal, safe=safe) for one in value]
         if all(hidden is _NOTHING for _, hidden in parts):
             return [kept for kept, _ in parts], _NOTHING
