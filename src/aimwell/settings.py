@@ -154,6 +154,24 @@ class Settings(BaseModel):
         description="Customer ids of one namespace that one person may have; what would join more is set aside.",
         json_schema_extra={"group": "unify"},
     )
+    match_merge_min: Share = Field(
+        default=0.99,
+        description="Probability from which two who are alike become one person without being asked about.",
+        json_schema_extra={"group": "unify"},
+    )
+    match_review_min: Share = Field(
+        default=0.5,
+        description="Probability from which two who are alike wait for a person to look at them.",
+        json_schema_extra={"group": "unify"},
+    )
+    household_people_max: int = Field(
+        default=6,
+        ge=1,
+        le=100,
+        description="People at one address who are one household; where more live, those of one last name are, "
+        "and above it again nobody is (a block of flats).",
+        json_schema_extra={"group": "unify"},
+    )
     trusted_sources: str | None = Field(
         default=None,
         description="Sources whose identifiers come first where two speak against each other, the most trusted "

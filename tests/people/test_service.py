@@ -14,11 +14,11 @@ from aimwell.definitions.catalogue import check
 from aimwell.definitions.service import apply
 from aimwell.errors import UnifyError
 from aimwell.history.current import bring_up_to_date
-from aimwell.people.masking import masked
 from aimwell.people.model import ProfilePage
 from aimwell.people.service import profile_page
 from aimwell.privacy.consent import record
 from aimwell.privacy.hashing import identifier_hash
+from aimwell.privacy.masking import masked
 from aimwell.privacy.suppression import suppress
 from aimwell.segment.refreshing import refresh
 from aimwell.store.schema import metadata

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from aimwell.store.schema import metadata
@@ -35,6 +35,7 @@ from shop import make_stores
 
 EXAMPLES = settings(
     max_examples=12,
+    phases=[Phase.explicit, Phase.generate],  # each example takes a second: shrinking, minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -40,7 +40,7 @@ COMMANDS = (
     ),
     Outline(
         "unify",
-        "aimwell.cli.unify:unify",
+        "aimwell.cli.unify:app",
         "Join what belongs to one person and refresh what is known of each. Collecting does this by itself.",
         "Stages",
     ),

@@ -8,9 +8,9 @@ from datetime import datetime
 from aimwell.history.computed import refresh_computed
 from aimwell.store.stores import Stores
 from aimwell.unify.model import UnifyReport
-from aimwell.unify.service import unify
+from aimwell.unify.service import unify, unify_touched
 
-__all__ = ["AFFECTED", "bring_up_to_date", "compute_touched"]
+__all__ = ["AFFECTED", "bring_touched_up_to_date", "bring_up_to_date", "compute_touched"]
 
 
 def bring_up_to_date(stores: Stores, *, now: datetime) -> UnifyReport:
@@ -28,3 +28,14 @@ def compute_touched(stores: Stores, profiles: Collection[str], now: datetime) ->
 
 AFFECTED = (compute_touched,)
 """What a flush of messages tells the profiles that it touched."""
+
+
+def bring_touched_up_to_date(
+    stores: Stores, origins: Collection[str], *, now: datetime
+) -> frozenset[str]:
+    """The same for those whom some origins concern, and nobody else; returns their profiles, also those that are no more."""
+
+    def compute(profiles: frozenset[str]) -> None:
+        compute_touched(stores, profiles, now)
+
+    return unify_touched(stores, origins, now=now, then=compute)

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from aimwell.decide.model import EXCLUSIONS
 from aimwell.errors import UnifyError
 from aimwell.history.computed_catalogue import COMPUTED
-from aimwell.people.masking import masked
 from aimwell.people.model import (
     ComputedValue,
     ConsentAnswer,
@@ -27,6 +26,7 @@ from aimwell.people.model import (
     TraitValue,
 )
 from aimwell.people.timeline import TIMELINE_TABLES, lake_happenings
+from aimwell.privacy.masking import masked
 from aimwell.privacy.permission import REFUSALS, permissions
 from aimwell.privacy.suppression import ADDRESS_KINDS
 from aimwell.privacy.vault import PERSON_FIELDS, read_people

@@ -449,7 +449,6 @@ identity_decisions = sa.Table(
     sa.Column("reason", _Text, comment="In the words of who decided; ids only."),
     sa.Column("decided_at", UtcDateTime, nullable=False),
     sa.Column("decided_by", _Text, nullable=False),
-    sa.Column("superseded_by", _Big, index=True, comment="A later decision that overrules it."),
     sa.Column("undone_at", UtcDateTime),
     sa.Column("undone_by", _Text),
 )

@@ -38,7 +38,7 @@ def _in_force() -> sa.Select[Any]:
             _sides.c.side,
         )
         .join(_sides, _sides.c.decision_id == _decisions.c.decision_id)
-        .where(_decisions.c.undone_at.is_(None), _decisions.c.superseded_by.is_(None))
+        .where(_decisions.c.undone_at.is_(None))
         .order_by(_decisions.c.decision_id)
     )
 

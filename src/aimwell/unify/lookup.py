@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from aimwell.errors import UnifyError
 from aimwell.privacy.contact_points import normal_email, normal_phone
 from aimwell.privacy.hashing import identifier_hash
+from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["find_profile"]
+__all__ = ["find_origins", "find_profile"]
 
 _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
@@ -20,6 +21,11 @@ _profiles = metadata.tables["profiles"]
 _NORMALISED = ("email", "phone", "alias")
 """Kinds whose values are not looked up as they were typed."""
 _ID = re.compile(r"[0-9a-f]{24}")
+
+_UNKNOWN = (
+    "Nobody is known by that. Give a profile id, a customer id, an e-mail address or a telephone number "
+    "as a source gave it."
+)
 
 
 def find_profile(stores: Stores, who: str) -> str:
@@ -34,15 +40,14 @@ def find_profile(stores: Stores, who: str) -> str:
             query = sa.select(_profiles.c.profile_id).where(_profiles.c.profile_id == who)
             if connection.execute(query).first() is not None:
                 return who
-            merged = sa.select(_overrides.c.profile_id).where(_overrides.c.origin_id == who)
-            if (keeper := connection.execute(merged).scalar_one_or_none()) is not None:
-                return str(keeper)
-        found = sorted(_named(stores, connection, who))
-    if not found:
-        raise UnifyError(
-            "Nobody is known by that. Give a profile id, a customer id, an e-mail address or a telephone number "
-            "as a source gave it."
+        origins = _named(stores, connection, who)
+        merged = sa.select(_overrides.c.origin_id, _overrides.c.profile_id).where(
+            among(_overrides.c.origin_id, origins)
         )
+        joined: dict[str, str] = {row[0]: row[1] for row in connection.execute(merged)}
+        found = sorted({joined.get(origin, origin) for origin in origins})
+    if not found:
+        raise UnifyError(_UNKNOWN)
     if len(found) > 1:
         raise UnifyError(
             f"That names {len(found)} people: {', '.join(found[:5])}. Give the profile id of the one you mean."
@@ -50,23 +55,35 @@ def find_profile(stores: Stores, who: str) -> str:
     return found[0]
 
 
+def find_origins(stores: Stores, who: str) -> frozenset[str]:
+    """The identities (origins) that bear an identifier, or the one of that id.
+
+    Raises:
+        UnifyError: There is none.
+    """
+    with stores.read_control() as connection:
+        found = _named(stores, connection, who)
+    if not found:
+        raise UnifyError(_UNKNOWN)
+    return frozenset(found)
+
+
 def _named(stores: Stores, connection: sa.Connection, who: str) -> set[str]:
+    """Origins of that id, or that bear what was typed."""
+    if _ID.fullmatch(who):
+        query = sa.select(_identifiers.c.origin_id).where(_identifiers.c.origin_id == who)
+        if connection.execute(query.limit(1)).first() is not None:
+            return {who}
     email, phone = normal_email(who), normal_phone(who, stores.settings.country)
     kinds = [row[0] for row in connection.execute(sa.select(_identifiers.c.kind).distinct())]
-    wanted: list[tuple[str, str]] = [(kind, who) for kind in kinds if kind not in _NORMALISED]
+    wanted = [(kind, who) for kind in kinds if kind not in _NORMALISED]
     wanted += [("email", email)] if email else []
     wanted += [("phone", phone)] if phone else []
-    profile = sa.func.coalesce(_overrides.c.profile_id, _identifiers.c.origin_id)
-    joined = _identifiers.outerjoin(_overrides, _overrides.c.origin_id == _identifiers.c.origin_id)
     found: set[str] = set()
     for kind, value in wanted:
-        query = (
-            sa.select(profile)
-            .select_from(joined)
-            .where(
-                _identifiers.c.kind == kind,
-                _identifiers.c.value_hash == identifier_hash(stores.identity_key, kind, value),
-            )
+        query = sa.select(_identifiers.c.origin_id).where(
+            _identifiers.c.kind == kind,
+            _identifiers.c.value_hash == identifier_hash(stores.identity_key, kind, value),
         )
         found.update(connection.execute(query).scalars())
     return found

@@ -12,14 +12,16 @@ docs/decisions/0007-one-person.md says why.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from itertools import combinations
 
 from aimwell.unify.kinds import DECISION, MATCH, family, is_named, is_weak, names_a_person, rank
 from aimwell.unify.model import Bond, Facts, Join, Link, Reason, Resolution, SetAside
 from aimwell.unify.policy import Policy
 
-__all__ = ["resolve_links"]
+__all__ = ["Key", "crowded", "resolve_links"]
 
 _FIRST = (
     "alias",
@@ -81,6 +83,21 @@ def resolve_links(
         too_many: Identifiers that more people share than the limit allows; they join nobody.
     """
     return _Work(links, facts, bonds, policy, too_many).result()
+
+
+def crowded(links: Iterable[Link], policy: Policy) -> set[Key]:
+    """Identifiers that more people share than their kind allows; `links` hold all who share them."""
+    links = list(links)
+    own: dict[str, tuple[int, str]] = {}
+    for link in links:
+        mine = (rank(link.kind), link.kind)
+        own[link.origin] = min(own.get(link.origin, mine), mine)
+    people = Counter((link.kind, link.value, own[link.origin]) for link in links)
+    return {
+        (kind, value)
+        for (kind, value, _own), number in people.items()
+        if (limit := policy.limit(kind)) is not None and number > limit
+    }
 
 
 class _Work:
@@ -169,46 +186,53 @@ class _Work:
 
     def _decided(self, kind: str, by: tuple[str, ...]) -> None:
         for bond in self.bonds:
-            origins = sorted(origin for origin in bond.a | bond.b if origin in self.of)
-            if bond.by not in by or len(origins) < 2:
-                continue
-            value = str(bond.decision)
-            clusters = self._clusters(origins)
-            if len(clusters) > 1:
-                if fault := self._fault(clusters, word=kind == DECISION):
-                    self._aside((kind, value), fault)
-                    continue
-                self._unite(clusters)
-            self._join(kind, value, origins)
+            origins = sorted(origin for origin in bond.a if origin in self.of)
+            if bond.by in by and len(origins) > 1:
+                key = (kind, str(bond.decision))
+                clusters = self._clusters(origins)
+                groups = self._groups(key, clusters, _conflict)
+                self._join_groups(key, origins, groups)
 
     def _shared(self) -> None:
         shared = [key for key, origins in self.bearers.items() if len(origins) > 1]
         strong = [key for key in shared if not is_weak(key[0])]
         for key in sorted(strong, key=lambda key: (_place(key[0]), *self.order[key], key)):
-            kind, value = key
             origins = self.bearers[key]
             clusters = self._clusters(origins)
-            if len(clusters) == 1:
-                self._join(kind, value, origins)
-                continue
-            for group in self._groups(key, clusters):
-                if len(group) > 1:
-                    if fault := self._fault(group):
-                        self._aside(key, fault)
-                        continue
-                    self._unite(group)
-                mine = self.of[next(iter(group[0].origins))]
-                self._join(kind, value, [o for o in origins if self.of[o] is mine])
+            conflict = partial(_conflict, role=self._is_role(key), named=is_named(key[0]))
+            self._join_groups(key, origins, self._groups(key, clusters, conflict))
 
-    def _groups(self, key: Key, clusters: Sequence[_Cluster]) -> list[list[_Cluster]]:
-        """Who of those that share an identifier may be one by it."""
+    def _is_role(self, key: Key) -> bool:
         kind, value = key
-        role = kind == "email" and any(
-            value in self.facts.get(origin, _NOBODY).roles for origin in self.bearers[key]
-        )
+        facts = (self.facts.get(origin, _NOBODY) for origin in self.bearers[key])
+        return kind == "email" and any(value in fact.roles for fact in facts)
+
+    def _join_groups(
+        self,
+        key: Key,
+        origins: Sequence[str],
+        groups: Sequence[Sequence[_Cluster]],
+    ) -> None:
+        """Make one of each group of those who share something."""
+        for group in groups:
+            if len(group) > 1:
+                if fault := self._fault(group, word=key[0] == DECISION):
+                    self._aside(key, fault)
+                    continue
+                self._unite(group)
+            mine = self.of[next(iter(group[0].origins))]
+            self._join(*key, [origin for origin in origins if self.of[origin] is mine])
+
+    def _groups(
+        self,
+        key: Key,
+        clusters: Sequence[_Cluster],
+        conflict: Callable[[_Cluster, _Cluster], Reason | None],
+    ) -> list[list[_Cluster]]:
+        """Who of those that share something may be one by it."""
         conflicts: dict[tuple[int, int], Reason] = {}
         for (i, a), (j, b) in combinations(enumerate(clusters), 2):
-            if reason := _conflict(kind, a, b, role=role):
+            if reason := conflict(a, b):
                 conflicts[i, j] = reason
         if not conflicts:
             return [list(clusters)]
@@ -278,11 +302,20 @@ def _place(kind: str) -> int:
     return _FIRST.index(name) if name in _FIRST else len(_FIRST)
 
 
-def _conflict(kind: str, a: _Cluster, b: _Cluster, *, role: bool) -> Reason | None:
-    """Why an identifier of this kind cannot say of the two that they are one."""
+def _conflict(
+    a: _Cluster, b: _Cluster, *, role: bool = False, named: bool = False
+) -> Reason | None:
+    """Why what the two share cannot say that they are one.
+
+    Args:
+        a: One of them.
+        b: The other.
+        role: They share an address of a desk.
+        named: They share what several people of one household may give.
+    """
     if not a.apart.isdisjoint(b.origins):
         return "decision"
-    if (role or is_named(kind)) and not a.own.keys().isdisjoint(b.own):
+    if (role or named) and not a.own.keys().isdisjoint(b.own):
         if role:
             return "role_address"
         if a.names and b.names and a.names.isdisjoint(b.names):

@@ -47,18 +47,9 @@ def upgrade() -> None:
         ),
         sa.Column("decided_at", UtcDateTime(), nullable=False),
         sa.Column("decided_by", sa.Text(), nullable=False),
-        sa.Column(
-            "superseded_by",
-            sa.BigInteger(),
-            nullable=True,
-            comment="A later decision that overrules it.",
-        ),
         sa.Column("undone_at", UtcDateTime(), nullable=True),
         sa.Column("undone_by", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("decision_id", name=op.f("pk_identity_decisions")),
-    )
-    op.create_index(
-        op.f("ix_identity_decisions_superseded_by"), "identity_decisions", ["superseded_by"]
     )
     op.create_table(
         "identity_decision_origins",
