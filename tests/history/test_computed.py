@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -173,12 +174,12 @@ def test_the_usual_hour_is_the_persons_own(stores: Stores) -> None:
 
 
 def test_visits_devices_and_interests_come_from_events(stores: Stores) -> None:
-    phone = {"context": {"userAgent": "Mozilla/5.0 (iPhone) Mobile/15E148"}}
+    phone = json.dumps({"context": {"userAgent": "Mozilla/5.0 (iPhone) Mobile/15E148"}})
     add_events(
         stores,
         [
-            event("ann", "Page Viewed", 1, category="hats", properties=phone),
-            event("ann", "Page Viewed", 1 + 20 / 1440, category="shoes", properties=phone),
+            event("ann", "Page Viewed", 1, category="hats", envelope=phone),
+            event("ann", "Page Viewed", 1 + 20 / 1440, category="shoes", envelope=phone),
             event("ann", "Page Viewed", 1 + 60 / 1440, category="shoes", properties={"device": {"type": "Desktop"}}),
             event("ann", "Page Viewed", 2, properties={"device": "tablet"}),
             event("bob", "Page Viewed", 2),

@@ -105,25 +105,25 @@ _HOURS = f"""
     ) AS counted
     """  # noqa: S608 - numbers of this file
 
+# Messages of tracking clients tell it in their envelope, rows of files in a property.
 _DEVICE = f"""
     WITH told AS (
-      SELECT profile_id, occurred_at, properties FROM events
-      WHERE contains(properties, 'evice') OR contains(properties, 'userAgent')
+      SELECT profile_id, occurred_at, properties, envelope FROM events
+      WHERE contains(envelope, 'evice') OR contains(envelope, 'userAgent') OR contains(properties, 'evice')
     ),
     read AS (
       SELECT profile_id, occurred_at,
+             json_extract_string(envelope, '$.context.device.type') AS context,
              json_extract_string(properties, '$.device.type') AS own,
              json_extract_string(properties, '$.device_type') AS flat,
-             json_extract_string(properties, '$.context.device.type') AS context,
              json_extract_string(properties, '$.device') AS word,
-             lower(coalesce(json_extract_string(properties, '$.context.userAgent'),
-                            json_extract_string(properties, '$.userAgent'))) AS agent
+             lower(json_extract_string(envelope, '$.context.userAgent')) AS agent
       FROM told
     ),
     used AS (
       SELECT profile_id, occurred_at,
              left(lower(coalesce(
-               own, flat, context, CASE WHEN NOT starts_with(word, '{{') THEN word END,
+               context, own, flat, CASE WHEN NOT starts_with(word, '{{') THEN word END,
                CASE WHEN contains(agent, 'ipad') OR contains(agent, 'tablet') THEN 'tablet'
                     WHEN contains(agent, 'mobi') THEN 'mobile' WHEN agent IS NOT NULL THEN 'desktop' END
              )), 40) AS device

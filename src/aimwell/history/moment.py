@@ -68,8 +68,19 @@ _LATER |= {"subscriptions", "usage"}
 
 _AHEAD = ("events", "orders", "order_lines", "touches")
 
-_READ_ONCE = ("events", "orders", "order_lines", "touches", "traits")
-"""Tables of which the rows of a few people are gathered once, because several queries read them."""
+_READ_ONCE: Mapping[str, frozenset[str]] = {
+    "events": frozenset(
+        {"event_id", "session_id", "message_type", "vault_key", "source", "load_id", "received_at"}
+    ),
+    "orders": frozenset({"lines", "tax", "source", "load_id", "received_at"}),
+    "order_lines": frozenset({"unit_price", "properties", "source", "load_id", "received_at"}),
+    "touches": frozenset(
+        {"touch_id", "message_id", "link_id", "source", "load_id", "received_at", "cost"}
+    ),
+    "traits": frozenset({"load_id"}),
+}
+"""Tables of which the rows of a few people are gathered once, because several queries read them, and the columns that
+none of these reads, which are left out there."""
 
 _NAMES = exp.select("event").distinct()
 
@@ -194,7 +205,8 @@ def open_moment(
     `_ahead`. All have `profile_id` beside `origin_id` (null where a sale is anonymous).
 
     With `people` only these profiles' rows are there, gathered in one reading of each table; what is computed of a person
-    alone is the same as among all.
+    alone is the same as among all. The large tables then lack columns that no view or feature reads (ids of rows,
+    provenance).
 
     Raises:
         HistoryError: `as_of` has no time zone, the horizon is not positive or beyond the calendar, or the
@@ -216,7 +228,9 @@ def open_moment(
             session.bind(f"raw_{name}", snapshot.tables.get(name) or empty_table(name))
             whose = identified(name, merged=merged, erased=erased)
             if people is not None and "origin_id" in LAKE_TABLES[name].names:
-                whose = theirs(name, erased=erased)
+                left_out = _READ_ONCE.get(name, frozenset())
+                kept = [one for one in LAKE_TABLES[name].names if one not in left_out]
+                whose = theirs(name, kept, erased=erased)
                 if name in _READ_ONCE:
                     session.materialise(f"their_{name}", whose)
                     whose = exp.select("*").from_(

@@ -34,6 +34,12 @@ _overrides = metadata.tables["identity_overrides"]
 _BATCH = 5_000
 _READ = 50_000
 _TABLES = ("orders", "events", "touches", "traits")
+_SEEN = {
+    "orders": ("origin_id", "kind", "ordered_at", "received_at"),
+    "events": ("origin_id", "occurred_at", "received_at"),
+    "touches": ("origin_id", "occurred_at", "received_at"),
+}
+"""Columns that are read of the large tables."""
 _WRITTEN = (
     "first_seen_at",
     "last_seen_at",
@@ -130,7 +136,7 @@ def refresh_profiles(
         if profiles is None:
             bind_with_identity(stores, session, snapshot, prefix="all_")
         else:
-            bind_people(stores, session, snapshot, profiles, prefix="all_")
+            bind_people(stores, session, snapshot, profiles, prefix="all_", columns=_SEEN)
         session.bind(
             "said",
             sql("SELECT * FROM all_traits WHERE CAST(set_at AS timestamptz) < :now", now=now),

@@ -5,7 +5,7 @@ Identity is joined when a table is read, so a merge and its undoing take effect 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -93,17 +93,20 @@ def bind_people(
     profiles: Collection[str],
     *,
     prefix: str,
+    columns: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """As `bind_with_identity`, with the rows of these profiles alone; each table is read once, here.
 
-    Tables without origins are bound whole.
+    Tables without origins are bound whole. Of the tables that `columns` names only those columns are read.
     """
     of_people(stores, session, profiles)
     erased = bind_erased(stores, session)
     for name, version in snapshot.tables.items():
         session.bind(f"raw_{name}", version)
         if "origin_id" in LAKE_TABLES[name].names:
-            session.materialise(f"{prefix}{name}", theirs(name, erased=erased))
+            session.materialise(
+                f"{prefix}{name}", theirs(name, (columns or {}).get(name), erased=erased)
+            )
         else:
             session.bind(f"{prefix}{name}", identified(name, merged=False))
 
@@ -138,11 +141,14 @@ def of_people(stores: Stores, session: Session, profiles: Collection[str]) -> No
     session.materialise("people", sql("SELECT * FROM people_arrow"))
 
 
-def theirs(name: str, *, erased: bool = False) -> exp.Select:
-    """A query over `raw_<name>` (as `t`) with its columns and `profile_id`: the rows of `people`; `erased` as above."""
+def theirs(name: str, columns: Sequence[str] | None = None, *, erased: bool = False) -> exp.Select:
+    """A query over `raw_<name>` (as `t`) with its columns (or some) and `profile_id`: the rows of `people`.
+
+    `erased` as above.
+    """
     raw = exp.alias_(exp.Table(this=identifier(f"raw_{name}")), "t", table=True)
     query = (
-        exp.select(*[column(n, "t") for n in LAKE_TABLES[name].names])
+        exp.select(*[column(n, "t") for n in columns or LAKE_TABLES[name].names])
         .select(sql("p.profile_id AS profile_id"))
         .from_(raw)
         .join(sql("SELECT * FROM people"), on="p.origin_id = t.origin_id", join_alias="p")
