@@ -1,0 +1,50 @@
+"""The current state after messages came in: what is computed follows the people whom they touched, and nobody else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from aimwell.history.computed import refresh_computed
+from aimwell.history.current import AFFECTED, bring_up_to_date
+from aimwell.people.service import profile_page
+from aimwell.store.schema import metadata
+from aimwell.unify.live import flush_and_unify
+from shop import make_stores
+from tracked import NOW, put
+
+LATER = NOW + timedelta(seconds=5)
+
+
+def test_a_cart_that_was_filled_just_now_is_on_the_persons_page(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    agent = {"userAgent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0) Mobile/15E148"}
+    put(
+        stores,
+        {
+            "type": "track",
+            "event": "Product Added",
+            "anonymousId": "a-1",
+            "messageId": "m1",
+            "properties": {"sku": "mug", "quantity": 2, "price": 4.5, "category": "kitchen"},
+            "context": agent,
+        },
+    )
+    flush_and_unify(stores, now=LATER, affected=AFFECTED)
+    login = {"type": "identify", "userId": "ann", "anonymousId": "a-1", "messageId": "m2"}
+    put(stores, {**login, "traits": {"interests": "tea"}})
+    flush_and_unify(stores, now=LATER, affected=AFFECTED)
+    page = profile_page(stores, "ann", now=LATER, by="t")
+    figures = {one.name: one.value for one in page.computed}
+    assert (figures["cart_units"], figures["cart_value"]) == (2, 9.0)
+    assert (figures["usual_device"], figures["viewed_category"]) == ("mobile", "kitchen")
+    assert {one.name for one in page.traits} == {"interests"}
+    assert "Product Added" in {one.what for one in page.timeline}
+    with stores.read_control() as connection:
+        before = connection.execute(sa.select(metadata.tables["profiles"])).all()
+    assert refresh_computed(stores, now=LATER) == 0
+    bring_up_to_date(stores, now=LATER)
+    with stores.read_control() as connection:
+        assert connection.execute(sa.select(metadata.tables["profiles"])).all() == before
