@@ -12,6 +12,14 @@ NASTY = st.one_of(
     st.text(),
     st.text(alphabet=" \t\r\n.=From aé€😀\x00\x85\u2028", max_size=300),
     st.text(alphabet="xé", min_size=900, max_size=1500),
+    # Around the length of a line: what stands at the start of the second is never a dot or `From `.
+    st.text(alphabet="x.", min_size=70, max_size=155),
+    st.builds(
+        "{}{}{}".format,
+        st.text("x", min_size=70, max_size=77),
+        st.sampled_from([".", "From ", " F", "=", ""]),
+        st.text("x ", max_size=80),
+    ),
     st.sampled_from(
         [
             ".",

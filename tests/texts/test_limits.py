@@ -31,6 +31,7 @@ LIMITED = [
     "{% assign x = 'aaaaaaaaaa' %}{% for i in (1..60) %}{% assign x = x | replace: 'a', x %}{% endfor %}",
     "{% assign x = 99 %}{% for i in (1..60) %}{% assign x = x | times: x %}{% endfor %}{{ x }}",
     "{% for i in (1..9000) %}{{ big }}{% endfor %}",
+    "{{ big }}" * 101,
     "{% assign x = 'a,b' | split: ',' %}{% for i in (1..60) %}{% assign x = x | concat: x %}{% endfor %}",
 ]
 

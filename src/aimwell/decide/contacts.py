@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,7 +16,8 @@ from aimwell.decide.timing import local_day, zone_or
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
 from aimwell.privacy.permission import Permissions, permissions
 from aimwell.privacy.suppression import ADDRESS_KINDS, of_profiles
-from aimwell.store.listed import among, aside, listed
+from aimwell.store.column_types import UtcDateTime
+from aimwell.store.listed import GIVEN, among, aside, listed
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
@@ -121,30 +124,41 @@ def read_contacts(
 
 
 def _zones(connection: sa.Connection, profile_ids: Sequence[str] | None) -> dict[str, str]:
+    rows = connection.execute(_zones_query(profile_ids is not None), _given(profile_ids))
+    return dict(rows.all())
+
+
+@cache
+def _zones_query(some: bool) -> sa.Select[str, str]:
     query = sa.select(_profiles.c.profile_id, _profiles.c.timezone).where(
         _profiles.c.timezone.is_not(None)
     )
-    if profile_ids is not None:
-        query = query.where(among(_profiles.c.profile_id, profile_ids))
-    return {row[0]: row[1] for row in connection.execute(query)}
+    return query.where(among(_profiles.c.profile_id, GIVEN)) if some else query
 
 
 def _addressed(
     connection: sa.Connection, medium: str, profile_ids: Sequence[str] | None
 ) -> frozenset[str]:
     """Profiles that have an address for the medium. Media without addresses of people reach everybody."""
-    kind = ADDRESS_KINDS.get(medium)
+    query = _addressed_query(ADDRESS_KINDS.get(medium), profile_ids is not None)
+    return frozenset(connection.execute(query, _given(profile_ids)).scalars().all())
+
+
+@cache
+def _addressed_query(kind: str | None, some: bool) -> sa.Select[str]:
     profile = sa.func.coalesce(_overrides.c.profile_id, _identifiers.c.origin_id)
     query = sa.select(profile).select_from(
         _identifiers.outerjoin(_overrides, _overrides.c.origin_id == _identifiers.c.origin_id)
     )
     column: sa.ColumnElement[str] = _identifiers.c.kind
-    if profile_ids is not None:
+    if some:
         column = aside(column)
-        query = query.where(of_profiles(_identifiers, profile_ids))
-    if kind is not None:
-        query = query.where(column == kind)
-    return frozenset(row[0] for row in connection.execute(query))
+        query = query.where(of_profiles(_identifiers, GIVEN))
+    return query if kind is None else query.where(column == kind)
+
+
+def _given(profile_ids: Sequence[str] | None) -> dict[str, Any]:
+    return {} if profile_ids is None else {"ids": profile_ids}
 
 
 def _past(
@@ -160,33 +174,43 @@ def _past(
 ) -> dict[str, list[Contact]]:
     if policy is None:
         return {}
-    counted = _COUNTED if except_plan is not None else ("queued", *_COUNTED)
+    query = _past_query(profile_ids is not None, except_plan is not None, trial)
+    values = _given(profile_ids) | {"since": moment - longest_window(policy), "until": moment}
+    if except_plan is not None:
+        values["plan"] = except_plan
+    found: dict[str, list[Contact]] = {}
+    for profile, channel, sent_at, state in connection.execute(query, values).all():
+        day = local_day(sent_at, zone_or(zones.get(profile), fallback))
+        in_flight = except_plan is not None and state == "sending"
+        found.setdefault(profile, []).append(Contact(channel, sent_at, day, in_flight))
+    return found
+
+
+@cache
+def _past_query(some: bool, but_one_plan: bool, trial: bool) -> sa.Select[Any]:
+    """Person, channel, time and state of messages between `since` and `until`."""
     at = sa.func.coalesce(_messages.c.sent_at, _messages.c.due_at)
     # What somebody got counts for the person that they are now.
     person = sa.func.coalesce(_overrides.c.profile_id, _messages.c.profile_id)
+    # For given people their messages are looked up first, however many others there are in those states.
+    state = aside(_messages.c.state) if some else _messages.c.state
+    since, until = (sa.bindparam(name, type_=UtcDateTime) for name in ("since", "until"))
     query = (
         sa.select(person, _messages.c.channel, at, _messages.c.state)
         .select_from(
             _messages.outerjoin(_overrides, _overrides.c.origin_id == _messages.c.profile_id)
         )
-        .where(_messages.c.state.in_(counted), at >= moment - longest_window(policy), at <= moment)
+        .where(
+            state.in_(_COUNTED if but_one_plan else ("queued", *_COUNTED)), at >= since, at <= until
+        )
     )
     if not trial:
         # Trials reached nobody, so they use up nobody's cap.
         trials = sa.select(_plans.c.plan_id).where(_plans.c.trial.is_(True))
         query = query.where(_messages.c.plan_id.not_in(trials))
-    if profile_ids is not None:
-        merged = sa.select(_overrides.c.origin_id).where(
-            among(_overrides.c.profile_id, profile_ids)
-        )
-        query = query.where(
-            _messages.c.profile_id.in_(sa.union_all(listed(profile_ids), merged)),
-        )
-    if except_plan is not None:
-        query = query.where(_messages.c.plan_id != except_plan)
-    found: dict[str, list[Contact]] = {}
-    for profile, channel, sent_at, state in connection.execute(query):
-        day = local_day(sent_at, zone_or(zones.get(profile), fallback))
-        in_flight = except_plan is not None and state == "sending"
-        found.setdefault(profile, []).append(Contact(channel, sent_at, day, in_flight))
-    return found
+    if some:
+        merged = sa.select(_overrides.c.origin_id).where(among(_overrides.c.profile_id, GIVEN))
+        query = query.where(_messages.c.profile_id.in_(sa.union_all(listed(GIVEN), merged)))
+    if but_one_plan:
+        query = query.where(_messages.c.plan_id != sa.bindparam("plan", type_=sa.Text))
+    return query

@@ -6,19 +6,21 @@ A template's own `defaults` stand in where a person has none.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import sqlalchemy as sa
 
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.definitions.kinds.campaign import Action
 from aimwell.privacy.vault import Person, read_people
-from aimwell.store.listed import among
+from aimwell.store.listed import GIVEN, among
 from aimwell.store.schema import metadata
 from aimwell.texts.vocabulary import PERSON_FIELDS, field_name
 
 __all__ = ["people_fields", "shared_fields"]
 
 _profiles = metadata.tables["profiles"]
+_FROM_VAULT = frozenset(PERSON_FIELDS)
 
 
 def shared_fields(parts: CampaignParts, action: Action, *, currency: str) -> dict[str, object]:
@@ -53,28 +55,29 @@ def people_fields(
 ) -> tuple[dict[str, dict[str, object]], dict[str, Person]]:
     """The fields of each person, and what the vault knows of them (for the address)."""
     people = read_people(connection, profile_ids)
-    traits: dict[str, Mapping[str, object]] = {}
-    rows = connection.execute(
-        sa.select(_profiles.c.profile_id, _profiles.c.traits).where(
-            among(_profiles.c.profile_id, profile_ids)
-        )
-    )
-    traits.update((row[0], row[1]) for row in rows)
+    rows = connection.execute(_traits(), {"ids": profile_ids}).all()
+    traits: dict[str, Mapping[str, object]] = dict(rows)
     return {
         profile: _fields(people.get(profile), traits.get(profile, {})) for profile in profile_ids
     }, people
 
 
+@cache
+def _traits() -> sa.Select[str, Mapping[str, object]]:
+    return sa.select(_profiles.c.profile_id, _profiles.c.traits).where(
+        among(_profiles.c.profile_id, GIVEN)
+    )
+
+
 def _fields(person: Person | None, traits: Mapping[str, object]) -> dict[str, object]:
-    fields: dict[str, object] = {
-        field_name(name): value for name, value in traits.items() if _says(value)
-    }
+    fields = {field_name(name): value for name, value in traits.items() if _says(value)}
     if person is not None:
-        known = person.fields
-        fields |= {name: known[name] for name in PERSON_FIELDS if _says(known.get(name))}
+        for name, value in person.fields.items():
+            if name in _FROM_VAULT and _says(value):
+                fields[name] = value
     return fields
 
 
 def _says(value: object) -> bool:
     """Whether a value says anything; a blank text is no name to greet anybody by."""
-    return value is not None and not (isinstance(value, str) and not value.strip())
+    return value is not None and not (isinstance(value, str) and (not value or value.isspace()))

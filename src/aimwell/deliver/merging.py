@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Literal
 
 import sqlalchemy as sa
 
 from aimwell.deliver.ledger import Claimed, Result
-from aimwell.store.listed import among
+from aimwell.store.listed import GIVEN, among
 from aimwell.store.schema import metadata
 
 __all__ = ["Member", "as_they_are_now", "judge_merged"]
@@ -65,10 +66,7 @@ def as_they_are_now(
 ) -> tuple[list[Claimed], dict[str, Result]]:
     """The messages with the person that each belongs to now, and what becomes of those that shall not leave."""
     ids = [message.profile_id for message in claimed]
-    query = sa.select(_overrides.c.origin_id, _overrides.c.profile_id).where(
-        sa.or_(among(_overrides.c.origin_id, ids), among(_overrides.c.profile_id, ids))
-    )
-    joined = {row[0]: row[1] for row in connection.execute(query)}
+    joined = dict(connection.execute(_joined(), {"ids": ids}).all())
     if not joined:
         return list(claimed), {}
     persons = {key: joined.get(key, key) for key in ids}
@@ -89,6 +87,14 @@ def as_they_are_now(
                 message.message_id, "stopped", reason=verdict, left=False
             )
     return kept, results
+
+
+@cache
+def _joined() -> sa.Select[str, str]:
+    """Origin and profile of those of given people who are one with somebody."""
+    return sa.select(_overrides.c.origin_id, _overrides.c.profile_id).where(
+        sa.or_(among(_overrides.c.origin_id, GIVEN), among(_overrides.c.profile_id, GIVEN))
+    )
 
 
 def _groups(

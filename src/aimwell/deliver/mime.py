@@ -96,16 +96,16 @@ class Skeleton:
         return b"".join([text_head, plain, html_head, quoted.finish(self._quoted(html, seen)), end])
 
     def _quoted(self, parts: Sequence[str], seen: dict[str, bytes]) -> list[bytes]:
-        encoded = self._encoded
-        out: list[bytes] = []
-        for part in parts:
-            piece = encoded.get(part)
-            if piece is None:
-                piece = seen.get(part)
-                if piece is None:
-                    piece = seen[part] = quoted.encode(part)
-            out.append(piece)
-        return out
+        known = self._encoded.get
+        return [known(part) or self._value(part, seen) for part in parts]
+
+    @staticmethod
+    def _value(part: str, seen: dict[str, bytes]) -> bytes:
+        """What differs from person to person; a value that stands in a message twice is encoded once."""
+        piece = seen.get(part)
+        if piece is None:
+            piece = seen[part] = quoted.encode(part)
+        return piece
 
     def _content_headers(self, *, html: bool) -> list[Header]:
         if html:

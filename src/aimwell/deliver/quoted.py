@@ -18,16 +18,23 @@ __all__ = ["SOFT_BREAK", "encode", "finish"]
 SOFT_BREAK = b"=\r\n"
 
 _LINE_CHARS = 76
+_SOFT_CHARS = _LINE_CHARS - 1  # with the `=` that ends a line softly
 _EASY = re.compile(r"[!-<>-~]+(?: [!-<>-~]+)*")
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_OLD_STARTS = (".", "From ")
 _BAD_STARTS = (b".", b"From ")
 _TO_ESCAPE = re.compile(rb"[^ -<>-~]")
 
 
 def encode(text: str) -> bytes:
     """One piece of a body. Line ends become CRLF; what cannot be written in UTF-8 becomes `?`."""
-    if len(text) < _LINE_CHARS and _EASY.fullmatch(text) and text[0] != "." and text[:5] != "From ":
-        return text.encode("ascii") + SOFT_BREAK
+    if len(text) <= 2 * _SOFT_CHARS and _EASY.fullmatch(text) and not text.startswith(_OLD_STARTS):
+        # A word, a name, the address of a page: most of what differs from person to person.
+        if len(text) <= _SOFT_CHARS:
+            return text.encode("ascii") + SOFT_BREAK
+        line, rest = text[:_SOFT_CHARS], text[_SOFT_CHARS:]
+        if rest[0] != "." and " " not in rest:
+            return f"{line}=\r\n{rest}=\r\n".encode("ascii")
     if not text:
         return b""
     if "\r" in text or "\n" in text:
@@ -67,7 +74,7 @@ def _encode_line(line: bytes) -> bytes:
     start = 0
     while start < len(escaped):
         head = _line_head(escaped, start)
-        room = _LINE_CHARS - 1 - len(head)
+        room = _SOFT_CHARS - len(head)
         first = start + (1 if head else 0)
         stop = first + room
         if stop < len(escaped):

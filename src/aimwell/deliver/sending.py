@@ -35,7 +35,8 @@ from aimwell.store.stores import Stores
 __all__ = ["Batch", "SendRun", "handful_size", "send_plan"]
 
 _plans = metadata.tables["plans"]
-_FOLDER_HANDFUL = 500
+_STATE = sa.select(_plans.c.state).where(_plans.c.plan_id == sa.bindparam("plan"))
+_FOLDER_HANDFUL = 1000
 _INSIST_SECONDS = 0.5
 _T = TypeVar("_T")
 
@@ -154,9 +155,7 @@ def _record(connection: sa.Connection, batch: Batch, run: SendRun, held: Handful
         _suppress(connection, batch.stores.identity_key, held.bounced, now)
     if not sending_is_on(connection):
         return "all sending is switched off"
-    state = connection.execute(
-        sa.select(_plans.c.state).where(_plans.c.plan_id == batch.plan.plan_id)
-    ).scalar_one()
+    state = connection.execute(_STATE, {"plan": batch.plan.plan_id}).scalar_one()
     if state == "cancelled":
         # What was claimed when the plan was given up, and came back to the queue since.
         ledger.stop_all(connection, batch.plan.plan_id, reason="plan_cancelled")

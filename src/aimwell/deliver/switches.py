@@ -14,13 +14,12 @@ __all__ = ["sending_is_on", "set_sending"]
 
 _switches = metadata.tables["switches"]
 _SENDING = "sending"
+_IS_ON = sa.select(_switches.c.on).where(_switches.c.name == _SENDING)
 
 
 def sending_is_on(connection: sa.Connection) -> bool:
     """Whether anything may be sent. It may until somebody says otherwise."""
-    on = connection.execute(
-        sa.select(_switches.c.on).where(_switches.c.name == _SENDING)
-    ).scalar_one_or_none()
+    on = connection.execute(_IS_ON).scalar_one_or_none()
     return on is None or bool(on)
 
 

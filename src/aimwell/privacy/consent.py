@@ -6,7 +6,6 @@ refusal counts. No answer means no.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import pyarrow as pa
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 
 from aimwell.privacy.suppression import of_profiles
 from aimwell.store.control import insert_missing
-from aimwell.store.listed import among
+from aimwell.store.listed import Ids, among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
@@ -100,7 +99,7 @@ def latest_consents(
     purpose: str,
     channel: str,
     before: datetime | None = None,
-    profile_ids: Sequence[str] | None = None,
+    profile_ids: Ids | None = None,
 ) -> sa.Select[str, str]:
     """A query for the control database: profile_id and the state of its latest answer.
 
@@ -108,7 +107,7 @@ def latest_consents(
         purpose: As 'marketing'.
         channel: Medium, as 'email'.
         before: Only answers before this moment; None: all.
-        profile_ids: Only these profiles (any number); None: all.
+        profile_ids: Only these profiles (any number), or `GIVEN`; None: all.
     """
     profile = sa.func.coalesce(_overrides.c.profile_id, _consents.c.origin_id).label("profile_id")
     refusal = sa.case((_consents.c.state == "granted", 1), else_=0)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 
 import sqlalchemy as sa
 
 from aimwell.privacy.consent import latest_consents
 from aimwell.privacy.suppression import suppressed_profiles
+from aimwell.store.listed import GIVEN
 
 __all__ = ["REFUSALS", "Permissions", "permissions"]
 
@@ -57,11 +59,24 @@ def permissions(
             Suppressions always count.
         profile_ids: Only these; None: everybody who ever answered.
     """
-    consents = latest_consents(
-        purpose=purpose, channel=channel, before=before, profile_ids=profile_ids
-    )
-    blocked = suppressed_profiles(channel=channel, profile_ids=profile_ids)
+    if profile_ids is None:
+        consents = latest_consents(purpose=purpose, channel=channel, before=before)
+        blocked, given = suppressed_profiles(channel=channel), {}
+    else:
+        consents, blocked = _of_given(purpose, channel, before)
+        given = {"ids": profile_ids}
     return Permissions(
-        {row[0]: row[1] for row in connection.execute(consents)},
-        {row[0]: row[1] for row in connection.execute(blocked)},
+        dict(connection.execute(consents, given).all()),
+        dict(connection.execute(blocked, given).all()),
+    )
+
+
+@lru_cache(maxsize=64)
+def _of_given(
+    purpose: str, channel: str, before: datetime | None
+) -> tuple[sa.Select[str, str], sa.Select[str, str]]:
+    """The queries for consent and suppression of given people."""
+    return (
+        latest_consents(purpose=purpose, channel=channel, before=before, profile_ids=GIVEN),
+        suppressed_profiles(channel=channel, profile_ids=GIVEN),
     )

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from aimwell.privacy.contact_points import normal_email, normal_phone
 from aimwell.privacy.hashing import identifier_hash
 from aimwell.store.control import insert_missing
-from aimwell.store.listed import among, aside, listed
+from aimwell.store.listed import Ids, among, aside, listed
 from aimwell.store.schema import metadata
 
 __all__ = [
@@ -82,9 +82,7 @@ def lift_suppression(
     )
 
 
-def suppressed_profiles(
-    *, channel: str, profile_ids: Sequence[str] | None = None
-) -> sa.Select[str, str]:
+def suppressed_profiles(*, channel: str, profile_ids: Ids | None = None) -> sa.Select[str, str]:
     """A query for the control database: profile_id and reason of everybody who has a suppressed address.
 
     A person with two addresses, one of them suppressed, is suppressed: they said no once.
@@ -108,7 +106,7 @@ def suppressed_profiles(
     return query if profile_ids is None else query.where(of_profiles(_identifiers, profile_ids))
 
 
-def of_profiles(table: sa.Table, profile_ids: Sequence[str]) -> sa.ColumnElement[bool]:
+def of_profiles(table: sa.Table, profile_ids: Ids) -> sa.ColumnElement[bool]:
     """Rows of `table` whose origin belongs to one of the profiles, by its index on origin_id."""
     merged = sa.select(_overrides.c.origin_id).where(among(_overrides.c.profile_id, profile_ids))
     return table.c.origin_id.in_(sa.union_all(listed(profile_ids), merged))

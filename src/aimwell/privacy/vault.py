@@ -6,9 +6,10 @@ A row is what is known of one origin. Newer values win, and what a newer row doe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +21,7 @@ from aimwell.store.control import (
     insert_missing,
     insert_statement,
 )
-from aimwell.store.listed import among
+from aimwell.store.listed import GIVEN, among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
@@ -142,33 +143,39 @@ def read_row(connection: sa.Connection, row_hash: str) -> str | None:
 
 def read_people(connection: sa.Connection, profile_ids: Sequence[str]) -> dict[str, Person]:
     """What the vault knows of the profiles. Profiles of which it knows nothing are left out."""
-    found: dict[str, list[Any]] = {}
+    wanted = set(profile_ids)
+    found: dict[str, Person] = {}
+    for profile_id, extra, *values in connection.execute(_of_people(), {"ids": profile_ids}).all():
+        if profile_id not in wanted:
+            continue
+        fields = {
+            name: value
+            for name, value in zip(PERSON_FIELDS, values, strict=True)
+            if value is not None
+        }
+        newer = found.get(profile_id)
+        if newer is None:
+            found[profile_id] = Person(profile_id, fields, extra or {})
+        else:
+            found[profile_id] = Person(
+                profile_id, {**fields, **newer.fields}, {**(extra or {}), **newer.extra}
+            )
+    return found
+
+
+@cache
+def _of_people() -> sa.Select[Any]:
+    """Profile, further fields and PERSON_FIELDS of every origin of given profiles, the newest first."""
     profile = sa.func.coalesce(_overrides.c.profile_id, _people.c.origin_id)
     joined = _people.outerjoin(_overrides, _overrides.c.origin_id == _people.c.origin_id)
     # Two look-ups by key, because an expression over the join could use no index.
     origins = sa.union_all(
-        sa.select(_overrides.c.origin_id).where(among(_overrides.c.profile_id, profile_ids)),
-        sa.select(_people.c.origin_id).where(among(_people.c.origin_id, profile_ids)),
+        sa.select(_overrides.c.origin_id).where(among(_overrides.c.profile_id, GIVEN)),
+        sa.select(_people.c.origin_id).where(among(_people.c.origin_id, GIVEN)),
     )
-    query = (
-        sa.select(_people, profile.label("profile_id"))
+    return (
+        sa.select(profile, _people.c.extra, *(_people.c[name] for name in PERSON_FIELDS))
         .select_from(joined)
         .where(_people.c.origin_id.in_(origins))
         .order_by(_people.c.set_at.desc(), _people.c.origin_id)
     )
-    for row in connection.execute(query):
-        found.setdefault(row.profile_id, []).append(row)
-    wanted = set(profile_ids)
-    return {key: _merged(key, rows) for key, rows in found.items() if key in wanted}
-
-
-def _merged(profile_id: str, rows: Iterable[Any]) -> Person:
-    fields: dict[str, str] = {}
-    extra: dict[str, Any] = {}
-    for row in rows:
-        for name in PERSON_FIELDS:
-            value = getattr(row, name)
-            if value is not None:
-                fields.setdefault(name, value)
-        extra = {**(row.extra or {}), **extra}
-    return Person(profile_id, fields, extra)

@@ -6,9 +6,11 @@ They do what Liquid's own do, which the tests hold against them.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TextIO
 
-from liquid import BlockNode, RenderContext, Token, TokenStream
+from liquid import BlockNode, Node, RenderContext, Token, TokenStream
 from liquid.builtin.content import ContentNode, Literal
 from liquid.builtin.expressions import LoopExpression
 from liquid.builtin.output import Output, OutputNode
@@ -19,7 +21,7 @@ from markupsafe import escape
 
 from aimwell.texts.limits import MAX_ITEMS
 
-__all__ = ["ContentTag", "LoopTag", "ValueTag"]
+__all__ = ["ContentTag", "Frame", "LoopTag", "ValueTag"]
 
 _MARKUP = re.compile("[&<>\"']").search
 _METHODS = frozenset({"size", "first", "last"})
@@ -60,6 +62,41 @@ class _PathNode(OutputNode):
             # Most values hold nothing to escape; looking is three times as fast as escaping.
             return buffer.write(escape(found) if context.autoescape and _MARKUP(found) else found)
         return buffer.write(to_liquid_string(found, context.autoescape))
+
+    def plain_text(self, fields: Mapping[str, Any], *, html: bool) -> str | None:
+        """What is printed where the field is a text that needs no more than escaping; None where it must be rendered."""
+        found: Any = fields
+        try:
+            for key in self.keys:
+                found = found[key]
+        except (KeyError, TypeError, IndexError):
+            return None
+        if type(found) is int and not self.has_default:
+            return str(found)
+        if type(found) is not str or (self.has_default and not found):
+            return None
+        return escape(found) if html and _MARKUP(found) else found
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A text that holds nothing but fixed pieces and values: its pieces, and which places take what value.
+
+    Most texts are like that, and filling a copy of the list takes a third of the time of asking each node.
+    """
+
+    pieces: list[str]
+    values: tuple[tuple[int, _PathNode], ...]
+    size_chars: int
+
+    @classmethod
+    def of(cls, nodes: Sequence[Node]) -> Frame | None:
+        """The frame of a text; None where something else stands in it."""
+        if not all(type(node) in {_Content, _PathNode} for node in nodes):
+            return None
+        pieces = [node.text if isinstance(node, _Content) else "" for node in nodes]
+        values = tuple((n, node) for n, node in enumerate(nodes) if isinstance(node, _PathNode))
+        return cls(pieces, values, sum(map(len, pieces)))
 
 
 class ValueTag(Output):

@@ -11,13 +11,14 @@ from liquid import BoundTemplate, Node
 from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import Path
 from liquid.builtin.output import OutputNode
-from liquid.exceptions import LiquidError, ResourceLimitError
+from liquid.exceptions import LiquidError, OutputStreamLimitError, ResourceLimitError
 from liquid.expression import Expression
 
 from aimwell.errors import MissingFieldError, TemplateError, nearest
-from aimwell.texts.limits import MAX_SOURCE_CHARS
+from aimwell.texts.limits import MAX_CHARS, MAX_SOURCE_CHARS
 from aimwell.texts.masking import Piece, mask
 from aimwell.texts.missing import MissingField
+from aimwell.texts.nodes import Frame
 from aimwell.texts.sandbox import Chunks, MessageContext, environment
 from aimwell.texts.shape import refuse_open_liquid
 
@@ -83,6 +84,7 @@ class Program:
         except LiquidError as err:
             raise self._explain_liquid(err) from err
         self._nodes: list[Node] = self._parsed.nodes
+        self._frame = Frame.of(self._nodes)
         self._analysis = self._parsed.analyze(include_partials=False)
         if not lenient:
             for problem, line in self.unknown_filters():
@@ -101,6 +103,8 @@ class Program:
 
         `fields` must hold `now` and `today`. Errors are Liquid's own; `explain` turns them into ours.
         """
+        if self._frame is not None:
+            return self._filled(self._frame, fields)
         context = MessageContext(self._parsed, fields)
         buffer = Chunks()
         node: Node | None = None
@@ -112,6 +116,25 @@ class Program:
                 err.token = node.token
             raise
         return buffer.parts
+
+    def _filled(self, frame: Frame, fields: Mapping[str, object]) -> list[str]:
+        """The pieces of a text that only names values: what `render` gives, without a context where none is needed."""
+        parts, room = frame.pieces.copy(), MAX_CHARS - frame.size_chars
+        for place, node in frame.values:
+            text = node.plain_text(fields, html=self.html)
+            if text is None:
+                buffer = Chunks()
+                try:
+                    node.render(MessageContext(self._parsed, fields), buffer)
+                except LiquidError as err:
+                    err.token = err.token or node.token
+                    raise
+                text = buffer.getvalue()
+            parts[place] = text
+            room -= len(text)
+            if room < 0:
+                raise OutputStreamLimitError("the text becomes too long", token=node.token)
+        return parts
 
     def fixed_pieces(self) -> list[FixedPiece]:
         """Every piece of fixed text, also those within loops and conditions."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from aimwell.errors import nearest
 
@@ -46,6 +47,7 @@ _OTHER = re.compile(r"[^a-z0-9_]+")
 _PROPERTIES = frozenset({"size", "first", "last"})  # of any text or list, by Liquid itself
 
 
+@lru_cache(maxsize=1024)
 def field_name(trait: str) -> str:
     """The field under which a text finds a trait."""
     return _OTHER.sub("_", trait.lower())
