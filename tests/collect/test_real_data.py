@@ -127,7 +127,7 @@ def test_online_retail_names_its_products_and_countries(retail: tuple[Stores, Da
     assert rows(
         stores,
         "traits",
-        "SELECT count(DISTINCT origin_id) FROM t WHERE name = 'country' AND value = 'United Kingdom'",
+        "SELECT count(DISTINCT origin_id) FROM t WHERE name = 'country' AND value = 'GB'",
     ) == [(3_950,)]
     assert rows(stores, "traits", "SELECT count(DISTINCT value) FROM t") == [(37,)]
 

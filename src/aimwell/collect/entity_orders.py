@@ -17,7 +17,7 @@ from aimwell.collect.people import bind_origins, find_persons
 from aimwell.collect.products import named_by_lines
 from aimwell.collect.staging import Check
 from aimwell.collect.tracking.sources import SAME_ORDER_DAYS, sources_of_orders
-from aimwell.collect.traits import trait_table
+from aimwell.collect.traits import mark_table, trait_table
 from aimwell.definitions.kinds.source import OrdersEntity
 from aimwell.errors import RecollectError
 from aimwell.store.sql import column, sql
@@ -85,7 +85,7 @@ def take_orders(job: Job, entity: OrdersEntity) -> Tally:
     # Writing rows by the row and writing files by the column use different cores well.
     with ThreadPoolExecutor(max_workers=1) as beside:
         kept = beside.submit(persons.keep)
-        job.write("order_lines", order_rows.line_table(names, job.provenance))
+        job.write("order_lines", order_rows.line_table(names, job.provenance, marked=job.is_marked))
         job.write("orders", order_rows.order_table(entity, names, job.provenance))
         people = kept.result()
     statements = _take_what_lines_tell(job, names)
@@ -166,7 +166,11 @@ def _take_what_lines_tell(job: Job, names: tuple[str, ...]) -> int:
         dated_by="ordered_at",
         now=job.now,
     )
-    return statements + (job.write("traits", traits) if traits is not None else 0)
+    if traits is not None:
+        statements += job.write("traits", traits)
+        if job.is_marked:
+            job.write("trait_marks", mark_table(job.provenance))
+    return statements
 
 
 def _tally(

@@ -30,7 +30,7 @@ from aimwell.collect.rates import (
     rate_table,
 )
 from aimwell.collect.staging import Check
-from aimwell.collect.traits import trait_table
+from aimwell.collect.traits import mark_table, trait_table
 from aimwell.store.sql import column, sql
 
 __all__ = [
@@ -76,6 +76,8 @@ def take_customers(job: Job) -> Tally:
         now=job.now,
     )
     statements = job.write("traits", traits) if traits is not None else 0
+    if traits is not None and job.is_marked:
+        job.write("trait_marks", mark_table(job.provenance))
     _write_known(job)
     consents: dict[str, int] = {}
     warnings: list[str] = []
@@ -153,7 +155,14 @@ def take_products(job: Job) -> Tally:
             to=job.stores.settings.currency,
             now=job.now,
         )
-    rows = product_table(session, names, job.lake("products"), job.provenance, now=job.now)
+    rows = product_table(
+        session,
+        names,
+        job.lake("products"),
+        job.provenance,
+        now=job.now,
+        marked=job.is_marked,
+    )
     statements = job.write("products", rows)
     first, last = _span(job, "set_at" if "set_at" in names else None)
     return Tally(first_at=first, last_at=last, currencies=tuple(currencies), statements=statements)
@@ -187,7 +196,7 @@ def take_events(job: Job) -> Tally:
             to=job.stores.settings.currency,
             now=job.now,
         )
-    job.write("events", event_table(names, job.provenance))
+    job.write("events", event_table(names, job.provenance, marked=job.is_marked))
     people = find_persons(
         job.stores,
         session,

@@ -9,6 +9,7 @@ from aimwell.collect.order_lines import hashed_id, person_of
 from aimwell.collect.provenance import Provenance, json_text
 from aimwell.collect.raw import no_text
 from aimwell.collect.staging import Check
+from aimwell.collect.standardising import marked_properties
 from aimwell.store.sql import column, sql
 
 __all__ = ["EVENT_TARGETS", "event_rows", "event_table"]
@@ -61,8 +62,13 @@ def event_rows(
     return rows, [check]
 
 
-def event_table(names: tuple[str, ...], provenance: Provenance) -> exp.Query:
-    """`events` of `fresh`."""
+def event_table(
+    names: tuple[str, ...], provenance: Provenance, *, marked: bool = False
+) -> exp.Query:
+    """`events` of `fresh`; `marked`: some values were filled or brought into another form."""
+    properties = json_text("properties", names)
+    if marked:
+        properties = marked_properties(properties, column("n", "f"))
     return (
         exp.select("f.event_id", "o.origin_id")
         .select(
@@ -71,7 +77,7 @@ def event_table(names: tuple[str, ...], provenance: Provenance) -> exp.Query:
                 for name in ("event", "occurred_at", "session_id", "sku", "category", "revenue")
             )
         )
-        .select("f.quantity", exp.alias_(json_text("properties", names), "properties"))
+        .select("f.quantity", exp.alias_(properties, "properties"))
         .select(*(exp.alias_(no_text(), name) for name in _OF_MESSAGES))
         .select(*provenance.columns())
         .from_(exp.to_table("fresh").as_("f"))

@@ -32,6 +32,7 @@ class Job:
     `now` is when the load was begun, also where a second attempt ends what a first one began, so that both
     give the same rows. `mapping_changed`: the last load of the entity had another mapping. `superseded`: hashes of rows
     for which a corrected row was replayed. `is_replay`: the rows had waited in quarantine.
+    `is_marked`: `marks` tells which values were filled or brought into another form.
     """
 
     stores: Stores
@@ -46,6 +47,7 @@ class Job:
     mapping_changed: bool
     superseded: tuple[str, ...] = ()
     is_replay: bool = False
+    is_marked: bool = False
 
     @property
     def session(self) -> DuckDBSession:

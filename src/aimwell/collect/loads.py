@@ -56,7 +56,7 @@ __all__ = [
 
 _loads = metadata.tables["loads"]
 _results = metadata.tables["expectation_results"]
-_FORMAT = 1  # raised when the same file would be taken differently
+_FORMAT = 2  # raised when the same file would be taken differently
 _ID_LENGTH = 20
 _WAIT_SECONDS = 6 * 3600.0
 

@@ -88,7 +88,8 @@ class LoadReport:
     may have several; `return_orders` counts it once); `without_goods`: those of `additions` that are orders of
     no goods at all, as postage only; `return_lines`: lines of returns. `statements`: new traits and products.
     `consents`: 'email granted' → answers recorded. `expectations`: how each fared, in the order of the definition.
-    `replay`: the rows had waited in quarantine.
+    `replay`: the rows had waited in quarantine. `standardised`: target → rows whose value was brought into another
+    form, the original kept; `filled`: target → rows in which a rule stood in for a missing value.
     """
 
     load_id: str
@@ -122,6 +123,8 @@ class LoadReport:
     consents: Mapping[str, int] = field(default_factory=dict)
     expectations: tuple[ExpectationResult, ...] = ()
     replay: bool = False
+    standardised: Mapping[str, int] = field(default_factory=dict)
+    filled: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property

@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from aimwell.collect.null_texts import is_one_of
 from aimwell.collect.provenance import Provenance, json_text
+from aimwell.collect.standardising import marked_properties
 from aimwell.definitions.kinds.source import OrdersEntity
 from aimwell.store.sql import column, sql
 
@@ -44,8 +45,11 @@ def shared_discounts() -> exp.Query:
     return query
 
 
-def line_table(names: tuple[str, ...], provenance: Provenance) -> exp.Query:
-    """`order_lines` of `fresh`."""
+def line_table(
+    names: tuple[str, ...], provenance: Provenance, *, marked: bool = False
+) -> exp.Query:
+    """`order_lines` of `fresh`; `marked`: some values were filled or brought into another form."""
+    properties = json_text("properties", names)
     optional = {
         "sku": sql("CAST(NULL AS varchar)"),
         "unit_cost": sql("CAST(NULL AS decimal(18, 4))"),
@@ -61,7 +65,10 @@ def line_table(names: tuple[str, ...], provenance: Provenance) -> exp.Query:
             exp.alias_(given["sku"], "sku"),
             *(column(n, "f") for n in ("goods", "quantity", "unit_price", "discount", "revenue")),
             exp.alias_(given["unit_cost"], "unit_cost"),
-            exp.alias_(json_text("properties", names), "properties"),
+            exp.alias_(
+                marked_properties(properties, column("n", "f")) if marked else properties,
+                "properties",
+            ),
             *provenance.columns(),
         )
         .from_(exp.to_table("fresh").as_("f"))

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from aimwell.collect.fields import FieldKind
 from aimwell.collect.provenance import Provenance, json_text
+from aimwell.collect.standardising import marked_properties
 from aimwell.collect.statements import ALWAYS, make_news
 from aimwell.store.engine import Session
 from aimwell.store.lake import TableVersion
@@ -45,8 +46,13 @@ def product_table(
     provenance: Provenance,
     *,
     now: datetime,
+    marked: bool = False,
 ) -> exp.Query:
-    """`products` of `fresh`, whose money is in the workspace's currency."""
+    """`products` of `fresh`, whose money is in the workspace's currency; `marked`: some values were filled or brought
+    into another form."""
+    properties = json_text("properties", names)
+    if marked:
+        properties = marked_properties(properties, column("n", "fresh"))
     session.bind(
         "said",
         sql(
@@ -56,7 +62,7 @@ def product_table(
                     'unit_cost': unit_cost, 'properties': :properties} AS v
             FROM fresh
             """,
-            properties=json_text("properties", names),
+            properties=properties,
         ),
     )
     session.bind("lake_products", lake)

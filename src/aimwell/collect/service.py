@@ -35,7 +35,7 @@ from aimwell.collect.entity_others import (
     take_rates,
 )
 from aimwell.collect.events import EVENT_TARGETS
-from aimwell.collect.evidence import Evidence, weigh
+from aimwell.collect.evidence import Evidence, count_values, weigh
 from aimwell.collect.expecting import Expected, expected_of, find_repeats, results_of
 from aimwell.collect.fields import FieldKind, fields_of
 from aimwell.collect.files import InputFile, find_files, open_input
@@ -54,6 +54,7 @@ from aimwell.collect.reading import read_raw
 from aimwell.collect.runs import Run, note_run, reference_columns
 from aimwell.collect.settling import Replayed
 from aimwell.collect.staging import Check, bind_texts, bind_typed, stage
+from aimwell.collect.standardising import Standardised, bind_standard, steps_of
 from aimwell.collect.suggesting import suggest_mapping
 from aimwell.collect.waiting import superseded
 from aimwell.definitions.kinds.source import Entity, OrdersEntity, Source
@@ -328,6 +329,7 @@ def take_entity(
             mapping_changed=replay is None and loads.other_mapping_before(stores, load),
             superseded=() if replay else tuple(superseded(stores, source.name, entity.entity)),
             is_replay=replay is not None,
+            is_marked=bool(steps_of(entity) or entity.fill),
         )
         tell(f"checking {entity.entity}", 0, None)
         staged = stage_entity(job, entity, raw)
@@ -365,6 +367,7 @@ class Staged:
     bound: Bound
     expected: Expected
     old_rows: int
+    standardised: Standardised
 
 
 def stage_entity(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Staged:
@@ -375,6 +378,10 @@ def stage_entity(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Stage
     used = [raw[name] for name in (source.file_of(entity), *(join.file for join in entity.join))]
     odd_spaces = any(table.odd_spaces for table in used)
     counts = bind_texts(session, job.fields, source.nulls, odd_spaces=odd_spaces)
+    standardised = bind_standard(session, entity, job.fields, source)
+    again = [field for field in job.fields if field.name in standardised.touched]
+    if again:
+        counts = counts.updated(count_values(session, "texts", again, (), odd_spaces=False))
     evidence = weigh(session, "texts", job.fields, source, counts)
     refuse_personal(session, entity, job.fields)
     checks = bind_typed(
@@ -399,7 +406,7 @@ def stage_entity(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Stage
         checks.append(Check("", _CORRECTED, "", sql("n IN (SELECT n FROM superseded)")))
     stage(job.desk, query, checks, rows=evidence.rows, warns=expected.warns)
     checks += find_repeats(job, expected, place=len(checks))
-    return Staged(evidence, checks, bound, expected, old_rows)
+    return Staged(evidence, checks, bound, expected, old_rows, standardised)
 
 
 def _take_staged(job: Job, entity: Entity) -> Tally:
@@ -462,6 +469,7 @@ def _report(
         *warnings_of(job, evidence, read),
         *tally.warnings,
         *(told for one in results if (told := one.warning)),
+        *staged.standardised.warnings(entity),
     )
     changed = 0 if not job.mapping_changed else gone.get("changed", 0)
     return LoadReport(
@@ -483,6 +491,8 @@ def _report(
         gaps={name: missing for name, missing in evidence.missing.items() if missing},
         expectations=results,
         replay=job.is_replay,
+        standardised=staged.standardised.changed,
+        filled=staged.standardised.filled,
         **values,
     )
 

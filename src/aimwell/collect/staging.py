@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlglot import exp
 
 from aimwell.collect import casts
@@ -29,6 +30,7 @@ __all__ = ["Check", "bind_texts", "bind_typed", "bits_of", "stage"]
 
 _IN_MEMORY_ROWS_MAX = 1_500_000
 _NARROW_BITS_MAX = 62
+_COUNTRY = "traits.country"
 
 _TYPES: Mapping[FieldKind, str] = {
     "number": "decimal(18, 4)",
@@ -50,7 +52,7 @@ class Check:
 def bind_texts(
     session: Session, fields: Sequence[TargetField], nulls: tuple[str, ...], *, odd_spaces: bool
 ) -> Counts:
-    """Bind `texts`: the rows that can be cut and are kept, trimmed, with missing values null.
+    """Bind `given`: the rows that can be cut and are kept, trimmed, with missing values null.
 
     Columns that need neither are left as they are, which keeps them compressed; looking is cheaper than trimming.
 
@@ -88,7 +90,7 @@ def bind_texts(
         exp.alias_(without_nulls(name, nulls), name, quoted=True) if count else column(name)
         for name, count in counts.nulls.items()
     ]
-    session.bind("texts", exp.select("n", "unmatched", *columns).from_("trimmed"))
+    session.bind("given", exp.select("n", "unmatched", *columns).from_("trimmed"))
     return counts
 
 
@@ -127,11 +129,21 @@ def bind_typed(
     query = exp.select("texts.n", "texts.unmatched").from_("texts")
     for field in fields:
         if field.kind in ("email", "phone"):
-            _normalise(desk.session, field, country)
+            by_row = field.kind == "phone" and any(one.name == _COUNTRY for one in fields)
+            _normalise(desk.session, field, country, by_row=by_row)
             query = query.join(
                 exp.to_table(f"{field.kind}s"),
                 on=sql(
-                    ":x = :raw", x=column(field.name, "texts"), raw=column("raw", f"{field.kind}s")
+                    ":x = :raw AND :same",
+                    x=column(field.name, "texts"),
+                    raw=column("raw", f"{field.kind}s"),
+                    same=sql(
+                        ":mine IS NOT DISTINCT FROM :theirs",
+                        mine=_country_of_row("texts"),
+                        theirs=column("country", f"{field.kind}s"),
+                    )
+                    if by_row
+                    else sql("TRUE"),
                 ),
                 join_type="left",
             )
@@ -239,17 +251,39 @@ def _time_range(name: str, source: Source, now: datetime) -> Check:
     )
 
 
-def _normalise(session: Session, field: TargetField, country: str | None) -> None:
-    """Bind the table `emails` or `phones`: each text of the field, and its normal form or null."""
+def _normalise(session: Session, field: TargetField, country: str | None, *, by_row: bool) -> None:
+    """Bind the table `emails` or `phones`: each text of the field with the country that its row is of (`country`
+    where it says none), and its normal form or null."""
     texts = session.table(
-        sql("SELECT DISTINCT :x AS raw FROM texts WHERE :x IS NOT NULL", x=column(field.name))
+        sql(
+            "SELECT DISTINCT :x AS raw, :country AS country FROM texts WHERE :x IS NOT NULL",
+            x=column(field.name),
+            country=_country_of_row("texts") if by_row else sql("CAST(NULL AS varchar)"),
+        )
     )
     raw = texts.column("raw")
-    normal = normalise_emails(raw) if field.kind == "email" else normalise_phones(raw, country)
+    if field.kind == "email":
+        normal = normalise_emails(raw)
+    elif by_row:
+        whose = texts.column("country")
+        normal = normalise_phones(raw, pc.fill_null(whose, country) if country else whose)
+    else:
+        normal = normalise_phones(raw, country)
     session.bind(
         f"{field.kind}s",
-        pa.table({"raw": raw.combine_chunks(), "normal": normal.cast(pa.string())}),
+        pa.table(
+            {
+                "raw": raw.combine_chunks(),
+                "country": texts.column("country").combine_chunks(),
+                "normal": normal.cast(pa.string()),
+            }
+        ),
     )
+
+
+def _country_of_row(table: str) -> exp.Expr:
+    """The ISO code in the trait country, which stands beside a telephone number; else null."""
+    return sql("CASE WHEN regexp_full_match(:x, '[A-Z]{2}') THEN :x END", x=column(_COUNTRY, table))
 
 
 def bits_of(checks: Sequence[Check]) -> exp.Expr:

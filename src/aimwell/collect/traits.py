@@ -13,7 +13,7 @@ from aimwell.store.engine import Session
 from aimwell.store.lake import TableVersion
 from aimwell.store.sql import column, sql, union_all
 
-__all__ = ["trait_table"]
+__all__ = ["mark_table", "trait_table"]
 
 
 def trait_table(
@@ -72,4 +72,21 @@ def trait_table(
         exp.select("k1 AS origin_id", "k2 AS name", "v.value AS value", "set_at")
         .select(*provenance.columns())
         .from_("news")
+    )
+
+
+def mark_table(provenance: Provenance) -> exp.Expr:
+    """`trait_marks` of the statements that `trait_table` found to be news."""
+    return sql(
+        """
+        SELECT w.k1 AS origin_id, w.k2 AS name, w.set_at, any_value(m.how) AS how, min(m.was) AS original,
+               :source AS source, :load_id AS load_id, :received_at AS received_at
+        FROM news AS w
+        JOIN said AS s ON s.k1 = w.k1 AND s.k2 = w.k2 AND s.v = w.v
+        JOIN marks AS m ON m.n = s.n AND m.field = 'traits.' || s.k2
+        GROUP BY w.k1, w.k2, w.set_at
+        """,
+        source=provenance.source,
+        load_id=provenance.load_id,
+        received_at=provenance.received_at,
     )

@@ -173,6 +173,23 @@ _TABLES = (
         ),
     ),
     LakeTable(
+        "trait_marks",
+        "How a trait of that moment came to its value, where the source did not say it so.",
+        (
+            _ORIGIN,
+            _c("name", _TEXT, "Trait.", required=True),
+            _c("set_at", TIME, "Of the statement in traits.", required=True),
+            _c(
+                "how",
+                _TEXT,
+                "'filled:constant', 'filled:median' …: a rule stood in; 'standard:country' …: brought into a form.",
+                required=True,
+            ),
+            _c("original", _TEXT, "The text as the source gave it; null where it gave none."),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
         "known_people",
         "A person of whom a source of customers told, once for each source; orders and events make nobody known.",
         (

@@ -26,6 +26,7 @@ from aimwell.definitions.data_kinds import DataKind
 from aimwell.definitions.source_expectations import Expectations, unknown_fields
 from aimwell.definitions.source_expressions import Expression
 from aimwell.definitions.source_schedule import Freshness, SourceSchedule, Volume
+from aimwell.definitions.source_standards import Fill, Standards, unfit_fills, unfit_standards
 from aimwell.definitions.source_values import (
     CustomersMap,
     EventsMap,
@@ -190,10 +191,25 @@ class _Entity(Part):
         description="What rows should fulfil; those that do not are kept aside or counted.",
     )
 
+    standardise: dict[str, Standards] = Field(
+        default={},
+        description="Target: steps that bring its values into one form. Default: the trait country becomes an ISO code; "
+        "`keep` leaves it.",
+    )
+    fill: dict[str, Fill] = Field(
+        default={},
+        description="Target: what stands in where its value is missing; what was filled is marked.",
+    )
+
     @model_validator(mode="after")
-    def _expects_what_is_mapped(self) -> _Entity:
+    def _names_what_is_mapped(self) -> _Entity:
         mapped = {path.removeprefix("map.") for path, _ in self.values()}
-        if problems := list(unknown_fields(self.expect, mapped)):
+        problems = [
+            *unknown_fields(self.expect, mapped),
+            *unfit_standards(self.standardise, mapped),
+            *unfit_fills(self.fill, mapped),
+        ]
+        if problems:
             raise ValueError("; ".join(problems))
         return self
 
