@@ -48,7 +48,11 @@ from aimwell.deliver.letters import remove_letters
 from aimwell.deliver.model import Stopped
 from aimwell.deliver.service import DeliveryStatus
 from aimwell.deliver.switches import set_sending
-from aimwell.history.current import AFFECTED, bring_up_to_date, compute_touched
+from aimwell.history.current import (
+    AFFECTED,
+    bring_up_to_date,
+    compute_touched,
+)
 from aimwell.history.moment import Moment, open_moment
 from aimwell.measure import service as measure_service
 from aimwell.measure.model import CampaignResult

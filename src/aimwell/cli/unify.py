@@ -15,6 +15,7 @@ from aimwell.unify.decisions import Decision
 from aimwell.unify.explaining import Explanation, explain
 from aimwell.unify.identity import merge_of
 from aimwell.unify.lookup import find_origins, find_profile
+from aimwell.unify.matching.service import match as find_matches
 
 __all__ = ["app"]
 
@@ -188,6 +189,41 @@ def decisions(
         if as_json:
             ws.output.json(found)
         _say_decisions(ws, found)
+
+
+@app.command("match")
+def match(
+    learn: Annotated[
+        bool, typer.Option("--learn", help="Learn a new model first, and compare everybody again.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find who is one person by likeness of name, address and date of birth; unsure pairs wait for `review`."""
+    with opened(workspace, as_json=as_json) as ws:
+        found = find_matches(
+            ws.stores,
+            now=ws.now,
+            by=ws.by,
+            learn=learn,
+            then=lambda origins: bring_touched_up_to_date(ws.stores, origins, now=ws.now),
+        )
+        if as_json:
+            ws.output.json(found)
+        said = "learned now" if found.learned else "learned before"
+        ws.output.say(
+            f"Model {found.model} ({said}) compares {', '.join(found.fields)} of {found.compared:,} people; "
+            f"{found.new:,} of them are new to it."
+        )
+        ws.output.table(
+            ["pairs", ""],
+            [
+                (f"joined (likeness from {ws.stores.settings.match_merge_min:g})", found.merged),
+                ("waiting for a person: aimwell unify review", found.review),
+                ("decided by a person before", found.decided),
+                ("let go, because they are no longer alike", found.withdrawn),
+            ],
+        )
 
 
 @app.command("review")

@@ -16,10 +16,11 @@ from aimwell.store.engine import DuckDBSession
 from aimwell.store.schema import metadata
 from aimwell.store.sql import column, identifier, sql
 from aimwell.store.stores import Stores
+from aimwell.unify.kinds import MATCH
 from aimwell.unify.matching.fields import KINDS, MatchField, standardised
 from aimwell.unify.matching.model import RECORDS
 
-__all__ = ["bind_people", "bind_records"]
+__all__ = ["bind_people", "bind_records", "person_before_likeness"]
 
 _people = metadata.tables["vault_people"]
 _overrides = metadata.tables["identity_overrides"]
@@ -44,17 +45,34 @@ _FIELDS_MIN = 2
 """Who has fewer fields cannot be compared."""
 
 
+def person_before_likeness() -> sa.ColumnElement[str]:
+    """Whose a row of the vault is, as it was before anybody was joined by likeness.
+
+    People who are one by likeness are compared as what they were: a later run then finds the same again, or lets go of what
+    a better model no longer finds.
+    """
+    by_likeness = sa.cast(_overrides.c.evidence, sa.Text).like(f'%"{MATCH}"%')
+    return sa.case(
+        (
+            sa.and_(_overrides.c.profile_id.is_not(None), sa.not_(by_likeness)),
+            _overrides.c.profile_id,
+        ),
+        else_=_people.c.origin_id,
+    )
+
+
 def bind_people(stores: Stores, session: DuckDBSession) -> tuple[MatchField, ...]:
     """Make `records` of everybody of whom the vault knows enough; the fields by which they can be compared."""
     vault = _read(
         stores,
         sa.select(
+            person_before_likeness(),
             sa.func.coalesce(_overrides.c.profile_id, _people.c.origin_id),
             *(_people.c[name] for name in _VAULT),
             sa.cast(_people.c.extra, sa.Text),
             sa.cast(_people.c.set_at, sa.Text),
         ).select_from(_people.outerjoin(_overrides, _overrides.c.origin_id == _people.c.origin_id)),
-        ("profile_id", *_VAULT, "extra", "set_at"),
+        ("person_id", "profile_id", *_VAULT, "extra", "set_at"),
     )
     traits = _read(
         stores,
@@ -71,7 +89,12 @@ def bind_people(stores: Stores, session: DuckDBSession) -> tuple[MatchField, ...
             *((name, _inside("extra", name)) for name in codes),
         ]
     ]
-    session.bind("known", exp.select("profile_id", *newest).from_("vault").group_by("profile_id"))
+    session.bind(
+        "known",
+        exp.select("person_id", sql("any_value(profile_id) AS profile_id"), *newest)
+        .from_("vault")
+        .group_by("person_id"),
+    )
     told = [exp.alias_(_inside("traits", name), name, quoted=True) for name in _TRAITS]
     session.bind(
         "whole",
@@ -79,7 +102,7 @@ def bind_people(stores: Stores, session: DuckDBSession) -> tuple[MatchField, ...
         .from_(exp.to_table("known").as_("k"))
         .join(exp.to_table("states").as_("s"), on="s.profile_id = k.profile_id", join_type="left"),
     )
-    return bind_records(session, "whole", key="profile_id", codes=codes)
+    return bind_records(session, "whole", key="person_id", codes=codes)
 
 
 def bind_records(
@@ -174,7 +197,7 @@ def _codes(session: DuckDBSession) -> tuple[str, ...]:
             """
         )
     )
-    taken = {*KINDS, "full_name", "profile_id", "unique_id"}
+    taken = {*KINDS, "full_name", "person_id", "profile_id", "unique_id"}
     return tuple(
         name
         for name, filled, different in rows

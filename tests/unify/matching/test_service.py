@@ -1,0 +1,130 @@
+"""Matching in a workspace: people collected from a file, joined by likeness, parted again by a person's word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+
+from aimwell.errors import TooFewPairsError
+from aimwell.privacy.vault import keep_people
+from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores
+from aimwell.unify.identity import merge_of
+from aimwell.unify.matching.service import match
+from aimwell.unify.review import refuse, waiting
+from aimwell.unify.service import unify, unify_touched
+from shop import add_orders, day, make_stores, origin
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
+_SYLLABLES = ("ba", "ko", "mi", "ru", "te", "la", "sho", "ve", "ni", "do", "fra", "gu")
+
+
+def word(number: int) -> str:
+    """Different words for different numbers below 1,728."""
+    size = len(_SYLLABLES)
+    return "".join(_SYLLABLES[(number // size**place) % size] for place in range(3))
+
+
+def known(stores: Stores, people: dict[str, int], *, at: datetime) -> None:
+    """Customers with an order each and a vault row drawn from a number: equal numbers are one person."""
+    add_orders(
+        stores,
+        [
+            {"customer": name, "order_id": f"o-{name}", "ordered_at": day(1), "revenue": 1}
+            for name in people
+        ],
+    )
+    rows = pa.table(
+        {
+            "origin_id": [origin(stores, name) for name in people],
+            "first_name": [word(7 * n + 5) for n in people.values()],
+            "last_name": [word(11 * n + 300) for n in people.values()],
+            "birth_date": [
+                f"19{40 + n % 55}-{1 + n % 12:02}-{1 + n % 28:02}" for n in people.values()
+            ],
+            "postcode": [f"LS{n % 97:02}{n % 89:02}" for n in people.values()],
+        }
+    )
+    keep_people(stores, rows, source="crm", set_at=at)
+
+
+@pytest.fixture
+def stores(tmp_path: Path, control_url: str) -> Iterator[Stores]:
+    made = make_stores(tmp_path, control_url)
+    yield made
+    made.close()
+
+
+def crowd(stores: Stores) -> None:
+    """A hundred people, forty of whom registered a second time."""
+    known(
+        stores,
+        {f"a{n}": n for n in range(100)} | {f"b{n}": n for n in range(40)},
+        at=NOW - timedelta(hours=1),
+    )
+    unify(stores, now=NOW)
+
+
+def together(stores: Stores, one: str, other: str) -> bool:
+    ids = {origin(stores, one), origin(stores, other)}
+    with stores.read_control() as connection:
+        return any(ids <= set(merge_of(connection, who).origins) for who in ids)
+
+
+def test_people_are_joined_once_and_a_second_run_changes_nothing(stores: Stores) -> None:
+    crowd(stores)
+    found = match(stores, now=NOW, by="ann")
+    assert (found.learned, found.compared, found.new) == (True, 140, 140)
+    assert found.merged == 40
+    assert all(together(stores, f"a{n}", f"b{n}") for n in range(40))
+    assert not together(stores, "a50", "a51")
+    again = match(stores, now=LATER, by="ann")
+    assert (again.learned, again.new, again.merged, again.withdrawn) == (False, 0, 0, 0)
+    # A new model compares everybody as they were before, and finds the same.
+    anew = match(stores, now=LATER, by="ann", learn=True)
+    assert (anew.model, anew.compared, anew.withdrawn) == (2, 140, 0)
+    assert all(together(stores, f"a{n}", f"b{n}") for n in range(40))
+
+
+def test_who_is_new_is_compared_with_everybody_and_the_others_are_not_again(stores: Stores) -> None:
+    crowd(stores)
+    match(stores, now=NOW, by="ann")
+    known(stores, {"c60": 60, "c500": 500}, at=LATER)
+    unify_touched(stores, [origin(stores, "c60"), origin(stores, "c500")], now=LATER)
+    found = match(stores, now=LATER, by="ann")
+    assert (found.model, found.new, found.merged) == (1, 2, 1)
+    assert together(stores, "a60", "c60")
+
+
+def test_what_a_person_refused_is_not_joined_again(stores: Stores) -> None:
+    crowd(stores)
+    match(stores, now=NOW, by="ann")
+    pair = {origin(stores, "a3"), origin(stores, "b3")}
+    with stores.read_control() as connection:
+        [one] = [
+            row
+            for row in connection.execute(sa.select(metadata.tables["identity_candidates"]))
+            if {row.origin_a, row.origin_b} == pair
+        ]
+        assert waiting(connection, limit=500) == []
+    made = refuse(stores, one.candidate_id, by="ann", now=LATER, reason="twins")
+    unify_touched(stores, made.origins, now=LATER)
+    assert not together(stores, "a3", "b3")
+    found = match(stores, now=LATER, by="ann", learn=True)
+    assert found.decided == 1
+    assert not together(stores, "a3", "b3")
+    assert together(stores, "a4", "b4")
+
+
+def test_without_enough_to_learn_from_nobody_is_joined(stores: Stores) -> None:
+    known(stores, {"a": 1, "b": 1, "c": 2}, at=NOW)
+    unify(stores, now=NOW)
+    with pytest.raises(TooFewPairsError, match="identifiers join as always"):
+        match(stores, now=NOW, by="ann")
+    assert not together(stores, "a", "b")
