@@ -18,7 +18,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from aimwell.errors import SettingsError, nearest
+from aimwell.errors import SettingsError, nearest, nearest_zone
 
 __all__ = ["FILE_NAME", "Settings", "load_settings", "render_toml"]
 
@@ -237,9 +237,8 @@ class Settings(BaseModel):
     @classmethod
     def _known_zone(cls, value: str) -> str:
         if value not in available_timezones():
-            raise ValueError(
-                f"no IANA time zone has this name. {nearest(value, sorted(available_timezones()))}"
-            )
+            zones = sorted(available_timezones())
+            raise ValueError(f"no IANA time zone has this name. {nearest_zone(value, zones)}")
         return value
 
     @property
@@ -355,8 +354,13 @@ def _validated(values: Mapping[str, Any], title: str, *, strict: bool) -> Settin
         raise SettingsError(_told(title, told)) from None
 
 
+_FORMS = {"^[A-Z]{3}$": "three capital letters, as GBP", "^[A-Z]{2}$": "two capital letters, as GB"}
+
+
 def _fault(name: str, found: Any, message: str) -> str:
     said = message.removeprefix("Value error, ").rstrip(".")
+    for pattern, words in _FORMS.items():
+        said = said.replace(f"String should match pattern '{pattern}'", words)
     shown = "" if name in _SECRET else f" = {found!r:.100}"
     return f"{name}{shown}: {said}. It is: {Settings.model_fields[name].description}"
 

@@ -148,6 +148,7 @@ def test_secrets_come_from_stdin_and_stay_out_of_sight(
     monkeypatch.setattr("sys.stdin", io.StringIO("pa55word\n"))
     told = run("secret", "set", "smtp-password", "-w", "shop")
     assert "pa55word" not in told.out + told.err
+    assert "no name of a secret" in run("secret", "set", "bad name", "-w", "shop", code=2).err
 
 
 def test_a_definition_can_be_removed(run: Run) -> None:

@@ -260,7 +260,8 @@ def test_a_mapping_that_lacks_something_is_refused_with_a_suggestion(shop: Shop)
         inline_source("orders", file, mapping={"quantity": "Qty"}, settings={"currency": "pounds"})
     told = str(caught.value)
     assert "map.order_id: nothing is mapped to it" in told
-    assert "currency: string should match pattern" in told
+    assert "currency: no code of a currency" in told
+    assert "three capital letters, as GBP" in told
     for option in ("order_id=InvoiceNo", "ordered_at=InvoiceDate", "unit_price=Price"):
         assert f"Add `--map {option}`" in told
 

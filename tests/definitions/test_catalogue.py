@@ -149,6 +149,29 @@ def test_faults_name_the_offending_value() -> None:
     assert "3" in faults({**CAMPAIGN, "holdout": 3})["holdout"]
 
 
+def test_faults_are_told_in_words_and_not_in_those_of_a_program() -> None:
+    found = faults(
+        {**CAMPAIGN, "audience": "everyone", "actions": [{"channel": "E Mail", "template": "x"}]}
+    )
+    assert "fields are needed here" in found["audience"]
+    assert "segment" in found["audience"]
+    assert "lower-case letters" in found["actions[0].channel"]
+    source = {
+        "kind": "source",
+        "name": "s",
+        "files": {"f": "f.csv"},
+        "currency": "gbp",
+        "timezone": "Mars/Phobos",
+    }
+    found = faults({**source, "country": "uk", "entities": []})
+    assert "three capital letters, as GBP" in found["currency"]
+    assert "two capital letters, as GB" in found["country"]
+    assert "Names are as Europe/London" in found["timezone"]
+    assert "Africa" not in found["timezone"]
+    told = " ".join(found.values())
+    assert not any(word in told for word in ("pattern", "dictionary", "instance of"))
+
+
 @pytest.mark.parametrize("document", [None, [], "text", 3, {}, {"kind": "campain", "name": "x"}])
 def test_what_is_no_document_is_refused(document: Any) -> None:
     assert faults(document)

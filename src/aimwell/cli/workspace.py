@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from aimwell.cli.calls import as_typed
 from aimwell.cli.context import JsonOption, WorkspaceOption, opened
@@ -99,6 +100,16 @@ def tables(
         output.say()
 
 
+def _secret(name: str) -> Secret:
+    try:
+        return Secret(stored=name)
+    except ValidationError:
+        raise typer.BadParameter(
+            f"'{name}' is no name of a secret: lower-case letters, digits, '-' and '_', at most 63.",
+            param_hint="NAME",
+        ) from None
+
+
 @secret_app.command("set")
 def secret_set(
     name: Annotated[str, typer.Argument(help="Name that a channel definition refers to.")],
@@ -107,7 +118,7 @@ def secret_set(
 ) -> None:
     """Store a secret; it is read from stdin, so that it stands in no shell history."""
     with opened(workspace, as_json=as_json) as ws:
-        checked = Secret(stored=name)
+        checked = _secret(name)
         if sys.stdin.isatty():
             value = str(typer.prompt(f"Value of {name}", hide_input=True))
         else:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 __all__ = [
+    "NAME_PATTERN",
     "TEXT_FAULTS",
     "ClockTime",
     "Definition",
@@ -85,7 +86,8 @@ LocalMoment = Annotated[
 ]
 """A day and time without a zone, written '2026-12-01T09:00' where it has no seconds."""
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """The name of a definition: lower-case letters, digits, '-' and '_'; at most 63."""
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from aimwell.definitions.base import TEXT_FAULTS, Definition
+from aimwell.definitions.base import NAME_PATTERN, TEXT_FAULTS, Definition
 from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.channel import Channel
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
@@ -115,6 +115,14 @@ def _faults(detail: ErrorDetails, cls: type[BaseModel]) -> Iterator[Fault]:
         )
 
 
+_PATTERNS = {
+    NAME_PATTERN: ("not a valid name", "lower-case letters, digits, '-' and '_', at most 63"),
+    "^[A-Z]{3}$": ("no code of a currency", "three capital letters, as GBP"),
+    "^[A-Z]{2}$": ("no code of a country", "two capital letters, as GB"),
+}
+"""What a text must look like → what is told of one that does not."""
+
+
 def _fault(detail: ErrorDetails, cls: type[BaseModel]) -> Fault:
     path = _dotted(detail["loc"])
     kind, message = detail["type"], detail["msg"].removeprefix("Value error, ")
@@ -130,9 +138,13 @@ def _fault(detail: ErrorDetails, cls: type[BaseModel]) -> Fault:
         return Fault(
             path, "not one of the allowed values", detail["input"], str(context.get("expected"))
         )
-    if kind == "string_pattern_mismatch" and path == "name":
-        allowed = "lower-case letters, digits, '-' and '_', at most 63"
-        return Fault(path, "not a valid name", detail["input"], allowed)
+    if kind == "string_pattern_mismatch" and context.get("pattern") in _PATTERNS:
+        problem, allowed = _PATTERNS[str(context["pattern"])]
+        return Fault(path, problem, detail["input"], allowed)
+    if kind in ("model_type", "dict_type", "model_attributes_type"):
+        fields = _siblings(cls, (*detail["loc"], ""))
+        shown = f"fields with values, of: {', '.join(fields)}" if fields else "names with values"
+        return Fault(path, "fields are needed here", detail["input"], shown)
     value = None if isinstance(detail["input"], Mapping) else detail["input"]
     return Fault(path, message[:1].lower() + message[1:], value)
 

@@ -36,7 +36,7 @@ from aimwell.definitions.source_values import (
     TargetMap,
     Value,
 )
-from aimwell.errors import nearest
+from aimwell.errors import nearest, nearest_zone
 
 __all__ = [
     "Consent",
@@ -71,7 +71,7 @@ def _one_or_more(value: Any) -> Any:
 def _known_zone(value: str) -> str:
     zones = sorted(available_timezones())
     if value not in zones:
-        raise ValueError(f"there is no time zone of this name. {nearest(value, zones)}")
+        raise ValueError(f"there is no time zone of this name. {nearest_zone(value, zones)}")
     return value
 
 
