@@ -23,6 +23,7 @@ from aimwell.server.flusher import Flusher
 from aimwell.server.operators import Figures, operator_routes
 from aimwell.server.pages import page
 from aimwell.server.recipients import recipient_routes
+from aimwell.server.script import script_route
 from aimwell.server.tracking import tracking_routes
 from aimwell.store.inbox import InboxWriter
 from aimwell.store.stores import Stores, open_stores
@@ -46,7 +47,7 @@ def create_app(stores: Stores, *, reports: bool = False, flush: bool = False) ->
         reports: Also serve the folder of reports under /reports/. They hold no personal data, but they are the
             firm's own figures, so they are served only where that was asked for.
     """
-    handlers = [tracking_routes(), recipient_routes(), operator_routes()]
+    handlers = [tracking_routes(), script_route(), recipient_routes(), operator_routes()]
     if reports:
         handlers.append(
             create_static_files_router(
