@@ -117,6 +117,27 @@ def test_a_column_that_came_later_is_null_in_older_files_and_versions(tmp_path: 
     assert "Money value that the event reports." in comments
 
 
+def test_a_table_whose_comments_were_written_otherwise_gets_its_new_columns(tmp_path: Path) -> None:
+    """An older workspace has the comments of its day; the Delta library refuses to merge two of one column."""
+    root = tmp_path / "lake"
+    documented = LAKE_TABLES["events"].documented_schema
+    older = [
+        field.with_metadata({"comment": "In other words."})
+        for field in documented
+        if field.name not in {"revenue", "session_id"}
+    ]
+    DeltaTable.create(root / "events", schema=pa.schema(older))
+    lake = Lake(root, lambda _: nullcontext())
+    lake.create()
+    lake.append("events", events(["after"], session_id="s"))
+    assert read(lake.pin("events").tables["events"]).to_pylist()[0]["session_id"] == "s"
+    comments = [
+        field["metadata"].get("comment") for field in fields_of(DeltaTable(root / "events"))
+    ]
+    assert "In other words." in comments
+    assert "Money value that the event reports." in comments
+
+
 def test_an_unknown_table_is_refused_with_the_nearest_name(lake: Lake) -> None:
     with pytest.raises(StoreError, match=r"no table 'event'.*Did you mean 'events'"):
         lake.append("event", events([]))

@@ -138,7 +138,11 @@ def add_columns(table: DeltaTable, schema: pa.Schema) -> None:
     """Add the columns of `schema` that the table lacks; rows that are there have nulls in them."""
     # The mark first: a reader that sees the new columns must know that old files lack them.
     table.alter.set_table_properties({_WIDENED: "true"}, raise_if_not_exists=False)
-    write_deltalake(table, schema.empty_table(), mode="append", schema_mode="merge")
+    # The columns that are there as they are: a comment that was written anew since would be refused.
+    known = pa.schema(table.schema().to_arrow())
+    new = [field for field in schema if field.name not in known.names]
+    merged = pa.schema([*known, *new])
+    write_deltalake(table, merged.empty_table(), mode="append", schema_mode="merge")
 
 
 def is_widened(table: DeltaTable) -> bool:
