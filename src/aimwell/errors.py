@@ -24,6 +24,8 @@
     ├── CollectError
     │   ├── SourceFileError        a file is absent, empty, damaged or of another form than said
     │   │   └── FileChangedError   a file changed while it was read (retry)
+    │   ├── SourceAwayError        a database or an object store cannot be reached now (retry)
+    │   ├── SourceDatabaseError    a database's URL, query, table or cursor is wrong, or it refuses us
     │   ├── MappingError           a mapping does not fit the columns or the values of the files
     │   │   └── ColumnsChangedError  a source that refuses other columns has them
     │   ├── NothingTakenError      every row of a file went to quarantine
@@ -96,6 +98,8 @@ __all__ = [
     "SigningKeyError",
     "SimulateError",
     "SnapshotGoneError",
+    "SourceAwayError",
+    "SourceDatabaseError",
     "SourceFileError",
     "StatsError",
     "StorageFullError",
@@ -278,6 +282,24 @@ class FileChangedError(SourceFileError):
     """A file changed while it was read, so what was read belongs to no version of it."""
 
     retryable = True
+
+
+class SourceAwayError(CollectError):
+    """A database or an object store cannot be reached now, or went away while it was read; `place` is its name."""
+
+    retryable = True
+
+    def __init__(self, message: str, *, place: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class SourceDatabaseError(CollectError):
+    """The URL, query, table or cursor of a database is wrong, or it refuses us; `input` is its name in the source."""
+
+    def __init__(self, message: str, *, input: str) -> None:
+        super().__init__(message)
+        self.input = input
 
 
 class MappingError(CollectError):

@@ -39,7 +39,12 @@ app = typer.Typer(
 app.add_typer(keys_app, name="keys")
 app.command("flush")(flush)
 
-File = Annotated[Path, typer.Argument(help="A file: CSV, JSON lines or Parquet, plain or gzip.")]
+File = Annotated[
+    Path,
+    typer.Argument(
+        help="A file: CSV, TSV, Excel, JSON, JSON lines or Parquet; texts also as gzip or ZIP."
+    ),
+]
 Map = Annotated[
     list[str] | None,
     typer.Option(
@@ -100,6 +105,19 @@ Repeats = Annotated[
         "--keep-repeats", help="Equal lines are repeats of a purchase, not duplicates of a row."
     ),
 ]
+Sheet = Annotated[
+    str | None, typer.Option(help="Excel: the sheet that is meant, where there are several.")
+]
+Records = Annotated[
+    str | None, typer.Option(help="JSON: keys that lead to the list of rows, as data.orders.")
+]
+FromStart = Annotated[
+    bool,
+    typer.Option(
+        "--from-start",
+        help="Read databases and tables from their beginning, not from where the last time ended.",
+    ),
+]
 Explain = Annotated[
     bool,
     typer.Option(
@@ -122,6 +140,8 @@ def _plain(entity: EntityName) -> Any:
         opt_in: ConsentColumn = None,
         soft_opt_in: SoftOptIn = None,
         keep_repeats: Repeats = False,
+        sheet: Sheet = None,
+        records: Records = None,
         explain: Explain = False,
         workspace: WorkspaceOption = None,
         as_json: JsonOption = False,
@@ -132,10 +152,12 @@ def _plain(entity: EntityName) -> Any:
             consent = _consent(
                 entity, file, _pairs(opt_in, "--opt-in", "medium=Column"), soft_opt_in
             )
-            guessed = _guessed(file, entity, given) if guess or explain else {}
+            guessed = _guessed(file, entity, given, sheet, records) if guess or explain else {}
             seen = None
             if explain:
-                seen = sketch(entity, file, given=given, guessed=guessed)
+                seen = sketch(
+                    entity, file, given=given, guessed=guessed, sheet=sheet, records=records
+                )
                 show_sketch(ws.output, seen)
                 refuse_incomplete(ws.output, seen)
             with as_typed():
@@ -151,6 +173,8 @@ def _plain(entity: EntityName) -> Any:
                         "dates": date_format or None,
                         "consent": consent,
                         "keep_repeats": keep_repeats or None,
+                        "sheet": sheet,
+                        "records": records,
                     },
                 )
             _run(ws, source, root, explain=explain, seen=seen)
@@ -166,10 +190,17 @@ def _plain(entity: EntityName) -> Any:
     return command
 
 
-def _guessed(file: Path, entity: EntityName, given: Mapping[str, str]) -> dict[str, str]:
+def _guessed(
+    file: Path,
+    entity: EntityName,
+    given: Mapping[str, str],
+    sheet: str | None,
+    records: str | None,
+) -> dict[str, str]:
     """What the columns seem to be, less the targets and columns that were named."""
-    columns = read_columns(file)
-    found = suggest_mapping(columns, sample_values(file, columns), entity=entity)
+    columns = read_columns(file, sheet=sheet, records=records)
+    values = sample_values(file, columns, sheet=sheet, records=records)
+    found = suggest_mapping(columns, values, entity=entity)
     taken = set(given.values())
     guesses = {**found.map, **{f"trait.{name}": column for name, column in found.traits.items()}}
     return {t: c for t, c in guesses.items() if t not in given and c not in taken}
@@ -211,6 +242,7 @@ def source(
         ),
     ] = None,
     explain: Explain = False,
+    from_start: FromStart = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -218,7 +250,7 @@ def source(
     with opened(workspace, as_json=as_json) as ws:
         found = definitions.find(ws.stores.control, Source, name)
         folder = folder_of(ws.stores, found) if found.folder else Path()
-        _run(ws, found, root or folder, explain=explain)
+        _run(ws, found, root or folder, explain=explain, from_start=from_start)
 
 
 app.command("quarantine")(quarantine)
@@ -237,7 +269,13 @@ def _pairs(texts: list[str] | None, option: str, form: str) -> dict[str, str]:
 
 
 def _run(
-    ws: Opened, source: Source, root: Path, *, explain: bool, seen: Sketch | None = None
+    ws: Opened,
+    source: Source,
+    root: Path,
+    *,
+    explain: bool,
+    seen: Sketch | None = None,
+    from_start: bool = False,
 ) -> None:
     if explain:
         explanation = explain_source(ws.stores, source, root=root, now=ws.now)
@@ -253,6 +291,7 @@ def _run(
             source,
             root=root,
             now=ws.now,
+            from_start=from_start,
             progress=lambda what, done, total: step(done, total, what),
         )
     people = None

@@ -13,6 +13,7 @@ from sqlglot import exp
 from aimwell.collect.desk import full_disk_is_told, open_desk
 from aimwell.collect.evidence import Evidence
 from aimwell.collect.fields import TargetField, fields_of
+from aimwell.collect.gathering import gather
 from aimwell.collect.job import Job
 from aimwell.collect.model import ExplainedEntity, ExplainedField, Explanation
 from aimwell.collect.personal import personal_kind
@@ -21,7 +22,6 @@ from aimwell.collect.raw import RawTable
 from aimwell.collect.reading import read_raw
 from aimwell.collect.service import (
     file_reports,
-    hash_inputs,
     one_piece_each,
     stage_entity,
     warnings_of,
@@ -29,12 +29,14 @@ from aimwell.collect.service import (
 from aimwell.collect.staging import Check
 from aimwell.collect.suggesting import suggest_mapping
 from aimwell.definitions.kinds.source import Entity, OrdersEntity, Source
+from aimwell.store.spill import spill_folder
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
 __all__ = ["explain"]
 
 _SAMPLE_BYTES = 4 << 20
+_SAMPLE_ROWS = 20_000
 _ROWS = 10
 _CODES = 8
 _CODE_CHARACTERS = 12
@@ -60,8 +62,10 @@ def explain(stores: Stores, source: Source, *, root: Path, now: datetime) -> Exp
         SourceFileError, MappingError: As `collect`.
     """
     entities = []
-    with full_disk_is_told():
-        inputs = hash_inputs(source, root, lambda *_: None)
+    with full_disk_is_told(), spill_folder(stores.folder("collecting")) as fetched:
+        inputs = gather(
+            stores, source, root, fetched, lambda *_: None, from_start=True, rows_max=_SAMPLE_ROWS
+        ).inputs
         for entity in source.entities:
             # Each on a desk of its own, because names of files and tables repeat.
             with open_desk(stores) as desk, tempfile.TemporaryDirectory() as folder:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from aimwell.definitions.kinds.source import FileSpec
+from aimwell.definitions.source_inputs import FileSpec
 from aimwell.errors import SourceFileError, nearest
 
-__all__ = ["InputFile", "find_files", "hash_bytes", "no_header", "open_input"]
+__all__ = ["InputFile", "Rows", "find_files", "hash_bytes", "no_header", "open_input"]
 
 _CHUNK_BYTES = 1 << 20
 _MAGIC = set("*?[")
@@ -20,24 +20,45 @@ Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
+class Rows:
+    """Rows that lie in Parquet already: those of a database, written by us (`ours`: all text, under their numbers), or
+    of a table that is read where it lies. `constants` are columns whose value the file's place tells.
+    """
+
+    columns: tuple[str, ...]
+    constants: tuple[tuple[str, str | None], ...] = ()
+    ours: bool = False
+
+
+@dataclass(frozen=True)
 class InputFile:
-    """One file as it was when it was hashed; `name` is its path below the root."""
+    """One file as it was when it was hashed; `name` is its path below the root.
+
+    `rows` is set where it is no file of a source, but rows. `fetch` brings a file that lies elsewhere to `path`; it was
+    not fetched again because its store says that it has not changed.
+    """
 
     path: Path
     name: str
     size_bytes: int
     sha256: str
+    rows: Rows | None = None
+    fetch: Callable[[], None] | None = field(default=None, compare=False, repr=False)
 
 
 def find_files(spec: FileSpec, root: Path) -> list[tuple[str, Path]]:
-    """(name, path) of all files that the paths and patterns of `spec` mean, in order, each once.
+    """(name, path) of all files that the paths, folders and patterns of `spec` mean, in order, each once.
+
+    A folder means the files in it and below, but those whose name begins with a point or an underscore.
 
     Raises:
         SourceFileError: There is no such file; names the nearest.
     """
     found: dict[str, Path] = {}
     for pattern in spec.path:
-        if _MAGIC & set(pattern):
+        if (root / pattern).is_dir():
+            paths = _in_folder(root / pattern)
+        elif _MAGIC & set(pattern):
             paths = sorted(path for path in root.glob(pattern) if path.is_file())
         else:
             paths = [root / pattern]
@@ -47,9 +68,18 @@ def find_files(spec: FileSpec, root: Path) -> list[tuple[str, Path]]:
     return list(found.items())
 
 
+def _in_folder(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file()
+        and not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+    )
+
+
 def _absent(pattern: str, root: Path) -> str:
     if (root / pattern).is_dir():
-        return f"'{pattern}' is a folder; name its files, as {pattern}/*.csv"
+        return f"The folder '{pattern}' in {root} is empty."
     what = "No file fits" if _MAGIC & set(pattern) else "There is no file"
     folder = (root / pattern).parent
     try:

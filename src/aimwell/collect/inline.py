@@ -6,13 +6,15 @@ import glob
 import re
 import shlex
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 from pyarrow.lib import ArrowInvalid
 
+from aimwell.collect.archives import Member, is_archive, unzip
 from aimwell.collect.dialect import (
     column_names,
     detect_delimiter,
@@ -21,9 +23,11 @@ from aimwell.collect.dialect import (
     looks_like_data,
 )
 from aimwell.collect.files import no_header
+from aimwell.collect.json_documents import is_document, write_lines
 from aimwell.collect.json_paths import known_paths
 from aimwell.collect.lacking import find_lacks, option_of
 from aimwell.collect.snapshot import snapshot_text
+from aimwell.collect.spreadsheets import open_sheet
 from aimwell.collect.suggesting import EntityName, Suggestion, suggest_mapping, target_maps
 from aimwell.collect.text_queries import json_rows
 from aimwell.definitions.catalogue import check
@@ -32,31 +36,70 @@ from aimwell.definitions.source_values import CustomersMap
 from aimwell.errors import DefinitionError, Fault, SourceFileError
 from aimwell.store.engine import DuckDBEngine
 
-__all__ = ["absent_columns", "format_of", "inline_source", "read_columns"]
+__all__ = ["absent_columns", "format_of", "inline_source", "plain_file", "read_columns"]
 
 _HEAD_BYTES = 1 << 20
 _COLUMNS_SHOWN = 40
 _FORMATS = {
     ".csv": "csv",
-    ".tsv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
     ".txt": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".json": "jsonl",
+    ".json": "json",
     ".parquet": "parquet",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xlsb": "excel",
+    ".xls": "excel",
+    ".ods": "excel",
 }
+_PACKED = (".gz", ".zip")
 
 
 def format_of(file: Path) -> str:
     """The format that a file's name tells; CSV where it tells none."""
-    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() != ".gz"]
-    return _FORMATS.get(suffixes[-1], "csv") if suffixes else "csv"
+    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() not in _PACKED]
+    found = _FORMATS.get(suffixes[-1]) if suffixes else None
+    if found is None and file.suffix.lower() == ".zip" and file.is_file():
+        with _first_file(file) as member:
+            return format_of(Path(member.name)) if member else "csv"
+    return found or "csv"
+
+
+@contextmanager
+def _first_file(file: Path) -> Iterator[Member | None]:
+    """The first file of an archive, unpacked for the length of the block; None where the file is no archive."""
+    if not is_archive(file):
+        yield None
+        return
+    with (
+        tempfile.TemporaryDirectory(prefix="aimwell-") as folder,
+        closing(unzip(file, Path(folder), name=file.name)) as members,
+    ):
+        yield next(members)
+
+
+@contextmanager
+def plain_file(file: Path) -> Iterator[Path]:
+    """The file to look into: the first one of an archive, or the file itself."""
+    if format_of(file) in ("excel", "parquet"):
+        yield file
+        return
+    with _first_file(file) as member:
+        yield member.path if member else file
 
 
 def read_columns(
-    file: Path, *, format: str | None = None, encoding: str | None = None
+    file: Path,
+    *,
+    format: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    records: str | None = None,
 ) -> tuple[str, ...]:
-    """The names of a file's columns; of JSON lines the keys, nested ones with dots.
+    """The names of a file's columns; of JSON the keys, nested ones with dots.
 
     Raises:
         SourceFileError: The file is absent, empty, damaged or of another form.
@@ -80,21 +123,28 @@ def read_columns(
             raise SourceFileError(
                 f"'{file.name}' is not a whole Parquet file.", file=file.name
             ) from error
-    with tempfile.TemporaryDirectory(prefix="aimwell-") as folder:
+    if form == "excel":
+        return open_sheet(file, name=file.name, sheet=sheet).names
+    with plain_file(file) as plain, tempfile.TemporaryDirectory(prefix="aimwell-") as folder:
         text = snapshot_text(
-            file,
+            plain,
             Path(folder) / "head.txt",
             name=file.name,
             sha256=None,
             encoding=encoding,
-            bytes_max=_HEAD_BYTES,
+            bytes_max=_HEAD_BYTES if records is None else None,
         )
-        if form == "jsonl":
+        if form == "json" and is_document(head_of(text.path), records):
+            lines = text.path.with_suffix(".lines")
+            write_lines(text.path, lines, name=file.name, records=records, cut=records is None)
+            lines.replace(text.path)
+        if form in ("jsonl", "json"):
             with DuckDBEngine(threads=1).session() as session:
                 paths = known_paths(session, json_rows(text))
             return tuple(sorted(".".join(path) for path in paths))
         head = head_of(text.path)
-    return column_names(first_record(head, detect_delimiter(head)))
+    delimiter = "\t" if form == "tsv" else detect_delimiter(head)
+    return column_names(first_record(head, delimiter))
 
 
 def inline_source(
@@ -116,8 +166,8 @@ def inline_source(
             mapped by themselves.
         name: Of the source; default: the entity, so that later files of the same kind are the same source.
         format: Of the file; default: by its name.
-        settings: Further fields of the source or the entity: currency, timezone, country, dates, encoding,
-            delimiter, keep_repeats, not_goods …; None values are left out.
+        settings: Further fields of the source, the file or the entity: currency, timezone, country, dates, encoding,
+            delimiter, sheet, records, keep_repeats, not_goods …; None values are left out.
 
     Returns:
         The source, the folder that its file is relative to, and what its columns seem to be.
@@ -128,7 +178,8 @@ def inline_source(
     """
     given = {key: value for key, value in (settings or {}).items() if value is not None}
     form = format or format_of(file)
-    columns = read_columns(file, format=form, encoding=given.get("encoding"))
+    of_file = {key: given.pop(key) for key in ("sheet", "records") if key in given}
+    columns = read_columns(file, format=form, encoding=given.get("encoding"), **of_file)
     suggestion = suggest_mapping(columns, entity=entity)
     targets = {target: column for target, column in suggestion.map.items() if target == column}
     body: dict[str, Any] = {"entity": entity, "map": {}}
@@ -143,7 +194,11 @@ def inline_source(
         "kind": "source",
         "name": name or entity,
         "format": form,
-        "files": {"file": glob.escape(file.name)},
+        "files": {
+            "file": {"path": glob.escape(file.name), **of_file}
+            if of_file
+            else glob.escape(file.name)
+        },
     }
     for key, value in given.items():
         (document if key in Source.model_fields else body)[key] = value
@@ -151,7 +206,7 @@ def inline_source(
     try:
         checked = check(document)
     except DefinitionError as error:
-        if form == "csv" and looks_like_data(columns) and _lacks_targets(error):
+        if form in ("csv", "tsv") and looks_like_data(columns) and _lacks_targets(error):
             raise SourceFileError(
                 no_header(file.name, len(columns), entity=entity), file=file.name
             ) from error
@@ -203,8 +258,8 @@ def _short(fault: Fault) -> Fault:
 def absent_columns(
     mapping: Mapping[str, str], columns: Sequence[str], *, format: str
 ) -> dict[str, str]:
-    """Target → column that the file lacks. Of JSON lines only the first are known, so that nothing is said of them."""
-    if format == "jsonl":
+    """Target → column that the file lacks. Of JSON only the first rows are known, so that nothing is said of them."""
+    if format in ("jsonl", "json"):
         return {}
     return {
         target: column

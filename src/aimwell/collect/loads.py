@@ -24,7 +24,7 @@ from aimwell.collect.files import InputFile
 from aimwell.collect.model import LoadReport
 from aimwell.collect.money import NO_RATE, TOO_LARGE
 from aimwell.collect.settling import Settled, settle_rows
-from aimwell.definitions.kinds.source import Entity, Source
+from aimwell.definitions.kinds.source import Entity, InputSpec, Source
 from aimwell.errors import AimwellError, LeaseLostError
 from aimwell.store.control import insert_missing
 from aimwell.store.disk import settle
@@ -83,9 +83,7 @@ def fingerprint(
     """(content hash, mapping hash): the first also over the bytes of the entity's files, if they are given."""
     used = [source.file_of(entity), *(join.file for join in entity.join)]
     settings = source.model_dump(mode="json", exclude=_NOT_OF_THE_MAPPING)
-    forms = {
-        name: source.files[name].model_dump(mode="json", include=_FORM_FIELDS) for name in used
-    }
+    forms = {name: _form(source.files[name]) for name in used}
     defaults = stores.settings
     mapping = _digest(
         {
@@ -108,6 +106,13 @@ _NOT_OF_THE_MAPPING = {
     *("schedule", "folder", "freshness", "volume", "columns_changed"),
 }
 _FORM_FIELDS = {"format", "encoding", "delimiter", "header", "columns"}
+_FURTHER_FIELDS = {"sheet", "header_row", "merged", "records", "query"}
+
+
+def _form(spec: InputSpec) -> dict[str, Any]:
+    """What of an input decides how its rows are read; where they lie does not."""
+    form: dict[str, Any] = spec.model_dump(mode="json", include=_FORM_FIELDS)
+    return form | spec.model_dump(mode="json", include=_FURTHER_FIELDS, exclude_defaults=True)
 
 
 def _digest(value: Any) -> str:

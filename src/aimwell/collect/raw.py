@@ -14,8 +14,9 @@ from sqlglot import exp
 from aimwell.collect.files import InputFile
 from aimwell.collect.rejects import Reject
 from aimwell.collect.snapshot import TextSnapshot
-from aimwell.definitions.kinds.source import FileFormat, FileSpec, Source
-from aimwell.store.sql import column, sql
+from aimwell.definitions.kinds.source import Source
+from aimwell.definitions.source_inputs import FileFormat, FileSpec, InputSpec
+from aimwell.store.sql import column, sql, union_all
 
 __all__ = [
     "FILE_SHIFT",
@@ -41,12 +42,24 @@ class FileForm:
     delimiter: str | None
     header: bool
     columns: tuple[str, ...]
+    sheet: str | None = None
+    header_row: int = 1
+    repeat_merged: bool = False
+    records: str | None = None
+
+    @property
+    def read_as(self) -> FileFormat:
+        """The form in which rows come out of the reader."""
+        return _READ_AS.get(self.format, self.format)
+
+
+_READ_AS: dict[FileFormat, FileFormat] = {"tsv": "csv", "json": "jsonl", "excel": "parquet"}
 
 
 @dataclass(frozen=True)
 class RawPart:
     """One file, read; `names` are its own columns. `header`: its first record names them. `lines`: on which line of its file
-    each row stood, where that is known already."""
+    each row stood, where that is known already. `notes` are for the person who reads the report."""
 
     file: InputFile
     parquet: Path
@@ -57,6 +70,12 @@ class RawPart:
     text: TextSnapshot | None = None
     delimiter: str | None = None
     lines: tuple[int | None, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def in_place(self) -> bool:
+        """Whether it is a file of a warehouse, with columns of its own names and types."""
+        return self.file.rows is not None and not self.file.rows.ours
 
     @property
     def odd_spaces(self) -> bool:
@@ -88,6 +107,8 @@ class RawTable:
     @property
     def scan(self) -> exp.Query:
         """All rows but blank lines: `n` (see FILE_SHIFT), `bad`, and the columns by number."""
+        if any(part.in_place for part in self.parts):
+            return self._scan_in_place()
         files = exp.Array(expressions=[exp.Literal.string(str(p.parquet)) for p in self.parts])
         number = sql(
             "CAST(file_index AS bigint) * :step + file_row_number AS n", step=1 << FILE_SHIFT
@@ -96,11 +117,41 @@ class RawTable:
         fields += [column("content")] if self.has_content else []
         rows = sql("read_parquet(:files, file_row_number = TRUE)", files=files)
         scan = exp.select(number, column("bad"), *fields).from_(exp.Table(this=rows))
-        return (
-            scan
-            if self.format in ("csv", "parquet")
-            else scan.where("bad IS DISTINCT FROM 'blank'")
+        return scan if self.format == "csv" else scan.where("bad IS DISTINCT FROM 'blank'")
+
+    def _scan_in_place(self) -> exp.Query:
+        """The same of files with columns of their own; neighbours that are alike are read together."""
+        queries: list[exp.Expr] = []
+        start = 0
+        for end in range(1, len(self.parts) + 1):
+            if end < len(self.parts) and self.parts[end].file.rows == self.parts[start].file.rows:
+                continue
+            queries.append(self._alike(start, end))
+            start = end
+        union = union_all(queries)
+        assert isinstance(union, exp.Query)  # noqa: S101 - it is made of SELECTs
+        return union
+
+    def _alike(self, start: int, end: int) -> exp.Query:
+        parts = self.parts[start:end]
+        rows = parts[0].file.rows
+        assert rows is not None  # noqa: S101 - the caller looked
+        number = sql(
+            "(CAST(file_index AS bigint) + :first) * :step + file_row_number AS n",
+            first=start,
+            step=1 << FILE_SHIFT,
         )
+        values = {name: sql("CAST(:value AS varchar)", value=column(name)) for name in rows.columns}
+        values |= {name: sql("CAST(:value AS varchar)", value=v) for name, v in rows.constants}
+        fields = [
+            exp.alias_(values.get(name, no_text()), f"c{index}", quoted=True)
+            for index, name in enumerate(self.columns)
+        ]
+        files = exp.Array(expressions=[exp.Literal.string(str(p.parquet)) for p in parts])
+        scan = sql(
+            "read_parquet(:files, file_row_number = TRUE, hive_partitioning = FALSE)", files=files
+        )
+        return exp.select(number, exp.alias_(no_text(), "bad"), *fields).from_(exp.Table(this=scan))
 
     @property
     def whole_lines(self) -> bool:
@@ -114,14 +165,21 @@ class RawTable:
         return self.format in ("jsonl", "parquet") or any(part.odd_spaces for part in self.parts)
 
 
-def form_of(source: Source, spec: FileSpec) -> FileForm:
-    """A file's own settings, else the source's."""
+def form_of(source: Source, spec: InputSpec) -> FileForm:
+    """A file's own settings, else the source's. Rows of a database or a table come as Parquet."""
+    if not isinstance(spec, FileSpec):
+        return FileForm("parquet", None, None, header=True, columns=())
+    format_ = spec.format or source.format
     return FileForm(
-        format=spec.format or source.format,
+        format=format_,
         encoding=spec.encoding or source.encoding,
-        delimiter=spec.delimiter or source.delimiter,
+        delimiter=spec.delimiter or source.delimiter or ("\t" if format_ == "tsv" else None),
         header=source.header if spec.header is None else spec.header,
         columns=spec.columns,
+        sheet=spec.sheet,
+        header_row=spec.header_row,
+        repeat_merged=spec.merged == "repeat",
+        records=spec.records,
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.lib import ArrowInvalid
 from sqlglot import exp
@@ -13,6 +14,7 @@ from sqlglot import exp
 from aimwell.collect.desk import Desk
 from aimwell.collect.dialect import column_names, detect_delimiter, first_record, head_of
 from aimwell.collect.files import InputFile
+from aimwell.collect.json_documents import is_document, write_lines
 from aimwell.collect.json_paths import known_paths
 from aimwell.collect.raw import (
     FileForm,
@@ -24,7 +26,8 @@ from aimwell.collect.raw import (
     picked,
 )
 from aimwell.collect.rejects import read_rejects
-from aimwell.collect.snapshot import snapshot_text
+from aimwell.collect.snapshot import TextSnapshot, snapshot_text
+from aimwell.collect.spreadsheets import open_sheet
 from aimwell.collect.text_queries import REJECTS, SCANS, csv_rows, json_rows, word_rows
 from aimwell.definitions.kinds.source import Source
 from aimwell.errors import FileChangedError, SourceFileError
@@ -64,19 +67,21 @@ def read_raw(
     form = form_of(source, source.files[name])
     folder = desk.folder / f"raw-{name}"
     folder.mkdir()
-    read = _read_parquet if form.format == "parquet" else _read_text
-    columns: tuple[str, ...] = ("line",) if form.format == "jsonl" else form.columns
+    columns: tuple[str, ...] = ("line",) if form.read_as == "jsonl" else form.columns
     parts: list[RawPart] = []
     for number, file in enumerate(files):
+        if file.fetch is not None and not file.path.exists():
+            file.fetch()
         target = folder / f"{number:06d}.parquet"
+        read = _read_rows if file.rows else _READERS.get(form.format, _read_text)
         part, columns = read(desk, form, file, target, columns, bytes_max, advance)
         parts.append(part)
     _widen(desk, parts, len(columns))
-    table = RawTable(name, form.format, columns, tuple(parts))
-    if form.format != "jsonl":
+    table = RawTable(name, form.read_as, columns, tuple(parts))
+    if form.read_as != "jsonl":
         return table
     paths = known_paths(desk.session, table.scan)
-    return RawTable(name, form.format, columns, tuple(parts), paths)
+    return RawTable(name, form.read_as, columns, tuple(parts), paths)
 
 
 def _read_text(
@@ -97,13 +102,16 @@ def _read_text(
         bytes_max=bytes_max,
         advance=advance,
     )
-    head, header = head_of(text.path), form.header and form.format != "jsonl"
+    head, header = head_of(text.path), form.header and form.read_as != "jsonl"
     delimiter, names = None, columns
-    if form.format == "jsonl":
-        _refuse_json_list(head, file)
+    if form.read_as == "jsonl":
+        if form.format == "json" and is_document(head, form.records):
+            _put_on_lines(text, form, file, cut=bytes_max is not None)
+        else:
+            _refuse_json_list(head, file)
         query = json_rows(text)
     else:
-        if form.format == "csv":
+        if form.read_as == "csv":
             delimiter = form.delimiter or detect_delimiter(head)
             first = first_record(head, delimiter)
         else:
@@ -123,6 +131,13 @@ def _read_text(
     return part, columns
 
 
+def _put_on_lines(text: TextSnapshot, form: FileForm, file: InputFile, *, cut: bool) -> None:
+    """Make a JSON document one whose rows stand on a line each."""
+    lines = text.path.with_suffix(".lines")
+    write_lines(text.path, lines, name=file.name, records=form.records, cut=cut)
+    lines.replace(text.path)
+
+
 def _drop(desk: Desk, *tables: str) -> None:
     for table in tables:
         drop = exp.Drop(tables=[exp.Table(this=identifier(table))], kind="TABLE", exists=True)
@@ -136,8 +151,7 @@ def _rows(path: Path) -> int:
 def _refuse_json_list(head: str, file: InputFile) -> None:
     if head.lstrip().startswith("["):
         raise SourceFileError(
-            f"'{file.name}' is one JSON list, not JSON lines. Write each object on a line of its own, as with: "
-            "jq -c '.[]' list.json > lines.jsonl",
+            f"'{file.name}' is one JSON list, not JSON lines; say `format: json`. Nothing was taken.",
             file=file.name,
         )
 
@@ -165,20 +179,7 @@ def _read_parquet(
 ) -> tuple[RawPart, tuple[str, ...]]:
     """All columns as text, from a private copy."""
     del form, bytes_max  # a Parquet file says itself what it is, and needs its end to be read
-    copy = target.with_suffix(".copy")
-    digest = hashlib.sha256()
-    with file.path.open("rb") as old, copy.open("wb") as new:
-        while chunk := old.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            new.write(chunk)
-            if advance:
-                advance(len(chunk))
-    if digest.hexdigest() != file.sha256:
-        raise FileChangedError(
-            f"'{file.name}' changed while it was read, so nothing was taken. Run the same again when the file "
-            "is complete.",
-            file=file.name,
-        )
+    copy = _private_copy(file, target.with_suffix(".copy"), advance)
     try:
         there = pq.read_schema(copy).names
     except (OSError, ArrowInvalid) as error:
@@ -197,9 +198,99 @@ def _read_parquet(
     return RawPart(file, target, _rows(target), names), columns
 
 
+def _private_copy(file: InputFile, copy: Path, advance: Advance | None) -> Path:
+    """The bytes that were hashed, whatever happens to the file meanwhile."""
+    digest = hashlib.sha256()
+    with file.path.open("rb") as old, copy.open("wb") as new:
+        while chunk := old.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            new.write(chunk)
+            if advance:
+                advance(len(chunk))
+    if digest.hexdigest() != file.sha256:
+        raise FileChangedError(
+            f"'{file.name}' changed while it was read, so nothing was taken. Run the same again when the file "
+            "is complete.",
+            file=file.name,
+        )
+    return copy
+
+
+def _read_excel(
+    desk: Desk,
+    form: FileForm,
+    file: InputFile,
+    target: Path,
+    columns: tuple[str, ...],
+    bytes_max: int | None,
+    advance: Advance | None,
+) -> tuple[RawPart, tuple[str, ...]]:
+    """A sheet's cells as text."""
+    del desk, bytes_max  # a spreadsheet is read whole
+    copy = _private_copy(file, target.with_suffix(".copy"), advance)
+    sheet = open_sheet(
+        copy,
+        name=file.name,
+        sheet=form.sheet,
+        header=form.header,
+        header_row=form.header_row,
+        columns=form.columns,
+        repeat_merged=form.repeat_merged,
+    )
+    copy.unlink()
+    columns = joined_columns(columns, sheet.names)
+    places = {name: place for place, name in enumerate(sheet.names)}
+    cells = {
+        f"c{number}": pa.array(
+            [row[places[name]] if name in places else None for row in sheet.rows], pa.string()
+        )
+        for number, name in enumerate(columns)
+    }
+    # Rows without any cell are no rows, as blank lines of a text are none.
+    bad = pa.array([None if any(row) else "blank" for row in sheet.rows], pa.string())
+    pq.write_table(pa.table({"bad": bad, **cells}), target)
+    count = len(sheet.rows)
+    part = RawPart(
+        file,
+        target,
+        count,
+        sheet.names,
+        header=form.header,
+        lines=tuple(range(sheet.first_row, sheet.first_row + count)),
+        notes=sheet.notes,
+    )
+    return part, columns
+
+
+def _read_rows(
+    desk: Desk,
+    form: FileForm,
+    file: InputFile,
+    target: Path,
+    columns: tuple[str, ...],
+    bytes_max: int | None,
+    advance: Advance | None,
+) -> tuple[RawPart, tuple[str, ...]]:
+    """Rows that lie in Parquet already."""
+    del desk, form, target, bytes_max
+    assert file.rows is not None  # noqa: S101 - the caller looked
+    names = (*file.rows.columns, *(name for name, _ in file.rows.constants))
+    if advance:
+        advance(file.size_bytes)
+    try:
+        rows = _rows(file.path)
+    except (OSError, ArrowInvalid) as error:
+        raise SourceFileError(
+            f"'{file.name}' is not a whole Parquet file. Nothing was taken.", file=file.name
+        ) from error
+    return RawPart(file, file.path, rows, names), joined_columns(columns, names)
+
+
 def _widen(desk: Desk, parts: Sequence[RawPart], columns: int) -> None:
     """Give earlier files the columns that only later ones have, empty."""
     for part in parts:
+        if part.in_place:
+            continue
         lacking = range(pq.read_metadata(part.parquet).num_columns - 1, columns)
         if lacking:
             extra = [exp.alias_(no_text(), f"c{number}", quoted=True) for number in lacking]
@@ -207,3 +298,6 @@ def _widen(desk: Desk, parts: Sequence[RawPart], columns: int) -> None:
             spare = part.parquet.with_suffix(".wide")
             desk.write_rows(exp.select("*", *extra).from_(scan), spare)
             spare.replace(part.parquet)
+
+
+_READERS = {"parquet": _read_parquet, "excel": _read_excel}

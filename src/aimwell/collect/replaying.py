@@ -34,17 +34,18 @@ from aimwell.collect.corrections import (
 )
 from aimwell.collect.desk import Desk, full_disk_is_told, open_desk
 from aimwell.collect.files import InputFile
+from aimwell.collect.gathering import gather
 from aimwell.collect.json_paths import known_paths
 from aimwell.collect.model import LoadReport, ReplayReport
 from aimwell.collect.raw import FILE_SHIFT, RawPart, RawTable, form_of
 from aimwell.collect.reading import read_raw
 from aimwell.collect.rejects import REJECT_DETAILS
-from aimwell.collect.service import hash_inputs, take_entity
+from aimwell.collect.service import take_entity
 from aimwell.collect.settling import Replayed
 from aimwell.collect.waiting import bind_waiting
 from aimwell.definitions import service as definitions
 from aimwell.definitions.catalogue import check
-from aimwell.definitions.kinds.source import Entity, Source
+from aimwell.definitions.kinds.source import Entity, FileSpec, Source
 from aimwell.errors import CollectError, SourceFileError, UnknownDefinitionError, nearest
 from aimwell.store.listed import among
 from aimwell.store.schema import metadata
@@ -259,7 +260,7 @@ def _is_json(source: Source, rows: Iterable[Waiting]) -> bool:
 
 
 def _format(source: Source, entity: Entity) -> str:
-    return form_of(source, source.files[source.file_of(entity)]).format
+    return form_of(source, source.files[source.file_of(entity)]).read_as
 
 
 def _entity_of(source: Source, row: Waiting) -> int:
@@ -272,7 +273,8 @@ def _entity_of(source: Source, row: Waiting) -> int:
         )
     for place in places:
         spec = source.files[source.file_of(source.entities[place])]
-        if row.file is not None and any(fnmatch(row.file, pattern) for pattern in spec.path):
+        paths = spec.path if isinstance(spec, FileSpec) else ()
+        if row.file is not None and any(fnmatch(row.file, pattern) for pattern in paths):
             return place
     return places[0]
 
@@ -329,7 +331,7 @@ def _applied(
                 return None
             entity = source.entities[_entity_of(source, one)]
             form = form_of(source, source.files[source.file_of(entity)])
-            if form.format == "jsonl":
+            if form.read_as == "jsonl":
                 return _Row(one, correction.text or "", corrected=True)
             cut = cut_line(correction.text or "", columns or form.columns, form.delimiter)
             if cut is None:
@@ -387,7 +389,7 @@ def _take(
     main = source.file_of(entity)
     with open_desk(stores) as desk:
         try:
-            raw = _joined(desk, source, entity, root)
+            raw = _joined(stores, desk, source, entity, root)
             raw[main] = _raw_of(desk, source, entity, rows, inputs)
         except Exception as error:
             loads.fail(stores, load, error=error)
@@ -409,7 +411,9 @@ def _file_of(row: _Row) -> tuple[str, str]:
     return row.waiting.file or "", row.waiting.sha256 or ""
 
 
-def _joined(desk: Desk, source: Source, entity: Entity, root: Path) -> dict[str, RawTable]:
+def _joined(
+    stores: Stores, desk: Desk, source: Source, entity: Entity, root: Path
+) -> dict[str, RawTable]:
     """The files that rows are looked up in, as they are now."""
     main = source.file_of(entity)
     names = list(dict.fromkeys(join.file for join in entity.join))
@@ -420,11 +424,10 @@ def _joined(desk: Desk, source: Source, entity: Entity, root: Path) -> dict[str,
         )
     if not names:
         return {}
-    inputs = hash_inputs(
-        source.model_copy(update={"files": {name: source.files[name] for name in names}}),
-        root,
-        _silent,
-    )
+    # Looked up are the rows as they are now, all of them.
+    inputs = gather(
+        stores, source, root, desk.folder / "joined", _silent, names=names, from_start=True
+    ).inputs
     return {name: read_raw(desk, source, name, inputs[name]) for name in names}
 
 
@@ -463,7 +466,7 @@ def _raw_of(
                 lines=tuple(row.waiting.line for row, _ in chosen),
             )
         )
-    form = form_of(source, source.files[name]).format
+    form = form_of(source, source.files[name]).read_as
     table = RawTable(name, "jsonl" if is_json else form, columns, tuple(parts), has_content=True)
     if not is_json:
         return table

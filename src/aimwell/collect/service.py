@@ -38,7 +38,8 @@ from aimwell.collect.events import EVENT_TARGETS
 from aimwell.collect.evidence import Evidence, count_values, weigh
 from aimwell.collect.expecting import Expected, expected_of, find_repeats, results_of
 from aimwell.collect.fields import FieldKind, fields_of
-from aimwell.collect.files import InputFile, find_files, open_input
+from aimwell.collect.files import InputFile
+from aimwell.collect.gathering import gather, note_progress
 from aimwell.collect.health import is_defined, tell_alerts
 from aimwell.collect.inputs import Bound, bind_rows
 from aimwell.collect.job import Job
@@ -59,6 +60,7 @@ from aimwell.collect.suggesting import suggest_mapping
 from aimwell.collect.waiting import superseded
 from aimwell.definitions.kinds.source import Entity, OrdersEntity, Source
 from aimwell.errors import AimwellError, ColumnsChangedError, MappingError
+from aimwell.store.spill import spill_folder
 from aimwell.store.sql import column, sql
 from aimwell.store.stores import Stores
 
@@ -67,7 +69,6 @@ __all__ = [
     "Progress",
     "collect",
     "file_reports",
-    "hash_inputs",
     "one_piece_each",
     "stage_entity",
     "take_entity",
@@ -109,8 +110,9 @@ def collect(
     root: Path,
     now: datetime,
     progress: Progress | None = None,
+    from_start: bool = False,
 ) -> DataReport:
-    """Take the files of a source.
+    """Take what a source reads: files, rows of databases, tables.
 
     Args:
         stores: The workspace.
@@ -118,12 +120,14 @@ def collect(
         root: Folder that the paths of its files are relative to.
         now: The present.
         progress: Told what is being done.
+        from_start: Read databases and tables from their beginning, whatever was taken of them before.
 
     Returns:
         What became of the rows, for each entity.
 
     Raises:
         SourceFileError: A file is absent, empty or damaged; FileChangedError: it changed while it was read.
+        SourceDatabaseError: A database refuses what is asked; SourceAwayError: it or a store cannot be reached.
         MappingError: The mapping does not fit the files.
         RecollectError: The mapping was changed so that rows would count twice.
         StorageFullError: The disk is full.
@@ -137,7 +141,7 @@ def collect(
     tell, seen = progress or _silent, dict[str, Mapping[str, str]]()
     begun_at = time.monotonic()
     try:
-        report = _collect(stores, source, root, now, tell, seen)
+        report = _collect(stores, source, root, now, tell, seen, from_start=from_start)
     except Exception as error:
         told = _with_change(stores, source, error, seen)
         _note(stores, source, now, begun_at, seen, error=told)
@@ -196,18 +200,27 @@ def _collect(
     now: datetime,
     tell: Progress,
     seen: dict[str, Mapping[str, str]],
+    *,
+    from_start: bool,
 ) -> DataReport:
     """`collect`; `seen` is given the columns of the files that were read."""
-    with full_disk_is_told(), loads.hold_source(stores, source.name), _rates_held(stores, source):
+    with (
+        full_disk_is_told(),
+        loads.hold_source(stores, source.name),
+        _rates_held(stores, source),
+        spill_folder(stores.folder("collecting")) as folder,
+    ):
         loads.publish_prepared(stores, source.name)
         loads.sweep(stores)
-        inputs = hash_inputs(source, root, tell)
+        gathered = gather(stores, source, root, folder, tell, from_start=from_start)
+        inputs = gathered.inputs
         newest = partial(_newest_rate, stores)
         begun = [
             loads.begin(stores, source, e, inputs, now=now, newest_rate=newest)
             for e in source.entities
         ]
         if all(load.state == "done" for load in begun):
+            note_progress(stores, source, gathered, now=now)
             return DataReport(source.name, tuple(_again(load) for load in begun))
         reports: list[LoadReport] = []
         with open_desk(stores) as desk:
@@ -225,6 +238,7 @@ def _collect(
                     loads.fail(stores, load, error=error)
                     raise
                 reports.append(take_entity(stores, desk, source, entity, load, raw, tell))
+        note_progress(stores, source, gathered, now=now)
         return DataReport(source.name, tuple(reports))
 
 
@@ -262,23 +276,6 @@ def _silent(_what: str, _done: int, _total: int | None) -> None:
 def _again(load: loads.Load) -> LoadReport:
     assert load.report is not None  # noqa: S101 - a load that is done has one
     return LoadReport.from_dict({**load.report.to_dict(), "state": "already_collected"})
-
-
-def hash_inputs(source: Source, root: Path, tell: Progress) -> dict[str, list[InputFile]]:
-    """All files of a source, found and hashed."""
-    found = {name: find_files(spec, root) for name, spec in source.files.items()}
-    total = sum(path.stat().st_size for files in found.values() for _, path in files)
-    done = 0
-
-    def advance(size: int) -> None:
-        nonlocal done
-        done += size
-        tell("looking at files", done, total)
-
-    return {
-        name: [open_input(*file, advance=advance) for file in files]
-        for name, files in found.items()
-    }
 
 
 def _read_missing(
@@ -542,6 +539,7 @@ def warnings_of(job: Job, evidence: Evidence, rows: int) -> list[str]:
     if not rows and not any(part.rejects for part in job.raw.parts):
         found.append("the files have no rows")
     for part in job.raw.parts:
+        found.extend(f"{part.file.name}: {note}" for note in part.notes)
         if part.text is not None and part.text.guessed:
             found.append(
                 f"{part.file.name} is not UTF-8; it was read as Windows-1252 (Latin-1). If that is wrong, say "

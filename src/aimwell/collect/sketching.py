@@ -16,10 +16,12 @@ import pyarrow.parquet as pq
 
 from aimwell.collect.dialect import detect_delimiter, head_of, looks_like_data
 from aimwell.collect.files import no_header
-from aimwell.collect.inline import absent_columns, format_of, read_columns
+from aimwell.collect.inline import absent_columns, format_of, plain_file, read_columns
+from aimwell.collect.json_documents import is_document, write_lines
 from aimwell.collect.lacking import Lack, find_lacks, option_of
 from aimwell.collect.personal import personal_kind
 from aimwell.collect.snapshot import snapshot_text
+from aimwell.collect.spreadsheets import open_sheet
 from aimwell.collect.suggesting import EntityName, names_a_person, suggest_mapping
 from aimwell.errors import SourceFileError
 
@@ -68,7 +70,13 @@ class Sketch:
 
 
 def sketch(
-    entity: EntityName, file: Path, *, given: Mapping[str, str], guessed: Mapping[str, str]
+    entity: EntityName,
+    file: Path,
+    *,
+    given: Mapping[str, str],
+    guessed: Mapping[str, str],
+    sheet: str | None = None,
+    records: str | None = None,
 ) -> Sketch:
     """Look at the beginning of a file.
 
@@ -77,12 +85,14 @@ def sketch(
         file: The file.
         given: Target → column, as named by a person.
         guessed: Target → column, by the columns' names.
+        sheet: Of a spreadsheet: the sheet that is meant.
+        records: Of a JSON document: keys that lead to its rows.
 
     Raises:
         SourceFileError: The file is absent, empty or damaged, or has no header.
     """
-    columns = read_columns(file)
-    values = sample_values(file, columns)
+    columns = read_columns(file, sheet=sheet, records=records)
+    values = sample_values(file, columns, sheet=sheet, records=records)
     suggestion = suggest_mapping(columns, values, entity=entity)
     mapping = {**guessed, **given}
     lacks = find_lacks(
@@ -94,7 +104,7 @@ def sketch(
         samples=values,
         absent=absent_columns(given, columns, format=format_of(file)),
     )
-    if lacks and format_of(file) == "csv" and looks_like_data(columns):
+    if lacks and format_of(file) in ("csv", "tsv") and looks_like_data(columns):
         raise SourceFileError(no_header(file.name, len(columns), entity=entity), file=file.name)
     return Sketch(
         entity=entity,
@@ -129,18 +139,26 @@ def _cut(value: str) -> str:
     return value if len(value) <= _VALUE_CHARACTERS else f"{value[: _VALUE_CHARACTERS - 1]}…"
 
 
-def sample_values(file: Path, columns: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def sample_values(
+    file: Path, columns: Sequence[str], *, sheet: str | None = None, records: str | None = None
+) -> dict[str, tuple[str, ...]]:
     """Column → the first few different values."""
     found: dict[str, dict[str, None]] = {name: {} for name in columns}
-    for row in islice(_rows(file, columns), _ROWS):
+    for row in islice(_rows(file, columns, sheet, records), _ROWS):
         for name, value in row.items():
             if name in found and value.strip() and len(found[name]) < _VALUES:
                 found[name][value.strip()] = None
     return {name: tuple(values) for name, values in found.items()}
 
 
-def _rows(file: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
+def _rows(
+    file: Path, columns: Sequence[str], sheet: str | None, records: str | None
+) -> Iterator[dict[str, str]]:
     form = format_of(file)
+    if form == "excel":
+        for cells in open_sheet(file, name=file.name, sheet=sheet).rows[:_ROWS]:
+            yield {name: cell for name, cell in zip(columns, cells, strict=False) if cell}
+        return
     if form == "parquet":
         with pq.ParquetFile(file) as parquet:
             for batch in parquet.iter_batches(batch_size=_ROWS):
@@ -149,19 +167,30 @@ def _rows(file: Path, columns: Sequence[str]) -> Iterator[dict[str, str]]:
                     yield {name: str(cell) for name, cell in pairs if cell is not None}
                 return
         return
-    with tempfile.TemporaryDirectory(prefix="aimwell-") as folder:
+    with plain_file(file) as plain, tempfile.TemporaryDirectory(prefix="aimwell-") as folder:
         text = snapshot_text(
-            file, Path(folder) / "head.txt", name=file.name, sha256=None, bytes_max=_HEAD_BYTES
+            plain,
+            Path(folder) / "head.txt",
+            name=file.name,
+            sha256=None,
+            bytes_max=_HEAD_BYTES if records is None else None,
         )
         head = head_of(text.path)
-    if form == "jsonl":
+        if form == "json" and is_document(head, records):
+            lines = text.path.with_suffix(".lines")
+            write_lines(text.path, lines, name=file.name, records=records, cut=records is None)
+            head = head_of(lines)
+    if form in ("jsonl", "json"):
         yield from _json_rows(head)
         return
     try:
-        reader = csv.reader(head.splitlines(keepends=True), delimiter=detect_delimiter(head))
-        records = (record for record in reader if record)
-        next(records, None)
-        for record in records:
+        reader = csv.reader(
+            head.splitlines(keepends=True),
+            delimiter="\t" if form == "tsv" else detect_delimiter(head),
+        )
+        cut = (record for record in reader if record)
+        next(cut, None)
+        for record in cut:
             yield dict(zip(columns, record, strict=False))
     except csv.Error:
         return

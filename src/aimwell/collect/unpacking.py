@@ -13,12 +13,12 @@ __all__ = ["Digest", "unpacked"]
 _CHUNK_BYTES = 1 << 20
 _GZIP = b"\x1f\x8b"
 _OTHERS = {
-    b"PK\x03\x04": "a ZIP archive or a spreadsheet; unzip it, or save the sheet as CSV",
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet; for a spreadsheet say `format: excel`",
     b"PAR1": "a Parquet file; say `format: parquet`",
     b"\x28\xb5\x2f\xfd": "compressed with zstd; gzip is understood",
     b"BZh": "compressed with bzip2; gzip is understood",
     b"\xfd7zXZ": "compressed with xz; gzip is understood",
-    b"\xd0\xcf\x11\xe0": "an old spreadsheet; save it as CSV",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet; say `format: excel`",
     b"%PDF": "a PDF; export the data as CSV",
     b"SQLite format 3": "a database; export its tables as CSV",
 }

@@ -268,6 +268,26 @@ erased_origins = sa.Table(
 
 # --- collect and unify ----------------------------------------------------------------------------------
 
+source_progress = sa.Table(
+    "source_progress",
+    metadata,
+    sa.Column("source", _Text, primary_key=True),
+    sa.Column("input", _Text, primary_key=True, comment="Name in the source's files."),
+    sa.Column(
+        "state", JsonType, nullable=False, comment="A database's cursor or a table's version."
+    ),
+    sa.Column("read_at", UtcDateTime, nullable=False),
+)
+
+source_objects = sa.Table(
+    "source_objects",
+    metadata,
+    sa.Column("address", _Text, primary_key=True, comment="As s3://bucket/orders.csv."),
+    sa.Column("mark", _Text, nullable=False, comment="ETag, or time, and size."),
+    sa.Column("sha256", _Text, nullable=False),
+    sa.Column("size_bytes", _Big, nullable=False),
+)
+
 loads = sa.Table(
     "loads",
     metadata,

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Discriminator,
     Field,
-    SerializerFunctionWrapHandler,
     Tag,
-    model_serializer,
     model_validator,
 )
 
@@ -25,6 +20,16 @@ from aimwell.definitions.base import Definition, Name, Part
 from aimwell.definitions.data_kinds import DataKind
 from aimwell.definitions.source_expectations import Expectations, unknown_fields
 from aimwell.definitions.source_expressions import Expression
+from aimwell.definitions.source_inputs import (
+    DatabaseSpec,
+    Delimiter,
+    Encoding,
+    FileFormat,
+    FileSpec,
+    InputSpec,
+    OneOrMore,
+    TableSpec,
+)
 from aimwell.definitions.source_schedule import Freshness, SourceSchedule, Volume
 from aimwell.definitions.source_standards import Fill, Standards, unfit_fills, unfit_standards
 from aimwell.definitions.source_values import (
@@ -41,54 +46,33 @@ from aimwell.errors import nearest, nearest_zone
 __all__ = [
     "Consent",
     "CustomersEntity",
+    "DatabaseSpec",
     "Entity",
     "EventsEntity",
     "FileFormat",
     "FileSpec",
+    "InputSpec",
     "Join",
     "Limits",
     "OrdersEntity",
     "ProductsEntity",
     "RatesEntity",
     "Source",
+    "TableSpec",
     "Tracking",
     "TrackingConsent",
 ]
 
-T = TypeVar("T")
-
-FileFormat = Literal["csv", "jsonl", "parquet", "text"]
 Medium = Literal["email", "sms", "push", "webhook", "in_app", "ad_audience"]
 
 _DIRECTIVES = set("YymbBdjeHIMSfpaA-%")
 _WORDS = ("iso", "epoch", "epoch_ms")
 
 
-def _one_or_more(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
-
-
 def _known_zone(value: str) -> str:
     zones = sorted(available_timezones())
     if value not in zones:
         raise ValueError(f"there is no time zone of this name. {nearest_zone(value, zones)}")
-    return value
-
-
-def _known_encoding(value: str) -> str:
-    try:
-        known = codecs.lookup(value)
-    except LookupError:
-        known = None
-    if known is None or not known._is_text_encoding:
-        raise ValueError("no such encoding; allowed are names as utf-8, latin-1, cp1252, utf-16")
-    return known.name
-
-
-def _inside(value: str) -> str:
-    path = PurePosixPath(value)
-    if path.is_absolute() or ".." in path.parts or not value.strip() or "\x00" in value:
-        raise ValueError("a path is relative to the folder of the files and stays inside it")
     return value
 
 
@@ -116,45 +100,9 @@ def _pattern(value: str) -> str:
     return value
 
 
-OneOrMore = Annotated[tuple[T, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
 Zone = Annotated[str, AfterValidator(_known_zone)]
-Encoding = Annotated[str, AfterValidator(_known_encoding)]
-Delimiter = Annotated[str, Field(min_length=1, max_length=4, pattern=r'^[^"\n\r]+$')]
 FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_ -]{0,62}$")]
 """Name of a trait or property."""
-
-
-class FileSpec(Part):
-    """One or several files of the same form. A setting that is left out is the source's."""
-
-    path: OneOrMore[Annotated[str, AfterValidator(_inside)]] = Field(
-        description="Path or pattern (as orders-*.csv.gz), relative to the folder of the files."
-    )
-    format: FileFormat | None = None
-    encoding: Encoding | None = None
-    delimiter: Delimiter | None = None
-    header: bool | None = Field(default=None, description="Whether the first line names columns.")
-    columns: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
-        default=(), description="Names of the columns where the file does not tell them."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_path(cls, data: Any) -> Any:
-        return {"path": data} if isinstance(data, str | list | tuple) else data
-
-    @model_serializer(mode="wrap")
-    def _written(self, handler: SerializerFunctionWrapHandler) -> Any:
-        body = handler(self)
-        if set(body) != {"path"}:
-            return body
-        return self.path[0] if len(self.path) == 1 else list(self.path)
-
-    @model_validator(mode="after")
-    def _columns_differ(self) -> FileSpec:
-        if len(set(self.columns)) < len(self.columns):
-            raise ValueError("two columns have the same name")
-        return self
 
 
 class Join(Part):
@@ -407,7 +355,10 @@ class Source(Definition):
         description="Take the messages of tracking clients ({} for all defaults); then there are no files.",
     )
     format: FileFormat = "csv"
-    files: dict[Name, FileSpec] = Field(default={}, description="Name: path, or paths and form.")
+    files: dict[Name, InputSpec] = Field(
+        default={},
+        description="Name: path, or paths and form; or rows of a `database`, or a `table` of a warehouse.",
+    )
     encoding: Encoding | None = Field(default=None, description="Default: told by the bytes.")
     delimiter: Delimiter | None = Field(default=None, description="Default: told by the lines.")
     header: bool = Field(default=True, description="Whether the first line names the columns.")
@@ -513,8 +464,9 @@ class Source(Definition):
         lacking = [
             name
             for name, file in self.files.items()
-            if not file.columns
-            and (file.format or self.format) in ("csv", "text")
+            if isinstance(file, FileSpec)
+            and not file.columns
+            and (file.format or self.format) in ("csv", "tsv", "text", "excel")
             and not (self.header if file.header is None else file.header)
         ]
         if lacking:

@@ -1,0 +1,129 @@
+"""Everything that a source reads, brought to where it can be read: files found, archives unpacked, objects and rows fetched.
+
+What comes from elsewhere becomes a file of the load's own folder. What was read up to now is noted once every load of the
+source has ended, so whoever is killed meanwhile reads the same again, and rows that are known are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aimwell.collect.archives import is_archive, unzip
+from aimwell.collect.databases import read_database
+from aimwell.collect.files import InputFile, find_files, open_input
+from aimwell.collect.progress import keep_progress, read_progress
+from aimwell.collect.raw import form_of
+from aimwell.collect.remote import fetch_files
+from aimwell.collect.warehouse import find_table
+from aimwell.definitions.kinds.source import Source
+from aimwell.definitions.source_inputs import DatabaseSpec, FileSpec, TableSpec, is_remote
+from aimwell.store.stores import Stores
+
+__all__ = ["Gathered", "gather", "note_progress"]
+
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Name of an input → its files; and how far each was read, to be noted when all is taken."""
+
+    inputs: dict[str, list[InputFile]] = field(default_factory=dict)
+    progress: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def gather(
+    stores: Stores,
+    source: Source,
+    root: Path,
+    folder: Path,
+    tell: Progress,
+    *,
+    names: Sequence[str] | None = None,
+    from_start: bool = False,
+    rows_max: int | None = None,
+) -> Gathered:
+    """Find and fetch what a source reads.
+
+    Args:
+        stores: With the secrets, and how far inputs were read before.
+        source: The definition.
+        root: Folder that paths are relative to.
+        folder: Where what is fetched or unpacked goes; it must stay as long as anything is read.
+        tell: Told what is being done.
+        names: Of the inputs; default: all.
+        from_start: Read databases and tables from their beginning, whatever was read before.
+        rows_max: Fetch so many rows of a database at most, for a preview.
+    """
+    done = Gathered()
+    local: dict[str, list[tuple[str, Path]]] = {}
+    # What is looked up must be there for any row, so it is read whole each time.
+    looked_up = {join.file for entity in source.entities for join in entity.join}
+    for name in source.files if names is None else names:
+        spec = source.files[name]
+        own = folder / name
+        whole = from_start or name in looked_up
+        before = {} if whole else read_progress(stores, source.name, name)
+        if isinstance(spec, DatabaseSpec):
+            tell(f"reading the database of {name}", 0, None)
+            done.inputs[name], done.progress[name] = read_database(
+                stores, spec, own, name=name, before=before, rows_max=rows_max
+            )
+        elif isinstance(spec, TableSpec):
+            done.inputs[name], done.progress[name] = find_table(spec, root, before=before)
+        elif any(is_remote(path) for path in spec.path):
+            tell(f"fetching {name}", 0, None)
+            done.inputs[name] = _opened(source, spec, fetch_files(stores, spec, root, own), own)
+        else:
+            local[name] = find_files(spec, root)
+    for name, files in _hashed(local, tell).items():
+        spec = source.files[name]
+        assert isinstance(spec, FileSpec)  # noqa: S101 - others were read above
+        done.inputs[name] = _opened(source, spec, files, folder / name)
+    return done
+
+
+def _hashed(local: dict[str, list[tuple[str, Path]]], tell: Progress) -> dict[str, list[InputFile]]:
+    total = sum(path.stat().st_size for files in local.values() for _, path in files)
+    done = 0
+
+    def advance(size: int) -> None:
+        nonlocal done
+        done += size
+        tell("looking at files", done, total)
+
+    return {
+        name: [open_input(*file, advance=advance) for file in files]
+        for name, files in local.items()
+    }
+
+
+def _opened(
+    source: Source, spec: FileSpec, files: Sequence[InputFile], folder: Path
+) -> list[InputFile]:
+    """The files, each archive replaced by the files in it. A spreadsheet and a Parquet file are no archives."""
+    if form_of(source, spec).format in ("excel", "parquet"):
+        return list(files)
+    found: list[InputFile] = []
+    for number, file in enumerate(files):
+        if file.fetch is not None or not is_archive(file.path):
+            found.append(file)
+            continue
+        inside = folder / f"zip-{number:06d}"
+        inside.mkdir(parents=True)
+        found += [
+            open_input(f"{file.name}/{member.name}", member.path)
+            for member in unzip(file.path, inside, name=file.name)
+        ]
+    return found
+
+
+def note_progress(stores: Stores, source: Source, gathered: Gathered, *, now: datetime) -> None:
+    """Say that all that was gathered has been taken."""
+    for name, state in gathered.progress.items():
+        if state:
+            keep_progress(stores, source.name, name, state, now=now)
