@@ -25,6 +25,7 @@ from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from aimwell.workspace import erase_person
 from shop import (
+    START,
     add_events,
     add_orders,
     add_people,
@@ -153,6 +154,10 @@ def test_personal_fields_are_masked_and_nothing_else_holds_them(read_only: Store
     assert {one.name for one in found.personal} == {"email", "first_name", "street", "phone"}
     text = str(found.to_dict())
     assert not [secret for secret in SECRETS if secret in text]
+    assert {(one.source, one.since) for one in found.personal} == {("test", START)}
+    fresh = {one.name: one.recency for one in found.personal}
+    assert fresh["first_name"] is None
+    assert fresh["email"] == pytest.approx(0.5 ** ((NOW - START).days / 730))
     assert audited(read_only) == []
 
 
@@ -205,6 +210,33 @@ def test_segments_are_those_of_the_last_refresh(stores: Stores) -> None:
     assert [one.what for one in page(stores).timeline if one.kind == "segment"] == [
         "left british", "entered british",
     ]  # fmt: skip
+
+
+def test_accounts_and_household_are_told(stores: Stores) -> None:
+    assert (page(stores).identity.accounts, page(stores).identity.household) == ((), None)
+    here = {"origin_id": origin(stores, "ann"), "role": "buyer", "set_at": day(1)}
+    append(
+        stores,
+        "account_members",
+        [
+            {**here, "account_id": "acme", "state": "member"},
+            {**here, "account_id": "old", "state": "member"},
+            {**here, "account_id": "old", "state": "left", "set_at": day(2)},
+        ],
+    )
+    with stores.control.begin() as connection:
+        for who in (page(stores).profile_id, origin(stores, "bob")):
+            connection.execute(
+                sa.insert(metadata.tables["households"]).values(
+                    profile_id=who,
+                    address_hash="a",
+                    name_hash="n",
+                    household_id="h",
+                    updated_at=NOW,
+                )
+            )
+    assert page(stores).identity.accounts == (("acme", "buyer"),)
+    assert page(stores).identity.household == 2
 
 
 def test_plans_and_messages_of_every_identity_are_there(stores: Stores) -> None:

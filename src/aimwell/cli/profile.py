@@ -73,12 +73,23 @@ def _head(output: Output, page: ProfilePage, zone: ZoneInfo, _currency: str) -> 
     joined = f" joined by {', '.join(identity.joined_by)}" if identity.joined_by else ""
     plural = "identity" if len(identity.origins) == 1 else "identities"
     output.say(f"{len(identity.origins)} {plural}{joined}; identifiers: {counts or 'none'}.")
+    if identity.household is not None and identity.household > 1:
+        output.say(f"Lives in a household of {identity.household} people.")
     for account, role in identity.accounts:
         output.say(f"Belongs to the account {account}{f' as {role}' if role else ''}.")
     _table(
         output,
-        ["personal", "" if page.revealed else "masked", "fresh"],
-        [(_words(one.name), one.value, _share(one.recency)) for one in page.personal],
+        ["personal", "" if page.revealed else "masked", "source", "since", "fresh"],
+        [
+            (
+                _words(one.name),
+                one.value,
+                one.source or "",
+                "" if one.since is None else _day(one.since, zone),
+                _share(one.recency),
+            )
+            for one in page.personal
+        ],
     )
     output.say()
 

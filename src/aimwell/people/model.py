@@ -27,20 +27,27 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Identity:
-    """The identities that are this person. `identifiers`: kind → how many; values are in the vault only."""
+    """The identities that are this person.
+
+    `identifiers`: kind → how many; their values are in the vault only. `accounts`: id and role. `household`: how many
+    people it has, this one too; None where none is known.
+    """
 
     origins: tuple[str, ...]
     joined_by: tuple[str, ...]
     identifiers: Mapping[str, int]
     accounts: tuple[tuple[str, str | None], ...]
+    household: int | None
 
 
 @dataclass(frozen=True)
 class PersonalField:
-    """One field of the vault, masked unless it was revealed."""
+    """One field of the vault, masked unless it was revealed; `source` and `since` are those of the row that told it last."""
 
     name: str
     value: str
+    source: str | None
+    since: datetime | None
     recency: float | None
 
 

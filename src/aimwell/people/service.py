@@ -25,7 +25,7 @@ from aimwell.people.model import (
     SegmentPlace,
     TraitValue,
 )
-from aimwell.people.timeline import TIMELINE_TABLES, lake_happenings
+from aimwell.people.timeline import TIMELINE_COLUMNS, TIMELINE_TABLES, lake_happenings
 from aimwell.privacy.masking import masked
 from aimwell.privacy.permission import REFUSALS, permissions
 from aimwell.privacy.suppression import ADDRESS_KINDS
@@ -46,6 +46,7 @@ _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
 _vault = metadata.tables["vault_people"]
 _consents = metadata.tables["consents"]
+_households = metadata.tables["households"]
 _plans = metadata.tables["plans"]
 _places = metadata.tables["plan_people"]
 _messages = metadata.tables["messages"]
@@ -127,6 +128,7 @@ def profile_page(
         placed, letters = _placed(connection, merge.origins), _letters(connection, merge.origins)
         kinds = _identifier_kinds(connection, merge.origins)
         merges = _merges(connection, profile_id)
+        household = _household(connection, profile_id)
     if row is None:
         raise UnifyError(
             "This person is known, but their profile was not made yet. Run: aimwell unify"
@@ -134,7 +136,8 @@ def profile_page(
     if reveal:
         stores.audit("reveal profile", actor=by, subject=profile_id)
     with stores.engine.session() as session:
-        bind_people(stores, session, stores.lake.pin(*_LAKE), [profile_id], prefix="")
+        snapshot = stores.lake.pin(*_LAKE)
+        bind_people(stores, session, snapshot, [profile_id], prefix="", columns=TIMELINE_COLUMNS)
         happened, count = lake_happenings(
             session, currency=stores.settings.currency, now=now, since=since, limit=limit
         )
@@ -156,7 +159,7 @@ def profile_page(
         orders=row.orders,
         timezone=row.timezone,
         updated_at=row.updated_at,
-        identity=Identity(merge.origins, merge.evidence, kinds, accounts),
+        identity=Identity(merge.origins, merge.evidence, kinds, accounts, household),
         personal=personal,
         revealed=reveal,
         traits=_traits(row.traits, row.provenance, ages, now),
@@ -185,6 +188,16 @@ def _identifier_kinds(connection: sa.Connection, origins: Sequence[str]) -> dict
     return {row[0]: row[1] for row in rows}
 
 
+def _household(connection: sa.Connection, profile_id: str) -> int | None:
+    same = (
+        sa.select(_households.c.household_id)
+        .where(_households.c.profile_id == profile_id, _households.c.household_id.is_not(None))
+        .scalar_subquery()
+    )
+    query = sa.select(sa.func.count()).where(_households.c.household_id == same)
+    return connection.execute(query).scalar_one() or None
+
+
 def _merges(connection: sa.Connection, profile_id: str) -> list[Happening]:
     rows = connection.execute(
         sa.select(_overrides).where(_overrides.c.profile_id == profile_id)
@@ -207,21 +220,23 @@ def _personal(
     person = read_people(connection, [profile_id]).get(profile_id)
     if person is None:
         return ()
-    heard: dict[str, datetime] = {}
-    for row in connection.execute(sa.select(_vault).where(_vault.c.origin_id.in_(origins))):
+    # Of each field the newest row that has it, as in the vault's own merge.
+    heard: dict[str, tuple[str, datetime]] = {}
+    rows = sa.select(_vault).where(_vault.c.origin_id.in_(origins))
+    for row in connection.execute(rows.order_by(_vault.c.set_at.desc(), _vault.c.origin_id)):
         for name in PERSON_FIELDS:
             if getattr(row, name) is not None:
-                heard[name] = max(row.set_at, heard.get(name, row.set_at))
+                heard.setdefault(name, (row.source, row.set_at))
     fields = {**person.fields, **{name: str(value) for name, value in person.extra.items()}}
-    return tuple(
-        PersonalField(
-            name,
-            value if reveal else masked(value),
-            ages.contact(name, heard[name], now) if name in heard else None,
-        )
-        for name, value in fields.items()
-        if value
-    )
+    found = []
+    for name, value in fields.items():
+        if not value:
+            continue
+        source, since = heard.get(name, (None, None))
+        fresh = None if since is None else ages.contact(name, since, now)
+        shown = value if reveal else masked(value)
+        found.append(PersonalField(name, shown, source, since, fresh))
+    return tuple(found)
 
 
 def _traits(

@@ -15,7 +15,7 @@ from aimwell.people.model import Happening
 from aimwell.store.engine import Session
 from aimwell.store.sql import sql, union_all
 
-__all__ = ["TIMELINE_TABLES", "lake_happenings"]
+__all__ = ["TIMELINE_COLUMNS", "TIMELINE_TABLES", "lake_happenings"]
 
 _PARTS: Mapping[str, str] = {
     "orders": """
@@ -81,6 +81,12 @@ _PARTS: Mapping[str, str] = {
 
 TIMELINE_TABLES: tuple[str, ...] = tuple(_PARTS)
 """Lake tables that the time-line reads."""
+
+TIMELINE_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "events": ("origin_id", "event", "occurred_at", "sku", "category", "revenue"),
+    "touches": ("origin_id", "event", "occurred_at", "campaign", "channel", "machine"),
+}
+"""Columns of the largest tables that it reads."""
 
 
 def lake_happenings(
