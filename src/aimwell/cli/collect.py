@@ -10,6 +10,7 @@ import typer
 
 from aimwell.cli.calls import as_typed
 from aimwell.cli.collect_columns import refuse_incomplete, show_sketch
+from aimwell.cli.collect_quality import quality
 from aimwell.cli.collect_quarantine import quarantine, replay
 from aimwell.cli.collect_report import show_report
 from aimwell.cli.collect_status import status
@@ -256,6 +257,7 @@ def source(
 app.command("quarantine")(quarantine)
 app.command("replay")(replay)
 app.command("status")(status)
+app.command("quality")(quality)
 
 
 def _pairs(texts: list[str] | None, option: str, form: str) -> dict[str, str]:

@@ -28,9 +28,24 @@ from aimwell.definitions.kinds.source import Entity
 from aimwell.definitions.source_expectations import Expectation, ValueType
 from aimwell.privacy.hashing import identifier_hash_sql
 from aimwell.store.schema import metadata
-from aimwell.store.sql import column, sql
+from aimwell.store.sql import column, sql, union_all
 
-__all__ = ["Expected", "expected_of", "find_repeats", "results_of", "words_of"]
+__all__ = [
+    "DIMENSIONS",
+    "Expected",
+    "expected_of",
+    "find_repeats",
+    "results_of",
+    "warned_rows",
+    "words_of",
+]
+
+DIMENSIONS: Mapping[str, str] = {
+    **dict.fromkeys(("required", "type", "range", "in", "pattern", "length"), "validity"),
+    **dict.fromkeys(("check", "exists_in"), "consistency"),
+    "unique": "uniqueness",
+}
+"""Kind of expectation → dimension of quality that it tells of."""
 
 _identifiers = metadata.tables["identifiers"]
 _loads = metadata.tables["loads"]
@@ -372,6 +387,27 @@ def results_of(
         found[id(one)] = _result(one, looked_at, count)
     found |= {id(one): _of_whole(job, one, rows, now) for one in expected.whole}
     return tuple(found[id(one)] for one in entity.expect if id(one) in found)
+
+
+def warned_rows(job: Job, expected: Expected) -> dict[str, int]:
+    """Dimension of quality → rows that are taken although they break an expectation of it."""
+    found: dict[str, int] = {}
+    bits: dict[str, int] = {}
+    for place, (one, _) in enumerate(expected.warned):
+        dimension = DIMENSIONS[one.kind]
+        bits[dimension] = bits.get(dimension, 0) | 1 << place
+    for dimension, mask in bits.items():
+        query = sql(
+            "SELECT count(*) FROM staged WHERE faults = 0 AND warned & CAST(:mask AS hugeint) <> 0",
+            mask=str(mask),
+        )
+        [(found[dimension],)] = job.session.rows(query)
+    repeats = [n for n, one in enumerate(expected.unique) if one.level == "warn"]
+    if repeats:
+        rows = union_all([exp.select("n").from_(f"repeats_{number}") for number in repeats])
+        query = sql("SELECT count(DISTINCT n) FROM :rows AS r", rows=exp.paren(rows))
+        [(found["uniqueness"],)] = job.session.rows(query)
+    return {name: rows for name, rows in found.items() if rows}
 
 
 def _result(one: Expectation, looked_at: int, broken: int) -> ExpectationResult:

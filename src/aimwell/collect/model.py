@@ -89,7 +89,9 @@ class LoadReport:
     no goods at all, as postage only; `return_lines`: lines of returns. `statements`: new traits and products.
     `consents`: 'email granted' → answers recorded. `expectations`: how each fared, in the order of the definition.
     `replay`: the rows had waited in quarantine. `standardised`: target → rows whose value was brought into another
-    form, the original kept; `filled`: target → rows in which a rule stood in for a missing value.
+    form, the original kept; `filled`: target → rows in which a rule stood in for a missing value. For the measures of
+    quality: `rows_cut` rows had `mapped` targets each; `warned`: dimension → rows taken that break an expectation of
+    it; `compares`: rows were compared with others, of these files or before.
     """
 
     load_id: str
@@ -125,6 +127,10 @@ class LoadReport:
     replay: bool = False
     standardised: Mapping[str, int] = field(default_factory=dict)
     filled: Mapping[str, int] = field(default_factory=dict)
+    rows_cut: int | None = None
+    mapped: int | None = None
+    warned: Mapping[str, int] = field(default_factory=dict)
+    compares: bool = False
     warnings: tuple[str, ...] = ()
 
     @property

@@ -36,7 +36,13 @@ from aimwell.collect.entity_others import (
 )
 from aimwell.collect.events import EVENT_TARGETS
 from aimwell.collect.evidence import Evidence, count_values, weigh
-from aimwell.collect.expecting import Expected, expected_of, find_repeats, results_of
+from aimwell.collect.expecting import (
+    Expected,
+    expected_of,
+    find_repeats,
+    results_of,
+    warned_rows,
+)
 from aimwell.collect.fields import FieldKind, fields_of
 from aimwell.collect.files import InputFile
 from aimwell.collect.gathering import gather, note_progress
@@ -488,9 +494,22 @@ def _report(
         gaps={name: missing for name, missing in evidence.missing.items() if missing},
         expectations=results,
         replay=job.is_replay,
+        rows_cut=evidence.rows,
+        mapped=len(job.fields),
+        warned=warned_rows(job, staged.expected),
+        compares=_compares(entity),
         standardised=staged.standardised.changed,
         filled=staged.standardised.filled,
         **values,
+    )
+
+
+def _compares(entity: Entity) -> bool:
+    """Whether any check sets a row beside another one, or one field beside another."""
+    return (
+        entity.entity == "orders"
+        or any(join.required for join in entity.join)
+        or any(one.kind in ("check", "exists_in") for one in entity.expect)
     )
 
 

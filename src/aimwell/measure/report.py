@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-from markupsafe import Markup
 
 from aimwell.measure.formatting import (
     date_words,
@@ -22,11 +18,12 @@ from aimwell.measure.report_charts import amounts, amounts_axis, beside_truth, g
 from aimwell.measure.report_tables import action_rows, arm_rows, funnel, kpi_card, lift_rows
 from aimwell.measure.shown import group_name
 from aimwell.measure.words import nothing_to_compare
+from aimwell.pages.page import render_page
 from aimwell.version import VERSION
 
 __all__ = ["report_html"]
 
-_TEMPLATES = Path(__file__).parent / "templates"
+_TEMPLATE = Path(__file__).parent / "templates" / "report.html"
 
 _BADGES: dict[Verdict, str] = {
     "gain": "It paid",
@@ -40,49 +37,33 @@ _BADGES: dict[Verdict, str] = {
 }
 
 
-@lru_cache(maxsize=1)
-def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
 def report_html(result: CampaignResult) -> str:
     """The whole page as text. The same result gives the same page.
 
     Names and texts that people wrote are shown as they are and do nothing, whatever they hold.
     """
     nothing = nothing_to_compare(result)
-    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8")
-    return (
-        _environment()
-        .get_template("report.html")
-        .render(
-            style=Markup(style),  # noqa: S704 - our own style sheet
-            version=VERSION,
-            confidence=percent(100 * result.confidence, 0),
-            result=result,
-            badge=_BADGES[result.verdict],
-            when=_when(result),
-            measured=minute_words(result.measured_at, result.timezone),
-            rows=amounts(result),
-            axis=amounts_axis(result),
-            nothing=nothing,
-            growth=None if nothing else growth(result),
-            kpis=[kpi_card(kpi, result.currency) for kpi in result.kpis],
-            funnel=funnel(result),
-            lifts=lift_rows(result),
-            arms=arm_rows(result),
-            actions=action_rows(result.actions, result),
-            variants=action_rows(result.variants, result),
-            truth=beside_truth(result),
-            group=group_name(result),
-            trial=result.verdict == "trial",
-        )
+    return render_page(
+        _TEMPLATE,
+        version=VERSION,
+        confidence=percent(100 * result.confidence, 0),
+        result=result,
+        badge=_BADGES[result.verdict],
+        when=_when(result),
+        measured=minute_words(result.measured_at, result.timezone),
+        rows=amounts(result),
+        axis=amounts_axis(result),
+        nothing=nothing,
+        growth=None if nothing else growth(result),
+        kpis=[kpi_card(kpi, result.currency) for kpi in result.kpis],
+        funnel=funnel(result),
+        lifts=lift_rows(result),
+        arms=arm_rows(result),
+        actions=action_rows(result.actions, result),
+        variants=action_rows(result.variants, result),
+        truth=beside_truth(result),
+        group=group_name(result),
+        trial=result.verdict == "trial",
     )
 
 

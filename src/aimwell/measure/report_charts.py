@@ -8,10 +8,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aimwell.measure import charts
 from aimwell.measure.formatting import money, percent, places_for
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.shown import group_name, shown_interval, signed
+from aimwell.pages import charts
 from aimwell.stats.estimate import Estimate
 
 __all__ = ["Row", "amounts", "amounts_axis", "beside_truth", "growth"]

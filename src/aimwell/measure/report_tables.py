@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from aimwell.decide.model import EXCLUSIONS
-from aimwell.measure import charts
 from aimwell.measure.formatting import count, money, percent
 from aimwell.measure.ledger import STOP_REASONS
 from aimwell.measure.model import ActionResult, ArmFigures, CampaignResult, Kpi, Metric, Unit
 from aimwell.measure.shown import p_words, shown, shown_interval, signed
+from aimwell.pages import charts
 from aimwell.stats.lift import WinsorisedLift
 
 __all__ = ["action_rows", "arm_rows", "funnel", "kpi_card", "lift_rows"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimwell.measure import charts
+from aimwell.pages import charts
 
 
 def parsed(svg: str) -> ElementTree.Element:

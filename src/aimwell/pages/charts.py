@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -21,6 +22,7 @@ __all__ = [
     "fitting_ticks",
     "growth",
     "nice_ticks",
+    "trend",
     "whisker",
     "whiskers_scale",
 ]
@@ -218,6 +220,68 @@ def growth(
         column,
         _figure(Markup("").join(parts), title=title, description=description, height=height),
     )
+
+
+def trend(
+    values: Sequence[float | None],
+    *,
+    low: float,
+    labels: tuple[str, str],
+    ends: tuple[str, str],
+    title: str,
+    description: str,
+) -> Markup:
+    """A share (0–1) over time as a line with a dot for each point; where a value is missing the line is broken.
+
+    Args:
+        values: In order of time, evenly apart.
+        low: Where the scale begins; it ends at 1.
+        labels: Of the bottom and the top of the scale.
+        ends: Of the first and the last point.
+        title: Of the chart, for those who do not see it.
+        description: What it shows, likewise.
+    """
+    top, bottom, height = 18.0, 104.0, 128
+    last = max(len(values) - 1, 1)
+
+    def x(place: int) -> float:
+        return 2 + 96 * (place / last if len(values) > 1 else 1.0)
+
+    def y(value: float) -> float:
+        return bottom - (bottom - top) * (max(value, low) - low) / (1 - low)
+
+    parts = [
+        Markup('<line class="{0}" x1="0" x2="100%" y1="{1:.1f}" y2="{1:.1f}"/>').format(
+            css, y(value)
+        )
+        for css, value in (("grid", 1.0), ("base", low))
+    ]
+    parts += [
+        Markup('<text class="tick" x="0" y="{:.1f}">{}</text>').format(y(value) - 5, label)
+        for label, value in zip(labels, (low, 1.0), strict=True)
+    ]
+    for place, (before, value) in enumerate(pairwise(values)):
+        if before is not None and value is not None:
+            parts.append(
+                Markup(
+                    '<line class="line treated" x1="{:.3f}%" x2="{:.3f}%" y1="{:.1f}" y2="{:.1f}"/>'
+                ).format(x(place), x(place + 1), y(before), y(value))
+            )
+    parts += [
+        Markup('<circle class="dot" cx="{:.3f}%" cy="{:.1f}" r="{}"/>').format(
+            x(place), y(value), 5 if place == len(values) - 1 else 3
+        )
+        for place, value in enumerate(values)
+        if value is not None
+    ]
+    parts.append(Markup('<text class="tick" x="0" y="{}">{}</text>').format(height - 4, ends[0]))
+    if len(values) > 1:
+        parts.append(
+            Markup('<text class="tick" x="100%" y="{}" text-anchor="end">{}</text>').format(
+                height - 4, ends[1]
+            )
+        )
+    return _figure(Markup("").join(parts), title=title, description=description, height=height)
 
 
 def _line(band: Band, x_max: float, low: float, high: float) -> Markup:
