@@ -131,3 +131,24 @@ def test_the_scale_holds_zero_estimates_and_truth() -> None:
     low, high = charts.whiskers_scale([charts.Whisker(5, 4, 6, truth=9)])
     assert low < 0 < 9 < high
     assert charts.whiskers_scale([])[0] < charts.whiskers_scale([])[1]
+
+
+def test_a_trend_breaks_where_a_value_is_missing_and_stays_within_its_place() -> None:
+    drawn = charts.trend(
+        [0.9, 1.0, None, 0.2, 1.0],
+        low=0.5,
+        labels=("50%", "100%"),
+        ends=("1 May", "5 May"),
+        title="Validity <b>",
+        description="from 1 to 5 May",
+    )
+    tree = parsed(drawn)
+    lines = [e for e in tree.iter() if e.get("class") == "line treated"]
+    dots = [e for e in tree.iter() if e.get("class") == "dot"]
+    assert (len(lines), len(dots)) == (2, 4)
+    assert all(0 <= float(str(dot.get("cx")).rstrip("%")) <= 100 for dot in dots)
+    heights = [float(str(dot.get("cy"))) for dot in dots]
+    assert heights[1] == heights[3] == min(heights)
+    assert heights[2] == 104  # what is below the scale stands on its edge
+    [title] = [e for e in tree.iter() if e.tag.endswith("title")]
+    assert title.text == "Validity <b>"

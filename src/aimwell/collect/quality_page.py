@@ -89,10 +89,17 @@ def _card(name: str, one: EntityQuality, zone: ZoneInfo) -> dict[str, Any]:
         "formula": FORMULAS[name],
         "worked": worked,
         "drawing": _drawing(name, one, values, zone) if len(there) > 1 else None,
-        "past": f"{share_words(min(there))} to {share_words(max(there))} over {len(there)} loads"
-        if len(there) > 1
-        else "",
+        "past": _past(there),
     }
+
+
+def _past(values: Sequence[float]) -> str:
+    if len(values) < 2:
+        return ""
+    low, high = share_words(min(values)), share_words(max(values))
+    if low == high:
+        return f"{low} in all {len(values)} loads"
+    return f"{low} to {high} over {len(values)} loads"
 
 
 def _drawing(name: str, one: EntityQuality, values: Sequence[float | None], zone: ZoneInfo) -> Any:

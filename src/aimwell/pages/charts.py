@@ -32,6 +32,7 @@ _NARROW = 300.0
 _LETTER = 7.6
 # How far a label may reach beyond its chart without leaving the page.
 _MARGIN = 12.0
+_AXIS = 16  # percent of the width of a trend that the labels of its scale take
 
 
 @dataclass(frozen=True)
@@ -245,19 +246,19 @@ def trend(
     last = max(len(values) - 1, 1)
 
     def x(place: int) -> float:
-        return 2 + 96 * (place / last if len(values) > 1 else 1.0)
+        return _AXIS + 2 + (96 - _AXIS) * (place / last if len(values) > 1 else 1.0)
 
     def y(value: float) -> float:
         return bottom - (bottom - top) * (max(value, low) - low) / (1 - low)
 
     parts = [
-        Markup('<line class="{0}" x1="0" x2="100%" y1="{1:.1f}" y2="{1:.1f}"/>').format(
-            css, y(value)
+        Markup('<line class="{0}" x1="{2}%" x2="100%" y1="{1:.1f}" y2="{1:.1f}"/>').format(
+            css, y(value), _AXIS
         )
         for css, value in (("grid", 1.0), ("base", low))
     ]
     parts += [
-        Markup('<text class="tick" x="0" y="{:.1f}">{}</text>').format(y(value) - 5, label)
+        Markup('<text class="tick" x="0" y="{:.1f}">{}</text>').format(y(value) + 4, label)
         for label, value in zip(labels, (low, 1.0), strict=True)
     ]
     for place, (before, value) in enumerate(pairwise(values)):
@@ -274,7 +275,9 @@ def trend(
         for place, value in enumerate(values)
         if value is not None
     ]
-    parts.append(Markup('<text class="tick" x="0" y="{}">{}</text>').format(height - 4, ends[0]))
+    parts.append(
+        Markup('<text class="tick" x="{}%" y="{}">{}</text>').format(_AXIS, height - 4, ends[0])
+    )
     if len(values) > 1:
         parts.append(
             Markup('<text class="tick" x="100%" y="{}" text-anchor="end">{}</text>').format(
