@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from aimwell.collect.model import ExpectationResult, LoadReport
-from aimwell.collect.quality import FORMULAS, measures_of, quality
-from aimwell.collect.quality_page import quality_html, share_words
+from aimwell.collect.quality import FORMULAS, measures_of, quality, share_words
+from aimwell.collect.quality_page import quality_html
 from aimwell.definitions import service as definitions
 from aimwell.errors import CollectError
 from collecting import COLUMNS, NOW, ORDERS, Shop, source_of

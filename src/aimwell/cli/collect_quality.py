@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
-from aimwell.collect.quality import FORMULAS, EntityQuality
+from aimwell.collect.quality import FORMULAS, EntityQuality, share_words
 from aimwell.collect.quality import quality as quality_of
-from aimwell.collect.quality_page import quality_html, share_words
 
 __all__ = ["quality"]
 
@@ -27,6 +26,9 @@ def quality(
     with opened(workspace, as_json=as_json) as ws:
         found = quality_of(ws.stores, source)
         if html is not None:
+            # Here, because only a page needs templates.
+            from aimwell.collect.quality_page import quality_html
+
             page = quality_html(found, now=ws.now, timezone=ws.stores.settings.timezone)
             html.write_text(page, encoding="utf-8")
         if as_json:

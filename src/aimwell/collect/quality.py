@@ -21,7 +21,15 @@ from aimwell.errors import CollectError, nearest
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["FORMULAS", "EntityQuality", "LoadQuality", "Measure", "measures_of", "quality"]
+__all__ = [
+    "FORMULAS",
+    "EntityQuality",
+    "LoadQuality",
+    "Measure",
+    "measures_of",
+    "quality",
+    "share_words",
+]
 
 FORMULAS: Mapping[str, str] = {
     "completeness": "values that the source gave ÷ (rows × mapped targets); filled gaps count as missing",
@@ -77,6 +85,15 @@ class EntityQuality:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return {key: plain(value) for key, value in asdict(self).items()}
+
+
+def share_words(value: float) -> str:
+    """A share in percent; never rounded to 100 where something is missing, nor to 0 where something is there."""
+    if value in (0.0, 1.0):
+        return f"{value:.0%}"
+    places = 1 if 0.001 <= value <= 0.999 else 3
+    shown = f"{value:.{places}%}"
+    return {"100.000%": "99.999%", "0.000%": "0.001%"}.get(shown, shown)
 
 
 def quality(stores: Stores, source: str | None = None) -> list[EntityQuality]:

@@ -8,24 +8,15 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from aimwell.collect.quality import FORMULAS, EntityQuality
+from aimwell.collect.quality import FORMULAS, EntityQuality, share_words
 from aimwell.pages import charts
 from aimwell.pages.page import render_page
 from aimwell.version import VERSION
 
-__all__ = ["quality_html", "share_words"]
+__all__ = ["quality_html"]
 
 _TEMPLATE = Path(__file__).parent / "templates" / "quality.html"
 _LOWER = (0.9, 0.5, 0.0)  # where a scale may begin, so that small losses are seen
-
-
-def share_words(value: float) -> str:
-    """A share in percent; never rounded to 100 where something is missing, nor to 0 where something is there."""
-    if value in (0.0, 1.0):
-        return f"{value:.0%}"
-    places = 1 if 0.001 <= value <= 0.999 else 3
-    shown = f"{value:.{places}%}"
-    return {"100.000%": "99.999%", "0.000%": "0.001%"}.get(shown, shown)
 
 
 def quality_html(found: Sequence[EntityQuality], *, now: datetime, timezone: str) -> str:
