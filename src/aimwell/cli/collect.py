@@ -14,6 +14,7 @@ from aimwell.cli.collect_quality import quality
 from aimwell.cli.collect_quarantine import quarantine, replay
 from aimwell.cli.collect_report import show_report
 from aimwell.cli.collect_status import status
+from aimwell.cli.collect_templates import template, templates
 from aimwell.cli.collect_tracking import flush, keys_app
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.output import error_document
@@ -34,7 +35,7 @@ __all__ = ["app", "show_report"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Take orders, customers, products and events from files.",
+    help="Take orders, customers, products, events and what else there is from files.",
 )
 
 app.add_typer(keys_app, name="keys")
@@ -230,6 +231,10 @@ def _consent(
 
 for _entity in get_args(EntityName):
     app.command(_entity)(_plain(_entity))
+
+
+app.command("templates")(templates)
+app.command("template")(template)
 
 
 @app.command("source")

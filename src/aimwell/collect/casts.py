@@ -11,6 +11,7 @@ from aimwell.store.sql import column, sql
 
 __all__ = [
     "currency_value",
+    "handle_value",
     "is_ambiguous",
     "is_shortened",
     "number_value",
@@ -72,9 +73,11 @@ def time_value(name: str, form: TimeForm, timezone: str) -> exp.Expr:
             )
             attempts.append(
                 sql(
-                    "CASE WHEN regexp_full_match(:x, :o) THEN TRY_CAST(:x AS timestamptz) END",
+                    "CASE WHEN regexp_full_match(:x, :o) THEN TRY_CAST(:bare AS timestamptz) END",
                     x=x,
                     o=OFFSET,
+                    # The engine reads a sign only right behind the time.
+                    bare=sql("regexp_replace(:x, ' ([-+Zz])', '\\1')", x=x),
                 )
             )
         elif one in ("epoch", "epoch_ms"):
@@ -173,6 +176,11 @@ def rate_value(name: str, form: NumberForm) -> exp.Expr:
         value=value,
         beyond=sql("CAST('infinity' AS double)"),
     )
+
+
+def handle_value(name: str) -> exp.Expr:
+    """A name in a social network, without its @ and in lower case, as networks compare them."""
+    return sql("nullif(lower(ltrim(:x, '@')), '')", x=column(name))
 
 
 def yes_or_no(name: str) -> exp.Expr:

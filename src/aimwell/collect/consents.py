@@ -18,7 +18,7 @@ from aimwell.store.sql import column, sql, union_all
 from aimwell.store.stores import Stores
 from aimwell.store.tables import TIME
 
-__all__ = ["keep_opt_ins", "keep_soft_opt_ins", "unreadable_answers"]
+__all__ = ["bind_answers_before", "keep_opt_ins", "keep_soft_opt_ins", "unreadable_answers"]
 
 _consents = metadata.tables["consents"]
 _BATCH = 50_000
@@ -62,7 +62,7 @@ def keep_opt_ins(
             ]
         ),
     )
-    _bind_answers_before(stores, session, consent.purpose)
+    bind_answers_before(stores, session, consent.purpose)
     news = sql(
         """
         SELECT a.origin_id, a.channel, CASE WHEN a.answer THEN 'granted' ELSE 'denied' END AS state,
@@ -79,7 +79,7 @@ def keep_opt_ins(
     return _record(stores, session, news, consent, basis="opt_in", source=source)
 
 
-def _bind_answers_before(stores: Stores, session: Session, purpose: str) -> None:
+def bind_answers_before(stores: Stores, session: Session, purpose: str) -> None:
     """`ours`: what is known of each person and medium; `refused`: who said no last, in whatever way."""
     latest = (
         sa.select(
@@ -138,7 +138,7 @@ def keep_soft_opt_ins(
     """
     if not consent.soft_opt_in:
         return {}
-    _bind_answers_before(stores, session, consent.purpose)
+    bind_answers_before(stores, session, consent.purpose)
     buyers = sql(
         """
         SELECT o.origin_id, min(f.ordered_at) AS occurred_at

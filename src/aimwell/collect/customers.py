@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from aimwell.collect.fields import FieldKind
-from aimwell.collect.order_lines import person_of
+from aimwell.collect.field_kinds import FieldKind
+from aimwell.collect.identifying import no_person_words, person_of
 from aimwell.collect.staging import Check
 from aimwell.store.sql import column, sql
 
@@ -27,11 +27,5 @@ def customer_rows(names: tuple[str, ...]) -> tuple[exp.Query, list[Check]]:
     named = exp.select("n", "person", *(column(name) for name in names), *when).from_(
         rows.subquery("customers")
     )
-    ids = [name for name in ("customer_id", "email", "phone") if name in names]
-    check = Check(
-        ids[0],
-        "no_identifier",
-        f"nothing tells who it is: {' and '.join(ids)} missing or unreadable",
-        sql("person IS NULL"),
-    )
-    return named, [check]
+    field, words = no_person_words(names, "who it is")
+    return named, [Check(field, "no_identifier", words, sql("person IS NULL"))]

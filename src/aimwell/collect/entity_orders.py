@@ -58,7 +58,7 @@ def take_orders(job: Job, entity: OrdersEntity) -> Tally:
     session.bind("all_lake_orders", job.lake("orders"))
     sort_out_tracked(session, sources_of_orders(job.stores, job.source), days=SAME_ORDER_DAYS)
     bind_fresh(session, "fresh")
-    bind_origins(job.stores, session, job.source.id_namespace)
+    bind_origins(job.stores, session, job.source.id_namespace, names)
     currencies = convert_money(
         session,
         job.lake("market"),

@@ -30,6 +30,7 @@ from aimwell.collect.rates import (
     rate_table,
 )
 from aimwell.collect.staging import Check
+from aimwell.collect.standing import add_members
 from aimwell.collect.traits import mark_table, trait_table
 from aimwell.store.sql import column, sql
 
@@ -55,7 +56,7 @@ def take_customers(job: Job) -> Tally:
     session, names = job.session, job.names
     sort_out_rows(session, ["person", *names])
     bind_fresh(session, "fresh")
-    bind_origins(job.stores, session, job.source.id_namespace)
+    bind_origins(job.stores, session, job.source.id_namespace, names)
     people = find_persons(
         job.stores,
         session,
@@ -79,6 +80,8 @@ def take_customers(job: Job) -> Tally:
     if traits is not None and job.is_marked:
         job.write("trait_marks", mark_table(job.provenance))
     _write_known(job)
+    if "account_id" in names:
+        statements += add_members(job)
     consents: dict[str, int] = {}
     warnings: list[str] = []
     if job.source.consent is not None:
@@ -185,7 +188,7 @@ def take_events(job: Job) -> Tally:
     session.bind("lake_events", sql("SELECT event_id FROM all_events"))
     sort_out_events(session, has_known=has_rows(session, "lake_events"))
     bind_fresh(session, "fresh")
-    bind_origins(job.stores, session, job.source.id_namespace)
+    bind_origins(job.stores, session, job.source.id_namespace, names)
     currencies: list[str] = []
     if "revenue" in names:
         currencies = convert_money(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from aimwell.collect.fields import FieldKind
-from aimwell.collect.order_lines import hashed_id, person_of
+from aimwell.collect.field_kinds import FieldKind
+from aimwell.collect.identifying import PERSON_TARGETS, no_person_words, person_of
+from aimwell.collect.order_lines import hashed_id
 from aimwell.collect.provenance import Provenance, json_text
 from aimwell.collect.raw import no_text
 from aimwell.collect.staging import Check
@@ -44,7 +45,8 @@ def event_rows(
     made = hashed_id(source, key, body)
     event_id = sql("coalesce(event_id, :made)", made=made) if "event_id" in names else made
     kept = [n for n, _ in EVENT_TARGETS if n not in ("event_id", "currency")]
-    further = [n for n in names if n.startswith("properties.")]
+    kept += [n for n in PERSON_TARGETS if n in names and n not in kept]
+    further = [n for n in names if n.startswith(("properties.", "external_ids.", "handles."))]
     rows = exp.select(
         "n",
         "person",
@@ -52,14 +54,8 @@ def event_rows(
         exp.alias_(sql("coalesce(currency, :currency)", currency=currency), "currency"),
         *(column(name) for name in [*kept, *further]),
     ).from_(named)
-    ids = [name for name in ("customer_id", "email", "phone") if name in names]
-    check = Check(
-        ids[0],
-        "no_identifier",
-        f"nothing tells who did it: {' and '.join(ids)} missing or unreadable",
-        sql("person IS NULL"),
-    )
-    return rows, [check]
+    field, words = no_person_words(names, "who did it")
+    return rows, [Check(field, "no_identifier", words, sql("person IS NULL"))]
 
 
 def event_table(

@@ -24,6 +24,7 @@ from aimwell.collect.service import (
     file_reports,
     one_piece_each,
     stage_entity,
+    tables_of,
     warnings_of,
 )
 from aimwell.collect.staging import Check
@@ -88,7 +89,7 @@ def explain(stores: Stores, source: Source, *, root: Path, now: datetime) -> Exp
                     raw=raw[main],
                     fields=fields_of(entity, source.consent),
                     provenance=Provenance(source.name, "", now),
-                    snapshot=stores.lake.pin("traits", "market"),
+                    snapshot=stores.lake.pin(*tables_of(entity)),
                     folder=Path(folder),
                     now=now,
                     mapping_changed=False,

@@ -186,7 +186,9 @@ def inline_source(
     for target, column in {**targets, **mapping}.items():
         value = _value(column, columns)
         group, _, last = target.partition(".")
-        if last and group in _GROUPS:
+        if last and group in ("external_ids", "handles"):
+            body["map"].setdefault(group, {})[last] = value
+        elif last and group in _GROUPS:
             body.setdefault(_GROUPS[group], {})[last] = value
         else:
             body["map"][target] = value
@@ -236,6 +238,7 @@ _GROUPS = {
     "property": "properties",
     "properties": "properties",
     "vault": "vault",
+    **{name: name for name in ("measured", "times", "answers")},
 }
 _SQL = re.compile(r"[()'|*/+<>=]|\bCASE\b", re.IGNORECASE)
 

@@ -100,6 +100,9 @@ class _Picker:
         self._desk, self._entity = desk, entity
         self._main = source.file_of(entity)
         names = [self._main, *(join.file for join in entity.join)]
+        self._may_lack = any(
+            getattr(source.files[name], "may_lack_columns", False) for name in names
+        )
         self._wanted = {name: _Wanted(raw[name]) for name in dict.fromkeys(names)}
         self._missing: list[str] = []
         self._first_missing = ""
@@ -137,6 +140,11 @@ class _Picker:
     def _find(self, parts: tuple[str, ...], name: str) -> exp.Expr:
         """The engine's column for the names written."""
         found = self._place(parts)
+        if found is None and self._may_lack:
+            self.warnings.append(
+                f"{name.removeprefix('map.')}: no file has the column '{'.'.join(parts)}'; it counts as missing"
+            )
+            return sql("CAST(NULL AS varchar)")
         if found is None:
             self._miss(name, ".".join(parts), list(self._wanted))
             return exp.null()

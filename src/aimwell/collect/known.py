@@ -20,6 +20,7 @@ __all__ = [
     "GONE",
     "bind_fresh",
     "has_rows",
+    "keep_all_rows",
     "sort_out_events",
     "sort_out_lines",
     "sort_out_rates",
@@ -180,6 +181,12 @@ def sort_out_rows(session: Session, names: Sequence[str]) -> None:
     session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
     whole = exp.Anonymous(this="row", expressions=[column(name) for name in names])
     session.materialise(GONE, _repeats([whole], "duplicate"))
+
+
+def keep_all_rows(session: Session) -> None:
+    """Make an empty `gone` of `staged` rows: equal ones are further ones."""
+    session.bind("good", sql("SELECT * FROM staged WHERE faults = 0"))
+    session.materialise(GONE, sql("SELECT n, 'duplicate' AS why FROM good WHERE FALSE"))
 
 
 def _repeats(keys: Sequence[exp.Expr], why: str, among: exp.Query | None = None) -> exp.Query:

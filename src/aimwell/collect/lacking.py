@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from aimwell.collect.entity_specs import SPECS
 from aimwell.collect.suggesting import EntityName, target_maps
 from aimwell.errors import nearest
 
@@ -16,6 +17,11 @@ _ONE_OF: Mapping[str, tuple[str, ...]] = {
     "orders": ("unit_price", "line_total"),
     "customers": ("customer_id", "email", "phone"),
     "events": ("customer_id", "email", "phone"),
+    **{
+        name: ("customer_id", "email", "phone")
+        for name, spec in SPECS.items()
+        if spec.person == "one"
+    },
 }
 _FORMS = {
     "ordered_at": r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}\b.*",

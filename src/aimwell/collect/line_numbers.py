@@ -31,7 +31,7 @@ def lines_of_rows(
     wanted = sorted(set(rows))
     if part.lines is not None:
         return {row: part.lines[row] for row in wanted}
-    if part.text is None or not wanted:
+    if part.text is None or part.exploded or not wanted:
         return dict.fromkeys(wanted)
     plain = whole_lines or _is_line_by_line(part, part.text)
     first = int(part.header) + 1

@@ -11,7 +11,7 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -24,7 +24,9 @@ from aimwell.collect.files import InputFile
 from aimwell.collect.model import LoadReport
 from aimwell.collect.money import NO_RATE, TOO_LARGE
 from aimwell.collect.settling import Settled, settle_rows
+from aimwell.collect.surveys import find_survey
 from aimwell.definitions.kinds.source import Entity, InputSpec, Source
+from aimwell.definitions.source_more import AnswersEntity
 from aimwell.errors import AimwellError, LeaseLostError
 from aimwell.store.control import insert_missing
 from aimwell.store.disk import settle
@@ -88,7 +90,10 @@ def fingerprint(
     mapping = _digest(
         {
             "format": _FORMAT,
-            "entity": entity.model_dump(mode="json", by_alias=True, exclude={"expect"}),
+            "entity": entity.model_dump(
+                mode="json", by_alias=True, exclude={"expect"}, exclude_defaults=True
+            ),
+            **_survey_of(stores, entity),
             "settings": settings,
             "forms": forms,
             "defaults": [defaults.currency, defaults.timezone, defaults.country],
@@ -107,12 +112,20 @@ _NOT_OF_THE_MAPPING = {
 }
 _FORM_FIELDS = {"format", "encoding", "delimiter", "header", "columns"}
 _FURTHER_FIELDS = {"sheet", "header_row", "merged", "records", "query"}
+_FURTHER_FIELDS |= {"row_key", "key_values", "explode", "may_lack_columns"}
 
 
 def _form(spec: InputSpec) -> dict[str, Any]:
     """What of an input decides how its rows are read; where they lie does not."""
     form: dict[str, Any] = spec.model_dump(mode="json", include=_FORM_FIELDS)
     return form | spec.model_dump(mode="json", include=_FURTHER_FIELDS, exclude_defaults=True)
+
+
+def _survey_of(stores: Stores, entity: Entity) -> dict[str, Any]:
+    """The survey by which answers are read: they are read anew once it has changed."""
+    if not isinstance(entity, AnswersEntity):
+        return {}
+    return {"survey": find_survey(stores, entity).model_dump(mode="json")}
 
 
 def _digest(value: Any) -> str:
@@ -253,8 +266,12 @@ def _load(row: Any) -> Load:
     )
 
 
-def other_mapping_before(stores: Stores, load: Load) -> bool:
-    """Whether the newest earlier load of the same entity of the source had another mapping."""
+def other_mapping_before(stores: Stores, load: Load, siblings: Collection[str] = ()) -> bool:
+    """Whether the newest earlier load of the same entity of the source had another mapping.
+
+    `siblings` are the mappings of further entities of that kind in the source, as of two files of suppressions;
+    their loads are passed over.
+    """
     query = (
         sa.select(_loads.c.files)
         .where(
@@ -267,10 +284,12 @@ def other_mapping_before(stores: Stores, load: Load) -> bool:
     )
     with stores.control.read() as connection:
         for files in connection.execute(query).scalars():
-            if not files.get(
-                "replay"
-            ):  # a replay takes a few rows, the lake's were taken as before
-                return bool(files["mapping"] != load.mapping)
+            if files.get("replay"):  # it took a few rows; the lake's were taken as before
+                continue
+            if files["mapping"] == load.mapping:
+                return False
+            if files["mapping"] not in siblings:
+                return True
     return False
 
 

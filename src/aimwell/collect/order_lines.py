@@ -6,13 +6,14 @@ from decimal import Decimal
 
 from sqlglot import exp
 
-from aimwell.collect.fields import FieldKind
+from aimwell.collect.field_kinds import FieldKind
+from aimwell.collect.identifying import PERSON_TARGETS, person_of
 from aimwell.collect.null_texts import is_one_of
 from aimwell.collect.staging import Check
 from aimwell.definitions.kinds.source import Limits, OrdersEntity
 from aimwell.store.sql import column, sql
 
-__all__ = ["LINE_NUMBER_AT", "ORDER_TARGETS", "hashed_id", "line_rows", "person_of"]
+__all__ = ["LINE_NUMBER_AT", "ORDER_TARGETS", "hashed_id", "line_rows"]
 
 ORDER_TARGETS: tuple[tuple[str, FieldKind], ...] = (
     ("order_id", "id"),
@@ -57,9 +58,7 @@ _SALE_WORDS = ("sale", "sales", "order", "purchase", "invoice", "sold", "complet
 
 # What only products and traits are made of is read again, of the rows that were taken.
 _KEPT: tuple[str, ...] = (
-    "customer_id",
-    "email",
-    "phone",
+    *PERSON_TARGETS,
     "sku",
     "coupon",
     "unit_cost",
@@ -67,6 +66,7 @@ _KEPT: tuple[str, ...] = (
     "shop_id",
 )
 _KEPT += ("original_order_id", "line")
+_KEPT_GROUPS = ("properties.", "external_ids.", "handles.")
 _VALUES: tuple[str, ...] = (
     "sku",
     "unit_price",
@@ -133,7 +133,7 @@ def line_rows(
     valued = exp.select(
         "*", *_values(names, off=_no_money() if is_orders else sql("coalesce(given, 0)"))
     ).from_(signed.subquery("signed"))
-    optional = [column(name) for name in names if name in _KEPT or name.startswith("properties.")]
+    optional = [column(name) for name in names if name in _KEPT or name.startswith(_KEPT_GROUPS)]
     rows = exp.select(
         "n",
         exp.alias_(_line_id(entity, names, source, key), "line_id"),
@@ -243,19 +243,6 @@ def _goods(entity: OrdersEntity) -> exp.Expr:
     if entity.not_goods_pattern is not None:
         tests.append(sql("regexp_matches(sku, :form)", form=entity.not_goods_pattern))
     return sql("coalesce(NOT (:tests), TRUE)", tests=exp.or_(*tests)) if tests else sql("TRUE")
-
-
-def person_of(names: tuple[str, ...]) -> exp.Expr:
-    """The identifier that names the person of a row: customer id, else e-mail, else telephone; marked by its
-    first letter. Null: nobody is named."""
-    parts = [
-        sql(":mark || :x", mark=name[0], x=column(name))
-        for name in ("customer_id", "email", "phone")
-        if name in names
-    ]
-    if not parts:
-        return sql("CAST(NULL AS varchar)")
-    return parts[0] if len(parts) == 1 else exp.Coalesce(this=parts[0], expressions=parts[1:])
 
 
 def _line_id(entity: OrdersEntity, names: tuple[str, ...], source: str, key: bytes) -> exp.Expr:

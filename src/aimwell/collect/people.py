@@ -1,7 +1,7 @@
 """The people of a load: their origins, what of them goes to the vault, and their identifiers.
 
-A row's `person` is one letter and an identifier: `c` a customer id, `e` an e-mail address, `p` a telephone
-number. The origin is the keyed hash of that identifier, so the same person has the same origin in every load.
+A row's `person` is a mark and an identifier (see `identifying`). The origin is the keyed hash of that identifier, so
+the same person has the same origin in every load.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from datetime import datetime
 import pyarrow as pa
 from sqlglot import exp
 
-from aimwell.collect.identities import customer_kind, keep_identifiers
-from aimwell.collect.provenance import json_text
+from aimwell.collect.fields import under
+from aimwell.collect.identifying import identifiers_in, kind_of, mark_of
+from aimwell.collect.identities import keep_identifiers
 from aimwell.privacy.hashing import identifier_hash_sql
 from aimwell.privacy.vault import PERSON_FIELDS, keep_people
 from aimwell.store.engine import Session
@@ -27,19 +28,17 @@ __all__ = ["Persons", "bind_origins", "find_persons"]
 _BATCH = 50_000
 
 
-def bind_origins(stores: Stores, session: Session, namespace: str | None) -> None:
-    """Make `origins` (person, origin_id) of the good rows of `staged`, each person once."""
-    kinds = {"c": customer_kind(namespace), "e": "email", "p": "phone"}
-    value = sql("substr(person, 2)")
-    hashes = exp.Case(
-        ifs=[
-            exp.If(
-                this=sql("left(person, 1) = :mark", mark=mark),
-                true=identifier_hash_sql(stores.identity_key, kind, value),
-            )
-            for mark, kind in kinds.items()
-        ]
-    )
+def bind_origins(
+    stores: Stores, session: Session, namespace: str | None, names: Sequence[str]
+) -> None:
+    """Make `origins` (person, origin_id) of the good rows of `staged`, each person once; `names` are the fields."""
+    branches = []
+    for name in identifiers_in(names):
+        mark = mark_of(name)
+        value = sql("substr(person, :start)", start=len(mark) + 1)
+        hashed = identifier_hash_sql(stores.identity_key, kind_of(name, namespace), value)
+        branches.append(exp.If(this=sql("starts_with(person, :mark)", mark=mark), true=hashed))
+    hashes = exp.Case(ifs=branches) if branches else sql("CAST(NULL AS varchar)")
     session.materialise(
         "origins",
         sql(
@@ -102,13 +101,12 @@ def find_persons(
         now: When it was collected.
     """
     fields = [name for name in PERSON_FIELDS if name in names]
-    extra = json_text("vault", names)
-    has_vault = any(name.startswith("vault.") for name in names)
+    extra = _extra(names)
     said = (
         exp.select(
             "f.person",
             *(exp.alias_(sql("arg_max(:x, n)", x=column(name, "f")), name) for name in fields),
-            *([exp.alias_(sql("arg_max(:x, n)", x=extra), "extra")] if has_vault else []),
+            *([exp.alias_(sql("arg_max(:x, n)", x=extra), "extra")] if extra is not None else []),
         )
         .from_(exp.to_table("fresh").as_("f"))
         .group_by("f.person")
@@ -117,18 +115,15 @@ def find_persons(
     rows = (
         exp.select(
             "o.origin_id",
-            *(column(name, "s") for name in [*fields, *(["extra"] if has_vault else [])]),
+            *(column(name, "s") for name in [*fields, *(["extra"] if extra is not None else [])]),
         )
         .from_(said.subquery("s"))
         .join(exp.to_table("origins").as_("o"), on="o.person = s.person")
         .order_by("o.origin_id")  # a database inserts several times faster in the order of its keys
     )
     identifiers = [
-        _identifiers(
-            stores, customer_kind(namespace) if name == "customer_id" else name, name, seen, now
-        )
-        for name in ("customer_id", "email", "phone")
-        if name in names
+        _identifiers(stores, kind_of(name, namespace), name, seen, now)
+        for name in identifiers_in(names)
     ]
     return Persons(
         stores,
@@ -136,6 +131,29 @@ def find_persons(
         now,
         session.batches(rows, rows=_BATCH),
         [session.batches(query, rows=_BATCH) for query in identifiers],
+    )
+
+
+def _extra(names: Sequence[str]) -> exp.Expr | None:
+    """What the vault keeps beside its own columns, as a JSON object; None: nothing is mapped.
+
+    Devices and anonymous visitors are known by their hashes only, as they tell nothing to anybody.
+    """
+    fields = dict(under("vault", tuple(names)))
+    fields |= {
+        kind_of(name, None): name
+        for name in identifiers_in(names)
+        if name == "loyalty_card" or "." in name
+    }
+    if not fields:
+        return None
+    pairs: list[exp.Expr] = []
+    for called, name in fields.items():
+        pairs += [exp.Literal.string(called), column(name)]
+    whole = exp.Anonymous(this="json_object", expressions=pairs)
+    return sql(
+        "CAST(nullif(CAST(json_merge_patch('{}', :whole) AS varchar), '{}') AS varchar)",
+        whole=whole,
     )
 
 

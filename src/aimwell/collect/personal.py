@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from sqlglot import exp
 
 from aimwell.collect.fields import TargetField
-from aimwell.definitions.kinds.source import Entity, ProductsEntity, RatesEntity
+from aimwell.definitions.kinds.source import Entity
 from aimwell.errors import MappingError
 from aimwell.store.engine import Session
 from aimwell.store.sql import column
@@ -65,11 +65,10 @@ def personal_kind(name: str, values: Sequence[str] = ()) -> str | None:
 
 def refuse_personal(session: Session, entity: Entity, fields: Sequence[TargetField]) -> None:
     """Raise MappingError where a trait or property of `texts` holds personal data."""
-    if isinstance(
-        entity, ProductsEntity | RatesEntity
-    ):  # what is said of goods and money is about nobody
+    listed = getattr(entity, "not_personal", None)
+    if listed is None:  # what is said of goods, shops and money is about nobody
         return
-    allowed = set(entity.not_personal)
+    allowed = set(listed)
     suspects = [
         f
         for f in fields

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from aimwell.collect.fields import FieldKind
+from aimwell.collect.field_kinds import FieldKind
 from aimwell.collect.provenance import Provenance, json_text
 from aimwell.collect.standardising import marked_properties
 from aimwell.collect.statements import ALWAYS, make_news

@@ -14,7 +14,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from aimwell.collect.currencies import CURRENCIES
-from aimwell.collect.fields import FieldKind
+from aimwell.collect.field_kinds import FieldKind
 from aimwell.collect.money import RATE_MAX, RATE_MIN, bind_rates, bind_standing
 from aimwell.collect.null_texts import is_one_of
 from aimwell.collect.provenance import Provenance

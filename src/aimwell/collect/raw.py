@@ -46,6 +46,9 @@ class FileForm:
     header_row: int = 1
     repeat_merged: bool = False
     records: str | None = None
+    row_key: str | None = None
+    key_values: tuple[str, ...] = ()
+    explode: str | None = None
 
     @property
     def read_as(self) -> FileFormat:
@@ -76,6 +79,8 @@ class RawPart:
     def in_place(self) -> bool:
         """Whether it is a file of a warehouse, with columns of its own names and types."""
         return self.file.rows is not None and not self.file.rows.ours
+
+    exploded: bool = False
 
     @property
     def odd_spaces(self) -> bool:
@@ -180,6 +185,9 @@ def form_of(source: Source, spec: InputSpec) -> FileForm:
         header_row=spec.header_row,
         repeat_merged=spec.merged == "repeat",
         records=spec.records,
+        row_key=spec.row_key,
+        key_values=spec.key_values,
+        explode=spec.explode,
     )
 
 

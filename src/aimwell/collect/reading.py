@@ -16,6 +16,7 @@ from aimwell.collect.dialect import column_names, detect_delimiter, first_record
 from aimwell.collect.files import InputFile
 from aimwell.collect.json_documents import is_document, write_lines
 from aimwell.collect.json_paths import known_paths
+from aimwell.collect.json_shapes import shaped_json
 from aimwell.collect.raw import (
     FileForm,
     RawPart,
@@ -26,6 +27,7 @@ from aimwell.collect.raw import (
     picked,
 )
 from aimwell.collect.rejects import read_rejects
+from aimwell.collect.row_keys import add_row_keys
 from aimwell.collect.snapshot import TextSnapshot, snapshot_text
 from aimwell.collect.spreadsheets import open_sheet
 from aimwell.collect.text_queries import REJECTS, SCANS, csv_rows, json_rows, word_rows
@@ -78,6 +80,8 @@ def read_raw(
         parts.append(part)
     _widen(desk, parts, len(columns))
     table = RawTable(name, form.read_as, columns, tuple(parts))
+    if form.row_key is not None:
+        table = add_row_keys(desk, table, form.row_key)
     if form.read_as != "jsonl":
         return table
     paths = known_paths(desk.session, table.scan)
@@ -109,7 +113,7 @@ def _read_text(
             _put_on_lines(text, form, file, cut=bytes_max is not None)
         else:
             _refuse_json_list(head, file)
-        query = json_rows(text)
+        query = shaped_json(json_rows(text), form.key_values, form.explode)
     else:
         if form.read_as == "csv":
             delimiter = form.delimiter or detect_delimiter(head)
@@ -126,7 +130,10 @@ def _read_text(
     _drop(desk, REJECTS, SCANS)
     desk.write_rows(query, target)
     rejects = read_rejects(desk.session, REJECTS)
-    part = RawPart(file, target, _rows(target), names, rejects, header, text, delimiter)
+    exploded = form.explode is not None and form.read_as == "jsonl"
+    part = RawPart(
+        file, target, _rows(target), names, rejects, header, text, delimiter, exploded=exploded
+    )
     _refuse_other_form(part, form, len(columns))
     return part, columns
 

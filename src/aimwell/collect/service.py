@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -23,6 +23,7 @@ from aimwell.collect.columns import Columns, change_of, column_types
 from aimwell.collect.counting import Tally
 from aimwell.collect.customers import CUSTOMER_TARGETS
 from aimwell.collect.desk import Desk, full_disk_is_told, open_desk
+from aimwell.collect.entity_more import take_more
 from aimwell.collect.entity_orders import stage_orders, take_orders
 from aimwell.collect.entity_others import (
     stage_customers,
@@ -34,6 +35,7 @@ from aimwell.collect.entity_others import (
     take_products,
     take_rates,
 )
+from aimwell.collect.entity_specs import SPECS
 from aimwell.collect.events import EVENT_TARGETS
 from aimwell.collect.evidence import Evidence, count_values, weigh
 from aimwell.collect.expecting import (
@@ -43,7 +45,8 @@ from aimwell.collect.expecting import (
     results_of,
     warned_rows,
 )
-from aimwell.collect.fields import FieldKind, fields_of
+from aimwell.collect.field_kinds import FieldKind
+from aimwell.collect.fields import fields_of
 from aimwell.collect.files import InputFile
 from aimwell.collect.gathering import gather, note_progress
 from aimwell.collect.health import is_defined, tell_alerts
@@ -60,6 +63,7 @@ from aimwell.collect.raw import RawTable
 from aimwell.collect.reading import read_raw
 from aimwell.collect.runs import Run, note_run, reference_columns
 from aimwell.collect.settling import Replayed
+from aimwell.collect.shaping import stage_more
 from aimwell.collect.staging import Check, bind_texts, bind_typed, stage
 from aimwell.collect.standardising import Standardised, bind_standard, steps_of
 from aimwell.collect.suggesting import suggest_mapping
@@ -69,6 +73,7 @@ from aimwell.errors import AimwellError, ColumnsChangedError, MappingError
 from aimwell.store.spill import spill_folder
 from aimwell.store.sql import column, sql
 from aimwell.store.stores import Stores
+from aimwell.store.tables import LAKE_TABLES
 
 __all__ = [
     "TARGETS",
@@ -77,6 +82,7 @@ __all__ = [
     "file_reports",
     "one_piece_each",
     "stage_entity",
+    "tables_of",
     "take_entity",
     "warnings_of",
 ]
@@ -90,9 +96,13 @@ TARGETS: Mapping[str, tuple[tuple[str, FieldKind], ...]] = {
     "products": PRODUCT_TARGETS,
     "events": EVENT_TARGETS,
     "rates": RATE_TARGETS,
+    **{name: spec.targets for name, spec in SPECS.items()},
 }
 
-_TABLES = ("order_lines", "orders", "products", "traits", "events", "market", "known_people")
+_TABLES = (
+    *("order_lines", "orders", "products", "traits", "events", "market", "known_people"),
+    "account_members",
+)
 _STAGES: Mapping[str, Callable[[Job], tuple[exp.Query, list[Check]]]] = {
     "customers": stage_customers,
     "products": stage_products,
@@ -107,6 +117,13 @@ _TAKES: Mapping[str, Callable[[Job], Tally]] = {
 }
 _HOPELESS_ROWS = 10
 _CORRECTED = "corrected"
+
+
+def tables_of(entity: Entity) -> tuple[str, ...]:
+    """The tables of the lake that the work on an entity looks at."""
+    if entity.entity in SPECS and SPECS[entity.entity].table in LAKE_TABLES:
+        return tuple(dict.fromkeys(("market", SPECS[entity.entity].table)))
+    return ("market",) if entity.entity in SPECS else _TABLES
 
 
 def collect(
@@ -243,7 +260,10 @@ def _collect(
                 except Exception as error:
                     loads.fail(stores, load, error=error)
                     raise
-                reports.append(take_entity(stores, desk, source, entity, load, raw, tell))
+                siblings = {one.mapping for one in begun if one.entity == load.entity}
+                reports.append(
+                    take_entity(stores, desk, source, entity, load, raw, tell, siblings=siblings)
+                )
         note_progress(stores, source, gathered, now=now)
         return DataReport(source.name, tuple(reports))
 
@@ -314,8 +334,13 @@ def take_entity(
     raw: Mapping[str, RawTable],
     tell: Progress,
     replay: Replayed | None = None,
+    *,
+    siblings: Collection[str] = (),
 ) -> LoadReport:
-    """Work out one entity's load and give it to the lake; `replay`: of rows that waited in quarantine."""
+    """Work out one entity's load and give it to the lake.
+
+    `replay`: of rows that waited in quarantine; `siblings`: mappings of all entities of its kind in the source.
+    """
     seen = loads.ended_loads(stores, source.name)
     folder = loads.new_folder(stores, load)
     try:
@@ -326,10 +351,10 @@ def take_entity(
             raw=raw[source.file_of(entity)],
             fields=fields_of(entity, source.consent),
             provenance=Provenance(source.name, load.load_id, load.started_at),
-            snapshot=stores.lake.pin(*_TABLES),
+            snapshot=stores.lake.pin(*tables_of(entity)),
             folder=folder,
             now=load.started_at,
-            mapping_changed=replay is None and loads.other_mapping_before(stores, load),
+            mapping_changed=replay is None and loads.other_mapping_before(stores, load, siblings),
             superseded=() if replay else tuple(superseded(stores, source.name, entity.entity)),
             is_replay=replay is not None,
             is_marked=bool(steps_of(entity) or entity.fill),
@@ -399,6 +424,8 @@ def stage_entity(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Stage
     )
     if isinstance(entity, OrdersEntity):
         query, more = stage_orders(job, entity)
+    elif entity.entity in SPECS:
+        query, more = stage_more(job, entity)
     else:
         query, more = _STAGES[entity.entity](job)
     expected = expected_of(job, entity)
@@ -415,6 +442,8 @@ def stage_entity(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Stage
 def _take_staged(job: Job, entity: Entity) -> Tally:
     if isinstance(entity, OrdersEntity):
         return take_orders(job, entity)
+    if entity.entity in SPECS:
+        return take_more(job, entity)
     return _TAKES[entity.entity](job)
 
 

@@ -18,7 +18,8 @@ from sqlglot import exp
 from aimwell.collect import casts
 from aimwell.collect.desk import Desk
 from aimwell.collect.evidence import Counts, Evidence, count_values
-from aimwell.collect.fields import FieldKind, TargetField
+from aimwell.collect.field_kinds import FieldKind
+from aimwell.collect.fields import TargetField
 from aimwell.collect.inputs import PICKED
 from aimwell.collect.null_texts import trimmed, without_nulls
 from aimwell.definitions.kinds.source import Source
@@ -36,6 +37,7 @@ _TYPES: Mapping[FieldKind, str] = {
     "number": "decimal(18, 4)",
     "rate": "double",
     "time": "timestamptz",
+    "flag": "boolean",
 }
 
 
@@ -205,6 +207,11 @@ def _field(
         made.value = casts.whole_value(name, whole=name in evidence.whole)
         told = f"{name} is a number that a spreadsheet has rounded (1.23E+18); export ids as text"
         made.check("id_shortened", told, casts.is_shortened(name))
+    elif field.kind == "handle":
+        made.value = casts.handle_value(name)
+    elif field.kind == "flag":
+        made.value = casts.yes_or_no(name)
+        made.check("not_yes_or_no", f"{name} is neither yes nor no", made.lost())
     elif field.kind == "currency":
         made.value = casts.currency_value(name)
         made.check("unknown_currency", "a currency has three letters, as EUR", made.lost())

@@ -17,12 +17,12 @@ ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 """From when an undated first statement holds."""
 
 
-def make_news(session: Session, *, now: datetime) -> None:
+def make_news(session: Session, *, now: datetime, first: datetime = ALWAYS) -> None:
     """Make `news` (k1, k2, v, set_at): statements of `said` that tell something which `before` does not.
 
     `said` has `n`, the keys `k1` and `k2`, the struct `v` and `set_at` (null: undated); `before` has what the
     same source said earlier: k1, k2, v, set_at. Of several statements about one thing at one moment the most
-    frequent counts, and of those the last.
+    frequent counts, and of those the last. `first` is from when an undated first statement holds.
     """
     session.materialise(
         "chosen",
@@ -65,7 +65,7 @@ def make_news(session: Session, *, now: datetime) -> None:
         ) AS b ON s.k1 = b.k1 AND s.k2 = b.k2
         WHERE s.set_at IS NULL AND (b.set_at IS NULL OR s.v IS DISTINCT FROM b.v)
         """,
-        always=ALWAYS,
+        always=first,
         now=now,
     )
     session.materialise("news", union_all([dated, undated]))

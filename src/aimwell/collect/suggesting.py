@@ -8,11 +8,33 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
 
+from aimwell.collect.column_words import MORE_PERSON_WORDS, MORE_REQUIRED, MORE_WORDS
 from aimwell.collect.personal import personal_kind
+from aimwell.definitions.source_maps import (
+    AccountMembersMap,
+    AccountsMap,
+    AdSpendMap,
+    AnswersMap,
+    AssignmentsMap,
+    ConsentsMap,
+    LoyaltyMap,
+    MarketMap,
+    OutcomesMap,
+    PaymentsMap,
+    PlansMap,
+    PricesMap,
+    ReviewsMap,
+    ShopsMap,
+    SubscriptionsMap,
+    SuppressionsMap,
+    TouchesMap,
+    UsageMap,
+)
 from aimwell.definitions.source_values import (
     CustomersMap,
     EventsMap,
     OrdersMap,
+    PersonMap,
     ProductsMap,
     RatesMap,
     TargetMap,
@@ -20,7 +42,31 @@ from aimwell.definitions.source_values import (
 
 __all__ = ["EntityName", "Suggestion", "names_a_person", "suggest_mapping", "target_maps"]
 
-EntityName = Literal["orders", "customers", "products", "events", "rates"]
+EntityName = Literal[
+    "orders",
+    "customers",
+    "products",
+    "events",
+    "rates",
+    "accounts",
+    "account_members",
+    "prices",
+    "shops",
+    "plans",
+    "subscriptions",
+    "payments",
+    "usage",
+    "loyalty",
+    "market",
+    "ad_spend",
+    "touches",
+    "assignments",
+    "outcomes",
+    "answers",
+    "reviews",
+    "consents",
+    "suppressions",
+]
 
 _ENTITIES: tuple[EntityName, ...] = get_args(EntityName)
 _MAPS: Mapping[str, type[TargetMap]] = {
@@ -29,6 +75,24 @@ _MAPS: Mapping[str, type[TargetMap]] = {
     "products": ProductsMap,
     "events": EventsMap,
     "rates": RatesMap,
+    "accounts": AccountsMap,
+    "account_members": AccountMembersMap,
+    "prices": PricesMap,
+    "shops": ShopsMap,
+    "plans": PlansMap,
+    "subscriptions": SubscriptionsMap,
+    "payments": PaymentsMap,
+    "usage": UsageMap,
+    "loyalty": LoyaltyMap,
+    "market": MarketMap,
+    "ad_spend": AdSpendMap,
+    "touches": TouchesMap,
+    "assignments": AssignmentsMap,
+    "outcomes": OutcomesMap,
+    "answers": AnswersMap,
+    "reviews": ReviewsMap,
+    "consents": ConsentsMap,
+    "suppressions": SuppressionsMap,
 }
 
 _PERSON = {
@@ -36,6 +100,7 @@ _PERSON = {
     " user memberid member accountid buyerid buyer buyerno shopperid shopper visitorid personid person householdid kundennummer kundennr kunde",
     "email": "email emailaddress mail customeremail buyeremail contactemail",
     "phone": "phone phonenumber telephone mobile mobilephone customerphone tel",
+    **MORE_PERSON_WORDS,
 }
 
 _SYNONYMS: Mapping[str, Mapping[str, str]] = {
@@ -102,6 +167,10 @@ _SYNONYMS: Mapping[str, Mapping[str, str]] = {
         "from_currency": "fromcurrency from currency currencycode base basecurrency",
         "to_currency": "tocurrency to quote quotecurrency target currencydenom",
         "rate": "rate exchangerate value obsvalue fxrate",
+    },
+    **{
+        entity: {**(_PERSON if issubclass(_MAPS[entity], PersonMap) else {}), **words}
+        for entity, words in MORE_WORDS.items()
     },
 }
 
@@ -211,6 +280,8 @@ def _matches(columns: Sequence[str], entity: str) -> dict[str, str]:
     free = list(columns)
     ranked: list[tuple[int, int, str, str]] = []
     for order, target in enumerate(_MAPS[entity].model_fields):
+        if target in ("external_ids", "handles"):  # which system or network, no name tells
+            continue
         words = [_bare(target), *_SYNONYMS[entity].get(target, "").split()]
         for column in columns:
             if _bare(column) in words:
@@ -231,5 +302,8 @@ def _fit(columns: Sequence[str], entity: EntityName) -> float:
         "products": ("sku", "name", "category"),
         "events": ("event", "occurred_at", "customer_id"),
         "rates": ("date", "from_currency", "rate"),
+        **MORE_REQUIRED,
     }[entity]
+    if entity in MORE_REQUIRED and not set(required) <= found.keys():
+        return 0  # rarer than the others: only where nothing is missing
     return sum(name in found for name in required) * 10 + len(found)

@@ -16,12 +16,14 @@ from aimwell.definitions.kinds.offer import Offer
 from aimwell.definitions.kinds.profile_rules import ProfileRules
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.kinds.source import Source
+from aimwell.definitions.kinds.survey import Survey
 from aimwell.definitions.kinds.template import Template
 from aimwell.errors import DefinitionError, Fault, nearest
 
 __all__ = ["KINDS", "check", "json_schema"]
 
 _CLASSES: tuple[type[Definition], ...] = (
+    Survey,
     Source,
     ProfileRules,
     Offer,

@@ -78,7 +78,7 @@ def parse_expression(text: str) -> exp.Expr:
     if len(text) > _LENGTH_MAX:
         raise ValueError(f"an expression has at most {_LENGTH_MAX} characters")
     try:
-        tree = parse_one(text, read="duckdb")
+        tree = parse_one(text, read="duckdb").transform(_plainer)
         for node in tree.walk():
             node.pop_comments()
             _check(node)
@@ -88,6 +88,27 @@ def parse_expression(text: str) -> exp.Expr:
     except RecursionError:
         raise ValueError("this expression is nested too deeply") from None
     return tree
+
+
+def _plainer(node: exp.Expr) -> exp.Expr:
+    """The node as it is compiled: `to_days` like its kin; a name of more than four keys as one column, of whose
+    keys all but the last are joined by dots."""
+    if isinstance(node, exp.ToDays):
+        return exp.Anonymous(this="to_days", expressions=[node.this])
+    if not isinstance(node, exp.Dot):
+        return node
+    parts = list(node.flatten())
+    if not all(isinstance(part, exp.Identifier | exp.Column) for part in parts):
+        return node
+    names = [
+        name
+        for part in parts
+        for name in (column_parts(part) if isinstance(part, exp.Column) else (part.name,))
+    ]
+    return exp.Column(
+        this=exp.to_identifier(names[-1], quoted=True),
+        table=exp.to_identifier(".".join(names[:-1]), quoted=True),
+    )
 
 
 def column_parts(column: exp.Column) -> tuple[str, ...]:

@@ -119,6 +119,24 @@ class FileSpec(Part):
     records: Annotated[str, Field(min_length=1)] | None = Field(
         default=None, description="JSON: keys that lead to the list of rows, as data.orders."
     )
+    may_lack_columns: bool = Field(
+        default=False,
+        description="Columns that the mapping names and the file lacks count as missing, with a warning; else they "
+        "are a mistake. For exports that leave out what is empty.",
+    )
+    row_key: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
+        default=None,
+        description="Adds a column of this name that tells rows apart where no column does: a hash of the row, and "
+        "its number among equal rows.",
+    )
+    key_values: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=(),
+        description="JSON: lists of {key, value} that are to be read as objects, as event_params of GA4.",
+    )
+    explode: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="JSON: a list of which each element becomes a row, with the rest of the line beside it.",
+    )
     storage: Storage | None = Field(
         default=None, description="Of an address: how its store is reached."
     )

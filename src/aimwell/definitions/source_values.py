@@ -15,13 +15,14 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from aimwell.definitions.base import Part
+from aimwell.definitions.base import Name, Part
 from aimwell.definitions.source_expressions import Expression
 
 __all__ = [
     "CustomersMap",
     "EventsMap",
     "OrdersMap",
+    "PersonMap",
     "ProductsMap",
     "RatesMap",
     "TargetMap",
@@ -100,24 +101,43 @@ class TargetMap(Part):
         """The mapped targets, in the order of the schema."""
         for name in type(self).model_fields:
             value = getattr(self, name)
-            if value is not None:
+            if isinstance(value, dict):
+                yield from ((f"{name}.{key}", one) for key, one in value.items())
+            elif value is not None:
                 yield name, value
 
 
-class _PersonMap(TargetMap):
-    """How a person is named."""
+class PersonMap(TargetMap):
+    """How a person is named. The first of these that a row has is the identity under which it comes."""
 
     customer_id: Value | None = _target("The shop's id of the customer.")
     email: Value | None = _target("E-mail address; to the vault.")
     phone: Value | None = _target("Telephone number; to the vault.")
+    loyalty_card: Value | None = _target("Number of a loyalty card.")
+    external_ids: dict[Name, Value] = Field(
+        default={}, description="Ids of other systems: {hubspot: Record ID}."
+    )
+    handles: dict[Name, Value] = Field(
+        default={}, description="Names in social networks: {instagram: username}."
+    )
+    device_id: Value | None = _target("A device.")
+    anonymous_id: Value | None = _target("A browser or visitor that nobody knows by name.")
 
     @property
     def names_people(self) -> bool:
         """Whether any identifier is mapped."""
-        return bool(self.customer_id or self.email or self.phone)
+        return any(getattr(self, name) for name in PersonMap.model_fields)
+
+    def refuse_nobody(self, who: str) -> None:
+        """Raise ValueError where no identifier is mapped."""
+        if not self.names_people:
+            raise ValueError(
+                f"map customer_id, email or phone (or loyalty_card, external_ids, handles, device_id, anonymous_id), "
+                f"else nobody knows {who}"
+            )
 
 
-class OrdersMap(_PersonMap):
+class OrdersMap(PersonMap):
     """Columns of an order line."""
 
     order_id: Value = Field(description="The shop's number of the order.")
@@ -147,8 +167,8 @@ class OrdersMap(_PersonMap):
         return self
 
 
-class CustomersMap(_PersonMap):
-    """Columns of a customer. All but the ids go to the vault."""
+class CustomersMap(PersonMap):
+    """Columns of a customer or prospect. What identifies goes to the vault; lead fields become traits."""
 
     first_name: Value | None = _target("First name.")
     last_name: Value | None = _target("Last name.")
@@ -157,14 +177,18 @@ class CustomersMap(_PersonMap):
     postcode: Value | None = _target("Postcode.")
     birth_date: Value | None = _target("Date of birth.")
     ip: Value | None = _target("Internet address.")
+    account_id: Value | None = _target("Firm that the person belongs to.")
+    account_role: Value | None = _target("What the person is there, as 'buyer'.")
+    lead_stage: Value | None = _target("How far a prospect has come, as 'qualified'; a trait.")
+    lead_source: Value | None = _target("Where a prospect came from; a trait.")
+    lead_score: Value | None = _target("How promising a prospect is; a trait.")
     set_at: Value | None = _target(
         "From when the row holds. Default: always, and later changes from when they were collected."
     )
 
     @model_validator(mode="after")
     def _identified(self) -> CustomersMap:
-        if not self.names_people:
-            raise ValueError("map customer_id, email or phone, else nobody knows who it is")
+        self.refuse_nobody("who it is")
         return self
 
 
@@ -190,7 +214,7 @@ class RatesMap(TargetMap):
     rate: Value = Field(description="How many `to_currency` one `from_currency` is.")
 
 
-class EventsMap(_PersonMap):
+class EventsMap(PersonMap):
     """Columns of an event."""
 
     event: Value = Field(description="Name, as 'Product Viewed'.")
@@ -205,6 +229,5 @@ class EventsMap(_PersonMap):
 
     @model_validator(mode="after")
     def _identified(self) -> EventsMap:
-        if not self.names_people:
-            raise ValueError("map customer_id, email or phone, else nobody knows who did it")
+        self.refuse_nobody("who did it")
         return self

@@ -25,7 +25,16 @@ from aimwell.store.listed import GIVEN, among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["PERSON_FIELDS", "Person", "keep_people", "keep_rows", "read_people", "read_row"]
+__all__ = [
+    "PERSON_FIELDS",
+    "Person",
+    "keep_people",
+    "keep_rows",
+    "keep_texts",
+    "read_people",
+    "read_row",
+    "read_texts",
+]
 
 PERSON_FIELDS = (
     "customer_id",
@@ -43,6 +52,7 @@ PERSON_FIELDS = (
 
 _people = metadata.tables["vault_people"]
 _rows = metadata.tables["vault_rows"]
+_texts_table = metadata.tables["vault_texts"]
 _overrides = metadata.tables["identity_overrides"]
 _BATCH = 5_000
 
@@ -132,6 +142,20 @@ def keep_rows(stores: Stores, rows: pa.Table, *, source: str, kept_at: datetime)
         with stores.control.begin() as connection:
             insert_missing(connection, _rows, values)
     return int(rows.num_rows)
+
+
+def keep_texts(stores: Stores, rows: pa.RecordBatch, *, source: str) -> None:
+    """Keep free texts: text_id, origin_id (null: nobody known), kind, content, said_at. Known ones stay as they are."""
+    values = [{**row, "source": source} for row in rows.to_pylist()]
+    with stores.control.begin() as connection:
+        insert_missing(connection, _texts_table, values)
+
+
+def read_texts(connection: sa.Connection, text_ids: Sequence[str]) -> dict[str, str]:
+    """text_id → its words, of those that are there."""
+    query = sa.select(_texts_table.c.text_id, _texts_table.c.content)
+    query = query.where(among(_texts_table.c.text_id, text_ids))
+    return {row.text_id: row.content for row in connection.execute(query)}
 
 
 def read_row(connection: sa.Connection, row_hash: str) -> str | None:

@@ -1,4 +1,4 @@
-"""`source`: files of orders, customers, products, events or exchange rates, and how their columns are to be understood."""
+"""`source`: files of orders, customers, events and what else can come in, and how their columns are to be understood."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from pydantic import (
     model_validator,
 )
 
-from aimwell.definitions.base import Definition, Name, Part
+from aimwell.definitions.base import Definition, Name, Part, Reference
 from aimwell.definitions.data_kinds import DataKind
-from aimwell.definitions.source_expectations import Expectations, unknown_fields
-from aimwell.definitions.source_expressions import Expression
+from aimwell.definitions.source_entity import EntityPart, FieldName, Join
 from aimwell.definitions.source_inputs import (
     DatabaseSpec,
     Delimiter,
@@ -30,15 +29,33 @@ from aimwell.definitions.source_inputs import (
     OneOrMore,
     TableSpec,
 )
+from aimwell.definitions.source_more import (
+    AccountMembersEntity,
+    AccountsEntity,
+    AdSpendEntity,
+    AnswersEntity,
+    AssignmentsEntity,
+    ConsentsEntity,
+    LoyaltyEntity,
+    MarketEntity,
+    OutcomesEntity,
+    PaymentsEntity,
+    PlansEntity,
+    PricesEntity,
+    ReviewsEntity,
+    ShopsEntity,
+    SubscriptionsEntity,
+    SuppressionsEntity,
+    TouchesEntity,
+    UsageEntity,
+)
 from aimwell.definitions.source_schedule import Freshness, SourceSchedule, Volume
-from aimwell.definitions.source_standards import Fill, Standards, unfit_fills, unfit_standards
 from aimwell.definitions.source_values import (
     CustomersMap,
     EventsMap,
     OrdersMap,
     ProductsMap,
     RatesMap,
-    TargetMap,
     Value,
 )
 from aimwell.errors import nearest, nearest_zone
@@ -101,81 +118,9 @@ def _pattern(value: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_known_zone)]
-FieldName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_ -]{0,62}$")]
-"""Name of a trait or property."""
 
 
-class Join(Part):
-    """Columns of another file, looked up by key: each row finds one row there or none."""
-
-    file: Name = Field(description="One of `files`.")
-    on: dict[str, str] = Field(
-        min_length=1, description="Column here: column there. One name alone means both."
-    )
-    required: bool = Field(
-        default=False, description="A row that finds nothing goes to quarantine."
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short(cls, data: Any) -> Any:
-        if isinstance(data, dict) and isinstance(data.get("on"), str):
-            return {**data, "on": {data["on"]: data["on"]}}
-        return data
-
-
-class _Entity(Part):
-    """What all entities share."""
-
-    from_: Name | None = Field(
-        default=None, alias="from", description="One of `files`; needless where there is one only."
-    )
-    join: tuple[Join, ...] = ()
-    where: Expression | None = Field(
-        default=None, description="Rows for which this is not true are left out, and counted."
-    )
-    expect: Expectations = Field(
-        default=(),
-        description="What rows should fulfil; those that do not are kept aside or counted.",
-    )
-
-    standardise: dict[str, Standards] = Field(
-        default={},
-        description="Target: steps that bring its values into one form. Default: the trait country becomes an ISO code; "
-        "`keep` leaves it.",
-    )
-    fill: dict[str, Fill] = Field(
-        default={},
-        description="Target: what stands in where its value is missing; what was filled is marked.",
-    )
-
-    @model_validator(mode="after")
-    def _names_what_is_mapped(self) -> _Entity:
-        mapped = {path.removeprefix("map.") for path, _ in self.values()}
-        problems = [
-            *unknown_fields(self.expect, mapped),
-            *unfit_standards(self.standardise, mapped),
-            *unfit_fills(self.fill, mapped),
-        ]
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
-
-    @property
-    def targets(self) -> TargetMap:
-        """The mapping."""
-        return self.map  # type: ignore[attr-defined,no-any-return]
-
-    def values(self) -> Iterator[tuple[str, Value]]:
-        """(path in the entity, value) of all that is mapped."""
-        for name, value in self.targets.given():
-            yield f"map.{name}", value
-        for group in ("traits", "properties", "vault"):
-            for name, value in getattr(self, group, {}).items():
-                yield f"{group}.{name}", value
-
-
-class OrdersEntity(_Entity):
+class OrdersEntity(EntityPart):
     """Order lines: a row is one line of an order."""
 
     entity: Literal["orders"]
@@ -215,7 +160,7 @@ class OrdersEntity(_Entity):
         return self
 
 
-class CustomersEntity(_Entity):
+class CustomersEntity(EntityPart):
     """Customers: a row is one statement about one customer."""
 
     entity: Literal["customers"]
@@ -229,7 +174,7 @@ class CustomersEntity(_Entity):
     not_personal: tuple[str, ...] = Field(default=(), description="Traits that only look personal.")
 
 
-class ProductsEntity(_Entity):
+class ProductsEntity(EntityPart):
     """Products: a row is what is said of one product."""
 
     entity: Literal["products"]
@@ -237,7 +182,7 @@ class ProductsEntity(_Entity):
     properties: dict[FieldName, Value] = Field(default={}, description="Further fields.")
 
 
-class EventsEntity(_Entity):
+class EventsEntity(EntityPart):
     """Events: a row is one thing that somebody did."""
 
     entity: Literal["events"]
@@ -250,7 +195,7 @@ class EventsEntity(_Entity):
     )
 
 
-class RatesEntity(_Entity):
+class RatesEntity(EntityPart):
     """Exchange rates: a row is what one currency was worth in another from a day on."""
 
     entity: Literal["rates"]
@@ -268,11 +213,31 @@ Entity = Annotated[
     | Annotated[CustomersEntity, Tag("<customers>")]
     | Annotated[ProductsEntity, Tag("<products>")]
     | Annotated[EventsEntity, Tag("<events>")]
-    | Annotated[RatesEntity, Tag("<rates>")],
+    | Annotated[RatesEntity, Tag("<rates>")]
+    | Annotated[AccountsEntity, Tag("<accounts>")]
+    | Annotated[AccountMembersEntity, Tag("<account_members>")]
+    | Annotated[PricesEntity, Tag("<prices>")]
+    | Annotated[ShopsEntity, Tag("<shops>")]
+    | Annotated[PlansEntity, Tag("<plans>")]
+    | Annotated[SubscriptionsEntity, Tag("<subscriptions>")]
+    | Annotated[PaymentsEntity, Tag("<payments>")]
+    | Annotated[UsageEntity, Tag("<usage>")]
+    | Annotated[LoyaltyEntity, Tag("<loyalty>")]
+    | Annotated[MarketEntity, Tag("<market>")]
+    | Annotated[AdSpendEntity, Tag("<ad_spend>")]
+    | Annotated[TouchesEntity, Tag("<touches>")]
+    | Annotated[AssignmentsEntity, Tag("<assignments>")]
+    | Annotated[OutcomesEntity, Tag("<outcomes>")]
+    | Annotated[AnswersEntity, Tag("<answers>")]
+    | Annotated[ReviewsEntity, Tag("<reviews>")]
+    | Annotated[ConsentsEntity, Tag("<consents>")]
+    | Annotated[SuppressionsEntity, Tag("<suppressions>")],
     Discriminator(
         _entity_of,
         custom_error_type="unknown_entity",
-        custom_error_message="`entity` must be orders, customers, products, events or rates",
+        custom_error_message="`entity` must be orders, customers, products, events, rates, accounts, "
+        "account_members, prices, shops, plans, subscriptions, payments, usage, loyalty, market, ad_spend, "
+        "touches, assignments, outcomes, answers, reviews, consents or suppressions",
     ),
 ]
 
@@ -423,6 +388,12 @@ class Source(Definition):
         if isinstance(data, dict) and data.get("consent") == "none":
             return {**data, "consent": None}
         return data
+
+    def references(self) -> Iterator[Reference]:
+        """The surveys of its answers."""
+        for number, entity in enumerate(self.entities):
+            if isinstance(entity, AnswersEntity):
+                yield f"entities[{number}].survey", "survey", entity.survey
 
     @model_validator(mode="after")
     def _files_or_tracking(self) -> Source:

@@ -1,0 +1,200 @@
+"""How exports call the columns of the further entities, by target; the first word fits best."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["MORE_PERSON_WORDS", "MORE_REQUIRED", "MORE_WORDS"]
+
+MORE_PERSON_WORDS = {
+    "loyalty_card": "loyaltycard loyaltycardnumber cardnumber cardno loyaltynumber membernumber",
+    "device_id": "deviceid advertisingid idfa gaid",
+    "anonymous_id": "anonymousid cookie cookieid clientcookie userpseudoid visitorcookie",
+}
+
+_SET = {"set_at": "setat updatedat modifiedat lastmodified validfrom changedat asof date"}
+_PRICE = {
+    "price": "price amount unitamount monthlycharges mrr fee cost",
+    "currency": "currency currencycode curr",
+}
+
+MORE_WORDS: Mapping[str, Mapping[str, str]] = {
+    "accounts": {
+        "account_id": "accountid companyid firmid organisationid organizationid recordid id",
+        "name": "name accountname companyname company organisation organization",
+        "country": "country billingcountry",
+        "industry": "industry sector branch",
+        "size": "size employees numberofemployees headcount employeecount",
+        "stage": "stage lifecyclestage leadstage leadstatus type",
+        **_SET,
+    },
+    "account_members": {
+        "account_id": "accountid companyid associatedcompanyid organisationid organizationid",
+        "role": "role jobtitle function position",
+        "state": "state status membership",
+        **_SET,
+    },
+    "prices": {
+        "sku": "sku productid product itemid articleid upc ean",
+        "seller": "seller competitor shop retailer merchant vendor",
+        **_PRICE,
+        **_SET,
+    },
+    "shops": {
+        "shop_id": "shopid storeid storeno store shop branchid locationid id",
+        "name": "name storename shopname",
+        "country": "country",
+        "region": "region state county province area",
+        "city": "city town",
+        "latitude": "latitude lat",
+        "longitude": "longitude lng lon long",
+        "timezone": "timezone tz",
+        "hours": "hours openinghours opening open",
+        **_SET,
+    },
+    "plans": {
+        "plan": "plan planid priceid productid tier id",
+        "name": "name planname title nickname",
+        **_PRICE,
+        "period_months": "periodmonths months intervalmonths billingperiod",
+        "trial_days": "trialdays trialperioddays",
+        **_SET,
+    },
+    "subscriptions": {
+        "subscription_id": "subscriptionid subscription contractid contract id",
+        "plan": "plan planname planid product tier contracttype",
+        "state": "state status subscriptionstatus",
+        **_PRICE,
+        "period_months": "periodmonths intervalmonths",
+        "account_id": "accountid companyid",
+        "started_at": "startedat startdate start created createdat begindate",
+        "ended_at": "endedat enddate cancelledat canceledat end expiresat",
+        "reason": "reason cancellationreason churnreason cancelreason",
+        **_SET,
+    },
+    "payments": {
+        "payment_id": "paymentid chargeid transactionid id",
+        "amount": "amount paymentvalue value total paid",
+        "kind": "kind type transactiontype",
+        "state": "state status paymentstatus",
+        "method": "method paymentmethod paymenttype",
+        "instalments": "instalments installments paymentinstallments",
+        "currency": "currency",
+        "order_id": "orderid order invoiceid",
+        "subscription_id": "subscriptionid subscription loanid",
+        "due_at": "dueat duedate due",
+        "set_at": "setat paidat paymentdate created createdat date",
+    },
+    "usage": {
+        "occurred_at": "occurredat date month period periodend timestamp day",
+        "name": "name metric feature service usagetype meter",
+        "amount": "amount usage value quantity total used",
+        "unit": "unit units uom",
+        "subscription_id": "subscriptionid subscription contractid",
+    },
+    "loyalty": {
+        "programme": "programme program programmename scheme",
+        "balance": "balance points pointsbalance loyaltypoints",
+        "tier": "tier level status loyaltytier",
+        **_SET,
+    },
+    "market": {
+        "key": "key region country category postcodearea area",
+        "name": "name series indicator metric variable",
+        "value": "value figure obsvalue index",
+        "set_at": "setat date day month validfrom timeperiod period",
+    },
+    "ad_spend": {
+        "channel": "channel source network platform medium utmsource",
+        "cost": "cost spend amountspent costs adspend amount",
+        "starts_at": "startsat date day startdate reportingstarts start",
+        "ends_at": "endsat enddate reportingends end",
+        "campaign": "campaign campaignname utmcampaign",
+        "impressions": "impressions views shown",
+        "clicks": "clicks linkclicks",
+        "currency": "currency currencycode accountcurrency",
+    },
+    "touches": {
+        "event": "event eventtype interaction action activity type eventname",
+        "occurred_at": "occurredat time timestamp date datetime sendtime",
+        "touch_id": "touchid eventid id",
+        "message_id": "messageid emailid",
+        "campaign": "campaign campaignname campaignid utmcampaign campaigntitle",
+        "channel": "channel medium network source",
+        "action": "offer creative ad",
+        "variant": "variant variation version",
+        "link_id": "linkid link url clickedurl",
+        "machine": "machine bot isbot",
+        "cost": "cost cpc price",
+        "currency": "currency",
+    },
+    "assignments": {
+        "arm": "arm group segment variation variant treatment treatmentgroup cell",
+        "assigned_at": "assignedat timestamp date exposedat",
+        "experiment": "experiment experimentname campaign testname test",
+        "probability": "probability propensity",
+        "action": "action offer",
+    },
+    "outcomes": {
+        "observed_at": "observedat date timestamp",
+        "experiment": "experiment campaign test",
+        "name": "name outcome metric",
+        "value": "value amount",
+        "window_days": "windowdays",
+    },
+    "answers": {
+        "response_id": "responseid respondentid submissionid id",
+        "answered_at": "answeredat createdat submittedat datemodified enddate date timestamp",
+        "question": "question questionid item",
+        "answer": "answer response value score",
+    },
+    "reviews": {
+        "review_id": "reviewid id",
+        "rating": "rating score stars reviewscore",
+        "text": "text reviewtext body comment review reviewcommentmessage content message",
+        "title": "title headline reviewtitle reviewcommenttitle subject",
+        "sku": "sku productid product clothingid itemid asin",
+        "order_id": "orderid order",
+        "shop_id": "shopid storeid",
+        "category": "category classname department",
+        "recommended": "recommended recommendedind recommend wouldrecommend",
+        "helpful": "helpful positivefeedbackcount helpfulvotes upvotes",
+        "reviewed_at": "reviewedat reviewdate createdat date timestamp",
+    },
+    "consents": {
+        "state": "state status consent optin consentstatus subscriptionstatus",
+        "channel": "channel medium",
+        "purpose": "purpose topic list",
+        "occurred_at": "occurredat consentedat date timestamp changedat updatedat",
+        "wording": "wording consenttext text",
+    },
+    "suppressions": {
+        "email": "email emailaddress address",
+        "phone": "phone phonenumber mobile",
+        "channel": "channel medium",
+        "reason": "reason type suppressionreason bouncetype",
+        "occurred_at": "occurredat date timestamp created createdat suppressedat unsubtime",
+    },
+}
+
+MORE_REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "accounts": ("account_id", "industry", "size"),
+    "account_members": ("account_id", "role", "customer_id"),
+    "prices": ("sku", "price", "seller"),
+    "shops": ("shop_id", "latitude", "hours"),
+    "plans": ("plan", "period_months", "trial_days"),
+    "subscriptions": ("subscription_id", "plan", "started_at"),
+    "payments": ("payment_id", "amount", "method"),
+    "usage": ("occurred_at", "amount", "unit"),
+    "loyalty": ("balance", "tier", "customer_id"),
+    "market": ("key", "name", "value"),
+    "ad_spend": ("channel", "cost", "impressions"),
+    "touches": ("campaign", "channel", "event"),
+    "assignments": ("experiment", "arm", "assigned_at"),
+    "outcomes": ("experiment", "observed_at", "value"),
+    "answers": ("response_id", "question", "answer"),
+    "reviews": ("rating", "text", "title"),
+    "consents": ("state", "purpose", "occurred_at"),
+    "suppressions": ("email", "reason", "occurred_at"),
+}
+"""Targets by which an entity is known."""
