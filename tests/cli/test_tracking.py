@@ -21,8 +21,7 @@ def test_keys_are_made_listed_and_revoked(run: Run, tmp_path: Path) -> None:
     assert made["write_key"] not in str(listed)
     gone = run("collect", "keys", "revoke", made["key_id"], "-w", "shop", "--json").json
     assert gone["revoked_at"]
-    wrong = run("collect", "keys", "revoke", "nothing", "-w", "shop")
-    assert wrong.code == 1
+    wrong = run("collect", "keys", "revoke", "nothing", "-w", "shop", code=1)
     assert "aimwell collect keys list" in wrong.err
 
 
