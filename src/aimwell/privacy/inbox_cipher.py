@@ -31,6 +31,7 @@ class RecordCipher:
     """Seals and opens records of the inbox."""
 
     def __init__(self, key: bytes) -> None:
+        self.key = key
         self._cipher = AESGCM(key)
 
     def seal(self, payload: bytes, where: bytes) -> bytes:

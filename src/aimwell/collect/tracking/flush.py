@@ -19,10 +19,8 @@ from aimwell.collect.tracking import flushes
 from aimwell.collect.tracking.consents import keep_answers
 from aimwell.collect.tracking.door import inbox_folder
 from aimwell.collect.tracking.keeping import keep_faults, keep_messages
-from aimwell.collect.tracking.messages import Fault, Message, read_messages
 from aimwell.collect.tracking.orders import take_orders
-from aimwell.collect.tracking.records import unpack
-from aimwell.collect.tracking.sheets import Sheets
+from aimwell.collect.tracking.reading import read_segments
 from aimwell.collect.tracking.sources import settings_of, tracking_sources
 from aimwell.collect.tracking.taking import (
     Flush,
@@ -35,7 +33,7 @@ from aimwell.definitions.kinds.source import Source
 from aimwell.errors import PrivacyError, StoreError
 from aimwell.jobs.alerts import Alerts
 from aimwell.privacy.inbox_cipher import RecordCipher, inbox_cipher
-from aimwell.store.inbox import Records, read_segment, seal_abandoned, sealed_segments
+from aimwell.store.inbox import read_segment, seal_abandoned, sealed_segments
 from aimwell.store.stores import Stores
 
 __all__ = ["FlushReport", "flush_inbox"]
@@ -191,13 +189,16 @@ def _work_out(
     cipher: RecordCipher | None,
     now: datetime,
 ) -> FlushReport:
-    sheets = Sheets(
-        desk.folder / "sheets", {name: settings_of(source) for name, source in sources.items()}
+    read = read_segments(
+        paths,
+        desk.folder / "sheets",
+        {name: settings_of(source) for name, source in sources.items()},
+        cipher=cipher,
     )
     for path in paths:
-        _read(stores, path, sheets, cipher)
-    sheets.write()
-    bind_sheets(desk.session, sheets)
+        if path.name in read.damaged:
+            _keep_damaged(stores, path, read.damaged[path.name])
+    bind_sheets(desk.session, read.files)
     flush = Flush(
         stores=stores,
         desk=desk,
@@ -215,9 +216,9 @@ def _work_out(
     quarantined = keep_faults(flush)
     return FlushReport(
         segments=len(paths),
-        messages=sheets.messages + sheets.faults,
+        messages=read.messages + read.faults,
         taken=taken,
-        duplicates=sheets.messages - taken,
+        duplicates=read.messages - taken,
         quarantined=dict(quarantined),
         rows={name: number for name, number in {**rows, **order_rows}.items() if number},
         orders_waiting=waiting,
@@ -226,38 +227,17 @@ def _work_out(
     )
 
 
-def _read(stores: Stores, path: Path, sheets: Sheets, cipher: RecordCipher | None) -> None:
-    records: Records = read_segment(path, cipher=cipher)
-    for record in records:
-        kept = unpack(record)
-        for found in read_messages(kept.body, kept.received):
-            if isinstance(found, Fault):
-                sheets.add_fault(kept.source, found, kept.received.received_at)
-                continue
-            try:
-                sheets.add(kept.source, found)
-            except RecursionError:
-                sheets.add_fault(kept.source, _too_deep(found), kept.received.received_at)
-    if records.damaged:
-        # What can be read is taken; the file is kept, for what cannot was acknowledged.
-        aside = path.parent / "damaged"
-        aside.mkdir(exist_ok=True)
-        if not (aside / path.name).exists():
-            os.link(path, aside / path.name)
-        Alerts(stores.control).alert(
-            f"inbox:{path.stem}",
-            f"The disk has damaged {path.name} in the inbox: {records.lost_bytes:,} bytes of tracking messages cannot be "
-            f"read. The file is kept in {aside}.",
-            severity="error",
-        )
-
-
-def _too_deep(message: Message) -> Fault:
-    return Fault(
-        reason="nested_too_deeply",
-        detail="its objects are nested more deeply than can be read",
-        field=None,
-        content=f'{{"messageId":"{message.message_id[:20]}"}}',
+def _keep_damaged(stores: Stores, path: Path, lost_bytes: int) -> None:
+    """What can be read of a damaged segment is taken; the file is kept, for what cannot was acknowledged."""
+    aside = path.parent / "damaged"
+    aside.mkdir(exist_ok=True)
+    if not (aside / path.name).exists():
+        os.link(path, aside / path.name)
+    Alerts(stores.control).alert(
+        f"inbox:{path.stem}",
+        f"The disk has damaged {path.name} in the inbox: {lost_bytes:,} bytes of tracking messages cannot be read. "
+        f"The file is kept in {aside}.",
+        severity="error",
     )
 
 

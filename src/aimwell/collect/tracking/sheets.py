@@ -112,10 +112,15 @@ class Sheets:
         self._default = _Settings(frozenset(), orders=True)
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in SHEETS}
         self._files = 0
+        self._number = 0
         self.messages = 0
         self.faults = 0
         for name in SHEETS:
             (folder / name).mkdir(parents=True)
+
+    def count_from(self, number: int) -> None:
+        """The next message has the number after this one. Numbers rise in the order in which messages came."""
+        self._number = number
 
     def add_fault(self, source: str, fault: Fault, received_at: Any) -> None:
         """A message that cannot be taken."""
@@ -129,7 +134,8 @@ class Sheets:
     def add(self, source: str, message: Message) -> None:
         """A message that can be taken, if it was not before."""
         self.messages += 1
-        number = self.messages
+        self._number += 1
+        number = self._number
         settings = self._settings.get(source, self._default)
         safe = settings.not_personal
         type_, told = message.type, message.told

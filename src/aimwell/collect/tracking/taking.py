@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from aimwell.collect.known import GONE
 from aimwell.collect.money import convert_money
 from aimwell.collect.statements import make_news
 from aimwell.collect.tracking.flushes import load_id
-from aimwell.collect.tracking.sheets import SHEETS, Sheets
+from aimwell.collect.tracking.sheets import SHEETS
 from aimwell.definitions.kinds.source import Source
 from aimwell.privacy.erased import bind_erased, not_erased
 from aimwell.privacy.hashing import identifier_hash_by
@@ -72,10 +72,10 @@ class Flush:
         ]
 
 
-def bind_sheets(session: DuckDBSession, sheets: Sheets) -> None:
-    """Bind each working table, empty ones too."""
+def bind_sheets(session: DuckDBSession, found: Mapping[str, Sequence[Path]]) -> None:
+    """Bind each working table to its files, empty ones too."""
     for name, schema in SHEETS.items():
-        files = sheets.files(name)
+        files = found[name]
         if not files:
             session.bind(name, schema.empty_table())
             continue
