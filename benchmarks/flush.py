@@ -134,7 +134,7 @@ def prepare(root: Path, count: int, people: int, seed: int, lines: Path | None) 
 
     async def fill() -> None:
         nonlocal size
-        writer = InboxWriter(root / "inbox", segment_seconds=3600.0)
+        writer = InboxWriter(root / "inbox", segment_bytes=16 * 2**20, segment_seconds=3600.0)
         received = Received(call="batch", received_at=NOW)
         stream = lines.open("wb") if lines else None
         for batch in batches(count, people=people, seed=seed):
@@ -191,9 +191,9 @@ def flushed(root: Path) -> dict[str, Any]:
 
 
 def processor() -> float:
-    """Processor time of this process so far."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    """Processor time of this process and of the helpers that it has ended so far."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 if __name__ == "__main__":
