@@ -23,12 +23,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from aimwell.collect.corrections import read_corrections
 from aimwell.collect.explaining import explain as explain_source
 from aimwell.collect.inline import inline_source
 from aimwell.collect.inspecting import quarantine
 from aimwell.collect.loads import not_unified
-from aimwell.collect.model import DataReport, Quarantine
+from aimwell.collect.model import DataReport, Quarantine, ReplayReport
 from aimwell.collect.model import Explanation as SourceExplanation
+from aimwell.collect.quality import EntityQuality, quality
+from aimwell.collect.replaying import replay
 from aimwell.collect.scheduling import sync_schedules
 from aimwell.collect.service import collect
 from aimwell.collect.suggesting import EntityName
@@ -168,6 +171,33 @@ class Collection(_Stage):
     def quarantine(self, source: str | None = None, *, limit: int = 100) -> Quarantine:
         """What could not be taken, and why."""
         return quarantine(self._stores, source, limit=limit)
+
+    def replay(
+        self,
+        source: str,
+        corrections: str | Path | None = None,
+        *,
+        reason: str | None = None,
+        root: str | Path = ".",
+    ) -> ReplayReport:
+        """Take rows from quarantine, then unify: all that wait of a source, or those of a corrected file."""
+        rows = read_corrections(Path(corrections)) if corrections is not None else None
+        report = replay(
+            self._stores,
+            source,
+            now=self._clock(),
+            root=Path(root),
+            corrections=rows,
+            file=Path(corrections).name if corrections is not None else "",
+            reason=reason,
+        )
+        if not_unified(self._stores):
+            bring_up_to_date(self._stores, now=self._clock())
+        return report
+
+    def quality(self, source: str | None = None) -> list[EntityQuality]:
+        """Completeness, validity, uniqueness, consistency and freshness, load by load."""
+        return quality(self._stores, source)
 
     def _source(self, source: str | Source) -> Source:
         if isinstance(source, Source):

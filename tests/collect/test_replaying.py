@@ -18,8 +18,10 @@ from aimwell.collect.corrections import read_corrections
 from aimwell.collect.model import ReplayReport
 from aimwell.collect.replaying import replay, source_of_rows, write_quarantine
 from aimwell.definitions import service as definitions
+from aimwell.definitions.catalogue import check
 from aimwell.errors import CollectError, SourceFileError
 from aimwell.store.schema import metadata
+from aimwell.workspace import Workspace
 from collecting import COLUMNS, NOW, ORDERS, Shop, balanced, source_of
 
 LATER = NOW + timedelta(hours=1)
@@ -315,3 +317,22 @@ def test_a_source_of_which_nothing_waits_or_that_is_unknown_is_told(shop: Shop) 
         CollectError, match=r"No source 'shpo' was ever collected\. Did you mean 'shop'"
     ):
         take(shop, "shpo")
+
+
+def test_messages_of_tracking_clients_are_told_to_be_sent_again(shop: Shop) -> None:
+    source = check({"kind": "source", "name": "web", "tracking": {}})
+    definitions.apply(shop.stores.control, [source], now=NOW, by="ann")
+    with pytest.raises(CollectError, match="'web' takes tracking messages"):
+        take(shop, "web")
+    with pytest.raises(CollectError, match="let it send the messages again"):
+        write_quarantine(shop.stores, "web", shop.folder / "web.csv", by="ann")
+
+
+def test_a_replay_from_python_unifies_and_the_quality_is_told(shop: Shop) -> None:
+    shop.collect(BAD)
+    path = corrected(shop, mend)
+    with Workspace(shop.stores, clock=lambda: LATER, by="ann") as ws:
+        assert ws.collect.replay("shop", path).left == 2
+        assert ws.find("cat") == shop.origin("cat")
+        [found] = ws.collect.quality("shop")
+    assert len(found.loads) == 1

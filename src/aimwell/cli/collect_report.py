@@ -45,6 +45,13 @@ def _show_load(ws: Opened, load: LoadReport) -> None:
             + ", ".join(f"{name} {number:,}" for name, number in gaps.items())
             + "."
         )
+    for words, counts in (
+        ("Filled by rule", load.filled),
+        ("Brought into another form, the original kept", load.standardised),
+    ):
+        if counts:
+            shown = ", ".join(f"{name} {number:,}" for name, number in counts.items())
+            out.say(f"{words}: {shown}.")
     if load.changed and load.rows_taken:
         out.note(f"Warning: {load.other_values}")
     for warning in load.warnings:

@@ -77,10 +77,11 @@ def write_quarantine(
     Raises:
         CollectError: Nothing waits, or there is such a file.
     """
+    definition = _definition(stores, source)
+    _refuse_tracking(definition)
     rows = waiting_rows(stores, source, reason=reason)
     if not rows:
         raise _nothing_waits(stores, source, reason)
-    definition = _definition(stores, source)
     write_waiting(path, rows, as_json=_is_json(definition, rows))
     stores.audit("quarantine exported", actor=by, subject=source, rows=len(rows))
     return len(rows)
@@ -199,6 +200,7 @@ def replay(
         CollectError: Nothing of the source waits, or the corrections do not fit what waits. Nothing was taken.
     """
     definition = _definition(stores, source)
+    _refuse_tracking(definition)
     with full_disk_is_told(), loads.hold_source(stores, source):
         loads.publish_prepared(stores, source)
         loads.sweep(stores)
@@ -237,6 +239,15 @@ def _definition(stores: Stores, source: str) -> Source:
         found = check(document)
         assert isinstance(found, Source)  # noqa: S101 - a source's load keeps a source
         return found
+
+
+def _refuse_tracking(source: Source) -> None:
+    if source.tracking is not None:
+        raise CollectError(
+            f"'{source.name}' takes tracking messages, and what waits of those cannot be replayed. Look at it with "
+            f"`aimwell collect quarantine {source.name} --reveal`, mend the client, and let it send the messages again: "
+            "what was taken is recognised by its messageId."
+        )
 
 
 def _nothing_waits(stores: Stores, source: str, reason: str | None) -> CollectError:
