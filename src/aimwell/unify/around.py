@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.unify.bonds import bonds_of
-from aimwell.unify.fetching import identifiers_of, identifiers_valued
+from aimwell.unify.fetching import bearers_of, identifiers_of
 from aimwell.unify.model import Bond
 from aimwell.unify.resolving import Key
 
@@ -63,11 +63,11 @@ def hanging_together(
         fresh = set(_pairs(rows)) - keys
         keys |= fresh
         too_many |= _too_many_of(connection, fresh)
-        bearers = identifiers_valued(connection, fresh - too_many)["origin_id"].to_pylist()
+        bearers = bearers_of(connection, fresh - too_many)
         found = bonds_of(connection, frontier)
         bonds |= {bond.decision: bond for bond in found}
         bound = {o for bond in found if bond.verdict == "together" for o in bond.a | bond.b}
-        frontier = (set(bearers) | bound) - seen
+        frontier = (bearers | bound) - seen
     return (
         Around(
             frozenset(seen), pa.concat_tables(tables), tuple(bonds.values()), frozenset(too_many)
@@ -96,7 +96,7 @@ def before_removal(connection: sa.Connection, origins: Collection[str]) -> froze
     for kind in sorted({kind for kind, _value in keys}):
         values = among(_set_aside.c.value_hash, sorted(v for k, v in keys if k == kind))
         connection.execute(sa.delete(_set_aside).where(_set_aside.c.kind == kind, values))
-    concerned.update(identifiers_valued(connection, keys)["origin_id"].to_pylist())
+    concerned |= bearers_of(connection, keys)
     return frozenset(_with_their_people(connection, concerned))
 
 

@@ -12,12 +12,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pc_csv
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
-from aimwell.store.control import SQLITE_TIME
 from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 
-__all__ = ["IDENTIFIER_COLUMNS", "all_rows", "identifiers_of", "identifiers_valued", "overrides_of"]
+__all__ = ["IDENTIFIER_COLUMNS", "all_rows", "bearers_of", "identifiers_of", "overrides_of"]
 
 IDENTIFIER_COLUMNS = ("kind", "value_hash", "origin_id", "source", "first_seen_at")
 OVERRIDE_COLUMNS = ("origin_id", "profile_id", "evidence")
@@ -25,7 +27,7 @@ _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
 _BATCH = 100_000
 _BLOCK = 1 << 24
-_ZONED = "YYYY-MM-DD HH24:MI:SS.US"  # SQLITE_TIME as PostgreSQL writes it
+_ZONED = "YYYY-MM-DD HH24:MI:SS.US"  # as SQLite keeps times
 
 
 def _schema(names: Collection[str]) -> pa.Schema:
@@ -61,9 +63,7 @@ def _from_postgresql(
     connection: sa.Connection, table: str, names: Collection[str]
 ) -> Iterator[pa.RecordBatch]:
     columns = [
-        sa.func.to_char(sa.func.timezone("UTC", sa.column(name)), _ZONED)
-        if name.endswith("_at")
-        else sa.cast(sa.column(name), sa.Text())
+        _as_text(sa.column(name, sa.DateTime() if name.endswith("_at") else sa.Text()), name)
         for name in names
     ]
     query = sa.select(*columns).select_from(sa.table(table))
@@ -94,22 +94,23 @@ def _read_csv(
 
 def identifiers_of(connection: sa.Connection, origins: Collection[str]) -> pa.Table:
     """All identifiers of some origins, however many."""
-    return _identifier_rows(connection, among(_identifiers.c.origin_id, origins))
+    columns = (_as_text(_identifiers.c[name], name) for name in IDENTIFIER_COLUMNS)
+    query = sa.select(*columns).where(among(_identifiers.c.origin_id, origins))
+    return _table(connection.execute(query).all(), IDENTIFIER_COLUMNS)
 
 
-def identifiers_valued(connection: sa.Connection, keys: Collection[tuple[str, str]]) -> pa.Table:
-    """All origins of some identifiers (kind, value hash), however many."""
+def bearers_of(connection: sa.Connection, keys: Collection[tuple[str, str]]) -> set[str]:
+    """All origins that bear one of some identifiers (kind, value hash), however many."""
     kinds: dict[str, list[str]] = {}
     for kind, value in keys:
         kinds.setdefault(kind, []).append(value)
-    found = [
-        _identifier_rows(
-            connection,
-            sa.and_(_identifiers.c.kind == kind, among(_identifiers.c.value_hash, values)),
+    found: set[str] = set()
+    for kind, values in sorted(kinds.items()):
+        query = sa.select(_identifiers.c.origin_id).where(
+            _identifiers.c.kind == kind, among(_identifiers.c.value_hash, values)
         )
-        for kind, values in sorted(kinds.items())
-    ]
-    return pa.concat_tables([_schema(IDENTIFIER_COLUMNS).empty_table(), *found])
+        found.update(connection.execute(query).scalars())
+    return found
 
 
 def overrides_of(connection: sa.Connection, origins: Collection[str]) -> pa.Table:
@@ -124,11 +125,25 @@ def _evidence() -> sa.ColumnElement[str]:
     return sa.cast(_overrides.c.evidence, sa.Text())
 
 
-def _identifier_rows(connection: sa.Connection, where: sa.ColumnElement[bool]) -> pa.Table:
-    rows = connection.execute(
-        sa.select(*(_identifiers.c[name] for name in IDENTIFIER_COLUMNS)).where(where)
-    ).all()
-    return _table([(*row[:4], row[4].strftime(SQLITE_TIME)) for row in rows], IDENTIFIER_COLUMNS)
+def _as_text(column: sa.ColumnElement[Any], name: str) -> sa.ColumnElement[str]:
+    """A column as SQLite keeps it: times too are text there, and made objects of a row cost more than reading it."""
+    return _Text(column) if name.endswith("_at") else sa.cast(column, sa.Text())
+
+
+class _Text(FunctionElement[str]):
+    type = sa.Text()
+    inherit_cache = True
+    name = "time_text"
+
+
+@compiles(_Text)
+def _kept(element: _Text, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(_Text, "postgresql")
+def _written(element: _Text, compiler: SQLCompiler, **options: Any) -> str:
+    return f"to_char(timezone('UTC', {compiler.process(element.clauses, **options)}), '{_ZONED}')"
 
 
 def _table(
