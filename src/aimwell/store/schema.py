@@ -517,6 +517,7 @@ households = sa.Table(
     sa.Column("profile_id", _Text, primary_key=True),
     sa.Column("address_hash", _Text, nullable=False, index=True, comment="Keyed hash."),
     sa.Column("name_hash", _Text, nullable=False, comment="Keyed hash of address and last name."),
+    sa.Column("has_name", _Bool, nullable=False, comment="Whether a last name is known."),
     sa.Column("household_id", _Text, index=True, comment="Null: the address has too many people."),
     sa.Column("updated_at", UtcDateTime, nullable=False),
 )

@@ -11,6 +11,7 @@ from aimwell.collect.loads import mark_unified, not_unified
 from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
+from aimwell.unify.households import refresh_households
 from aimwell.unify.identity import resolve, resolve_around, set_aside_counts
 from aimwell.unify.model import UnifyReport
 from aimwell.unify.profiles import refresh_profiles
@@ -34,6 +35,7 @@ def unify(
         collected = not_unified(stores)
         overrides = resolve(stores, now=now).rows
         changed = refresh_profiles(stores, now=now)
+        refresh_households(stores, now=now)
         then()
         mark_unified(stores, collected)
         with stores.read_control() as connection:
@@ -87,6 +89,8 @@ def unify_touched(
             )
             known = {row.origin_id: row.profile_id for row in connection.execute(query)}
         concerned = changed.profiles | {known.get(origin, origin) for origin in origins}
-        refresh_profiles(stores, now=now, profiles=None if found is None else concerned)
+        only = None if found is None else concerned
+        refresh_profiles(stores, now=now, profiles=only)
+        refresh_households(stores, now=now, profiles=only)
         then(concerned)
     return concerned

@@ -111,6 +111,9 @@ def upgrade() -> None:
             "name_hash", sa.Text(), nullable=False, comment="Keyed hash of address and last name."
         ),
         sa.Column(
+            "has_name", sa.Boolean(), nullable=False, comment="Whether a last name is known."
+        ),
+        sa.Column(
             "household_id",
             sa.Text(),
             nullable=True,
