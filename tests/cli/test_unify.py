@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from aimwell.privacy.hashing import identifier_hash
+from aimwell.privacy.vault import keep_people
 from aimwell.store.stores import Stores
 from aimwell.unify.model import Link
 from aimwell.unify.review import Candidate, propose
@@ -72,3 +74,11 @@ def test_a_split_by_identities_and_wrong_calls(run: Run, stores: Stores) -> None
     assert "Name either the other one" in run("unify", "split", "ann", code=2).err
     assert "Nobody is known by that" in run("unify", "why", "ann", "nobody", code=1).err
     assert "Take it back first" in run("unify", "join", "ann", "bob", code=1).err
+
+
+def test_a_profile_shows_how_many_live_there(run: Run, stores: Stores) -> None:
+    who = [origin(stores, name) for name in ("ann", "cec")]
+    rows = pa.table({"origin_id": who, "street": ["1 Oak Rd"] * 2, "postcode": ["N1"] * 2})
+    keep_people(stores, rows, source="crm", set_at=NOW)
+    run("unify")
+    assert run("profile", "ann", "--json").json["identity"]["household"] == 2

@@ -96,7 +96,7 @@ def identifiers_of(connection: sa.Connection, origins: Collection[str]) -> pa.Ta
     """All identifiers of some origins, however many."""
     columns = (_as_text(_identifiers.c[name], name) for name in IDENTIFIER_COLUMNS)
     query = sa.select(*columns).where(among(_identifiers.c.origin_id, origins))
-    return _table(connection.execute(query).all(), IDENTIFIER_COLUMNS)
+    return _table(_raw(connection, query), IDENTIFIER_COLUMNS)
 
 
 def bearers_of(connection: sa.Connection, keys: Collection[tuple[str, str]]) -> set[str]:
@@ -109,15 +109,21 @@ def bearers_of(connection: sa.Connection, keys: Collection[tuple[str, str]]) -> 
         query = sa.select(_identifiers.c.origin_id).where(
             _identifiers.c.kind == kind, among(_identifiers.c.value_hash, values)
         )
-        found.update(connection.execute(query).scalars())
+        found.update(row[0] for row in _raw(connection, query))
     return found
 
 
 def overrides_of(connection: sa.Connection, origins: Collection[str]) -> pa.Table:
     """The overrides of some origins, however many."""
     query = sa.select(*(_overrides.c[name] for name in OVERRIDE_COLUMNS[:2]), _evidence())
-    rows = connection.execute(query.where(among(_overrides.c.origin_id, origins))).all()
+    rows = _raw(connection, query.where(among(_overrides.c.origin_id, origins)))
     return _table(rows, OVERRIDE_COLUMNS)
+
+
+def _raw(connection: sa.Connection, query: Any) -> list[tuple[str, ...]]:
+    """Rows of texts as the driver gives them: half the time of SQLAlchemy's own."""
+    cursor = connection.execute(query).cursor
+    return [] if cursor is None else list(cursor.fetchall())
 
 
 def _evidence() -> sa.ColumnElement[str]:
@@ -146,8 +152,6 @@ def _written(element: _Text, compiler: SQLCompiler, **options: Any) -> str:
     return f"to_char(timezone('UTC', {compiler.process(element.clauses, **options)}), '{_ZONED}')"
 
 
-def _table(
-    rows: Collection[tuple[str, ...]] | Collection[sa.Row[str]], names: tuple[str, ...]
-) -> pa.Table:
+def _table(rows: Collection[tuple[str, ...]], names: tuple[str, ...]) -> pa.Table:
     columns = zip(*rows, strict=True) if rows else [()] * len(names)
     return pa.table([pa.array(values, pa.string()) for values in columns], schema=_schema(names))

@@ -22,7 +22,7 @@ from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["Home", "household_of", "households", "refresh_households"]
+__all__ = ["Home", "home_of", "households", "refresh_households"]
 
 _people = metadata.tables["vault_people"]
 _overrides = metadata.tables["identity_overrides"]
@@ -146,21 +146,6 @@ def refresh_households(
             chosen = among(_households.c.profile_id, gone[start : start + _BATCH])
             connection.execute(sa.delete(_households).where(chosen))
     return len(rows) + len(gone)
-
-
-def household_of(connection: sa.Connection, profile_id: str) -> tuple[str, tuple[str, ...]] | None:
-    """The household of a profile and all its people; None where it has none."""
-    mine = (
-        sa.select(_households.c.household_id)
-        .where(_households.c.profile_id == profile_id)
-        .scalar_subquery()
-    )
-    rows = connection.execute(
-        sa.select(_households.c.household_id, _households.c.profile_id)
-        .where(_households.c.household_id == mine)
-        .order_by(_households.c.profile_id)
-    ).all()
-    return (rows[0].household_id, tuple(row.profile_id for row in rows)) if rows else None
 
 
 def _differs(known: Any, home: Home, household: str | None) -> bool:
