@@ -544,3 +544,12 @@ def test_the_hash_of_a_file_is_what_tells_it_apart(shop: Shop) -> None:
         3,
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     )
+
+
+def test_a_refusal_says_what_of_the_source_was_taken_before_it(shop: Shop) -> None:
+    customers = {"entity": "customers", "map": {"customer_id": "customer"}}
+    shop.write(lines(*(f"{n},2026-01-05 10:00,c{n},mug,2,dear" for n in range(200))))
+    with pytest.raises(MappingError, match=r"nothing was taken of orders \(its customers were\)"):
+        shop.collect(source=source_of(customers, ORDERS))
+    with pytest.raises(MappingError, match="must be wrong; nothing was taken\\.\n"):
+        shop.collect(source=source_of(ORDERS, customers, name="other"))

@@ -229,7 +229,9 @@ def _show(ws: Opened, found: DeliveryStatus, **more: int) -> None:
         for reason, number in sorted(reasons.items())
     ]
     ws.output.table(["messages", "why", "number"], rows)
-    if found.next_due_at is not None and found.total("queued"):
+    if found.state == "paused":
+        ws.output.say(f"It waits until: aimwell deliver resume {found.plan_id}")
+    elif found.next_due_at is not None and found.total("queued"):
         ws.output.say(f"The next message is due {found.next_due_at:%Y-%m-%d %H:%M %Z}.")
     if not found.sending_on:
         ws.output.note("All sending is switched off (aimwell deliver start-all).")

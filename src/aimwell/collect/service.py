@@ -447,6 +447,15 @@ def _take_staged(job: Job, entity: Entity) -> Tally:
     return _TAKES[entity.entity](job)
 
 
+def nothing_was_taken(source: Source, entity: Entity) -> str:
+    """What a refusal leaves: of a source of several kinds those before it have been taken."""
+    kinds = [one.entity for one in source.entities]
+    before = list(dict.fromkeys(kinds[: kinds.index(entity.entity)]))
+    if not before:
+        return "nothing was taken"
+    return f"nothing was taken of {entity.entity} (its {' and '.join(before)} were)"
+
+
 def _refuse_hopeless(job: Job, entity: Entity, checks: Sequence[Check]) -> None:
     """Where no row at all is good it is the mapping that is wrong, not the rows."""
     rows = job.session.rows(sql("SELECT faults, count(*) FROM staged GROUP BY 1"))
@@ -466,7 +475,8 @@ def _refuse_hopeless(job: Job, entity: Entity, checks: Sequence[Check]) -> None:
     ]
     raise MappingError(
         f"Not one of {total:,} rows of {entity.entity} could be taken, so the mapping or the settings of "
-        f"'{job.source.name}' must be wrong; nothing was taken.\n" + "\n".join(lines),
+        f"'{job.source.name}' must be wrong; {nothing_was_taken(job.source, entity)}.\n"
+        + "\n".join(lines),
         field=checks[found.most_common(1)[0][0]].field,
     )
 
