@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +22,9 @@ from aimwell.unify.identity import resolve, resolve_around
 from aimwell.unify.model import Link
 from aimwell.unify.policy import Policy
 from aimwell.unify.resolving import resolve_links
+from aimwell.unify.service import unify, unify_touched
 from aimwell.unify.vault_facts import facts_of
+from child import child
 from identity_graphs import (
     NAMES,
     NOW,
@@ -33,11 +37,14 @@ from identity_graphs import (
 )
 from shop import make_stores
 
-EXAMPLES = settings(
-    max_examples=12,
-    phases=[Phase.explicit, Phase.generate],  # each example takes a second: shrinking, minutes
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+
+def examples(number: int) -> settings:
+    return settings(
+        max_examples=number,
+        # An example takes part of a second: shrinking would take minutes.
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=[HealthCheck.function_scoped_fixture],
+    )
 
 
 @pytest.fixture
@@ -95,9 +102,20 @@ def decide(stores: Stores, verdict: str, a: Sequence[str], b: Sequence[str] = ()
         )
 
 
-@EXAMPLES
+@examples(6)
 @given(st.integers(0, 10**9))
 def test_incremental_equals_full_and_both_equal_the_rule(stores: Stores, seed: int) -> None:
+    compare(stores, seed)
+
+
+@pytest.mark.long
+@examples(150)
+@given(st.integers(0, 10**9))
+def test_incremental_equals_full_on_many_graphs(stores: Stores, seed: int) -> None:
+    compare(stores, seed)
+
+
+def compare(stores: Stores, seed: int) -> None:
     forget_everything(stores)
     graph = Graph(seed, origins=90, values=30)
     draw, everybody = graph.draw, sorted(graph.kinds)
@@ -162,3 +180,51 @@ def test_only_those_concerned_are_looked_at(
     assert changed is not None
     assert changed.profiles == {"p0", "p8"}
     assert seen == [10]
+
+
+# argv: workspace, origins with commas between
+TOUCHED = """
+import sys
+from datetime import datetime, UTC
+from pathlib import Path
+from aimwell.store.stores import open_stores
+from aimwell.unify.service import unify_touched
+stores = open_stores(Path(sys.argv[1]))
+print("ready", flush=True)
+input()
+unify_touched(stores, sys.argv[2].split(","), now=datetime(2027, 1, 1, tzinfo=UTC))
+print("done", flush=True)
+"""
+
+
+def test_killed_at_any_moment_the_next_run_makes_it_good(stores: Stores, seed: int) -> None:
+    graph = Graph(seed, origins=90, values=30)
+    everybody = sorted(graph.kinds)
+    identify(stores, graph.links(everybody[:60]))
+    unify(stores, now=NOW)
+    draw = random.Random(seed)  # noqa: S311
+    touched = everybody[60:]
+    identify(stores, graph.links(touched))
+    before = identities(stores)
+    for _n in range(2):
+        with child(TOUCHED, stores.root, ",".join(touched)) as process:
+            assert process.line() == "ready"
+            process.go()
+            process.wait(draw.random() * 0.4)
+            process.kill()
+        assert identities(stores) in (before, by_the_rule(stores)), "all of it or nothing"
+    unify_touched(stores, touched, now=NOW)
+    assert identities(stores) == by_the_rule(stores)
+    assert unify(stores, now=NOW).overrides_changed == 0
+
+
+def test_two_at_once_end_with_the_result_of_a_full_run(stores: Stores) -> None:
+    graph = Graph(5, origins=90, values=30)
+    everybody = sorted(graph.kinds)
+    identify(stores, graph.links(everybody[:50]))
+    resolve(stores, now=NOW)
+    halves = everybody[50:70], everybody[70:]
+    identify(stores, graph.links(everybody[50:]))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda half: unify_touched(stores, half, now=NOW), halves))
+    assert identities(stores) == by_the_rule(stores)
