@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from aimwell.collect.explaining import explain
 from aimwell.collect.suggesting import suggest_mapping
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.service import apply
@@ -444,3 +445,13 @@ def test_what_a_file_holds_is_suggested_by_its_columns(
     found = suggest_mapping(columns.split())
     assert found.entity == entity
     assert mapped.items() <= found.map.items()
+
+
+def test_free_texts_are_shown_by_their_first_letter_only(shop: Shop) -> None:
+    surveyed(shop)
+    shop.write(FORM_HEAD + "1,ann,2026-01-01,9,,,,,My name is Ann\n")
+    [told] = explain(shop.stores, source_of(FORM), root=shop.folder, now=NOW).entities
+    where = {field.target: field.where_to for field in told.fields}
+    assert (where["answers.comment"], where["answers.recommend"]) == ("vault", "lake")
+    assert told.rows[0]["answers.comment"] == "M…"
+    assert told.rows[0]["answers.recommend"] == "9"

@@ -14,8 +14,9 @@ from aimwell.collect.desk import full_disk_is_told, open_desk
 from aimwell.collect.evidence import Evidence
 from aimwell.collect.fields import TargetField, fields_of
 from aimwell.collect.gathering import gather
+from aimwell.collect.identifying import PERSON_TARGETS
 from aimwell.collect.job import Job
-from aimwell.collect.model import ExplainedEntity, ExplainedField, Explanation
+from aimwell.collect.model import ExplainedEntity, ExplainedField, Explanation, WhereTo
 from aimwell.collect.personal import personal_kind
 from aimwell.collect.provenance import Provenance
 from aimwell.collect.raw import RawTable
@@ -29,7 +30,9 @@ from aimwell.collect.service import (
 )
 from aimwell.collect.staging import Check
 from aimwell.collect.suggesting import suggest_mapping
+from aimwell.collect.surveys import find_survey
 from aimwell.definitions.kinds.source import Entity, OrdersEntity, Source
+from aimwell.definitions.source_more import AnswersEntity, ReviewsEntity, SuppressionsEntity
 from aimwell.store.spill import spill_folder
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -114,8 +117,8 @@ def _explained(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Explain
     return ExplainedEntity(
         entity=entity.entity,
         files=file_reports(job.raw),
-        fields=tuple(_field(field, evidence, job) for field in job.fields),
-        rows=tuple(_rows(job)),
+        fields=tuple(_field(field, evidence, job, entity) for field in job.fields),
+        rows=tuple(_rows(job, entity)),
         sample_rows=rows + sum(len(part.rejects) for part in job.raw.parts),
         ignored=ignored,
         refused=_refused(job, staged.checks),
@@ -150,20 +153,40 @@ def _names_in(written: str, columns: tuple[str, ...]) -> list[str]:
     ]
 
 
-def _field(field: TargetField, evidence: Evidence, job: Job) -> ExplainedField:
+def _field(field: TargetField, evidence: Evidence, job: Job, entity: Entity) -> ExplainedField:
     missing = evidence.missing[field.name]
-    vault = field.name in _VAULT or field.name.startswith("vault.")
     return ExplainedField(
         target=field.name,
         comes_from=str(field.value),
         read_as=_read_as(field, evidence, job),
         missing_share=missing / evidence.rows if evidence.rows else 0.0,
-        where_to="vault"
-        if vault and field.name not in ("email", "phone")
-        else "hash in lake, value in vault"
-        if field.name in ("email", "phone", "customer_id")
-        else "lake",
+        where_to=_where_to(field, job, entity),
     )
+
+
+def _where_to(field: TargetField, job: Job, entity: Entity) -> WhereTo:
+    identifies = field.name in PERSON_TARGETS or field.name.startswith(
+        ("external_ids.", "handles.")
+    )
+    if isinstance(entity, SuppressionsEntity) and identifies:
+        return "hash only"
+    if field.name in ("device_id", "anonymous_id"):
+        return "hash in lake"
+    if identifies:
+        return "hash in lake, value in vault"
+    return "vault" if field.name in _personal_fields(job, entity) else "lake"
+
+
+def _personal_fields(job: Job, entity: Entity) -> set[str]:
+    """Names of the fields whose values are in the vault only."""
+    found = {f.name for f in job.fields if f.name in _VAULT or f.name.startswith("vault.")}
+    if isinstance(entity, ReviewsEntity):
+        found |= {"title", "text"}
+    if isinstance(entity, AnswersEntity):
+        questions = find_survey(job.stores, entity).questions
+        found |= {f"answers.{name}" for name, one in questions.items() if one.type == "text"}
+        found |= {"answer"}  # to whichever question
+    return found
 
 
 def _read_as(field: TargetField, evidence: Evidence, job: Job) -> str:
@@ -200,7 +223,7 @@ def _refused(job: Job, checks: Sequence[Check]) -> dict[str, int]:
     return found
 
 
-def _rows(job: Job) -> list[dict[str, Any]]:
+def _rows(job: Job, entity: Entity) -> list[dict[str, Any]]:
     """The first good rows, typed; of the personal values only the first letter."""
     shown = job.session.table(
         exp.select("t.*")
@@ -211,6 +234,7 @@ def _rows(job: Job) -> list[dict[str, Any]]:
         .limit(_ROWS)
     )
     fields = {field.name: field for field in job.fields}
+    personal = _personal_fields(job, entity)
     made: dict[str, dict[str, Any]] = {}
     staged = job.session.table(
         exp.select("*").from_("staged").where("faults = 0").order_by("n").limit(_ROWS)
@@ -218,13 +242,15 @@ def _rows(job: Job) -> list[dict[str, Any]]:
     extra = [name for name in ("kind", "goods", "revenue") if name in staged.schema.names]
     rows = []
     for row, more in zip(shown.to_pylist(), staged.to_pylist(), strict=True):
-        made = {name: _masked(fields[name], row.get(name)) for name in fields}
+        made = {
+            name: _masked(row.get(name), personal=name in personal or fields[name].kind == "handle")
+            for name in fields
+        }
         rows.append({**made, **{name: more[name] for name in extra}})
     return rows
 
 
-def _masked(field: TargetField, value: Any) -> Any:
-    personal = field.name in _VAULT or field.name.startswith("vault.")
+def _masked(value: Any, *, personal: bool) -> Any:
     return f"{value[:1]}…" if personal and isinstance(value, str) else value
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "Quarantine",
     "QuarantinedRow",
     "ReplayReport",
+    "WhereTo",
     "plain",
 ]
 
@@ -242,6 +243,10 @@ class ReplayReport:
         }
 
 
+WhereTo = Literal["lake", "vault", "hash in lake, value in vault", "hash in lake", "hash only"]
+"""Where a value ends; a hash alone cannot be turned back."""
+
+
 @dataclass(frozen=True)
 class ExplainedField:
     """One target: where it comes from, how it is read, and the share of rows (0 to 1) without a value."""
@@ -250,7 +255,7 @@ class ExplainedField:
     comes_from: str
     read_as: str
     missing_share: float
-    where_to: Literal["lake", "vault", "hash in lake, value in vault"]
+    where_to: WhereTo
 
 
 @dataclass(frozen=True)
