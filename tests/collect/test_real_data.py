@@ -326,6 +326,7 @@ def test_explaining_tells_that_a_rate_is_missing(shop: Shop) -> None:
 # --- other things than orders -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_complete_journey_comes_in_with_its_eight_tables(workspace: Any) -> None:
     root = data_path("complete-journey/campaigns.parquet").parent
     stores = workspace("USD")
@@ -376,6 +377,7 @@ def test_touchpoints_and_conversions_come_apart(workspace: Any) -> None:
     stores.close()
 
 
+@pytest.mark.slow
 def test_hillstrom_is_an_experiment_of_64000_people_without_ids(workspace: Any) -> None:
     root = data_path("hillstrom-email/hillstrom.csv.gz").parent
     stores = workspace("USD")
@@ -407,6 +409,7 @@ def test_hillstrom_is_an_experiment_of_64000_people_without_ids(workspace: Any) 
     stores.close()
 
 
+@pytest.mark.slow
 def test_the_airline_survey_knows_what_does_not_apply(workspace: Any, tmp_path: Path) -> None:
     path = data_path("airline-satisfaction-survey/airline_passenger_satisfaction.csv.gz")
     # Every sixth row of the 129,880, so that the test is quick.
