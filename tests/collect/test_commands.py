@@ -22,6 +22,7 @@ from aimwell.store.stores import create_stores, open_stores
 from collecting import Shop
 from command import Run, command_in
 from small_disk import WAYS, small_disk_of
+from spreadsheets import write_xlsx
 from trial_shop import HEADER, TAKE, orders
 from whole_state import content, state
 
@@ -236,6 +237,22 @@ def test_a_folder_is_told_with_how_to_give_several_files(run: Run) -> None:
     assert "'exports' is a folder" in told.err
     assert "files: {rows: 'orders-*.csv.gz'}" in told.err
     assert "--root exports" in told.err
+
+
+def test_a_sheet_is_chosen_and_a_list_inside_json_is_found(run: Run) -> None:
+    cells = [line.split(",") for line in orders(1, 4).splitlines()]
+    write_xlsx(Path("orders.xlsx"), {"Notes": [["hello"]], "Orders": cells})
+    told = run("collect", "orders", "orders.xlsx", *TAKE, code=1)
+    assert "has 2 sheets: 'Notes', 'Orders'" in told.err
+    assert "--sheet" in told.err
+    said = run("collect", "orders", "orders.xlsx", "--sheet=Orders", *TAKE, "--explain")
+    assert "orders from orders.xlsx: nothing is written" in said.out
+    said = run("collect", "orders", "orders.xlsx", "--sheet=Orders", *TAKE)
+    assert "3 of 3 rows taken" in said.out
+    rows = [dict(zip(cells[0], row, strict=True)) for row in cells[1:]]
+    Path("orders.json").write_text(json.dumps({"data": {"orders": rows}}))
+    said = run("collect", "orders", "orders.json", "--records=data.orders", "--source=api", *TAKE)
+    assert "3 of 3 rows taken" in said.out
 
 
 CODES = [
