@@ -40,3 +40,6 @@ def test_a_flush_says_what_it_took(run: Run, tmp_path: Path) -> None:
     stores.close()
     said = run("collect", "flush", "-w", "shop").out
     assert "2 messages: 1 taken, 1 known before, 0 set aside." in said
+    run("collect", "keys", "create", "web", "-w", "shop")
+    told = run("collect", "replay", "--source", "web", "-w", "shop", code=1).err
+    assert "cannot be replayed" in " ".join(told.split())
