@@ -203,7 +203,7 @@ TOKENS = Tokens([b"a secret of thirty-two bytes, 01"])
 
 
 def links_of(tracking: Tracking = PLAIN) -> MessageLinks:
-    return MessageLinks(tracking, TOKENS, "m-1", TOKENS.make_all("m-1"))
+    return MessageLinks(tracking, TOKENS, "m-1", TOKENS.make_links("m-1"))
 
 
 def test_the_pages_of_a_message_have_tokens_of_their_own() -> None:

@@ -58,7 +58,9 @@ def test_the_code_is_an_hmac_over_purpose_and_message() -> None:
 
 def test_all_tokens_at_once_are_the_tokens_one_by_one() -> None:
     tokens = Tokens([SECRET])
-    assert tokens.make_all("m-1") == {purpose: tokens.make(purpose, "m-1") for purpose in PURPOSES}
+    assert tokens.make_links("m-1") == {
+        purpose: tokens.make(purpose, "m-1") for purpose in PURPOSES if purpose != "bounce"
+    }
 
 
 def test_a_new_key_makes_and_the_old_one_still_checks() -> None:

@@ -47,7 +47,6 @@ class _Rendered:
     html: Sequence[str]
     text: Sequence[str]
     links: MessageLinks
-    bounce: str
 
 
 class _Stop(Exception):  # noqa: N818 - a result on its way out
@@ -146,14 +145,14 @@ class Composer:
             signed_at=now,
         )
         path = (
-            f"b-{rendered.bounce}@{self._bounce_domain}"
+            f"b-{self._tokens.make('bounce', recipient.message_id)}@{self._bounce_domain}"
             if self._bounce_domain
             else self._return_path
         )
         return Outgoing(recipient.message_id, path, to.spec, data, to.international), rendered
 
     def _render(self, compiled: CompiledContent, recipient: Recipient, now: datetime) -> _Rendered:
-        made = self._tokens.make_all(recipient.message_id)
+        made = self._tokens.make_links(recipient.message_id)
         links = MessageLinks(self._tracking, self._tokens, recipient.message_id, made)
         fields = {
             **self._shared,
@@ -183,7 +182,7 @@ class Composer:
             text, own=own
         ):
             raise _Stop("blank", "The text says nothing.")
-        return _Rendered(subject, preheader, html, text, links, made["bounce"])
+        return _Rendered(subject, preheader, html, text, links)
 
 
 def _render(program: Program, fields: Mapping[str, object]) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from aimwell.decide.model import Plan
 from aimwell.deliver import ledger
@@ -170,10 +171,16 @@ def _name(person: Person | None) -> str:
     return names.get("full_name") or " ".join(parts)
 
 
+@lru_cache(maxsize=64)
+def _reply(code: int | None, enhanced: str, text: str) -> str | None:
+    """What the server said, in one line; servers say the same of most messages."""
+    words = (code, enhanced, text)
+    return " ".join(str(part) for part in words if part)[:_REPLY_CHARS] or None
+
+
 def _result(outcome: Outcome, attempts: int, now: datetime) -> Result:
     key = outcome.message_id
-    words = (outcome.code, outcome.enhanced, outcome.text)
-    reply = " ".join(str(part) for part in words if part)[:_REPLY_CHARS] or None
+    reply = _reply(outcome.code, outcome.enhanced, outcome.text)
     if outcome.status == "accepted":
         return Result(key, "sent", reply=reply, event="Email Sent")
     if outcome.status == "refused":

@@ -61,7 +61,7 @@ class Address(NamedTuple):
 
 def one_line(text: str) -> str:
     """The text on one line: every run of blanks, line ends and control characters becomes one blank."""
-    return _BLANKS.sub(" ", text).strip()
+    return text if _EASY.fullmatch(text) else _BLANKS.sub(" ", text).strip()
 
 
 def address(text: str) -> Address:
@@ -85,7 +85,7 @@ def address(text: str) -> Address:
 
 def text_header(name: str, text: str) -> Header:
     """A header of free text, as Subject: as it is where it is short plain ASCII, else in encoded words."""
-    value = text if _EASY.fullmatch(text) else one_line(text)
+    value = one_line(text)
     short = len(name) + 2 + len(value) <= _LINE_CHARS
     if short and _PRINTABLE.fullmatch(value) and "=?" not in value:
         return plain_header(name, value)
@@ -94,7 +94,7 @@ def text_header(name: str, text: str) -> Header:
 
 def mailbox(name: str, display: str, to: Address) -> Header:
     """A header of one mailbox, as From: `Display name <address>`, or the bare address."""
-    shown = display if _EASY.fullmatch(display) else one_line(display)
+    shown = one_line(display)
     if not shown:
         return plain_header(name, to.spec)
     if len(shown) > _QUOTED_CHARS or not _PRINTABLE.fullmatch(shown) or "=?" in shown:

@@ -96,8 +96,8 @@ class Tokens:
             )
         return f"{message_id}-{self._keys[0].mac(purpose, message_id)}"
 
-    def make_all(self, message_id: str) -> dict[Purpose, str]:
-        """The tokens of a message for every purpose; one check of the id for all of them."""
+    def make_links(self, message_id: str) -> dict[Purpose, str]:
+        """The tokens of a message that stand in its links; one check of the id for all of them."""
         first = self.make("click", message_id)
         key = self._keys[0]
         return {
@@ -105,7 +105,6 @@ class Tokens:
             "open": f"{message_id}-{key.mac('open', message_id)}",
             "unsubscribe": f"{message_id}-{key.mac('unsubscribe', message_id)}",
             "preference": f"{message_id}-{key.mac('preference', message_id)}",
-            "bounce": f"{message_id}-{key.mac('bounce', message_id)}",
         }
 
     def verify(self, purpose: Purpose, token: str) -> str | None:
