@@ -65,6 +65,7 @@ from typing import Any, ClassVar
 __all__ = [
     "AimwellError",
     "CollectError",
+    "ColumnsChangedError",
     "ControlAwayError",
     "ControlBusyError",
     "DecideError",
