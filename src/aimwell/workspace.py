@@ -52,9 +52,8 @@ from aimwell.deliver.model import Stopped
 from aimwell.deliver.service import DeliveryStatus
 from aimwell.deliver.switches import set_sending
 from aimwell.history.current import (
-    AFFECTED,
     bring_up_to_date,
-    compute_touched,
+    refresh_state,
 )
 from aimwell.history.moment import Moment, open_moment
 from aimwell.measure import service as measure_service
@@ -487,7 +486,7 @@ def erase_person(
         stores,
         concerned.difference(origins),
         now=now,
-        then=lambda profiles: compute_touched(stores, profiles, now),
+        refresh=lambda profiles: refresh_state(stores, profiles, now),
     )
     remove_letters(stores, f"erased:{receipt.erasure_id}:")
     return receipt
@@ -497,7 +496,7 @@ def purge_erased(stores: Stores, *, now: datetime) -> list[Receipt]:
     """Take the erased out of every file: letters of trials, the inbox, tables of the lake and their older versions."""
     remove_letters(stores, "erased:")
     # What waits in the inbox is flushed first; an erasure of whose moment something still waits ends another time.
-    flush_and_unify(stores, now=now, affected=AFFECTED)
+    flush_and_unify(stores, now=now, refresh=refresh_state)
     oldest = inbox_state(inbox_folder(stores)).oldest_ns
     not_before = None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC)
     return purge(stores, now=now, not_before=not_before)

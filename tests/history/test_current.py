@@ -8,7 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from aimwell.history.computed import refresh_computed
-from aimwell.history.current import AFFECTED, bring_up_to_date
+from aimwell.history.current import bring_up_to_date, refresh_state
 from aimwell.people.service import profile_page
 from aimwell.store.schema import metadata
 from aimwell.unify.live import flush_and_unify
@@ -32,10 +32,10 @@ def test_a_cart_that_was_filled_just_now_is_on_the_persons_page(tmp_path: Path) 
             "context": agent,
         },
     )
-    flush_and_unify(stores, now=LATER, affected=AFFECTED)
+    flush_and_unify(stores, now=LATER, refresh=refresh_state)
     login = {"type": "identify", "userId": "ann", "anonymousId": "a-1", "messageId": "m2"}
     put(stores, {**login, "traits": {"interests": "tea"}})
-    flush_and_unify(stores, now=LATER, affected=AFFECTED)
+    flush_and_unify(stores, now=LATER, refresh=refresh_state)
     page = profile_page(stores, "ann", now=LATER, by="t")
     figures = {one.name: one.value for one in page.computed}
     assert (figures["cart_units"], figures["cart_value"]) == (2, 9.0)

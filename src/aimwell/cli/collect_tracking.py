@@ -15,7 +15,7 @@ from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.collect.tracking.keys import WriteKey, create_key, list_keys, revoke_key
 from aimwell.collect.tracking.sources import ensure_tracking_source
 from aimwell.errors import AimwellError
-from aimwell.history.current import AFFECTED
+from aimwell.history.current import refresh_state
 from aimwell.unify.live import flush_and_unify
 
 __all__ = ["flush", "keys_app"]
@@ -110,7 +110,7 @@ def flush(
             report = flush_and_unify(
                 ws.stores,
                 now=ws.now,
-                affected=AFFECTED,
+                refresh=refresh_state,
                 progress=lambda what, done, total: step(done, total, what),
             )
         flushed = report.flush
@@ -134,7 +134,9 @@ def _flush_on(ws: Opened, seconds: float, *, while_stdin: bool) -> None:
     trouble = ""
     while True:
         try:
-            flush_and_unify(ws.stores, now=datetime.now(UTC), wait_seconds=0.0, affected=AFFECTED)
+            flush_and_unify(
+                ws.stores, now=datetime.now(UTC), wait_seconds=0.0, refresh=refresh_state
+            )
             trouble = ""
         except AimwellError as error:
             if not error.retryable and str(error) != trouble:

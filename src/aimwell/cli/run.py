@@ -11,7 +11,7 @@ import typer
 from aimwell.cli.context import JsonLinesOption, WorkspaceOption, opened
 from aimwell.collect.scheduling import sync_schedules
 from aimwell.deliver.jobs import deliver_handlers, schedule_flushes
-from aimwell.history.current import AFFECTED
+from aimwell.history.current import refresh_state
 from aimwell.history.jobs import collect_handlers
 from aimwell.jobs.context import JobContext
 from aimwell.jobs.model import utc_now
@@ -36,7 +36,7 @@ def handlers(stores: Stores) -> dict[str, Handler]:
 
     return {
         **deliver_handlers(stores),
-        **flush_handlers(stores, affected=AFFECTED),
+        **flush_handlers(stores, refresh=refresh_state),
         **collect_handlers(stores),
         PURGE: purge,
     }

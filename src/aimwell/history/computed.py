@@ -20,7 +20,17 @@ from aimwell.store.schema import metadata
 from aimwell.store.sql import identifier, sql
 from aimwell.store.stores import Stores
 
-__all__ = ["COMPUTED", "ComputedTrait", "computed_query", "refresh_computed"]
+__all__ = [
+    "COMPUTED",
+    "COMPUTED_LEASE",
+    "ComputedTrait",
+    "compute_within",
+    "computed_query",
+    "refresh_computed",
+]
+
+COMPUTED_LEASE = "computed"
+"""Two runs wait for each other."""
 
 _profiles = metadata.tables["profiles"]
 _BATCH = 5_000
@@ -48,38 +58,43 @@ def refresh_computed(
     """
     if profiles is not None and not profiles:
         return 0
-    changed = 0
     with (
-        stores.leases.hold("computed"),
+        stores.leases.hold(COMPUTED_LEASE),
         open_moment(stores, as_of=now, people=profiles) as moment,
     ):
-        session = moment.session
-        moment.bind_profiles()
-        session.bind("computed_stored", _stored(stores, profiles))
-        session.materialise("computed", computed_query(moment))
-        write = (
-            sa.update(_profiles)
-            .where(_profiles.c.profile_id == sa.bindparam("whose"))
-            .values(
-                computed=sa.bindparam("found"),
-                computed_hash=sa.bindparam("hash"),
-                computed_at=sa.bindparam("when"),
-            )
+        return compute_within(moment)
+
+
+def compute_within(moment: Moment) -> int:
+    """The same for the people of an opened moment, by whoever holds the lease."""
+    stores, profiles, changed = moment.stores, moment.people, 0
+    session = moment.session
+    moment.bind_profiles()
+    session.bind("computed_stored", _stored(stores, profiles))
+    session.materialise("computed", computed_query(moment))
+    write = (
+        sa.update(_profiles)
+        .where(_profiles.c.profile_id == sa.bindparam("whose"))
+        .values(
+            computed=sa.bindparam("found"),
+            computed_hash=sa.bindparam("hash"),
+            computed_at=sa.bindparam("when"),
         )
-        for batch in session.batches(sql(_CHANGED), rows=_BATCH):
-            rows = [
-                {
-                    "whose": row["profile_id"],
-                    "found": json.loads(row["computed"]),
-                    "hash": row["computed_hash"],
-                    "when": now,
-                }
-                for row in batch.to_pylist()
-            ]
-            if rows:
-                changed += len(rows)
-                with stores.control.begin() as connection:
-                    connection.execute(write, rows)
+    )
+    for batch in session.batches(sql(_CHANGED), rows=_BATCH):
+        rows = [
+            {
+                "whose": row["profile_id"],
+                "found": json.loads(row["computed"]),
+                "hash": row["computed_hash"],
+                "when": moment.as_of,
+            }
+            for row in batch.to_pylist()
+        ]
+        if rows:
+            changed += len(rows)
+            with stores.control.begin() as connection:
+                connection.execute(write, rows)
     return changed
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from aimwell.history.computed import refresh_computed
+from sqlglot import exp
+
+from aimwell.history.computed import COMPUTED_LEASE, compute_within, refresh_computed
+from aimwell.history.moment import gathered, open_moment
 from aimwell.store.stores import Stores
 from aimwell.unify.model import UnifyReport
+from aimwell.unify.profiles import STATE_TABLES, refresh_profiles, refresh_within
 from aimwell.unify.service import unify, unify_touched
 
-__all__ = ["AFFECTED", "bring_touched_up_to_date", "bring_up_to_date", "compute_touched"]
+__all__ = ["bring_touched_up_to_date", "bring_up_to_date", "refresh_state"]
 
 
 def bring_up_to_date(stores: Stores, *, now: datetime) -> UnifyReport:
@@ -21,21 +25,29 @@ def bring_up_to_date(stores: Stores, *, now: datetime) -> UnifyReport:
     return unify(stores, now=now, then=lambda: refresh_computed(stores, now=now))
 
 
-def compute_touched(stores: Stores, profiles: Collection[str], now: datetime) -> None:
-    """What hangs on profiles that were touched: their computed traits."""
-    refresh_computed(stores, now=now, profiles=profiles)
+def refresh_state(stores: Stores, profiles: Collection[str] | None, now: datetime) -> None:
+    """What sources say of profiles and what is computed of them, from one reading of their rows; None: of everybody.
 
-
-AFFECTED = (compute_touched,)
-"""What a flush of messages tells the profiles that it touched."""
+    For whoever holds the lease `unify`, as a flush of messages does.
+    """
+    if profiles is None:
+        refresh_profiles(stores, now=now)
+        refresh_computed(stores, now=now)
+    elif profiles:
+        with (
+            stores.leases.hold(COMPUTED_LEASE),
+            open_moment(stores, as_of=now, people=profiles) as moment,
+        ):
+            for name in STATE_TABLES:
+                moment.session.bind(f"all_{name}", exp.select("*").from_(gathered(name)))
+            refresh_within(stores, moment.session, now=now, profiles=profiles)
+            compute_within(moment)
 
 
 def bring_touched_up_to_date(
     stores: Stores, origins: Collection[str], *, now: datetime
 ) -> frozenset[str]:
     """The same for those whom some origins concern, and nobody else; returns their profiles, also those that are no more."""
-
-    def compute(profiles: frozenset[str]) -> None:
-        compute_touched(stores, profiles, now)
-
-    return unify_touched(stores, origins, now=now, then=compute)
+    return unify_touched(
+        stores, origins, now=now, refresh=lambda profiles: refresh_state(stores, profiles, now)
+    )

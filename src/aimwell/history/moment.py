@@ -38,6 +38,7 @@ __all__ = [
     "ACTIVITY_COLUMNS",
     "TIME_COLUMNS",
     "Moment",
+    "gathered",
     "open_moment",
 ]
 
@@ -70,13 +71,11 @@ _AHEAD = ("events", "orders", "order_lines", "touches")
 
 _READ_ONCE: Mapping[str, frozenset[str]] = {
     "events": frozenset(
-        {"event_id", "session_id", "message_type", "vault_key", "source", "load_id", "received_at"}
+        {"event_id", "session_id", "message_type", "vault_key", "source", "load_id"}
     ),
-    "orders": frozenset({"lines", "tax", "source", "load_id", "received_at"}),
+    "orders": frozenset({"lines", "tax", "source", "load_id"}),
     "order_lines": frozenset({"unit_price", "properties", "source", "load_id", "received_at"}),
-    "touches": frozenset(
-        {"touch_id", "message_id", "link_id", "source", "load_id", "received_at", "cost"}
-    ),
+    "touches": frozenset({"touch_id", "message_id", "link_id", "source", "load_id", "cost"}),
     "traits": frozenset({"load_id"}),
 }
 """Tables of which the rows of a few people are gathered once, because several queries read them, and the columns that
@@ -232,10 +231,8 @@ def open_moment(
                 kept = [one for one in LAKE_TABLES[name].names if one not in left_out]
                 whose = theirs(name, kept, erased=erased)
                 if name in _READ_ONCE:
-                    session.materialise(f"their_{name}", whose)
-                    whose = exp.select("*").from_(
-                        exp.alias_(_table(f"their_{name}"), "t", table=True)
-                    )
+                    session.materialise(gathered(name).name, whose)
+                    whose = exp.select("*").from_(exp.alias_(gathered(name), "t", table=True))
             session.bind(name, _cut(name, whose, None, as_of))
             if end is not None and name in _AHEAD:
                 session.bind(f"{name}_ahead", _cut(name, whose, as_of, end))
@@ -295,5 +292,6 @@ def _cut(name: str, whose: exp.Select, start: datetime | None, end: datetime) ->
     return query
 
 
-def _table(name: str) -> exp.Table:
-    return exp.Table(this=identifier(name))
+def gathered(name: str) -> exp.Table:
+    """In a session of a few people: all their rows of a large table, those after the moment too."""
+    return exp.Table(this=identifier(f"their_{name}"))

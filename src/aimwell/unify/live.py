@@ -6,7 +6,7 @@ Whoever needs to know whom a flush touched (memberships, triggers) hangs on here
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,6 +39,9 @@ Affected = Callable[[Stores, frozenset[str], datetime], None]
 """Told the profiles whose identity or state a flush may have changed, once they are up to date. It may be told of the
 same flush again after a crash."""
 
+Refresh = Callable[[Stores, Collection[str] | None, datetime], object]
+"""Brings the state of profiles (None: everybody's) up to date."""
+
 _EACH_MINUTE = "* * * * *"
 
 _log = logging.getLogger(__name__)
@@ -58,9 +61,10 @@ def flush_and_unify(
     now: datetime,
     wait_seconds: float = 120.0,
     affected: Sequence[Affected] = (),
+    refresh: Refresh | None = None,
     progress: Callable[[str, int, int | None], None] | None = None,
 ) -> LiveReport:
-    """Flush the inbox, then resolve and refresh the people whom its messages touched.
+    """Flush the inbox, then resolve and refresh (by `refresh`, if it is given) the people whom its messages touched.
 
     Raises:
         LeaseBusyError: Another process flushes.
@@ -75,7 +79,13 @@ def flush_and_unify(
             tell(stores, profiles, now)
 
     touched = flushes.origins_of(stores, waiting)
-    profiles = unify_touched(stores, touched, now=now, then=tell_all)
+    profiles = unify_touched(
+        stores,
+        touched,
+        now=now,
+        then=tell_all,
+        refresh=None if refresh is None else lambda those: refresh(stores, those, now),
+    )
     flushes.mark_unified(stores, waiting)
     return LiveReport(report, profiles)
 
@@ -92,12 +102,15 @@ def flush_handlers(
     *,
     clock: Callable[[], datetime] = utc_now,
     affected: Sequence[Affected] = (),
+    refresh: Refresh | None = None,
 ) -> dict[str, Handler]:
     """Kind of job → what does the work, for a worker."""
 
     def flush(context: JobContext, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            report = flush_and_unify(stores, now=clock(), wait_seconds=0.0, affected=affected)
+            report = flush_and_unify(
+                stores, now=clock(), wait_seconds=0.0, affected=affected, refresh=refresh
+            )
         except LeaseBusyError:  # somebody else is at it
             return {"taken": 0}
         if report.flush.messages or inbox_state(inbox_folder(stores)).segments:

@@ -26,14 +26,15 @@ from aimwell.store.tables import TIME
 from aimwell.unify.merging import merged_traits, profile_rules
 from aimwell.unify.reading import bind_people, bind_with_identity
 
-__all__ = ["refresh_profiles"]
+__all__ = ["STATE_TABLES", "refresh_profiles", "refresh_within"]
 
 _profiles = metadata.tables["profiles"]
 _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
 _BATCH = 5_000
 _READ = 50_000
-_TABLES = ("orders", "events", "touches", "traits")
+STATE_TABLES = ("orders", "events", "touches", "traits")
+"""Lake tables from which the state is made."""
 _SEEN = {
     "orders": ("origin_id", "kind", "ordered_at", "received_at"),
     "events": ("origin_id", "occurred_at", "received_at"),
@@ -128,35 +129,42 @@ def refresh_profiles(
     """
     if profiles is not None and not profiles:
         return 0
-    changed = 0
-    zones = available_timezones()
-    rules = profile_rules(stores.control)
     with stores.engine.session() as session:
-        snapshot = stores.lake.pin(*_TABLES)
+        snapshot = stores.lake.pin(*STATE_TABLES)
         if profiles is None:
             bind_with_identity(stores, session, snapshot, prefix="all_")
         else:
             bind_people(stores, session, snapshot, profiles, prefix="all_", columns=_SEEN)
-        session.bind(
-            "said",
-            sql("SELECT * FROM all_traits WHERE CAST(set_at AS timestamptz) < :now", now=now),
-        )
-        session.bind("stored", _stored(stores, profiles))
-        session.bind("named", _named(stores, profiles))
-        session.materialise("spans", sql(_SPANS, epoch=_EPOCH))
-        session.materialise("merged", merged_traits(rules, "said"))
-        session.bind("trait_texts", sql(_TRAITS))
-        session.materialise("states", sql(_STATES))
-        for batch in _batches(session, sql(_CHANGED)):
-            rows = [_row(state, zones, now) for state in batch]
-            changed += len(rows)
-            with stores.control.begin() as connection:
-                upsert(connection, _profiles, rows, update=_WRITTEN)
-        for batch in _batches(session, sql(_GONE)):
-            ids = [row["profile_id"] for row in batch]
-            changed += len(ids)
-            with stores.control.begin() as connection:
-                connection.execute(sa.delete(_profiles).where(among(_profiles.c.profile_id, ids)))
+        return refresh_within(stores, session, now=now, profiles=profiles)
+
+
+def refresh_within(
+    stores: Stores, session: Session, *, now: datetime, profiles: Collection[str] | None
+) -> int:
+    """The same in a session in which the rows of these profiles stand as `all_` and the name of each of STATE_TABLES."""
+    changed = 0
+    zones = available_timezones()
+    rules = profile_rules(stores.control)
+    session.bind(
+        "said",
+        sql("SELECT * FROM all_traits WHERE CAST(set_at AS timestamptz) < :now", now=now),
+    )
+    session.bind("stored", _stored(stores, profiles))
+    session.bind("named", _named(stores, profiles))
+    session.materialise("spans", sql(_SPANS, epoch=_EPOCH))
+    session.materialise("merged", merged_traits(rules, "said"))
+    session.bind("trait_texts", sql(_TRAITS))
+    session.materialise("states", sql(_STATES))
+    for batch in _batches(session, sql(_CHANGED)):
+        rows = [_row(state, zones, now) for state in batch]
+        changed += len(rows)
+        with stores.control.begin() as connection:
+            upsert(connection, _profiles, rows, update=_WRITTEN)
+    for batch in _batches(session, sql(_GONE)):
+        ids = [row["profile_id"] for row in batch]
+        changed += len(ids)
+        with stores.control.begin() as connection:
+            connection.execute(sa.delete(_profiles).where(among(_profiles.c.profile_id, ids)))
     return changed
 
 

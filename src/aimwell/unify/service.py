@@ -64,6 +64,7 @@ def unify_touched(
     *,
     now: datetime,
     then: Callable[[frozenset[str]], object] = lambda _profiles: None,
+    refresh: Callable[[Collection[str] | None], object] | None = None,
 ) -> frozenset[str]:
     """Resolve identity around some origins only, and refresh the profiles that this concerns.
 
@@ -73,6 +74,7 @@ def unify_touched(
             `around.before_removal`.
         now: The moment.
         then: What else hangs on the profiles concerned, done before another run may begin.
+        refresh: Brings the state of profiles (None: everybody's) up to date; default: `refresh_profiles` alone.
 
     Returns:
         The profiles whose identity or state may have changed, those that are no more among them. The control database
@@ -90,7 +92,10 @@ def unify_touched(
             known = {row.origin_id: row.profile_id for row in connection.execute(query)}
         concerned = changed.profiles | {known.get(origin, origin) for origin in origins}
         only = None if found is None else concerned
-        refresh_profiles(stores, now=now, profiles=only)
+        if refresh is None:
+            refresh_profiles(stores, now=now, profiles=only)
+        else:
+            refresh(only)
         refresh_households(stores, now=now, profiles=only)
         then(concerned)
     return concerned
