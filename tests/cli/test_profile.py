@@ -28,11 +28,11 @@ entities:
 
 def collected(run: Run) -> None:
     Path("people.csv").write_text(
-        "id,mail,country,likes\nc1,ann@example.com,GB,the growing of unusually large vegetables in small gardens\n",
+        "id,mail,country,likes\nbuyer-17,ann@example.com,GB,the growing of unusually large vegetables in small gardens\n",
         encoding="utf-8",
     )
     Path("orders.csv").write_text(
-        "order,day,id,sku,qty,price\n1,2026-01-05,c1,mug,2,4.50\n2,2026-03-05,c1,pen,1,2.00\n",
+        "order,day,id,sku,qty,price\n1,2026-01-05,buyer-17,mug,2,4.50\n2,2026-03-05,buyer-17,pen,1,2.00\n",
         encoding="utf-8",
     )
     Path("source.yaml").write_text(SOURCE, encoding="utf-8")
@@ -48,7 +48,7 @@ def test_a_page_fits_the_terminal_and_shows_no_more_than_it_may(
     for width in (80, 160):
         monkeypatch.setenv("COLUMNS", str(width))
         monkeypatch.setenv("TTY_COMPATIBLE", "1")
-        shown = re.sub(r"\x1b\[[0-9;]*m", "", run("profile", "c1", "-w", "shop").out)
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", run("profile", "buyer-17", "-w", "shop").out)
         tables = [line for line in shown.splitlines() if "  " in line]
         assert max(map(len, tables)) <= width
         for words in (
@@ -58,15 +58,18 @@ def test_a_page_fits_the_terminal_and_shows_no_more_than_it_may(
         ):  # fmt: skip
             assert words in shown
         assert "ann@example.com" not in shown
-        assert "c1" not in shown
+        assert "buyer-17" not in shown
     monkeypatch.delenv("TTY_COMPATIBLE")
-    assert "ann@example.com" in run("profile", "c1", "--reveal", "-w", "shop").out
-    assert "1 of 4. For more: --limit 4" in run("profile", "c1", "--limit", "1", "-w", "shop").out
-    found = run("profile", "c1", "--since", "2026-02-01", "--json", "-w", "shop").json
+    assert "ann@example.com" in run("profile", "buyer-17", "--reveal", "-w", "shop").out
+    assert (
+        "1 of 4. For more: --limit 4"
+        in run("profile", "buyer-17", "--limit", "1", "-w", "shop").out
+    )
+    found = run("profile", "buyer-17", "--since", "2026-02-01", "--json", "-w", "shop").json
     assert [one["what"] for one in found["timeline"] if one["kind"] == "order"] == ["order 2"]
     for arguments, code, words in (
         (["nobody"], 1, "Nobody is known"),
-        (["c1", "--since", "yesterday"], 2, "is no day or moment"),
-        (["c1", "--limit", "-1"], 2, "limit"),
+        (["buyer-17", "--since", "yesterday"], 2, "is no day or moment"),
+        (["buyer-17", "--limit", "-1"], 2, "limit"),
     ):
         assert words in run("profile", *arguments, "-w", "shop", code=code).err
