@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,18 @@ from aimwell.unify.decisions import decisions, join, split, undo
 from aimwell.unify.explaining import explain
 from aimwell.unify.identity import merge_of
 from aimwell.unify.lookup import find_origins, find_profile
+from aimwell.workspace import erase_person
 from identity_graphs import NOW, identities, name_people
-from shop import add_events, add_orders, add_people, add_traits, day, make_stores, origin
+from shop import (
+    RECEIVED_AT,
+    add_events,
+    add_orders,
+    add_people,
+    add_traits,
+    day,
+    make_stores,
+    origin,
+)
 
 CUSTOMERS = ("ann", "bob", "cec", "dan")
 WRITTEN = {"updated_at", "computed_at"}
@@ -73,8 +84,8 @@ def bear(stores: Stores, kind: str, value: str, *customers: str) -> set[str]:
     return origins
 
 
-def answers(stores: Stores) -> dict[str, Any]:
-    """All that other stages read of people."""
+def answers(stores: Stores, living: Sequence[str] = CUSTOMERS) -> dict[str, Any]:
+    """All that other stages read of people; `living` are those who were not erased."""
     profiles = metadata.tables["profiles"]
     with stores.read_control() as connection:
         state = {
@@ -90,7 +101,7 @@ def answers(stores: Stores) -> dict[str, Any]:
         "profiles": state,
         "features": lives,
         "members": members(stores, segment, as_of=day(60)).to_pylist(),
-        "people": {who: find_profile(stores, who) for who in CUSTOMERS},
+        "people": {who: find_profile(stores, who) for who in living},
     }
 
 
@@ -140,6 +151,38 @@ def merge_and_split(stores: Stores, shared_by: list[str], *, one_by_one: bool) -
     with stores.control.begin() as connection:
         connection.execute(sa.delete(table).where(table.c.kind == "phone"))
     bring_up_to_date(stores, now=NOW)
+
+
+@pytest.mark.parametrize("erased", ["bob", "dan"])
+def test_an_erasure_between_merge_and_split_is_respected(stores: Stores, erased: str) -> None:
+    """Whoever else is erased stays gone and the two come apart exactly; who is erased as one is gone as both."""
+    touched = bear(stores, "phone", "+447700900123", "ann", "dan")
+    erased_too = {"ann", "dan"} if erased == "dan" else {"bob"}
+    living = [who for who in CUSTOMERS if who not in erased_too]
+    gone = {origin(stores, who) for who in erased_too}
+    before = answers(stores)
+    bring_touched_up_to_date(stores, touched, now=NOW)
+    later = RECEIVED_AT + timedelta(days=1)
+    erase_person(stores, erased, now=later, by="clerk")
+    ann, dan = origin(stores, "ann"), origin(stores, "dan")
+    if erased == "dan":
+        with pytest.raises(UnifyError, match="Nobody has come under"):
+            split(stores, {ann}, {dan}, by="tester", now=later)
+    else:
+        split(stores, {ann}, {dan}, by="tester", now=later)
+    bring_touched_up_to_date(stores, touched, now=later)
+    expected = {
+        "profiles": {key: one for key, one in before["profiles"].items() if key not in gone},
+        "features": [row for row in before["features"] if row["profile_id"] not in gone],
+        "members": [row for row in before["members"] if row["profile_id"] not in gone],
+        "people": {who: before["people"][who] for who in living},
+    }
+    assert answers(stores, living) == expected
+    bring_up_to_date(stores, now=later + timedelta(days=1))
+    assert answers(stores, living) == expected, "no later run brings anybody back"
+    for who in erased_too:
+        with pytest.raises(UnifyError, match="Nobody is known"):
+            find_profile(stores, who)
 
 
 def test_a_split_parts_only_those_who_are_named(stores: Stores) -> None:
