@@ -40,7 +40,7 @@ def test_an_error_that_nobody_foresaw_is_told_in_words_and_without_values(
     def fail(*_given: object, **_named: object) -> None:
         raise error
 
-    monkeypatch.setattr(unify_command, "run_unify", fail)
+    monkeypatch.setattr(unify_command, "bring_up_to_date", fail)
     told = run("unify", "-w", workspace, "--json", code=1)
     assert words in told.err
     assert told.json["error"]["kind"] == kind
@@ -54,7 +54,7 @@ def test_whoever_looks_for_the_mistake_can_have_all_of_it(
     def fail(*_given: object, **_named: object) -> None:
         raise KeyError
 
-    monkeypatch.setattr(unify_command, "run_unify", fail)
+    monkeypatch.setattr(unify_command, "bring_up_to_date", fail)
     monkeypatch.setenv("AIMWELL_TRACEBACK", "1")
     with pytest.raises(KeyError):
         run("unify", "-w", workspace)

@@ -193,9 +193,10 @@ def test_several_senders_at_once_send_everybody_once_though_one_is_killed(
             tmp_path, control_url, 400, port=server.port, after_crash="unknown"
         )
         with (
+            # The victim begins first, so that it has begun to send before the others are done.
+            child(SENDER, stores.root, plan_id) as victim,
             child(SENDER, stores.root, plan_id) as one,
             child(SENDER, stores.root, plan_id) as two,
-            child(SENDER, stores.root, plan_id) as victim,
         ):
             for _ in range(3):
                 assert _line(victim) != "ended"

@@ -231,6 +231,7 @@ def test_accounts_and_household_are_told(stores: Stores) -> None:
                     profile_id=who,
                     address_hash="a",
                     name_hash="n",
+                    has_name=True,
                     household_id="h",
                     updated_at=NOW,
                 )

@@ -35,7 +35,7 @@ COMMANDS = (
     Outline(
         "collect",
         "aimwell.cli.collect:app",
-        "Take orders, customers, products and events from files.",
+        "Take orders, customers, products, events and what else there is from files.",
         "Stages",
     ),
     Outline(
