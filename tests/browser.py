@@ -16,7 +16,7 @@ import tempfile
 import time
 from typing import Any
 
-__all__ = ["Browser", "Page", "chromium"]
+__all__ = ["Browser", "Page"]
 
 _SECONDS = 60.0
 _FLAGS = (
@@ -33,18 +33,19 @@ _FLAGS = (
 )
 
 
-def chromium() -> str | None:
-    """The program; None where there is none."""
+def _chromium() -> str:
+    """The program; the tests need it."""
     names = ("chromium", "chromium-browser", "google-chrome")
-    return next((found for name in names if (found := shutil.which(name))), None)
+    program = next((found for name in names if (found := shutil.which(name))), None)
+    assert program is not None, "chromium is missing: run scripts/install-test-needs"
+    return program
 
 
 class Browser:
     """One browser with a profile of its own, which is thrown away with it."""
 
     def __enter__(self) -> Browser:
-        program = chromium()
-        assert program is not None
+        program = _chromium()
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         read_here, write_there = os.pipe()
         read_there, write_here = os.pipe()

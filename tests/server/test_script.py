@@ -22,13 +22,12 @@ from aimwell.collect.tracking.messages import Message, read_messages
 from aimwell.collect.tracking.records import unpack
 from aimwell.store.inbox import read_segment, sealed_segments
 from aimwell.store.stores import Stores
-from browser import Browser, Page, chromium
+from browser import Browser, Page
 from live_server import serving
 from shop import make_stores
 
 SIZE_MAX = 6_000
 GPC = "Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {get: () => true});"
-needs_browser = pytest.mark.skipif(chromium() is None, reason="there is no Chromium")
 
 BODY = """
 <form id=find data-aimwell-search><input name=q><button id=go>Find</button></form>
@@ -123,7 +122,6 @@ def test_it_is_small_cached_and_sets_no_cookie(stores: Stores) -> None:
     assert not re.search(r"document\.cookie|eval\(|new Function|innerHTML", plain.text)
 
 
-@needs_browser
 def test_what_visitors_do_arrives_with_types_and_properties(
     stores: Stores, browser: Browser
 ) -> None:
@@ -187,7 +185,6 @@ def test_what_visitors_do_arrives_with_types_and_properties(
     assert {request["method"] for request in posts} == {"POST"}, "no preflight"
 
 
-@needs_browser
 def test_what_is_done_offline_survives_a_reload_and_arrives_once(
     stores: Stores, browser: Browser
 ) -> None:
@@ -216,7 +213,6 @@ def test_what_is_done_offline_survives_a_reload_and_arrives_once(
     assert {m.anonymous_id for m in done} == {me}
 
 
-@needs_browser
 def test_the_queue_is_bounded_and_the_oldest_give_way(stores: Stores, browser: Browser) -> None:
     with serving(stores) as base, shop(tag(base, "wrong", "data-pages=off")) as address:
         page = browser.open(address)
@@ -229,7 +225,6 @@ def test_the_queue_is_bounded_and_the_oldest_give_way(stores: Stores, browser: B
     assert arrived(stores) == []
 
 
-@needs_browser
 def test_time_on_a_page_is_told_when_it_is_left(stores: Stores, browser: Browser) -> None:
     with serving(stores) as base, shop(tag(base, key_of(stores))) as address:
         page = browser.open(address)
@@ -243,7 +238,6 @@ def test_time_on_a_page_is_told_when_it_is_left(stores: Stores, browser: Browser
     assert left.properties["path"] == "/"
 
 
-@needs_browser
 def test_before_consent_nothing_is_kept_or_sent_and_after_a_no_neither(
     stores: Stores, browser: Browser
 ) -> None:
@@ -264,7 +258,6 @@ def test_before_consent_nothing_is_kept_or_sent_and_after_a_no_neither(
     assert arrived(stores) == []
 
 
-@needs_browser
 def test_a_yes_sends_what_was_held_and_taking_it_back_is_the_last_that_is_sent(
     stores: Stores, browser: Browser
 ) -> None:
@@ -292,7 +285,6 @@ def test_a_yes_sends_what_was_held_and_taking_it_back_is_the_last_that_is_sent(
     assert len({m.anonymous_id for m in found}) == 1
 
 
-@needs_browser
 @pytest.mark.parametrize("more", ["", 'data-consent="analytics"'])
 def test_the_browsers_own_no_holds_until_the_visitor_says_yes_here(
     stores: Stores, browser: Browser, more: str
@@ -311,7 +303,6 @@ def test_the_browsers_own_no_holds_until_the_visitor_says_yes_here(
     assert {m.opted_out for m in found} == {True}, "the header tells the server too"
 
 
-@needs_browser
 def test_calls_before_the_script_is_there_are_not_lost_and_nothing_breaks_the_page(
     stores: Stores, browser: Browser
 ) -> None:
