@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -114,14 +115,25 @@ def test_a_database_of_a_newer_version_is_refused(control: Control) -> None:
         upgrade(control)
 
 
-def test_migrations_are_one_line_and_their_files_bear_their_numbers() -> None:
+def test_a_database_with_the_numbers_of_before_the_release_still_opens(control_url: str) -> None:
+    control = Control(control_url)
+    with control.begin() as connection:
+        command.upgrade(alembic_config(connection), "0009")
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0005'"))
+    upgrade(control)
+    assert current_revision(control) == head_revision()
+    assert names_of_tables(control) == {*metadata.tables, "alembic_version"}
+    control.close()
+
+
+def test_migrations_are_one_line_in_the_order_of_their_numbers() -> None:
     scripts = ScriptDirectory.from_config(alembic_config())
-    found = sorted(script.revision for script in scripts.walk_revisions())
+    chain = [script.revision for script in scripts.walk_revisions()][::-1]
     assert len(scripts.get_heads()) == 1
-    assert all(len(name) == 4 and name.isdigit() for name in found)
-    folder = Path(scripts.versions)
-    files = sorted(file.name[:4] for file in folder.glob("[0-9]*.py"))
-    assert files == found
+    assert all(len(name) == 4 and name.isdigit() for name in chain)
+    assert chain == sorted(chain), "give the migration that was merged last the highest number"
+    files = sorted(file.name[:4] for file in Path(scripts.versions).glob("[0-9]*.py"))
+    assert files == chain
 
 
 def test_every_table_of_people_is_named_for_them() -> None:

@@ -16,6 +16,10 @@ from aimwell.store.revisions import head_revision
 
 __all__ = ["alembic_config", "upgrade"]
 
+# Before 0.1.0 the numbers of the migrations did not follow their order: the newest was 0005, and only it made
+# the table. It is 0009 now, with the same tables.
+_NEWEST_ONCE, _NEWEST_ONCE_NOW, _ITS_TABLE = "0005", "0009", "source_objects"
+
 
 def alembic_config(connection: sa.Connection | None = None) -> Config:
     """Alembic's configuration with the project's migrations, on `connection`."""
@@ -39,6 +43,9 @@ def upgrade(control: Control) -> None:
             # Two processes that start at once: the second waits here and then finds nothing to do.
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(4246113)"))
         found = MigrationContext.configure(connection).get_current_revision()
+        if found == _NEWEST_ONCE and sa.inspect(connection).has_table(_ITS_TABLE):
+            command.stamp(alembic_config(connection), _NEWEST_ONCE_NOW)
+            found = _NEWEST_ONCE_NOW
         if found == head_revision():
             return
         if found is not None and found not in _known_revisions():

@@ -5,7 +5,7 @@ from alembic import op
 
 from aimwell.store.control import UtcDateTime
 
-revision = "0006"
+revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None

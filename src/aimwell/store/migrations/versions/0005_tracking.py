@@ -5,7 +5,7 @@ from alembic import op
 
 from aimwell.store.control import JsonType, UtcDateTime
 
-revision = "0002"
+revision = "0005"
 down_revision = "0004"
 branch_labels = None
 depends_on = None

@@ -5,8 +5,8 @@ from alembic import op
 
 from aimwell.store.control import JsonType, UtcDateTime
 
-revision = "0009"
-down_revision = "0008"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

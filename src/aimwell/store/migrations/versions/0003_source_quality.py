@@ -5,8 +5,8 @@ from alembic import op
 
 from aimwell.store.control import JsonType, UtcDateTime
 
-revision = "0007"
-down_revision = "0006"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
