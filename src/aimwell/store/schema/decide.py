@@ -1,0 +1,54 @@
+"""Plans of campaigns, and the arm and action of each person in them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from aimwell.store.control import JsonType, Money, UtcDateTime
+from aimwell.store.schema.base import Bool, Int, Real, Text, metadata
+
+__all__ = ["plan_people", "plans"]
+
+plans = sa.Table(
+    "plans",
+    metadata,
+    sa.Column("plan_id", Text, primary_key=True),
+    sa.Column("campaign", Text, nullable=False, index=True),
+    sa.Column("revision", Int, nullable=False),
+    sa.Column(
+        "state",
+        Text,
+        nullable=False,
+        comment="planned, approved, sending, paused, sent, cancelled.",
+    ),
+    sa.Column("trial", Bool, nullable=False),
+    sa.Column("as_of", UtcDateTime, nullable=False),
+    sa.Column(
+        "document", JsonType, nullable=False, comment="All definitions as they were when planned."
+    ),
+    sa.Column("lake_versions", JsonType, nullable=False),
+    sa.Column("summary", JsonType, nullable=False, comment="What explain shows."),
+    sa.Column("planned_at", UtcDateTime, nullable=False),
+    sa.Column("planned_by", Text, nullable=False),
+    sa.Column("approved_at", UtcDateTime),
+    sa.Column("approved_by", Text),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("finished_at", UtcDateTime),
+)
+
+plan_people = sa.Table(
+    "plan_people",
+    metadata,
+    sa.Column("plan_id", Text, sa.ForeignKey("plans.plan_id"), primary_key=True),
+    sa.Column("profile_id", Text, primary_key=True),
+    sa.Column("origin_id", Text, nullable=False, comment="Origin whose bucket gave the arm."),
+    sa.Column("bucket", Int, nullable=False, comment="0…9999."),
+    sa.Column("arm", Text, nullable=False, comment="treatment, control or excluded."),
+    sa.Column("excluded", Text, comment="Reason code, for excluded people."),
+    sa.Column("action", Text, comment="Chosen action; null for control and excluded."),
+    sa.Column("variant", Text, comment="Content variant of the action."),
+    sa.Column("probability", Real, comment="Probability of this arm and action."),
+    sa.Column("cost", Money, comment="Contact cost, in the workspace currency."),
+    sa.Column("send_at", UtcDateTime, comment="When the message is due."),
+    sa.Index("ix_plan_people_arm", "plan_id", "arm"),
+)
