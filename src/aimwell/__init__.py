@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from aimwell.version import VERSION
 
 if TYPE_CHECKING:
-    from aimwell.workspace import Workspace
-    from aimwell.workspace import create_workspace as create
-    from aimwell.workspace import open_workspace as open
+    from aimwell.workspace.front import Workspace
+    from aimwell.workspace.front import create_workspace as create
+    from aimwell.workspace.front import open_workspace as open
 
 __all__ = ["Workspace", "__version__", "create", "open"]
 
@@ -31,6 +31,6 @@ def __getattr__(name: str) -> Any:
     # Loaded when asked for, so that a command that needs one room does not wait for all of them.
     if name not in _FROM_WORKSPACE:
         raise AttributeError(f"module 'aimwell' has no attribute '{name}'")
-    from aimwell import workspace
+    from aimwell.workspace import front
 
-    return getattr(workspace, _FROM_WORKSPACE[name])
+    return getattr(front, _FROM_WORKSPACE[name])

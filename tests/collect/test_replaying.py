@@ -21,7 +21,7 @@ from aimwell.definitions import service as definitions
 from aimwell.definitions.catalogue import check
 from aimwell.errors import CollectError, SourceFileError
 from aimwell.store.schema import metadata
-from aimwell.workspace import Workspace
+from aimwell.workspace.front import Workspace
 from collecting import COLUMNS, NOW, ORDERS, Shop, balanced, source_of
 
 LATER = NOW + timedelta(hours=1)

@@ -23,7 +23,7 @@ from aimwell.privacy.suppression import suppress
 from aimwell.segment.refreshing import refresh
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
-from aimwell.workspace import erase_person
+from aimwell.workspace.erasing import erase_person
 from shop import (
     START,
     add_events,

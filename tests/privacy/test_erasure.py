@@ -22,7 +22,7 @@ from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.unify.service import unify
-from aimwell.workspace import erase_person, purge_erased
+from aimwell.workspace.erasing import erase_person, purge_erased
 from campaigns import NOW, executed, set_up
 from shop import (
     RECEIVED_AT,

@@ -27,7 +27,7 @@ from aimwell.unify.decisions import decisions, join, split, undo
 from aimwell.unify.explaining import explain
 from aimwell.unify.identity import merge_of
 from aimwell.unify.lookup import find_origins, find_profile
-from aimwell.workspace import erase_person
+from aimwell.workspace.erasing import erase_person
 from identity_graphs import NOW, identities, name_people
 from shop import (
     RECEIVED_AT,

@@ -9,7 +9,7 @@ import typer
 from aimwell.cli.calls import call_is_right
 from aimwell.cli.context import JsonOption, WorkspaceOption, opened
 from aimwell.privacy.erasure import Receipt, receipts
-from aimwell.workspace import erase_person, purge_erased
+from aimwell.workspace.erasing import erase_person, purge_erased
 
 __all__ = ["erase"]
 

@@ -19,7 +19,7 @@ from aimwell.jobs.service import open_jobs
 from aimwell.jobs.worker import Handler, stopped_by_signals
 from aimwell.store.stores import Stores
 from aimwell.unify.live import flush_handlers, schedule_tracking_flushes
-from aimwell.workspace import purge_erased
+from aimwell.workspace.erasing import purge_erased
 
 __all__ = ["PURGE", "handlers", "run"]
 

@@ -1,0 +1,65 @@
+"""An erasure and a purge through all the rooms that know of people."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from aimwell.collect.tracking.door import inbox_folder
+from aimwell.deliver.letters import remove_letters
+from aimwell.history.current import refresh_state
+from aimwell.privacy.erasure import Receipt, erase, purge
+from aimwell.store.inbox import inbox_state
+from aimwell.store.stores import Stores
+from aimwell.unify.around import before_removal
+from aimwell.unify.identity import merge_of
+from aimwell.unify.live import flush_and_unify
+from aimwell.unify.lookup import find_profile
+from aimwell.unify.service import unify_touched
+
+__all__ = ["erase_person", "purge_erased"]
+
+
+def erase_person(
+    stores: Stores, who: str, *, now: datetime, by: str, reason: str | None = None
+) -> Receipt:
+    """Erase whom a profile id, customer id, e-mail address or telephone number names.
+
+    Nobody is joined or parted meanwhile. Killed before the end it has done nothing or all but the letters of trials,
+    which the next purge removes.
+
+    Raises:
+        UnifyError: Nobody is known by it, or it names several people.
+    """
+    with stores.leases.hold("unify"):
+        profile_id = find_profile(stores, who)
+        with stores.read_control() as connection:
+            origins = merge_of(connection, profile_id).origins
+        concerned: set[str] = set()
+        receipt = erase(
+            stores,
+            profile_id,
+            origins,
+            now=now,
+            by=by,
+            reason=reason,
+            before=lambda connection: concerned.update(before_removal(connection, origins)),
+        )
+    # An identifier that too many shared may be somebody's now that there is one fewer.
+    unify_touched(
+        stores,
+        concerned.difference(origins),
+        now=now,
+        refresh=lambda profiles: refresh_state(stores, profiles, now),
+    )
+    remove_letters(stores, f"erased:{receipt.erasure_id}:")
+    return receipt
+
+
+def purge_erased(stores: Stores, *, now: datetime) -> list[Receipt]:
+    """Take the erased out of every file: letters of trials, the inbox, tables of the lake and their older versions."""
+    remove_letters(stores, "erased:")
+    # What waits in the inbox is flushed first; an erasure of whose moment something still waits ends another time.
+    flush_and_unify(stores, now=now, refresh=refresh_state)
+    oldest = inbox_state(inbox_folder(stores)).oldest_ns
+    not_before = None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC)
+    return purge(stores, now=now, not_before=not_before)

@@ -1,0 +1,75 @@
+"""Rules, groups and memberships, as a workspace offers them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from aimwell.definitions.catalogue import check
+from aimwell.history.moment import Moment, open_moment
+from aimwell.segment import service as segment_service
+from aimwell.segment.cluster_model import Clustering
+from aimwell.segment.clusters import find_clusters
+from aimwell.segment.model import Explanation, SegmentCount
+from aimwell.segment.persona_model import Persona
+from aimwell.segment.personas import personas
+from aimwell.segment.refreshing import refresh
+from aimwell.segment.rfm import rfm
+from aimwell.workspace.stage import Stage
+
+__all__ = ["Segments"]
+
+
+class Segments(Stage):
+    """Rules, RFM, clusters, personas, memberships."""
+
+    def members(self, segment: Any, *, as_of: datetime | None = None) -> pa.Table:
+        """Who is in a segment: one `profile_id` a row.
+
+        Args:
+            segment: A name, a definition, or a rule as it is written (`{"trait": "country", "in": ["GB"]}`).
+            as_of: Nothing from this moment on is looked at; default: now.
+        """
+        return segment_service.members(self._stores, _read(segment), as_of=as_of or self._clock())
+
+    def explain(self, segment: Any, *, as_of: datetime | None = None) -> Explanation:
+        """The rule in words, with the people after every leaf."""
+        return segment_service.explain(self._stores, _read(segment), as_of=as_of or self._clock())
+
+    def refresh(self, segments: Sequence[str] | None = None) -> tuple[SegmentCount, ...]:
+        """Compute segments now and record who entered and left."""
+        return refresh(self._stores, now=self._clock(), segments=segments)
+
+    def rfm(self, *, as_of: datetime | None = None) -> pa.Table:
+        """Recency, frequency and money of every buyer, with quintiles and the named group."""
+        with self.at(as_of) as moment:
+            return rfm(moment)
+
+    def clusters(
+        self, name: str = "groups", *, as_of: datetime | None = None, seed: int = 0
+    ) -> Clustering:
+        """Look for groups among the buyers; says so where there are none. Nothing is stored."""
+        return find_clusters(self._stores, name=name, as_of=as_of or self._clock(), seed=seed)
+
+    def personas(self, groups: pa.Table, *, as_of: datetime | None = None) -> tuple[Persona, ...]:
+        """Who the people of each group are: a table of `profile_id` and `group`."""
+        with self.at(as_of) as moment:
+            return personas(moment, groups)
+
+    def at(
+        self, as_of: datetime | None = None, *, horizon: timedelta | None = None
+    ) -> AbstractContextManager[Moment]:
+        """A session in which every table ends at a moment; for queries of your own."""
+        return open_moment(self._stores, as_of=as_of or self._clock(), horizon=horizon)
+
+
+def _read(segment: Any) -> Any:
+    """A rule that was written as a plain mapping as a definition; anything else as it is."""
+    if not isinstance(segment, Mapping):
+        return segment
+    body = segment if "kind" in segment else {"kind": "segment", "name": "rule", "rule": segment}
+    return check(body)
