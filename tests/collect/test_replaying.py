@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from aimwell.collect import collect, quarantine
 from aimwell.collect.corrections import read_corrections
 from aimwell.collect.model import ReplayReport
-from aimwell.collect.replaying import replay, source_of_rows, write_quarantine
+from aimwell.collect.replaying import replay, write_quarantine
+from aimwell.collect.waiting_rows import source_of_rows
 from aimwell.definitions import service as definitions
 from aimwell.definitions.catalogue import check
 from aimwell.errors import CollectError, SourceFileError

@@ -14,7 +14,8 @@ from aimwell.collect.corrections import read_corrections
 from aimwell.collect.loads import not_unified
 from aimwell.collect.model import ReplayReport
 from aimwell.collect.replaying import replay as replay_rows
-from aimwell.collect.replaying import source_of_rows, write_quarantine
+from aimwell.collect.replaying import write_quarantine
+from aimwell.collect.waiting_rows import source_of_rows
 from aimwell.history.current import bring_up_to_date
 
 __all__ = ["quarantine", "replay"]

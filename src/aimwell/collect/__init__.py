@@ -9,6 +9,7 @@ those so that a crash at any moment leaves all or nothing.
 """
 
 from aimwell.collect.explaining import explain
+from aimwell.collect.gathering import Progress
 from aimwell.collect.inline import inline_source, read_columns
 from aimwell.collect.inspecting import quarantine, status
 from aimwell.collect.loads import publish_prepared
@@ -20,7 +21,7 @@ from aimwell.collect.model import (
     Quarantine,
     QuarantinedRow,
 )
-from aimwell.collect.service import Progress, collect
+from aimwell.collect.service import collect
 from aimwell.collect.suggesting import Suggestion, suggest_mapping
 
 __all__ = [

@@ -18,7 +18,7 @@ from aimwell.collect.known import (
     sort_out_rates,
     sort_out_rows,
 )
-from aimwell.collect.loads import currencies_of_orders
+from aimwell.collect.load_history import currencies_of_orders
 from aimwell.collect.money import convert_money
 from aimwell.collect.people import bind_origins, find_persons
 from aimwell.collect.products import PRODUCT_TARGETS, product_rows, product_table

@@ -11,6 +11,7 @@ from typing import Any
 from sqlglot import exp
 
 from aimwell.collect.desk import full_disk_is_told, open_desk
+from aimwell.collect.entities import stage_entity, tables_of
 from aimwell.collect.evidence import Evidence
 from aimwell.collect.fields import TargetField, fields_of
 from aimwell.collect.gathering import gather
@@ -21,13 +22,7 @@ from aimwell.collect.personal import personal_kind
 from aimwell.collect.provenance import Provenance
 from aimwell.collect.raw import RawTable
 from aimwell.collect.reading import read_raw
-from aimwell.collect.service import (
-    file_reports,
-    one_piece_each,
-    stage_entity,
-    tables_of,
-    warnings_of,
-)
+from aimwell.collect.reporting import file_reports, one_piece_each, warnings_of
 from aimwell.collect.staging import Check
 from aimwell.collect.suggesting import suggest_mapping
 from aimwell.collect.surveys import find_survey

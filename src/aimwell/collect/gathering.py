@@ -23,9 +23,10 @@ from aimwell.definitions.kinds.source import Source
 from aimwell.definitions.source_inputs import DatabaseSpec, FileSpec, TableSpec, is_remote
 from aimwell.store.stores import Stores
 
-__all__ = ["Gathered", "gather", "note_progress"]
+__all__ = ["Gathered", "Progress", "gather", "note_progress"]
 
 Progress = Callable[[str, int, int | None], None]
+"""Told what is being done, how far it is, and how far it goes (None: unknown)."""
 
 
 @dataclass(frozen=True)

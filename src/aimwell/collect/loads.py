@@ -7,11 +7,9 @@ nothing that counts; what is prepared is ended by whoever collects next, in the 
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,12 +19,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from aimwell.collect.files import InputFile
+from aimwell.collect.load_keys import digest, fingerprint
 from aimwell.collect.model import LoadReport
 from aimwell.collect.money import NO_RATE, TOO_LARGE
 from aimwell.collect.settling import Settled, settle_rows
-from aimwell.collect.surveys import find_survey
-from aimwell.definitions.kinds.source import Entity, InputSpec, Source
-from aimwell.definitions.source_more import AnswersEntity
+from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.errors import AimwellError, LeaseLostError
 from aimwell.store.control import insert_missing
 from aimwell.store.disk import settle
@@ -38,17 +35,13 @@ __all__ = [
     "Load",
     "begin",
     "begin_replay",
-    "currencies_of_orders",
     "ended_loads",
     "fail",
-    "fingerprint",
     "hold_rates",
     "hold_source",
-    "last_definition",
     "mark_unified",
     "new_folder",
     "not_unified",
-    "other_mapping_before",
     "prepare",
     "publish",
     "publish_prepared",
@@ -58,7 +51,6 @@ __all__ = [
 
 _loads = metadata.tables["loads"]
 _results = metadata.tables["expectation_results"]
-_FORMAT = 2  # raised when the same file would be taken differently
 _ID_LENGTH = 20
 _WAIT_SECONDS = 6 * 3600.0
 
@@ -76,62 +68,6 @@ class Load:
     report: LoadReport | None
 
 
-def fingerprint(
-    stores: Stores,
-    source: Source,
-    entity: Entity,
-    files: Mapping[str, Sequence[InputFile]] | None,
-) -> tuple[str, str]:
-    """(content hash, mapping hash): the first also over the bytes of the entity's files, if they are given."""
-    used = [source.file_of(entity), *(join.file for join in entity.join)]
-    settings = source.model_dump(mode="json", exclude=_NOT_OF_THE_MAPPING)
-    forms = {name: _form(source.files[name]) for name in used}
-    defaults = stores.settings
-    mapping = _digest(
-        {
-            "format": _FORMAT,
-            "entity": entity.model_dump(
-                mode="json", by_alias=True, exclude={"expect"}, exclude_defaults=True
-            ),
-            **_survey_of(stores, entity),
-            "settings": settings,
-            "forms": forms,
-            "defaults": [defaults.currency, defaults.timezone, defaults.country],
-        }
-    )
-    bytes_ = {name: sorted(file.sha256 for file in (files or {}).get(name, ())) for name in used}
-    # Other expectations take other rows of the same file, but each row as before.
-    kept = [one.model_dump(mode="json") for one in entity.expect if one.level == "quarantine"]
-    body = {"mapping": mapping, "bytes": bytes_, **({"expect": kept} if kept else {})}
-    return _digest(body), mapping
-
-
-_NOT_OF_THE_MAPPING = {
-    *("name", "description", "kind", "files", "entities"),
-    *("schedule", "folder", "freshness", "volume", "columns_changed"),
-}
-_FORM_FIELDS = {"format", "encoding", "delimiter", "header", "columns"}
-_FURTHER_FIELDS = {"sheet", "header_row", "merged", "records", "query"}
-_FURTHER_FIELDS |= {"row_key", "key_values", "explode", "may_lack_columns"}
-
-
-def _form(spec: InputSpec) -> dict[str, Any]:
-    """What of an input decides how its rows are read; where they lie does not."""
-    form: dict[str, Any] = spec.model_dump(mode="json", include=_FORM_FIELDS)
-    return form | spec.model_dump(mode="json", include=_FURTHER_FIELDS, exclude_defaults=True)
-
-
-def _survey_of(stores: Stores, entity: Entity) -> dict[str, Any]:
-    """The survey by which answers are read: they are read anew once it has changed."""
-    if not isinstance(entity, AnswersEntity):
-        return {}
-    return {"survey": find_survey(stores, entity).model_dump(mode="json")}
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
 def begin(
     stores: Stores,
     source: Source,
@@ -147,7 +83,7 @@ def begin(
     (`newest_rate` finds when the last of them was).
     """
     content, mapping = fingerprint(stores, source, entity, files)
-    load_id = _digest([source.name, content])[:_ID_LENGTH]
+    load_id = digest([source.name, content])[:_ID_LENGTH]
     if newest_rate is not None:
         load_id = _after_rates(stores, source.name, content, newest_rate) or load_id
     used = [source.file_of(entity), *(join.file for join in entity.join)]
@@ -191,7 +127,7 @@ def begin_replay(
         now: The present.
     """
     _, mapping = fingerprint(stores, source, entity, None)
-    content = _digest({"mapping": mapping, "replay": rows})
+    content = digest({"mapping": mapping, "replay": rows})
     files = {
         "mapping": mapping,
         "replay": True,
@@ -202,7 +138,7 @@ def begin_replay(
         "definition": source.document(),
     }
     row = {
-        "load_id": _digest([source.name, content])[:_ID_LENGTH],
+        "load_id": digest([source.name, content])[:_ID_LENGTH],
         "source": source.name,
         "entity": entity.entity,
         "content_hash": content,
@@ -251,7 +187,7 @@ def _after_rates(
     waits = reasons.get(NO_RATE) or reasons.get(TOO_LARGE)
     newest = newest_rate() if waits else None
     if newest is not None and newest > last.started_at:
-        return _digest([source, content, newest.isoformat()])[:_ID_LENGTH]
+        return digest([source, content, newest.isoformat()])[:_ID_LENGTH]
     return str(last.load_id)
 
 
@@ -266,43 +202,6 @@ def _load(row: Any) -> Load:
     )
 
 
-def other_mapping_before(stores: Stores, load: Load, siblings: Collection[str] = ()) -> bool:
-    """Whether the newest earlier load of the same entity of the source had another mapping.
-
-    `siblings` are the mappings of further entities of that kind in the source, as of two files of suppressions;
-    their loads are passed over.
-    """
-    query = (
-        sa.select(_loads.c.files)
-        .where(
-            _loads.c.source == load.source,
-            _loads.c.entity == load.entity,
-            _loads.c.state == "done",
-            _loads.c.load_id != load.load_id,
-        )
-        .order_by(_loads.c.seq.desc())
-    )
-    with stores.control.read() as connection:
-        for files in connection.execute(query).scalars():
-            if files.get("replay"):  # it took a few rows; the lake's were taken as before
-                continue
-            if files["mapping"] == load.mapping:
-                return False
-            if files["mapping"] not in siblings:
-                return True
-    return False
-
-
-def last_definition(stores: Stores, source: str) -> dict[str, Any] | None:
-    """The document under which a source was collected last; None where it never was."""
-    query = sa.select(_loads.c.files).where(_loads.c.source == source).order_by(_loads.c.seq.desc())
-    with stores.control.read() as connection:
-        for files in connection.execute(query).scalars():
-            if files.get("definition"):
-                return dict(files["definition"])
-    return None
-
-
 def ended_loads(stores: Stores, source: str) -> frozenset[str]:
     """The loads of a source whose rows count."""
     with stores.control.read() as connection:
@@ -314,15 +213,6 @@ def _ended(connection: sa.Connection, source: str) -> frozenset[str]:
         _loads.c.source == source, _loads.c.state.in_(["prepared", "done"])
     )
     return frozenset(connection.execute(query).scalars())
-
-
-def currencies_of_orders(stores: Stores) -> dict[str, tuple[str, ...]]:
-    """For each load of orders that ended: the currencies of its rows, before they were converted."""
-    query = sa.select(_loads.c.load_id, _loads.c.report).where(
-        _loads.c.entity == "orders", _loads.c.state == "done"
-    )
-    with stores.control.read() as connection:
-        return {row.load_id: tuple(row.report["currencies"]) for row in connection.execute(query)}
 
 
 def new_folder(stores: Stores, load: Load) -> Path:
