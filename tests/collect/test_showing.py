@@ -21,7 +21,7 @@ from aimwell.collect import (
     status,
     suggest_mapping,
 )
-from aimwell.collect.personal import personal_kind
+from aimwell.collect.personal_signs import personal_kind
 from aimwell.errors import CollectError, DefinitionError, SourceFileError
 from aimwell.store.schema import metadata
 from collecting import COLUMNS, NOW, ORDERS, Shop, source_of

@@ -18,7 +18,7 @@ from aimwell.collect.gathering import gather
 from aimwell.collect.identifying import PERSON_TARGETS
 from aimwell.collect.job import Job
 from aimwell.collect.model import ExplainedEntity, ExplainedField, Explanation, WhereTo
-from aimwell.collect.personal import personal_kind
+from aimwell.collect.personal_signs import personal_kind
 from aimwell.collect.provenance import Provenance
 from aimwell.collect.raw import RawTable
 from aimwell.collect.reading import read_raw

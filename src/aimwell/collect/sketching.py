@@ -19,7 +19,7 @@ from aimwell.collect.files import no_header
 from aimwell.collect.inline import absent_columns, format_of, plain_file, read_columns
 from aimwell.collect.json_documents import is_document, write_lines
 from aimwell.collect.lacking import Lack, find_lacks, option_of
-from aimwell.collect.personal import personal_kind
+from aimwell.collect.personal_signs import personal_kind
 from aimwell.collect.snapshot import snapshot_text
 from aimwell.collect.spreadsheets import open_sheet
 from aimwell.collect.suggesting import EntityName, names_a_person, suggest_mapping

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal, get_args
 
 from aimwell.collect.column_words import MORE_PERSON_WORDS, MORE_REQUIRED, MORE_WORDS
-from aimwell.collect.personal import personal_kind
+from aimwell.collect.personal_signs import personal_kind
 from aimwell.definitions.source_maps import (
     AccountMembersMap,
     AccountsMap,

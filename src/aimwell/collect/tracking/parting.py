@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from aimwell.collect.personal import personal_kind
+from aimwell.collect.personal_signs import is_surely_personal, personal_kind
 
 __all__ = ["BLANK", "About", "Parted", "join_parts", "part"]
 
@@ -117,8 +117,10 @@ def _may_be_personal(text: str) -> bool:
 def _parted_text(text: str, *, safe: bool) -> tuple[str, Any]:
     if safe:
         return text, _NOTHING
-    if personal_kind("", [text]) is not None:
+    if is_surely_personal(text):
         return BLANK, text
+    if "@" not in text and "%40" not in text:
+        return text, _NOTHING
     blanked = _ADDRESS.sub(BLANK, text)
     return (blanked, text) if blanked != text else (text, _NOTHING)
 

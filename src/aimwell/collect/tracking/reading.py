@@ -1,9 +1,9 @@
 """Reads segments into the working tables of a flush; many of them in a second process as well.
 
-Looking at each message is Python's work and takes most of a flush, and one process uses one core. So from some size on
-half of the segments are read by a helper: a process that is told by its standard input which segments to read, writes
-its own files of the same tables, and says by its standard output what it found. Where it fails, its segments are
-read here.
+Looking at each message is Python's work and takes half of a flush, and one process uses one core. So from some size on
+a helper reads some of the segments: a process that is told by its standard input which ones there are, takes from
+their end what nobody has claimed, writes its own files of the same tables, and says by its standard output what it
+found. Where it fails, its segments are read here. It loads no more than it needs, for its start is part of its price.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimwell.collect.tracking.messages import Fault, Message, read_messages
 from aimwell.collect.tracking.records import unpack
-from aimwell.collect.tracking.sheets import SHEETS, Sheets
-from aimwell.definitions.kinds.source import Tracking
-from aimwell.privacy.inbox_cipher import RecordCipher
+from aimwell.collect.tracking.sheets import SHEETS, Rules, Sheets
 from aimwell.store.inbox import Records, read_segment
+
+if TYPE_CHECKING:
+    from aimwell.definitions.kinds.source import Tracking
+    from aimwell.privacy.inbox_cipher import RecordCipher
 
 __all__ = ["Read", "helper_main", "read_segments"]
 
@@ -37,12 +40,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Read:
-    """What was read: where the files of each table are, how many messages, faults, and bytes lost by segment."""
+    """What was read: where the files of each table are, how many messages, faults, bytes lost by segment, and which."""
 
     files: Mapping[str, tuple[Path, ...]]
     messages: int
     faults: int
     damaged: Mapping[str, int]
+    places: frozenset[int]
 
 
 def read_segments(
@@ -62,48 +66,60 @@ def read_segments(
         cipher: Opens their records.
         apart_bytes_min: From this size on a helper reads half of them.
     """
+    rules = {name: Rules(frozenset(one.not_personal), one.orders) for name, one in sources.items()}
     numbered = list(enumerate(paths))
-    sizes = {path: path.stat().st_size for path in paths}
     alone = (os.cpu_count() or 1) < 2 or len(paths) < 2
-    if alone or sum(sizes.values()) < apart_bytes_min:
-        return _read(numbered, folder / "own", sources, cipher)
-    mine, theirs = _halves(numbered, sizes)
-    helper = _begin(theirs, folder / "helper", sources, cipher)
-    own = _read(mine, folder / "own", sources, cipher)
+    if alone or sum(path.stat().st_size for path in paths) < apart_bytes_min:
+        return _read(numbered, folder / "own", rules, cipher)
+    claims = folder / "claims"
+    claims.mkdir(parents=True)
+    theirs = numbered[
+        -1:
+    ]  # the helper's from the beginning: while it starts, the others are read here
+    shared = numbered[:-1]
+    helper = _begin(theirs, shared, folder, rules, cipher)
+    try:
+        own = _read(shared, folder / "own", rules, cipher, claim=partial(_claim, claims))
+    except BaseException:
+        helper.kill()
+        helper.wait()
+        raise
     found = _end(helper, folder / "helper")
     if found is None:
         shutil.rmtree(folder / "helper", ignore_errors=True)
-        found = _read(theirs, folder / "again", sources, cipher)
+        left = [one for one in numbered if one[0] not in own.places]
+        found = _read(left, folder / "again", rules, cipher)
     return Read(
         {name: (*own.files[name], *found.files[name]) for name in SHEETS},
         own.messages + found.messages,
         own.faults + found.faults,
         {**own.damaged, **found.damaged},
+        own.places | found.places,
     )
 
 
-def _halves(
-    numbered: Sequence[tuple[int, Path]], sizes: Mapping[Path, int]
-) -> tuple[list[tuple[int, Path]], list[tuple[int, Path]]]:
-    """Two parts of about one size; the helper's is the smaller, because it has to start first."""
-    mine: list[tuple[int, Path]] = []
-    theirs: list[tuple[int, Path]] = []
-    weights = [0, 0]
-    for place, path in sorted(numbered, key=lambda one: -sizes[one[1]]):
-        part = 0 if weights[0] <= weights[1] else 1
-        (mine, theirs)[part].append((place, path))
-        weights[part] += sizes[path]
-    return sorted(mine), sorted(theirs)
+def _claim(claims: Path, place: int) -> bool:
+    """Whether the segment is for this process to read."""
+    try:
+        (claims / str(place)).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _read(
-    numbered: Sequence[tuple[int, Path]],
+    numbered: Iterable[tuple[int, Path]],
     folder: Path,
-    sources: Mapping[str, Tracking],
+    rules: Mapping[str, Rules],
     cipher: RecordCipher | None,
+    *,
+    claim: Callable[[int], bool] = lambda _: True,
 ) -> Read:
-    sheets, damaged = Sheets(folder, sources), {}
+    sheets, damaged, places = Sheets(folder, rules), {}, set()
     for place, path in numbered:
+        if not claim(place):
+            continue
+        places.add(place)
         sheets.count_from(place << _PLACE_SHIFT)
         records: Records = read_segment(path, cipher=cipher)
         for record in records:
@@ -120,7 +136,7 @@ def _read(
             damaged[path.name] = records.lost_bytes
     sheets.write()
     files = {name: tuple(sheets.files(name)) for name in SHEETS}
-    return Read(files, sheets.messages, sheets.faults, damaged)
+    return Read(files, sheets.messages, sheets.faults, damaged, frozenset(places))
 
 
 def _too_deep(message: Message) -> Fault:
@@ -133,15 +149,17 @@ def _too_deep(message: Message) -> Fault:
 
 
 def _begin(
-    numbered: Sequence[tuple[int, Path]],
+    theirs: Sequence[tuple[int, Path]],
+    shared: Sequence[tuple[int, Path]],
     folder: Path,
-    sources: Mapping[str, Tracking],
+    rules: Mapping[str, Rules],
     cipher: RecordCipher | None,
 ) -> subprocess.Popen[bytes]:
     asked = {
-        "segments": [[place, str(path)] for place, path in numbered],
+        "own": [[place, str(path)] for place, path in theirs],
+        "shared": [[place, str(path)] for place, path in reversed(shared)],
         "folder": str(folder),
-        "sources": {name: one.model_dump(mode="json") for name, one in sources.items()},
+        "rules": {name: [sorted(one.not_personal), one.orders] for name, one in rules.items()},
         "key": cipher.key.hex() if cipher else None,
     }
     process = subprocess.Popen(  # noqa: S603 - our own program
@@ -166,17 +184,35 @@ def _end(process: subprocess.Popen[bytes], folder: Path) -> Read | None:
         return None
     found = json.loads(told)
     files = {name: tuple(sorted((folder / name).glob("*.parquet"))) for name in SHEETS}
-    return Read(files, found["messages"], found["faults"], found["damaged"])
+    return Read(
+        files, found["messages"], found["faults"], found["damaged"], frozenset(found["places"])
+    )
 
 
 def helper_main() -> None:
     """The helper: what to read by standard input, what was found by standard output."""
     asked: dict[str, Any] = json.load(sys.stdin)
+    folder = Path(asked["folder"])
+    own = {place for place, _ in asked["own"]}
     found = _read(
-        [(place, Path(path)) for place, path in asked["segments"]],
-        Path(asked["folder"]),
-        {name: Tracking.model_validate(one) for name, one in asked["sources"].items()},
-        RecordCipher(bytes.fromhex(asked["key"])) if asked["key"] else None,
+        [(place, Path(path)) for place, path in (*asked["own"], *asked["shared"])],
+        folder / "helper",
+        {name: Rules(frozenset(safe), orders) for name, (safe, orders) in asked["rules"].items()},
+        _cipher(asked["key"]),
+        claim=lambda place: place in own or _claim(folder / "claims", place),
     )
-    told = {"messages": found.messages, "faults": found.faults, "damaged": dict(found.damaged)}
+    told = {
+        "messages": found.messages,
+        "faults": found.faults,
+        "damaged": dict(found.damaged),
+        "places": sorted(found.places),
+    }
     sys.stdout.write(json.dumps(told))
+
+
+def _cipher(key: str | None) -> RecordCipher | None:
+    if key is None:
+        return None
+    from aimwell.privacy.inbox_cipher import RecordCipher  # loads far more than the rest of this
+
+    return RecordCipher(bytes.fromhex(key))

@@ -16,14 +16,13 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from aimwell.collect.personal import personal_kind
+from aimwell.collect.personal_signs import personal_kind
 from aimwell.collect.tracking import commerce
 from aimwell.collect.tracking.messages import Fault, Message
 from aimwell.collect.tracking.parting import part
-from aimwell.definitions.kinds.source import Tracking
 from aimwell.store.tables import TIME
 
-__all__ = ["EVENT_NAMES", "GPC", "SHEETS", "Sheets"]
+__all__ = ["EVENT_NAMES", "GPC", "SHEETS", "Rules", "Sheets"]
 
 EVENT_NAMES = {
     "page": "Page Viewed",
@@ -90,9 +89,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True)
-class _Settings:
-    not_personal: frozenset[str]
-    orders: bool
+class Rules:
+    """What a source says of its messages: names that only look personal, and whether orders are made of them."""
+
+    not_personal: frozenset[str] = frozenset()
+    orders: bool = True
 
 
 class Sheets:
@@ -100,16 +101,13 @@ class Sheets:
 
     Args:
         folder: Where a folder for each table is made.
-        sources: What each source says of its messages; the defaults of others.
+        rules: By source; the defaults hold for others.
     """
 
-    def __init__(self, folder: Path, sources: Mapping[str, Tracking]) -> None:
+    def __init__(self, folder: Path, rules: Mapping[str, Rules]) -> None:
         self._folder = folder
-        self._settings = {
-            name: _Settings(frozenset(tracking.not_personal), tracking.orders)
-            for name, tracking in sources.items()
-        }
-        self._default = _Settings(frozenset(), orders=True)
+        self._rules = rules
+        self._default = Rules()
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in SHEETS}
         self._files = 0
         self._number = 0
@@ -136,8 +134,8 @@ class Sheets:
         self.messages += 1
         self._number += 1
         number = self._number
-        settings = self._settings.get(source, self._default)
-        safe = settings.not_personal
+        rules = self._rules.get(source, self._default)
+        safe = rules.not_personal
         type_, told = message.type, message.told
         hidden: dict[str, Any] = {}
         envelope: dict[str, Any] = {}
@@ -230,7 +228,7 @@ class Sheets:
         elif type_ == "group":
             self._account(number, message, traits)
         elif type_ == "track":
-            self._commerce(number, event, properties, orders=settings.orders)
+            self._commerce(number, event, properties, orders=rules.orders)
         if message.opted_out or "consent" in message.context:
             self._consents(number, message)
         if len(self._rows["messages"]) >= _ROWS:
