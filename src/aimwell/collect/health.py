@@ -9,6 +9,7 @@ no worker runs.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 
 from aimwell.collect.columns import change_of
 from aimwell.collect.model import LoadReport, plain
+from aimwell.collect.money import NO_RATE
 from aimwell.collect.runs import Run, last_run, reference_columns
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.source import Source
@@ -37,19 +39,21 @@ __all__ = [
     "health_of",
     "is_defined",
     "tell_alerts",
+    "tell_of_rates",
 ]
 
 ALERTS = "source:"
 """Keys of alerts about sources begin so."""
 
 _loads = metadata.tables["loads"]
+_told = metadata.tables["tracked_orders"]
 _PAST_MIN = 3
-_PARTS = ("failed", "late", "stale", "volume", "columns", "expectations")
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """One thing that is wrong with a source: `part` is one of failed, late, stale, volume, columns, expectations."""
+    """One thing that is wrong with a source: `part` is one of failed, late, stale, volume, columns, expectations,
+    rates."""
 
     source: str
     part: str
@@ -129,6 +133,7 @@ def health_of(stores: Stores, source: Source, *, now: datetime) -> SourceHealth:
         *_odd_volumes(source, volumes),
         *_other_columns(stores, source, run),
         *_unmet(source, reports),
+        *_without_rate(stores, source),
     ]
     return SourceHealth(
         source=source.name,
@@ -260,18 +265,52 @@ def _unmet(source: Source, reports: Sequence[LoadReport]) -> list[Trouble]:
     return [Trouble(source.name, "expectations", f"'{source.name}': {'; '.join(told)}.")]
 
 
+def _without_rate(stores: Stores, source: Source) -> list[Trouble]:
+    """Orders of messages that wait for a rate of their currency."""
+    if source.tracking is None:
+        return []
+    query = (
+        sa.select(_told.c.order_id, _told.c.content, _told.c.occurred_at)
+        .where(_told.c.source == source.name, _told.c.waits == NO_RATE)
+        .order_by(_told.c.occurred_at)
+    )
+    with stores.read_control() as connection:
+        rows = connection.execute(query).all()
+    if not rows:
+        return []
+    own, orders = stores.settings.currency, len({row.order_id for row in rows})
+    said = {json.loads(row.content).get("currency") or source.currency for row in rows}
+    foreign = sorted({str(one).upper() for one in said if one} - {own})
+    told = (
+        f"{orders:,} {'order' if orders == 1 else 'orders'} that messages of '{source.name}' tell, the first of "
+        f"{rows[0].occurred_at:%Y-%m-%d}, cannot be counted: there is no rate of that day to {own} for "
+        f"{', '.join(foreign)}. Take one with `aimwell collect rates FILE`; the orders then follow by themselves."
+    )
+    return [Trouble(source.name, "rates", told)]
+
+
 def tell_alerts(stores: Stores, source: Source, *, now: datetime) -> tuple[Trouble, ...]:
     """Raise an alert for each trouble of the source, and resolve those that are over."""
     found = health_of(stores, source, now=now).troubles
+    _tell(stores, found, begins=f"{ALERTS}{source.name}:", now=now)
+    return found
+
+
+def tell_of_rates(stores: Stores, source: Source, *, now: datetime) -> None:
+    """So only of orders that wait for a rate."""
+    found = _without_rate(stores, source)
+    _tell(stores, found, begins=f"{ALERTS}{source.name}:rates", now=now)
+
+
+def _tell(stores: Stores, found: Sequence[Trouble], *, begins: str, now: datetime) -> None:
     alerts = Alerts(stores.control, clock=lambda: now)
-    open_ = {one.key: one for one in alerts.all() if one.key.startswith(f"{ALERTS}{source.name}:")}
+    open_ = {one.key: one for one in alerts.all() if one.key.startswith(begins)}
     for one in found:
         before = open_.pop(one.key, None)
         if before is None or before.message != one.message:
             alerts.alert(one.key, one.message, severity=one.severity)
     for key in open_:
         alerts.resolve(key)
-    return found
 
 
 def _moment(at: datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,9 +16,12 @@ from aimwell.collect import collect
 from aimwell.collect.tracking.flush import flush_inbox
 from aimwell.collect.tracking.order_state import Told, order_of
 from aimwell.collect.tracking.sources import ensure_tracking_source
+from aimwell.definitions import service as definitions
+from aimwell.definitions.catalogue import check
 from aimwell.history.moment import open_moment
+from aimwell.jobs.alerts import Alerts
 from aimwell.store.sql import sql
-from aimwell.store.stores import Stores
+from aimwell.store.stores import Stores, open_stores
 from collecting import Shop, source_of
 from tracked import NOW, put, rows
 
@@ -136,10 +140,6 @@ def test_an_update_adds_the_difference_and_a_partial_refund_is_netted(stores: St
 def test_messages_in_any_order_and_flushes_come_to_the_same(
     empty_workspace: Any, tmp_path: Any
 ) -> None:
-    import shutil
-
-    from aimwell.store.stores import open_stores
-
     messages = [
         said("Order Completed", 1, **DONE),
         said("Order Updated", 2, order_id="o1", revenue=30),
@@ -158,6 +158,13 @@ def test_messages_in_any_order_and_flushes_come_to_the_same(
     assert found[0]["o1"][:2] == ["20.00", "4.00"]
 
 
+def rated(shop: Shop) -> None:
+    shop.write("day,from,to,rate\n2026-01-01,EUR,GBP,0.5\n", "rates.csv")
+    mapping = {"from_currency": "from", "to_currency": "to", "date": "day", "rate": "rate"}
+    rates = source_of({"entity": "rates", "map": mapping}, files="rates.csv", name="rates")
+    collect(shop.stores, rates, root=shop.folder, now=NOW)
+
+
 def test_foreign_money_is_converted_and_waits_for_its_rate(shop: Shop) -> None:
     stores = shop.stores
     euro = {**DONE, "currency": "EUR"}
@@ -165,10 +172,9 @@ def test_foreign_money_is_converted_and_waits_for_its_rate(shop: Shop) -> None:
     assert report.orders_waiting == {"no_rate": 1}
     assert rows(stores, "orders") == []
     assert len(rows(stores, "events")) == 1
-    shop.write("day,from,to,rate\n2026-01-01,EUR,GBP,0.5\n", "rates.csv")
-    mapping = {"from_currency": "from", "to_currency": "to", "date": "day", "rate": "rate"}
-    rates = source_of({"entity": "rates", "map": mapping}, files="rates.csv", name="rates")
-    collect(stores, rates, root=shop.folder, now=NOW)
+    rated(shop)
+    flush_inbox(stores, now=NOW)
+    assert len(rows(stores, "orders")) == 1, "it goes by itself, without another message"
     flushed(stores, said("Product Viewed", 2, sku="tea", revenue=8, currency="EUR"))
     assert sums(stores) == {"o1": ["13.50", "5.00", "1.00", "2.49", "1"]} or sums(stores) == {
         "o1": ["13.50", "5.00", "1.00", "2.50", "1"]
@@ -208,6 +214,137 @@ def test_an_order_that_messages_brought_is_known_to_a_file(shop: Shop) -> None:
     assert load.rows_taken == 1
     load = shop.collect(f"order,day,customer,sku,qty,price\no1,{long_before},ann,mug,1,27\n")
     assert load.rows_taken == 1
+
+
+FILED = "order,day,customer,sku,qty,price\no1,{day},ann,mug,4,5\no1,{day},ann,tea,1,10\n"
+CHANGES = [
+    said("Order Completed", 1, order_id="o1", revenue=30, products=PRODUCTS),
+    said(
+        "Order Updated",
+        2,
+        order_id="o1",
+        revenue=40,
+        products=[{**PRODUCTS[0], "quantity": 6}, PRODUCTS[1]],
+    ),
+    said("Order Refunded", 3, order_id="o1", products=[{"sku": "tea"}]),
+    said("Order Refunded", 4, order_id="o1", total="10"),
+]
+
+
+def filed(shop: Shop, text: str = FILED) -> None:
+    shop.collect(text.format(day=(NOW - timedelta(hours=99)).strftime("%Y-%m-%d")))
+
+
+def seen(stores: Stores) -> Any:
+    """What rules and figures see of the orders, and each product's share."""
+    with open_moment(stores, as_of=NOW + timedelta(days=1)) as moment:
+        bought = moment.session.rows(
+            sql("SELECT order_id, revenue, gross, kept FROM purchases ORDER BY 1")
+        )
+        stream = moment.session.rows(
+            sql(
+                "SELECT event, sum(revenue), sum(quantity) FROM activity_orders GROUP BY 1 ORDER BY 1"
+            )
+        )
+    lines: dict[Any, list[Decimal]] = {}
+    for sku, quantity, revenue in rows(stores, "order_lines", "sku", "quantity", "revenue"):
+        found = lines.setdefault(sku, [Decimal(0), Decimal(0)])
+        found[:] = [found[0] + quantity, found[1] + revenue]
+    return bought, stream, lines
+
+
+def test_changes_of_an_order_that_only_a_file_brought_are_netted_as_if_it_had_come_as_a_message(
+    shop: Shop, empty_workspace: Any, tmp_path: Any
+) -> None:
+    told = open_stores(shutil.copytree(empty_workspace, tmp_path / "told"))
+    flushed(told, *CHANGES)
+    expected = seen(told)
+    assert expected[0] == [("o1", Decimal(20), Decimal(40), True)]
+    told.close()
+    filed(shop)
+    # The file first; what changes the order one by one, some twice, the last first.
+    for message in reversed(CHANGES[1:]):
+        flushed(shop.stores, message)
+        flushed(shop.stores, message)
+    assert seen(shop.stores) == expected
+    filed(shop)
+    flushed(shop.stores, CHANGES[0])  # an Order Completed too says nothing new
+    assert seen(shop.stores) == expected
+
+
+def test_changes_wait_for_the_file_and_go_by_themselves_when_it_comes(shop_on_both: Shop) -> None:
+    shop = shop_on_both
+    stores = shop.stores
+    assert flushed(stores, *CHANGES[1:]).orders_waiting == {"no_order_completed": 1}
+    assert flush_inbox(stores, now=NOW).flushes == ()
+    filed(shop)
+    report = flush_inbox(stores, now=NOW)
+    assert (report.orders_waiting, report.rows["orders"]) == ({}, 3)
+    assert flush_inbox(stores, now=NOW).flushes == (), "all is told: nothing is looked at again"
+    assert sums(stores)["o1"][:2] == ["20.00", "6.00"]
+    # The file takes two mugs back as well: no more comes back than was sold.
+    flushed(stores, said("Order Cancelled", 5, order_id="o1"))
+    assert sums(stores)["o1"][:2] == ["0.00", "0.00"]
+    filed(shop, FILED + "o1,{day},ann,mug,-2,5\n")
+    assert sums(stores)["o1"][0] == "-10.00"
+    flush_inbox(stores, now=NOW)
+    assert sums(stores)["o1"][:2] == ["0.00", "0.00"]
+
+
+def test_whose_orders_messages_are_about_is_told_by_name_space_or_by_name(shop: Shop) -> None:
+    stores = shop.stores
+    filed(shop)
+    refund = said("Order Refunded", 3, order_id="o1")
+    for name, more, revenue in (
+        ("other", {"id_namespace": "b2b"}, "30.00"),
+        ("silent", {"tracking": {"orders": False}}, "30.00"),
+        ("elsewhere", {"tracking": {"orders_of": ["till"]}}, "30.00"),
+        ("named", {"id_namespace": "b2b", "tracking": {"orders_of": ["shop"]}}, "0.00"),
+    ):
+        source = check({"kind": "source", "name": name, "tracking": {}, **more})
+        definitions.apply(stores.control, [source], now=NOW, by="test")
+        flushed(stores, refund, source=name)
+        assert sums(stores)["o1"][0] == revenue, name
+    # Of an order that was made long after, it cannot be.
+    late = said("Order Refunded", 3, order_id="o2")
+    flushed(stores, late, source="named")
+    shop.collect("order,day,customer,sku,qty,price\no2,2026-06-20,ann,mug,1,5\n")
+    flush_inbox(stores, now=NOW)
+    assert sums(stores)["o2"][0] == "5.00"
+
+
+def test_changes_in_foreign_money_are_converted_by_the_rate_of_the_orders_day(shop: Shop) -> None:
+    stores = shop.stores
+    ensure_tracking_source(stores, "web", now=NOW, by="test")
+    filed(shop)
+    report = flushed(stores, said("Order Refunded", 3, order_id="o1", total=10, currency="EUR"))
+    assert report.orders_waiting == {"no_rate": 1}
+    [alert] = Alerts(stores.control).all()
+    assert alert.key == "source:web:rates"
+    assert "1 order that messages of 'web' tell" in alert.message
+    assert "to GBP for EUR" in alert.message
+    rated(shop)
+    flush_inbox(stores, now=NOW)
+    assert sums(stores)["o1"][0] == "25.00"
+    assert Alerts(stores.control).all() == ()
+
+
+def test_two_tracking_sources_tell_of_one_order_once(shop: Shop) -> None:
+    stores = shop.stores
+    for name in ("server", "web"):
+        ensure_tracking_source(stores, name, now=NOW, by="test")
+    put(stores, said("Order Completed", 1, **DONE), source="web")
+    put(
+        stores,
+        said("Order Completed", 1, **DONE),
+        said("Order Refunded", 3, order_id="o1"),
+        source="server",
+    )
+    put(stores, said("Order Refunded", 4, order_id="o1"), source="web")
+    for _ in range(4):
+        flush_inbox(stores, now=NOW)
+    assert flush_inbox(stores, now=NOW).flushes == ()
+    assert sums(stores)["o1"] == ["0.00", "0.00", "0.00", "0.00", "1"]
 
 
 def test_an_order_without_its_number_stays_an_event_and_a_person_sees_it(stores: Stores) -> None:

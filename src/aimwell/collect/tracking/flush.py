@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from aimwell.collect.desk import Desk, full_disk_is_told, open_desk
+from aimwell.collect.health import tell_of_rates
 from aimwell.collect.tracking import flushes
 from aimwell.collect.tracking.consents import keep_answers
 from aimwell.collect.tracking.door import inbox_folder
 from aimwell.collect.tracking.keeping import keep_faults, keep_messages
-from aimwell.collect.tracking.orders import take_orders
+from aimwell.collect.tracking.orders import collected_mark, orders_may_change, take_orders
 from aimwell.collect.tracking.reading import read_segments
 from aimwell.collect.tracking.sources import settings_of, tracking_sources
 from aimwell.collect.tracking.taking import (
@@ -119,20 +120,36 @@ def flush_inbox(
         report = report.plus(FlushReport(flushes=tuple(_end_unfinished(stores, folder))))
         seal_abandoned(folder)
         sealed = sealed_segments(folder)
-        if not sealed:
+        orders_may_go = _orders_may_go(stores)
+        if not sealed and not orders_may_go:
             return report
         sources, cipher = tracking_sources(stores), inbox_cipher(stores)
         waiting = _readable(stores, sealed, cipher)
         total, done = len(waiting), 0
-        for batch in _batches(waiting, batch_bytes):
+        for batch in _batches(waiting, batch_bytes) or ([[]] if orders_may_go else []):
             if progress:
                 progress("flushing", done, total)
             report = report.plus(
                 _flush(stores, folder, batch, sources=sources, cipher=cipher, now=now)
             )
             done += len(batch)
+        _tell_of_orders(stores, sources.values(), now=now)
         _compact(stores)
     return report
+
+
+def _orders_may_go(stores: Stores) -> bool:
+    """Whether orders wait that could not go at the last flush, and could now."""
+    if not orders_may_change(stores):
+        return False
+    before = flushes.last_report(stores)
+    return bool(before.get("again")) or before.get("collected") != collected_mark(stores)
+
+
+def _tell_of_orders(stores: Stores, sources: Iterable[Source], *, now: datetime) -> None:
+    """Tell of orders that wait for a rate, and that they wait no more."""
+    for source in sources:
+        tell_of_rates(stores, source, now=now)
 
 
 def _end_unfinished(stores: Stores, folder: Path) -> list[str]:
@@ -166,10 +183,23 @@ def _flush(
     now: datetime,
 ) -> FlushReport:
     begun = flushes.begin(stores, [path.name for path in paths], now=now)
+    before, collected = flushes.last_report(stores), collected_mark(stores)
+    recheck = bool(before.get("again")) or before.get("collected") != collected
     try:
         with open_desk(stores) as desk:
-            report = _work_out(stores, desk, begun, paths, sources=sources, cipher=cipher, now=now)
-        stored = report.to_dict()
+            report = _work_out(
+                stores,
+                desk,
+                begun,
+                paths,
+                sources=sources,
+                cipher=cipher,
+                now=now,
+                recheck=recheck,
+            )
+        # What several tracking sources tell of one order is seen by each once it is in the lake.
+        again = len(sources) > 1 and "orders" in report.rows
+        stored = {**report.to_dict(), "collected": collected, "again": again}
         flushes.prepare(stores, begun, stored)
     except Exception:
         flushes.fail(stores, begun)
@@ -188,6 +218,7 @@ def _work_out(
     sources: dict[str, Source],
     cipher: RecordCipher | None,
     now: datetime,
+    recheck: bool,
 ) -> FlushReport:
     read = read_segments(
         paths,
@@ -207,6 +238,7 @@ def _work_out(
         folder=begun.folder,
         flush_id=begun.flush_id,
         now=now,
+        recheck=recheck,
     )
     taken = take_messages(flush)
     keep_messages(flush)

@@ -34,6 +34,7 @@ __all__ = [
     "fail",
     "finish",
     "hold_inbox",
+    "last_report",
     "load_id",
     "mark_unified",
     "not_unified",
@@ -127,6 +128,18 @@ def prepare(stores: Stores, begun: Begun, report: Mapping[str, Any]) -> None:
                 "Another process has flushed the inbox while this one was held up. Nothing of this flush was taken; "
                 "run it again."
             )
+
+
+def last_report(stores: Stores) -> dict[str, Any]:
+    """What the newest flush that counts noted; empty where there was none."""
+    query = (
+        sa.select(_flushes.c.report)
+        .where(_flushes.c.state.in_(["prepared", "published", "done"]))
+        .order_by(_flushes.c.seq.desc())
+        .limit(1)
+    )
+    with stores.control.read() as connection:
+        return dict(connection.execute(query).scalar() or {})
 
 
 def unfinished(stores: Stores) -> list[str]:

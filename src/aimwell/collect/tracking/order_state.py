@@ -2,6 +2,7 @@
 
 The state follows from the messages alone, in the order of their times, so that it is the same in whatever order they
 arrive. An Order Completed that is sent again (a page that is loaded twice) says nothing new: the first one counts.
+Where another source brought the order, its sale stands in that one's place.
 """
 
 from __future__ import annotations
@@ -22,11 +23,13 @@ from aimwell.collect.tracking.commerce import (
     sku_of,
 )
 
-__all__ = ["Line", "Order", "Part", "Told", "order_of"]
+__all__ = ["Brought", "Line", "Order", "Part", "Told", "order_of"]
 
 _UNIT = Decimal("0.0001")
 _MOST = Decimal(10) ** 13
 _ZERO = Decimal(0)
+_REVENUES = ("revenue", "total", "subtotal", "value")
+_OF_LINES = frozenset({*_REVENUES, "discount", "tax", "shipping", "products"})
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Part:
     """The sale (`message` is empty), or what one message says came back."""
 
     message: str
-    origin_id: str
+    origin_id: str | None
     ordered_at: datetime
     lines: tuple[Line, ...]
     tax: Decimal | None = None
@@ -65,6 +68,29 @@ class Part:
     coupon: str | None = None
     shop_id: str | None = None
     payment_method: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brought:
+    """An order as another source brought it, in `currency`.
+
+    Attributes:
+        lines: The goods that were sold.
+        returned: What that source took back of them; quantities and money below zero.
+        tax, shipping, discount: Of the sale, where they are known.
+        tax_back, shipping_back: What of them that source gave back; below zero.
+    """
+
+    currency: str
+    origin_id: str | None
+    ordered_at: datetime
+    lines: tuple[Line, ...]
+    returned: tuple[Line, ...] = ()
+    tax: Decimal | None = None
+    shipping: Decimal | None = None
+    discount: Decimal | None = None
+    tax_back: Decimal = _ZERO
+    shipping_back: Decimal = _ZERO
 
 
 @dataclass(frozen=True)
@@ -76,18 +102,33 @@ class Order:
     parts: tuple[Part, ...]
 
 
-def order_of(messages: Sequence[Told]) -> Order | None:
-    """The order; None as long as no message has said that it was completed."""
+def order_of(messages: Sequence[Told], brought: Brought | None = None) -> Order | None:
+    """The order; None as long as no message has said that it was completed.
+
+    Args:
+        messages: All that was told of it; their amounts in the currency of `brought`, where that is given.
+        brought: The order as another source brought it: then it counts by that, and messages change it.
+    """
     told = sorted(messages, key=lambda one: (one.occurred_at, one.event_id))
-    completed = next((one for one in told if one.event == COMPLETED), None)
-    if completed is None:
-        return None
-    content = dict(completed.content)
-    for one in told:
-        if one.event == UPDATED:
-            content.update(one.content)
-    sale = _sale(completed, content)
-    parts, left = [sale], _Left(sale)
+    updates = [one.content for one in told if one.event == UPDATED]
+    if brought is not None:
+        sale = _brought_sale(brought, updates)
+        currency: str | None = brought.currency
+        left = _Left(sale)
+        for line in brought.returned:
+            left.came_back(line)
+        tax, shipping = (
+            _plus(sale.tax, brought.tax_back),
+            _plus(sale.shipping, brought.shipping_back),
+        )
+    else:
+        completed = next((one for one in told if one.event == COMPLETED), None)
+        if completed is None:
+            return None
+        content = _updated(completed.content, updates)
+        sale, currency = _sale(completed, content), currency_of(content.get("currency"))
+        left, tax, shipping = _Left(sale), sale.tax, sale.shipping
+    parts = [sale]
     for one in told:
         if one.event in (COMPLETED, UPDATED):
             continue
@@ -97,14 +138,63 @@ def order_of(messages: Sequence[Told]) -> Order | None:
             parts.append(
                 Part(
                     message=one.event_id,
-                    origin_id=completed.origin_id,
-                    ordered_at=max(one.occurred_at, completed.occurred_at),
+                    origin_id=sale.origin_id,
+                    ordered_at=max(one.occurred_at, sale.ordered_at),
                     lines=lines,
-                    tax=_negative(sale.tax) if whole else None,
-                    shipping=_negative(sale.shipping) if whole else None,
+                    tax=_negative(tax) if whole else None,
+                    shipping=_negative(shipping) if whole else None,
                 )
             )
-    return Order(currency_of(content.get("currency")), completed.occurred_at, tuple(parts))
+    return Order(currency, sale.ordered_at, tuple(parts))
+
+
+def _updated(content: Mapping[str, Any], updates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What an order's message says after updates; of one that tells the amount anew, in whichever way, that counts."""
+    found = dict(content)
+    for update in updates:
+        if any(update.get(name) is not None for name in _REVENUES):
+            found = {name: value for name, value in found.items() if name not in _REVENUES}
+        found.update(update)
+    return found
+
+
+def _brought_sale(brought: Brought, updates: Sequence[Mapping[str, Any]]) -> Part:
+    """The sale of a brought order: to the line as its source has it, as long as no update says otherwise."""
+    content = _updated({}, updates)
+    lines, tax, shipping = brought.lines, brought.tax, brought.shipping
+    if _OF_LINES & content.keys():
+        before = {
+            "revenue": f"{sum((line.revenue for line in lines), _ZERO):f}",
+            "tax": None if tax is None else f"{tax:f}",
+            "shipping": None if shipping is None else f"{shipping:f}",
+            "products": [
+                {
+                    "sku": line.sku,
+                    "quantity": f"{line.quantity:f}",
+                    "price": f"{line.unit_price:f}",
+                    "unit_cost": None if line.unit_cost is None else f"{line.unit_cost:f}",
+                }
+                for line in lines
+            ],
+        }
+        content = _updated(before, updates)
+        tax, shipping = _money(content.get("tax")), _money(content.get("shipping"))
+        lines = _sold(content, tax, shipping)
+    return Part(
+        message="",
+        origin_id=brought.origin_id,
+        ordered_at=brought.ordered_at,
+        lines=lines,
+        tax=tax,
+        shipping=shipping,
+        coupon=id_text(content.get("coupon")),
+        shop_id=id_text(content.get("shop_id")) or id_text(content.get("affiliation")),
+        payment_method=id_text(content.get("payment_method")),
+    )
+
+
+def _plus(value: Decimal | None, more: Decimal) -> Decimal | None:
+    return None if value is None else max(value + more, _ZERO)
 
 
 def _sale(completed: Told, content: Mapping[str, Any]) -> Part:
@@ -219,6 +309,17 @@ class _Left:
     def _revenue(self) -> Decimal:
         return sum((left.revenue for left in self._lines), _ZERO) - self._unassigned
 
+    def came_back(self, line: Line) -> None:
+        """A line that has come back already; what fits no line of the sale is taken off its amount."""
+        units, money = -line.quantity, -line.revenue
+        for left in self._lines:
+            if left.line.sku != line.sku or left.units <= 0 or units <= 0:
+                continue
+            taken = min(left.units, units)
+            money += self._take(left, taken).revenue
+            units -= taken
+        self._unassigned += min(money, max(self._revenue(), _ZERO))
+
     def all(self) -> tuple[Line, ...]:
         """Everything that is left comes back."""
         if self.nothing and not any(left.units for left in self._lines):
@@ -234,6 +335,11 @@ class _Left:
         products = [one for one in content.get("products") or () if isinstance(one, Mapping)]
         lines = [line for product in products for line in self._product(product)]
         if products:
+            # What was given back before without saying for which line may have been for these.
+            twice = min(-self._revenue(), self._unassigned)
+            if twice > 0:
+                self._unassigned -= twice
+                lines.append(Line(None, _ZERO, _ZERO, _ZERO, twice))
             return tuple(lines)
         tax, shipping = _money(content.get("tax")), _money(content.get("shipping"))
         amount = _revenue(content, tax, shipping)

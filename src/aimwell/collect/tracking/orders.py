@@ -1,14 +1,16 @@
 """Orders that messages tell: what each order comes to now, less what the lake has of it already.
 
 All messages about an order are kept in the control database. Whenever one comes, the order is worked out from all of
-them, and the lake gets the difference: a sale, an addition to it, or a return.
+them, and the lake gets the difference: a sale, an addition to it, or a return. An order that another source brought
+(see `brought`) is worked out again whenever anything was collected since, for the messages may have been there first.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -18,23 +20,27 @@ from sqlglot import exp
 from aimwell.collect.known import GONE
 from aimwell.collect.money import NO_RATE, convert_money, first_rates
 from aimwell.collect.order_lines import hashed_id
-from aimwell.collect.tracking.order_state import Order, Told, order_of
-from aimwell.collect.tracking.sources import SAME_ORDER_DAYS
+from aimwell.collect.tracking.brought import Key, find_brought, have_rows, in_own_currency
+from aimwell.collect.tracking.commerce import COMPLETED
+from aimwell.collect.tracking.order_state import Brought, Order, Told, order_of
+from aimwell.collect.tracking.sources import SAME_ORDER_DAYS, same_orders
 from aimwell.collect.tracking.taking import Flush
 from aimwell.store.control import insert_missing
 from aimwell.store.listed import among
 from aimwell.store.schema import metadata
-from aimwell.store.sql import column, sql
+from aimwell.store.sql import column, sql, union_all
+from aimwell.store.stores import Stores
 from aimwell.store.tables import MONEY, TIME
 
-__all__ = ["take_orders"]
+__all__ = ["collected_mark", "orders_may_change", "take_orders"]
 
 _told = metadata.tables["tracked_orders"]
+_loads = metadata.tables["loads"]
 _BATCH = 5_000
 _T = pa.string()
 
 UNKNOWN, ELSEWHERE = "no_order_completed", "known_elsewhere"
-"""Why an order waits: nothing has said that it was completed; another source brought it."""
+"""Why an order waits: nothing has said that it was completed; or that it does not, because another source brought it."""
 
 _LINES = pa.schema(
     [
@@ -56,37 +62,47 @@ _HEADS = pa.schema(
     ]
 )
 
+_OF_ROW = (
+    *((name, _T) for name in ("source", "order_id", "message", "kind", "origin_id")),
+    ("ordered_at", TIME),
+    *((name, MONEY) for name in ("quantity", "discount", "revenue")),
+)
+_HAVE = {
+    "orders": pa.schema([*_OF_ROW, ("tax", MONEY), ("shipping", MONEY), ("lines", pa.int64())]),
+    "order_lines": pa.schema([*_OF_ROW, ("sku", _T), ("unit_price", MONEY), ("unit_cost", MONEY)]),
+}
+"""What of the lake's rows is compared."""
+
 
 def take_orders(flush: Flush) -> tuple[dict[str, int], dict[str, int]]:
     """Write what the taken messages change of orders; returns rows by table, and reason → orders that wait."""
     touched = _keep_new(flush)
-    touched |= _waiting(flush)
+    touched |= _siblings(flush, touched) | _waiting(flush)
     if not touched:
         return {}, {}
-    orders: dict[tuple[str, str], Order] = {}
-    waits: dict[tuple[str, str], str] = {}
-    for key, messages in _messages(flush, touched).items():
-        order = order_of(messages)
-        if order is None:
-            waits[key] = UNKNOWN
-        else:
+    messages = _messages(flush, touched)
+    brought = find_brought(flush, messages)
+    told, unrated = in_own_currency(flush, {key: messages[key] for key in brought}, brought)
+    waits: dict[Key, str] = dict.fromkeys(unrated, NO_RATE)
+    orders: dict[Key, Order] = {}
+    for key, found in messages.items():
+        order = None if key in waits else order_of(told.get(key, found), brought.get(key))
+        if order is not None:
             orders[key] = order
-    for key in _brought_elsewhere(flush, orders):
-        waits[key] = ELSEWHERE
+        else:
+            waits.setdefault(key, UNKNOWN)
+    elsewhere = dict.fromkeys(brought, ELSEWHERE) | _told_twice(flush, orders, brought)
+    for key in elsewhere.keys() - brought.keys():
         del orders[key]
     for key in _without_rate(flush, orders):
         waits[key] = NO_RATE
         del orders[key]
-    _note(flush, touched, waits)
-    rows = _write(flush, orders) if orders else {}
-    reasons: dict[str, int] = {}
-    for reason in waits.values():
-        if reason != ELSEWHERE:
-            reasons[reason] = reasons.get(reason, 0) + 1
-    return rows, reasons
+    _note(flush, touched, elsewhere | waits)
+    rows = _write(flush, orders, brought) if orders else {}
+    return rows, dict(Counter(waits.values()))
 
 
-def _keep_new(flush: Flush) -> set[tuple[str, str]]:
+def _keep_new(flush: Flush) -> set[Key]:
     """Keep the new messages about orders; returns which orders they are about."""
     query = sql(
         """
@@ -95,7 +111,7 @@ def _keep_new(flush: Flush) -> set[tuple[str, str]]:
         WHERE o.order_id IS NOT NULL ORDER BY f.source, f.event_id
         """
     )
-    found: set[tuple[str, str]] = set()
+    found: set[Key] = set()
     for batch in flush.session.batches(query, rows=_BATCH):
         values = [{**row, "waits": UNKNOWN} for row in batch.to_pylist()]
         found.update((row["source"], row["order_id"]) for row in values)
@@ -104,21 +120,58 @@ def _keep_new(flush: Flush) -> set[tuple[str, str]]:
     return found
 
 
-def _waiting(flush: Flush) -> set[tuple[str, str]]:
-    """Orders that waited for a rate: one may have come."""
-    query = sa.select(_told.c.source, _told.c.order_id).where(_told.c.waits == NO_RATE).distinct()
+def _siblings(flush: Flush, touched: Collection[Key]) -> set[Key]:
+    """Orders of the same numbers of which other tracking sources told."""
+    if not touched or len(flush.sources) < 2:
+        return set()
+    numbers = sorted({order_id for _, order_id in touched})
+    query = (
+        sa.select(_told.c.source, _told.c.order_id)
+        .where(among(_told.c.order_id, numbers))
+        .distinct()
+    )
     with flush.stores.control.read() as connection:
         return {(row.source, row.order_id) for row in connection.execute(query)}
 
 
-def _messages(
-    flush: Flush, touched: Iterable[tuple[str, str]]
-) -> dict[tuple[str, str], list[Told]]:
+def _waiting(flush: Flush) -> set[Key]:
+    """Orders that waited for a rate, which may have come; and for their sale, if anything was collected since."""
+    waits = _told.c.waits == NO_RATE
+    if flush.recheck:
+        waits = sa.or_(waits, _may_change())
+    query = sa.select(_told.c.source, _told.c.order_id).where(waits).distinct()
+    with flush.stores.control.read() as connection:
+        return {(row.source, row.order_id) for row in connection.execute(query)}
+
+
+def _may_change() -> sa.ColumnElement[bool]:
+    changes = sa.and_(_told.c.waits == ELSEWHERE, _told.c.event != COMPLETED)
+    return sa.or_(_told.c.waits.in_([NO_RATE, UNKNOWN]), changes)
+
+
+def collected_mark(stores: Stores) -> str:
+    """Another text whenever something was collected: a rate, or an order of which messages told, may have come."""
+    query = sa.select(sa.func.count(), sa.func.max(_loads.c.finished_at)).where(
+        _loads.c.state == "done"
+    )
+    with stores.control.read() as connection:
+        count, last = connection.execute(query).one()
+    return f"{count}:{last.isoformat() if last is not None else ''}"
+
+
+def orders_may_change(stores: Stores) -> bool:
+    """Whether any order waits, or changes what another source brings."""
+    with stores.control.read() as connection:
+        found = connection.execute(sa.select(_told.c.source).where(_may_change()).limit(1))
+        return found.first() is not None
+
+
+def _messages(flush: Flush, touched: Iterable[Key]) -> dict[Key, list[Told]]:
     wanted = set(touched)
     query = sa.select(_told).where(
         among(_told.c.order_id, sorted({order_id for _, order_id in wanted}))
     )
-    found: dict[tuple[str, str], list[Told]] = {}
+    found: dict[Key, list[Told]] = {}
     with flush.stores.control.read() as connection:
         for row in connection.execute(query):
             if (key := (row.source, row.order_id)) in wanted:
@@ -133,40 +186,26 @@ def _messages(
     return found
 
 
-def _brought_elsewhere(
-    flush: Flush, orders: Mapping[tuple[str, str], Order]
-) -> list[tuple[str, str]]:
-    """Orders that another source brought, whose ids mean the same: they count once."""
-    if not orders:
-        return []
-    flush.bind_lake("orders", "all_orders")
-    flush.session.bind("asked_orders", _keys(orders))
-    rows = flush.session.rows(
-        sql(
-            """
-            SELECT k.source, k.order_id, o.source FROM asked_orders AS k JOIN all_orders AS o
-              ON o.order_id = k.order_id AND o.source <> k.source AND o.kind = 'sale'
-            WHERE abs(date_diff('second', o.ordered_at, k.ordered_at)) <= :most
-            """,
-            most=SAME_ORDER_DAYS * 86_400,
-        )
-    )
-    return sorted({(own, order) for own, order, other in rows if _same_ids(flush, own, other)})
-
-
-def _same_ids(flush: Flush, one: str, other: str) -> bool:
-    first, second = flush.sources.get(one), flush.sources.get(other)
-    return (first.id_namespace if first else None) == (second.id_namespace if second else None)
-
-
-def _keys(orders: Mapping[tuple[str, str], Order]) -> pa.Table:
-    return pa.table(
-        {
-            "source": pa.array([source for source, _ in orders], _T),
-            "order_id": pa.array([order_id for _, order_id in orders], _T),
-            "ordered_at": pa.array([order.ordered_at for order in orders.values()], TIME),
-        }
-    )
+def _told_twice(
+    flush: Flush, orders: Mapping[Key, Order], brought: Mapping[Key, Brought]
+) -> dict[Key, str]:
+    """Orders that two tracking sources completed at once: the first of them by name counts, the other finds it later."""
+    found: dict[Key, str] = {}
+    first: dict[str, list[Key]] = {}
+    for key in sorted(orders.keys() - brought.keys()):
+        source, order_id = key
+        same = [
+            other
+            for other in first.get(order_id, ())
+            if same_orders(flush.stores, flush.sources, source, other[0])
+            and abs(orders[other].ordered_at - orders[key].ordered_at)
+            <= timedelta(days=SAME_ORDER_DAYS)
+        ]
+        if same:
+            found[key] = ELSEWHERE
+        else:
+            first.setdefault(order_id, []).append(key)
+    return found
 
 
 def _currency(flush: Flush, source: str, order: Order) -> str:
@@ -174,7 +213,7 @@ def _currency(flush: Flush, source: str, order: Order) -> str:
     return order.currency or (found.currency if found else None) or flush.stores.settings.currency
 
 
-def _without_rate(flush: Flush, orders: Mapping[tuple[str, str], Order]) -> list[tuple[str, str]]:
+def _without_rate(flush: Flush, orders: Mapping[Key, Order]) -> list[Key]:
     """Orders in a currency for which no rate held yet when they were made."""
     own = flush.stores.settings.currency
     used = {key: _currency(flush, key[0], order) for key, order in orders.items()}
@@ -191,9 +230,7 @@ def _holds(first: datetime | None, at: datetime) -> bool:
     return first is not None and first <= at
 
 
-def _note(
-    flush: Flush, touched: Iterable[tuple[str, str]], waits: Mapping[tuple[str, str], str]
-) -> None:
+def _note(flush: Flush, touched: Iterable[Key], waits: Mapping[Key, str]) -> None:
     """Note of each order whether it waits, and for what."""
     by_reason: dict[tuple[str, str | None], list[str]] = {}
     for source, order_id in sorted(touched):
@@ -208,16 +245,18 @@ def _note(
             )
 
 
-def _write(flush: Flush, orders: Mapping[tuple[str, str], Order]) -> dict[str, int]:
+def _write(
+    flush: Flush, orders: Mapping[Key, Order], brought: Mapping[Key, Brought]
+) -> dict[str, int]:
     _bind_wanted(flush, orders)
-    _bind_known(flush, orders)
+    _bind_known(flush, orders, {key: one for key, one in brought.items() if key in orders})
     return {
         "order_lines": flush.write("order_lines", _line_differences(flush)),
         "orders": flush.write("orders", _order_differences(flush)),
     }
 
 
-def _bind_wanted(flush: Flush, orders: Mapping[tuple[str, str], Order]) -> None:
+def _bind_wanted(flush: Flush, orders: Mapping[Key, Order]) -> None:
     """`want_lines` and `want_heads`: what the orders come to, in the workspace's currency."""
     heads: list[tuple[Any, ...]] = []
     lines: list[tuple[Any, ...]] = []
@@ -274,21 +313,37 @@ def _convert(flush: Flush, name: str, rows: pa.Table, money: Sequence[str]) -> N
     session.materialise(name, sql("SELECT * FROM fresh"))
 
 
-def _bind_known(flush: Flush, orders: Mapping[tuple[str, str], Order]) -> None:
-    """`have_orders` and `have_lines`: the lake's rows of these orders."""
+def _bind_known(flush: Flush, orders: Mapping[Key, Order], brought: Mapping[Key, Brought]) -> None:
+    """`have_orders` and `have_order_lines`: what the lake has of these orders, from their sources and as it was brought."""
     session = flush.session
-    session.bind("asked_orders", _keys(orders))
-    for table in ("orders", "order_lines"):
+    session.bind(
+        "asked_orders",
+        pa.table(
+            {
+                "source": pa.array([source for source, _ in orders], _T),
+                "order_id": pa.array([order_id for _, order_id in orders], _T),
+            }
+        ),
+    )
+    for table, more in zip(("orders", "order_lines"), have_rows(brought), strict=True):
         flush.bind_lake(table, f"all_{table}")
+        schema = _HAVE[table]
+        session.bind("as_brought", pa.Table.from_pylist(more, schema=schema))
+        own = sql(
+            """
+            SELECT t.*, coalesce(json_extract_string(t.properties, '$.message'), '') AS message
+            FROM :rows AS t SEMI JOIN asked_orders AS k ON k.source = t.source AND k.order_id = t.order_id
+            """,
+            rows=exp.to_table(f"all_{table}"),
+        )
+        assert isinstance(own, exp.Select)  # noqa: S101 - the text above is one
         session.materialise(
             f"have_{table}",
-            sql(
-                """
-                SELECT t.*, coalesce(json_extract_string(t.properties, '$.message'), '') AS message
-                FROM :rows AS t SEMI JOIN asked_orders AS k
-                  ON k.source = t.source AND k.order_id = t.order_id
-                """,
-                rows=exp.to_table(f"all_{table}"),
+            union_all(
+                [
+                    exp.select(*map(column, schema.names)).from_(own.subquery("own")),
+                    exp.select(*map(column, schema.names)).from_("as_brought"),
+                ]
             ),
         )
 

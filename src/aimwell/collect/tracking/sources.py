@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from aimwell.collect.loads import last_definition
 from aimwell.definitions import service as definitions
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.source import Source, Tracking
@@ -13,6 +15,7 @@ from aimwell.store.stores import Stores
 __all__ = [
     "SAME_ORDER_DAYS",
     "ensure_tracking_source",
+    "same_orders",
     "settings_of",
     "sources_of_orders",
     "tracking_sources",
@@ -60,8 +63,42 @@ def sources_of_orders(stores: Stores, source: Source) -> list[str]:
     return sorted(
         name
         for name, found in tracking_sources(stores).items()
-        if settings_of(found).orders and found.id_namespace == source.id_namespace
+        if _same(found, source.name, source.id_namespace)
     )
+
+
+def same_orders(stores: Stores, tracking: Mapping[str, Source], name: str, other: str) -> bool:
+    """Whether orders of one number are the same order in the tracking source `name` and in the source `other`.
+
+    Args:
+        stores: The workspace.
+        tracking: The tracking sources.
+        name: The tracking source; of one that was removed the defaults hold.
+        other: Any source, also one that was collected from its file and never applied.
+    """
+    known = tracking.get(other)
+    if known is not None and not settings_of(known).orders:
+        return False
+    namespace = known.id_namespace if known is not None else _namespace(stores, other)
+    return _same(tracking.get(name), other, namespace)
+
+
+def _same(tracking: Source | None, other: str, namespace: str | None) -> bool:
+    settings = settings_of(tracking)
+    if not settings.orders:
+        return False
+    if settings.orders_of is not None:
+        return other in settings.orders_of
+    return (tracking.id_namespace if tracking is not None else None) == namespace
+
+
+def _namespace(stores: Stores, source: str) -> str | None:
+    try:
+        return definitions.find(stores.control, Source, source).id_namespace
+    except UnknownDefinitionError:
+        document = last_definition(stores, source) or {}
+        found = document.get("id_namespace")
+        return found if isinstance(found, str) else None
 
 
 def settings_of(source: Source | None) -> Tracking:

@@ -31,7 +31,12 @@ __all__ = ["Flush", "bind_sheets", "take_messages", "touched_origins", "write_ta
 
 @dataclass(frozen=True)
 class Flush:
-    """What the work on one flush needs. `folder` is where its files for the lake are written."""
+    """What the work on one flush needs.
+
+    Attributes:
+        folder: Where its files for the lake are written.
+        recheck: Something was collected since the last flush: orders that waited may go now.
+    """
 
     stores: Stores
     desk: Desk
@@ -40,6 +45,7 @@ class Flush:
     folder: Path
     flush_id: str
     now: datetime
+    recheck: bool = True
 
     @property
     def session(self) -> DuckDBSession:

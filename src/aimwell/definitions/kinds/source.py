@@ -309,6 +309,11 @@ class Tracking(Part):
         description="Order Completed, Updated, Refunded and Cancelled become orders. Say no where the same orders "
         "come from files under other numbers.",
     )
+    orders_of: OneOrMore[Name] | None = Field(
+        default=None,
+        description="Sources whose orders the messages are about, by the same numbers; default: those of the same "
+        "id_namespace.",
+    )
 
 
 class Source(Definition):
