@@ -306,9 +306,9 @@ def test_whose_orders_messages_are_about_is_told_by_name_space_or_by_name(shop: 
         flushed(stores, refund, source=name)
         assert sums(stores)["o1"][0] == revenue, name
     # Of an order that was made long after, it cannot be.
-    late = said("Order Refunded", 3, order_id="o2")
-    flushed(stores, late, source="named")
-    shop.collect("order,day,customer,sku,qty,price\no2,2026-06-20,ann,mug,1,5\n")
+    early = {**said("Order Refunded", -1000, order_id="o2"), "messageId": "early"}
+    flushed(stores, early, source="named")
+    filed(shop, "order,day,customer,sku,qty,price\no2,{day},ann,mug,1,5\n")
     flush_inbox(stores, now=NOW)
     assert sums(stores)["o2"][0] == "5.00"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from aimwell.collect.loads import last_definition
+from aimwell.collect.load_history import last_definition
 from aimwell.definitions import service as definitions
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.source import Source, Tracking
