@@ -12,6 +12,8 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
@@ -20,14 +22,33 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from aimwell.errors import SettingsError, nearest, nearest_zone
 
-__all__ = ["FILE_NAME", "Settings", "load_settings", "render_toml"]
+__all__ = ["FILE_NAME", "Settings", "known_country", "load_settings", "render_toml"]
 
 FILE_NAME = "aimwell.toml"
 _PREFIX = "AIMWELL_"
 _SLIP = 0.85  # how alike a name in the environment must be to count as a mistyped setting
 _SECRET = {"control_url"}  # may hold a password, so its value is never shown
 
+_BESIDE_ISO = {"XK"}  # Kosovo: in no list of ISO, and what everybody writes
+
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def known_country(code: str) -> str:
+    """The code, if it is a country's. Raises ValueError."""
+    if code not in _country_codes():
+        like = {"UK": "The United Kingdom is GB.", "EL": "Greece is GR."}
+        raise ValueError(
+            f"no country has this ISO 3166 code. {like.get(code, 'Codes are as GB, IE, DE.')}"
+        )
+    return code
+
+
+@cache
+def _country_codes() -> frozenset[str]:
+    table = files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text(encoding="utf-8")
+    lines = [line for line in table.splitlines() if not line.startswith("#")]
+    return frozenset(line.partition("\t")[0] for line in lines) | _BESIDE_ISO
 
 
 class Settings(BaseModel):
@@ -232,6 +253,11 @@ class Settings(BaseModel):
         description="Messages that one sending job claims at a time.",
         json_schema_extra={"group": "deliver"},
     )
+
+    @field_validator("country")
+    @classmethod
+    def _known_country(cls, value: str | None) -> str | None:
+        return None if value is None else known_country(value)
 
     @field_validator("timezone")
     @classmethod

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 from pathlib import Path
 from typing import Any
 
@@ -173,10 +172,11 @@ def test_values_that_would_command_a_terminal_or_a_sheet_are_only_text(
 
 
 def test_absurd_sizes_end_in_words(run: Run, workspace: Path) -> None:
-    wide = ",".join(f"c{n}" for n in range(3_000))
+    wide = ",".join(f"c{n}" for n in range(20_000))
     Path("wide.csv").write_text(f"{wide}\n{wide}\n", encoding="utf-8")
-    told = run("collect", "orders", "wide.csv", *TAKE, "-w", "shop", "--json", code=1)
-    assert json.loads(told.out)["error"]["kind"] in {"MappingError", "StoreError"}
+    told = run("collect", "orders", "wide.csv", *TAKE, "-w", "shop", code=1).err
+    assert "'wide.csv' has 20,000 columns" in told
+    assert "5,000 can be read" in told
     Path("long.csv").write_text(HEADER + LINE.format("x" * 3_000_000, 1) + LINE.format(2, 1))
     load: Any = run("collect", "orders", "long.csv", *TAKE, "-w", "shop", "--json").json["loads"][0]
     assert (load["rows_read"], load["rows_taken"], load["quarantined"]) == (2, 1, 1)

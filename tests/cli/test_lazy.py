@@ -74,6 +74,7 @@ NEEDLESS = {"alembic", "jinja2", "lightgbm", "litestar", "scipy", "sklearn", "uv
         (["collect", "status"], NEEDLESS - {"scipy"}),
         (["profile", "-h"], NEEDLESS - {"scipy"}),
         (["segment", "refresh"], {"alembic", "lightgbm", "litestar", "sklearn"}),
+        (["predict", "models"], {"alembic", "lightgbm", "litestar", "sklearn"}),
         (["decide", "plans"], {"alembic", "lightgbm", "litestar", "sklearn"}),
         (["deliver", "stop-all"], {"alembic", "lightgbm", "litestar", "sklearn"}),
     ],

@@ -93,6 +93,11 @@ def test_short_forms_mean_the_long_ones() -> None:
     assert plain.consent is None
 
 
+def test_a_country_that_there_is_not_is_told() -> None:
+    assert "The United Kingdom is GB" in faults(country="UK")["country"]
+    assert check({**good(), "country": "XK"})
+
+
 def test_every_fault_is_told_with_its_path() -> None:
     found = faults(
         currency="Euro",

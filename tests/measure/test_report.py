@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from aimwell.measure.lifts import lifts_of, profit
-from aimwell.measure.model import CampaignResult, Delivery, Truth
+from aimwell.measure.model import CampaignResult, Delivery, Figure, Truth
 from aimwell.measure.people import People, arm_figures
 from aimwell.measure.report import report_html
+from aimwell.stats.estimate import Estimate
 
 NASTY = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 }}'
 
@@ -298,3 +299,14 @@ def test_a_chart_of_days_begins_with_the_first_whole_day(result: CampaignResult)
 
 def test_the_same_result_gives_the_same_page(result: CampaignResult) -> None:
     assert report_html(result) == report_html(result)
+
+
+def test_a_card_says_once_why_it_has_no_figure(result: CampaignResult) -> None:
+    free = "the campaign cost nothing, so a return on it is not defined"
+    kpi = replace(
+        result.kpi("return_on_ad_spend"),
+        value=Figure(value=None, reason=free),
+        causal=Estimate.missing(free, method="incremental revenue over spend"),
+    )
+    page = report_html(replace(result, kpis=(kpi,)))
+    assert page.count(f"T{free[1:]}.") == 1

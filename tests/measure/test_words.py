@@ -78,7 +78,7 @@ def test_sizes_and_states_that_a_reader_must_mind(result: CampaignResult, unfini
     )  # fmt: skip
     text = "\n".join(told(odd, margin_unknown=7).caveats)
     for words in (
-        "9 days of 14 days are measured",
+        "Measured so far: 9 days of its 14 days.",
         "Profit is unknown: 7 people",
         "The smaller group has 40 people",
         "3 people turned out to be several records",

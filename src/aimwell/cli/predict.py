@@ -37,7 +37,7 @@ AnewOption = Annotated[
 
 @app.command("propensity")
 def propensity(
-    horizon: Annotated[int, typer.Option(help="How far ahead to look, in days.")] = 90,
+    horizon: Annotated[int, typer.Option(min=1, help="How far ahead to look, in days.")] = 90,
     event: Annotated[str, typer.Option(help="What people do or do not do.")] = PURCHASE,
     as_of: AsOfOption = None,
     name: NameOption = None,
@@ -88,16 +88,17 @@ def propensity(
 
 @app.command("lifetime-value")
 def lifetime_value(
-    horizon: Annotated[int, typer.Option(help="How far ahead to count, in days.")] = 365,
+    horizon: Annotated[int, typer.Option(min=1, help="How far ahead to count, in days.")] = 365,
     holdout: Annotated[
         int | None,
         typer.Option(
+            min=1,
             help="Days before the moment on which the models are checked.",
             show_default="the horizon, at most half of the history",
         ),
     ] = None,
     discount: Annotated[
-        float, typer.Option(help="Interest of a month: what comes later is worth less.")
+        float, typer.Option(min=0.0, help="Interest of a month: what comes later is worth less.")
     ] = 0.01,
     as_of: AsOfOption = None,
     name: NameOption = None,

@@ -82,11 +82,11 @@ def looks_like_data(header: Sequence[str]) -> bool:
 
 def column_names(header: Sequence[str]) -> tuple[str, ...]:
     """Names from a header: trimmed, unnamed ones numbered, the second of two equal ones marked."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for number, text in enumerate(header, start=1):
         name = text.strip().strip("\ufeff").strip() or f"column_{number}"
         taken, again = name, 2
         while taken in names:
             taken, again = f"{name}_{again}", again + 1
-        names.append(taken)
+        names[taken] = None
     return tuple(names)

@@ -16,6 +16,7 @@ from aimwell.collect.rejects import Reject
 from aimwell.collect.snapshot import TextSnapshot
 from aimwell.definitions.kinds.source import Source
 from aimwell.definitions.source_inputs import FileFormat, FileSpec, InputSpec
+from aimwell.errors import SourceFileError
 from aimwell.store.sql import column, sql, union_all
 
 __all__ = [
@@ -56,6 +57,7 @@ class FileForm:
         return _READ_AS.get(self.format, self.format)
 
 
+_COLUMNS_MAX = 5_000  # more need gigabytes for a few rows: the engine keeps room for each
 _READ_AS: dict[FileFormat, FileFormat] = {"tsv": "csv", "json": "jsonl", "excel": "parquet"}
 
 
@@ -191,9 +193,23 @@ def form_of(source: Source, spec: InputSpec) -> FileForm:
     )
 
 
-def joined_columns(known: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns of several files: those known, then new ones."""
-    return (*known, *(name for name in names if name not in known))
+def joined_columns(
+    known: tuple[str, ...], names: tuple[str, ...], file: InputFile
+) -> tuple[str, ...]:
+    """The columns of several files: those known, then the new ones of `file`.
+
+    Raises:
+        SourceFileError: They are more than a table of rows can have within any usual memory.
+    """
+    there = set(known)
+    columns = (*known, *(name for name in names if name not in there))
+    if len(columns) > _COLUMNS_MAX:
+        raise SourceFileError(
+            f"'{file.name}' has {len(columns):,} columns; {_COLUMNS_MAX:,} can be read. Nothing was taken. If they are "
+            "not its columns, say the right `delimiter`; else leave out those that are not needed.",
+            file=file.name,
+        )
+    return columns
 
 
 def no_text() -> exp.Expr:

@@ -121,7 +121,7 @@ def _read_text(
         else:
             first = head.partition("\n")[0].split()
         names = form.columns or column_names(first)
-        columns = joined_columns(columns, names)
+        columns = joined_columns(columns, names, file)
         query = (
             word_rows(text, header=header, names=names, columns=columns)
             if delimiter is None
@@ -196,7 +196,7 @@ def _read_parquet(
             file=file.name,
         ) from error
     names = column_names(there)
-    columns = joined_columns(columns, names)
+    columns = joined_columns(columns, names, file)
     values = [sql("CAST(:value AS varchar)", value=column(name)) for name in there]
     scan = exp.Table(this=sql("read_parquet(:path)", path=str(copy)))
     fields = picked(names, columns, values)
@@ -245,7 +245,7 @@ def _read_excel(
         repeat_merged=form.repeat_merged,
     )
     copy.unlink()
-    columns = joined_columns(columns, sheet.names)
+    columns = joined_columns(columns, sheet.names, file)
     places = {name: place for place, name in enumerate(sheet.names)}
     cells = {
         f"c{number}": pa.array(
@@ -290,7 +290,7 @@ def _read_rows(
         raise SourceFileError(
             f"'{file.name}' is not a whole Parquet file. Nothing was taken.", file=file.name
         ) from error
-    return RawPart(file, file.path, rows, names), joined_columns(columns, names)
+    return RawPart(file, file.path, rows, names), joined_columns(columns, names, file)
 
 
 def _widen(desk: Desk, parts: Sequence[RawPart], columns: int) -> None:

@@ -117,8 +117,8 @@ def _of_time(result: CampaignResult, newest_order_at: datetime | None) -> list[s
     found, span = [], result.span
     if not span.finished:
         found.append(
-            f"The window is not over: {days_words(span.days_measured)} of {days_words(span.days)} are measured. All "
-            "figures are figures so far and will change."
+            f"The window is not over. Measured so far: {days_words(span.days_measured)} of its {days_words(span.days)}. "
+            "All figures are figures so far and will change."
         )
     if newest_order_at is not None:
         gap_days = (span.measured_until - newest_order_at).total_seconds() / 86_400

@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 from scipy.special import expit, logit
-from sklearn.isotonic import IsotonicRegression
 
 from aimwell.errors import PredictError
 from aimwell.predict.newton import Derivatives, maximise
@@ -82,6 +81,9 @@ def fit_calibrator(
         method = "isotonic" if min(positives, negatives) >= ISOTONIC_MIN else "sigmoid"
     floor = 1.0 / (len(outcome) + 2)
     if method == "isotonic":
+        # Imported here and not above: it takes a second, and a score that is given needs none of it.
+        from sklearn.isotonic import IsotonicRegression
+
         rising = IsotonicRegression(y_min=0, y_max=1).fit(scores, outcome.astype(np.float64))
         return Calibrator(
             method="isotonic",

@@ -7,7 +7,6 @@ from typing import ClassVar, Self
 
 import numpy as np
 from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
 
 from aimwell.predict.blas import one_blas_thread
 from aimwell.predict.folds import folds, sample
@@ -71,6 +70,9 @@ class LogisticLearner:
         preparation = prepare(values)
         if not preparation.sources:
             return LogisticScorer(preparation, (), float(logit(outcome.mean())))
+        # Imported here and not above: it takes a second, and a score that is given needs none of it.
+        from sklearn.linear_model import LogisticRegression
+
         # Newton steps: exact for standardised columns, where gradient methods stop early and differ by machine.
         model = LogisticRegression(
             C=self.strength, solver="newton-cholesky", tol=1e-8, max_iter=200

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import lightgbm
 import numpy as np
 
 from aimwell.predict.folds import folds
 from aimwell.predict.tables import BoolArray
 from aimwell.stats.samples import FloatArray
+
+# Imported where trees grow or score: it brings all of scikit-learn, which takes two seconds.
+if TYPE_CHECKING:
+    import lightgbm
 
 __all__ = ["TreesLearner", "TreesScorer"]
 
@@ -34,11 +37,11 @@ class TreesScorer:
 
     def score(self, values: FloatArray) -> FloatArray:
         """The probability of each row."""
-        return np.asarray(lightgbm.Booster(model_str=self.text).predict(values), dtype=np.float64)
+        return np.asarray(_booster(self.text).predict(values), dtype=np.float64)
 
     def influences(self, features: int) -> FloatArray:
         """Shares of the gain in the splits."""
-        booster = lightgbm.Booster(model_str=self.text)
+        booster = _booster(self.text)
         gains = np.zeros(features)
         gains[: booster.num_feature()] = booster.feature_importance(importance_type="gain")
         return gains / gains.sum() if gains.sum() > 0 else gains
@@ -59,6 +62,8 @@ class TreesLearner:
 
     def tuned(self, values: FloatArray, outcome: BoolArray, *, seed: int) -> Self:
         """Choose the number of rounds after which the log loss on held-out people grows again."""
+        import lightgbm
+
         divisions = list(folds(outcome, count=_TUNING_FOLDS, seed=seed))
         if len(outcome) > _CROSS_VALIDATED_PEOPLE:
             divisions = divisions[:1]
@@ -74,6 +79,8 @@ class TreesLearner:
 
     def fit(self, values: FloatArray, outcome: BoolArray) -> TreesScorer:
         """Grow the trees."""
+        import lightgbm
+
         booster = lightgbm.train(
             self._settings(len(outcome)),
             self._dataset(values, outcome),
@@ -82,6 +89,8 @@ class TreesLearner:
         return TreesScorer(booster.model_to_string())
 
     def _dataset(self, values: FloatArray, outcome: BoolArray) -> lightgbm.Dataset:
+        import lightgbm
+
         return lightgbm.Dataset(
             values, label=outcome.astype(np.float64), params={"verbosity": -1}, free_raw_data=False
         )
@@ -107,3 +116,9 @@ class TreesLearner:
             "num_threads": threads,
             "verbosity": -1,
         }
+
+
+def _booster(text: str) -> lightgbm.Booster:
+    import lightgbm
+
+    return lightgbm.Booster(model_str=text)

@@ -22,9 +22,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import pairwise_distances, silhouette_score
 from threadpoolctl import threadpool_limits
 
 from aimwell.segment.preparation import FloatArray
@@ -158,6 +155,9 @@ def _silhouettes(
     rows: FloatArray, numbers: Sequence[int], *, seed: int, starts: int
 ) -> list[tuple[float, float] | None]:
     """(silhouette, share of the smallest group) for each number; None where there cannot be so many groups."""
+    # Imported here, as below: scikit-learn takes two seconds, and most who open a workspace look for no groups.
+    from sklearn.metrics import pairwise_distances, silhouette_score
+
     different = len(np.unique(rows, axis=0))
     distances = pairwise_distances(rows)
     found: list[tuple[float, float] | None] = []
@@ -209,6 +209,9 @@ def _evenly_spread(rows: FloatArray, draw: np.random.Generator) -> FloatArray:
 
 def fit_centroids(rows: FloatArray, number: int, *, seed: int, starts: int = 10) -> FloatArray:
     """The centres of `number` groups by k-means (Lloyd's algorithm from several k-means++ starts)."""
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
     with threadpool_limits(limits=1), warnings.catch_warnings():
         # Fewer different people than groups: some centres coincide, which whoever calls sees by the sizes.
         warnings.simplefilter("ignore", ConvergenceWarning)

@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import hypergeom
 
 from aimwell.segment.persona_model import ProductLiking
 from aimwell.stats.multiplicity import benjamini_hochberg
@@ -60,6 +59,9 @@ def _compared(
     own = np.array([bought[sku][group] for sku in skus], dtype=np.int64)
     buyers = np.array([sum(bought[sku].values()) for sku in skus], dtype=np.int64)
     elsewhere = (buyers - own) / max(everyone - size, 1)
+    # Imported here: all of scipy.stats for one figure of a persona.
+    from scipy.stats import hypergeom
+
     # Fisher's exact test, one-sided: so many buyers in the group, or more, were all alike.
     chance = hypergeom.sf(own - 1, everyone, buyers, size)
     return [

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy import stats
 
 from aimwell.errors import SegmentError
 
@@ -149,6 +148,9 @@ def fit_column(name: str, values: FloatArray) -> PreparedColumn:
     size = np.abs(known[known != 0.0])
     unit = float(np.median(size)) if len(size) else 1.0
     power = 1.0
+    # Imported here: all of scipy.stats, for whoever looks for groups.
+    from scipy import stats
+
     if abs(float(stats.skew(known))) > _SKEW_MAX:
         # The power needs no more than some ten thousand values, taken evenly over all.
         some = known[:: 1 + len(known) // _POWER_VALUES_MAX]

@@ -59,6 +59,7 @@ from aimwell.definitions.source_values import (
     Value,
 )
 from aimwell.errors import nearest, nearest_zone
+from aimwell.settings import known_country
 
 __all__ = [
     "Consent",
@@ -118,6 +119,7 @@ def _pattern(value: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_known_zone)]
+Country = Annotated[str, Field(pattern="^[A-Z]{2}$"), AfterValidator(known_country)]
 
 
 class OrdersEntity(EntityPart):
@@ -348,7 +350,7 @@ class Source(Definition):
     timezone: Zone | None = Field(
         default=None, description="IANA zone of times without an offset; default: the workspace's."
     )
-    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = Field(
+    country: Country | None = Field(
         default=None,
         description="ISO country, to read telephone numbers; default: the workspace's.",
     )
