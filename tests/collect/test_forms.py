@@ -17,7 +17,7 @@ from aimwell.collect.json_documents import write_lines
 from aimwell.collect.sketching import sketch
 from aimwell.collect.spreadsheets import cell_text
 from aimwell.errors import SourceFileError
-from collecting import COLUMNS, NOW, Shop, source_of
+from collecting import COLUMNS, NOW, ORDERS, Shop, source_of
 from spreadsheets import Day, write_xlsx
 
 NAMES = COLUMNS.split(",")
@@ -270,3 +270,32 @@ def test_a_json_document_is_read_in_its_encoding(shop: Shop) -> None:
     (shop.folder / "o.json").write_bytes(out)
     spec = {"path": "o.json", "format": "json", "encoding": "cp1252"}
     assert [row[1] for row in taken(shop, {"rows": spec})] == ["café", "mug"]
+
+
+def test_a_file_that_may_be_absent_is_left_out_and_that_is_told(shop: Shop) -> None:
+    shop.write(TEXT)
+    returns = {
+        **ORDERS,
+        "from": "returns",
+        "map": {**ORDERS["map"], "kind": {"constant": "return"}},
+    }
+    looked_up = {**ORDERS, "from": "orders", "join": [{"file": "returns", "on": "order"}]}
+    files = {
+        "orders": "orders.csv",
+        "returns": {"path": "returns-*.csv", "may_be_absent": True},
+    }
+    source = source_of({**ORDERS, "from": "orders"}, returns, looked_up, files=files)
+    report = collect(shop.stores, source, root=shop.folder, now=NOW)
+    assert [load.rows_taken for load in report.loads] == [2]
+    assert report.absent == ("returns",)
+    explained = explain(shop.stores, source, root=shop.folder, now=NOW)
+    assert (len(explained.entities), explained.absent) == (1, ("returns",))
+    shop.write(TEXT.replace("\n1,", "\n3,").replace("\n2,", "\n4,"), "returns-1.csv")
+    report = collect(shop.stores, source, root=shop.folder, now=NOW)
+    assert report.absent == ()
+    assert [load.state for load in report.loads][:2] == ["already_collected", "taken"]
+    assert report.loads[1].rows_taken == 2
+    only = source_of(returns, files={"returns": files["returns"]})
+    (shop.folder / "returns-1.csv").unlink()
+    with pytest.raises(SourceFileError, match=r"none of the files of 'shop' \(returns\)"):
+        collect(shop.stores, only, root=shop.folder, now=NOW)

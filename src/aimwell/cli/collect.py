@@ -12,7 +12,7 @@ from aimwell.cli.calls import as_typed
 from aimwell.cli.collect_columns import refuse_incomplete, show_sketch
 from aimwell.cli.collect_quality import quality
 from aimwell.cli.collect_quarantine import quarantine, replay
-from aimwell.cli.collect_report import show_report
+from aimwell.cli.collect_report import show_absent, show_report
 from aimwell.cli.collect_status import status
 from aimwell.cli.collect_templates import template, templates
 from aimwell.cli.collect_tracking import flush, keys_app
@@ -313,7 +313,7 @@ def _run(
             document["error"] = error_document(error)
         ws.output.json(document)
     else:
-        show_report(ws, report.loads)
+        show_report(ws, report.loads, report.absent)
     report.refuse_unusable()
     if people is not None and not ws.output.as_json:
         ws.output.say(
@@ -323,6 +323,7 @@ def _run(
 
 def _show_explanation(ws: Opened, explanation: Explanation) -> None:
     out = ws.output
+    show_absent(ws, explanation.absent)
     for entity in explanation.entities:
         names = ", ".join(file.name for file in entity.files)
         out.heading(f"{entity.entity} from {names}: nothing is written")

@@ -7,13 +7,22 @@ from collections.abc import Mapping, Sequence
 from aimwell.cli.context import Opened
 from aimwell.collect.model import LoadReport
 
-__all__ = ["show_report"]
+__all__ = ["show_absent", "show_report"]
 
 
-def show_report(ws: Opened, loads: Sequence[LoadReport]) -> None:
-    """Print what became of the rows of each load."""
+def show_report(ws: Opened, loads: Sequence[LoadReport], absent: Sequence[str] = ()) -> None:
+    """Print what became of the rows of each load, and which inputs were `absent`."""
     for load in loads:
         _show_load(ws, load)
+    show_absent(ws, absent)
+
+
+def show_absent(ws: Opened, absent: Sequence[str]) -> None:
+    """Say which inputs were not there."""
+    if absent:
+        ws.output.note(
+            f"There is no file for: {', '.join(absent)}. What comes from it is left out."
+        )
 
 
 def _show_load(ws: Opened, load: LoadReport) -> None:

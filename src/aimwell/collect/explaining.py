@@ -62,10 +62,11 @@ def explain(stores: Stores, source: Source, *, root: Path, now: datetime) -> Exp
     """
     entities = []
     with full_disk_is_told(), spill_folder(stores.folder("collecting")) as fetched:
-        inputs = gather(
+        gathered = gather(
             stores, source, root, fetched, lambda *_: None, from_start=True, rows_max=_SAMPLE_ROWS
-        ).inputs
-        for entity in source.entities:
+        )
+        inputs = gathered.inputs
+        for entity in gathered.entities(source):
             # Each on a desk of its own, because names of files and tables repeat.
             with open_desk(stores) as desk, tempfile.TemporaryDirectory() as folder:
                 main = source.file_of(entity)
@@ -93,7 +94,7 @@ def explain(stores: Stores, source: Source, *, root: Path, now: datetime) -> Exp
                     mapping_changed=False,
                 )
                 entities.append(_explained(job, entity, raw))
-    return Explanation(source.name, tuple(entities))
+    return Explanation(source.name, tuple(entities), gathered.absent)
 
 
 def _explained(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> ExplainedEntity:

@@ -49,7 +49,8 @@ class InputFile:
 def find_files(spec: FileSpec, root: Path) -> list[tuple[str, Path]]:
     """(name, path) of all files that the paths, folders and patterns of `spec` mean, in order, each once.
 
-    A folder means the files in it and below, but those whose name begins with a point or an underscore.
+    A folder means the files in it and below, but those whose name begins with a point or an underscore. What may be
+    absent, and is, gives none.
 
     Raises:
         SourceFileError: There is no such file; names the nearest.
@@ -63,6 +64,8 @@ def find_files(spec: FileSpec, root: Path) -> list[tuple[str, Path]]:
         else:
             paths = [root / pattern]
         if not paths or not all(path.is_file() for path in paths):
+            if spec.may_be_absent:
+                continue
             raise SourceFileError(_absent(pattern, root), file=pattern)
         found |= {path.relative_to(root).as_posix(): path for path in paths}
     return list(found.items())

@@ -7,7 +7,7 @@ source has ended, so whoever is killed meanwhile reads the same again, and rows 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from aimwell.collect.progress import keep_progress, read_progress
 from aimwell.collect.raw import form_of
 from aimwell.collect.remote import fetch_files
 from aimwell.collect.warehouse import find_table
-from aimwell.definitions.kinds.source import Source
+from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.definitions.source_inputs import DatabaseSpec, FileSpec, TableSpec, is_remote
+from aimwell.errors import SourceFileError
 from aimwell.store.stores import Stores
 
 __all__ = ["Gathered", "Progress", "gather", "note_progress"]
@@ -31,10 +32,33 @@ Progress = Callable[[str, int, int | None], None]
 
 @dataclass(frozen=True)
 class Gathered:
-    """Name of an input → its files; and how far each was read, to be noted when all is taken."""
+    """Name of an input → its files; how far each was read, to be noted when all is taken; and the inputs that may be
+    absent, and are."""
 
     inputs: dict[str, list[InputFile]] = field(default_factory=dict)
     progress: dict[str, dict[str, Any]] = field(default_factory=dict)
+    absent: tuple[str, ...] = ()
+
+    def entities(self, source: Source) -> list[Entity]:
+        """What can be read of a source: all of it, but what comes from, or is looked up in, an input that is absent.
+
+        Raises:
+            SourceFileError: That is nothing.
+        """
+        absent = set(self.absent)
+        found = [
+            entity
+            for entity in source.entities
+            if absent.isdisjoint({source.file_of(entity), *(join.file for join in entity.join)})
+        ]
+        if not found:
+            names = ", ".join(self.absent)
+            raise SourceFileError(
+                f"There is none of the files of '{source.name}' ({names}). Nothing was taken. Put at least one of them "
+                "there, under the name that the definition gives it (`aimwell collect source NAME --root FOLDER`).",
+                file=self.absent[0],
+            )
+        return found
 
 
 def gather(
@@ -85,7 +109,12 @@ def gather(
         spec = source.files[name]
         assert isinstance(spec, FileSpec)  # noqa: S101 - others were read above
         done.inputs[name] = _opened(source, spec, files, folder / name)
-    return done
+    absent = tuple(
+        name
+        for name, files in done.inputs.items()
+        if not files and isinstance(source.files[name], FileSpec)
+    )
+    return replace(done, absent=absent)
 
 
 def _hashed(local: dict[str, list[tuple[str, Path]]], tell: Progress) -> dict[str, list[InputFile]]:

@@ -170,10 +170,12 @@ class LoadReport:
 
 @dataclass(frozen=True)
 class DataReport:
-    """What one call of `collect` did, a report for each entity of the source."""
+    """What one call of `collect` did, a report for each entity of the source; `absent` are inputs that may be absent, and
+    were, so that what comes from them was left out."""
 
     source: str
     loads: tuple[LoadReport, ...]
+    absent: tuple[str, ...] = ()
 
     @property
     def already_collected(self) -> bool:
@@ -206,6 +208,7 @@ class DataReport:
         return {
             "source": self.source,
             "already_collected": self.already_collected,
+            "absent": list(self.absent),
             "loads": [load.to_dict() for load in self.loads],
         }
 
@@ -282,10 +285,11 @@ class ExplainedEntity:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What a source would do; nothing was written."""
+    """What a source would do; nothing was written. `absent`: see DataReport."""
 
     source: str
     entities: tuple[ExplainedEntity, ...]
+    absent: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON; money as text."""

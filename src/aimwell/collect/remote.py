@@ -44,7 +44,8 @@ def fetch_files(stores: Stores, spec: FileSpec, root: Path, folder: Path) -> lis
     found: dict[str, InputFile] = {}
     for pattern in spec.path:
         if not is_remote(pattern):
-            local = find_files(FileSpec(path=(pattern,)), root)
+            alone = FileSpec(path=(pattern,), may_be_absent=spec.may_be_absent)
+            local = find_files(alone, root)
             found |= {name: open_input(name, path) for name, path in local}
             continue
         options = _options(stores, spec.storage, pattern)
@@ -52,8 +53,8 @@ def fetch_files(stores: Stores, spec: FileSpec, root: Path, folder: Path) -> lis
             system, path = fsspec.core.url_to_fs(pattern, **options)
             # What was there a moment ago may be gone, so a listing that is kept is worth nothing.
             system.invalidate_cache()
-            objects = _listed(system, path)
-        if not objects:
+            objects = _listed(system, path, may_be_absent=spec.may_be_absent)
+        if not objects and not spec.may_be_absent:
             raise SourceFileError(
                 f"There is no object '{pattern}'. Nothing was taken.", file=pattern
             )
@@ -88,12 +89,17 @@ def _options(stores: Stores, storage: Storage | None, pattern: str) -> dict[str,
     return options
 
 
-def _listed(system: Any, path: str) -> list[dict[str, Any]]:
+def _listed(system: Any, path: str, *, may_be_absent: bool) -> list[dict[str, Any]]:
     """The objects at a path, pattern or folder."""
     if _MAGIC & set(path):
         infos = list(system.glob(path, detail=True).values())
     else:
-        info = system.info(path)
+        try:
+            info = system.info(path)
+        except FileNotFoundError:
+            if may_be_absent:
+                return []
+            raise
         if info["type"] != "directory":
             return [info]
         infos = list(system.find(path, detail=True).values())

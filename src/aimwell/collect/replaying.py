@@ -152,7 +152,13 @@ def _joined(
     if not names:
         return {}
     # Looked up are the rows as they are now, all of them.
-    inputs = gather(
+    gathered = gather(
         stores, source, root, desk.folder / "joined", _silent, names=names, from_start=True
-    ).inputs
+    )
+    if gathered.absent:
+        raise CollectError(
+            f"Rows of {entity.entity} are looked up in {', '.join(gathered.absent)}, which is not there. Put it back and "
+            "run the same again."
+        )
+    inputs = gathered.inputs
     return {name: read_raw(desk, source, name, inputs[name]) for name in names}

@@ -145,19 +145,19 @@ def _collect(
         loads.publish_prepared(stores, source.name)
         loads.sweep(stores)
         gathered = gather(stores, source, root, folder, tell, from_start=from_start)
-        inputs = gathered.inputs
+        inputs, entities = gathered.inputs, gathered.entities(source)
         newest = partial(_newest_rate, stores)
         begun = [
-            loads.begin(stores, source, e, inputs, now=now, newest_rate=newest)
-            for e in source.entities
+            loads.begin(stores, source, e, inputs, now=now, newest_rate=newest) for e in entities
         ]
         if all(load.state == "done" for load in begun):
             note_progress(stores, source, gathered, now=now)
-            return DataReport(source.name, tuple(_again(load) for load in begun))
+            done = tuple(_again(load) for load in begun)
+            return DataReport(source.name, done, gathered.absent)
         reports: list[LoadReport] = []
         with open_desk(stores) as desk:
             raw: dict[str, RawTable] = {}
-            for entity, load in zip(source.entities, begun, strict=True):
+            for entity, load in zip(entities, begun, strict=True):
                 if load.state == "done":
                     reports.append(_again(load))
                     continue
@@ -174,7 +174,7 @@ def _collect(
                     take_entity(stores, desk, source, entity, load, raw, tell, siblings=siblings)
                 )
         note_progress(stores, source, gathered, now=now)
-        return DataReport(source.name, tuple(reports))
+        return DataReport(source.name, tuple(reports), gathered.absent)
 
 
 def _refuse_other_columns(stores: Stores, source: Source, seen: Columns) -> None:

@@ -69,7 +69,7 @@ CONSENT_STATES: Words = {
     ),
 }
 SUPPRESSION_REASONS: Words = {
-    "unsubscribed": ("unsubscribed", "unsubscribe", "user_suppressed", "global unsubscribe"),
+    "unsubscribed": ("unsubscribed", "unsubscribe", "global unsubscribe"),
     "bounced": (
         "bounced",
         "bounce",
@@ -79,9 +79,13 @@ SUPPRESSION_REASONS: Words = {
         "invalid",
         "invalid_email",
     ),
-    "complaint": ("complaint", "spam", "abuse", "spam report", "marked_as_spam", "spam complaint"),
+    "complaint": (
+        *("complaint", "spam", "abuse", "spam report", "marked_as_spam", "spam complaint"),
+        "spam_complaint",
+    ),
     "opted_out": ("opted_out", "opted out", "stop", "optout", "opt-out"),
-    "manual": ("manual", "manually", "blocked", "blocklist", "do not contact"),
+    # Klaviyo's "user" is who works with it, not the person written to.
+    "manual": ("manual", "manually", "user_suppressed", "blocked", "blocklist", "do not contact"),
 }
 
 

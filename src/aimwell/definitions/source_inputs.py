@@ -124,6 +124,11 @@ class FileSpec(Part):
         description="Columns that the mapping names and the file lacks count as missing, with a warning; else they "
         "are a mistake. For exports that leave out what is empty.",
     )
+    may_be_absent: bool = Field(
+        default=False,
+        description="Where there is no such file, what comes from it is left out, with a note; else that is a mistake. "
+        "For exports that have a file only where there is something to tell.",
+    )
     row_key: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
         default=None,
         description="Adds a column of this name that tells rows apart where no column does: a hash of the row, and "
