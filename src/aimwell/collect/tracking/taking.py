@@ -17,6 +17,7 @@ from aimwell.collect.known import GONE
 from aimwell.collect.money import convert_money
 from aimwell.collect.statements import make_news
 from aimwell.collect.tracking.flushes import load_id
+from aimwell.collect.tracking.message_index import MessageIndex
 from aimwell.collect.tracking.sheets import SHEETS
 from aimwell.definitions.kinds.source import Source
 from aimwell.privacy.erased import bind_erased, not_erased
@@ -96,18 +97,20 @@ def take_messages(flush: Flush) -> int:
     A message is known by source and message id. Of several with one id in the same flush the first that came stands.
     """
     session = flush.session
-    flush.bind_lake("events", "all_events")
     _bind_kinds(flush)
     session.materialise(
         "first_of",
         sql("SELECT min(n) AS n, source, event_id FROM messages GROUP BY source, event_id"),
     )
+    index = MessageIndex(flush.stores.folder("message-index"), session)
+    known = index.narrowed(flush.snapshot.tables["events"], "first_of")
+    session.bind("known_events", known)
     session.materialise(
         "new_numbers",
         sql(
             """
             SELECT f.n FROM first_of AS f ANTI JOIN (
-              SELECT source, event_id FROM all_events WHERE source IN (SELECT source FROM kinds)
+              SELECT source, event_id FROM known_events WHERE source IN (SELECT source FROM kinds)
             ) AS k ON k.source = f.source AND k.event_id = f.event_id
             """
         ),

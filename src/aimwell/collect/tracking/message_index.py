@@ -1,0 +1,113 @@
+"""Which files of the lake may hold a message: a sorted list of hashes for each file of `events`.
+
+A message may come again after years, so every flush must ask all that is in the lake. The lists take eight bytes a message,
+and of a list only the pages are read in which the asked ones would stand. Files of the lake never change, so a list is made
+once, when its file is first met; what compaction or erasure writes anew gets a new list, and the old one goes. All of it
+can be made again from the lake, and nothing rests on it but time: a hash that is found is looked for in the file itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sqlglot import exp
+
+from aimwell.store.disk import settle, settle_folder
+from aimwell.store.engine import DuckDBSession
+from aimwell.store.sql import column, sql
+from aimwell.store.versions import TableVersion
+
+__all__ = ["MessageIndex"]
+
+_Hashes = npt.NDArray[np.uint64]
+_KIND = np.dtype("<u8")
+_ENDING = ".hashes"
+
+
+class MessageIndex:
+    """The lists, one for each file of the lake's `events`. For the process that holds the inbox.
+
+    Args:
+        folder: Where they are kept.
+        session: The engine that hashes and reads.
+    """
+
+    def __init__(self, folder: Path, session: DuckDBSession) -> None:
+        self._session = session
+        # An engine that hashed differently would find nothing in these lists; so it would get lists of its own.
+        probe = _hash(exp.Literal.string("source"), exp.Literal.string("message"))
+        [(found,)] = session.rows(exp.select(probe))
+        self._folder = folder / f"{found:016x}"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for other in set(folder.iterdir()) - {self._folder}:
+            shutil.rmtree(other)
+
+    def narrowed(self, events: TableVersion, asked: str) -> TableVersion:
+        """`events` with those files alone in which one of the asked messages may stand.
+
+        Args:
+            events: The table as it is read.
+            asked: A bound table (source, event_id).
+        """
+        lists = self._lists(events)
+        hashes = self._hashes(asked)
+        found = [file for file, path in lists.items() if _meet(_read(path), hashes)]
+        return replace(events, files=tuple(found))
+
+    def _lists(self, events: TableVersion) -> dict[str, Path]:
+        """File of the lake → its list, made where it is missing; lists of files that are no longer read go."""
+        lists = {file: self._folder / f"{Path(file).name}{_ENDING}" for file in events.files}
+        there = set(self._folder.iterdir())
+        for path in there.difference(lists.values()):
+            path.unlink()
+        for file, path in lists.items():
+            if path not in there:
+                self._session.bind("unlisted", replace(events, files=(file,)))
+                self._write(self._hashes("unlisted"), path)
+        return lists
+
+    def _hashes(self, name: str) -> _Hashes:
+        """The hashes of a bound table's messages, sorted."""
+        hashed = _hash(column("source"), column("event_id"))
+        query = exp.select(exp.alias_(hashed, "hash")).from_(name)
+        found = self._session.table(query).column("hash").combine_chunks()
+        hashes: _Hashes = found.to_numpy(zero_copy_only=False).astype(_KIND)
+        hashes.sort()
+        return hashes
+
+    def _write(self, hashes: _Hashes, path: Path) -> None:
+        """Under another name first: a list that is there is whole, also after a power cut."""
+        unfinished = path.with_suffix(".part")
+        hashes.tofile(unfinished)
+        settle([unfinished])
+        os.replace(unfinished, path)
+        settle_folder(self._folder)
+
+
+def _hash(source: exp.Expr, event_id: exp.Expr) -> exp.Expr:
+    # Half of an MD5, because the engine's own hash may be another one in its next version.
+    return sql(
+        "md5_number_lower(concat(:source, chr(31), :event_id))", source=source, event_id=event_id
+    )
+
+
+def _read(path: Path) -> _Hashes:
+    """A list as it lies on the disk, of which only what is looked at comes into memory."""
+    if not path.stat().st_size:
+        return np.empty(0, _KIND)
+    return np.memmap(path, _KIND, mode="r")
+
+
+def _meet(one: _Hashes, other: _Hashes) -> bool:
+    """Whether two sorted lists have a hash in common."""
+    few, many = (one, other) if len(one) < len(other) else (other, one)
+    if not len(few):
+        return False
+    places = np.searchsorted(many, few)
+    np.minimum(places, len(many) - 1, out=places)
+    return bool((many[places] == few).any())
