@@ -182,6 +182,6 @@ def test_a_table_that_is_absent_damaged_or_changed_is_told(shop: Shop) -> None:
 
 
 def test_a_table_stays_inside_its_folder() -> None:
-    for path in ("/etc", "../other", "s3://bucket/table"):
+    for path in ("/etc", "../other", "file:///etc", "s3://key:secret@bucket/table"):
         with pytest.raises(DefinitionError):
             source_of(files={"rows": {"table": path}})

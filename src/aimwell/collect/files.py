@@ -43,7 +43,7 @@ class InputFile:
     size_bytes: int
     sha256: str
     rows: Rows | None = None
-    fetch: Callable[[], None] | None = field(default=None, compare=False, repr=False)
+    fetch: Callable[[], object] | None = field(default=None, compare=False, repr=False)
 
 
 def find_files(spec: FileSpec, root: Path) -> list[tuple[str, Path]]:

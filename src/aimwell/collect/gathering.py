@@ -99,7 +99,8 @@ def gather(
                 stores, spec, own, name=name, before=before, rows_max=rows_max
             )
         elif isinstance(spec, TableSpec):
-            done.inputs[name], done.progress[name] = find_table(spec, root, before=before)
+            found = find_table(stores, spec, root, own, before=before)
+            done.inputs[name], done.progress[name] = found
         elif any(is_remote(path) for path in spec.path):
             tell(f"fetching {name}", 0, None)
             done.inputs[name] = _opened(source, spec, fetch_files(stores, spec, root, own), own)

@@ -18,11 +18,19 @@ import fsspec
 from aimwell.collect.files import InputFile, find_files
 from aimwell.collect.progress import keep_object, known_object
 from aimwell.definitions.source_inputs import FileSpec, Storage, is_remote
-from aimwell.errors import SourceAwayError, SourceFileError
+from aimwell.errors import AimwellError, SourceAwayError, SourceFileError
 from aimwell.privacy.secrets import read_secret
 from aimwell.store.stores import Stores
 
-__all__ = ["fetch_files"]
+__all__ = [
+    "fetch_files",
+    "fetch_object",
+    "is_hidden",
+    "mark_of",
+    "open_store",
+    "store_options",
+    "told",
+]
 
 _CHUNK_BYTES = 4 << 20
 _OBJECTS_MAX = 100_000
@@ -48,11 +56,8 @@ def fetch_files(stores: Stores, spec: FileSpec, root: Path, folder: Path) -> lis
             local = find_files(alone, root)
             found |= {name: open_input(name, path) for name, path in local}
             continue
-        options = _options(stores, spec.storage, pattern)
-        with _told(pattern):
-            system, path = fsspec.core.url_to_fs(pattern, **options)
-            # What was there a moment ago may be gone, so a listing that is kept is worth nothing.
-            system.invalidate_cache()
+        with told(pattern):
+            system, path = open_store(stores, spec.storage, pattern)
             objects = _listed(system, path, may_be_absent=spec.may_be_absent)
         if not objects and not spec.may_be_absent:
             raise SourceFileError(
@@ -65,7 +70,15 @@ def fetch_files(stores: Stores, spec: FileSpec, root: Path, folder: Path) -> lis
     return list(found.values())
 
 
-def _options(stores: Stores, storage: Storage | None, pattern: str) -> dict[str, Any]:
+def open_store(stores: Stores, storage: Storage | None, address: str) -> tuple[Any, str]:
+    """The file system that an address is of, and the path there."""
+    system, path = fsspec.core.url_to_fs(address, **store_options(stores, storage, address))
+    # What was there a moment ago may be gone, so a listing that is kept is worth nothing.
+    system.invalidate_cache()
+    return system, str(path)
+
+
+def store_options(stores: Stores, storage: Storage | None, pattern: str) -> dict[str, Any]:
     """How the file system is opened. Secrets are read here and go nowhere else."""
     if pattern.split("://", 1)[0] not in _S3:
         return {}
@@ -103,7 +116,7 @@ def _listed(system: Any, path: str, *, may_be_absent: bool) -> list[dict[str, An
         if info["type"] != "directory":
             return [info]
         infos = list(system.find(path, detail=True).values())
-        infos = [one for one in infos if not _is_hidden(one["name"], path)]
+        infos = [one for one in infos if not is_hidden(one["name"], path)]
     files = [one for one in infos if one["type"] == "file"]
     if len(files) > _OBJECTS_MAX:
         raise SourceFileError(
@@ -113,7 +126,7 @@ def _listed(system: Any, path: str, *, may_be_absent: bool) -> list[dict[str, An
     return sorted(files, key=lambda one: str(one["name"]))
 
 
-def _is_hidden(name: str, folder: str) -> bool:
+def is_hidden(name: str, folder: str) -> bool:
     inside = PurePosixPath(name[len(folder) :].lstrip("/"))
     return name.endswith("/") or any(part.startswith((".", "_")) for part in inside.parts)
 
@@ -122,13 +135,13 @@ def _object(
     stores: Stores, system: Any, info: dict[str, Any], address: str, target: Path
 ) -> InputFile:
     """An object, fetched now or when it is needed."""
-    mark = _mark(info)
+    mark = mark_of(info)
     known = known_object(stores, address, mark) if mark else None
     if known is not None and not address.endswith(".zip"):
         sha256, size = known
-        later = partial(_fetch, system, info["name"], address, target)
-        return InputFile(target, address, size, sha256, fetch=lambda: _drop(later()))
-    sha256, size = _fetch(system, info["name"], address, target)
+        later = partial(fetch_object, system, info["name"], address, target)
+        return InputFile(target, address, size, sha256, fetch=later)
+    sha256, size = fetch_object(system, info["name"], address, target)
     if size == 0:
         raise SourceFileError(
             f"'{address}' is empty: it has not even a header. Nothing was taken.", file=address
@@ -138,20 +151,16 @@ def _object(
     return InputFile(target, address, size, sha256)
 
 
-def _drop(_result: object) -> None:
-    return None
-
-
-def _mark(info: dict[str, Any]) -> str | None:
+def mark_of(info: dict[str, Any]) -> str | None:
     """What tells an object from what was there before under its name; None where its store tells nothing."""
     tag = info.get("ETag") or info.get("etag") or info.get("LastModified") or info.get("mtime")
     return f"{tag}:{info.get('size')}" if tag else None
 
 
-def _fetch(system: Any, name: str, address: str, target: Path) -> tuple[str, int]:
+def fetch_object(system: Any, name: str, address: str, target: Path) -> tuple[str, int]:
     """Copy an object, piece by piece; (SHA-256, size)."""
     digest, size = hashlib.sha256(), 0
-    with _told(address), system.open(name, "rb") as far, target.open("wb") as near:
+    with told(address), system.open(name, "rb") as far, target.open("wb") as near:
         while chunk := far.read(_CHUNK_BYTES):
             digest.update(chunk)
             near.write(chunk)
@@ -160,11 +169,11 @@ def _fetch(system: Any, name: str, address: str, target: Path) -> tuple[str, int
 
 
 @contextmanager
-def _told(address: str) -> Iterator[None]:
+def told(address: str) -> Iterator[None]:
     """Say in our words what became of a call; the store's own words may hold keys."""
     try:
         yield
-    except (SourceFileError, SourceAwayError):
+    except AimwellError:
         raise
     except ImportError as error:
         raise SourceFileError(

@@ -205,18 +205,21 @@ class TableSpec(Part):
     """A Delta table or a folder of Parquet files, read where it lies."""
 
     table: _Path = Field(
-        description="Folder of the table, relative to the folder of the files: a Delta table or Parquet files."
+        description="Folder of the table, relative to the folder of the files, or an address, as s3://bucket/table: a "
+        "Delta table or Parquet files."
     )
     version: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="Version of a Delta table; default: the newest."
     )
 
+    storage: Storage | None = Field(
+        default=None, description="Of an address: how its store is reached."
+    )
+
     @model_validator(mode="after")
-    def _here(self) -> TableSpec:
-        if is_remote(self.table):
-            raise ValueError(
-                "a table is read where it lies, in a folder; its Parquet files elsewhere are `path: s3://…/*.parquet`"
-            )
+    def _storage_of_addresses(self) -> TableSpec:
+        if self.storage is not None and not is_remote(self.table):
+            raise ValueError("`storage` is of addresses, as s3://bucket/table")
         return self
 
 
