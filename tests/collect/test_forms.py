@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import zipfile
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,7 @@ from aimwell.collect.sketching import sketch
 from aimwell.collect.spreadsheets import cell_text
 from aimwell.errors import SourceFileError
 from collecting import COLUMNS, NOW, ORDERS, Shop, source_of
-from spreadsheets import Day, write_xlsx
+from spreadsheets import Day, write_ods, write_xlsb, write_xlsx
 
 NAMES = COLUMNS.split(",")
 ROWS = [
@@ -27,6 +28,7 @@ ROWS = [
 ]
 TEXT = "\n".join([COLUMNS, *(",".join(map(str, row)) for row in ROWS)]) + "\n"
 EXCEL = {"format": "excel"}
+FILES = Path(__file__).with_name("files")
 
 
 def taken(shop: Shop, files: object) -> list[tuple[object, ...]]:
@@ -68,6 +70,43 @@ def test_a_sheet_gives_what_a_person_sees(shop: Shop) -> None:
     assert f"{found[0][3]:%Y-%m-%d %H:%M}" == "2026-01-05 12:00"
     assert shop.origin("17850") in {row[0] for row in shop.rows("orders", "origin_id")}
     assert load.warnings == ()
+
+
+@pytest.mark.parametrize("form", ["xls", "xlsb", "ods"])
+def test_older_binary_and_open_spreadsheets_give_the_same(shop: Shop, form: str) -> None:
+    rows = [
+        NAMES,
+        ["0012", Day(46027.5), 17850, "0815", 2, 4.5],
+        ["2", "2026-01-06 09:30", "bob", "mug", 1, 0.1 + 0.2],
+    ]
+    path = shop.folder / f"o.{form}"
+    if form == "xls":
+        shutil.copy(FILES / "orders.xls", path)  # the same rows, and a hidden sheet, by xlwt 1.3.0
+    else:
+        (write_xlsb if form == "xlsb" else write_ods)(path, "Orders", rows)
+    taken(shop, {"rows": {"path": path.name, **EXCEL}})
+    found = shop.rows("order_lines", "order_id", "sku", "quantity", "unit_price", "ordered_at")
+    assert [row[:4] for row in found] == [
+        ("0012", "0815", 2, Decimal("4.5000")),
+        ("2", "mug", 1, Decimal("0.3000")),
+    ]
+    assert f"{found[0][4]:%Y-%m-%d %H:%M}" == "2026-01-05 12:00"
+    assert shop.origin("17850") in {row[0] for row in shop.rows("orders", "origin_id")}
+    whole = path.read_bytes()
+    (shop.folder / f"half.{form}").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SourceFileError, match=r"is no whole spreadsheet|is damaged"):
+        taken(shop, {"rows": {"path": f"half.{form}", **EXCEL}})
+
+
+@pytest.mark.parametrize("form", ["xlsx", "ods"])
+def test_a_spreadsheet_with_a_password_is_told(shop: Shop, form: str) -> None:
+    path = shop.folder / f"o.{form}"
+    if form == "xlsx":
+        shutil.copy(FILES / "locked.xlsx", path)  # by msoffcrypto-tool 6.1.0
+    else:
+        write_ods(path, "Orders", [NAMES], locked=True)
+    with pytest.raises(SourceFileError, match="is encrypted with a password"):
+        taken(shop, {"rows": {"path": path.name, **EXCEL}})
 
 
 def test_an_id_that_a_spreadsheet_has_rounded_is_refused_with_its_row(shop: Shop) -> None:
@@ -118,7 +157,7 @@ def test_merged_cells_are_told_or_repeated(shop: Shop) -> None:
     assert {row[0] for row in shop.rows("order_lines", "order_id")} == {"1"}
 
 
-def test_a_damaged_or_encrypted_spreadsheet_is_told(shop: Shop) -> None:
+def test_a_damaged_spreadsheet_is_told(shop: Shop) -> None:
     whole = write_xlsx(shop.folder / "o.xlsx", {"Orders": [NAMES, *ROWS]}).read_bytes()
     (shop.folder / "half.xlsx").write_bytes(whole[: len(whole) // 2])
     (shop.folder / "text.xlsx").write_text(TEXT)

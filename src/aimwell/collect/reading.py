@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -234,7 +234,8 @@ def _read_excel(
 ) -> tuple[RawPart, tuple[str, ...]]:
     """A sheet's cells as text."""
     del desk, bytes_max  # a spreadsheet is read whole
-    copy = _private_copy(file, target.with_suffix(".copy"), advance)
+    kind = PurePosixPath(file.name).suffix.lower()
+    copy = _private_copy(file, target.with_suffix(kind or ".copy"), advance)
     sheet = open_sheet(
         copy,
         name=file.name,

@@ -7,6 +7,7 @@ is written as 1.23E+18, which the checks refuse as an id. Ids belong into cells 
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def open_sheet(
 @contextmanager
 def _opened(path: Path, name: str) -> Iterator[CalamineWorkbook]:
     try:
-        book = CalamineWorkbook.from_path(path)
+        book = _workbook(path)
     except PasswordError as error:
         raise SourceFileError(
             f"'{name}' is encrypted with a password. Save it without one, or export the sheet as CSV. Nothing was taken.",
@@ -118,6 +119,16 @@ def _opened(path: Path, name: str) -> Iterator[CalamineWorkbook]:
         ) from error
     with book:
         yield book
+
+
+def _workbook(path: Path) -> CalamineWorkbook:
+    """By the end of its name, as only so a password is told from damage; else by what it holds."""
+    try:
+        return CalamineWorkbook.from_path(path)
+    except PasswordError:
+        raise
+    except (CalamineError, ValueError):
+        return CalamineWorkbook.from_filelike(io.BytesIO(path.read_bytes()))
 
 
 def _chosen(book: CalamineWorkbook, sheet: str | None, name: str) -> str:
