@@ -13,9 +13,12 @@ from hypothesis import strategies as st
 from aimwell.definitions.catalogue import check, json_schema
 from aimwell.definitions.circles import find_circle
 from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.leaves.event import EventRule
+from aimwell.definitions.leaves.rfm import RfmRule
+from aimwell.definitions.leaves.trait import TraitRule
 from aimwell.definitions.reading import read_documents, render_yaml
 from aimwell.definitions.rule_reading import DEPTH_MAX, NODES_MAX
-from aimwell.definitions.rules import All, EventRule, Not, RfmRule, TraitRule, walk
+from aimwell.definitions.rules import All, Not, walk
 from aimwell.definitions.service import apply, check_all, remove
 from aimwell.errors import DefinitionError
 from aimwell.store.control import Control

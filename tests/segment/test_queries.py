@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlglot import exp
 
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.profile_rules import ProfileRules
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import SegmentError
 from aimwell.history.views import activity_of
-from aimwell.segment.queries import Scope, compile_rule, leaves
+from aimwell.segment.queries import compile_rule, leaves
 from aimwell.segment.rfm import rfm_query
+from aimwell.segment.scope import Scope
 from aimwell.segment.service import members_query
 from aimwell.unify.merging import held_trait
 
@@ -102,6 +104,9 @@ def scope(**others: Any) -> Scope:
         find=lambda name: segment(others[name], name),
         activity_of=lambda event: activity_of(event, held),
         latest_trait=lambda name: held_trait(ProfileRules(name="default"), name),
+        feature=lambda name: exp.to_table(f"feature_{name}"),
+        consents=lambda channel, purpose: exp.to_table(f"consents_{channel}_{purpose}"),
+        rfm=lambda: exp.to_table("rfm"),
     )
 
 

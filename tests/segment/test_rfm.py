@@ -10,7 +10,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from aimwell.definitions.rules import RFM_GROUPS
+from aimwell.definitions.leaves.rfm import RFM_GROUPS
 from aimwell.history.moment import open_moment
 from aimwell.segment.rfm import GRID, group_of, rfm
 from aimwell.store.stores import Stores

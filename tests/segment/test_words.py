@@ -8,7 +8,8 @@ import pytest
 
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.segment import Segment
-from aimwell.segment.words import describe, group_words
+from aimwell.segment.leaves.rfm import group_words
+from aimwell.segment.words import describe
 
 
 def say(rule: Any) -> str:

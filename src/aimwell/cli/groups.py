@@ -14,10 +14,10 @@ from aimwell.errors import SegmentError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment.cluster_files import load_clusters, save_clusters
 from aimwell.segment.clusters import assign_people, find_clusters, publish_clusters
+from aimwell.segment.leaves.rfm import group_words
 from aimwell.segment.persona_model import Persona
 from aimwell.segment.personas import personas as compute_personas
 from aimwell.segment.rfm import rfm as compute_rfm
-from aimwell.segment.words import group_words
 
 __all__ = ["clusters", "personas"]
 

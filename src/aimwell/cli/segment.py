@@ -15,9 +15,9 @@ from aimwell.history.moment import open_moment
 from aimwell.privacy.lists import with_personal, write_list
 from aimwell.privacy.vault import PERSON_FIELDS
 from aimwell.segment import service
+from aimwell.segment.leaves.rfm import group_words
 from aimwell.segment.refreshing import refresh as run_refresh
 from aimwell.segment.rfm import rfm as compute_rfm
-from aimwell.segment.words import group_words
 
 __all__ = ["app"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +27,7 @@ __all__ = [
     "CountCondition",
     "Number",
     "NumberCondition",
+    "OptionalLimits",
     "Scalar",
     "Text",
     "parse_moment",
@@ -155,8 +156,8 @@ class Condition(Part):
         return self
 
 
-class NumberCondition(Part):
-    """Limits of a number; all that are given must hold."""
+class OptionalLimits(Part):
+    """Limits of a number, if any; all that are given must hold."""
 
     above: Number | None = None
     below: Number | None = None
@@ -167,13 +168,15 @@ class NumberCondition(Part):
     )
 
     @model_validator(mode="after")
-    def _limited(self) -> NumberCondition:
-        names = list(NumberCondition.model_fields)
-        if all(getattr(self, name) is None for name in names):
-            raise ValueError(f"say a limit: {', '.join(names)}")
+    def _ordered(self) -> Self:
         if self.between is not None:
             _in_order(*self.between)
         return self
+
+    @property
+    def limited(self) -> bool:
+        """Whether any limit is given."""
+        return any(getattr(self, name) is not None for name in OptionalLimits.model_fields)
 
     def holds(self, number: float) -> bool:
         """Whether `number` is within all limits."""
@@ -186,6 +189,16 @@ class NumberCondition(Part):
             and (low is None or number >= low)
             and (high is None or number <= high)
         )
+
+
+class NumberCondition(OptionalLimits):
+    """Limits of a number; all that are given must hold."""
+
+    @model_validator(mode="after")
+    def _limited(self) -> Self:
+        if not self.limited:
+            raise ValueError(f"say a limit: {', '.join(OptionalLimits.model_fields)}")
+        return self
 
 
 _Count = Annotated[StrictInt, Field(ge=0, le=10**9)]

@@ -19,10 +19,11 @@ import sqlalchemy as sa
 from sqlglot import exp
 
 from aimwell.definitions.kinds.profile_rules import ProfileRules
-from aimwell.definitions.rules import ORDER_EVENTS
+from aimwell.definitions.leaves.event_fields import ORDER_EVENTS
 from aimwell.errors import HistoryError
 from aimwell.history import views
 from aimwell.history.views import ACTIVITY_COLUMNS
+from aimwell.privacy.consent import latest_consents
 from aimwell.privacy.erased import bind_erased
 from aimwell.store.engine import Session
 from aimwell.store.lake import Snapshot, empty_table
@@ -60,11 +61,14 @@ TIME_COLUMNS: Mapping[str, str] = {
     "reviews": "reviewed_at",
     "subscriptions": "set_at",
     "usage": "occurred_at",
+    "accounts": "set_at",
+    "market": "set_at",
+    "shops": "set_at",
 }
 """Lake tables that have a cut, and the column that is cut."""
 
 _LATER = frozenset({"account_members", "loyalty", "outcomes", "payments", "reviews"})
-_LATER |= {"subscriptions", "usage"}
+_LATER |= {"subscriptions", "usage", "accounts", "market", "shops"}
 """Tables that a snapshot of an older plan may lack; they were empty then."""
 
 _AHEAD = ("events", "orders", "order_lines", "touches")
@@ -109,6 +113,11 @@ class Moment:
             self.session.materialise(name, query())
             self._made.add(name)
 
+    def materialised(self, name: str, query: Callable[[], exp.Expr]) -> exp.Table:
+        """The same, as a table to read from."""
+        self.materialise_once(name, query)
+        return exp.Table(this=identifier(name))
+
     def latest_traits(self) -> exp.Expr:
         """A query: profile_id, name and the value that holds at the moment, for all traits.
 
@@ -139,6 +148,22 @@ class Moment:
         # Of the whole table and not of its cut: that can be read off from the names alone.
         source = exp.Table(this=identifier(f"raw_{table}"))
         return frozenset(row[0] for row in self.session.rows(_NAMES.from_(source)))
+
+    def consents(self, channel: str, purpose: str) -> exp.Table:
+        """What people answered last before the moment, as a table: profile_id and state ('granted', 'denied', 'revoked')."""
+        name = f"consents {channel} {purpose}"
+        if name not in self._made:
+            query = latest_consents(purpose=purpose, channel=channel, before=self.as_of)
+            with self.stores.read_control() as connection:
+                rows = connection.execute(query).all()
+            self._keep(
+                name,
+                {
+                    "profile_id": pa.array([row[0] for row in rows], pa.string()),
+                    "state": pa.array([row[1] for row in rows], pa.string()),
+                },
+            )
+        return exp.Table(this=identifier(name))
 
     def bind_known(self) -> None:
         """Make `known` stand for the people known before `as_of`: profile_id alone."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from sqlglot import exp
 
-from aimwell.definitions.rules import ORDER_EVENTS
+from aimwell.definitions.leaves.event_fields import ORDER_EVENTS
 from aimwell.store.sql import identifier, sql, union_all
 
 __all__ = [

@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from aimwell.definitions.conditions import Condition, NumberCondition, Scalar, parse_moment
-from aimwell.definitions.rules import property_keys
+from aimwell.definitions.conditions import Condition, OptionalLimits, Scalar, parse_moment
+from aimwell.definitions.leaves.event_fields import property_keys
 from aimwell.store.sql import column, sql
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "field_number",
     "field_text",
     "limits",
+    "number_tests",
 ]
 
 NUMBER_FIELDS = ("revenue", "quantity", "discount")
@@ -83,7 +84,21 @@ def compare_number(value: exp.Expr, condition: Condition) -> list[exp.Expr]:
     return tests
 
 
-def limits(condition: Condition | NumberCondition) -> list[tuple[str, Any]]:
+def number_tests(
+    value: exp.Expr, limited: OptionalLimits, *, times: exp.Expr | None = None
+) -> list[exp.Expr]:
+    """What must hold for a number within limits; with `times` the limits are taken so many times."""
+    return [
+        _compared(
+            value,
+            symbol,
+            sql(":bound * :times", bound=bound, times=times) if times else exp.convert(bound),
+        )
+        for symbol, bound in limits(limited)
+    ]
+
+
+def limits(condition: Condition | OptionalLimits) -> list[tuple[str, Any]]:
     """(comparison symbol, bound) of every limit, `between` as two."""
     found = [
         (symbol, getattr(condition, name))

@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 from sqlglot import exp
 
 from aimwell.definitions.conditions import CountCondition, parse_moment
-from aimwell.definitions.rules import PRODUCT_FIELDS, EventRule, When
-from aimwell.errors import SegmentError
+from aimwell.definitions.leaves.acts import Acts, Measure
+from aimwell.definitions.leaves.base import When
+from aimwell.definitions.leaves.event import EventRule
+from aimwell.definitions.leaves.event_fields import PRODUCT_FIELDS
 from aimwell.segment.comparing import (
     NUMBER_FIELDS,
     compare_number,
@@ -19,26 +21,44 @@ from aimwell.segment.comparing import (
     field_text,
     limits,
 )
+from aimwell.segment.scope import People, Scope, ago
 from aimwell.store.sql import identifier, sql
 
-__all__ = ["event_query"]
+__all__ = ["acts_query", "count_tests", "event_people", "total", "when_tests"]
 
 
-def event_query(
-    rule: EventRule, *, as_of: datetime, timezone: str, stream: exp.Expr
-) -> tuple[exp.Expr, bool]:
-    """The people of an event leaf, one column `profile_id`, not distinct.
+def event_people(rule: EventRule, scope: Scope) -> People:
+    """The people of an event leaf; one that holds for people who did nothing at all is asked the other way round."""
+    query = _rows(rule, scope)
+    tests = _aggregates(rule, scope.as_of)
+    if not tests:
+        return People(query)
+    query = query.group_by("profile_id")
+    if not _holds_for_nothing(rule):
+        return People(query.having(*tests))
+    return People(query.having(exp.not_(exp.paren(exp.and_(*tests)))), inverted=True)
 
-    Args:
-        rule: The leaf.
-        as_of: The moment before which everything lies.
-        timezone: The firm's, for days.
-        stream: What to read: rows of `activity`, with all of the event's among them.
 
-    Returns:
-        The query, and whether the leaf holds for those who are *not* in it: one that holds for people who did
-        nothing at all ("at most twice") is asked the other way round.
-    """
+def acts_query(acts: Acts, scope: Scope, *, within: timedelta | None = None) -> exp.Select:
+    """The rows of acts that are meant, one column `profile_id`; select more of `activity` to them."""
+    rule = EventRule(
+        event=acts.event, where=acts.where, machines=bool(acts.machines), within=within
+    )
+    return _rows(rule, scope)
+
+
+def total(measure: Measure) -> exp.Expr:
+    """The aggregate of a measure's value over rows: how many, or the sum of a field (null: nothing to add)."""
+    if measure.of == "count":
+        return sql("count(*)")
+    if measure.of == "gross":
+        return sql("sum(revenue + coalesce(discount, 0))")
+    return sql("sum(:value)", value=field_number(measure.of))
+
+
+def _rows(rule: EventRule, scope: Scope) -> exp.Select:
+    """The rows that fit, one column `profile_id`, not distinct."""
+    stream = scope.activity_of(rule.event)
     asked = [field for field in rule.where or () if rule.is_order and field in PRODUCT_FIELDS]
     if asked:
         stream = exp.Subquery(
@@ -46,14 +66,7 @@ def event_query(
             alias=exp.TableAlias(this=identifier("bought")),
         )
     query = exp.select("profile_id").from_(stream, copy=False)
-    query = query.where(*_filters(rule, as_of, timezone), copy=False)
-    tests = _aggregates(rule, as_of)
-    if not tests:
-        return query, False
-    query = query.group_by("profile_id")
-    if not _holds_for_nothing(rule):
-        return query.having(*tests), False
-    return query.having(exp.not_(exp.paren(exp.and_(*tests)))), True
+    return query.where(*_filters(rule, scope.as_of, scope.timezone), copy=False)
 
 
 def _orders_of_products(rule: EventRule, asked: list[str], orders: exp.Expr) -> exp.Expr:
@@ -88,7 +101,7 @@ def _orders_of_products(rule: EventRule, asked: list[str], orders: exp.Expr) -> 
 def _filters(rule: EventRule, as_of: datetime, timezone: str) -> Iterator[exp.Expr]:
     yield sql("event = :event", event=rule.event)
     if rule.within is not None:
-        yield sql("occurred_at >= :start", start=_ago(as_of, rule.within))
+        yield sql("occurred_at >= :start", start=ago(as_of, rule.within))
     if rule.between is not None:
         start, end, open_ended = _span(rule.between, timezone)
         yield sql("occurred_at >= :start", start=start)
@@ -103,15 +116,6 @@ def _filters(rule: EventRule, as_of: datetime, timezone: str) -> Iterator[exp.Ex
             yield from compare_number(field_text(field), condition)
         else:
             yield from compare_text(field_text(field), condition)
-
-
-def _ago(as_of: datetime, span: timedelta) -> datetime:
-    try:
-        return as_of - span
-    except OverflowError:
-        raise SegmentError(
-            f"{span.days} days before {as_of:%Y-%m-%d} lie before the calendar; give a shorter span."
-        ) from None
 
 
 def _span(between: tuple[str, str], timezone: str) -> tuple[datetime, datetime, bool]:
@@ -133,19 +137,20 @@ def _aggregates(rule: EventRule, as_of: datetime) -> list[exp.Expr]:
     """What must hold for all events of a person together."""
     tests: list[exp.Expr] = []
     if rule.count is not None:
-        tests.extend(_count(rule.count))
+        tests.extend(count_tests(rule.count))
     if rule.sum is not None:
         total = sql("coalesce(sum(:value), 0)", value=field_number(rule.sum.of))
         tests.extend(
             sql(f":total {symbol} :bound", total=total, bound=bound)
             for symbol, bound in limits(rule.sum)
         )
-    tests.extend(_when(rule.first, sql("min(occurred_at)"), as_of))
-    tests.extend(_when(rule.last, sql("max(occurred_at)"), as_of))
+    tests.extend(when_tests(rule.first, sql("min(occurred_at)"), as_of))
+    tests.extend(when_tests(rule.last, sql("max(occurred_at)"), as_of))
     return tests
 
 
-def _count(wanted: CountCondition) -> Iterator[exp.Expr]:
+def count_tests(wanted: CountCondition) -> Iterator[exp.Expr]:
+    """What must hold for the number of rows."""
     if wanted.exactly is not None:
         yield sql("count(*) = :n", n=wanted.exactly)
     if wanted.at_least is not None:
@@ -154,13 +159,14 @@ def _count(wanted: CountCondition) -> Iterator[exp.Expr]:
         yield sql("count(*) <= :n", n=wanted.at_most)
 
 
-def _when(wanted: When | None, moment: exp.Expr, as_of: datetime) -> Iterator[exp.Expr]:
+def when_tests(wanted: When | None, moment: exp.Expr, as_of: datetime) -> Iterator[exp.Expr]:
+    """What must hold for a moment in the past."""
     if wanted is None:
         return
     if wanted.within is not None:
-        yield sql(":moment >= :start", moment=moment, start=_ago(as_of, wanted.within))
+        yield sql(":moment >= :start", moment=moment, start=ago(as_of, wanted.within))
     if wanted.before is not None:
-        yield sql(":moment < :end", moment=moment, end=_ago(as_of, wanted.before))
+        yield sql(":moment < :end", moment=moment, end=ago(as_of, wanted.before))
 
 
 def _holds_for_nothing(rule: EventRule) -> bool:

@@ -4,50 +4,26 @@ Every leaf becomes its own `profile_id IN (SELECT …)` over the known people. T
 engine, and it keeps `not` relative to the known people. A leaf that holds for those who did nothing at all ("at
 most twice") is asked the other way round: not in the set of those who break it.
 
-The queries read the names that a cut session has bound, and `known` and `rfm`, which the service binds.
+What a leaf asks is said by its module in `leaves`. The queries read the names that a cut session has bound, and `known`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, assert_never
+from typing import Literal
 
 from sqlglot import exp
 
-from aimwell.definitions.kinds.segment import Segment
-from aimwell.definitions.rules import (
-    All,
-    AnyOf,
-    BucketRule,
-    EventRule,
-    Leaf,
-    Not,
-    RfmRule,
-    Rule,
-    SegmentRule,
-    TraitRule,
-)
+from aimwell.definitions.leaves.base import Leaf
+from aimwell.definitions.leaves.segment import SegmentRule
+from aimwell.definitions.rules import All, AnyOf, Not, Rule
 from aimwell.errors import SegmentError
-from aimwell.segment.comparing import compare_text
-from aimwell.segment.event_queries import event_query
-from aimwell.stats.buckets import BUCKETS, HEX_DIGITS
-from aimwell.store.sql import identifier, sql
+from aimwell.segment.leaf_kinds import kind_of
+from aimwell.segment.scope import Scope
+from aimwell.store.sql import sql
 
-__all__ = ["Group", "LeafQuery", "Negation", "Scope", "Tree", "compile_rule", "leaves", "predicate"]
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What a rule is compiled for: the moment, the firm's time zone, how to find other segments, and what to read
-    for an event's rows and for the values of a trait."""
-
-    as_of: datetime
-    timezone: str
-    find: Callable[[str], Segment]
-    activity_of: Callable[[str], exp.Expr]
-    latest_trait: Callable[[str], exp.Expr]
+__all__ = ["Group", "LeafQuery", "Negation", "Tree", "compile_rule", "leaves", "predicate"]
 
 
 @dataclass(frozen=True)
@@ -106,23 +82,12 @@ def _compile(rule: Rule, scope: Scope, path: str, around: tuple[str, ...]) -> Tr
         return Group(kind, tuple(parts))
     if isinstance(rule, Not):
         return Negation(_compile(rule.not_, scope, f"{path}.not", around))
-    if isinstance(rule, TraitRule):
-        return _trait(rule, scope, path)
-    if isinstance(rule, EventRule):
-        query, inverted = event_query(
-            rule,
-            as_of=scope.as_of,
-            timezone=scope.timezone,
-            stream=scope.activity_of(rule.event),
-        )
-        return LeafQuery(path, rule, query, inverted)
-    if isinstance(rule, RfmRule):
-        return _rfm(rule, path)
-    if isinstance(rule, BucketRule):
-        return _bucket(rule, path)
     if isinstance(rule, SegmentRule):
         return _segment(rule, scope, path, around)
-    assert_never(rule)
+    ask = kind_of(rule).people
+    assert ask is not None  # noqa: S101 - every leaf but another segment asks for people
+    found = ask(rule, scope)
+    return LeafQuery(path, rule, found.query, found.inverted)
 
 
 def _segment(rule: SegmentRule, scope: Scope, path: str, around: tuple[str, ...]) -> LeafQuery:
@@ -133,46 +98,6 @@ def _segment(rule: SegmentRule, scope: Scope, path: str, around: tuple[str, ...]
         )
     inner = scope.find(rule.segment).rule
     return LeafQuery(path, rule, inner=_compile(inner, scope, "rule", (*around, rule.segment)))
-
-
-def _trait(rule: TraitRule, scope: Scope, path: str) -> LeafQuery:
-    newest = exp.select("profile_id").from_(
-        exp.Subquery(
-            this=scope.latest_trait(rule.trait), alias=exp.TableAlias(this=identifier("newest"))
-        )
-    )
-    if rule.exists is False:
-        return LeafQuery(path, rule, newest, inverted=True)
-    return LeafQuery(path, rule, newest.where(*compare_text(sql("value"), rule), copy=False))
-
-
-def _rfm(rule: RfmRule, path: str) -> LeafQuery:
-    query = exp.select("profile_id").from_("rfm")
-    wanted = {"r": rule.rfm.recency, "f": rule.rfm.frequency, "m": rule.rfm.monetary}
-    for name, quintiles in wanted.items():
-        if quintiles is not None:
-            query = query.where(
-                sql(":name IN :wanted", name=exp.column(name), wanted=sorted(set(quintiles)))
-            )
-    if rule.rfm.groups is not None:
-        query = query.where(sql('"group" IN :wanted', wanted=list(rule.rfm.groups)))
-    return LeafQuery(path, rule, query)
-
-
-def _bucket(rule: BucketRule, path: str) -> LeafQuery:
-    query = sql(
-        """
-        SELECT profile_id FROM known
-        WHERE CAST('0x' || substr(md5(:salt || profile_id), 1, :digits) AS bigint) % :buckets
-              BETWEEN :first AND :last
-        """,
-        salt=f"{rule.bucket.salt}:",
-        digits=HEX_DIGITS,
-        buckets=BUCKETS,
-        first=rule.bucket.from_,
-        last=rule.bucket.to - 1,
-    )
-    return LeafQuery(path, rule, query)
 
 
 # --- the algebra ----------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from datetime import datetime
 import pyarrow as pa
 from sqlglot import exp
 
-from aimwell.definitions.rules import RfmGroup
+from aimwell.definitions.leaves.rfm import RfmGroup
 from aimwell.history.moment import Moment
 from aimwell.store.sql import sql
 

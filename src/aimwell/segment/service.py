@@ -12,15 +12,17 @@ from sqlglot import exp
 
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.segment import Segment
-from aimwell.definitions.rules import RfmRule, Rule
+from aimwell.definitions.rules import Rule
+from aimwell.history.features import features_query
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment.explaining import explain_rule
 from aimwell.segment.model import Explanation
-from aimwell.segment.queries import LeafQuery, Scope, Tree, compile_rule, leaves, predicate
+from aimwell.segment.queries import LeafQuery, Tree, compile_rule, leaves, predicate
 from aimwell.segment.rfm import rfm_query
+from aimwell.segment.scope import Scope
 from aimwell.segment.unknown_names import rule_leaves, unknown_names
 from aimwell.store.lake import Snapshot
-from aimwell.store.sql import sql
+from aimwell.store.sql import column, sql
 from aimwell.store.stores import Stores
 
 __all__ = ["compiled", "explain", "members", "members_query", "unknown"]
@@ -103,12 +105,24 @@ def compiled(moment: Moment, rule: Rule, *, name: str | None = None) -> Tree:
         find=lambda other: definitions.find(stores.control, Segment, other),
         activity_of=moment.activity_of,
         latest_trait=moment.latest_trait,
+        feature=lambda feature: _feature(moment, feature),
+        consents=moment.consents,
+        rfm=lambda: moment.materialised("rfm", lambda: rfm_query(moment.as_of)),
     )
     tree = compile_rule(rule, scope, name=name)
     moment.bind_known()
-    if _asks_rfm(tree):
-        moment.materialise_once("rfm", lambda: rfm_query(moment.as_of))
     return tree
+
+
+def _feature(moment: Moment, name: str) -> exp.Table:
+    """One feature of everybody, computed once a session: profile_id and value."""
+
+    def query() -> exp.Expr:
+        moment.bind_profiles()
+        found = exp.Subquery(this=features_query(moment, [name]), alias="f")
+        return exp.select("profile_id", exp.alias_(column(name), "value")).from_(found)
+
+    return moment.materialised(f"feature {name}", query)
 
 
 def members_query(tree: Tree) -> exp.Select:
@@ -125,13 +139,6 @@ def _flat(test: LeafQuery) -> Iterator[LeafQuery]:
         return
     for inner in leaves(test.inner):
         yield from _flat(inner)
-
-
-def _asks_rfm(tree: Tree) -> bool:
-    return any(
-        isinstance(test.rule, RfmRule) or (test.inner is not None and _asks_rfm(test.inner))
-        for test in leaves(tree)
-    )
 
 
 @contextmanager

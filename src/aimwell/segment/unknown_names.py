@@ -7,21 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from sqlglot import exp
 
 from aimwell.definitions.conditions import Condition
-from aimwell.definitions.rules import (
-    PRODUCT_FIELDS,
-    All,
-    AnyOf,
-    EventRule,
-    Leaf,
-    Not,
-    Rule,
-    TraitRule,
-    property_keys,
-)
+from aimwell.definitions.leaves.base import Leaf
+from aimwell.definitions.leaves.event_fields import ORDER_EVENTS, PRODUCT_FIELDS, property_keys
+from aimwell.definitions.rules import All, AnyOf, Not, Rule
 from aimwell.errors import nearest
 from aimwell.history.moment import Moment
 from aimwell.segment.comparing import NUMBER_FIELDS, field_text
-from aimwell.segment.words import OWN_EVENTS
+from aimwell.segment.leaf_kinds import kind_of
+from aimwell.segment.phrases import OWN_EVENTS
+from aimwell.segment.scope import Asked, Named
 from aimwell.store.sql import identifier, sql
 
 __all__ = ["rule_leaves", "unknown_names"]
@@ -58,14 +52,36 @@ def unknown_names(moment: Moment, leaves: Iterable[Leaf], *, values: bool) -> tu
         return ()
     found: dict[str, None] = {}
     for leaf in leaves:
-        if isinstance(leaf, EventRule):
-            found.update(dict.fromkeys(_event(moment, leaf, values=values)))
-        elif isinstance(leaf, TraitRule):
-            found.update(dict.fromkeys(_trait(moment, leaf, values=values)))
+        for asked in kind_of(leaf).acts(leaf):
+            found.update(dict.fromkeys(_event(moment, asked, values=values)))
+        found.update(dict.fromkeys(_named(moment, leaf, values=values)))
     return tuple(found)
 
 
-def _event(moment: Moment, leaf: EventRule, *, values: bool) -> Iterator[str]:
+def _named(moment: Moment, leaf: Leaf, *, values: bool) -> Iterator[str]:
+    """Names that are asked for, and where these are known, those that are compared with."""
+    for name in kind_of(leaf).names(leaf):
+        if name.compared and not values:
+            continue
+        known = _known(moment, name)
+        if name.value not in known and len(known) < _VALUES_MAX:
+            yield f"{name.told.format(name.value)} {_hint(name.value, known)}"
+            if not name.compared:
+                return
+
+
+def _known(moment: Moment, name: Named) -> list[str]:
+    """What the column holds: names as they were ever collected, values as they are at the moment."""
+    table = name.table if name.compared else f"raw_{name.table}"
+    rows = exp.select("*").from_(exp.Table(this=identifier(table)))
+    for column, value in name.only:
+        rows = rows.where(
+            sql(":column = :value", column=exp.column(identifier(column)), value=value)
+        )
+    return _column(moment, exp.column(identifier(name.column)), rows)
+
+
+def _event(moment: Moment, leaf: Asked, *, values: bool) -> Iterator[str]:
     if leaf.event not in OWN_EVENTS:
         collected = {
             *_names(moment, "event", "raw_events"),
@@ -77,11 +93,11 @@ def _event(moment: Moment, leaf: EventRule, *, values: bool) -> Iterator[str]:
             return
     if not values:
         return
-    for field in dict.fromkeys([*(leaf.where or ()), *([leaf.sum.of] if leaf.sum else ())]):
+    for field in dict.fromkeys([*(leaf.where or ()), *leaf.summed]):
         yield from _field(moment, leaf, field)
 
 
-def _field(moment: Moment, leaf: EventRule, field: str) -> Iterator[str]:
+def _field(moment: Moment, leaf: Asked, field: str) -> Iterator[str]:
     keys = property_keys(field)
     if keys is not None:
         known = _column(moment, sql("unnest(json_keys(properties))"), _rows_of(moment, leaf))
@@ -91,7 +107,7 @@ def _field(moment: Moment, leaf: EventRule, field: str) -> Iterator[str]:
     condition = (leaf.where or {}).get(field)
     if condition is None or field in NUMBER_FIELDS:
         return
-    of_product = leaf.is_order and field in PRODUCT_FIELDS
+    of_product = leaf.event in ORDER_EVENTS and field in PRODUCT_FIELDS
     if of_product:
         table = "order_lines" if field == "sku" else "product_facts"
         source: exp.Expr = exp.Table(this=identifier(table))
@@ -102,17 +118,6 @@ def _field(moment: Moment, leaf: EventRule, field: str) -> Iterator[str]:
     yield from _values(condition, known, f"No {name} has {field} '{{}}'.")
 
 
-def _trait(moment: Moment, leaf: TraitRule, *, values: bool) -> Iterator[str]:
-    known = _names(moment, "name", "raw_traits")
-    if leaf.trait not in known:
-        yield f"No trait '{leaf.trait}' was ever collected. {_hint(leaf.trait, known)}"
-        return
-    if values:
-        rows = sql("SELECT value FROM traits WHERE name = :name", name=leaf.trait)
-        told = f"Nobody's trait '{leaf.trait}' is '{{}}'."
-        yield from _values(leaf, _column(moment, sql("value"), rows), told)
-
-
 def _values(condition: Condition, known: Sequence[str], told: str) -> Iterator[str]:
     """Texts that are asked for and that nobody has. Numbers, dates and answers are compared by other means."""
     for value in [condition.is_, *(condition.in_ or ())]:
@@ -120,7 +125,7 @@ def _values(condition: Condition, known: Sequence[str], told: str) -> Iterator[s
             yield f"{told.format(value)} {_hint(value, known)}"
 
 
-def _rows_of(moment: Moment, leaf: EventRule) -> exp.Expr:
+def _rows_of(moment: Moment, leaf: Asked) -> exp.Expr:
     rows = exp.select("*").from_(moment.activity_of(leaf.event))
     return rows.where(sql("event = :event", event=leaf.event), copy=False)
 

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from aimwell.definitions.base import Definition, Reference
+from aimwell.definitions.leaves.segment import SegmentRule
 from aimwell.definitions.rule_reading import refuse_huge
-from aimwell.definitions.rules import Rule, SegmentRule, walk
+from aimwell.definitions.rules import Rule, walk
 
 __all__ = ["Segment"]
 

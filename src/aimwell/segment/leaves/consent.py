@@ -1,0 +1,29 @@
+"""`consent`: what a person answered when asked for consent."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from aimwell.definitions.leaves.consent import ConsentRule
+from aimwell.segment.phrases import quoted
+from aimwell.segment.scope import People, Scope
+from aimwell.store.sql import sql
+
+__all__ = ["people", "words"]
+
+
+def people(rule: ConsentRule, scope: Scope) -> People:
+    """Whose newest answer is that; who never answered is `unknown`."""
+    asked = rule.consent
+    query = exp.select("profile_id").from_(scope.consents(asked.channel, asked.purpose))
+    if asked.state == "unknown":
+        return People(query, inverted=True)
+    return People(query.where(sql("state = :state", state=asked.state)))
+
+
+def words(rule: ConsentRule) -> str:
+    """As "who granted consent to “marketing” by “email”"."""
+    about = f"to {quoted(rule.consent.purpose)} by {quoted(rule.consent.channel)}"
+    if rule.consent.state == "unknown":
+        return f"who never answered on consent {about}"
+    return f"who {rule.consent.state} consent {about}"

@@ -1,0 +1,40 @@
+"""`freshness`: how long ago something was last heard of a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from aimwell.definitions.leaves.freshness import FreshnessRule
+from aimwell.history.moment import TIME_COLUMNS
+from aimwell.segment.event_queries import when_tests
+from aimwell.segment.phrases import quoted, when
+from aimwell.segment.scope import Named, People, Scope
+from aimwell.store.sql import identifier, sql
+
+__all__ = ["names", "people", "words"]
+
+
+def people(rule: FreshnessRule, scope: Scope) -> People:
+    """Of whom the newest word came then."""
+    table = rule.freshness.table or "traits"
+    query = exp.select("profile_id").from_(exp.Table(this=identifier(table)))
+    if rule.freshness.trait is not None:
+        query = query.where(sql("name = :name", name=rule.freshness.trait))
+    newest = sql("max(:time)", time=exp.column(TIME_COLUMNS[table]))
+    query = query.where(sql("profile_id IS NOT NULL")).group_by("profile_id")
+    return People(query.having(*when_tests(rule, newest, scope.as_of)))
+
+
+def words(rule: FreshnessRule) -> str:
+    """As "of whom the newest word on “country” came in the last 30 days"."""
+    of = rule.freshness
+    about = f"the trait {quoted(of.trait)}" if of.trait is not None else f"{of.table}"
+    return f"of whom the newest word on {about} came {when(rule)}"
+
+
+def names(rule: FreshnessRule) -> Iterator[Named]:
+    """The trait."""
+    if rule.freshness.trait is not None:
+        yield Named(rule.freshness.trait, "traits", "name", "No trait '{}' was ever collected.")
