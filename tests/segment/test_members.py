@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,12 +19,15 @@ from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.service import apply
 from aimwell.errors import SegmentError, UnknownDefinitionError
+from aimwell.history.features import features
 from aimwell.history.moment import Moment, open_moment
+from aimwell.privacy.consent import record
 from aimwell.segment.rfm import rfm
 from aimwell.segment.service import compiled, explain, members, members_query
 from aimwell.segment.words import describe
 from aimwell.store.stores import Stores
 from rule_reference import Life, World, fulfils
+from rule_strategies import FEATURES, NEW_LEAVES, RULES
 from shop import (
     ALWAYS,
     add_events,
@@ -32,6 +36,7 @@ from shop import (
     add_products,
     add_touches,
     add_traits,
+    append,
     day,
     make_stores,
     merge_people,
@@ -41,6 +46,13 @@ from shop import (
 Row = dict[str, Any]
 ZONE = "America/New_York"
 PRODUCTS = {f"sku {n}": {"category": f"category {n % 3}"} for n in range(5)}
+ACCOUNTS: dict[str, Row] = {
+    "f1": {"industry": "Retail", "size": 7},
+    "f2": {"industry": "x", "size": 1},
+    "f3": {"industry": None, "size": None},
+}
+SHOPS: dict[str, Row] = {"1": {"city": "Leeds"}}
+CITIES = {"Leeds": (53.8, -1.55), "London": (51.5, -0.13)}
 NESTED = {
     "buyers": {"event": "Order Completed"},
     "loud": {"any": [{"event": "Login", "count": {"at_least": 2}}, {"segment": "buyers"}]},
@@ -72,6 +84,25 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, lis
         [segment(rule, name) for name, rule in NESTED.items()],
         now=day(0),
         by="test",
+    )
+    append(
+        stores,
+        "accounts",
+        [{"account_id": one, **facts, "set_at": ALWAYS} for one, facts in ACCOUNTS.items()],
+    )
+    append(
+        stores,
+        "shops",
+        [{"shop_id": one, **facts, "set_at": ALWAYS} for one, facts in SHOPS.items()],
+    )
+    append(
+        stores,
+        "market",
+        [
+            {"name": name, "dimension": "city", "key": city, "value": value, "set_at": ALWAYS}
+            for city, point in CITIES.items()
+            for name, value in zip(("latitude", "longitude"), point, strict=True)
+        ],
     )
     yield stores, list(lives.values())
     stores.close()
@@ -107,12 +138,14 @@ def _live(profile_id: str, name: str, draw: random.Random) -> Life:
             "occurred_at": moment(),
             "kind": draw.choice(["sale", "sale", "return"]),
             "coupon": draw.choice([None, "SPRING"]),
+            "shop_id": draw.choice([None, "1", "2"]),
             "properties": draw.choice([None, {"a": {"b": draw.choice([1, "1", "x", None, True])}}]),
             "lines": [
                 {
                     "sku": draw.choice([*PRODUCTS, "other"]),
                     "quantity": draw.randrange(1, 4),
                     "price": draw.choice(["5", "10.25", "0"]),
+                    "discount": draw.choice(["0", "0", "1.5"]),
                 }
                 for _ in range(draw.randrange(1, 3))
             ],
@@ -132,10 +165,133 @@ def _live(profile_id: str, name: str, draw: random.Random) -> Life:
                 "properties": draw.choice([None, {"n": draw.choice([1, 2.5, "2.5", "x", [1]])}]),
             }
         )
+    _live_elsewhere(life, name, draw, moment)
     seen = [row["occurred_at"] for row in [*life.orders, *life.events]]
     seen += [row["set_at"] for row in life.traits if row["set_at"] > ALWAYS]
     life.first_seen_at = min([life.first_seen_at, *seen])
     return life
+
+
+def _live_elsewhere(
+    life: Life, name: str, draw: random.Random, moment: Callable[[], datetime]
+) -> None:
+    """What of a life lies in further tables; each a few rows, at times of which some are equal."""
+    for when in [ALWAYS, moment()][: draw.randrange(3)]:
+        city = draw.choice(["Leeds", "London", "Atlantis"])
+        life.traits.append({"name": "city", "value": city, "set_at": when})
+    for _ in range(draw.randrange(4)):
+        life.events.append(
+            {
+                "event": "Email Link Clicked",
+                "occurred_at": moment(),
+                "touch": True,
+                "machine": draw.random() < 0.2,
+                "revenue": None,
+                "campaign": None,
+                "channel": draw.choice(["email", "sms", None]),
+                "properties": None,
+            }
+        )
+    for _ in range(draw.randrange(4)):
+        life.firms.append(
+            {
+                "account_id": draw.choice(list(ACCOUNTS)),
+                "role": draw.choice([None, "yes", "x"]),
+                "state": draw.choice(["member", "member", "left"]),
+                "set_at": moment(),
+            }
+        )
+    for number in range(draw.randrange(3)):
+        start = draw.choice([None, day(draw.randrange(-400, 90))])
+        for _ in range(draw.randrange(1, 3)):
+            life.subscriptions.append(
+                {
+                    "subscription_id": f"{name}/{number}",
+                    "plan": draw.choice(["Pro", "Basic", None]),
+                    "state": draw.choice(["active", "trial", "paused", "ended"]),
+                    "price": draw.choice([None, "5.0000", "10.2500"]),
+                    "period_months": draw.choice([1, 3, 12, None]),
+                    "started_at": start,
+                    "ended_at": draw.choice([None, None, day(draw.randrange(0, 120))]),
+                    "set_at": moment(),
+                }
+            )
+        for _ in range(draw.randrange(1, 3)):
+            life.payments.append(
+                {
+                    "payment_id": f"{name}/{number}",
+                    "kind": draw.choice(["payment", "repayment"]),
+                    "state": draw.choice(["due", "paid", "paid", "late", "failed", "refunded"]),
+                    "amount": "5",
+                    "due_at": draw.choice([None, moment(), moment()]),
+                    "set_at": moment(),
+                }
+            )
+    for _ in range(draw.randrange(4)):
+        life.usage.append(
+            {
+                "name": draw.choice(["gb", "gb", "calls"]),
+                "amount": draw.choice([0.0, 0.1, 0.2, 2.5, 7.0]),
+                "occurred_at": moment(),
+            }
+        )
+        life.consents.append(
+            {
+                "channel": draw.choice(["email", "sms"]),
+                "state": draw.choice(["granted", "denied", "revoked"]),
+                "occurred_at": moment(),
+            }
+        )
+        life.answers.append(
+            {
+                "survey": "nps",
+                "question": draw.choice(["recommend", "why"]),
+                "value": draw.choice(["7", "yes", "x", None]),
+                "number": draw.choice([None, 1.0, 7.0]),
+                "applicable": draw.choice([None, True, False]),
+                "answered_at": day(draw.randrange(0, 60, 5)),
+            }
+        )
+        life.scores.append(
+            {
+                "model": "churn",
+                "version": draw.randrange(3),
+                "score": draw.choice([0.1, 0.25, 0.5, 0.9]),
+                "as_of": moment(),
+            }
+        )
+
+
+def _store_elsewhere(stores: Stores, lives: dict[str, Life]) -> None:
+    for table in ("subscriptions", "usage", "payments", "answers", "scores"):
+        append(
+            stores,
+            table,
+            [
+                {**row, "origin_id": life.profile_id}
+                for life in lives.values()
+                for row in getattr(life, table)
+            ],
+        )
+    append(
+        stores,
+        "account_members",
+        [{**row, "origin_id": life.profile_id} for life in lives.values() for row in life.firms],
+    )
+    answers = [
+        {
+            **row,
+            "origin_id": life.profile_id,
+            "purpose": "marketing",
+            "basis": "opt_in",
+            "source": "test",
+            "wording": None,
+        }
+        for life in lives.values()
+        for row in life.consents
+    ]
+    if answers:
+        record(stores, pa.Table.from_pylist(answers))
 
 
 def _store(stores: Stores, lives: dict[str, Life]) -> None:
@@ -147,15 +303,22 @@ def _store(stores: Stores, lives: dict[str, Life]) -> None:
         stores,
         [
             {
-                **{key: row[key] for key in ("order_id", "kind", "coupon", "properties")},
+                **{
+                    key: row.get(key)
+                    for key in ("order_id", "kind", "coupon", "shop_id", "properties")
+                },
                 "customer": name,
                 "ordered_at": row["occurred_at"],
-                "lines": [(line["sku"], line["quantity"], line["price"]) for line in row["lines"]],
+                "lines": [
+                    {**line, "unit_price": line["price"], "discount": line.get("discount", 0)}
+                    for line in row["lines"]
+                ],
             }
             for name, life in lives.items()
             for row in life.orders
         ],
     )
+    _store_elsewhere(stores, lives)
     acts = [{"customer": name, **row} for name, life in lives.items() for row in life.events]
     keys = ("customer", "event", "occurred_at", "properties")
     add_events(
@@ -168,116 +331,15 @@ def _store(stores: Stores, lives: dict[str, Life]) -> None:
     )
     add_touches(
         stores,
-        [{key: row[key] for key in (*keys, "machine", "campaign")} for row in acts if row["touch"]],
+        [
+            {
+                "channel": row.get("channel"),
+                **{key: row[key] for key in (*keys, "machine", "campaign")},
+            }
+            for row in acts
+            if row["touch"]
+        ],
     )
-
-
-_days = st.sampled_from(["6h", "1d", "10d", "30d", "5w"])
-_texts = st.sampled_from(["GB", "IE", "7", "true", "x", "", "SPRING", "sku 1", "category 2", "1"])
-_numbers = st.sampled_from([0, 1, 2, 2.5, 3, 4.5, 5, 7, 10.25, 15, 20])
-_scalars = st.one_of(_texts, _numbers, st.booleans())
-_bounds = st.one_of(_numbers, st.sampled_from(["2026-02-03", "2026-01-31"]))
-_conditions = st.one_of(
-    st.fixed_dictionaries({"is": _scalars}),
-    st.fixed_dictionaries({"in": st.lists(_scalars, min_size=1, max_size=3)}),
-    st.fixed_dictionaries({"exists": st.booleans()}),
-    st.fixed_dictionaries({"above": _bounds}),
-    st.fixed_dictionaries({"at_least": _bounds, "at_most": _bounds}),
-    st.fixed_dictionaries({"below": _bounds}),
-    st.fixed_dictionaries({"between": st.just([1, 7])}),
-    st.fixed_dictionaries({"between": st.just(["2026-02-01", "2026-02-28"])}),
-)
-_amounts = st.one_of(
-    st.fixed_dictionaries({"above": _numbers}),
-    st.fixed_dictionaries({"at_most": _numbers}),
-    st.fixed_dictionaries({"below": _numbers, "at_least": st.just(-5)}),
-    st.fixed_dictionaries({"between": st.just([-20, 10.25])}),
-)
-_counts = st.one_of(
-    st.fixed_dictionaries({"at_least": st.integers(0, 3)}),
-    st.fixed_dictionaries({"at_most": st.integers(0, 3)}),
-    st.fixed_dictionaries({"exactly": st.integers(0, 3)}),
-    st.just({"at_least": 1, "at_most": 2}),
-)
-_times = st.one_of(
-    st.fixed_dictionaries({"within": _days}),
-    st.fixed_dictionaries({"before": _days}),
-    st.just({"within": "30d", "before": "10d"}),
-)
-_spans = st.one_of(
-    st.fixed_dictionaries({}, optional={"within": _days}),
-    st.just({"between": ["2026-01-20", "2026-02-10"]}),
-)
-_amount_fields = st.fixed_dictionaries({}, optional={"revenue": _amounts, "quantity": _amounts})
-_order_fields = st.fixed_dictionaries(
-    {},
-    optional={
-        "revenue": _amounts,
-        "coupon": _conditions,
-        "sku": _conditions,
-        "category": _conditions,
-        "properties.a.b": _conditions,
-    },
-)
-_event_fields = st.fixed_dictionaries(
-    {}, optional={"revenue": _amounts, "campaign": _conditions, "properties.n": _conditions}
-)
-
-
-def _events(
-    names: list[str], fields: st.SearchStrategy[Row], sums: list[str]
-) -> st.SearchStrategy[Row]:
-    sum_ = st.builds(lambda of, amount: {"of": of, **amount}, st.sampled_from(sums), _amounts)
-    base = st.fixed_dictionaries(
-        {"event": st.sampled_from(names), "where": fields},
-        optional={
-            "count": _counts,
-            "sum": sum_,
-            "first": _times,
-            "last": _times,
-            "machines": st.just(True),
-        },
-    )
-
-    def joined(rule: Row, span: Row) -> Row:
-        return {key: value for key, value in {**rule, **span}.items() if value != {}}
-
-    return st.builds(joined, base, _spans)
-
-
-_quintiles = st.lists(st.integers(1, 5), min_size=1, max_size=3)
-_leaves = st.one_of(
-    st.builds(
-        lambda name, test: {"trait": name, **test},
-        st.sampled_from(["country", "size", "nothing"]),
-        _conditions,
-    ),
-    _events(["Order Completed", "Order Refunded"], _order_fields, ["revenue", "quantity"]),
-    # Only among events, only among touches, in both, and in neither.
-    _events(
-        ["Login", "Email Opened", "Seen", "Never Seen"], _event_fields, ["revenue", "properties.n"]
-    ),
-    st.fixed_dictionaries(
-        {
-            "rfm": st.one_of(
-                st.fixed_dictionaries({"recency": _quintiles}, optional={"monetary": _quintiles}),
-                st.fixed_dictionaries({"frequency": _quintiles}),
-                st.just({"groups": ["champions", "lost", "new", "loyal"]}),
-            )
-        }
-    ),
-    st.fixed_dictionaries({"segment": st.sampled_from(list(NESTED))}),
-    st.just({"bucket": {"salt": "s", "from": 2000, "to": 7000}}),
-)
-_rules = st.recursive(
-    _leaves,
-    lambda below: st.one_of(
-        st.fixed_dictionaries({"all": st.lists(below, min_size=1, max_size=3)}),
-        st.fixed_dictionaries({"any": st.lists(below, min_size=1, max_size=3)}),
-        st.fixed_dictionaries({"not": below}),
-    ),
-    max_leaves=5,
-)
 
 
 @dataclass(frozen=True)
@@ -309,23 +371,36 @@ def views(town: tuple[Stores, list[Life]]) -> Iterator[dict[datetime, View]]:
         for as_of in MOMENTS:
             moment = stack.enter_context(open_moment(stores, as_of=as_of))
             quintiles = {row["profile_id"]: row for row in rfm(moment).to_pylist()}
-            world = World(as_of, ZONE, PRODUCTS, quintiles, NESTED)
             known = tuple(life for life in lives if life.first_seen_at < as_of)
+            figures = {row["profile_id"]: row for row in features(moment, FEATURES).to_pylist()}
+            world = World(as_of, ZONE, PRODUCTS, quintiles, NESTED, figures, ACCOUNTS, SHOPS, known)
             opened[as_of] = View(moment, world, known)
         yield opened
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
-@given(rule=_rules, as_of=st.sampled_from(MOMENTS))
+@given(rule=RULES, as_of=st.sampled_from(MOMENTS))
 def test_a_rule_yields_those_of_whom_it_is_true(
     views: dict[datetime, View], rule: Any, as_of: datetime
 ) -> None:
     assert views[as_of].members(rule) == views[as_of].true_of(rule)
 
 
+@pytest.mark.parametrize("kind", NEW_LEAVES)
+def test_a_leaf_of_each_kind_yields_those_of_whom_it_is_true(
+    views: dict[datetime, View], kind: str
+) -> None:
+    @settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow], database=None)
+    @given(rule=NEW_LEAVES[kind], as_of=st.sampled_from(MOMENTS))
+    def check_it(rule: Any, as_of: datetime) -> None:
+        assert views[as_of].members(rule) == views[as_of].true_of(rule)
+
+    check_it()
+
+
 @pytest.mark.long
 @settings(max_examples=10_000, suppress_health_check=[HealthCheck.too_slow])
-@given(rule=_rules, as_of=st.sampled_from(MOMENTS))
+@given(rule=RULES, as_of=st.sampled_from(MOMENTS))
 def test_thousands_of_rules_yield_those_of_whom_they_are_true(
     views: dict[datetime, View], rule: Any, as_of: datetime
 ) -> None:
@@ -333,7 +408,7 @@ def test_thousands_of_rules_yield_those_of_whom_they_are_true(
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
-@given(one=_rules, other=_rules)
+@given(one=RULES, other=RULES)
 def test_rules_obey_the_algebra_of_sets(views: dict[datetime, View], one: Any, other: Any) -> None:
     view = views[day(60)]
     known = {life.profile_id for life in view.known}
@@ -344,7 +419,7 @@ def test_rules_obey_the_algebra_of_sets(views: dict[datetime, View], one: Any, o
 
 
 @settings(max_examples=5, suppress_health_check=[HealthCheck.too_slow])
-@given(rule=_rules)
+@given(rule=RULES)
 def test_a_stored_segment_is_its_rule_and_is_explained_by_the_same_number(
     town: tuple[Stores, list[Life]], views: dict[datetime, View], rule: Any
 ) -> None:

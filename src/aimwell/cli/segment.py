@@ -11,6 +11,16 @@ import typer
 from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.cli.lazy import Outline, group_of
 from aimwell.cli.old_orders import note_old_orders
+from aimwell.cli.parameters import read_parameters
+from aimwell.definitions import service as definitions
+from aimwell.definitions.catalogue import check
+from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.parameters import named_parameters
+from aimwell.definitions.reading import find_files, read_documents, render_yaml
+from aimwell.definitions.rule_text import parse_rule
+from aimwell.definitions.rules import LEAF_KINDS
+from aimwell.definitions.service import check_all
+from aimwell.errors import DefinitionError, Fault
 from aimwell.history.moment import open_moment
 from aimwell.privacy.lists import with_personal, write_list
 from aimwell.privacy.vault import PERSON_FIELDS
@@ -42,18 +52,24 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="Segment definition.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="A parameter that is to be otherwise, as days=60; may be repeated."),
+]
 
 
 @app.command("explain")
 def explain(
     name: Name,
     as_of: AsOfOption = None,
+    given: Set = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say a segment's rule in words, with the people after every leaf."""
     with opened(workspace, as_json=as_json) as ws:
-        found = service.explain(ws.stores, name, as_of=ws.moment(as_of) or ws.now)
+        wanted = service.parametrised(ws.stores, name, read_parameters(given))
+        found = service.explain(ws.stores, wanted, as_of=ws.moment(as_of) or ws.now)
         if as_json:
             ws.output.json(found)
         ws.output.heading(f"{name}: {found.members:,} of {found.known:,} people")
@@ -74,6 +90,7 @@ def explain(
 def members(
     name: Name,
     as_of: AsOfOption = None,
+    given: Set = None,
     to: Annotated[
         Path | None, typer.Option("--to", help="Write the profile ids to this CSV file.")
     ] = None,
@@ -101,8 +118,9 @@ def members(
         )
     with opened(workspace, as_json=as_json) as ws:
         moment = ws.moment(as_of) or ws.now
-        table = service.members(ws.stores, name, as_of=moment)
-        unknown = service.unknown(ws.stores, name, as_of=moment, values=not table.num_rows)
+        wanted = service.parametrised(ws.stores, name, read_parameters(given))
+        table = service.members(ws.stores, wanted, as_of=moment)
+        unknown = service.unknown(ws.stores, wanted, as_of=moment, values=not table.num_rows)
         for warning in unknown:
             ws.output.note(f"Warning: {warning}")
         if to is not None:
@@ -121,6 +139,47 @@ def members(
             ws.output.note(
                 "Who may be written to is not looked at here: consent and suppressions are asked by plans alone."
             )
+
+
+@app.command("text")
+def text(
+    rule: Annotated[str, typer.Argument(help="A file of definitions, or the name of a segment.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write rules as short text, as `orders.count(within: 90d) >= 2 and country == GB`."""
+    with opened(workspace, as_json=as_json) as ws:
+        if Path(rule).exists():
+            found = [
+                one
+                for one in check_all(read_documents(find_files(Path(rule))))
+                if isinstance(one, Segment)
+            ]
+        else:
+            found = [definitions.find(ws.stores.control, Segment, rule)]
+        if as_json:
+            ws.output.json([{"segment": one.name, "rule": one.text()} for one in found])
+            return
+        for one in found:
+            if len(found) > 1:
+                ws.output.heading(one.name)
+            ws.output.say(one.text())
+
+
+@app.command("yaml")
+def yaml(
+    text: Annotated[str, typer.Argument(help="A rule as short text.")],
+    name: Annotated[str, typer.Option(help="Name of the segment.")] = "rule",
+) -> None:
+    """Write a rule that is short text as a definition. Parameters in it stay as they are."""
+    try:
+        rule = parse_rule(text, LEAF_KINDS)
+    except ValueError as error:
+        raise DefinitionError("The rule is wrong.", [Fault("rule", str(error))]) from error
+    document = {"kind": "segment", "name": name, "rule": rule}
+    if not named_parameters(rule):
+        check({**document, "rule": text})
+    typer.echo(render_yaml([document]), nl=False)
 
 
 @app.command("refresh")

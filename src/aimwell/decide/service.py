@@ -175,6 +175,7 @@ def _audience(
             rows = past.session.rows(sql("SELECT profile_id FROM profiles ORDER BY profile_id"))
         return [row[0] for row in rows], "everyone known"
     segment = definitions.find(stores.control, Segment, wanted.segment)
+    segment = segment.with_parameters(wanted.parameters or {})
     table = members(stores, segment, as_of=moment, snapshot=snapshot)
     return sorted(table.column("profile_id").to_pylist()), f"segment {segment.name}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, time, timedelta
 from typing import Annotated, Any
 
@@ -113,6 +113,11 @@ class Definition(Part):
     def references(self) -> Iterator[Reference]:
         """Other definitions that must exist for this one to make sense."""
         return iter(())
+
+    @classmethod
+    def place(cls, _document: Mapping[str, Any], _path: str) -> str:
+        """Words on where a path is that stands in no line of its own, to be told before a fault there; mostly none."""
+        return ""
 
     def document(self) -> dict[str, Any]:
         """The document as it is stored and shown: plain values of the fields that were written."""

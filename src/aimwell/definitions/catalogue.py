@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -74,8 +75,13 @@ def check(document: Any) -> Definition:
         return cls.model_validate(dict(document))
     except ValidationError as error:
         title = f"The {kind} '{document.get('name', '?')}' is wrong and was not taken."
+        faults = [fault for detail in _own(error.errors()) for fault in _faults(detail, cls)]
         raise DefinitionError(
-            title, [fault for detail in _own(error.errors()) for fault in _faults(detail, cls)]
+            title,
+            [
+                replace(fault, problem=f"{cls.place(document, fault.path)}{fault.problem}")
+                for fault in faults
+            ],
         ) from error
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "Scalar",
     "Text",
     "parse_moment",
+    "scalar",
 ]
 
 _DIGITS_MAX = 10**27
@@ -81,7 +82,8 @@ def _bound(value: Any) -> int | float | str:
     return _number(value)
 
 
-def _scalar(value: Any) -> bool | int | float | str:
+def scalar(value: Any) -> bool | int | float | str:
+    """The value, if it can be compared with. Raises ValueError that says what is allowed."""
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
@@ -102,7 +104,7 @@ Number = Annotated[int | float, PlainValidator(_number), WithJsonSchema({"type":
 
 Scalar = Annotated[
     bool | int | float | str,
-    PlainValidator(_scalar),
+    PlainValidator(scalar),
     WithJsonSchema({"type": ["boolean", "number", "string"]}),
 ]
 """A value to compare with: yes or no, a number, or a text."""

@@ -96,7 +96,7 @@ def _segment(rule: SegmentRule, scope: Scope, path: str, around: tuple[str, ...]
         raise SegmentError(
             f"Segments refer to each other in a circle: {way}. Take one of these references away."
         )
-    inner = scope.find(rule.segment).rule
+    inner = scope.find(rule.segment).with_parameters(rule.parameters or {}).rule
     return LeafQuery(path, rule, inner=_compile(inner, scope, "rule", (*around, rule.segment)))
 
 

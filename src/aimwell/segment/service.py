@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
@@ -13,6 +14,7 @@ from sqlglot import exp
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.rules import Rule
+from aimwell.errors import DefinitionError
 from aimwell.history.features import features_query
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment.explaining import explain_rule
@@ -25,7 +27,7 @@ from aimwell.store.lake import Snapshot
 from aimwell.store.sql import column, sql
 from aimwell.store.stores import Stores
 
-__all__ = ["compiled", "explain", "members", "members_query", "unknown"]
+__all__ = ["compiled", "explain", "members", "members_query", "parametrised", "unknown"]
 
 
 def members(
@@ -94,6 +96,24 @@ def unknown(
     rule = segment.rule if isinstance(segment, Segment) else segment
     with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
         return unknown_names(moment, rule_leaves(rule), values=values)
+
+
+def parametrised(
+    stores: Stores, segment: str | Segment | Rule, given: Mapping[str, Any]
+) -> str | Segment | Rule:
+    """A segment with other values of some of its parameters; unchanged where none is given.
+
+    Raises:
+        UnknownDefinitionError: There is no segment of that name.
+        DefinitionError: It has no such parameter, or the value does not fit.
+    """
+    if not given:
+        return segment
+    if isinstance(segment, str):
+        segment = definitions.find(stores.control, Segment, segment)
+    if not isinstance(segment, Segment):
+        raise DefinitionError("A rule by itself has no parameters.", [])
+    return segment.with_parameters(given)
 
 
 def compiled(moment: Moment, rule: Rule, *, name: str | None = None) -> Tree:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from aimwell.definitions.base import NAME_PATTERN
 from aimwell.definitions.catalogue import check
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment import service as segment_service
@@ -27,18 +29,26 @@ __all__ = ["Segments"]
 class Segments(Stage):
     """Rules, RFM, clusters, personas, memberships."""
 
-    def members(self, segment: Any, *, as_of: datetime | None = None) -> pa.Table:
+    def members(
+        self, segment: Any, *, as_of: datetime | None = None, **parameters: Any
+    ) -> pa.Table:
         """Who is in a segment: one `profile_id` a row.
 
         Args:
-            segment: A name, a definition, or a rule as it is written (`{"trait": "country", "in": ["GB"]}`).
+            segment: A name, a definition, or a rule as it is written: a mapping (`{"trait": "country", "in": ["GB"]}`) or
+                text (`country in [GB]`).
             as_of: Nothing from this moment on is looked at; default: now.
+            parameters: Parameters of the segment that are to be otherwise.
         """
-        return segment_service.members(self._stores, _read(segment), as_of=as_of or self._clock())
+        wanted = segment_service.parametrised(self._stores, _read(segment), parameters)
+        return segment_service.members(self._stores, wanted, as_of=as_of or self._clock())
 
-    def explain(self, segment: Any, *, as_of: datetime | None = None) -> Explanation:
-        """The rule in words, with the people after every leaf."""
-        return segment_service.explain(self._stores, _read(segment), as_of=as_of or self._clock())
+    def explain(
+        self, segment: Any, *, as_of: datetime | None = None, **parameters: Any
+    ) -> Explanation:
+        """The rule in words, with the people after every leaf; arguments as in `members`."""
+        wanted = segment_service.parametrised(self._stores, _read(segment), parameters)
+        return segment_service.explain(self._stores, wanted, as_of=as_of or self._clock())
 
     def refresh(self, segments: Sequence[str] | None = None) -> tuple[SegmentCount, ...]:
         """Compute segments now and record who entered and left."""
@@ -68,8 +78,10 @@ class Segments(Stage):
 
 
 def _read(segment: Any) -> Any:
-    """A rule that was written as a plain mapping as a definition; anything else as it is."""
-    if not isinstance(segment, Mapping):
-        return segment
-    body = segment if "kind" in segment else {"kind": "segment", "name": "rule", "rule": segment}
-    return check(body)
+    """A rule that was written as a mapping or as text as a definition; a name, and anything else, as it is."""
+    if isinstance(segment, Mapping) and "kind" in segment:
+        return check(segment)
+    is_text = isinstance(segment, str) and re.match(NAME_PATTERN, segment) is None
+    if is_text or isinstance(segment, Mapping):
+        return check({"kind": "segment", "name": "rule", "rule": segment})
+    return segment

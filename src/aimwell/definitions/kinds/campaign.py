@@ -10,6 +10,7 @@ from zoneinfo import available_timezones
 from pydantic import Field, field_validator, model_validator
 
 from aimwell.definitions.base import Definition, Duration, LocalMoment, Name, Part, Reference, Share
+from aimwell.definitions.parameters import ParameterValues
 
 __all__ = ["Action", "Audience", "Campaign", "Goal", "Policy", "Schedule"]
 
@@ -19,11 +20,16 @@ class Audience(Part):
 
     segment: Name | None = None
     everyone: Literal[True] | None = None
+    parameters: ParameterValues | None = Field(
+        default=None, description="Parameters of the segment that are to be otherwise here."
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Audience:
         if (self.segment is None) == (self.everyone is None):
             raise ValueError("say whom: {segment: NAME} or {everyone: true}")
+        if self.parameters is not None and self.segment is None:
+            raise ValueError("only a segment has parameters")
         return self
 
 

@@ -51,7 +51,8 @@ def words(rule: AccountRule) -> str:
     """As "whose firm's industry is Retail"."""
     if rule.account == "role":
         return f"whose role at their firm {both(compared(rule, 'is'))}"
-    return f"whose firm's {field_words(rule.account)} {both(compared(rule, 'is'))}"
+    name = field_words(rule.account).removeprefix("the ")
+    return f"whose firm's {name} {both(compared(rule, 'is'))}"
 
 
 def names(rule: AccountRule) -> Iterator[Named]:

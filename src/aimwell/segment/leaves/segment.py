@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aimwell.definitions.leaves.segment import SegmentRule
-from aimwell.segment.phrases import quoted
+from aimwell.segment.phrases import both, quoted, value_words
 
 __all__ = ["words"]
 
 
 def words(rule: SegmentRule) -> str:
     """As "who are in the segment “lapsing”"."""
-    return f"who are in the segment {quoted(rule.segment)}"
+    given = [f"{name} {_shown(value)}" for name, value in sorted((rule.parameters or {}).items())]
+    return f"who are in the segment {quoted(rule.segment)}" + (
+        f" (with {both(given)})" if given else ""
+    )
+
+
+def _shown(value: Any) -> str:
+    return (
+        f"[{', '.join(map(value_words, value))}]"
+        if isinstance(value, tuple)
+        else value_words(value)
+    )

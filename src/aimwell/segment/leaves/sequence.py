@@ -101,11 +101,11 @@ def _span(within: timedelta) -> exp.Expr:
 def words(rule: SequenceRule) -> str:
     """As "who did “Product Added” and then, within 1 hour, never ordered"."""
     first, *others = rule.sequence
-    lead = f" for the first step {when(rule.started)}" if rule.started is not None else ""
+    lead = f" (this {when(rule.started)})" if rule.started is not None else ""
     limit = f", within {span(rule.within, one='1 ')}," if rule.within is not None else ""
     parts = [f"who {acts_words(first.acts.event, first.acts.where, first.acts.machines)}{lead}"]
     for step in others:
-        never = " not" if step.not_ is not None else ""
+        never = " never" if step.not_ is not None else ""
         said = acts_words(step.acts.event, step.acts.where, step.acts.machines)
         parts.append(f"and then{limit}{never} {said}")
     return " ".join(parts)

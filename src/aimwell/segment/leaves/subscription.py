@@ -35,7 +35,7 @@ _NEWEST = """
       FROM newest
     ),
     counted AS (
-      SELECT *, ((year(:now) - year(started_at)) * 12 + month(:now) - month(started_at))
+      SELECT *, greatest(0, (year(:now) - year(started_at)) * 12 + month(:now) - month(started_at))
                 // nullif(period_months, 0) * period_months AS months
       FROM stated
     ),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sqlglot import exp
+
 from aimwell.definitions.leaves.trend import TrendRule
 from aimwell.segment.event_queries import acts_query, total
 from aimwell.segment.leaves.measure import asked, measure_words
@@ -19,10 +21,8 @@ def people(rule: TrendRule, scope: Scope) -> People:
     start = ago(scope.as_of, rule.window)
     rows = acts_query(rule.trend, scope, within=rule.window * 2).group_by("profile_id")
     value = total(rule.trend)
-    last = sql("coalesce(:value FILTER (WHERE occurred_at >= :start), 0)", value=value, start=start)
-    before = sql(
-        "coalesce(:value FILTER (WHERE occurred_at < :start), 0)", value=value, start=start
-    )
+    last = _of(value, sql("occurred_at >= :start", start=start))
+    before = _of(value, sql("occurred_at < :start", start=start))
     change, share = (
         (sql(":before - :last", before=before, last=last), rule.falling)
         if rule.falling is not None
@@ -34,6 +34,12 @@ def people(rule: TrendRule, scope: Scope) -> People:
             sql(":change >= :share * :before", change=change, share=share, before=before),
         )
     )
+
+
+def _of(value: exp.Expr, test: exp.Expr) -> exp.Expr:
+    """The aggregate over some of the rows; 0 where there are none."""
+    some = exp.Filter(this=value.copy(), expression=exp.Where(this=test))
+    return sql("coalesce(:some, 0)", some=some)
 
 
 def words(rule: TrendRule) -> str:
