@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.rules import All, AnyOf, Not
 from aimwell.segment.leaves.rfm import group_words
 from aimwell.segment.words import describe
+from rule_strategies import LEAVES, RULES
 
 
 def say(rule: Any) -> str:
@@ -100,3 +104,72 @@ def test_a_rule_is_said_in_one_sentence(rule: Any, sentence: str) -> None:
 def test_groups_are_named_as_people_say_them() -> None:
     assert group_words("about_to_sleep") == "about to sleep"
     assert group_words("cant_lose_them") == "can't lose them"
+
+
+def normal(rule: Any) -> Any:
+    """A rule without what makes no difference: groups of one, order and repetition of quintiles, ways to say never and one of one."""
+    if isinstance(rule, All | AnyOf):
+        parts = rule.all if isinstance(rule, All) else rule.any
+        return normal(parts[0]) if len(parts) == 1 else (type(rule), *map(normal, parts))
+    if isinstance(rule, Not):
+        return (Not, normal(rule.not_))
+    document = rule.model_dump(mode="json", by_alias=True, exclude_none=True)
+    for name in ("recency", "frequency", "monetary"):
+        if name in document.get("rfm", {}):
+            document["rfm"][name] = sorted(set(document["rfm"][name]))
+    if 0 in (document.get("count") or {}).values():
+        count = rule.count
+        if count is not None and not count.holds(1):
+            document["count"] = {"exactly": 0}
+    if document.get("as") == "value":
+        del document["as"]
+    return json.dumps(plain(document), sort_keys=True)
+
+
+def plain(value: Any) -> Any:
+    """One of one is that one."""
+    if isinstance(value, list):
+        return [plain(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    found = {key: plain(one) for key, one in value.items()}
+    if len(found.get("in", ())) == 1 and "is" not in found:
+        found["is"] = found.pop("in")[0]
+    return found
+
+
+def test_two_rules_that_differ_have_two_sentences() -> None:
+    """Over a thousand rules of a small world, in which near misses are many."""
+    sentences: dict[str, Any] = {}
+
+    @settings(max_examples=1_200, suppress_health_check=[HealthCheck.too_slow], database=None)
+    @given(LEAVES | RULES)
+    def say_it(rule: Any) -> None:
+        found = check({"kind": "segment", "name": "some", "rule": rule})
+        assert isinstance(found, Segment)
+        sentence = describe(found.rule)
+        assert sentence.strip(" .")
+        form = normal(found.rule)
+        assert sentences.setdefault(sentence, form) == form, sentence
+
+    say_it()
+    assert len(sentences) > 800
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"trait": "a", "is": 1}, {"trait": "a", "is": "1"}),
+        ({"trait": "a", "is": True}, {"trait": "a", "is": "true"}),
+        ({"trait": "a", "exists": True}, {"trait": "a", "is": "known"}),
+        ({"trait": "a is b or c", "is": "d"}, {"trait": "a", "in": ["b or c is d"]}),
+        ({"trait": "a", "in": ["x", "y"]}, {"trait": "a", "is": "x” or “y"}),
+        ({"event": "A” in the last day"}, {"event": "A", "within": "1d"}),
+        (
+            {"event": "A", "where": {"revenue": {"above": 1}}},
+            {"event": "A” (counting only those with revenue above 1)"},
+        ),
+    ],
+)
+def test_what_looks_alike_is_said_apart(one: Any, other: Any) -> None:
+    assert say(one) != say(other)
