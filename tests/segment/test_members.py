@@ -390,7 +390,7 @@ def test_a_rule_yields_those_of_whom_it_is_true(
 def test_a_leaf_of_each_kind_yields_those_of_whom_it_is_true(
     views: dict[datetime, View], kind: str
 ) -> None:
-    @settings(max_examples=250, suppress_health_check=[HealthCheck.too_slow], database=None)
+    @settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow], database=None)
     @given(rule=NEW_LEAVES[kind], as_of=st.sampled_from(MOMENTS))
     def check_it(rule: Any, as_of: datetime) -> None:
         assert views[as_of].members(rule) == views[as_of].true_of(rule)
