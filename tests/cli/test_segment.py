@@ -130,3 +130,31 @@ def test_groups_of_nobody_are_said_in_words(run: Run) -> None:
     run("init", "shop")
     assert "Nobody had bought anything" in run("segment", "rfm", "-w", "shop").out
     assert run("segment", "rfm", "--json", "-w", "shop").json == []
+
+
+def test_rules_are_written_as_text_and_as_yaml_and_take_parameters(
+    run: Run, tmp_path: Path
+) -> None:
+    text = "orders.count(within: ${days}d) >= 1 and country in [GB, IE]"
+    (tmp_path / "lately.yaml").write_text(
+        f'kind: segment\nname: lately\nparameters: {{days: 30}}\nrule: "{text}"\n', encoding="utf-8"
+    )
+    run("init", "shop")
+    run("apply", "lately.yaml", "-w", "shop")
+    assert run("segment", "text", "lately", "-w", "shop").out.strip() == text
+    assert run("segment", "text", "lately.yaml", "-w", "shop").out.strip() == text
+    shown = run("get", "segment", "lately", "-w", "shop").out
+    assert "within: ${days}d" in shown
+    assert "days: 30" in shown
+    (tmp_path / "again.yaml").write_text(run("segment", "yaml", text).out, encoding="utf-8")
+    assert "event: Order Completed" in (tmp_path / "again.yaml").read_text(encoding="utf-8")
+    words = run("segment", "explain", "lately", "--set", "days=60", "-w", "shop").out
+    assert "in the last 60 days" in words
+    told = run("segment", "explain", "lately", "--set", "dys=60", "-w", "shop", code=1).err
+    assert "Did you mean 'days'?" in told
+    assert (
+        "NAME=VALUE"
+        in run("segment", "members", "lately", "--set", "days", "-w", "shop", code=2).err
+    )
+    told = run("segment", "yaml", "orders.cuont() > 1", code=1).err
+    assert "line 1, column 8" in told

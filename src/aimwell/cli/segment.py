@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Annotated
@@ -170,6 +171,7 @@ def text(
 def yaml(
     text: Annotated[str, typer.Argument(help="A rule as short text.")],
     name: Annotated[str, typer.Option(help="Name of the segment.")] = "rule",
+    as_json: JsonOption = False,
 ) -> None:
     """Write a rule that is short text as a definition. Parameters in it stay as they are."""
     try:
@@ -179,7 +181,7 @@ def yaml(
     document = {"kind": "segment", "name": name, "rule": rule}
     if not named_parameters(rule):
         check({**document, "rule": text})
-    typer.echo(render_yaml([document]), nl=False)
+    typer.echo(json.dumps(document) + "\n" if as_json else render_yaml([document]), nl=False)
 
 
 @app.command("refresh")
