@@ -12,12 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from sqlglot import exp
 
 from aimwell.collect import DataReport, LoadReport, collect
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.source import Source
 from aimwell.privacy.hashing import identifier_hash
+from aimwell.store.schema import metadata
 from aimwell.store.sql import column
 from aimwell.store.stores import Stores
 
@@ -101,6 +103,13 @@ class Shop:
             query = exp.select(*wanted).from_("t")
             found = session.rows(query.order_by(column(order)) if order else query)
         return found if order else sorted(found, key=str)
+
+    def control_rows(self, table: str, *columns: str) -> list[tuple[Any, ...]]:
+        """These columns of a table of the control database."""
+        named = metadata.tables[table]
+        with self.stores.read_control() as connection:
+            rows = connection.execute(sa.select(*(named.c[name] for name in columns)))
+            return [tuple(row) for row in rows]
 
     def one(self, table: str) -> dict[str, Any]:
         """The only row of a table."""

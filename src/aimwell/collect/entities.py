@@ -28,6 +28,7 @@ from aimwell.collect.expecting import Expected, expected_of, find_repeats
 from aimwell.collect.field_kinds import FieldKind
 from aimwell.collect.inputs import Bound, bind_rows
 from aimwell.collect.job import Job
+from aimwell.collect.nobody import count_nobody, words_of
 from aimwell.collect.order_lines import ORDER_TARGETS
 from aimwell.collect.personal import refuse_personal
 from aimwell.collect.products import PRODUCT_TARGETS
@@ -102,6 +103,8 @@ def stage_entity(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Stage
     if again:
         counts = counts.updated(count_values(session, "texts", again, (), odd_spaces=False))
     evidence = weigh(session, "texts", job.fields, source, counts)
+    nobody = count_nobody(session, job.fields, source.nobody)
+    evidence = evidence.without(nobody, words_of(nobody))
     refuse_personal(session, entity, job.fields)
     checks = bind_typed(
         job.desk,
@@ -112,6 +115,7 @@ def stage_entity(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Stage
         timezone=source.timezone or settings.timezone,
         country=source.country or settings.country,
         now=job.now,
+        nobody=nobody,
     )
     if isinstance(entity, OrdersEntity):
         query, more = stage_orders(job, entity)

@@ -6,8 +6,8 @@ be either, the form must be said.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from sqlglot import exp
@@ -75,6 +75,11 @@ class Evidence:
     missing: dict[str, int]
     rows: int
     warnings: tuple[str, ...]
+
+    def without(self, values: Mapping[str, int], told: Sequence[str]) -> Evidence:
+        """The same with so many values less of some fields, and what a person should know of it."""
+        missing = {name: self.missing[name] + rows for name, rows in values.items()}
+        return replace(self, missing=self.missing | missing, warnings=(*self.warnings, *told))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 
+from sqlglot import exp
+
 from aimwell.collect import loads
 from aimwell.collect.counting import Tally
 from aimwell.collect.entities import Staged
@@ -12,6 +14,7 @@ from aimwell.collect.evidence import Evidence
 from aimwell.collect.expecting import results_of, warned_rows
 from aimwell.collect.job import Job
 from aimwell.collect.model import FileReport, LoadReport
+from aimwell.collect.nobody import words_of
 from aimwell.collect.quarantining import Fault
 from aimwell.collect.raw import RawTable
 from aimwell.collect.suggesting import suggest_mapping
@@ -156,7 +159,7 @@ def warnings_of(job: Job, evidence: Evidence, rows: int) -> list[str]:
     for field in job.fields:
         if field.kind in ("email", "phone"):
             raw = column(field.name, "x")
-            [(unreadable,)] = job.session.rows(
+            [(lost,)] = job.session.rows(
                 sql(
                     """
                     SELECT count(*) FROM texts AS x JOIN typed AS t ON t.n = x.n
@@ -166,7 +169,20 @@ def warnings_of(job: Job, evidence: Evidence, rows: int) -> list[str]:
                     normal=column(field.name, "t"),
                 )
             )
-            if unreadable:
+            if not lost:
+                continue
+            [(nobodys,)] = job.session.rows(
+                sql(
+                    """
+                    SELECT count(*) FROM texts AS x
+                    WHERE :raw IN (SELECT raw FROM :forms GROUP BY 1 HAVING bool_and(nobody))
+                    """,
+                    raw=raw,
+                    forms=exp.to_table(f"{field.kind}s"),
+                )
+            )
+            found += words_of({field.name: nobodys} if nobodys else {})
+            if unreadable := lost - nobodys:
                 found.append(
                     f"{field.name}: {unreadable:,} are not readable; the rows were taken without them"
                 )

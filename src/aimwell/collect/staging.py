@@ -7,7 +7,7 @@ entity makes of it, with `faults`: bit i is set where check i found something).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from aimwell.collect.evidence import Counts, Evidence, count_values
 from aimwell.collect.field_kinds import FieldKind
 from aimwell.collect.fields import TargetField
 from aimwell.collect.inputs import PICKED
+from aimwell.collect.nobody import no_address, no_number, unless_nobody
 from aimwell.collect.null_texts import trimmed, without_nulls
 from aimwell.definitions.kinds.source import Source
 from aimwell.privacy.contact_points import normalise_emails, normalise_phones
@@ -106,6 +107,7 @@ def bind_typed(
     timezone: str,
     country: str | None,
     now: datetime,
+    nobody: Collection[str] = (),
 ) -> list[Check]:
     """Bind `typed`; returns the checks that any entity needs.
 
@@ -118,6 +120,7 @@ def bind_typed(
         timezone: Zone of times without an offset.
         country: Country of telephone numbers without a prefix.
         now: Times much later than this are mistakes.
+        nobody: Fields in which some ids name nobody.
     """
     columns: list[exp.Expr] = []
     checks = [
@@ -132,7 +135,7 @@ def bind_typed(
     for field in fields:
         if field.kind in ("email", "phone"):
             by_row = field.kind == "phone" and any(one.name == _COUNTRY for one in fields)
-            _normalise(desk.session, field, country, by_row=by_row)
+            _normalise(desk.session, field, country, source.nobody, by_row=by_row)
             query = query.join(
                 exp.to_table(f"{field.kind}s"),
                 on=sql(
@@ -154,7 +157,9 @@ def bind_typed(
                 exp.alias_(column(field.name, "texts"), f"raw.{field.name}", quoted=True)
             )
         else:
-            made, found = _field(field, evidence, source, timezone, now)
+            made, found = _field(
+                field, evidence, source, timezone, now, may_be_nobody=field.name in nobody
+            )
             columns += made
             checks += found
     mapped = {field.name for field in fields}
@@ -172,7 +177,13 @@ def _nothing(kind: FieldKind) -> exp.Expr:
 
 
 def _field(
-    field: TargetField, evidence: Evidence, source: Source, timezone: str, now: datetime
+    field: TargetField,
+    evidence: Evidence,
+    source: Source,
+    timezone: str,
+    now: datetime,
+    *,
+    may_be_nobody: bool,
 ) -> tuple[list[exp.Expr], list[Check]]:
     """The columns of one field in `typed`, and its checks; those that the evidence rules out are left out.
 
@@ -215,6 +226,8 @@ def _field(
     elif field.kind == "currency":
         made.value = casts.currency_value(name)
         made.check("unknown_currency", "a currency has three letters, as EUR", made.lost())
+    if may_be_nobody:
+        made.value = unless_nobody(made.value, source.nobody)
     return made.columns(), made.checks
 
 
@@ -258,9 +271,16 @@ def _time_range(name: str, source: Source, now: datetime) -> Check:
     )
 
 
-def _normalise(session: Session, field: TargetField, country: str | None, *, by_row: bool) -> None:
+def _normalise(
+    session: Session,
+    field: TargetField,
+    country: str | None,
+    nobody: Sequence[str],
+    *,
+    by_row: bool,
+) -> None:
     """Bind the table `emails` or `phones`: each text of the field with the country that its row is of (`country`
-    where it says none), and its normal form or null."""
+    where it says none), its normal form or null, and whether that would be nobody's."""
     texts = session.table(
         sql(
             "SELECT DISTINCT :x AS raw, :country AS country FROM texts WHERE :x IS NOT NULL",
@@ -276,13 +296,16 @@ def _normalise(session: Session, field: TargetField, country: str | None, *, by_
         normal = normalise_phones(raw, pc.fill_null(whose, country) if country else whose)
     else:
         normal = normalise_phones(raw, country)
+    normal = normal.cast(pa.string())
+    odd = pc.fill_null((no_address if field.kind == "email" else no_number)(normal, nobody), False)
     session.bind(
         f"{field.kind}s",
         pa.table(
             {
                 "raw": raw.combine_chunks(),
                 "country": texts.column("country").combine_chunks(),
-                "normal": normal.cast(pa.string()),
+                "normal": pc.if_else(odd, pa.scalar(None, pa.string()), normal),
+                "nobody": odd,
             }
         ),
     )

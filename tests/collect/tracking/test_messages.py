@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimwell.collect.tracking.messages import Fault, Message, Received, read_messages
+from aimwell.definitions.nobody import NOBODY, ids_in
 
 ARRIVED = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -234,3 +235,21 @@ def test_every_message_of_any_batch_is_taken_or_set_aside(
         else:
             assert result.occurred_at <= ARRIVED
             assert result.user_id or result.anonymous_id
+
+
+def test_an_id_that_names_nobody_is_none_and_is_kept_beside() -> None:
+    body = json.dumps(
+        {"batch": [{**SEEN, "userId": id_, "anonymousId": "a1"} for id_ in (0, "undefined")]}
+    )
+    received = Received(call="batch", received_at=ARRIVED)
+    for found in read_messages(body.encode(), received, nobody=ids_in(NOBODY)):
+        assert isinstance(found, Message)
+        assert (found.user_id, found.anonymous_id) == (None, "a1")
+        assert found.told["userId"] in (0, "undefined")
+    [alone] = read_messages(
+        json.dumps({**SEEN, "userId": "null"}).encode(),
+        Received(call="track", received_at=ARRIVED),
+        nobody=ids_in(NOBODY),
+    )
+    assert isinstance(alone, Fault)
+    assert alone.reason == "no_identifier"

@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections import Counter
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlglot import exp
 
 from aimwell.collect.identities import keep_identifiers
+from aimwell.collect.nobody import no_address, no_number
+from aimwell.collect.tracking.sources import settings_of
 from aimwell.collect.tracking.taking import Flush
 from aimwell.privacy.contact_points import normalise_emails, normalise_phones
 from aimwell.privacy.hashing import identifier_hash_by, identifier_hash_sql
@@ -78,12 +81,23 @@ def _bind_contacts(flush: Flush) -> None:
                 for one in given.column("source").to_pylist()
             ]
             normal = normalise_phones(raw, pa.array(countries, pa.string()))
+        sources = given.column("source").combine_chunks()
         columns = {
-            "source": given.column("source").combine_chunks(),
+            "source": sources,
             "raw": raw,
-            "normal": normal.cast(pa.string()),
+            "normal": _somebodys(flush, name, sources, normal.cast(pa.string())),
         }
         session.bind(f"{name}s", pa.table(columns))
+
+
+def _somebodys(flush: Flush, name: str, sources: pa.Array, normal: pa.Array) -> pa.Array:
+    """Addresses or numbers without those that are nobody's by the word of their source."""
+    nobodys = no_address if name == "email" else no_number
+    for source in pc.unique(sources).to_pylist():
+        words = settings_of(flush.sources.get(source)).nobody
+        odd = pc.and_(pc.equal(sources, source), pc.fill_null(nobodys(normal, words), False))
+        normal = pc.if_else(odd, pa.scalar(None, pa.string()), normal)
+    return normal
 
 
 def _statements() -> exp.Expr:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from aimwell.collect.tracking.requests import (
     decode_json,
     sizes_in_batch,
 )
+from aimwell.definitions.nobody import is_nobody
 
 __all__ = ["Fault", "Message", "MessageType", "Received", "read_messages"]
 
@@ -108,10 +109,13 @@ class _RefusedError(Exception):
         self.reason, self.field, self.detail = reason, field, detail
 
 
-def read_messages(body: bytes, received: Received) -> Iterator[Message | Fault]:
+def read_messages(
+    body: bytes, received: Received, *, nobody: Collection[str] = ()
+) -> Iterator[Message | Fault]:
     """The messages of a request in their order; of a batch that holds bad ones, the others too.
 
     A batch's `context` and `integrations` hold for its messages where these say nothing else; so does its `sentAt`.
+    `nobody`: ids that name nobody, as 0 or undefined; a message with such an id is one without it.
     """
     try:
         whole = decode_json(body)
@@ -126,7 +130,7 @@ def read_messages(body: bytes, received: Received) -> Iterator[Message | Fault]:
         yield _fault(_RefusedError("not_an_object", None, "a message is a JSON object"), whole)
         return
     if received.call != "batch":
-        yield _read(whole, {}, received, len(body))
+        yield _read(whole, {}, received, len(body), nobody)
         return
     batch = whole.get("batch")
     items = batch if isinstance(batch, list) else []
@@ -134,11 +138,15 @@ def read_messages(body: bytes, received: Received) -> Iterator[Message | Fault]:
     # No message of a short batch can be too long.
     sizes = sizes_in_batch(body) if len(body) > MESSAGE_BYTES_MAX else None
     for place, item in enumerate(items):
-        yield _read(item, shared, received, sizes[place] if sizes else None)
+        yield _read(item, shared, received, sizes[place] if sizes else None, nobody)
 
 
 def _read(
-    item: Any, shared: dict[str, Any], received: Received, size: int | None
+    item: Any,
+    shared: dict[str, Any],
+    received: Received,
+    size: int | None,
+    nobody: Collection[str],
 ) -> Message | Fault:
     try:
         if not isinstance(item, dict):
@@ -146,7 +154,7 @@ def _read(
         if size is not None and size > MESSAGE_BYTES_MAX:
             detail = f"it has {size:,} bytes; at most {MESSAGE_BYTES_MAX:,} are allowed"
             raise _RefusedError("too_large", None, detail)
-        return _message(item, shared, received)
+        return _message(item, shared, received, nobody)
     except _RefusedError as refused:
         return _fault(refused, item)
 
@@ -160,13 +168,18 @@ def _fault(refused: _RefusedError, item: Any) -> Fault:
     )
 
 
-def _message(item: dict[str, Any], shared: dict[str, Any], received: Received) -> Message:
+def _message(
+    item: dict[str, Any], shared: dict[str, Any], received: Received, nobody: Collection[str]
+) -> Message:
     type_ = item.get("type") if received.call == "batch" else received.call
     if type_ not in TYPES:
         raise _RefusedError("unknown_type", "type", f"type must be one of {', '.join(TYPES)}")
     told: dict[str, Any] = {}
-    user_id, anonymous_id = _id(item, "userId", told), _id(item, "anonymousId", told)
-    previous_id, group_id = _id(item, "previousId", told), _id(item, "groupId", told)
+    user_id, anonymous_id = (
+        _person(item, "userId", told, nobody),
+        _person(item, "anonymousId", told, nobody),
+    )
+    previous_id, group_id = _person(item, "previousId", told, nobody), _id(item, "groupId", told)
     if user_id is None and anonymous_id is None:
         raise _RefusedError(
             "no_identifier", "userId", "neither userId nor anonymousId tells who it was"
@@ -220,6 +233,17 @@ def _inherit(rest: dict[str, Any], item: dict[str, Any], shared: dict[str, Any])
     if not shared.keys() <= _PROTOCOL:
         further = {key: value for key, value in shared.items() if key not in _PROTOCOL}
         rest["batch"] = further if "batch" not in rest else {"own": rest["batch"], **further}
+
+
+def _person(
+    item: dict[str, Any], name: str, told: dict[str, Any], nobody: Collection[str]
+) -> str | None:
+    """The id of somebody; one that names nobody is none."""
+    text = _id(item, name, told)
+    if text is not None and is_nobody(text, nobody):
+        told[name] = item[name]
+        return None
+    return text
 
 
 def _id(item: dict[str, Any], name: str, told: dict[str, Any]) -> str | None:

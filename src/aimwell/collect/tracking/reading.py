@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from aimwell.collect.tracking.messages import Fault, Message, read_messages
 from aimwell.collect.tracking.records import unpack
 from aimwell.collect.tracking.sheets import SHEETS, Rules, Sheets
+from aimwell.definitions.nobody import ids_in
 from aimwell.store.inbox import Records, read_segment
 
 if TYPE_CHECKING:
@@ -66,7 +67,10 @@ def read_segments(
         cipher: Opens their records.
         apart_bytes_min: From this size on a helper reads half of them.
     """
-    rules = {name: Rules(frozenset(one.not_personal), one.orders) for name, one in sources.items()}
+    rules = {
+        name: Rules(frozenset(one.not_personal), one.orders, ids_in(one.nobody))
+        for name, one in sources.items()
+    }
     numbered = list(enumerate(paths))
     alone = (os.cpu_count() or 1) < 2 or len(paths) < 2
     if alone or sum(path.stat().st_size for path in paths) < apart_bytes_min:
@@ -116,6 +120,7 @@ def _read(
     claim: Callable[[int], bool] = lambda _: True,
 ) -> Read:
     sheets, damaged, places = Sheets(folder, rules), {}, set()
+    others = Rules()
     for place, path in numbered:
         if not claim(place):
             continue
@@ -124,7 +129,8 @@ def _read(
         records: Records = read_segment(path, cipher=cipher)
         for record in records:
             kept = unpack(record)
-            for found in read_messages(kept.body, kept.received):
+            nobody = rules.get(kept.source, others).nobody
+            for found in read_messages(kept.body, kept.received, nobody=nobody):
                 if isinstance(found, Fault):
                     sheets.add_fault(kept.source, found, kept.received.received_at)
                     continue
@@ -159,7 +165,10 @@ def _begin(
         "own": [[place, str(path)] for place, path in theirs],
         "shared": [[place, str(path)] for place, path in reversed(shared)],
         "folder": str(folder),
-        "rules": {name: [sorted(one.not_personal), one.orders] for name, one in rules.items()},
+        "rules": {
+            name: [sorted(one.not_personal), one.orders, sorted(one.nobody)]
+            for name, one in rules.items()
+        },
         "key": cipher.key.hex() if cipher else None,
     }
     process = subprocess.Popen(  # noqa: S603 - our own program
@@ -197,7 +206,10 @@ def helper_main() -> None:
     found = _read(
         [(place, Path(path)) for place, path in (*asked["own"], *asked["shared"])],
         folder / "helper",
-        {name: Rules(frozenset(safe), orders) for name, (safe, orders) in asked["rules"].items()},
+        {
+            name: Rules(frozenset(safe), orders, frozenset(nobody))
+            for name, (safe, orders, nobody) in asked["rules"].items()
+        },
         _cipher(asked["key"]),
         claim=lambda place: place in own or _claim(folder / "claims", place),
     )

@@ -20,6 +20,7 @@ from aimwell.collect.personal_signs import personal_kind
 from aimwell.collect.tracking import commerce
 from aimwell.collect.tracking.messages import Fault, Message
 from aimwell.collect.tracking.parting import part
+from aimwell.definitions.nobody import NOBODY, ids_in, is_nobody
 from aimwell.store.tables import TIME
 
 __all__ = ["EVENT_NAMES", "GPC", "SHEETS", "Rules", "Sheets"]
@@ -90,10 +91,12 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True)
 class Rules:
-    """What a source says of its messages: names that only look personal, and whether orders are made of them."""
+    """What a source says of its messages: names that only look personal, whether orders are made of them, and ids that
+    name nobody."""
 
     not_personal: frozenset[str] = frozenset()
     orders: bool = True
+    nobody: frozenset[str] = ids_in(NOBODY)
 
 
 class Sheets:
@@ -206,7 +209,7 @@ class Sheets:
                 message.user_id,
                 message.anonymous_id,
                 message.previous_id if type_ == "alias" else None,
-                _device(message.context),
+                _device(message.context, settings.nobody),
                 email,
                 phone,
                 message.occurred_at,
@@ -339,9 +342,11 @@ class Sheets:
         return sorted((self._folder / name).glob("*.parquet"))
 
 
-def _device(context: Mapping[str, Any]) -> str | None:
+def _device(context: Mapping[str, Any], nobody: frozenset[str]) -> str | None:
+    """The device; none where its id is that of every device whose owner tells nothing, zeros alone."""
     device = context.get("device")
-    return commerce.id_text(device.get("id")) if isinstance(device, dict) else None
+    id_ = commerce.id_text(device.get("id")) if isinstance(device, dict) else None
+    return None if id_ is None or is_nobody(id_, nobody) else id_
 
 
 _KINDS: dict[str, str | None] = {}

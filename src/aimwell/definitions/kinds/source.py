@@ -18,6 +18,7 @@ from pydantic import (
 
 from aimwell.definitions.base import Definition, Name, Part, Reference
 from aimwell.definitions.data_kinds import DataKind
+from aimwell.definitions.nobody import NOBODY
 from aimwell.definitions.source_entity import EntityPart, FieldName, Join
 from aimwell.definitions.source_inputs import (
     DatabaseSpec,
@@ -306,6 +307,10 @@ class Tracking(Part):
     not_personal: tuple[str, ...] = Field(
         default=(), description="Names of properties and traits that only look personal."
     )
+    nobody: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        default=NOBODY,
+        description="userId, anonymousId and previousId that name nobody, as 0 or undefined. [] takes every id as it is.",
+    )
     orders: bool = Field(
         default=True,
         description="Order Completed, Updated, Refunded and Cancelled become orders. Say no where the same orders "
@@ -337,6 +342,11 @@ class Source(Definition):
     nulls: tuple[str, ...] = Field(
         default=("", "NULL", "null", "NaN", "nan", "\\N", "N/A", "#N/A"),
         description="Texts that stand for a missing value.",
+    )
+    nobody: tuple[Annotated[str, Field(min_length=1, max_length=100)], ...] = Field(
+        default=NOBODY,
+        description="Ids that name nobody, as 0 or unknown, and beginnings of addresses that are nobody's, as noreply@: "
+        "taken as missing. [] takes every id as it is.",
     )
     decimal: Literal[".", ","] | None = Field(
         default=None, description="Decimal mark; default: told by the numbers."
