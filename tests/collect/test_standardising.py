@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
@@ -12,8 +14,12 @@ from aimwell.collect.standard_countries import COUNTRY_CODES, country_code
 from aimwell.collect.standards import is_lossy, standard
 from aimwell.definitions.source_standards import Step
 from aimwell.errors import DefinitionError
+from aimwell.privacy.originals import read_originals
+from aimwell.privacy.vault import keep_rows
 from aimwell.store.schema import metadata
-from collecting import COLUMNS, ORDERS, Shop, source_of
+from aimwell.unify.service import unify
+from aimwell.workspace.erasing import erase_person
+from collecting import COLUMNS, NOW, ORDERS, Shop, source_of
 
 
 @pytest.mark.parametrize(
@@ -111,6 +117,17 @@ def test_people_are_brought_into_one_form_and_what_is_lost_is_kept(shop_on_both:
         "d": None,
     }
     assert [people[who].first_name for who in "abc"] == ["Ann", "Bob", "Cat"]
+    # What personal fields were made of stays in the vault.
+    columns = ("origin_id", "field", "value", "written", "how")
+    names = {shop.origin(one): one for one in "abcd"}
+    originals = shop.control_rows("vault_originals", *columns)
+    assert sorted((names[row[0]], *row[1:]) for row in originals) == [
+        ("a", "first_name", "Ann", "ANN", "title"),
+        ("a", "phone", "+442079460958", "020 7946 0958", "phone:GB"),
+        ("b", "first_name", "Bob", "bob", "title"),
+        ("b", "phone", "+33123456789", "01 23 45 67 89", "phone:GB"),
+        ("c", "phone", "+442079460959", "020 7946 0959", "phone:GB"),
+    ]
     marks = shop.rows("trait_marks", "name", "how", "original")
     assert sorted(marks, key=str) == [
         ("country", "standard:country", "United Kingdom"),
@@ -203,3 +220,35 @@ def test_forms_and_fillings_that_make_no_sense_are_refused(
     with pytest.raises(DefinitionError) as caught:
         source_of({**CUSTOMERS, **entity})
     assert words in str(caught.value)
+
+
+def test_what_personal_fields_were_made_of_is_kept_by_form_the_newest_stands_and_goes_with_the_person(
+    shop_on_both: Shop,
+) -> None:
+    shop = shop_on_both
+    source = source_of(
+        {"entity": "customers", "map": {"customer_id": "id", "phone": "p", "email": "e"}}
+    )
+    shop.collect(
+        "id,p,e\na,020 7946 0958,Ann@Example.com\nb,+442079460959,bob@example.com\n", source
+    )
+    shop.collect("id,p,e\na,(020) 79460958,nonsense\n", source)
+    with shop.stores.read_control() as connection:
+        found = read_originals(connection, [shop.origin("a")])
+        assert read_originals(connection, [shop.origin("b")]) == {}
+    assert found == {
+        ("email", "ann@example.com"): "Ann@Example.com",
+        ("email", ""): "nonsense",
+        ("phone", "+442079460958"): "(020) 79460958",
+    }
+    # A row in quarantine that spells the number so is hers too.
+    keep_rows(
+        shop.stores,
+        pa.table({"row_hash": ["r"], "content": ['{"p": "(020) 79460958"}']}),
+        source="shop",
+        kept_at=NOW,
+    )
+    unify(shop.stores, now=NOW)
+    erase_person(shop.stores, "a", now=NOW + timedelta(days=1), by="clerk")
+    assert shop.control_rows("vault_originals", "written") == []
+    assert shop.control_rows("vault_rows", "content") == []

@@ -11,7 +11,7 @@ import typer
 from aimwell.cli.calls import as_typed
 from aimwell.cli.collect_columns import refuse_incomplete, show_sketch
 from aimwell.cli.collect_quality import quality
-from aimwell.cli.collect_quarantine import quarantine, replay
+from aimwell.cli.collect_quarantine import dismiss, quarantine, replay
 from aimwell.cli.collect_report import show_absent, show_report
 from aimwell.cli.collect_status import status
 from aimwell.cli.collect_templates import template, templates
@@ -261,6 +261,7 @@ def source(
 
 app.command("quarantine")(quarantine)
 app.command("replay")(replay)
+app.command("dismiss")(dismiss)
 app.command("status")(status)
 app.command("quality")(quality)
 

@@ -1,4 +1,5 @@
-"""`aimwell collect quarantine` and `replay`: rows that could not be taken are looked at, corrected, and taken."""
+"""`aimwell collect quarantine`, `replay` and `dismiss`: rows that could not be taken are looked at, corrected, and taken
+or put away."""
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from aimwell.cli.collect_report import show_report
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.collect import inspecting
 from aimwell.collect.corrections import read_corrections
+from aimwell.collect.dismissing import dismiss as dismiss_rows
+from aimwell.collect.dismissing import take_back
 from aimwell.collect.loads import not_unified
 from aimwell.collect.model import ReplayReport
 from aimwell.collect.replaying import replay as replay_rows
@@ -18,7 +21,7 @@ from aimwell.collect.replaying import write_quarantine
 from aimwell.collect.waiting_rows import source_of_rows
 from aimwell.history.current import bring_up_to_date
 
-__all__ = ["quarantine", "replay"]
+__all__ = ["dismiss", "quarantine", "replay"]
 
 Reason = Annotated[
     str | None, typer.Option("--reason", help="Only rows that wait for this reason.")
@@ -58,6 +61,8 @@ def quarantine(
             ws.output.say(
                 f"{_rows(found.taken_since)} that waited were taken since by a later load."
             )
+        if found.dismissed:
+            ws.output.say(f"{_rows(found.dismissed)} were dismissed for good.")
         if not found.total:
             ws.output.say("Nothing is in quarantine.")
             return
@@ -110,6 +115,13 @@ def replay(
         ),
     ] = None,
     reason: Reason = None,
+    accept: Annotated[
+        bool,
+        typer.Option(
+            "--accept",
+            help="These rows are right, and the expectation is not: take them against it. Without FILE name the --reason.",
+        ),
+    ] = False,
     root: Annotated[
         Path, typer.Option(help="Folder of the files that the source is joined with.")
     ] = Path(),
@@ -121,6 +133,8 @@ def replay(
         raise typer.BadParameter(
             "Name the corrected file, or --source for rows as they are.", param_hint="FILE"
         )
+    if accept and file is None and reason is None:
+        raise typer.BadParameter("Say which reason was no fault.", param_hint="--reason")
     with opened(workspace, as_json=as_json) as ws:
         corrections = read_corrections(file) if file is not None else None
         name = source or source_of_rows(ws.stores, corrections or (), file=str(file))
@@ -133,7 +147,10 @@ def replay(
                 corrections=corrections,
                 file=file.name if file is not None else "",
                 reason=reason,
+                accept=accept,
             )
+        if accept:
+            ws.stores.audit("quarantine accepted", actor=ws.by, subject=name, rows=report.left)
         if not_unified(ws.stores):
             with ws.output.progress("Unifying"):
                 bring_up_to_date(ws.stores, now=ws.now)
@@ -141,6 +158,57 @@ def replay(
             ws.output.json(report)
             return
         _show(ws, report)
+
+
+def dismiss(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="File that `quarantine --to` wrote, with the rows that are wrong for good left in it.",
+            show_default=False,
+        ),
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Without FILE: rows of this source.")
+    ] = None,
+    reason: Reason = None,
+    why: Annotated[
+        str | None,
+        typer.Option("--why", help="Why they are wrong, as 'test orders'; it is kept."),
+    ] = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Let rows that were dismissed wait again.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put rows of the quarantine away that are wrong for good: they wait and count no longer."""
+    if file is None and source is None:
+        raise typer.BadParameter("Name the file, or --source.", param_hint="FILE")
+    if not undo and why is None:
+        raise typer.BadParameter("Say why they are wrong for good.", param_hint="--why")
+    with opened(workspace, as_json=as_json) as ws:
+        rows = read_corrections(file) if file is not None else None
+        name = source or source_of_rows(ws.stores, rows or (), file=str(file))
+        if undo:
+            number = take_back(ws.stores, name, by=ws.by, corrections=rows)
+        else:
+            number = dismiss_rows(
+                ws.stores,
+                name,
+                why=why or "",
+                by=ws.by,
+                now=ws.now,
+                corrections=rows,
+                reason=reason,
+            )
+        if as_json:
+            ws.output.json({"source": name, "rows": number, "undone": undo})
+            return
+        told = "wait again" if undo else "were dismissed: they wait no longer"
+        ws.output.say(f"{_rows(number)} of {name} {told}.")
+        if not undo:
+            ws.output.say(f"To take that back: aimwell collect dismiss --source {name} --undo")
 
 
 def _show(ws: Opened, report: ReplayReport) -> None:

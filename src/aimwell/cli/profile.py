@@ -77,13 +77,22 @@ def _head(output: Output, page: ProfilePage, zone: ZoneInfo, _currency: str) -> 
         output.say(f"Lives in a household of {identity.household} people.")
     for account, role in identity.accounts:
         output.say(f"Belongs to the account {account}{f' as {role}' if role else ''}.")
+    written = any(one.written is not None for one in page.personal)
     _table(
         output,
-        ["personal", "" if page.revealed else "masked", "source", "since", "fresh"],
+        [
+            "personal",
+            "" if page.revealed else "masked",
+            *(["as it was written"] if written else []),
+            "source",
+            "since",
+            "fresh",
+        ],
         [
             (
                 _words(one.name),
-                one.value,
+                one.value or "(not readable)",
+                *([one.written or ""] if written else []),
                 one.source or "",
                 "" if one.since is None else _day(one.since, zone),
                 _share(one.recency),

@@ -41,6 +41,7 @@ def take_more(job: Job, entity: Entity) -> Tally:
             namespace=job.source.id_namespace,
             seen=str(spec.time),
             now=job.now,
+            forms=job.forms,
         ).keep()
     time = column(str(spec.time))
     [(first, last)] = session.rows(sql("SELECT min(:t), max(:t) FROM fresh", t=time))

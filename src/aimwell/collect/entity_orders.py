@@ -81,6 +81,7 @@ def take_orders(job: Job, entity: OrdersEntity) -> Tally:
         namespace=job.source.id_namespace,
         seen="ordered_at",
         now=job.now,
+        forms=job.forms,
     )
     # Writing rows by the row and writing files by the column use different cores well.
     with ThreadPoolExecutor(max_workers=1) as beside:

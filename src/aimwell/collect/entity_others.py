@@ -65,6 +65,7 @@ def take_customers(job: Job) -> Tally:
         namespace=job.source.id_namespace,
         seen="set_at",
         now=job.now,
+        forms=job.forms,
     ).keep()
     # Duplicates too: of several statements the most frequent counts.
     session.bind("told", sql("SELECT * FROM good"))
@@ -208,6 +209,7 @@ def take_events(job: Job) -> Tally:
         namespace=job.source.id_namespace,
         seen="occurred_at",
         now=job.now,
+        forms=job.forms,
     ).keep()
     first, last = _span(job, "occurred_at")
     return Tally(first_at=first, last_at=last, currencies=tuple(currencies), people=people)

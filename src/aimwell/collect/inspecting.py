@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
+from aimwell.collect.dismissing import dismissed_rows
 from aimwell.collect.model import LoadReport, LoadStatus, Quarantine, QuarantinedRow
 from aimwell.collect.waiting import bind_waiting
 from aimwell.privacy.vault import read_row
@@ -64,7 +65,7 @@ def quarantine(
             contents = {row[0]: read_row(connection, row[0]) for row in found}
         stores.audit("quarantine revealed", actor="collect", subject=source, rows=len(found))
     rows = tuple(replace(QuarantinedRow(*row), content=contents.get(row[0])) for row in found)
-    return Quarantine(counts, rows, taken_since=taken)
+    return Quarantine(counts, rows, taken_since=taken, dismissed=dismissed_rows(stores, source))
 
 
 def status(stores: Stores, *, limit: int = 50) -> tuple[LoadStatus, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -32,7 +33,8 @@ class Job:
     `now` is when the load was begun, also where a second attempt ends what a first one began, so that both
     give the same rows. `mapping_changed`: the last load of the entity had another mapping. `superseded`: hashes of rows
     for which a corrected row was replayed. `is_replay`: the rows had waited in quarantine.
-    `is_marked`: `marks` tells which values were filled or brought into another form.
+    `lenient`: expectations keep none of them out, as a person has said that they are right. `is_marked`: `marks` tells which values were filled or brought into another form.
+    `forms`: personal field that is brought into one form → how.
     """
 
     stores: Stores
@@ -47,7 +49,9 @@ class Job:
     mapping_changed: bool
     superseded: tuple[str, ...] = ()
     is_replay: bool = False
+    lenient: bool = False
     is_marked: bool = False
+    forms: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def session(self) -> DuckDBSession:

@@ -6,7 +6,7 @@ the same person has the same origin in every load.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from aimwell.collect.fields import under
 from aimwell.collect.identifying import identifiers_in, kind_of, mark_of
 from aimwell.collect.identities import keep_identifiers
 from aimwell.privacy.hashing import identifier_hash_sql
+from aimwell.privacy.originals import keep_originals
 from aimwell.privacy.vault import PERSON_FIELDS, keep_people
 from aimwell.store.engine import Session
 from aimwell.store.sql import column, sql
@@ -60,6 +61,7 @@ class Persons:
     _now: datetime
     _people: pa.RecordBatchReader
     _identifiers: Sequence[pa.RecordBatchReader]
+    _originals: Sequence[pa.RecordBatchReader]
 
     def keep(self) -> int:
         """Keep them in the vault, and their identifiers; returns how many different people they are. Once only."""
@@ -71,6 +73,9 @@ class Persons:
         for reader in self._identifiers:
             for batch in reader:
                 keep_identifiers(self._stores, _in_micros(pa.table(batch)), source=self._source)
+        for reader in self._originals:
+            for batch in reader:
+                keep_originals(self._stores, pa.table(batch), source=self._source, set_at=self._now)
         return people
 
 
@@ -88,17 +93,19 @@ def find_persons(
     namespace: str | None,
     seen: str,
     now: datetime,
+    forms: Mapping[str, str],
 ) -> Persons:
     """The people of `fresh`.
 
     Args:
         stores: Where they are to be kept.
-        session: With `fresh` and `origins`, which must stay as they are until the people are kept.
+        session: With `fresh`, `given` and `origins`, which must stay as they are until the people are kept.
         names: Mapped fields; those of PERSON_FIELDS, and `vault.…` go to the vault.
         source: Source definition.
         namespace: Of the customer ids.
         seen: Column of `fresh` that tells when the person was seen; may be null.
         now: When it was collected.
+        forms: Personal field that is brought into one form → how.
     """
     fields = [name for name in PERSON_FIELDS if name in names]
     extra = _extra(names)
@@ -131,6 +138,41 @@ def find_persons(
         now,
         session.batches(rows, rows=_BATCH),
         [session.batches(query, rows=_BATCH) for query in identifiers],
+        [
+            session.batches(_originals(name, how), rows=_BATCH)
+            for name, how in forms.items()
+            if name in names and _was_changed(session, name)
+        ],
+    )
+
+
+def _was_changed(session: Session, name: str) -> bool:
+    """Whether any address or number looked otherwise before; of other fields, whose forms were asked for, yes."""
+    if name not in ("email", "phone"):
+        return True
+    changed = sql(
+        "SELECT count(*) FROM :forms WHERE normal IS DISTINCT FROM raw",
+        forms=exp.to_table(f"{name}s"),
+    )
+    return bool(session.rows(changed)[0][0])
+
+
+def _originals(name: str, how: str) -> exp.Expr:
+    """Each form of a field that was made of another text, with the last text of it."""
+    return sql(
+        """
+        SELECT o.origin_id, :field AS field, s.value, s.written, :how AS how
+        FROM (
+          SELECT f.person, coalesce(CAST(:made AS varchar), '') AS value, arg_max(:was, f.n) AS written
+          FROM fresh AS f JOIN given AS g ON g.n = f.n
+          WHERE :was IS NOT NULL AND :was IS DISTINCT FROM :made AND f.person IS NOT NULL
+          GROUP BY ALL
+        ) AS s JOIN origins AS o ON o.person = s.person ORDER BY o.origin_id
+        """,
+        field=name.removeprefix("vault."),
+        how=how,
+        made=column(name, "f"),
+        was=column(name, "g"),
     )
 
 

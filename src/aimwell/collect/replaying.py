@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from aimwell.collect import loads
 from aimwell.collect.correcting import Row, corrected_rows
@@ -63,6 +64,7 @@ def replay(
     corrections: Sequence[Correction] | None = None,
     file: str = "",
     reason: str | None = None,
+    accept: bool = False,
 ) -> ReplayReport:
     """Take rows of a source that wait in quarantine, each once.
 
@@ -74,6 +76,8 @@ def replay(
         corrections: Rows as a person corrected them; None: all that wait, as they are.
         file: Name of the file of corrections, for messages.
         reason: Only rows that wait for this reason.
+        accept: These rows are right and the expectations are not: they keep none of them out. Faults of form stay
+            faults.
 
     Returns:
         What became of the rows; those of `corrections` that no longer wait are counted as gone.
@@ -98,7 +102,15 @@ def replay(
         for row in rows:
             groups.setdefault(entity_of(definition, row.waiting), []).append(row)
         reports = [
-            _take(stores, definition, definition.entities[place], group, root=root, now=now)
+            _take(
+                stores,
+                definition,
+                definition.entities[place],
+                group,
+                root=root,
+                now=now,
+                accept=accept,
+            )
             for place, group in sorted(groups.items())
         ]
     uncut = len(waiting) - len(rows) if corrections is None else 0
@@ -113,12 +125,14 @@ def _take(
     *,
     root: Path,
     now: datetime,
+    accept: bool,
 ) -> LoadReport:
     rows = sorted(rows, key=place_of)
-    told = [
+    told: list[Any] = [
         [row.waiting.row_hash, row.waiting.seq, hashlib.sha256(row.content.encode()).hexdigest()]
         for row in rows
     ]
+    told += ["accepted"] if accept else []
     files = list(dict.fromkeys(file_of(row) for row in rows))
     inputs = [InputFile(Path(name), name, 0, digest) for name, digest in files]
     load = loads.begin_replay(stores, source, entity, inputs, told, now=now)
@@ -130,7 +144,7 @@ def _take(
         except Exception as error:
             loads.fail(stores, load, error=error)
             raise
-        replayed = Replayed(source.name, entity.entity, numbered(rows, inputs))
+        replayed = Replayed(source.name, entity.entity, numbered(rows, inputs), accept)
         return take_entity(stores, desk, source, entity, load, raw, _silent, replayed)
 
 

@@ -33,11 +33,12 @@ class Settled:
 @dataclass(frozen=True)
 class Replayed:
     """The rows of a replay, by their number `n` in its raw table: the hash under which each waited, and whether it
-    was corrected."""
+    was corrected. `accepted`: they are taken against the expectations, and are nothing new in a later file."""
 
     source: str
     entity: str
     rows: Sequence[tuple[int, str, bool]]
+    accepted: bool = False
 
     def settles(self, session: Session) -> tuple[Settled, ...]:
         """Which of them leave the quarantine; the session has `sick`, the rows that are set aside again.
@@ -55,7 +56,7 @@ class Replayed:
                 self.source,
                 self.entity,
                 row_hash,
-                corrected=corrected or (before is not None and before.corrected),
+                corrected=corrected or self.accepted or (before is not None and before.corrected),
                 taken=n not in sick or (before is not None and before.taken),
             )
         return tuple(found.values())

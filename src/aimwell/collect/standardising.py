@@ -16,10 +16,18 @@ from aimwell.collect.fields import TargetField
 from aimwell.collect.standards import is_lossy, standard
 from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.definitions.source_standards import Fill, Step
+from aimwell.privacy.vault import PERSON_FIELDS
 from aimwell.store.engine import Session
 from aimwell.store.sql import column, sql, union_all
 
-__all__ = ["MARKS", "Standardised", "bind_standard", "marked_properties", "steps_of"]
+__all__ = [
+    "MARKS",
+    "Standardised",
+    "bind_standard",
+    "marked_properties",
+    "personal_forms",
+    "steps_of",
+]
 
 MARKS = "marks"
 _DEFAULTS: Mapping[str, tuple[Step, ...]] = {"traits.country": ("country",)}
@@ -50,6 +58,18 @@ def steps_of(entity: Entity) -> dict[str, tuple[Step, ...]]:
     steps = {name: steps for name, steps in _DEFAULTS.items() if name in mapped}
     steps |= {name: tuple(given) for name, given in entity.standardise.items()}
     return {name: todo for name, todo in steps.items() if todo != ("keep",)}
+
+
+def personal_forms(entity: Entity, country: str | None) -> dict[str, str]:
+    """Personal field that is brought into one form → how; `country`: of telephone numbers without a prefix."""
+    mapped = {path.removeprefix("map.") for path, _ in entity.values()}
+    found = {
+        name: "+".join(steps)
+        for name, steps in steps_of(entity).items()
+        if name in PERSON_FIELDS or name.startswith("vault.")
+    }
+    own = {"email": "email", "phone": f"phone:{country or ''}"}
+    return found | {name: how for name, how in own.items() if name in mapped}
 
 
 def bind_standard(

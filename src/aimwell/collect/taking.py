@@ -19,7 +19,7 @@ from aimwell.collect.raw import RawTable
 from aimwell.collect.reporting import load_report
 from aimwell.collect.settling import Replayed
 from aimwell.collect.staging import Check
-from aimwell.collect.standardising import steps_of
+from aimwell.collect.standardising import personal_forms, steps_of
 from aimwell.collect.waiting import superseded
 from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.errors import MappingError
@@ -63,7 +63,9 @@ def take_entity(
             mapping_changed=replay is None and other_mapping_before(stores, load, siblings),
             superseded=() if replay else tuple(superseded(stores, source.name, entity.entity)),
             is_replay=replay is not None,
+            lenient=replay is not None and replay.accepted,
             is_marked=bool(steps_of(entity) or entity.fill),
+            forms=personal_forms(entity, source.country or stores.settings.country),
         )
         tell(f"checking {entity.entity}", 0, None)
         staged = stage_entity(job, entity, raw)

@@ -14,6 +14,7 @@ __all__ = ["bind_waiting", "superseded"]
 
 _loads = metadata.tables["loads"]
 _table = metadata.tables["quarantine_settled"]
+_dismissed = metadata.tables["quarantine_dismissed"]
 _LOADS = pa.schema(
     [
         *((name, pa.string()) for name in ("load_id", "source", "entity")),
@@ -32,6 +33,7 @@ _SETTLED = pa.schema(
         *(("seq", pa.int64()), ("taken", pa.bool_())),
     ]
 )
+_DISMISSED = pa.schema([("source", pa.string()), ("row_hash", pa.string())])
 
 
 def bind_waiting(
@@ -41,13 +43,14 @@ def bind_waiting(
 
     A row was taken where a later load of the same bytes did not set it aside again. A load under another mapping
     that found lines with other values says nothing of rows that wait for just that. A replay says nothing of rows
-    but those that it took up: see `quarantine_settled`.
+    but those that it took up: see `quarantine_settled`. Rows that were dismissed wait no longer.
     """
     session.bind("all_rows", stores.lake.pin("quarantine").tables["quarantine"])
     loads, inputs = _known_loads(stores)
     session.bind("loads", loads)
     session.bind("inputs", inputs)
     session.bind("settled", _settled(stores, source))
+    session.bind("dismissed", _dismissed_rows(stores, source))
     chosen = (
         sql("SELECT * FROM all_rows")
         if source is None
@@ -102,6 +105,10 @@ def bind_waiting(
         WHERE NOT coalesce(settled_seq >= seq AND NOT settled_taken, FALSE)
         """
     )
+    rows = sql(
+        "SELECT * FROM :rows AS w ANTI JOIN dismissed AS d ON d.source = w.source AND d.row_hash = w.row_hash",
+        rows=rows,
+    )
     if reason is not None:
         rows = sql("SELECT * FROM :rows AS r WHERE reason = :reason", rows=rows, reason=reason)
     session.materialise("waiting", rows)
@@ -152,10 +159,23 @@ def _settled(stores: Stores, source: str | None) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=_SETTLED)
 
 
+def _dismissed_rows(stores: Stores, source: str | None) -> pa.Table:
+    query = sa.select(_dismissed.c.source, _dismissed.c.row_hash)
+    if source is not None:
+        query = query.where(_dismissed.c.source == source)
+    with stores.read_control() as connection:
+        rows = [dict(row._mapping) for row in connection.execute(query)]
+    return pa.Table.from_pylist(rows, schema=_DISMISSED)
+
+
 def superseded(stores: Stores, source: str, entity: str) -> list[str]:
-    """The rows (by their hashes) for which a corrected row stands: in a later file they are nothing new."""
-    query = sa.select(_table.c.row_hash).where(
-        _table.c.source == source, _table.c.entity == entity, _table.c.corrected
+    """The rows (by their hashes) for which another one stands, or that were accepted or dismissed: in a later file
+    they are nothing new."""
+    query = sa.union(
+        sa.select(_table.c.row_hash).where(
+            _table.c.source == source, _table.c.entity == entity, _table.c.corrected
+        ),
+        sa.select(_dismissed.c.row_hash).where(_dismissed.c.source == source),
     )
     with stores.control.read() as connection:
-        return sorted(connection.execute(query.distinct()).scalars())
+        return sorted(connection.execute(query).scalars())

@@ -42,13 +42,18 @@ class Identity:
 
 @dataclass(frozen=True)
 class PersonalField:
-    """One field of the vault, masked unless it was revealed; `source` and `since` are those of the row that told it last."""
+    """One field of the vault, masked unless it was revealed; `source` and `since` are those of the row that told it last.
+
+    `written`: how a source wrote it, where that was brought into another form, and only where it was revealed; of what
+    could not be read the value is empty.
+    """
 
     name: str
     value: str
     source: str | None
     since: datetime | None
     recency: float | None
+    written: str | None = None
 
 
 @dataclass(frozen=True)

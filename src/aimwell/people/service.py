@@ -27,6 +27,7 @@ from aimwell.people.model import (
 )
 from aimwell.people.timeline import TIMELINE_COLUMNS, TIMELINE_TABLES, lake_happenings
 from aimwell.privacy.masking import masked
+from aimwell.privacy.originals import read_originals
 from aimwell.privacy.permission import REFUSALS, permissions
 from aimwell.privacy.suppression import ADDRESS_KINDS
 from aimwell.privacy.vault import PERSON_FIELDS, read_people
@@ -228,6 +229,7 @@ def _personal(
             if getattr(row, name) is not None:
                 heard.setdefault(name, (row.source, row.set_at))
     fields = {**person.fields, **{name: str(value) for name, value in person.extra.items()}}
+    written = read_originals(connection, origins) if reveal else {}
     found = []
     for name, value in fields.items():
         if not value:
@@ -235,7 +237,13 @@ def _personal(
         source, since = heard.get(name, (None, None))
         fresh = None if since is None else ages.contact(name, since, now)
         shown = value if reveal else masked(value)
-        found.append(PersonalField(name, shown, source, since, fresh))
+        original = written.get((name, value))
+        found.append(PersonalField(name, shown, source, since, fresh, original))
+    found += [
+        PersonalField(name, "", None, None, None, original)
+        for (name, value), original in sorted(written.items())
+        if not value and not fields.get(name)
+    ]
     return tuple(found)
 
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from aimwell.privacy.erased import bind_erased, not_erased
+from aimwell.privacy.originals import written_contacts
 from aimwell.privacy.vault import PERSON_FIELDS
 from aimwell.store.listed import among
 from aimwell.store.pins import Pins
@@ -41,6 +42,7 @@ PEOPLE_TABLES: Mapping[str, Mapping[str, Rule]] = {
     "plan_people": {"profile_id": "stand_in", "origin_id": "stand_in"},
     "profiles": {"profile_id": "delete"},
     "tracked_orders": {"origin_id": "delete"},
+    "vault_originals": {"origin_id": "delete"},
     "vault_parts": {"origin_id": "delete"},
     "vault_people": {"origin_id": "delete"},
     "vault_statements": {"origin_id": "delete"},
@@ -134,12 +136,9 @@ def _told(connection: sa.Connection, people: Collection[str]) -> set[str]:
     query = sa.select(*(_people.c[name] for name in PERSON_FIELDS if name in _FINDS)).where(
         among(_people.c.origin_id, people)
     )
-    return {
-        value
-        for row in connection.execute(query)
-        for value in row
-        if value is not None and len(value) >= _TOLD_LENGTH_MIN
-    }
+    values = {value for row in connection.execute(query) for value in row if value is not None}
+    values |= written_contacts(connection, people)
+    return {value for value in values if len(value) >= _TOLD_LENGTH_MIN}
 
 
 _FINDS = frozenset({"customer_id", "email", "phone"})

@@ -80,8 +80,10 @@ class Collection(Stage):
         *,
         reason: str | None = None,
         root: str | Path = ".",
+        accept: bool = False,
     ) -> ReplayReport:
-        """Take rows from quarantine, then unify: all that wait of a source, or those of a corrected file."""
+        """Take rows from quarantine, then unify: all that wait of a source, or those of a corrected file; `accept`:
+        also against the expectations."""
         rows = read_corrections(Path(corrections)) if corrections is not None else None
         report = replay(
             self._stores,
@@ -91,6 +93,7 @@ class Collection(Stage):
             corrections=rows,
             file=Path(corrections).name if corrections is not None else "",
             reason=reason,
+            accept=accept,
         )
         if not_unified(self._stores):
             bring_up_to_date(self._stores, now=self._clock())

@@ -209,7 +209,7 @@ class Sheets:
                 message.user_id,
                 message.anonymous_id,
                 message.previous_id if type_ == "alias" else None,
-                _device(message.context, settings.nobody),
+                _device(message.context, rules.nobody),
                 email,
                 phone,
                 message.occurred_at,

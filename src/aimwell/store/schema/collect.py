@@ -10,6 +10,7 @@ from aimwell.store.schema.base import AutoId, Big, Bool, Int, Text, metadata
 __all__ = [
     "expectation_results",
     "loads",
+    "quarantine_dismissed",
     "quarantine_settled",
     "source_objects",
     "source_progress",
@@ -79,6 +80,16 @@ expectation_results = sa.Table(
     sa.Column("detail", Text, nullable=False, comment="What is expected, in words."),
     sa.Column("measured_at", UtcDateTime, nullable=False),
     sa.Index("ix_expectation_results_source", "source", "measured_at"),
+)
+
+quarantine_dismissed = sa.Table(
+    "quarantine_dismissed",
+    metadata,
+    sa.Column("source", Text, primary_key=True),
+    sa.Column("row_hash", Text, primary_key=True, comment="The row as it waited in quarantine."),
+    sa.Column("why", Text, nullable=False, comment="In the words of who dismissed it."),
+    sa.Column("dismissed_by", Text, nullable=False),
+    sa.Column("dismissed_at", UtcDateTime, nullable=False),
 )
 
 quarantine_settled = sa.Table(

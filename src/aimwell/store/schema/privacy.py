@@ -13,6 +13,7 @@ __all__ = [
     "erasures",
     "secrets",
     "suppressions",
+    "vault_originals",
     "vault_parts",
     "vault_people",
     "vault_rows",
@@ -36,6 +37,18 @@ vault_people = sa.Table(
     sa.Column("ip", Text),
     sa.Column("extra", JsonType, comment="Other personal fields by name."),
     sa.Column("source", Text, nullable=False),
+    sa.Column("set_at", UtcDateTime, nullable=False),
+)
+
+vault_originals = sa.Table(
+    "vault_originals",
+    metadata,
+    sa.Column("origin_id", Text, primary_key=True),
+    sa.Column("source", Text, primary_key=True),
+    sa.Column("field", Text, primary_key=True, comment="Column of vault_people, or of its extra."),
+    sa.Column("value", Text, primary_key=True, comment="What was made of it; empty: nothing."),
+    sa.Column("written", Text, nullable=False, comment="The text as the source had it last."),
+    sa.Column("how", Text, nullable=False, comment="As email, phone:GB, spaces+title."),
     sa.Column("set_at", UtcDateTime, nullable=False),
 )
 
