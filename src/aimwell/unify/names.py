@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from aimwell.unify.nicknames import forms_of
+
 __all__ = ["is_role_address", "name_keys"]
 
 _TITLES = frozenset(
@@ -86,13 +88,13 @@ _ROLES = frozenset(
 def name_keys(first: str | None, last: str | None, full: str | None) -> frozenset[str]:
     """Keys of a name; two names that share none are different. Empty where no first name is told.
 
-    The first name is a key, and so are all its words together, because some sources write the last name first. An
-    initial alone tells nothing.
+    The first name is a key (with the names that it may be a form of), and so are all its words together, because some
+    sources write the last name first. An initial alone tells nothing.
     """
     words = _words(first) + _words(last) if _words(first) else _words(_in_order(full))
     if not words or len(words[0]) < 2:
         return frozenset()
-    keys = {f"first {words[0]}"}
+    keys = {f"first {words[0]}", *(f"first {name}" for name in forms_of(words[0]))}
     if len(words) > 1:
         keys.add("all " + " ".join(sorted(words)))
     return frozenset(keys)

@@ -183,6 +183,21 @@ def test_swapped_names_are_found(session: DuckDBSession) -> None:
     assert {(row["left_id"], row["right_id"]) for row in found} == wanted
 
 
+def test_short_forms_of_a_name_speak_for_one_person(session: DuckDBSession) -> None:
+    people = _people(400, 60)
+    forms = [("william", "bill"), ("robert", "Bob"), ("Екатерина", "Катя"), ("francisco", "paco")]
+    for number in range(5, 21):
+        people["first_name"][number], people["first_name"][400 + number] = forms[number % 4]
+    session.bind("given", pa.table(people))
+    model = fit(session, bind_records(session, "given", key="id"))
+    found = pairs(session, model, probability_min=0.5).to_pylist()
+    assert {(row["left_id"], row["right_id"]) for row in found} == {
+        (f"{number:04}", f"{400 + number:04}") for number in range(60)
+    }
+    likeness = {row["left_id"]: row["fields"]["first_name"] for row in found}
+    assert all(likeness[f"{number:04}"] > 3 for number in range(5, 21)), likeness
+
+
 def test_a_whole_name_is_split_where_its_parts_are_not_known(session: DuckDBSession) -> None:
     people = _people(400, 60)
     names = zip(people["first_name"], people["last_name"], strict=True)

@@ -9,11 +9,12 @@ from typing import Literal
 import splink.comparison_level_library as levels
 import splink.comparison_library as library
 from splink.internals.comparison_creator import ComparisonCreator
+from splink.internals.comparison_level_creator import ComparisonLevelCreator
 from sqlglot import exp
 
 from aimwell.store.sql import sql
 
-__all__ = ["KINDS", "FieldKind", "MatchField", "comparison", "standardised"]
+__all__ = ["FORMS", "KINDS", "FieldKind", "MatchField", "comparison", "standardised"]
 
 FieldKind = Literal["name", "date", "street", "postcode", "place", "email", "phone", "code"]
 
@@ -29,6 +30,9 @@ KINDS: Mapping[str, FieldKind] = {
     "phone": "phone",
 }
 """The usual fields and their kinds; every other field is a code, as the number of a document or a card."""
+
+FORMS = "first_name_forms"
+"""Column of the records: the names that a first name may stand for, as Robert for Bob."""
 
 _WORDS = """
 nullif(trim(regexp_replace(strip_accents(lower(nfc_normalize(CAST(:x AS varchar)))), '[^\\p{L}\\p{N}]+', ' ', 'g')), '')
@@ -69,6 +73,13 @@ def standardised(kind: FieldKind, value: exp.Expr) -> exp.Expr:
     return sql(_WORDS, x=value)
 
 
+def _one_name() -> ComparisonLevelCreator:
+    """One may be a short form of the other, or both of the same name."""
+    return levels.CustomLevel(
+        f"list_has_any({FORMS}_l, {FORMS}_r)", label_for_charts="Forms of one name"
+    )
+
+
 def comparison(field: MatchField, *, swaps: bool = False) -> ComparisonCreator:
     """The levels of likeness of one field, the same in every workspace; how much each tells is learned.
 
@@ -89,6 +100,7 @@ def comparison(field: MatchField, *, swaps: bool = False) -> ComparisonCreator:
                     levels.ExactMatchLevel(name, term_frequency_adjustments=True),
                     *([swapped] if swaps else []),
                     levels.JaroWinklerLevel(name, 0.92),
+                    *([_one_name()] if name == "first_name" else []),
                     levels.JaroWinklerLevel(name, 0.8),
                     levels.ElseLevel(),
                 ],

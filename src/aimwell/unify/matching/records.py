@@ -17,8 +17,9 @@ from aimwell.store.schema import metadata
 from aimwell.store.sql import column, identifier, sql
 from aimwell.store.stores import Stores
 from aimwell.unify.kinds import MATCH
-from aimwell.unify.matching.fields import KINDS, MatchField, standardised
+from aimwell.unify.matching.fields import FORMS, KINDS, MatchField, standardised
 from aimwell.unify.matching.model import RECORDS
+from aimwell.unify.nicknames import nicknames
 
 __all__ = ["bind_people", "bind_records", "person_before_likeness"]
 
@@ -139,14 +140,39 @@ def bind_records(
             this=have,
             expression=sql("CASE WHEN :x IS NULL THEN 0 ELSE 1 END", x=column(field.name)),
         )
-    session.materialise(
-        RECORDS,
+    rows = (
         exp.select("unique_id", *(column(field.name) for field in kept))
         .from_("standard")
         .where(exp.GTE(this=exp.paren(have), expression=exp.Literal.number(_FIELDS_MIN)))
-        .order_by("unique_id"),
     )
+    if any(field.name == "first_name" for field in kept):
+        rows = _with_forms(session, rows)
+    session.materialise(RECORDS, rows.order_by("unique_id"))
     return tuple(kept)
+
+
+def _with_forms(session: DuckDBSession, rows: exp.Select) -> exp.Select:
+    """The rows with FORMS: of the first name, else of its first word."""
+    known = nicknames()
+    session.bind(
+        "forms_of_names",
+        pa.table(
+            {
+                "name": pa.array(known, pa.string()),
+                "forms": pa.array(known.values(), pa.list_(pa.string())),
+            }
+        ),
+    )
+    return (
+        exp.select("r.*", exp.alias_(sql("coalesce(whole.forms, word.forms)"), FORMS))
+        .from_(rows.subquery("r"))
+        .join("forms_of_names AS whole", on="whole.name = r.first_name", join_type="left")
+        .join(
+            "forms_of_names AS word",
+            on="word.name = split_part(r.first_name, ' ', 1)",
+            join_type="left",
+        )
+    )
 
 
 _SPLIT = {
