@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -205,12 +206,17 @@ def test_gaps_are_filled_from_other_columns_earlier_rows_and_medians(shop: Shop)
         ),
         ({"standardise": {"phone": "lower"}}, "phone is an identifier"),
         ({"standardise": {"traits.country": "shorter"}}, "standardise"),
-        ({"fill": {"traits.tier": {}}}, "give one of constant, from, last_known_by or median_by"),
+        (
+            {"fill": {"traits.tier": {}}},
+            "give one of constant, from, last_known_by, median_by or known_in",
+        ),
         ({"fill": {"customer_id": {"constant": "x"}}}, "nothing may stand in for it"),
         (
             {"fill": {"traits.tier": {"from": "traits.x"}}},
             "looks at 'traits.x', which is not mapped",
         ),
+        ({"fill": {"traits.tier": {"known_in": "orders.tier"}}}, "known_in"),
+        ({"fill": {"traits.tier": {"known_in": "products.brand"}}}, "looks at 'sku', which is not"),
         ({"fill": {"traits.tier": {"from": "phone"}}}, "phone is personal"),
     ],
 )
@@ -252,3 +258,57 @@ def test_what_personal_fields_were_made_of_is_kept_by_form_the_newest_stands_and
     erase_person(shop.stores, "a", now=NOW + timedelta(days=1), by="clerk")
     assert shop.control_rows("vault_originals", "written") == []
     assert shop.control_rows("vault_rows", "content") == []
+
+
+def test_gaps_are_filled_from_what_was_known_before_and_the_rows_stay_what_they_are(
+    shop: Shop,
+) -> None:
+    goods = source_of(
+        {"entity": "products", "map": {"sku": "sku", "category": "kind", "unit_cost": "cost"}},
+        name="goods",
+    )
+    people = source_of(
+        {"entity": "customers", "map": {"customer_id": "id"}, "traits": {"tier": "tier"}},
+        name="crm",
+    )
+    entity = {
+        **ORDERS,
+        "map": {**ORDERS["map"], "unit_cost": "cost"},
+        "properties": {"tier": "tier", "kind": "category"},
+        "fill": {
+            "properties.kind": {"known_in": "products.category"},
+            "unit_cost": {"known_in": "products.unit_cost"},
+            "properties.tier": {"known_in": "traits.tier"},
+        },
+    }
+    head, row = f"{COLUMNS},category,cost,tier\n", "1,2026-01-05,ann,mug,2,4.50,,,\n"
+    shop.collect("sku,kind,cost\nmug,cups,1.25\njug,jugs,\n", goods, NOW)
+    shop.collect("id,tier\nann,gold\nbob,\n", people, NOW)
+    later = [NOW + timedelta(days=day) for day in range(1, 6)]
+    text = f"{head}{row}2,2026-01-05,bob,jug,1,9,,,\n3,2026-01-05,ann,mug,1,4,own,7,basic\n"
+    load = shop.collect(text, source_of(entity), later[0])
+    assert dict(load.filled) == {"properties.kind": 2, "properties.tier": 1, "unit_cost": 1}
+    found = shop.rows("order_lines", "order_id", "unit_cost", "properties", order="order_id")
+    assert [cost for _, cost, _ in found] == [Decimal("1.25"), None, 7]
+    kinds = [json.loads(properties)["kind"] for _, _, properties in found]
+    assert kinds == ["cups", "jugs", "own"]
+    assert json.loads(found[0][2]) == {
+        "kind": "cups",
+        "tier": "gold",
+        "_filled": {
+            "properties.kind": "products.category of goods",
+            "unit_cost": "products.unit_cost of goods",
+            "properties.tier": "traits.tier of crm",
+        },
+    }
+    # The product is called otherwise now: the same row is the same row, and a new one has the new category.
+    shop.collect("sku,kind,cost\nmug,mugs,1.25\n", goods, later[1])
+    load = shop.collect(f"{head}{row}4,2026-01-06,ann,mug,1,4,,,\n", source_of(entity), later[2])
+    assert (load.rows_taken, load.known, load.quarantined) == (1, 1, 0)
+    newest = shop.rows("order_lines", "order_id", "properties", order="order_id")[-1][1]
+    assert json.loads(newest)["kind"] == "mugs"
+    # Nothing of somebody who was erased stands in for anybody's gap.
+    unify(shop.stores, now=later[3])
+    erase_person(shop.stores, "ann", now=later[3], by="clerk")
+    load = shop.collect(f"{head}5,2026-01-07,ann,mug,1,4,,,\n", source_of(entity), later[4])
+    assert dict(load.filled) == {"properties.kind": 1, "unit_cost": 1}

@@ -175,7 +175,11 @@ def take_products(job: Job) -> Tally:
 def stage_events(job: Job) -> tuple[exp.Query, list[Check]]:
     """The query that makes `staged` of events, and its checks."""
     rows, checks = event_rows(
-        job.names, source=job.source.name, key=job.stores.identity_key, currency=job.currency
+        job.names,
+        source=job.source.name,
+        key=job.stores.identity_key,
+        currency=job.currency,
+        filled=job.filled,
     )
     if "revenue" not in job.names:
         return rows, checks

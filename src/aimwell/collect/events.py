@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlglot import exp
 
 from aimwell.collect.field_kinds import FieldKind
@@ -9,6 +11,7 @@ from aimwell.collect.identifying import PERSON_TARGETS, no_person_words, person_
 from aimwell.collect.order_lines import hashed_id
 from aimwell.collect.provenance import Provenance, json_text
 from aimwell.collect.raw import no_text
+from aimwell.collect.said import as_said
 from aimwell.collect.staging import Check
 from aimwell.collect.standardising import marked_properties
 from aimwell.store.sql import column, sql
@@ -36,12 +39,18 @@ _HASHED = ("event", "sku", "session_id", "category", "revenue", "quantity", "cur
 
 
 def event_rows(
-    names: tuple[str, ...], *, source: str, key: bytes, currency: str
+    names: tuple[str, ...],
+    *,
+    source: str,
+    key: bytes,
+    currency: str,
+    filled: Collection[str] = (),
 ) -> tuple[exp.Query, list[Check]]:
-    """A query over `typed` with `person` and a unique `event_id`, and the checks of its rows."""
+    """A query over `typed` with `person` and a unique `event_id`, and the checks of its rows; gaps of fields in `filled`
+    are filled by rule."""
     named = exp.select("*", exp.alias_(person_of(names), "person")).from_("typed").subquery("named")
     body = [sql("person"), sql("CAST(epoch_us(occurred_at) AS varchar)")]
-    body += [column(n) for n in names if n in _HASHED or n.startswith("properties.")]
+    body += [as_said(n, filled) for n in names if n in _HASHED or n.startswith("properties.")]
     made = hashed_id(source, key, body)
     event_id = sql("coalesce(event_id, :made)", made=made) if "event_id" in names else made
     kept = [n for n, _ in EVENT_TARGETS if n not in ("event_id", "currency")]

@@ -34,7 +34,7 @@ class Job:
     give the same rows. `mapping_changed`: the last load of the entity had another mapping. `superseded`: hashes of rows
     for which a corrected row was replayed. `is_replay`: the rows had waited in quarantine.
     `lenient`: expectations keep none of them out, as a person has said that they are right. `is_marked`: `marks` tells which values were filled or brought into another form.
-    `forms`: personal field that is brought into one form → how.
+    `forms`: personal field that is brought into one form → how. `filled`: fields whose gaps are filled by rule.
     """
 
     stores: Stores
@@ -52,6 +52,7 @@ class Job:
     lenient: bool = False
     is_marked: bool = False
     forms: Mapping[str, str] = field(default_factory=dict)
+    filled: frozenset[str] = frozenset()
 
     @property
     def session(self) -> DuckDBSession:

@@ -9,6 +9,7 @@ from sqlglot import exp
 from aimwell.collect.field_kinds import FieldKind
 from aimwell.collect.identifying import PERSON_TARGETS, person_of
 from aimwell.collect.null_texts import is_one_of
+from aimwell.collect.said import as_said
 from aimwell.collect.staging import Check
 from aimwell.definitions.kinds.source import Limits, OrdersEntity
 from aimwell.store.sql import column, sql
@@ -258,8 +259,8 @@ def _line_id(entity: OrdersEntity, names: tuple[str, ...], source: str, key: byt
         sql("quantity"),
         sql("person"),
     ]
-    body += [column(name) for name in _VALUES if name in names]
-    body += [column(name) for name in names if name.startswith("properties.")]
+    body += [as_said(name, entity.fill) for name in _VALUES if name in names]
+    body += [as_said(name, entity.fill) for name in names if name.startswith("properties.")]
     whole = hashed_id(source, key, body)
     if entity.map.line is not None:
         return sql("concat(:whole, '-', line)", whole=whole)

@@ -21,6 +21,7 @@ from aimwell.collect.job import Job
 from aimwell.collect.null_texts import is_one_of
 from aimwell.collect.opening_hours import read_hours
 from aimwell.collect.order_lines import hashed_id
+from aimwell.collect.said import as_said
 from aimwell.collect.staging import Check
 from aimwell.collect.surveys import answer_checks, find_survey
 from aimwell.definitions.kinds.source import Entity
@@ -179,7 +180,7 @@ def _payments(job: Job, _entity: Entity, shape: _Shape) -> None:
 
 def _made_id(job: Job, name: str) -> exp.Expr:
     """The id that a row has, else one made of all that is mapped of it."""
-    own: list[exp.Expr] = [column(n) for n in job.names if n != name]
+    own: list[exp.Expr] = [as_said(n, job.filled) for n in job.names if n != name]
     made = hashed_id(job.source.name, job.stores.identity_key, own)
     return sql("coalesce(:x, :made)", x=column(name), made=made)
 

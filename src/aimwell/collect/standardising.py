@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from sqlglot import exp
 
-from aimwell.collect.fields import TargetField
+from aimwell.collect.job import Job
+from aimwell.collect.lake_fills import bind_known, key_of
 from aimwell.collect.standards import is_lossy, standard
 from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.definitions.source_standards import Fill, Step
@@ -72,10 +73,9 @@ def personal_forms(entity: Entity, country: str | None) -> dict[str, str]:
     return found | {name: how for name, how in own.items() if name in mapped}
 
 
-def bind_standard(
-    session: Session, entity: Entity, fields: Sequence[TargetField], source: Source
-) -> Standardised:
+def bind_standard(job: Job, entity: Entity) -> Standardised:
     """Bind `texts` and make MARKS of `given`."""
+    session, fields, source = job.session, job.fields, job.source
     steps, fills = steps_of(entity), entity.fill
     if not steps and not fills:
         session.bind("texts", exp.select("*").from_("given"))
@@ -83,9 +83,11 @@ def bind_standard(
     names = [one.name for one in fields]
     unknown = _bind_forms(session, steps, source)
     _bind_formed(session, names, steps)
-    _bind_filled(session, names, fills, source)
+    _bind_filled(job, names, fills)
     marks = [_form_marks(place, name, todo) for place, (name, todo) in enumerate(steps.items())]
-    marks += [_fill_marks(name, fill) for name, fill in fills.items()]
+    marks += [
+        _fill_marks(job, place, name, fill) for place, (name, fill) in enumerate(fills.items())
+    ]
     session.materialise(MARKS, union_all(marks))
     _bind_marked(session)
     counts = session.rows(
@@ -156,12 +158,10 @@ def _bind_formed(
     session.bind("formed", query)
 
 
-def _bind_filled(
-    session: Session, names: Sequence[str], fills: Mapping[str, Fill], source: Source
-) -> None:
+def _bind_filled(job: Job, names: Sequence[str], fills: Mapping[str, Fill]) -> None:
+    session = job.session
     values = {
-        name: _value(session, place, name, fill, source)
-        for place, (name, fill) in enumerate(fills.items())
+        name: _value(job, place, name, fill) for place, (name, fill) in enumerate(fills.items())
     }
     columns = [
         exp.alias_(
@@ -173,21 +173,24 @@ def _bind_filled(
     ]
     query = exp.select("f.n", "f.unmatched", *columns).from_(exp.to_table("formed").as_("f"))
     for place, fill in enumerate(fills.values()):
-        if fill.median_by is not None:
-            group = column("grp", f"medians_{place}")
+        if fill.median_by is not None or fill.known_in is not None:
+            known = fill.median_by is None
+            by = key_of(job, fill, "f") if known else column(str(fill.median_by), "f")
+            group = column("grp", f"stand_ins_{place}")
             query = query.join(
-                exp.to_table(f"medians_{place}"),
-                on=sql(":by = :grp", by=column(fill.median_by, "f"), grp=group),
+                exp.to_table(f"stand_ins_{place}"),
+                on=sql(":by = :grp", by=by, grp=group),
                 join_type="left",
             )
-    if any(fill.last_known_by or fill.median_by for fill in fills.values()):
+    if any(fill.constant is None and fill.from_ is None for fill in fills.values()):
         session.materialise("texts", query)  # looked at many times, and worked out once
     else:
         session.bind("texts", query)
 
 
-def _value(session: Session, place: int, name: str, fill: Fill, source: Source) -> exp.Expr:
+def _value(job: Job, place: int, name: str, fill: Fill) -> exp.Expr:
     """What stands in for a missing value."""
+    session, source = job.session, job.source
     if fill.constant is not None:
         return exp.Literal.string(fill.constant)
     if fill.from_ is not None:
@@ -206,21 +209,26 @@ def _value(session: Session, place: int, name: str, fill: Fill, source: Source) 
             by=column(fill.last_known_by, "f"),
             last=last,
         )
-    assert fill.median_by is not None  # noqa: S101 - one way is given
     comma = source.decimal == ","
+    if fill.known_in is not None:
+        bind_known(job, fill, f"stand_ins_{place}", key_of(job, fill, "formed"))
+        known = column("middle", f"stand_ins_{place}")
+        money = fill.known_in in ("products.price", "products.unit_cost")
+        return sql("replace(:m, '.', ',')", m=known) if comma and money else known
+    assert fill.median_by is not None  # noqa: S101 - one way is given
     x = sql("replace(replace(:x, '.', ''), ',', '.')", x=column(name)) if comma else column(name)
     middle = sql(
         "CAST(CAST(round(median(TRY_CAST(:x AS double)), 4) AS decimal(18, 4)) AS varchar)", x=x
     )
     session.materialise(
-        f"medians_{place}",
+        f"stand_ins_{place}",
         sql(
             "SELECT count(*) AS rows, :by AS grp, :middle AS middle FROM formed WHERE :by IS NOT NULL GROUP BY 2",
             by=column(fill.median_by),
             middle=sql("replace(:m, '.', ',')", m=middle) if comma else middle,
         ),
     )
-    return column("middle", f"medians_{place}")
+    return column("middle", f"stand_ins_{place}")
 
 
 def _form_marks(place: int, name: str, steps: Sequence[Step]) -> exp.Expr:
@@ -236,16 +244,26 @@ def _form_marks(place: int, name: str, steps: Sequence[Step]) -> exp.Expr:
     )
 
 
-def _fill_marks(name: str, fill: Fill) -> exp.Expr:
-    return sql(
+def _fill_marks(job: Job, place: int, name: str, fill: Fill) -> exp.Expr:
+    how: exp.Expr | str = fill.way
+    if fill.known_in is not None:  # by whom it was said then
+        how = sql(":way || ' of ' || k.whence", way=fill.way)
+    query = sql(
         """
         SELECT f.n, :name AS field, :how AS how, CAST(NULL AS varchar) AS was
         FROM formed AS f JOIN texts AS t ON t.n = f.n WHERE :before IS NULL AND :after IS NOT NULL
         """,
         name=name,
-        how=fill.way,
+        how=how,
         before=column(name, "f"),
         after=column(name, "t"),
+    )
+    if fill.known_in is None:
+        return query
+    assert isinstance(query, exp.Select)  # noqa: S101 - it is one
+    return query.join(
+        exp.to_table(f"stand_ins_{place}").as_("k"),
+        on=sql(":by = k.grp", by=key_of(job, fill, "f")),
     )
 
 

@@ -65,6 +65,7 @@ def take_entity(
             is_replay=replay is not None,
             lenient=replay is not None and replay.accepted,
             is_marked=bool(steps_of(entity) or entity.fill),
+            filled=frozenset(entity.fill),
             forms=personal_forms(entity, source.country or stores.settings.country),
         )
         tell(f"checking {entity.entity}", 0, None)

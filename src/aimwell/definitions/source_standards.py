@@ -15,6 +15,8 @@ __all__ = ["Fill", "Standards", "Step", "unfit_fills", "unfit_standards"]
 _PEOPLE = ("customer_id", "email", "phone")
 _IDS = (*_PEOPLE, "order_id", "line", "event_id", "session_id", "original_order_id")
 
+_KNOWN = r"^(products\.(name|category|brand|price|unit_cost)|traits\.[A-Za-z][A-Za-z0-9_ -]{0,62})$"
+
 Step = Literal[
     "keep",
     "spaces",
@@ -52,6 +54,11 @@ class Fill(Part):
         default=None,
         description="The median of the numbers of rows with the same value of this target.",
     )
+    known_in: Annotated[str, Field(pattern=_KNOWN)] | None = Field(
+        default=None,
+        description="What was collected before: products.category (or name, brand, price, unit_cost) of the same sku; "
+        "traits.NAME of the same customer_id.",
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -64,12 +71,14 @@ class Fill(Part):
     def _one(self) -> Fill:
         given = [name for name in type(self).model_fields if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError("give one of constant, from, last_known_by or median_by")
+            raise ValueError("give one of constant, from, last_known_by, median_by or known_in")
         return self
 
     @property
     def way(self) -> str:
         """As values that were filled so are marked."""
+        if self.known_in is not None:
+            return f"filled:{self.known_in}"
         for name in ("constant", "last_known_by", "median_by"):
             if getattr(self, name) is not None:
                 return f"filled:{name.removesuffix('_by')}"
@@ -78,7 +87,22 @@ class Fill(Part):
     @property
     def other(self) -> str | None:
         """The other target that it looks at."""
-        return self.from_ or self.last_known_by or self.median_by
+        return self.from_ or self.last_known_by or self.median_by or (self.known_in and self.key)
+
+    @property
+    def known_table(self) -> str:
+        """The table of the lake that `known_in` names."""
+        return (self.known_in or "").partition(".")[0]
+
+    @property
+    def known_field(self) -> str:
+        """The column of products, or the trait, that `known_in` names."""
+        return (self.known_in or "").partition(".")[2]
+
+    @property
+    def key(self) -> str:
+        """The target by which `known_in` is looked up."""
+        return "sku" if self.known_table == "products" else "customer_id"
 
 
 def unfit_standards(given: Mapping[str, Standards], mapped: set[str]) -> Iterator[str]:
