@@ -12,7 +12,8 @@
     │   ├── LeaseLostError         the lease has gone to another process (retry)
     │   ├── ControlBusyError       the control database is busy or out of reach (retry)
     │   ├── StorageFullError       the disk is full; nothing was half written (retry)
-    │   └── InboxBusyError         the inbox takes no message for the moment (retry)
+    │   ├── InboxBusyError         the inbox takes no message for the moment (retry)
+    │   └── InboxElsewhereError    the inbox is another machine's
     ├── JobError
     │   ├── JobLostError           the lease of a job went to another worker (retry)
     │   ├── JobStoppedError        the worker is stopping; the job goes back to the queue (retry)
@@ -75,6 +76,7 @@ __all__ = [
     "FileChangedError",
     "HistoryError",
     "InboxBusyError",
+    "InboxElsewhereError",
     "JobCancelledError",
     "JobError",
     "JobLostError",
@@ -203,6 +205,10 @@ class InboxBusyError(StoreError):
     """The inbox takes no message for the moment: its disk is behind, or its server is stopping."""
 
     retryable = True
+
+
+class InboxElsewhereError(StoreError):
+    """The inbox is used by another machine; each needs its own."""
 
 
 class JobError(AimwellError):

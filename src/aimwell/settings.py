@@ -218,6 +218,12 @@ class Settings(BaseModel):
         "Default: http://HOST:PORT.",
         json_schema_extra={"group": "server"},
     )
+    inbox_folder: str | None = Field(
+        default=None,
+        description="Folder where tracking messages wait, on a disk of this machine. Where several machines serve one "
+        "workspace, each needs its own (AIMWELL_INBOX_FOLDER). Default: the workspace's folder inbox.",
+        json_schema_extra={"group": "tracking"},
+    )
     inbox_segment_seconds: float = Field(
         default=2.0,
         ge=0.05,

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,9 @@ import uvicorn
 
 from aimwell.cli.context import JsonLinesOption, WorkspaceOption, find_workspace, opened
 from aimwell.cli.output import Output
+from aimwell.collect.tracking.door import inbox_folder
 from aimwell.errors import WorkspaceError
+from aimwell.store.nodes import claim_inbox
 
 __all__ = ["address_of", "listen", "run_server", "serve"]
 
@@ -47,6 +50,12 @@ def serve(
     """Take tracking messages, and answer the links in messages: unsubscribe, preferences, clicks, opens."""
     with opened(workspace) as ws:
         settings = ws.stores.settings
+        claim_inbox(
+            ws.stores.control,
+            inbox_folder(ws.stores),
+            seconds=settings.lease_seconds,
+            now=datetime.now(UTC),
+        )
     output = Output(as_json=as_json)
     listener = listen(host or settings.host, settings.port if port is None else port)
     address = address_of(listener)

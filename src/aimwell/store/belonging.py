@@ -19,6 +19,7 @@ __all__ = [
     "claim",
     "has_rows",
     "is_foreign",
+    "lake_id",
     "refuse_foreign",
     "refuse_rows",
     "write_whole",
@@ -53,23 +54,33 @@ def refuse_foreign(lake: Path, workspace_id: str) -> None:
         refuse_rows(lake, lacking="The control database is another workspace's")
 
 
-def claim(lake: Path, workspace_id: str) -> None:
-    """Note whose lake it is; for a lake that is not foreign."""
-    if _owner(lake) == workspace_id:
+def claim(lake: Path, workspace_id: str, own_id: str) -> None:
+    """Note whose lake it is, and its own id; for a lake that is not foreign."""
+    if (_owner(lake), lake_id(lake)) == (workspace_id, own_id):
         return
+    note = {"workspace_id": workspace_id, "lake_id": own_id}
     # A lake that may only be read can be read without the note.
     with suppress(OSError):
-        write_whole(lake / _FILE, json.dumps({"workspace_id": workspace_id}) + "\n")
+        write_whole(lake / _FILE, json.dumps(note) + "\n")
+
+
+def lake_id(lake: Path) -> str | None:
+    """The id of the lake itself, by which two of them over one control database are told apart; None: it has none."""
+    return _noted(lake, "lake_id")
 
 
 def _owner(lake: Path) -> str | None:
-    """The id that is noted; None where there is none that can be read."""
+    """The id of the workspace that is noted; None where there is none that can be read."""
+    return _noted(lake, "workspace_id")
+
+
+def _noted(lake: Path, name: str) -> str | None:
     try:
         found = json.loads((lake / _FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    owner = found.get("workspace_id") if isinstance(found, dict) else None
-    return owner if isinstance(owner, str) else None
+    value = found.get(name) if isinstance(found, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def write_whole(file: Path, text: str) -> None:

@@ -13,7 +13,7 @@ import socket
 from functools import cache
 from pathlib import Path
 
-__all__ = ["process_is_gone", "process_name"]
+__all__ = ["machine_name", "process_is_gone", "process_name"]
 
 _DEAD_STATES = {"Z", "X", "x"}  # ended, and only not yet collected by its parent
 
@@ -52,6 +52,11 @@ def _exists(pid: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def machine_name() -> str:
+    """The running system: the same for all its processes and containers, another one after a restart."""
+    return _boot_id() if Path("/proc/sys/kernel/random/boot_id").exists() else socket.gethostname()
 
 
 def process_name() -> str:

@@ -19,7 +19,14 @@ from sqlalchemy.exc import DBAPIError
 
 from aimwell.errors import ControlAwayError, ControlBusyError, WorkspaceError
 from aimwell.settings import FILE_NAME, Settings, load_settings, render_toml
-from aimwell.store.belonging import claim, refuse_foreign, refuse_rows, write_whole
+from aimwell.store.belonging import (
+    claim,
+    has_rows,
+    lake_id,
+    refuse_foreign,
+    refuse_rows,
+    write_whole,
+)
 from aimwell.store.control import Control, insert_missing, upsert
 from aimwell.store.engine import DuckDBEngine, Engine
 from aimwell.store.lake import Lake, refuse_unusable_path
@@ -177,6 +184,7 @@ def _upgrade(control: Control) -> None:
 def _with_lake(stores: Stores, *, certain: bool) -> Stores:
     """Make or widen the lake's tables; with `certain`, trust the note that this version has done so."""
     refuse_foreign(stores.lake.root, stores.workspace_id)
+    own_id = _own_lake(stores, certain=certain)
     shape = hashlib.sha256()
     for table in LAKE_TABLES.values():
         shape.update(f"{table.name}\n{table.schema}\n\n".encode())
@@ -189,8 +197,33 @@ def _with_lake(stores: Stores, *, certain: bool) -> Stores:
         stores.lake.create()
         with stores.control.begin() as connection:
             upsert(connection, _meta, [wanted], update=("value",))
-    claim(stores.lake.root, stores.workspace_id)
+    claim(stores.lake.root, stores.workspace_id, own_id)
     return stores
+
+
+def _own_lake(stores: Stores, *, certain: bool) -> str:
+    """The id of this lake, as the control database knows it.
+
+    Raises:
+        WorkspaceError: The control database belongs to a lake in another folder: with two of them each machine would
+            see a part of what is known.
+    """
+    with stores.control.read() as connection:
+        query = sa.select(_meta.c.value).where(_meta.c.key == "lake_id")
+        known = connection.execute(query).scalar()
+    noted = lake_id(stores.lake.root)
+    if known is None:
+        fresh = {"key": "lake_id", "value": noted or uuid.uuid4().hex}
+        with stores.control.begin() as connection:
+            insert_missing(connection, _meta, [fresh])
+            return str(connection.execute(query).scalar_one())
+    if noted == known or (noted is None and (certain or has_rows(stores.lake.root))):
+        return str(known)
+    raise WorkspaceError(
+        f"The control database belongs to the lake of another folder than {stores.root}. Several machines share one "
+        "folder of the workspace (each with an inbox of its own, AIMWELL_INBOX_FOLDER); to begin anew, name an empty "
+        "control database."
+    )
 
 
 def connect(root: Path, settings: Settings, *, read_only: bool = False) -> Control:

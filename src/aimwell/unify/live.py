@@ -14,7 +14,7 @@ from typing import Any
 from aimwell.collect.tracking import flushes
 from aimwell.collect.tracking.door import inbox_folder
 from aimwell.collect.tracking.flush import FlushReport, flush_inbox
-from aimwell.errors import LeaseBusyError
+from aimwell.errors import InboxElsewhereError, LeaseBusyError
 from aimwell.jobs.context import JobContext
 from aimwell.jobs.model import utc_now
 from aimwell.jobs.service import Jobs, open_jobs
@@ -111,8 +111,10 @@ def flush_handlers(
             report = flush_and_unify(
                 stores, now=clock(), wait_seconds=0.0, affected=affected, refresh=refresh
             )
-        except LeaseBusyError:  # somebody else is at it
-            return {"taken": 0}
+        except (LeaseBusyError, InboxElsewhereError):
+            return {
+                "taken": 0
+            }  # somebody else is at it, or sees to it: each machine flushes its own inbox
         if report.flush.messages or inbox_state(inbox_folder(stores)).segments:
             # More will come: look again soon, not in a minute. The key of this job is taken while it runs.
             key = f"{FLUSH}:next" if context.job.key != f"{FLUSH}:next" else f"{FLUSH}:after"

@@ -9,6 +9,7 @@ from aimwell.deliver.letters import remove_letters
 from aimwell.history.current import refresh_state
 from aimwell.privacy.erasure import Receipt, erase, purge
 from aimwell.store.inbox import inbox_state
+from aimwell.store.nodes import node_of, oldest_elsewhere
 from aimwell.store.stores import Stores
 from aimwell.unify.around import before_removal
 from aimwell.unify.identity import merge_of
@@ -60,6 +61,9 @@ def purge_erased(stores: Stores, *, now: datetime) -> list[Receipt]:
     remove_letters(stores, "erased:")
     # What waits in the inbox is flushed first; an erasure of whose moment something still waits ends another time.
     flush_and_unify(stores, now=now, refresh=refresh_state)
-    oldest = inbox_state(inbox_folder(stores)).oldest_ns
-    not_before = None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC)
+    folder = inbox_folder(stores)
+    oldest = inbox_state(folder).oldest_ns
+    here = None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC)
+    there = oldest_elsewhere(stores.control, node_of(folder), now=now)
+    not_before = min((at for at in (here, there) if at is not None), default=None)
     return purge(stores, now=now, not_before=not_before)

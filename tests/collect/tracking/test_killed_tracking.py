@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,12 +86,13 @@ BATCH = 4
 class Nest:
     """Begins servers and flushers; kills all that are left."""
 
-    def __init__(self, root: Path, port: int) -> None:
+    def __init__(self, root: Path, port: int, inbox: Path | None = None) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-c", NEST, str(root), str(port)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            env={**os.environ, **({"AIMWELL_INBOX_FOLDER": str(inbox)} if inbox else {})},
         )
         assert self._line() == "ready"
         self._begun: dict[str, int] = {}
@@ -129,10 +131,10 @@ class Nest:
 
 
 class Sender:
-    """Sends batches until it is stopped, each again until it is acknowledged, as clients do."""
+    """Sends batches until it is stopped, each again until it is acknowledged, as clients do; to any of the servers."""
 
-    def __init__(self, base: str, key: str) -> None:
-        self._base, self._key = base, key
+    def __init__(self, bases: Sequence[str], key: str) -> None:
+        self._bases, self._key = itertools.cycle(bases), key
         self.acknowledged: set[str] = set()
         self.sent = 0
         self._stopping = threading.Event()
@@ -150,7 +152,7 @@ class Sender:
                 body = {"writeKey": self._key, "batch": items}
                 while not self._stopping.is_set():
                     try:
-                        answer = client.post(self._base + "/v1/batch", json=body)
+                        answer = client.post(next(self._bases) + "/v1/batch", json=body)
                     except httpx.HTTPError:
                         time.sleep(0.01)
                         continue
@@ -187,7 +189,7 @@ def survive(root: Path, wanted: int, seed: int, kill_database: Callable[[], None
     if kill_database is not None:
         victims += ["database"] * wanted
     draw.shuffle(victims)
-    nest, sender = Nest(root, port), Sender(f"http://127.0.0.1:{port}", key)
+    nest, sender = Nest(root, port), Sender([f"http://127.0.0.1:{port}"], key)
     try:
         nest.begin("server")
         nest.begin("flusher")
@@ -208,6 +210,11 @@ def survive(root: Path, wanted: int, seed: int, kill_database: Callable[[], None
     finally:
         nest.close()
     eventually(lambda: flushed(stores))
+    all_are_there_once(stores, sender, wanted, seed)
+    stores.close()
+
+
+def all_are_there_once(stores: Stores, sender: Sender, wanted: int, seed: int) -> None:
     assert sealed_segments(inbox_folder(stores)) == []
     found = Counter(event_id for (event_id,) in rows(stores, "events", "event_id"))
     assert max(found.values()) == 1, f"seed {seed}: some are there twice"
@@ -217,7 +224,6 @@ def survive(root: Path, wanted: int, seed: int, kill_database: Callable[[], None
     keys = {one for (one,) in rows(stores, "events", "vault_key")}
     assert keys <= {one for (one,) in control_rows(stores, "vault_parts", "vault_key")}
     assert {state for (state,) in control_rows(stores, "flushes", "state")} == {"done"}
-    stores.close()
 
 
 def flushed(stores: Stores) -> bool:
@@ -258,3 +264,49 @@ def test_so_it_is_when_the_database_is_killed_too(
         crash_postgres.start()
 
     survive(root, wanted, seed, kill)
+
+
+@pytest.mark.timeout(3_600)
+@pytest.mark.postgres
+@pytest.mark.parametrize("wanted", [4, pytest.param(200, marks=pytest.mark.long)])
+def test_so_it_is_on_two_machines_with_an_inbox_each(
+    tmp_path: Path, wanted: int, seed: int, postgres_server: PostgresServer
+) -> None:
+    """Servers and flushers of both are killed; what one did not acknowledge is sent to the other."""
+    root, draw = tmp_path / "workspace", random.Random(seed)  # noqa: S311
+    control_url = postgres_server.fresh_database()
+    create_stores(root, control_url=control_url, **OPTIONS).close()
+    inboxes = [tmp_path / "inbox-a", tmp_path / "inbox-b"]
+    stores = [open_stores(root, inbox_folder=str(inbox)) for inbox in inboxes]
+    key, _ = create_key(stores[0], "web", now=NOW, by="test")
+    ports = [free_port(), free_port()]
+    nests = [Nest(root, port, inbox) for port, inbox in zip(ports, inboxes, strict=True)]
+    sender = Sender([f"http://127.0.0.1:{port}" for port in ports], key)
+    victims = [(nest, what) for nest in nests for what in ("server", "flusher")] * wanted
+    draw.shuffle(victims)
+    try:
+        for nest in nests:
+            nest.begin("server")
+            nest.begin("flusher")
+        with sender.sending():
+            sender.wait(BATCH)
+            for nest, what in victims:
+                time.sleep(draw.uniform(0.0, 0.15))
+                nest.again(what)
+                if draw.random() < 0.3:
+                    sender.wait(BATCH)
+            sender.wait(BATCH)
+        for nest in nests:
+            nest.kill("flusher")
+            nest.kill("server", signal.SIGTERM)
+    finally:
+        for nest in nests:
+            nest.close()
+    for one in (*stores, stores[0]):
+        eventually(lambda one=one: flushed(one))
+    for one in stores:
+        all_are_there_once(one, sender, wanted, seed)
+    taken = {node for (node,) in control_rows(stores[0], "flushes", "node")}
+    assert len(taken) == 2, "both have flushed"
+    for one in stores:
+        one.close()

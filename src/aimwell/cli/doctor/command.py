@@ -24,6 +24,7 @@ from aimwell.cli.doctor.places import (
 from aimwell.cli.doctor.work import (
     check_channels,
     check_clock,
+    check_inboxes,
     check_jobs,
     check_leases,
     check_sources,
@@ -76,6 +77,7 @@ def examine(root: Path, *, now: datetime) -> Iterator[Finding]:
     try:
         yield check_clock(stores, now=now)
         yield from check_leases(stores, now=now)
+        yield from check_inboxes(stores, now=now)
         yield from check_lake(stores)
         yield from check_jobs(stores)
         yield from check_sources(stores, now=now)

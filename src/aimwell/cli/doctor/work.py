@@ -17,6 +17,7 @@ from aimwell.errors import AimwellError
 from aimwell.jobs.service import open_jobs
 from aimwell.jobs.watching import START
 from aimwell.privacy.secrets import read_secret
+from aimwell.store.nodes import nodes
 from aimwell.store.processes import process_is_gone
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
@@ -24,6 +25,7 @@ from aimwell.store.stores import Stores
 __all__ = [
     "check_channels",
     "check_clock",
+    "check_inboxes",
     "check_jobs",
     "check_leases",
     "check_sources",
@@ -34,6 +36,19 @@ _audit = metadata.tables["audit_log"]
 _jobs = metadata.tables["jobs"]
 _leases = metadata.tables["leases"]
 _SLACK = timedelta(seconds=5)
+_SILENT = timedelta(minutes=10)
+
+
+def check_inboxes(stores: Stores, *, now: datetime) -> Iterator[Finding]:
+    """Whether each machine with an inbox still carries its messages into the lake."""
+    for one in nodes(stores.control):
+        if one.segments and now - one.seen_at > _SILENT:
+            yield warning(
+                "inboxes",
+                f"Tracking messages wait in the inbox of {one.host}, which has said nothing since "
+                f"{one.seen_at:%Y-%m-%d %H:%M} UTC.",
+                "Start aimwell serve or aimwell collect flush there; nobody else can read that inbox.",
+            )
 
 
 def check_clock(stores: Stores, *, now: datetime) -> Finding:

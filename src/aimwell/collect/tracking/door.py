@@ -16,7 +16,7 @@ from aimwell.collect.tracking.keys import sources_by_hash, write_key_hash
 from aimwell.collect.tracking.messages import Received
 from aimwell.collect.tracking.records import Kept, pack
 from aimwell.collect.tracking.requests import Call, read_request
-from aimwell.errors import ControlBusyError, TrackingKeyError, TrackingRateError
+from aimwell.errors import ControlBusyError, StoreError, TrackingKeyError, TrackingRateError
 from aimwell.store.inbox import InboxWriter
 from aimwell.store.stores import Stores
 
@@ -29,8 +29,22 @@ KEYS_SECONDS_MAX = 600.0
 
 
 def inbox_folder(stores: Stores) -> Path:
-    """Where the raw messages of a workspace wait."""
-    return stores.folder("inbox")
+    """Where the raw messages of a workspace wait on this machine; made when it is missing.
+
+    Raises:
+        StoreError: It cannot be made.
+    """
+    named = stores.settings.inbox_folder
+    if named is None:
+        return stores.folder("inbox")
+    folder = stores.root / named
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The inbox {folder} cannot be made: {error.strerror}. Name another with AIMWELL_INBOX_FOLDER."
+        ) from error
+    return folder
 
 
 class Door:

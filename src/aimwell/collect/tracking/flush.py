@@ -33,8 +33,10 @@ from aimwell.collect.tracking.taking import (
 from aimwell.definitions.kinds.source import Source
 from aimwell.errors import PrivacyError, StoreError
 from aimwell.jobs.alerts import Alerts
+from aimwell.jobs.model import utc_now
 from aimwell.privacy.inbox_cipher import RecordCipher, inbox_cipher
 from aimwell.store.inbox import read_segment, seal_abandoned, sealed_segments
+from aimwell.store.nodes import claim_inbox
 from aimwell.store.stores import Stores
 
 __all__ = ["FlushReport", "flush_inbox"]
@@ -111,13 +113,18 @@ def flush_inbox(
         progress: Told what is done, segments done, and segments in all.
 
     Raises:
-        LeaseBusyError: Another process flushes.
+        LeaseBusyError: Another process flushes, on this machine or another.
+        InboxElsewhereError: The inbox is another machine's.
         StorageFullError: The disk is full; what was not taken stays in the inbox.
     """
     folder = inbox_folder(stores)
     report = FlushReport()
+    with full_disk_is_told():
+        node = claim_inbox(
+            stores.control, folder, seconds=stores.settings.lease_seconds, now=utc_now()
+        )
     with full_disk_is_told(), flushes.hold_inbox(stores, wait_seconds=wait_seconds):
-        report = report.plus(FlushReport(flushes=tuple(_end_unfinished(stores, folder))))
+        report = report.plus(FlushReport(flushes=tuple(_end_unfinished(stores, folder, node))))
         seal_abandoned(folder)
         sealed = sealed_segments(folder)
         orders_may_go = _orders_may_go(stores)
@@ -130,7 +137,7 @@ def flush_inbox(
             if progress:
                 progress("flushing", done, total)
             report = report.plus(
-                _flush(stores, folder, batch, sources=sources, cipher=cipher, now=now)
+                _flush(stores, folder, node, batch, sources=sources, cipher=cipher, now=now)
             )
             done += len(batch)
         _tell_of_orders(stores, sources.values(), now=now)
@@ -152,12 +159,12 @@ def _tell_of_orders(stores: Stores, sources: Iterable[Source], *, now: datetime)
         tell_of_rates(stores, source, now=now)
 
 
-def _end_unfinished(stores: Stores, folder: Path) -> list[str]:
+def _end_unfinished(stores: Stores, folder: Path, node: str) -> list[str]:
     """End what was prepared when its process died."""
-    found = flushes.unfinished(stores)
+    found = flushes.unfinished(stores, node=node)
     for flush_id in found:
         flushes.publish(stores, flush_id)
-        flushes.finish(stores, flush_id, folder)
+        flushes.finish(stores, flush_id, folder, node=node)
     return found
 
 
@@ -176,13 +183,14 @@ def _batches(paths: Sequence[Path], size_max: int) -> list[list[Path]]:
 def _flush(
     stores: Stores,
     folder: Path,
+    node: str,
     paths: Sequence[Path],
     *,
     sources: dict[str, Source],
     cipher: RecordCipher | None,
     now: datetime,
 ) -> FlushReport:
-    begun = flushes.begin(stores, [path.name for path in paths], now=now)
+    begun = flushes.begin(stores, [path.name for path in paths], node=node, now=now)
     before, collected = flushes.last_report(stores), collected_mark(stores)
     recheck = bool(before.get("again")) or before.get("collected") != collected
     try:
@@ -205,7 +213,7 @@ def _flush(
         flushes.fail(stores, begun)
         raise
     flushes.publish(stores, begun.flush_id)
-    flushes.finish(stores, begun.flush_id, folder)
+    flushes.finish(stores, begun.flush_id, folder, node=node)
     return report
 
 

@@ -3,7 +3,8 @@
 A flush is *running* while its rows are worked out into files of the workspace, *prepared* once those are complete and
 safely on the disk, *published* when the lake has taken them over, and *done* when its segments are gone from the
 inbox. What dies before it is prepared has left nothing that counts; what is prepared is ended by whoever flushes next.
-One process flushes at a time, by a lease.
+One process flushes at a time, by a lease, also where several machines have an inbox each: else two of them might take
+a message for new that a client sent to both.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ def hold_inbox(stores: Stores, *, wait_seconds: float) -> AbstractContextManager
     return stores.leases.hold("flush:inbox", wait_seconds=wait_seconds)
 
 
-def begin(stores: Stores, segments: Sequence[str], *, now: datetime) -> Begun:
-    """Note a new flush of these segments; what attempts that died have left goes."""
+def begin(stores: Stores, segments: Sequence[str], *, node: str, now: datetime) -> Begun:
+    """Note a new flush of these segments of the inbox `node`; what attempts that died have left goes."""
     flush_id = secrets.token_hex(10)
     with stores.control.begin() as connection:
         # Whoever ran before us has died, or it would hold the inbox still.
@@ -86,6 +87,7 @@ def begin(stores: Stores, segments: Sequence[str], *, now: datetime) -> Begun:
                 flush_id=flush_id,
                 seq=last + 1,
                 state="running",
+                node=node,
                 segments=list(segments),
                 staging=f"flush-{flush_id}",
                 unified=False,
@@ -142,11 +144,17 @@ def last_report(stores: Stores) -> dict[str, Any]:
         return dict(connection.execute(query).scalar() or {})
 
 
-def unfinished(stores: Stores) -> list[str]:
-    """Flushes that were prepared or published when their process died, oldest first."""
+def unfinished(stores: Stores, *, node: str) -> list[str]:
+    """Flushes that were prepared or published when their process died, oldest first.
+
+    Of other inboxes than `node` those that were prepared: they must be in the lake before anything else is.
+    """
+    mine = sa.or_(_flushes.c.node == node, _flushes.c.node.is_(None))
     query = (
         sa.select(_flushes.c.flush_id)
-        .where(_flushes.c.state.in_(["prepared", "published"]))
+        .where(
+            sa.or_(_flushes.c.state == "prepared", sa.and_(_flushes.c.state == "published", mine))
+        )
         .order_by(_flushes.c.seq)
     )
     with stores.control.read() as connection:
@@ -176,10 +184,13 @@ def publish(stores: Stores, flush_id: str) -> None:
     _set(stores, flush_id, "prepared", state="published")
 
 
-def finish(stores: Stores, flush_id: str, inbox: Path) -> None:
-    """Remove what a published flush needs no more: its segments and its files. Harmless to repeat."""
+def finish(stores: Stores, flush_id: str, inbox: Path, *, node: str) -> None:
+    """Remove what a published flush needs no more: its segments and its files. Harmless to repeat.
+
+    The segments of another machine stay until that one does so; nobody else can read them.
+    """
     row = _row(stores, flush_id)
-    if row is None or row.state != "published":
+    if row is None or row.state != "published" or row.node not in {None, node}:
         return
     for name in row.segments:
         remove_segment(inbox / name)

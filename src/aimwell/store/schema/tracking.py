@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from aimwell.store.control import JsonType, UtcDateTime
 from aimwell.store.schema.base import Big, Bool, Text, metadata
 
-__all__ = ["flushes", "tracked_orders", "write_keys"]
+__all__ = ["flushes", "inbox_nodes", "tracked_orders", "write_keys"]
 
 write_keys = sa.Table(
     "write_keys",
@@ -36,7 +36,19 @@ flushes = sa.Table(
     sa.Column("unified", Bool, nullable=False, default=False),
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("finished_at", UtcDateTime),
+    sa.Column("node", Text, comment="Inbox of its segments."),
     sa.Index("ix_flushes_state", "state"),
+)
+
+inbox_nodes = sa.Table(
+    "inbox_nodes",
+    metadata,
+    sa.Column("node", Text, primary_key=True, comment="Name that the inbox bears."),
+    sa.Column("machine", Text, nullable=False, comment="Boot id of the system that uses it."),
+    sa.Column("host", Text, nullable=False),
+    sa.Column("seen_at", UtcDateTime, nullable=False),
+    sa.Column("oldest_at", UtcDateTime, comment="Begin of its oldest segment."),
+    sa.Column("segments", Big, nullable=False),
 )
 
 tracked_orders = sa.Table(
