@@ -21,7 +21,7 @@ def with_rows(lake: Path) -> Path:
 
 def test_a_lake_with_rows_keeps_its_owner(tmp_path: Path) -> None:
     lake = with_rows(tmp_path / "lake")
-    claim(lake, "ours")
+    claim(lake, "ours", "l1")
     assert has_rows(lake)
     assert not is_foreign(lake, "ours")
     assert is_foreign(lake, "theirs")
@@ -30,10 +30,11 @@ def test_a_lake_with_rows_keeps_its_owner(tmp_path: Path) -> None:
 
 
 def test_a_lake_without_rows_is_anybodys(tmp_path: Path) -> None:
-    claim(tmp_path, "ours")
+    claim(tmp_path, "ours", "l1")
     assert not is_foreign(tmp_path, "theirs")
-    claim(tmp_path, "theirs")
-    assert json.loads((tmp_path / "workspace.json").read_text()) == {"workspace_id": "theirs"}
+    claim(tmp_path, "theirs", "l2")
+    note = {"workspace_id": "theirs", "lake_id": "l2"}
+    assert json.loads((tmp_path / "workspace.json").read_text()) == note
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"workspace_id": 7}'])
@@ -41,18 +42,19 @@ def test_a_note_that_cannot_be_read_is_written_anew(tmp_path: Path, text: str) -
     lake = with_rows(tmp_path)
     (lake / "workspace.json").write_text(text)
     assert not is_foreign(lake, "ours")
-    claim(lake, "ours")
+    claim(lake, "ours", "l1")
     assert is_foreign(lake, "theirs")
 
 
 def test_a_workspace_made_before_gets_its_note_at_the_next_opening(tmp_path: Path) -> None:
     made = create_stores(tmp_path / "shop")
     note = tmp_path / "shop" / "lake" / "workspace.json"
-    assert json.loads(note.read_text()) == {"workspace_id": made.workspace_id}
+    told = json.loads(note.read_text())
+    assert told["workspace_id"] == made.workspace_id
     made.close()
     note.unlink()
     open_stores(tmp_path / "shop").close()
-    assert json.loads(note.read_text()) == {"workspace_id": made.workspace_id}
+    assert json.loads(note.read_text()) == told
 
 
 def test_another_control_database_is_refused_before_anything_is_written(

@@ -56,7 +56,7 @@ def refuse_foreign(lake: Path, workspace_id: str) -> None:
 
 def claim(lake: Path, workspace_id: str, own_id: str) -> None:
     """Note whose lake it is, and its own id; for a lake that is not foreign."""
-    if (_owner(lake), lake_id(lake)) == (workspace_id, own_id):
+    if lake_id(lake, workspace_id) == own_id:
         return
     note = {"workspace_id": workspace_id, "lake_id": own_id}
     # A lake that may only be read can be read without the note.
@@ -64,9 +64,9 @@ def claim(lake: Path, workspace_id: str, own_id: str) -> None:
         write_whole(lake / _FILE, json.dumps(note) + "\n")
 
 
-def lake_id(lake: Path) -> str | None:
-    """The id of the lake itself, by which two of them over one control database are told apart; None: it has none."""
-    return _noted(lake, "lake_id")
+def lake_id(lake: Path, workspace_id: str) -> str | None:
+    """The id of the workspace's lake, by which two over one control database are told apart; None: it has none yet."""
+    return _noted(lake, "lake_id") if _owner(lake) == workspace_id else None
 
 
 def _owner(lake: Path) -> str | None:

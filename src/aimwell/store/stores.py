@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,7 @@ __all__ = ["Stores", "connect", "control_file", "create_stores", "open_stores"]
 
 _meta = metadata.tables["workspace_meta"]
 _audit = metadata.tables["audit_log"]
+_NOTE_SECONDS = 2.0
 _KEPT = ("workspace_id", "identity_key", "token_key")
 # What a PostgreSQL server says where waiting does not help; whatever else keeps us out may pass.
 _REFUSED = re.compile("authentication failed|does not exist|pg_hba.conf|no password supplied")
@@ -211,19 +213,46 @@ def _own_lake(stores: Stores, *, certain: bool) -> str:
     with stores.control.read() as connection:
         query = sa.select(_meta.c.value).where(_meta.c.key == "lake_id")
         known = connection.execute(query).scalar()
-    noted = lake_id(stores.lake.root)
+    noted = lake_id(stores.lake.root, stores.workspace_id)
     if known is None:
-        fresh = {"key": "lake_id", "value": noted or uuid.uuid4().hex}
-        with stores.control.begin() as connection:
-            insert_missing(connection, _meta, [fresh])
-            return str(connection.execute(query).scalar_one())
-    if noted == known or (noted is None and (certain or has_rows(stores.lake.root))):
+        return _note_lake(stores, noted or uuid.uuid4().hex, replace=False)
+    if noted is None and (certain or has_rows(stores.lake.root)):
         return str(known)
+    # A process that makes the same workspace at this moment has told the database first, and notes it soon.
+    deadline = time.monotonic() + _NOTE_SECONDS
+    while noted is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+        noted = lake_id(stores.lake.root, stores.workspace_id)
+    if noted == known:
+        return str(known)
+    if noted is None and not _was_used(stores):
+        # It was killed before it could. Where that lies in another folder, it is that one which is refused from now on.
+        return _note_lake(stores, uuid.uuid4().hex, replace=True)
     raise WorkspaceError(
         f"The control database belongs to the lake of another folder than {stores.root}. Several machines share one "
         "folder of the workspace (each with an inbox of its own, AIMWELL_INBOX_FOLDER); to begin anew, name an empty "
         "control database."
     )
+
+
+def _note_lake(stores: Stores, value: str, *, replace: bool) -> str:
+    row = {"key": "lake_id", "value": value}
+    with stores.control.begin() as connection:
+        if replace:
+            upsert(connection, _meta, [row], update=("value",))
+        else:
+            insert_missing(connection, _meta, [row])
+        query = sa.select(_meta.c.value).where(_meta.c.key == "lake_id")
+        return str(connection.execute(query).scalar_one())
+
+
+def _was_used(stores: Stores) -> bool:
+    """Whether anything was ever taken into the lake."""
+    with stores.control.read() as connection:
+        return any(
+            connection.execute(sa.select(metadata.tables[name].c.seq).limit(1)).first()
+            for name in ("loads", "flushes")
+        )
 
 
 def connect(root: Path, settings: Settings, *, read_only: bool = False) -> Control:

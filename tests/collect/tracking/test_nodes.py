@@ -97,7 +97,14 @@ def test_an_erasure_waits_for_what_may_wait_elsewhere_and_doctor_tells_who_is_si
 def test_a_second_lake_over_one_control_database_is_refused(tmp_path: Path) -> None:
     control_url = f"sqlite+pysqlite:///{tmp_path / 'control.sqlite3'}"
     create_stores(tmp_path / "one", control_url=control_url).close()
-    create_stores(tmp_path / "one", control_url=control_url).close()
-    with pytest.raises(WorkspaceError, match="belongs to the lake of another folder"):
-        create_stores(tmp_path / "two", control_url=control_url)
-    open_stores(tmp_path / "one").close()
+    create_stores(tmp_path / "two", control_url=control_url).close()
+    told = "belongs to the lake of another folder"
+    with pytest.raises(WorkspaceError, match=told):
+        open_stores(tmp_path / "one")
+    stores = open_stores(tmp_path / "two")
+    put(stores, ONE)
+    flush_inbox(stores, now=NOW)
+    stores.close()
+    with pytest.raises(WorkspaceError, match=told):
+        create_stores(tmp_path / "three", control_url=control_url)
+    create_stores(tmp_path / "two", control_url=control_url).close()
