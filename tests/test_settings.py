@@ -39,6 +39,7 @@ CHANGED: dict[str, Any] = {
     "host": "0.0.0.0",  # noqa: S104 - only read
     "port": 0,
     "public_url": "https://shop.example/aimwell/",
+    "inbox_folder": "elsewhere",
     "inbox_segment_seconds": 0.5,
     "inbox_segment_mb": 8,
     "flush_seconds": 1.5,
