@@ -31,9 +31,10 @@ from aimwell.privacy.hashing import identifier_hash
 from aimwell.privacy.vault import keep_people
 from aimwell.store.control import insert_missing, upsert
 from aimwell.store.schema import metadata
-from aimwell.store.stores import Stores, create_stores
+from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES, TIME
 from data_folder import data_path
+from workspaces import new_workspace
 
 __all__ = [
     "ALWAYS",
@@ -81,7 +82,7 @@ def day(number: float) -> datetime:
 
 def make_stores(tmp_path: Path, control_url: str | None = None, **settings: Any) -> Stores:
     """A new workspace in the folder `tmp_path / "workspace"`; settings as in aimwell.toml."""
-    return create_stores(
+    return new_workspace(
         tmp_path / "workspace", identity_key=IDENTITY_KEY, control_url=control_url, **settings
     )
 

@@ -10,6 +10,7 @@ import pytest
 
 from aimwell.store.stores import Stores, create_stores, open_stores
 from collecting import Shop
+from workspaces import new_workspace
 
 IDENTITY_KEY = bytes(range(32))
 
@@ -45,7 +46,7 @@ def shop_on_both(control_url: str, tmp_path: Path) -> Iterator[Shop]:
     """A workspace on each of the two control databases."""
     folder = tmp_path / "files"
     folder.mkdir()
-    stores = create_stores(
+    stores = new_workspace(
         tmp_path / "workspace",
         identity_key=IDENTITY_KEY,
         control_url=control_url,
