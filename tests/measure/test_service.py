@@ -159,7 +159,8 @@ def test_an_unfinished_window_is_measured_so_far(lite: Stores) -> None:
     assert found.treated.orders == found.treated.people
     assert found.sentence.startswith("So far (7 of 14 days), sending earned")
     assert any(
-        line.startswith("The window is not over: 7 days of 14 days") for line in found.caveats
+        line.startswith("The window is not over. Measured so far: 7 days of its 14 days.")
+        for line in found.caveats
     )
     value = found.kpi("lifetime_value_lift").value
     assert value.value is None
