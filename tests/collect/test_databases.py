@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 import sqlalchemy as sa
 
@@ -285,3 +288,97 @@ def test_a_sqlite_file_that_is_being_written_is_read_as_it_was(
     assert collect(shop.stores, source(), root=shop.folder, now=NOW).loads[0].rows_taken == 1
     writer.execute("ROLLBACK")
     writer.close()
+
+
+class DuckFile:
+    """A shop's database in a DuckDB file, whose URL is in the environment."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.run(CREATE)
+
+    def run(self, statement: str) -> None:
+        with duckdb.connect(str(self.path)) as connection:
+            connection.execute(statement)
+
+    def add(self, order: int, changed: str) -> None:
+        row = f"({order}, '2026-01-05 10:00', 'c{order}', 'mug', 2, 4.5, '{changed}')"
+        self.run(f"INSERT INTO sales VALUES {row}")  # noqa: S608 - of the test's own numbers
+
+
+@pytest.fixture
+def duck(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DuckFile:
+    path = tmp_path / "shop.duckdb"
+    monkeypatch.setenv("SHOP_DB", f"duckdb:///{path}")
+    return DuckFile(path)
+
+
+def test_a_duckdb_file_is_read_from_the_cursor_on(shop: Shop, duck: DuckFile) -> None:
+    duck.add(9223372036854775807, "2026-01-05 11:00:00.000001")
+    asked = source(cursor="changed")
+    assert collect(shop.stores, asked, root=shop.folder, now=NOW).loads[0].rows_taken == 1
+    assert shop.rows("order_lines", "order_id", "unit_price", "ordered_at") == [
+        ("9223372036854775807", Decimal("4.5000"), datetime(2026, 1, 5, 10, tzinfo=UTC))
+    ]
+    duck.add(2, "2026-01-05 11:00:00.000001")
+    duck.add(3, "2026-01-05 10:59:00")
+    load = collect(shop.stores, asked, root=shop.folder, now=NOW).loads[0]
+    assert (load.rows_read, load.rows_taken, load.known) == (2, 1, 1)
+    late = source(query="SELECT * FROM sales WHERE sku = 'mug';", cursor="changed", overlap="1d")
+    load = collect(shop.stores, late, root=shop.folder, now=NOW).loads[0]
+    assert (load.rows_read, load.rows_taken) == (3, 1)
+    assert explain(shop.stores, late, root=shop.folder, now=NOW).entities[0].sample_rows == 3
+
+
+def test_a_duckdb_file_is_only_read_and_what_is_wrong_is_told(
+    shop: Shop, duck: DuckFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duck.add(1, "2026-01-05 11:00:00")
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    for spec, words in (
+        ({"query": "DELETE FROM sales RETURNING *"}, "does not answer the query"),
+        ({"query": f"FROM read_csv('{tmp_path / 'secret.csv'}')"}, "does not answer the query"),
+        ({"query": f"COPY sales TO '{tmp_path / 'out.csv'}'"}, "does not answer the query"),
+        ({"query": "SELECT nothing FROM sales"}, "nothing"),
+        ({"table": "sale"}, "Did you mean .*sales"),
+        ({"cursor": "changed_at"}, "no column 'changed_at'"),
+    ):
+        with pytest.raises(SourceDatabaseError, match=words):
+            collect(shop.stores, source(**spec), root=shop.folder, now=NOW)
+    assert not (tmp_path / "out.csv").exists()
+    writing = (
+        "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); input()"
+    )
+    command = [sys.executable, "-c", writing, str(duck.path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as other:  # type: ignore[call-overload]
+        assert other.stdout.readline() == "open\n"
+        with pytest.raises(SourceAwayError, match="being written by another program"):
+            collect(shop.stores, source(), root=shop.folder, now=NOW)
+        other.communicate("\n")
+    assert collect(shop.stores, source(), root=shop.folder, now=NOW).loads[0].rows_taken == 1
+    monkeypatch.setenv("SHOP_DB", f"duckdb:///{tmp_path / 'absent.duckdb'}")
+    with pytest.raises(SourceDatabaseError, match="DuckDB file that is not there"):
+        collect(shop.stores, source(), root=shop.folder, now=NOW)
+    (tmp_path / "absent.duckdb").write_text("no database")
+    with pytest.raises((SourceDatabaseError, SourceAwayError)):
+        collect(shop.stores, source(), root=shop.folder, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("url", "install"),
+    [
+        ("mysql://a:geheim@h/x", r"pip install 'aimwell\[mysql\]'"),
+        ("oracle://a:geheim@h/x", "pip install oracledb"),
+        ("snowflake://a:geheim@h/x", "pip install snowflake-sqlalchemy"),
+        ("mysql+nosuch://a:geheim@h/x", "pip install"),
+    ],
+)
+def test_a_driver_that_is_lacking_is_told_with_how_to_install_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, url: str, install: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+    monkeypatch.setenv("SHOP_DB", url)
+    with pytest.raises(SourceDatabaseError, match=install) as told:
+        collect(shop.stores, source(), root=shop.folder, now=NOW)
+    assert "geheim" not in str(told.value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import sqlalchemy as sa
 
 from aimwell.collect.dialect import column_names
+from aimwell.collect.duckdb_files import duckdb_rows
 from aimwell.collect.files import InputFile, Rows
 from aimwell.definitions.source_inputs import DatabaseSpec
 from aimwell.errors import SourceAwayError, SourceDatabaseError, nearest
@@ -31,6 +32,22 @@ __all__ = ["read_database"]
 _BATCH = 5_000
 _CONNECT_SECONDS = 15
 _TABLES_SHOWN = 200
+
+_DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql"}
+"""By which driver a database is read where the URL names none."""
+
+_PACKAGES = {
+    "mysql": "'aimwell[mysql]'",
+    "mariadb": "'aimwell[mysql]'",
+    "mssql": "pyodbc",
+    "oracle": "oracledb",
+    "snowflake": "snowflake-sqlalchemy",
+    "bigquery": "sqlalchemy-bigquery",
+    "redshift": "sqlalchemy-redshift redshift_connector",
+    "databricks": "databricks-sqlalchemy",
+    "clickhouse": "clickhouse-sqlalchemy",
+}
+"""What pip calls the drivers that may be lacking."""
 
 
 def read_database(
@@ -61,35 +78,52 @@ def read_database(
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / "rows.parquet"
-    engine = _engine(read_secret(stores, spec.database), name)
+    asked = _asked(spec)
+    since = _value(before["cursor"]) if before.get("asked") == asked else None
+    begin = since if since is None else _earlier(since, spec.overlap, name)
+    url = _parsed(read_secret(stores, spec.database), name)
+    rows: AbstractContextManager[tuple[list[str], Iterator[Sequence[Sequence[Any]]]]]
+    if url.get_backend_name() == "duckdb":
+        rows = duckdb_rows(url.database, spec, name, since=begin, rows_max=rows_max, batch=_BATCH)
+    else:
+        rows = _rows(url, spec, name, begin, rows_max)
+    return _read(rows, spec, target, name=name, asked=asked, since=since)
+
+
+@contextmanager
+def _rows(
+    url: sa.URL, spec: DatabaseSpec, name: str, since: Any, rows_max: int | None
+) -> Iterator[tuple[list[str], Iterator[Sequence[Sequence[Any]]]]]:
+    """(columns, batches of rows) of what is asked, from `since` on."""
+    engine = _engine(url, name)
+    options: dict[str, Any] = {"stream_results": True, "max_row_buffer": _BATCH}
+    if engine.dialect.name == "postgresql":
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     try:
-        with _told(name, spec, engine):
-            return _read(engine, spec, target, name=name, before=before, rows_max=rows_max)
+        with _told(name, spec, engine), engine.connect() as connection, ExitStack() as stack:
+            connection = connection.execution_options(**options)
+            if engine.dialect.name in ("mysql", "mariadb"):
+                connection.exec_driver_sql("SET SESSION TRANSACTION READ ONLY")
+                connection.commit()
+            result = connection.execute(_statement(connection, spec, name, since, rows_max))
+            # A cursor of a server that went away does not close itself.
+            stack.callback(_close, result)
+            yield list(result.keys()), iter(result.partitions(_BATCH))
     finally:
         engine.dispose()
 
 
 def _read(
-    engine: sa.Engine,
+    rows_of: AbstractContextManager[tuple[list[str], Iterator[Sequence[Sequence[Any]]]]],
     spec: DatabaseSpec,
     target: Path,
     *,
     name: str,
-    before: dict[str, Any],
-    rows_max: int | None,
+    asked: str,
+    since: Any,
 ) -> tuple[list[InputFile], dict[str, Any]]:
-    asked = _asked(spec)
-    since = _value(before["cursor"]) if before.get("asked") == asked else None
-    options: dict[str, Any] = {"stream_results": True, "max_row_buffer": _BATCH}
-    if engine.dialect.name == "postgresql":
-        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     digest, largest = hashlib.sha256(), since
-    with engine.connect() as connection, ExitStack() as stack:
-        connection = connection.execution_options(**options)
-        result = connection.execute(_statement(connection, spec, name, since, rows_max))
-        # A cursor of a server that went away does not close itself.
-        stack.callback(_close, result)
-        keys = list(result.keys())
+    with rows_of as (keys, batches):
         columns = column_names(keys)
         place = _place(keys, spec, name)
         schema = pa.schema(
@@ -97,7 +131,7 @@ def _read(
         )
         digest.update(json.dumps(columns).encode())
         with pq.ParquetWriter(target, schema, compression="snappy") as writer:
-            for rows in result.partitions(_BATCH):
+            for rows in batches:
                 texts = [[_text(cell) for cell in row] for row in rows]
                 digest.update(json.dumps(texts).encode())
                 cells = [pa.array(column, pa.string()) for column in zip(*texts, strict=True)]
@@ -128,30 +162,50 @@ def _asked(spec: DatabaseSpec) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def _engine(url: str, name: str) -> sa.Engine:
-    """The database at a URL, which holds a password and is told to nobody."""
+def _parsed(url: str, name: str) -> sa.URL:
+    """A URL, which holds a password and is told to nobody."""
     try:
-        parsed = sa.make_url(url.strip())
-        if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed, name)
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        arguments: dict[str, Any] = {}
-        if parsed.get_backend_name() == "postgresql":
-            arguments = {"connect_timeout": _CONNECT_SECONDS}
-        return sa.create_engine(parsed, poolclass=sa.NullPool, connect_args=arguments)
+        return sa.make_url(url.strip())
     except (sa.exc.ArgumentError, ValueError) as error:
-        raise SourceDatabaseError(
-            f"The URL of the database of '{name}' cannot be understood. It is of the form "
-            "dialect://user:password@host/database; special signs in the password are written as %40 and so on.",
-            input=name,
-        ) from error
+        raise _not_understood(name) from error
+
+
+def _not_understood(name: str) -> SourceDatabaseError:
+    return SourceDatabaseError(
+        f"The URL of the database of '{name}' cannot be understood. It is of the form "
+        "dialect://user:password@host/database; special signs in the password are written as %40 and so on.",
+        input=name,
+    )
+
+
+def _engine(url: sa.URL, name: str) -> sa.Engine:
+    """The database at a URL."""
+    backend = url.get_backend_name()
+    if backend == "sqlite":
+        return _sqlite(url, name)
+    if url.drivername in _DRIVERS:
+        url = url.set(drivername=f"{url.drivername}+{_DRIVERS[url.drivername]}")
+    # Other drivers call it otherwise.
+    is_ours = url.drivername.endswith(("+psycopg", "+psycopg2", "+pymysql", "+mysqldb"))
+    arguments = {"connect_timeout": _CONNECT_SECONDS} if is_ours else {}
+    try:
+        return sa.create_engine(url, poolclass=sa.NullPool, connect_args=arguments)
+    except sa.exc.NoSuchModuleError as error:
+        if backend not in _PACKAGES:
+            raise _not_understood(name) from error
+        raise _no_driver(name, backend, _PACKAGES[backend]) from error
+    except (sa.exc.ArgumentError, ValueError) as error:
+        raise _not_understood(name) from error
     except ImportError as error:
-        raise SourceDatabaseError(
-            f"The database of '{name}' needs a driver that is not installed: "
-            f"{getattr(error, 'name', None) or 'see the dialect in its URL'}. Install it with pip.",
-            input=name,
-        ) from error
+        package = _PACKAGES.get(backend) or error.name or "the driver that the URL names"
+        raise _no_driver(name, backend, package) from error
+
+
+def _no_driver(name: str, backend: str, package: str) -> SourceDatabaseError:
+    return SourceDatabaseError(
+        f"The database of '{name}' ({backend}) needs a driver that is not installed. Install it with: pip install {package}",
+        input=name,
+    )
 
 
 def _sqlite(url: sa.URL, name: str) -> sa.Engine:
@@ -193,7 +247,7 @@ def _statement(
     if spec.cursor is not None:
         cursor_column: sa.ColumnClause[Any] = sa.column(spec.cursor)
         if since is not None:
-            statement = statement.where(cursor_column >= _earlier(since, spec.overlap, name))
+            statement = statement.where(cursor_column >= since)
         statement = statement.order_by(cursor_column)
     return statement if rows_max is None else statement.limit(rows_max)
 
@@ -324,7 +378,12 @@ def _told(name: str, spec: DatabaseSpec, engine: sa.Engine) -> Iterator[None]:
         text = str(error.orig).lower()
         if engine.dialect.name == "sqlite" and not ("locked" in text or "disk" in text):
             raise _refused(name, spec, error) from None
-        if "password" in text or "authentication" in text or "does not exist" in text:
+        code = error.orig.args[0] if error.orig and error.orig.args else None
+        by_number = engine.dialect.name in ("mysql", "mariadb") and isinstance(code, int)
+        if by_number and code not in (*_MYSQL_LOGIN, *_MYSQL_AWAY):
+            raise _refused(name, spec, error) from None
+        login = any(words in text for words in ("password", "authentication", "does not exist"))
+        if code in _MYSQL_LOGIN if by_number else login:
             raise SourceDatabaseError(
                 f"The database of '{name}' refuses us: the user, the password or the database's name in its URL is wrong. "
                 "Nothing was taken.",
@@ -337,6 +396,11 @@ def _told(name: str, spec: DatabaseSpec, engine: sa.Engine) -> Iterator[None]:
         if error.connection_invalidated:
             raise _away(name) from None
         raise _refused(name, spec, error) from None
+
+
+_MYSQL_LOGIN = (1044, 1045, 1049, 1698)
+_MYSQL_AWAY = (1040, 1053, 1158, 1159, 1160, 1161, 1205, 1213, *range(2000, 2100))
+"""Numbers of MySQL and MariaDB: of who may not log in to what; of what may go better later (2000 and above are the client's)."""
 
 
 def _away(name: str) -> SourceAwayError:
