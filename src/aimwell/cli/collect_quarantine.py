@@ -3,6 +3,7 @@ or put away."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,15 +12,18 @@ import typer
 from aimwell.cli.collect_report import show_report
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.collect import inspecting
-from aimwell.collect.corrections import read_corrections
+from aimwell.collect.corrections import Correction, read_corrections
 from aimwell.collect.dismissing import dismiss as dismiss_rows
 from aimwell.collect.dismissing import take_back
 from aimwell.collect.loads import not_unified
 from aimwell.collect.model import ReplayReport
 from aimwell.collect.replaying import replay as replay_rows
 from aimwell.collect.replaying import write_quarantine
+from aimwell.collect.tracking.resending import resend, write_messages
+from aimwell.collect.tracking.sources import tracking_sources
 from aimwell.collect.waiting_rows import source_of_rows
-from aimwell.history.current import bring_up_to_date
+from aimwell.history.current import bring_up_to_date, refresh_state
+from aimwell.unify.live import flush_and_unify
 
 __all__ = ["dismiss", "quarantine", "replay"]
 
@@ -89,7 +93,8 @@ def _rows(number: int) -> str:
 
 
 def _write(ws: Opened, source: str, path: Path, reason: str | None) -> None:
-    rows = write_quarantine(ws.stores, source, path, by=ws.by, reason=reason)
+    write = write_messages if _is_tracking(ws, source) else write_quarantine
+    rows = write(ws.stores, source, path, by=ws.by, reason=reason)
     if ws.output.as_json:
         ws.output.json({"source": source, "file": path, "rows": rows})
         return
@@ -138,6 +143,9 @@ def replay(
     with opened(workspace, as_json=as_json) as ws:
         corrections = read_corrections(file) if file is not None else None
         name = source or source_of_rows(ws.stores, corrections or (), file=str(file))
+        if _is_tracking(ws, name):
+            _resend(ws, name, corrections, file.name if file is not None else "", reason)
+            return
         with ws.output.progress("Replaying"):
             report = replay_rows(
                 ws.stores,
@@ -158,6 +166,39 @@ def replay(
             ws.output.json(report)
             return
         _show(ws, report)
+
+
+def _is_tracking(ws: Opened, source: str) -> bool:
+    return source in tracking_sources(ws.stores)
+
+
+def _resend(
+    ws: Opened,
+    source: str,
+    corrections: Sequence[Correction] | None,
+    file: str,
+    reason: str | None,
+) -> None:
+    """Messages go into the inbox again, and from there into the lake."""
+    report = resend(
+        ws.stores, source, now=ws.now, corrections=corrections, file=file, reason=reason
+    )
+    with ws.output.progress("Flushing"):
+        flush_and_unify(ws.stores, now=ws.now, refresh=refresh_state)
+    if ws.output.as_json:
+        ws.output.json(report.to_dict())
+        return
+    ws.output.heading(
+        f"{_messages(report.left)} left the quarantine, {_messages(sum(report.stay.values()))} stay"
+    )
+    for why, number in sorted(report.stay.items()):
+        ws.output.say(f"  {why}: {number:,}")
+    if report.gone:
+        ws.output.say(f"{_messages(report.gone)} of the file no longer waited.")
+
+
+def _messages(number: int) -> str:
+    return f"{number:,} {'message' if number == 1 else 'messages'}"
 
 
 def dismiss(

@@ -41,13 +41,9 @@ def definition_of(stores: Stores, source: str) -> Source:
 
 
 def refuse_tracking(source: Source) -> None:
-    """Messages are sent again, not replayed. Raises CollectError."""
+    """Messages are put into the inbox again (see `tracking.resending`). Raises CollectError."""
     if source.tracking is not None:
-        raise CollectError(
-            f"'{source.name}' takes tracking messages, and what waits of those cannot be replayed. Look at it with "
-            f"`aimwell collect quarantine {source.name} --reveal`, mend the client, and let it send the messages again: "
-            "what was taken is recognised by its messageId."
-        )
+        raise CollectError(f"'{source.name}' takes tracking messages, which no load takes.")
 
 
 def is_json(source: Source, rows: Iterable[Waiting]) -> bool:

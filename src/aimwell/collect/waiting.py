@@ -10,7 +10,10 @@ from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
-__all__ = ["bind_waiting", "superseded"]
+__all__ = ["MESSAGES", "bind_waiting", "superseded"]
+
+MESSAGES = "messages"
+"""Stands as the entity of tracking messages, which no load brings."""
 
 _loads = metadata.tables["loads"]
 _table = metadata.tables["quarantine_settled"]
@@ -60,11 +63,14 @@ def bind_waiting(
         "set_aside",
         sql(
             """
-            SELECT q.*, l.entity, l.seq, i.sha256 FROM :chosen AS q
+            SELECT q.*, CASE WHEN q.load_id LIKE 'flush:%' THEN :messages ELSE l.entity END AS entity,
+                   CASE WHEN q.load_id LIKE 'flush:%' THEN 0 ELSE l.seq END AS seq, i.sha256
+            FROM :chosen AS q
             LEFT JOIN loads AS l ON l.load_id = q.load_id
             LEFT JOIN inputs AS i ON i.load_id = q.load_id AND i.file = q.file
             """,
             chosen=chosen,
+            messages=MESSAGES,
         ),
     )
     session.materialise(
@@ -152,10 +158,19 @@ def _settled(stores: Stores, source: str | None) -> pa.Table:
         .join(_loads, _loads.c.load_id == _table.c.load_id)
         .where(_loads.c.state == "done")
     )
+    # A message that went into the inbox again leaves the quarantine at once, and for good.
+    sent = sa.select(
+        _table.c.source,
+        _table.c.entity,
+        _table.c.row_hash,
+        sa.literal(1).label("seq"),
+        _table.c.taken,
+    ).where(_table.c.entity == MESSAGES)
     if source is not None:
         query = query.where(_table.c.source == source)
+        sent = sent.where(_table.c.source == source)
     with stores.read_control() as connection:
-        rows = [dict(row._mapping) for row in connection.execute(query)]
+        rows = [dict(row._mapping) for one in (query, sent) for row in connection.execute(one)]
     return pa.Table.from_pylist(rows, schema=_SETTLED)
 
 

@@ -24,7 +24,7 @@ from aimwell.collect.tracking.requests import (
 )
 from aimwell.definitions.nobody import is_nobody
 
-__all__ = ["Fault", "Message", "MessageType", "Received", "read_messages"]
+__all__ = ["OPTED_OUT", "Fault", "Message", "MessageType", "Received", "read_messages"]
 
 MessageType = Literal["identify", "track", "page", "screen", "group", "alias"]
 TYPES: tuple[MessageType, ...] = ("identify", "track", "page", "screen", "group", "alias")
@@ -36,6 +36,9 @@ AHEAD_MAX = timedelta(hours=24)
 """A moment so far after its arrival is a wrong clock; the message then counts as of its arrival."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """What is said to have happened before is a clock that was never set."""
+
+OPTED_OUT = "_sec_gpc"
+"""In a message that is set aside: the request had `Sec-GPC: 1`."""
 
 _NAMES: dict[str, str] = {"track": "event", "page": "name", "screen": "name"}
 """Which field names what was done, by the type of the message."""
@@ -156,7 +159,25 @@ def _read(
             raise _RefusedError("too_large", None, detail)
         return _message(item, shared, received, nobody)
     except _RefusedError as refused:
-        return _fault(refused, item)
+        return _fault(refused, _alone(item, shared, received))
+
+
+def _alone(item: Any, shared: dict[str, Any], received: Received) -> Any:
+    """The message with what its request said for it, so that it can be taken another time by itself."""
+    if not isinstance(item, dict):
+        return item
+    found = {name: value for name, value in item.items() if name != "writeKey"}
+    if received.call != "batch":
+        found.setdefault("type", received.call)
+    for name in ("context", "integrations"):
+        said, own = shared.get(name), found.get(name, {})
+        if isinstance(said, dict) and isinstance(own, dict):
+            found[name] = {**said, **own}
+    for name, value in shared.items():
+        found.setdefault(name, value)
+    if received.opted_out:
+        found[OPTED_OUT] = True
+    return found
 
 
 def _fault(refused: _RefusedError, item: Any) -> Fault:
