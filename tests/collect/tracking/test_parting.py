@@ -43,6 +43,8 @@ def test_the_name_of_a_product_is_nobodys() -> None:
     [
         ("ann@example.com", BLANK),
         ("203.0.113.7", BLANK),
+        ("2001:db8:85a3:0:0:8a2e:370:7334", BLANK),
+        ("2026-03-01T11:00:00.000+00:00", "2026-03-01T11:00:00.000+00:00"),
         (
             "https://shop.example/x?mail=ann@example.com&b=1",
             f"https://shop.example/x?mail={BLANK}&b=1",
@@ -63,6 +65,8 @@ def test_personal_texts_are_found_wherever_they_stand(text: str, kept: str) -> N
 def test_what_the_source_says_is_not_personal_stays() -> None:
     whole = {"phone": "model X", "contact": "team@example.com"}
     assert part(whole, about="person", not_personal=frozenset({"phone", "contact"})) == (whole, {})
+    whole = {"build": "1.2.3.4", "builds": ["1.2.3.4"]}
+    assert part(whole, about="deed", not_personal=frozenset(whole)) == (whole, {})
 
 
 def test_empty_values_tell_nothing_of_anybody() -> None:

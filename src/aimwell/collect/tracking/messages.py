@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -267,12 +268,15 @@ def _person(
     return text
 
 
+_PLAIN_ID = re.compile(rf"[A-Za-z0-9_.-]{{1,{ID_LENGTH_MAX}}}").fullmatch
+
+
 def _id(item: dict[str, Any], name: str, told: dict[str, Any]) -> str | None:
     """An id as text; whole numbers are as good, and an empty one is none. `told` gets what is not that text."""
     value = item.get(name)
     if value is None:
         return None
-    if type(value) is str and 0 < len(value) <= ID_LENGTH_MAX and value.isalnum():
+    if type(value) is str and _PLAIN_ID(value):
         return value  # what nearly every id is
     text = _id_text(value, name)
     if text != value:
@@ -362,9 +366,13 @@ def _moment(
 
 def _time(value: Any) -> datetime | None:
     """A time as text (ISO 8601; without a zone in UTC) or in milliseconds since 1970; None: not usable."""
+    if value is None:
+        return None
     try:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value.strip())
+            if moment.tzinfo is UTC:
+                return moment
             return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
         if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             return datetime.fromtimestamp(value / 1000.0, UTC)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from aimwell.collect.personal_signs import is_surely_personal, personal_kind
+from aimwell.collect.personal_signs import is_email, is_ip, personal_kind
 
 __all__ = ["BLANK", "About", "Parted", "join_parts", "part"]
 
@@ -59,15 +59,18 @@ def part(
             continue
         kind = type(value)
         if kind is str:
-            if (
-                "@" in value
-                or "%40" in value
-                or (("." in value or ":" in value) and len(value) <= _IP_MAX and _like_an_ip(value))
-            ):
+            if "@" in value or "%40" in value:
                 kept, hidden = _parted_text(value, safe=name in not_personal)
                 lake[name] = kept
                 if hidden is not _NOTHING:
                     vault[name] = hidden
+            elif (
+                ("." in value or ":" in value)
+                and len(value) <= _IP_MAX
+                and is_ip(value)
+                and name not in not_personal
+            ):
+                lake[name], vault[name] = BLANK, value
             else:
                 lake[name] = value
         elif kind is dict or kind is list:
@@ -105,22 +108,12 @@ def _is_personal(name: str, about: About) -> bool:
     return personal_kind(name) is not None
 
 
-def _like_an_ip(text: str) -> bool:
-    return text.count(".") == 3 or text.count(":") >= 3
-
-
-def _may_be_personal(text: str) -> bool:
-    """Quick, and never wrongly no: an e-mail address has its sign, an IP address its dots or colons."""
-    return "@" in text or "%40" in text or (len(text) <= _IP_MAX and _like_an_ip(text))
-
-
 def _parted_text(text: str, *, safe: bool) -> tuple[str, Any]:
+    """(kept, hidden) of a text that may hold an e-mail address."""
     if safe:
         return text, _NOTHING
-    if is_surely_personal(text):
+    if is_email(text):
         return BLANK, text
-    if "@" not in text and "%40" not in text:
-        return text, _NOTHING
     blanked = _ADDRESS.sub(BLANK, text)
     return (blanked, text) if blanked != text else (text, _NOTHING)
 
@@ -138,8 +131,11 @@ def _parted(
             return [kept for kept, _ in parts], _NOTHING
         # Places count, so a list is kept whole in the vault.
         return [kept for kept, _ in parts], value
-    if isinstance(value, str) and _may_be_personal(value):
-        return _parted_text(value, safe=safe)
+    if isinstance(value, str):
+        if "@" in value or "%40" in value:
+            return _parted_text(value, safe=safe)
+        if len(value) <= _IP_MAX and not safe and is_ip(value):
+            return BLANK, value
     return value, _NOTHING
 
 
