@@ -9,6 +9,7 @@ can be made again from the lake, and nothing rests on it but time: a hash that i
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +65,7 @@ class MessageIndex:
         lists = {file: self._folder / f"{Path(file).name}{_ENDING}" for file in events.files}
         there = set(self._folder.iterdir())
         for path in there.difference(lists.values()):
-            path.unlink()
+            path.unlink(missing_ok=True)
         for file, path in lists.items():
             if path not in there:
                 self._session.bind("unlisted", replace(events, files=(file,)))
@@ -82,7 +83,7 @@ class MessageIndex:
 
     def _write(self, hashes: _Hashes, path: Path) -> None:
         """Under another name first: a list that is there is whole, also after a power cut."""
-        unfinished = path.with_suffix(".part")
+        unfinished = path.with_suffix(f".{secrets.token_hex(4)}.part")
         hashes.tofile(unfinished)
         settle([unfinished])
         os.replace(unfinished, path)
