@@ -13,8 +13,8 @@ export PYTHON
 # Each worker has one core. Two pools of threads on the same two cores wait for each other more than they work.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PYTEST := .venv/bin/python -m pytest
-# A file's tests stay in one worker, so what they share is made once.
-IN_PARALLEL := -n $(WORKERS) --dist loadfile
+# A file's tests stay in one worker, so what they share is made once. conftest.py says which files begin.
+IN_PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

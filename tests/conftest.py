@@ -28,6 +28,24 @@ from postgres import PostgresServer, running_postgres
 DEFAULT_SEED = 20260301
 _NEED_POSTGRES = {"postgres_server", "crash_postgres"}
 
+# Files that take longest begin, the longest first: one of them at the end would leave the other worker idle.
+_BEGIN = (
+    *("deliver/test_killed_senders.py", "loop/test_online_retail.py", "collect/test_commands.py"),
+    *("collect/tracking/test_killed_tracking.py", "cli/test_demo.py", "predict/test_service.py"),
+    *(
+        "collect/test_replaying_crashes.py",
+        "deliver/test_mail_servers.py",
+        "collect/test_crashes.py",
+    ),
+    *("unify/matching/test_service.py", "unify/test_decisions.py", "predict/test_same_again.py"),
+    *(
+        "history/test_computed.py",
+        "jobs/test_states.py",
+        "deliver/test_touches.py",
+        "project/test_postgres.py",
+    ),
+)
+
 # The answer must not depend on the machine: its time zone, or settings that a developer has exported.
 os.environ["TZ"] = "Asia/Kathmandu"
 time.tzset()
@@ -55,10 +73,12 @@ def pytest_report_header() -> list[str]:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks at -m, so that `-m "not postgres"` works too
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what needs PostgreSQL, and leave it out where that was asked for."""
+    """Mark what needs PostgreSQL, leave it out where that was asked for, and begin with what takes longest."""
     for item in items:
         if _NEED_POSTGRES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.postgres)
+    begin = {Path(__file__).parent / name: place for place, name in enumerate(_BEGIN)}
+    items.sort(key=lambda item: begin.get(item.path, len(begin)))
     if _sqlite_only():
         left_out = [item for item in items if item.get_closest_marker("postgres")]
         items[:] = [item for item in items if not item.get_closest_marker("postgres")]

@@ -172,10 +172,10 @@ def test_values_that_would_command_a_terminal_or_a_sheet_are_only_text(
 
 
 def test_absurd_sizes_end_in_words(run: Run, workspace: Path) -> None:
-    wide = ",".join(f"c{n}" for n in range(20_000))
+    wide = ",".join(f"c{n}" for n in range(6_000))
     Path("wide.csv").write_text(f"{wide}\n{wide}\n", encoding="utf-8")
     told = run("collect", "orders", "wide.csv", *TAKE, "-w", "shop", code=1).err
-    assert "'wide.csv' has 20,000 columns" in told
+    assert "'wide.csv' has 6,000 columns" in told
     assert "5,000 can be read" in told
     Path("long.csv").write_text(HEADER + LINE.format("x" * 3_000_000, 1) + LINE.format(2, 1))
     load: Any = run("collect", "orders", "long.csv", *TAKE, "-w", "shop", "--json").json["loads"][0]

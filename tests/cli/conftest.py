@@ -7,12 +7,21 @@ from pathlib import Path
 import pytest
 
 from command import Run, command_in
+from shop import IDENTITY_KEY
+from workspaces import new_workspace
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Call `aimwell` with arguments, in the folder `tmp_path`."""
     return command_in(tmp_path, monkeypatch, capsys)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """An empty workspace `shop` in the folder of the test, for tests of other commands than `init`."""
+    new_workspace(tmp_path / "shop", identity_key=IDENTITY_KEY).close()
+    return tmp_path / "shop"
 
 
 @pytest.fixture

@@ -115,8 +115,8 @@ def test_from_a_file_of_orders_to_a_report(run: Run, orders: Path, tmp_path: Pat
     assert "held out" in run("measure", "report", "latest:spring", "-w", "shop").out
 
 
+@pytest.mark.usefixtures("shop")
 def test_a_preview_shows_what_a_person_would_get(run: Run, orders: Path) -> None:
-    run("init", "shop")
     run("collect", "orders", orders, *PLAIN, "-w", "shop")
     Path("campaign.yaml").write_text(CAMPAIGN, encoding="utf-8")
     run("apply", "campaign.yaml", "-w", "shop")
@@ -133,26 +133,26 @@ def test_a_preview_shows_what_a_person_would_get(run: Run, orders: Path) -> None
     )
 
 
+@pytest.mark.usefixtures("shop")
 def test_sending_can_be_switched_off_and_on(run: Run) -> None:
-    run("init", "shop")
     run("deliver", "stop-all", "--reason", "wrong price", "-w", "shop")
     run("deliver", "start-all", "-w", "shop")
 
 
+@pytest.mark.usefixtures("shop")
 def test_secrets_come_from_stdin_and_stay_out_of_sight(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import io
 
-    run("init", "shop")
     monkeypatch.setattr("sys.stdin", io.StringIO("pa55word\n"))
     told = run("secret", "set", "smtp-password", "-w", "shop")
     assert "pa55word" not in told.out + told.err
     assert "no name of a secret" in run("secret", "set", "bad name", "-w", "shop", code=2).err
 
 
+@pytest.mark.usefixtures("shop")
 def test_a_definition_can_be_removed(run: Run) -> None:
-    run("init", "shop")
     Path("a.yaml").write_text("kind: offer\nname: ten\n", encoding="utf-8")
     run("apply", "a.yaml", "-w", "shop")
     assert run("get", "offer", "-w", "shop", "--json").json == [{"kind": "offer", "name": "ten"}]
@@ -214,17 +214,17 @@ IN_A_WORKSPACE: list[tuple[list[str], int, str]] = [
 
 
 @pytest.mark.parametrize(("arguments", "code", "words"), IN_A_WORKSPACE)
+@pytest.mark.usefixtures("shop")
 def test_a_wrong_call_in_a_workspace_says_what_to_do(
     run: Run, orders: Path, arguments: list[str], code: int, words: str
 ) -> None:
-    run("init", "shop")
     told = run(*arguments, "-w", "shop", code=code)
     assert words in " ".join(told.err.split())
     assert "Traceback" not in told.err
 
 
+@pytest.mark.usefixtures("shop")
 def test_a_file_of_which_nothing_was_taken_gives_its_report_and_the_error(run: Run) -> None:
-    run("init", "shop")
     Path("bad.csv").write_text("Id,Who,When,Sum\n1,c1,no day,2\n2,c2,no day,3\n", encoding="utf-8")
     given = ("order_id=Id", "customer_id=Who", "ordered_at=When", "line_total=Sum")
     maps = [word for one in given for word in ("--map", one)]
@@ -244,10 +244,10 @@ def test_with_json_the_parsers_own_words_stand_in_the_document(run: Run) -> None
 
 
 @pytest.mark.parametrize("command", ["run", "serve"])
+@pytest.mark.usefixtures("shop")
 def test_commands_that_go_on_fail_with_one_line(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    run("init", "shop")
     monkeypatch.setenv("AIMWELL_CONTROL_URL", "postgresql://u:geheim@127.0.0.1:1/x")
     [line] = run(command, "-w", "shop", "--json", code=1).out.splitlines()
     told = json.loads(line)
@@ -257,10 +257,10 @@ def test_commands_that_go_on_fail_with_one_line(
     assert "--nonsense" in json.loads(line)["error"]["message"]
 
 
+@pytest.mark.usefixtures("shop")
 def test_the_workspace_is_found_from_within_it(
     run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    run("init", "shop")
     inside = tmp_path / "shop" / "deep" / "inside"
     inside.mkdir(parents=True)
     monkeypatch.chdir(inside)

@@ -9,8 +9,8 @@ from command import Run
 
 
 def test_the_demo_runs_the_loop_and_knows_the_truth(run: Run, tmp_path: Path) -> None:
-    facts = run("demo", "--folder", "shop", "--people", 1500, "--json").json
-    assert facts["unify"]["profiles"] == 1500
+    facts = run("demo", "--folder", "shop", "--people", 800, "--json").json
+    assert facts["unify"]["profiles"] == 800
     assert facts["treated"] + facts["holdout"] == facts["decide"]["eligible"]
     assert facts["deliver"] == {"sent": facts["treated"]}
     assert facts["true_effect"] is not None

@@ -18,6 +18,13 @@ from postgres import PostgresServer, find_programs, running_postgres
 TESTS = Path(__file__).parents[1]
 WAIT_SECONDS = 90
 
+# As from a terminal: whatever was begun in the background is deaf to SIGINT, and so is what it begins.
+PYTEST = """
+import signal, sys, pytest
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
 
 def connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
     return psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://"))
@@ -120,7 +127,7 @@ def test_the_server_is_stopped_and_its_folder_gone_when_the_test_fails() -> None
 def test_no_server_outlives_pytest_however_that_ends(
     ending: signal.Signals, tmp_path: Path
 ) -> None:
-    told = tmp_path / "told"
+    told, ended = tmp_path / "told", tmp_path / "ended"
     inner = tmp_path / "test_inner.py"
     inner.write_text(
         "import pathlib, time\n"
@@ -128,9 +135,10 @@ def test_no_server_outlives_pytest_however_that_ends(
         f"    pathlib.Path({str(told)!r}).write_text(\n"
         "        f'{postgres_server.pid} {postgres_server.folder}')\n"
         "    time.sleep(60)\n"
+        f"    pathlib.Path({str(ended)!r}).touch()\n"
     )
     run = subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conftest", inner],
+        [sys.executable, "-c", PYTEST, "-q", "-p", "no:cacheprovider", "-p", "conftest", inner],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": str(TESTS)},
         stdout=subprocess.DEVNULL,
@@ -143,6 +151,7 @@ def test_no_server_outlives_pytest_however_that_ends(
         assert exists(pid)
         run.send_signal(ending)
         run.wait(WAIT_SECONDS)
+        assert not ended.exists()
         wait_for(lambda: not exists(pid))
         with running_postgres():  # the next run tidies up after one that could not
             assert not Path(folder).exists()
