@@ -40,7 +40,7 @@ def test_models_are_the_same_in_every_process_whatever_its_threads(tmp_path: Pat
                     "ordered_at": day((n * 7 + k * (9 + n % 31)) % 380 + part / 7),
                     "lines": [(f"p{(n + k) % 40}", 1 + n % 3, round(20 + (n * k) % 17 * 1.13, 2))],
                 }
-                for n in range(60)
+                for n in range(120)
                 for k in range(1 + n % 6)
             ],
         )
