@@ -9,13 +9,13 @@ import pytest
 
 from aimwell.cli.doctor.command import examine
 from aimwell.cli.doctor.table_log import log_damage
-from aimwell.store.stores import create_stores
 from lake_rows import events
+from workspaces import new_workspace
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    stores = create_stores(tmp_path / "shop")
+    stores = new_workspace(tmp_path / "shop", identity_key=bytes(32))
     for name in "abc":
         stores.lake.append("events", events([name]))
     stores.close()

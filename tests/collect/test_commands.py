@@ -18,13 +18,14 @@ import sqlalchemy as sa
 
 from aimwell.collect import reading as reading_module
 from aimwell.store.schema import metadata
-from aimwell.store.stores import create_stores, open_stores
+from aimwell.store.stores import open_stores
 from collecting import Shop
 from command import Run, command_in
 from small_disk import WAYS, small_disk_of
 from spreadsheets import write_xlsx
 from trial_shop import HEADER, TAKE, orders
 from whole_state import content, state
+from workspaces import new_workspace
 
 AIMWELL = Path(sys.executable).with_name("aimwell")
 TAKE_ALL = [
@@ -77,7 +78,7 @@ def both_states(shop: Shop) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
 @pytest.fixture
 def clean(tmp_path: Path) -> Iterator[Shop]:
     """A second workspace with the same key, for the clean run."""
-    stores = create_stores(tmp_path / "clean", identity_key=KEY, currency="GBP", country="GB")
+    stores = new_workspace(tmp_path / "clean", identity_key=KEY, currency="GBP", country="GB")
     yield Shop(stores, tmp_path / "files")
     stores.close()
 
@@ -179,7 +180,9 @@ def test_killed_between_collecting_and_unifying_the_next_call_unifies(
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    create_stores(tmp_path / "shop", currency="GBP", timezone="Europe/London").close()
+    new_workspace(
+        tmp_path / "shop", identity_key=KEY, currency="GBP", timezone="Europe/London"
+    ).close()
     monkeypatch.setenv("AIMWELL_WORKSPACE", str(tmp_path / "shop"))
     return command_in(tmp_path, monkeypatch, capsys)
 
@@ -355,7 +358,7 @@ def test_a_full_disk_ends_the_command_in_words_and_the_next_one_well(
 ) -> None:
     (tmp_path / "files").mkdir()
     with small_disk_of(12, tmp_path / "disk", way=way) as disk:
-        stores = create_stores(disk.folder / "shop", currency="GBP", country="GB")
+        stores = new_workspace(disk.folder / "shop", identity_key=KEY, currency="GBP", country="GB")
         shop = Shop(stores, tmp_path / "files")
         shop.write(content(0, 6_000), "all.csv")
         disk.fill(600_000)

@@ -13,8 +13,8 @@ import pytest
 from aimwell.collect.sketching import sketch
 from aimwell.collect.suggesting import suggest_mapping
 from aimwell.errors import SourceFileError
-from aimwell.store.stores import create_stores
 from command import Run, command_in
+from workspaces import new_workspace
 
 OWN = (
     "Order No;Placed;Buyer;E-Mail;Item;Qty;Price each;Curr;Newsletter\n"
@@ -26,7 +26,9 @@ STRANGE = "Ref;When;Who;Cost each;Foo\nA1;03.02.2026;ann@example.com;3,50;EUR\n"
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    create_stores(tmp_path / "shop", currency="EUR", timezone="Europe/Berlin").close()
+    new_workspace(
+        tmp_path / "shop", identity_key=bytes(32), currency="EUR", timezone="Europe/Berlin"
+    ).close()
     monkeypatch.setenv("AIMWELL_WORKSPACE", str(tmp_path / "shop"))
     return command_in(tmp_path, monkeypatch, capsys)
 

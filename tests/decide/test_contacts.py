@@ -10,13 +10,13 @@ import sqlalchemy as sa
 
 from aimwell.decide.contacts import read_contacts
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
-from aimwell.store.stores import create_stores
+from workspaces import new_workspace
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def test_messages_of_given_people_are_found_by_their_own_index(tmp_path: Path) -> None:
-    stores = create_stores(tmp_path / "workspace")
+    stores = new_workspace(tmp_path / "workspace", identity_key=bytes(32))
     ran: list[tuple[str, Any]] = []
 
     @sa.event.listens_for(stores.control.engine, "before_cursor_execute")
