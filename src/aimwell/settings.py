@@ -224,6 +224,35 @@ class Settings(BaseModel):
         "workspace, each needs its own (AIMWELL_INBOX_FOLDER). Default: the workspace's folder inbox.",
         json_schema_extra={"group": "tracking"},
     )
+    quarantine_days: int = Field(
+        default=180,
+        ge=0,
+        le=36_500,
+        description="Days for which the contents of a row in quarantine are kept after it came last; 0: for ever.",
+        json_schema_extra={"group": "privacy"},
+    )
+    message_parts_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="Days for which personal parts of tracking messages (addresses, IP, texts) are kept after they came "
+        "last; 0: for ever.",
+        json_schema_extra={"group": "privacy"},
+    )
+    texts_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="Days for which the words of reviews and answers are kept; 0: for ever.",
+        json_schema_extra={"group": "privacy"},
+    )
+    originals_days: int = Field(
+        default=0,
+        ge=0,
+        le=36_500,
+        description="Days for which the texts are kept that personal fields were made of; 0: as long as the person.",
+        json_schema_extra={"group": "privacy"},
+    )
     inbox_segment_seconds: float = Field(
         default=2.0,
         ge=0.05,

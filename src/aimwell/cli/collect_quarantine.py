@@ -67,6 +67,11 @@ def quarantine(
             )
         if found.dismissed:
             ws.output.say(f"{_rows(found.dismissed)} were dismissed for good.")
+        if found.unkept:
+            ws.output.say(
+                f"Of {_rows(found.unkept)} more the contents are gone: they are older than `quarantine_days`, or their "
+                "person was erased."
+            )
         if not found.total:
             ws.output.say("Nothing is in quarantine.")
             return

@@ -17,6 +17,7 @@ from aimwell.jobs.context import JobContext
 from aimwell.jobs.model import utc_now
 from aimwell.jobs.service import open_jobs
 from aimwell.jobs.worker import Handler, stopped_by_signals
+from aimwell.privacy.retention import forget_old
 from aimwell.store.stores import Stores
 from aimwell.unify.live import flush_handlers, schedule_tracking_flushes
 from aimwell.workspace.erasing import purge_erased
@@ -24,7 +25,7 @@ from aimwell.workspace.erasing import purge_erased
 __all__ = ["PURGE", "handlers", "run"]
 
 PURGE = "privacy.purge"
-"""Takes the erased out of every file, each night."""
+"""Takes the erased out of every file, and what is older than settings allow out of the vault, each night."""
 _EACH_NIGHT = "30 2 * * *"
 
 
@@ -32,7 +33,9 @@ def handlers(stores: Stores) -> dict[str, Handler]:
     """Every kind of background work, and what does it."""
 
     def purge(_context: JobContext, _payload: Mapping[str, Any]) -> Mapping[str, Any]:
-        return {"ended": len(purge_erased(stores, now=utc_now()))}
+        now = utc_now()
+        ended = len(purge_erased(stores, now=now))
+        return {"ended": ended, "forgotten": forget_old(stores, now=now)}
 
     return {
         **deliver_handlers(stores),

@@ -46,7 +46,8 @@ def quarantine(
                 """
             )
         )
-        [(taken,)] = session.rows(sql("SELECT count(*) FROM waiting WHERE taken"))
+        [(taken,)] = session.rows(sql("SELECT count(*) FROM all_waiting WHERE taken"))
+        [(unkept,)] = session.rows(sql("SELECT count(*) FROM unkept WHERE NOT taken"))
         found = session.rows(
             sql(
                 """
@@ -65,7 +66,9 @@ def quarantine(
             contents = {row[0]: read_row(connection, row[0]) for row in found}
         stores.audit("quarantine revealed", actor="collect", subject=source, rows=len(found))
     rows = tuple(replace(QuarantinedRow(*row), content=contents.get(row[0])) for row in found)
-    return Quarantine(counts, rows, taken_since=taken, dismissed=dismissed_rows(stores, source))
+    return Quarantine(
+        counts, rows, taken_since=taken, dismissed=dismissed_rows(stores, source), unkept=unkept
+    )
 
 
 def status(stores: Stores, *, limit: int = 50) -> tuple[LoadStatus, ...]:

@@ -326,13 +326,15 @@ class Quarantine:
     """What waits in quarantine: counts by source and reason over all, and some rows.
 
     `taken_since`: rows that waited, and that a later load of the same files did not set aside again; `dismissed`: rows
-    that somebody said are wrong for good.
+    that somebody said are wrong for good;
+    `unkept`: rows whose contents are gone, as too old or of somebody who was erased.
     """
 
     counts: Mapping[str, Mapping[str, int]]
     rows: tuple[QuarantinedRow, ...]
     taken_since: int = 0
     dismissed: int = 0
+    unkept: int = 0
 
     @property
     def total(self) -> int:

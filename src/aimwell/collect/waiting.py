@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 import sqlalchemy as sa
+from sqlglot import exp
 
 from aimwell.store.engine import Session
 from aimwell.store.schema import metadata
@@ -17,6 +18,7 @@ MESSAGES = "messages"
 
 _loads = metadata.tables["loads"]
 _table = metadata.tables["quarantine_settled"]
+_rows = metadata.tables["vault_rows"]
 _dismissed = metadata.tables["quarantine_dismissed"]
 _LOADS = pa.schema(
     [
@@ -46,7 +48,8 @@ def bind_waiting(
 
     A row was taken where a later load of the same bytes did not set it aside again. A load under another mapping
     that found lines with other values says nothing of rows that wait for just that. A replay says nothing of rows
-    but those that it took up: see `quarantine_settled`. Rows that were dismissed wait no longer.
+    but those that it took up: see `quarantine_settled`. Rows that were dismissed wait no longer,
+    nor those whose contents are gone, because their person was erased or they are too old: `unkept` has the latter.
     """
     session.bind("all_rows", stores.lake.pin("quarantine").tables["quarantine"])
     loads, inputs = _known_loads(stores)
@@ -117,7 +120,11 @@ def bind_waiting(
     )
     if reason is not None:
         rows = sql("SELECT * FROM :rows AS r WHERE reason = :reason", rows=rows, reason=reason)
-    session.materialise("waiting", rows)
+    session.materialise("all_waiting", rows)
+    session.bind("contents", _kept_rows(stores))
+    kept = "row_hash IN (SELECT row_hash FROM contents)"
+    session.materialise("waiting", exp.select("*").from_("all_waiting").where(kept))
+    session.bind("unkept", exp.select("*").from_("all_waiting").where(f"NOT {kept}"))
 
 
 def _known_loads(stores: Stores) -> tuple[pa.Table, pa.Table]:
@@ -172,6 +179,13 @@ def _settled(stores: Stores, source: str | None) -> pa.Table:
     with stores.read_control() as connection:
         rows = [dict(row._mapping) for one in (query, sent) for row in connection.execute(one)]
     return pa.Table.from_pylist(rows, schema=_SETTLED)
+
+
+def _kept_rows(stores: Stores) -> pa.Table:
+    """The rows of which the vault has the content; equal rows of several sources are one."""
+    with stores.read_control() as connection:
+        hashes = connection.execute(sa.select(_rows.c.row_hash)).scalars().all()
+    return pa.table({"row_hash": pa.array(hashes, pa.string())})
 
 
 def _dismissed_rows(stores: Stores, source: str | None) -> pa.Table:

@@ -136,11 +136,18 @@ def _texts(
 
 
 def keep_rows(stores: Stores, rows: pa.Table, *, source: str, kept_at: datetime) -> int:
-    """Keep quarantined rows: `row_hash` and `content` (the row as JSON text). Known ones stay as they are."""
+    """Keep quarantined rows: `row_hash` and `content` (the row as JSON text); of known ones the time at which they came
+    last."""
+    statement = insert_statement(stores.control.is_sqlite, _rows)
+    new = statement.excluded.kept_at
+    statement = statement.on_conflict_do_update(
+        index_elements=["row_hash"], set_={"kept_at": new}, where=new > _rows.c.kept_at
+    )
     for batch in rows.to_batches(max_chunksize=_BATCH):
         values = [{**row, "source": source, "kept_at": kept_at} for row in batch.to_pylist()]
-        with stores.control.begin() as connection:
-            insert_missing(connection, _rows, values)
+        if values:
+            with stores.control.begin() as connection:
+                connection.execute(statement, values)
     return int(rows.num_rows)
 
 
