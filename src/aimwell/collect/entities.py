@@ -98,7 +98,7 @@ def stage_entity(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Stage
     used = [raw[name] for name in (source.file_of(entity), *(join.file for join in entity.join))]
     odd_spaces = any(table.odd_spaces for table in used)
     counts = bind_texts(session, job.fields, source.nulls, odd_spaces=odd_spaces)
-    standardised = bind_standard(job, entity)
+    standardised = bind_standard(job, entity, odd=any(table.odd_texts for table in used))
     again = [field for field in job.fields if field.name in standardised.touched]
     if again:
         counts = counts.updated(count_values(session, "texts", again, (), odd_spaces=False))

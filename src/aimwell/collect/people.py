@@ -13,6 +13,7 @@ from datetime import datetime
 import pyarrow as pa
 from sqlglot import exp
 
+from aimwell.collect.clean_texts import CLEANED, UNICODE
 from aimwell.collect.fields import under
 from aimwell.collect.identifying import identifiers_in, kind_of, mark_of
 from aimwell.collect.identities import keep_identifiers
@@ -141,15 +142,17 @@ def find_persons(
         [
             session.batches(_originals(name, how), rows=_BATCH)
             for name, how in forms.items()
-            if name in names and _was_changed(session, name)
+            if name in names and _was_changed(session, name, how)
         ],
     )
 
 
-def _was_changed(session: Session, name: str) -> bool:
-    """Whether any address or number looked otherwise before; of other fields, whose forms were asked for, yes."""
-    if name not in ("email", "phone"):
+def _was_changed(session: Session, name: str, how: str) -> bool:
+    """Whether any address, number or text looked otherwise before; of fields whose forms were asked for, yes."""
+    if (name,) in session.rows(exp.select("name").from_(CLEANED)):
         return True
+    if name not in ("email", "phone"):
+        return how != UNICODE
     changed = sql(
         "SELECT count(*) FROM :forms WHERE normal IS DISTINCT FROM raw",
         forms=exp.to_table(f"{name}s"),

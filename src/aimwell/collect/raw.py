@@ -96,6 +96,11 @@ class RawPart:
             or (self.text.quoted and self.text.lines > records)
         )
 
+    @property
+    def odd_texts(self) -> bool:
+        """Whether any character may be there that is not of ASCII or not seen."""
+        return self.text is None or self.text.odd_texts
+
 
 @dataclass(frozen=True)
 class RawTable:
@@ -170,6 +175,11 @@ class RawTable:
         """Whether there may be other space than plain spaces around values. JSON can write any in ASCII, and
         Parquet holds what it likes."""
         return self.format in ("jsonl", "parquet") or any(part.odd_spaces for part in self.parts)
+
+    @property
+    def odd_texts(self) -> bool:
+        """Whether any character may be there that is not of ASCII or not seen; JSON can write any in ASCII."""
+        return self.format in ("jsonl", "parquet") or any(part.odd_texts for part in self.parts)
 
 
 def form_of(source: Source, spec: InputSpec) -> FileForm:

@@ -15,6 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from aimwell.collect.unpacking import unpacked
 from aimwell.errors import FileChangedError, SourceFileError
 
@@ -22,6 +24,8 @@ __all__ = ["TextSnapshot", "snapshot_text"]
 
 _CHUNK_BYTES = 1 << 20
 _FEED = b"\n"
+_SPACE = 32
+_SEEN = (9, 10, 13)
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -40,7 +44,7 @@ class TextSnapshot:
     """The copy at `path`.
 
     `quoted` says whether any double quote is there (then a record need not be a line), `tabs` and `odd_spaces`
-    whether any tab or space beyond ASCII is. `guessed` is True where the encoding was inferred from the bytes
+    whether any tab or space beyond ASCII is, `odd_texts` whether any character is that is not of ASCII or not seen. `guessed` is True where the encoding was inferred from the bytes
     because they are not UTF-8. What is rarely asked for is looked up in the copy when it is.
     """
 
@@ -49,6 +53,7 @@ class TextSnapshot:
     quoted: bool
     tabs: bool
     odd_spaces: bool
+    odd_texts: bool = True
     guessed: bool = False
 
     @cached_property
@@ -128,6 +133,7 @@ def snapshot_text(
         quoted=state.quoted,
         tabs=state.tabs,
         odd_spaces=state.odd_spaces,
+        odd_texts=state.odd_texts,
     )
     if told is None and state.wrong > state.extra:
         _recode(target, "cp1252")
@@ -139,14 +145,22 @@ class _Scan:
     """What was seen of the copy so far."""
 
     def __init__(self) -> None:
-        self.quoted = self.tabs = self.odd_spaces = False
+        self.quoted = self.tabs = self.odd_spaces = self.odd_texts = False
         self.wrong = self.extra = 0  # bytes that are no UTF-8; further bytes of characters that are
 
     def see(self, piece: bytes) -> None:
         self.quoted = self.quoted or b'"' in piece
         self.tabs = self.tabs or b"\t" in piece
+        self.odd_texts = self.odd_texts or not piece.isascii() or _has_controls(piece)
         if not self.odd_spaces and not piece.isascii():
             self.odd_spaces = any(space in piece for space in _ODD_SPACES)
+
+
+def _has_controls(piece: bytes) -> bool:
+    """Whether any character is there that is not seen, but for tabs and ends of lines."""
+    codes = np.frombuffer(piece, np.uint8)
+    low = np.count_nonzero(codes < _SPACE)
+    return bool(low > sum(np.count_nonzero(codes == code) for code in _SEEN))
 
 
 def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

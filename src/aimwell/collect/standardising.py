@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 from sqlglot import exp
 
+from aimwell.collect.clean_texts import UNICODE, bind_clean
 from aimwell.collect.job import Job
 from aimwell.collect.lake_fills import bind_known, key_of
 from aimwell.collect.standards import is_lossy, standard
@@ -70,16 +71,19 @@ def personal_forms(entity: Entity, country: str | None) -> dict[str, str]:
         if name in PERSON_FIELDS or name.startswith("vault.")
     }
     own = {"email": "email", "phone": f"phone:{country or ''}"}
-    return found | {name: how for name, how in own.items() if name in mapped}
+    personal = [n for n in mapped if n in PERSON_FIELDS or n.startswith("vault.")]
+    return {name: own.get(name, UNICODE) for name in sorted(personal)} | found
 
 
-def bind_standard(job: Job, entity: Entity) -> Standardised:
-    """Bind `texts` and make MARKS of `given`."""
+def bind_standard(job: Job, entity: Entity, *, odd: bool) -> Standardised:
+    """Bind `texts` and make MARKS of `given`; `odd`: there may be other characters than those of ASCII that are seen."""
     session, fields, source = job.session, job.fields, job.source
     steps, fills = steps_of(entity), entity.fill
+    kept = [name for name, given in entity.standardise.items() if tuple(given) == ("keep",)]
+    cleaned = bind_clean(session, fields, kept, odd=odd)
     if not steps and not fills:
-        session.bind("texts", exp.select("*").from_("given"))
-        return Standardised()
+        session.bind("texts", exp.select("*").from_("clean"))
+        return Standardised(touched=cleaned)
     names = [one.name for one in fields]
     unknown = _bind_forms(session, steps, source)
     _bind_formed(session, names, steps)
@@ -97,7 +101,7 @@ def bind_standard(job: Job, entity: Entity) -> Standardised:
         changed={name: rows for name, filled, rows in sorted(counts) if not filled},
         filled={name: rows for name, filled, rows in sorted(counts) if filled},
         unknown=unknown,
-        touched=tuple(dict.fromkeys([*steps, *fills])),
+        touched=tuple(dict.fromkeys([*cleaned, *steps, *fills])),
     )
 
 
@@ -110,7 +114,7 @@ def _bind_forms(
     for place, (name, todo) in enumerate(steps.items()):
         found = session.table(
             sql(
-                "SELECT count(*) AS rows, :x AS raw FROM given WHERE :x IS NOT NULL GROUP BY 2",
+                "SELECT count(*) AS rows, :x AS raw FROM clean WHERE :x IS NOT NULL GROUP BY 2",
                 x=column(name),
             )
         ).to_pylist()
@@ -147,7 +151,7 @@ def _bind_formed(
         else column(name, "g")
         for name in names
     ]
-    query = exp.select("g.n", "g.unmatched", *columns).from_(exp.to_table("given").as_("g"))
+    query = exp.select("g.n", "g.unmatched", *columns).from_(exp.to_table("clean").as_("g"))
     for name, place in places.items():
         raw = column("raw", f"forms_{place}")
         query = query.join(
@@ -235,7 +239,7 @@ def _form_marks(place: int, name: str, steps: Sequence[Step]) -> exp.Expr:
     return sql(
         """
         SELECT g.n, :name AS field, :how AS how, g.x AS was
-        FROM (SELECT n, :x AS x FROM given) AS g JOIN :forms AS o ON o.raw = g.x WHERE o.lossy
+        FROM (SELECT n, :x AS x FROM clean) AS g JOIN :forms AS o ON o.raw = g.x WHERE o.lossy
         """,
         name=name,
         how=f"standard:{'+'.join(steps)}",

@@ -110,7 +110,7 @@ def unfit_standards(given: Mapping[str, Standards], mapped: set[str]) -> Iterato
     for name in given:
         if name not in mapped:
             yield f"standardise names no mapped field: '{name}'. {nearest(name, sorted(mapped))}"
-        elif name in _IDS:
+        elif name in _IDS and tuple(given[name]) != ("keep",):
             yield f"standardise: {name} is an identifier, which keeps its own form"
 
 
