@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from zoneinfo import ZoneInfo
 
 from aimwell.cli.context import Opened
 from aimwell.collect.model import LoadReport
@@ -46,7 +47,9 @@ def _show_load(ws: Opened, load: LoadReport) -> None:
         out.say("Look at them with: aimwell collect quarantine")
     if load.first_at is not None and load.last_at is not None:
         money = f", in {', '.join(load.currencies)}" if load.currencies else ""
-        out.say(f"From {load.first_at:%Y-%m-%d} to {load.last_at:%Y-%m-%d}{money}.")
+        zone = ZoneInfo(ws.stores.settings.timezone)
+        first, last = (at.astimezone(zone) for at in (load.first_at, load.last_at))
+        out.say(f"From {first:%Y-%m-%d} to {last:%Y-%m-%d}{money}.")
     gaps = {name: number for name, number in load.gaps.items() if number}
     if gaps:
         out.say(

@@ -24,7 +24,7 @@ _PARTS: Mapping[str, str] = {
                CASE kind WHEN 'sale' THEN 'order ' WHEN 'return' THEN 'return ' ELSE 'addition to order ' END
                  || order_id AS what,
                concat_ws(', ', :currency || ' ' || CAST(CAST(revenue AS decimal(18, 2)) AS varchar),
-                         format('{:g} units', CAST(quantity AS double)), 'coupon ' || coupon, shop_id,
+                         format('{:g} unit', CAST(quantity AS double)) || CASE abs(quantity) WHEN 1 THEN '' ELSE 's' END, 'coupon ' || coupon, shop_id,
                          payment_method) AS detail
         FROM orders
         """,
