@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import itertools
+import json
 import re
 import threading
 import time
@@ -20,6 +22,7 @@ from aimwell.collect.tracking.door import inbox_folder
 from aimwell.collect.tracking.keys import create_key
 from aimwell.collect.tracking.messages import Message, read_messages
 from aimwell.collect.tracking.records import unpack
+from aimwell.server.script import script_text
 from aimwell.store.inbox import read_segment, sealed_segments
 from aimwell.store.stores import Stores
 from browser import Browser, Page
@@ -317,6 +320,157 @@ def test_calls_before_the_script_is_there_are_not_lost_and_nothing_breaks_the_pa
     found = [m for m in arrived(stores) if m.name != "Time on Page"]
     assert [m.name or m.type for m in found] == ["identify", "Early", "page", "After"]
     assert {m.user_id for m in found} == {"u-9"}
+
+
+def tracked(stores: Stores) -> list[Any]:
+    return [m for m in arrived(stores) if m.name == "Done"]
+
+
+def test_several_tabs_are_one_visitor_and_each_message_is_sent_once(
+    stores: Stores, browser: Browser
+) -> None:
+    head = 'data-pages=off data-consent="analytics"'
+    with serving(stores) as base, shop(tag(base, key_of(stores), head)) as address:
+        tabs = [browser.open(address) for _ in range(3)]
+        for number, page in enumerate(tabs):
+            page.run(f"aimwell.track('Done', {{n: 'held{number}'}})")
+        # One tab is answered: the others send what they held, as the same visitor.
+        tabs[0].run("aimwell.consent({analytics: true})")
+        for turn in range(40):
+            for number, page in enumerate(tabs):
+                page.run(f"aimwell.track('Done', {{n: '{number}-{turn}'}}), 1")
+        time.sleep(1.5)  # what two tabs wrote at once is seen to at the next turn
+        for page in tabs:
+            sent(page)
+        taken = float(_taken(base))
+        assert len({page.run("aimwell.anonymousId()") for page in tabs}) == 1
+        tabs[1].run("aimwell.consent({analytics: false})")
+        for page in tabs:
+            page.until("aimwell.consent().analytics === false")
+            page.run("aimwell.track('Done', {n: 'refused'}), aimwell.flush()")
+        for page in tabs:
+            page.until("Object.keys(localStorage) == 'aimwell.consent'")
+        tabs[0].run("localStorage.clear()")
+        for page in tabs:
+            page.close()
+    done = tracked(stores)
+    wanted = {f"{tab}-{turn}" for tab in range(3) for turn in range(40)}
+    assert {m.properties["n"] for m in done} == wanted | {"held0", "held1", "held2"}
+    assert len({m.anonymous_id for m in done}) == 1
+    assert taken < 1.2 * len(done), "seldom twice"
+
+
+def test_a_browser_that_keeps_nothing_or_is_full_loses_nothing_that_is_done_on_the_page(
+    stores: Stores, browser: Browser
+) -> None:
+    forbidden = "Object.defineProperty(window, 'localStorage', {get() { throw new DOMException('no', 'SecurityError') }})"
+    with serving(stores) as base, shop(tag(base, key_of(stores), "data-pages=off")) as address:
+        page = browser.open(address, before=forbidden)
+        page.run(
+            "window.real = fetch, window.fetch = () => Promise.reject(new TypeError('offline'))"
+        )
+        page.run("for (let n = 0; n < 120; n++) aimwell.track('Done', {n}); aimwell.flush()")
+        page.run("window.fetch = window.real, window.dispatchEvent(new Event('online'))")
+        deadline = time.monotonic() + 30
+        while float(_taken(base)) < 120 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        page.close()
+        page = browser.open(address)
+        page.run(
+            "let size = 1 << 22; while (size) { try { localStorage['fill' + size] = 'x'.repeat(size); break }"
+            " catch { size >>= 1 } } for (; size; ) { try { localStorage.more = (localStorage.more || '') +"
+            " 'x'.repeat(size) } catch { size >>= 1 } }"
+        )
+        page.run("for (let n = 120; n < 130; n++) aimwell.track('Done', {n}); aimwell.flush()")
+        while float(_taken(base)) < 130 and time.monotonic() < deadline + 30:
+            time.sleep(0.1)
+        page.run("localStorage.clear()")
+        page.close()
+    assert sorted(m.properties["n"] for m in tracked(stores)) == list(range(130))
+
+
+def test_a_page_that_is_left_sends_what_waits_and_goes_on_when_it_is_shown_again(
+    stores: Stores, browser: Browser
+) -> None:
+    with serving(stores) as base, shop(tag(base, key_of(stores))) as address:
+        page = browser.open(address)
+        sent(page)
+        page.run("window.mark = 1, aimwell.track('Done', {n: 1})")
+        page.call("Page.navigate", {"url": "about:blank"})
+        page.until("location.href == 'about:blank'")
+        deadline = time.monotonic() + 30
+        while float(_taken(base)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert float(_taken(base)) >= 2, "it came although nobody is there any more"
+        page.call("Page.navigateToHistoryEntry", {"entryId": _entry(page, address)})
+        page.until("location.href != 'about:blank' && document.readyState == 'complete'")
+        page.until("!!window.aimwell")
+        page.run("aimwell.track('Done', {n: 2}), aimwell.flush()")
+        # A page that was put away with a request on its way, whose answer never comes.
+        page.run(
+            "window.real = fetch, window.fetch = () => new Promise(() => {}), aimwell.track('Done', {n: 3}), aimwell.flush()"
+        )
+        page.run(
+            "window.fetch = window.real, dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
+        )
+        sent(page)
+        page.run("localStorage.clear()")
+        page.close()
+    assert sorted({m.properties["n"] for m in tracked(stores)}) == [1, 2, 3]
+
+
+def _entry(page: Page, address: str) -> int:
+    history = page.call("Page.getNavigationHistory")["entries"]
+    return next(one["id"] for one in history if one["url"].startswith(address))
+
+
+def test_a_server_that_is_in_trouble_is_left_alone_as_long_as_it_asks(browser: Browser) -> None:
+    asked: list[float] = []
+    taken: list[str] = []
+
+    class Troubled(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            text = script_text().encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append(time.monotonic())
+            status = {1: 503, 2: 429}.get(len(asked), 200)
+            if status == 200:
+                taken.extend(one["properties"].get("n") for one in body["batch"])
+            self.send_response(status)
+            self.send_header("Access-Control-Allow-Origin", "*")
+            self.send_header("Access-Control-Expose-Headers", "Retry-After")
+            if status != 200:
+                self.send_header("Retry-After", "3")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Troubled)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    host = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        with shop(tag(host, "k", "data-pages=off")) as address:
+            page = browser.open(address)
+            page.run("for (let n = 0; n < 5; n++) aimwell.track('Done', {n}); aimwell.flush()")
+            sent(page)
+            page.run("localStorage.clear()")
+            page.close()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert taken[:5] == [0, 1, 2, 3, 4]
+    assert min(b - a for a, b in itertools.pairwise(asked[:3])) >= 2.9
 
 
 def _taken(base: str) -> str:

@@ -1,4 +1,4 @@
-"""`GET /aimwell.js`: the script for shops without a client library, byte for byte as it stands in `static/`.
+"""`GET /aimwell.js`: the script for shops without a client library, as it stands in `static/`, less its comments and indents.
 
 Everybody gets the same, so it is cached for an hour and asked for again by its hash; it sets no cookie.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 from litestar import Request, Response, Router, get
 
-__all__ = ["script_route"]
+__all__ = ["script_route", "script_text"]
 
 _FILE = Path(__file__).parent / "static" / "aimwell.js"
 _HEADERS = {
@@ -41,9 +41,15 @@ async def _script(request: Request[Any, Any, Any]) -> Response[bytes]:
     return Response(plain, headers=headers)
 
 
+def script_text() -> str:
+    """The script as browsers get it."""
+    lines = (line.strip() for line in _FILE.read_text(encoding="utf-8").splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("//")) + "\n"
+
+
 @cache
 def _content() -> tuple[bytes, bytes, str]:
     """The script, the same zipped, and its tag (weak, for it holds for both)."""
-    plain = _FILE.read_bytes()
+    plain = script_text().encode()
     tag = f'W/"{hashlib.sha256(plain).hexdigest()[:32]}"'
     return plain, gzip.compress(plain, 9, mtime=0), tag

@@ -48,6 +48,10 @@
     }
   }
 
+  function keeps() {
+    try { return !!window.localStorage; } catch (error) { return false; }
+  }
+
   function forget(name) {
     delete memory[name];
     try { window.localStorage.removeItem("aimwell." + name); } catch (error) { /* not allowed */ }
@@ -66,8 +70,8 @@
   var held = []; // messages of this page from before the visitor answered: never stored, never sent without a yes
 
   // "yes", "no" or "" while there is no answer. The browser's own signal (GPC) is a no until this site got a yes.
-  function allowed() {
-    var answers = load("consent");
+  function allowed(given) {
+    var answers = given || load("consent");
     var said = required.map(function (category) { return answers ? answers[category] : undefined; });
     if (said.indexOf(false) >= 0) return "no";
     if (said.indexOf(undefined) >= 0) return navigator.globalPrivacyControl ? "no" : "";
@@ -80,23 +84,42 @@
   function forgetAll(last) {
     ["id", "user", "group"].forEach(forget);
     if (last && last.length) keep("queue", last); else forget("queue");
+    mine = {};
     held = [];
     fresh = uuid();
   }
+
+  // What was held is sent, under the id that a visitor has in all tabs.
+  function release() {
+    ["user", "group"].forEach(function (name) { if (memory[name]) keep(name, memory[name]); });
+    held.splice(0).forEach(function (waited) {
+      waited.context.consent = { categoryPreferences: load("consent") };
+      waited.anonymousId = anonymousId();
+      enqueue(waited);
+    });
+  }
+
+  // Another tab was answered. It has seen to what is kept for all.
+  window.addEventListener("storage", safely(function (change) {
+    if (change.key === "aimwell.sent") (JSON.parse(change.newValue) || []).forEach(function (id) { delete mine[id]; });
+    if (change.key !== "aimwell.consent") return;
+    if (allowed() === "yes") return release();
+    memory = {};
+    mine = {};
+    held = [];
+    fresh = uuid();
+  }));
 
   // consent({analytics: true, advertising: false}); returns all answers so far.
   function consent(answers) {
     if (!answers) return load("consent");
     var before = allowed(), old = load("consent"), all = Object.assign({}, old);
     for (var category in answers) all[category] = answers[category] === true;
+    if (allowed(all) === "yes") keep("id", anonymousId()); // first, so that other tabs find it with the answer
     keep("consent", all); // an answer has to be remembered, also a no
     var now = allowed(), changed = JSON.stringify(all) !== JSON.stringify(old || {});
     if (now === "yes") {
-      ["user", "group"].forEach(function (name) { if (memory[name]) keep(name, memory[name]); });
-      held.splice(0).forEach(function (waited) {
-        waited.context.consent = { categoryPreferences: all };
-        enqueue(waited);
-      });
+      release();
       if (changed) track(CONSENT_EVENT);
     } else if (before === "yes") {
       // Who takes a yes back wants it known: that is the last that is sent, and all that is kept until then.
@@ -158,26 +181,41 @@
   }
 
   // --- the queue ---
-  // It is read and written whole each time, so that several tabs may share it. What two of them send twice, and
-  // what a page sends while it is left and the next one again, has the same messageId and counts once.
+  // It is read and written whole each time, so that several tabs may share it. A tab that writes at the same moment as
+  // another may undo what that one wrote, so each remembers its own until they are sent, from wherever. What is sent
+  // twice all the same, as by a page that is left and by the next one again, has the same messageId and counts once.
 
-  var flying = {}, failures = 0, timer = 0, due = 0, notBefore = 0;
+  var mine = {}, tab = uuid(), flying = {}, failures = 0, timer = 0, due = 0, notBefore = 0;
 
   function size(text) { return new Blob([text]).size; }
+
+  function queued() {
+    var queue = load("queue") || [], there = {};
+    queue.forEach(function (waiting) { there[waiting.messageId] = 1; });
+    for (var id in mine) if (!there[id]) queue.push(mine[id]);
+    return queue;
+  }
 
   function enqueue(made) {
     if (size(JSON.stringify(made)) > MESSAGE_BYTES_MAX) {
       return window.console.warn("aimwell: a message is larger than " + MESSAGE_BYTES_MAX + " bytes and is not sent");
     }
     if (!load("id")) keep("id", anonymousId());
-    var queue = (load("queue") || []).concat(made).slice(-QUEUE_MAX);
+    var queue = queued().concat(made).slice(-QUEUE_MAX);
     while (queue.length > 1 && JSON.stringify(queue).length > QUEUE_CHARS_MAX) queue.shift();
-    while (!keep("queue", queue) && queue.length > 50) queue = queue.slice(queue.length >> 1); // the browser is full
+    // The browser is full. Where it keeps nothing at all for us, there is room in the page itself.
+    while (!keep("queue", queue) && queue.length > 50 && keeps()) queue = queue.slice(queue.length >> 1);
+    mine[made.messageId] = made;
+    var kept = queue.map(function (waiting) { return waiting.messageId; });
+    for (var id in mine) if (kept.indexOf(id) < 0) delete mine[id];
     later(WAIT_MS);
   }
 
   function dequeue(sent) {
-    var left = (load("queue") || []).filter(function (waiting) { return !sent[waiting.messageId]; });
+    var left = queued().filter(function (waiting) { return !sent[waiting.messageId]; });
+    for (var gone in sent) delete mine[gone];
+    keep("sent", Object.keys(sent)); // told to the other tabs
+    forget("sent");
     if (left.length) keep("queue", left); else forget("queue");
     for (var id in sent) delete flying[id];
   }
@@ -192,7 +230,7 @@
 
   function nextBatch(leaving) {
     var batch = [], bytes = 200 + key.length;
-    (load("queue") || []).every(function (waiting) {
+    queued().every(function (waiting) {
       // What is on its way may not get there once the page is left: then it is sent once more.
       if (flying[waiting.messageId] > (leaving ? 1 : 0)) return true;
       bytes += size(JSON.stringify(waiting)) + 1;
@@ -205,9 +243,15 @@
   // Send what waits. `leaving`: the page may be gone before the answer comes, and back-off does not count.
   function flush(leaving) {
     leaving = leaving === true;
-    if (!leaving && (Date.now() < notBefore || Object.keys(flying).length)) return;
-    var batch = nextBatch(leaving), ids = {};
+    if (!leaving && Object.keys(flying).length) return;
+    if (!leaving && Date.now() < notBefore) return later(0); // a timer from before the trouble came first
+    var batch = nextBatch(leaving), ids = {}, busy = load("busy");
     if (!batch.length) return;
+    if (!leaving) {
+      // One tab sends at a time; one that was closed meanwhile is not waited for long.
+      if (busy && busy[0] !== tab && busy[1] > Date.now()) return later(WAIT_MS);
+      keep("busy", [tab, Date.now() + 5000]);
+    }
     var body = JSON.stringify({ writeKey: key, sentAt: new Date().toISOString(), batch: batch });
     if (leaving && !("keepalive" in window.Request.prototype)) {
       navigator.sendBeacon(host + "/v1/batch", body); // its answer is never known, so all stays in the queue
@@ -217,15 +261,17 @@
     // A body of plain text asks for no preflight; the key stands in it, so no header is needed.
     window.fetch(host + "/v1/batch", { method: "POST", body: body, keepalive: leaving, credentials: "omit" })
       .then(function (answer) {
+        if (!leaving) forget("busy");
         answer.text(); // unread, it would hold its share of what browsers allow to pages that are left
         var refused = answer.status === 400 || answer.status === 413;
         if (!answer.ok && !refused) throw answer;
         if (refused) window.console.warn("aimwell: " + batch.length + " messages were refused");
         failures = notBefore = 0;
         dequeue(ids);
-        if (load("queue")) later(0);
+        if (queued().length) later(0);
       })
       .catch(function (answer) {
+        if (!leaving) forget("busy");
         for (var id in ids) delete flying[id];
         var asked = answer.headers ? Number(answer.headers.get("Retry-After")) * 1000 : 0;
         var wait = Math.min(BACK_OFF_MS_MAX, WAIT_MS * Math.pow(2, failures++)) * (0.75 + Math.random() / 2);
@@ -382,7 +428,11 @@
     flush(true);
   }));
   window.addEventListener("pagehide", safely(function () { leave(); flush(true); }));
-  window.addEventListener("pageshow", safely(function (show) { if (show.persisted) arrive(); }));
+  window.addEventListener("pageshow", safely(function (show) {
+    if (!show.persisted) return;
+    flying = {}; // no answer comes any more to a page that was put away
+    arrive();
+  }));
   window.addEventListener("online", safely(function () { failures = notBefore = 0; flush(); }));
 
   // Whatever goes wrong here must never break the shop's page.
