@@ -9,50 +9,16 @@ import pytest
 
 import aimwell
 from aimwell.errors import DefinitionError, WorkspaceError
+from trial_shop import MAPPING, bodies, orders
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
-
-DOCUMENTS = [
-    {"kind": "offer", "name": "ten", "benefit": {"percent": 10}},
-    {"kind": "channel", "name": "email", "sender": {"address": "shop@shop.example"}, "sink": {}},
-    {
-        "kind": "template",
-        "name": "hello",
-        "variants": [{"subject": "Hello", "text": "Ten percent off."}],
-    },
-    {
-        "kind": "segment",
-        "name": "buyers",
-        "rule": {"event": "Order Completed", "count": {"at_least": 1}},
-    },
-    {
-        "kind": "campaign",
-        "name": "spring",
-        "audience": {"segment": "buyers"},
-        "actions": [{"offer": "ten", "channel": "email", "template": "hello"}],
-        "holdout": 0.25,
-        "trial": True,
-    },
-]
 
 
 def test_the_loop_from_python(tmp_path: Path) -> None:
     file = tmp_path / "orders.csv"
-    lines = ["order,who,when,sku,n,price"]
-    lines += [
-        f"{n},c{n % 50},2026-{1 + n % 6:02}-{1 + n % 28:02},P{n % 7},1,9.90" for n in range(300)
-    ]
-    file.write_text("\n".join(lines), encoding="utf-8")
+    file.write_text(orders(0, 300, people=50), encoding="utf-8")
     with aimwell.create(tmp_path / "shop", currency="GBP", margin_default=0.4) as ws:
-        mapping = {
-            "order_id": "order",
-            "customer_id": "who",
-            "ordered_at": "when",
-            "sku": "sku",
-            "quantity": "n",
-            "unit_price": "price",
-        }
-        report = ws.collect.file("orders", file, mapping=mapping)
+        report = ws.collect.file("orders", file, mapping=MAPPING)
         assert report.loads[0].rows_taken == 300
         assert ws.collect.quarantine().total == 0
         assert ws.find("c1")
@@ -60,7 +26,7 @@ def test_the_loop_from_python(tmp_path: Path) -> None:
         aimwell.open(tmp_path / "shop").stores, clock=lambda: NOW, by="ann"
     )
     with rehearsal as ws:
-        assert [c.action for c in ws.definitions.apply(DOCUMENTS)] == ["created"] * 5
+        assert [c.action for c in ws.definitions.apply(bodies())] == ["created"] * 5
         assert ws.segment.members("buyers").num_rows == 50
         assert ws.segment.explain("buyers").members == 50
         rule = {"event": "Order Completed", "count": {"at_least": 1}}

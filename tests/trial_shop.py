@@ -6,22 +6,22 @@ from typing import Any
 
 import yaml
 
-__all__ = ["HEADER", "TAKE", "documents", "orders"]
+__all__ = ["HEADER", "MAPPING", "TAKE", "bodies", "documents", "orders"]
 
 HEADER = "order,day,customer,email,sku,qty,price\n"
 
-TAKE = [
-    f"--map={pair}"
-    for pair in (
-        "order_id=order",
-        "ordered_at=day",
-        "customer_id=customer",
-        "email=email",
-        "sku=sku",
-        "quantity=qty",
-        "unit_price=price",
-    )
-]
+MAPPING = {
+    "order_id": "order",
+    "ordered_at": "day",
+    "customer_id": "customer",
+    "email": "email",
+    "sku": "sku",
+    "quantity": "qty",
+    "unit_price": "price",
+}
+"""Target → column of a file with HEADER."""
+
+TAKE = [f"--map={target}={column}" for target, column in MAPPING.items()]
 """Options of `aimwell collect orders` for a file with HEADER."""
 
 _DOCUMENTS: list[dict[str, Any]] = [
@@ -63,9 +63,13 @@ def orders(start: int, stop: int, *, people: int = 60) -> str:
     )
 
 
-def documents(**changes: dict[str, Any]) -> str:
-    """The documents of the campaign `spring` as YAML; `changes` by name, or whole documents of new names."""
+def bodies(**changes: dict[str, Any]) -> list[dict[str, Any]]:
+    """The documents of the campaign `spring`; `changes` by name, or whole documents of new names."""
     known = {str(body["name"]): body for body in _DOCUMENTS}
-    bodies = [{**body, **changes.get(name, {})} for name, body in known.items()]
-    bodies += [body for name, body in changes.items() if name not in known]
-    return yaml.safe_dump_all(bodies, sort_keys=False)
+    found = [{**body, **changes.get(name, {})} for name, body in known.items()]
+    return found + [body for name, body in changes.items() if name not in known]
+
+
+def documents(**changes: dict[str, Any]) -> str:
+    """The same as YAML."""
+    return yaml.safe_dump_all(bodies(**changes), sort_keys=False)

@@ -7,24 +7,13 @@ import pytest
 from aimwell.deliver.content import compile_content
 from aimwell.deliver.model import Content, Tracking
 from aimwell.errors import DeliverError, TemplateError
+from letters import MJML
 
 TRACKING = Tracking("https://news.shop.example")
 HTML = (
     "<html><body class='a'><p>Hi {{ name }}, <a href='https://shop.example/a'>look</a></p>"
     "<a href='{{ unsubscribe_url }}'>Unsubscribe</a></body></html>"
 )
-MJML = """<mjml>
-  <mj-body>
-    <mj-section><mj-column>
-      <mj-text>Hi {{ name | default: "you" }} {% if spend < 3 %}& more{% endif %}</mj-text>
-      <mj-button href="https://shop.example/{{ slug }}?a=1">Go</mj-button>
-      <mj-raw>{% for p in products %}</mj-raw>
-      <mj-text>{{ p.name }}</mj-text>
-      <mj-raw>{% endfor %}</mj-raw>
-      <mj-image src="https://shop.example/a.png" alt="Family 👩‍👩‍👧" />
-    </mj-column></mj-section>
-  </mj-body>
-</mjml>"""
 
 
 def content(**more: str) -> Content:

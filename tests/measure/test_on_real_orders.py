@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +18,6 @@ from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.model import Plan
 from aimwell.decide.service import plan
 from aimwell.decide.stored import load_plan, places
-from aimwell.definitions import service as definitions
-from aimwell.definitions.catalogue import check
 from aimwell.measure.ledger import Ledger
 from aimwell.measure.lifts import lift_of
 from aimwell.measure.model import Delivery, Span
@@ -30,52 +27,12 @@ from aimwell.measure.results import Setting, result_from
 from aimwell.measure.service import measure
 from aimwell.stats.buckets import buckets
 from aimwell.store.stores import Stores
+from retail_trials import AUDIENCES, apply_trials
 from shop import make_stores, online_retail
 
 AS_OF = datetime(2011, 9, 1, tzinfo=UTC)
 NOW = datetime(2012, 1, 1, tzinfo=UTC)
 HOLDOUT = 2_000  # of 10,000 buckets
-
-DOCUMENTS: list[dict[str, Any]] = [
-    {
-        "kind": "segment",
-        "name": "lapsing-high-value",
-        "rule": {
-            "all": [
-                {"rfm": {"recency": [1, 2], "monetary": [4, 5]}},
-                {"event": "Order Completed", "count": {"at_least": 2}, "within": "365d"},
-            ]
-        },
-    },
-    {
-        "kind": "channel",
-        "name": "email",
-        "sender": {"address": "shop@shop.example"},
-        "sink": {},
-        "cost": 0.02,
-    },
-    {
-        "kind": "template",
-        "name": "miss",
-        "variants": [{"subject": "We miss you", "html": "<p>Hello</p>"}],
-    },
-    *[
-        {
-            "kind": "campaign",
-            "name": name,
-            "audience": audience,
-            "goal": {"window": "90d"},
-            "actions": [{"channel": "email", "template": "miss"}],
-            "holdout": 0.2,
-            "trial": True,
-            "salt": "trial-0",
-        }
-        for name, audience in (
-            ("lapsing", {"segment": "lapsing-high-value"}),
-            ("all", {"everyone": True}),
-        )
-    ],
-]
 
 
 @dataclass(frozen=True)
@@ -100,8 +57,8 @@ def groups(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Group]:
     folder: Path = tmp_path_factory.mktemp("retail")
     stores = make_stores(folder, currency="GBP", timezone="Europe/London")
     online_retail(stores)
-    definitions.apply(stores.control, [check(body) for body in DOCUMENTS], now=NOW, by="test")
-    return {name: _group(stores, name) for name in ("lapsing", "all")}
+    apply_trials(stores, salt="trial-0", goal={"window": "90d"}, now=NOW)
+    return {name: _group(stores, name) for name in AUDIENCES}
 
 
 def _group(stores: Stores, name: str) -> Group:

@@ -24,13 +24,12 @@ from scipy.stats import binomtest, norm, skew
 
 from aimwell.decide.service import approve, plan
 from aimwell.decide.stored import places
-from aimwell.definitions import service as definitions
-from aimwell.definitions.catalogue import check
 from aimwell.deliver import service as deliver
 from aimwell.measure.model import CampaignResult, Truth
 from aimwell.measure.report import report_html
 from aimwell.measure.service import measure
 from aimwell.store.stores import Stores
+from retail_trials import AUDIENCES, apply_trials
 from shop import make_stores, online_retail
 
 pytestmark = pytest.mark.slow
@@ -40,11 +39,6 @@ START = datetime(2011, 9, 1, tzinfo=ZONE).astimezone(UTC)
 END = START + timedelta(days=90)
 NOW = datetime(2012, 1, 1, tzinfo=UTC)
 MARGIN, COST = 0.4, 0.02
-# Few people with a strong skew for the randomisation test, and many for whom it is checked that the rule holds.
-AUDIENCES: dict[str, dict[str, Any]] = {
-    "lapsing": {"segment": "lapsing-high-value"},
-    "all": {"everyone": True},
-}
 
 
 @pytest.fixture(scope="module")
@@ -56,44 +50,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
         margin_default=MARGIN,
     )
     online_retail(opened)
-    documents: list[dict[str, Any]] = [
-        {
-            "kind": "segment",
-            "name": "lapsing-high-value",
-            "rule": {
-                "all": [
-                    {"rfm": {"recency": [1, 2], "monetary": [4, 5]}},
-                    {"event": "Order Completed", "count": {"at_least": 2}, "within": "365d"},
-                ]
-            },
-        },
-        {
-            "kind": "channel",
-            "name": "email",
-            "sender": {"address": "shop@shop.example"},
-            "sink": {},
-            "cost": COST,
-        },
-        {
-            "kind": "template",
-            "name": "miss",
-            "variants": [{"subject": "We miss you", "html": "<p>Hello</p>"}],
-        },
-        *[
-            {
-                "kind": "campaign",
-                "name": name,
-                "audience": audience,
-                "goal": {"window": "90d", "value": "margin"},
-                "actions": [{"channel": "email", "template": "miss"}],
-                "holdout": 0.2,
-                "trial": True,
-                "salt": "recomputed",
-            }
-            for name, audience in AUDIENCES.items()
-        ],
-    ]
-    definitions.apply(opened.control, [check(one) for one in documents], now=NOW, by="test")
+    apply_trials(opened, salt="recomputed", goal={"window": "90d", "value": "margin"}, now=NOW)
     yield opened
     opened.close()
 

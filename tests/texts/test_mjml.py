@@ -4,19 +4,7 @@ import pytest
 
 from aimwell.errors import TemplateError
 from aimwell.texts.mjml import compile_mjml
-
-MJML = """<mjml>
-  <mj-body>
-    <mj-section><mj-column>
-      <mj-text>Hi {{ name | default: "you" }} {% if spend < 3 %}& more{% endif %}</mj-text>
-      <mj-button href="https://shop.example/{{ slug }}?a=1">Go</mj-button>
-      <mj-raw>{% for p in products %}</mj-raw>
-      <mj-text>{{ p.name }}</mj-text>
-      <mj-raw>{% endfor %}</mj-raw>
-      <mj-image src="https://shop.example/a.png" alt="Family 👩‍👩‍👧" />
-    </mj-column></mj-section>
-  </mj-body>
-</mjml>"""
+from letters import MJML
 
 
 def test_mjml_is_compiled_and_its_liquid_left_intact() -> None:
