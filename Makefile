@@ -44,7 +44,7 @@ test-fast: ## Run the quick tests alone, on SQLite only
 
 test-long: ## Run the long proofs: hours; hundreds of kills, thousands of replications, big data
 	@scripts/environment test
-	@scripts/install-test-needs
+	@scripts/install-test-needs long
 	@AIMWELL_TEST_SEED=$${AIMWELL_TEST_SEED:-$$(date +%s)}; export AIMWELL_TEST_SEED; \
 	$(PYTEST) -m long -v --timeout 14400 --durations 20 \
 	  --hypothesis-profile long --hypothesis-seed $$AIMWELL_TEST_SEED $(PYTEST_ARGS)

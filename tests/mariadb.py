@@ -1,6 +1,6 @@
 """A private MariaDB for the long tests: its own folder and port, gone when the tests end. Only the server's program is used.
 
-Debian, Ubuntu:  apt-get install --no-install-recommends mariadb-server-core
+Debian, Ubuntu:  apt-get install --no-install-recommends mariadb-server-core   (or let `make test-long` do it)
 """
 
 from __future__ import annotations

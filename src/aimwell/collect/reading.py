@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pyarrow as pa
@@ -76,7 +77,8 @@ def read_raw(
             file.fetch()
         target = folder / f"{number:06d}.parquet"
         read = _read_rows if file.rows else _READERS.get(form.format, _read_text)
-        part, columns = read(desk, form, file, target, columns, bytes_max, advance)
+        one = _OneFile(desk, form, file, target, columns, bytes_max, advance)
+        part, columns = read(one)
         parts.append(part)
     _widen(desk, parts, len(columns))
     table = RawTable(name, form.read_as, columns, tuple(parts))
@@ -88,29 +90,39 @@ def read_raw(
     return RawTable(name, form.read_as, columns, tuple(parts), paths)
 
 
-def _read_text(
-    desk: Desk,
-    form: FileForm,
-    file: InputFile,
-    target: Path,
-    columns: tuple[str, ...],
-    bytes_max: int | None,
-    advance: Advance | None,
-) -> tuple[RawPart, tuple[str, ...]]:
+@dataclass(frozen=True)
+class _OneFile:
+    """A file that is to be read: where to, in which form. `columns` are those that files before it have."""
+
+    desk: Desk
+    form: FileForm
+    file: InputFile
+    target: Path
+    columns: tuple[str, ...]
+    bytes_max: int | None
+    advance: Advance | None
+
+
+_Read = tuple[RawPart, tuple[str, ...]]
+"""A file as rows, and the columns of all files up to it."""
+
+
+def _read_text(one: _OneFile) -> _Read:
+    desk, form, file, target = one.desk, one.form, one.file, one.target
     text = snapshot_text(
         file.path,
         target.with_suffix(".txt"),
         name=file.name,
-        sha256=file.sha256 if bytes_max is None else None,
+        sha256=file.sha256 if one.bytes_max is None else None,
         encoding=form.encoding,
-        bytes_max=bytes_max,
-        advance=advance,
+        bytes_max=one.bytes_max,
+        advance=one.advance,
     )
     head, header = head_of(text.path), form.header and form.read_as != "jsonl"
-    delimiter, names = None, columns
+    delimiter, names, columns = None, one.columns, one.columns
     if form.read_as == "jsonl":
         if form.format == "json" and is_document(head, form.records):
-            _put_on_lines(text, form, file, cut=bytes_max is not None)
+            _put_on_lines(text, form, file, cut=one.bytes_max is not None)
         else:
             _refuse_json_list(head, file)
         query = shaped_json(json_rows(text), form.key_values, form.explode)
@@ -121,7 +133,7 @@ def _read_text(
         else:
             first = head.partition("\n")[0].split()
         names = form.columns or column_names(first)
-        columns = joined_columns(columns, names, file)
+        columns = joined_columns(one.columns, names, file)
         query = (
             word_rows(text, header=header, names=names, columns=columns)
             if delimiter is None
@@ -175,18 +187,11 @@ def _refuse_other_form(part: RawPart, form: FileForm, columns: int) -> None:
     )
 
 
-def _read_parquet(
-    desk: Desk,
-    form: FileForm,
-    file: InputFile,
-    target: Path,
-    columns: tuple[str, ...],
-    bytes_max: int | None,
-    advance: Advance | None,
-) -> tuple[RawPart, tuple[str, ...]]:
+def _read_parquet(one: _OneFile) -> _Read:
     """All columns as text, from a private copy."""
-    del form, bytes_max  # a Parquet file says itself what it is, and needs its end to be read
-    copy = _private_copy(file, target.with_suffix(".copy"), advance)
+    # A Parquet file says itself what it is, and needs its end to be read.
+    file, target = one.file, one.target
+    copy = _private_copy(file, target.with_suffix(".copy"), one.advance)
     try:
         there = pq.read_schema(copy).names
     except (OSError, ArrowInvalid) as error:
@@ -196,11 +201,11 @@ def _read_parquet(
             file=file.name,
         ) from error
     names = column_names(there)
-    columns = joined_columns(columns, names, file)
+    columns = joined_columns(one.columns, names, file)
     values = [sql("CAST(:value AS varchar)", value=column(name)) for name in there]
     scan = exp.Table(this=sql("read_parquet(:path)", path=str(copy)))
     fields = picked(names, columns, values)
-    desk.write_rows(exp.select(exp.alias_(no_text(), "bad"), *fields).from_(scan), target)
+    one.desk.write_rows(exp.select(exp.alias_(no_text(), "bad"), *fields).from_(scan), target)
     copy.unlink()
     return RawPart(file, target, _rows(target), names), columns
 
@@ -223,19 +228,11 @@ def _private_copy(file: InputFile, copy: Path, advance: Advance | None) -> Path:
     return copy
 
 
-def _read_excel(
-    desk: Desk,
-    form: FileForm,
-    file: InputFile,
-    target: Path,
-    columns: tuple[str, ...],
-    bytes_max: int | None,
-    advance: Advance | None,
-) -> tuple[RawPart, tuple[str, ...]]:
+def _read_excel(one: _OneFile) -> _Read:
     """A sheet's cells as text."""
-    del desk, bytes_max  # a spreadsheet is read whole
+    form, file, target = one.form, one.file, one.target
     kind = PurePosixPath(file.name).suffix.lower()
-    copy = _private_copy(file, target.with_suffix(kind or ".copy"), advance)
+    copy = _private_copy(file, target.with_suffix(kind or ".copy"), one.advance)
     sheet = open_sheet(
         copy,
         name=file.name,
@@ -246,7 +243,7 @@ def _read_excel(
         repeat_merged=form.repeat_merged,
     )
     copy.unlink()
-    columns = joined_columns(columns, sheet.names, file)
+    columns = joined_columns(one.columns, sheet.names, file)
     places = {name: place for place, name in enumerate(sheet.names)}
     cells = {
         f"c{number}": pa.array(
@@ -270,28 +267,20 @@ def _read_excel(
     return part, columns
 
 
-def _read_rows(
-    desk: Desk,
-    form: FileForm,
-    file: InputFile,
-    target: Path,
-    columns: tuple[str, ...],
-    bytes_max: int | None,
-    advance: Advance | None,
-) -> tuple[RawPart, tuple[str, ...]]:
+def _read_rows(one: _OneFile) -> _Read:
     """Rows that lie in Parquet already."""
-    del desk, form, target, bytes_max
+    file = one.file
     assert file.rows is not None  # noqa: S101 - the caller looked
     names = (*file.rows.columns, *(name for name, _ in file.rows.constants))
-    if advance:
-        advance(file.size_bytes)
+    if one.advance:
+        one.advance(file.size_bytes)
     try:
         rows = _rows(file.path)
     except (OSError, ArrowInvalid) as error:
         raise SourceFileError(
             f"'{file.name}' is not a whole Parquet file. Nothing was taken.", file=file.name
         ) from error
-    return RawPart(file, file.path, rows, names), joined_columns(columns, names, file)
+    return RawPart(file, file.path, rows, names), joined_columns(one.columns, names, file)
 
 
 def _widen(desk: Desk, parts: Sequence[RawPart], columns: int) -> None:

@@ -10,26 +10,7 @@ from typing import Literal, get_args
 
 from aimwell.collect.column_words import MORE_PERSON_WORDS, MORE_REQUIRED, MORE_WORDS
 from aimwell.collect.personal_signs import personal_kind
-from aimwell.definitions.source_maps import (
-    AccountMembersMap,
-    AccountsMap,
-    AdSpendMap,
-    AnswersMap,
-    AssignmentsMap,
-    ConsentsMap,
-    LoyaltyMap,
-    MarketMap,
-    OutcomesMap,
-    PaymentsMap,
-    PlansMap,
-    PricesMap,
-    ReviewsMap,
-    ShopsMap,
-    SubscriptionsMap,
-    SuppressionsMap,
-    TouchesMap,
-    UsageMap,
-)
+from aimwell.definitions.source_maps import MORE_MAPS
 from aimwell.definitions.source_values import (
     CustomersMap,
     EventsMap,
@@ -75,24 +56,7 @@ _MAPS: Mapping[str, type[TargetMap]] = {
     "products": ProductsMap,
     "events": EventsMap,
     "rates": RatesMap,
-    "accounts": AccountsMap,
-    "account_members": AccountMembersMap,
-    "prices": PricesMap,
-    "shops": ShopsMap,
-    "plans": PlansMap,
-    "subscriptions": SubscriptionsMap,
-    "payments": PaymentsMap,
-    "usage": UsageMap,
-    "loyalty": LoyaltyMap,
-    "market": MarketMap,
-    "ad_spend": AdSpendMap,
-    "touches": TouchesMap,
-    "assignments": AssignmentsMap,
-    "outcomes": OutcomesMap,
-    "answers": AnswersMap,
-    "reviews": ReviewsMap,
-    "consents": ConsentsMap,
-    "suppressions": SuppressionsMap,
+    **MORE_MAPS,
 }
 
 _PERSON = {

@@ -27,6 +27,9 @@ __all__ = [
     "RatesMap",
     "TargetMap",
     "Value",
+    "currency",
+    "holds_from",
+    "target",
 ]
 
 _FORMS = (
@@ -90,8 +93,19 @@ class Value(Part):
         return f"'{self.constant}'" if self.constant is not None else str(self.expression)
 
 
-def _target(help_: str) -> Any:
+def target(help_: str) -> Any:
+    """A target that need not be mapped."""
     return Field(default=None, description=help_)
+
+
+def currency() -> Any:
+    """The currency of a row's money."""
+    return target("ISO 4217 code; default: the source's.")
+
+
+def holds_from() -> Any:
+    """The moment of a statement that stands until the next one."""
+    return target("From when the row holds. Default: as for customers.")
 
 
 class TargetMap(Part):
@@ -110,18 +124,18 @@ class TargetMap(Part):
 class PersonMap(TargetMap):
     """How a person is named. The first of these that a row has is the identity under which it comes."""
 
-    customer_id: Value | None = _target("The shop's id of the customer.")
-    email: Value | None = _target("E-mail address; to the vault.")
-    phone: Value | None = _target("Telephone number; to the vault.")
-    loyalty_card: Value | None = _target("Number of a loyalty card.")
+    customer_id: Value | None = target("The shop's id of the customer.")
+    email: Value | None = target("E-mail address; to the vault.")
+    phone: Value | None = target("Telephone number; to the vault.")
+    loyalty_card: Value | None = target("Number of a loyalty card.")
     external_ids: dict[Name, Value] = Field(
         default={}, description="Ids of other systems: {hubspot: Record ID}."
     )
     handles: dict[Name, Value] = Field(
         default={}, description="Names in social networks: {instagram: username}."
     )
-    device_id: Value | None = _target("A device.")
-    anonymous_id: Value | None = _target("A browser or visitor that nobody knows by name.")
+    device_id: Value | None = target("A device.")
+    anonymous_id: Value | None = target("A browser or visitor that nobody knows by name.")
 
     @property
     def names_people(self) -> bool:
@@ -142,23 +156,23 @@ class OrdersMap(PersonMap):
 
     order_id: Value = Field(description="The shop's number of the order.")
     ordered_at: Value = Field(description="When it was ordered or returned.")
-    line: Value | None = _target("Number of the line in its order, where there is one.")
-    sku: Value | None = _target("Code of the product.")
-    description: Value | None = _target("Name of the product; it becomes a product's name.")
-    category: Value | None = _target("Category of the product; it becomes the product's.")
-    quantity: Value | None = _target("Units; negative: returned. Default: 1.")
-    unit_price: Value | None = _target("Price of a unit before discount, without tax.")
-    line_total: Value | None = _target("What the line came to after discount, without tax.")
-    discount: Value | None = _target("Discount on the line.")
-    tax: Value | None = _target("Tax on the line.")
-    shipping: Value | None = _target("Shipping charged with the line.")
-    coupon: Value | None = _target("Coupon code used.")
-    unit_cost: Value | None = _target("What a unit cost the firm.")
-    currency: Value | None = _target("ISO 4217 code; default: the source's.")
-    payment_method: Value | None = _target("How it was paid.")
-    shop_id: Value | None = _target("Shop or channel of the sale.")
-    kind: Value | None = _target("sale, or return (also refund, cancellation). Default: the sign.")
-    original_order_id: Value | None = _target("Order that a return belongs to.")
+    line: Value | None = target("Number of the line in its order, where there is one.")
+    sku: Value | None = target("Code of the product.")
+    description: Value | None = target("Name of the product; it becomes a product's name.")
+    category: Value | None = target("Category of the product; it becomes the product's.")
+    quantity: Value | None = target("Units; negative: returned. Default: 1.")
+    unit_price: Value | None = target("Price of a unit before discount, without tax.")
+    line_total: Value | None = target("What the line came to after discount, without tax.")
+    discount: Value | None = target("Discount on the line.")
+    tax: Value | None = target("Tax on the line.")
+    shipping: Value | None = target("Shipping charged with the line.")
+    coupon: Value | None = target("Coupon code used.")
+    unit_cost: Value | None = target("What a unit cost the firm.")
+    currency: Value | None = currency()
+    payment_method: Value | None = target("How it was paid.")
+    shop_id: Value | None = target("Shop or channel of the sale.")
+    kind: Value | None = target("sale, or return (also refund, cancellation). Default: the sign.")
+    original_order_id: Value | None = target("Order that a return belongs to.")
 
     @model_validator(mode="after")
     def _has_money(self) -> OrdersMap:
@@ -170,19 +184,19 @@ class OrdersMap(PersonMap):
 class CustomersMap(PersonMap):
     """Columns of a customer or prospect. What identifies goes to the vault; lead fields become traits."""
 
-    first_name: Value | None = _target("First name.")
-    last_name: Value | None = _target("Last name.")
-    full_name: Value | None = _target("Whole name.")
-    street: Value | None = _target("Street and number.")
-    postcode: Value | None = _target("Postcode.")
-    birth_date: Value | None = _target("Date of birth.")
-    ip: Value | None = _target("Internet address.")
-    account_id: Value | None = _target("Firm that the person belongs to.")
-    account_role: Value | None = _target("What the person is there, as 'buyer'.")
-    lead_stage: Value | None = _target("How far a prospect has come, as 'qualified'; a trait.")
-    lead_source: Value | None = _target("Where a prospect came from; a trait.")
-    lead_score: Value | None = _target("How promising a prospect is; a trait.")
-    set_at: Value | None = _target(
+    first_name: Value | None = target("First name.")
+    last_name: Value | None = target("Last name.")
+    full_name: Value | None = target("Whole name.")
+    street: Value | None = target("Street and number.")
+    postcode: Value | None = target("Postcode.")
+    birth_date: Value | None = target("Date of birth.")
+    ip: Value | None = target("Internet address.")
+    account_id: Value | None = target("Firm that the person belongs to.")
+    account_role: Value | None = target("What the person is there, as 'buyer'.")
+    lead_stage: Value | None = target("How far a prospect has come, as 'qualified'; a trait.")
+    lead_source: Value | None = target("Where a prospect came from; a trait.")
+    lead_score: Value | None = target("How promising a prospect is; a trait.")
+    set_at: Value | None = target(
         "From when the row holds. Default: always, and later changes from when they were collected."
     )
 
@@ -196,13 +210,13 @@ class ProductsMap(TargetMap):
     """Columns of a product."""
 
     sku: Value = Field(description="Code of the product.")
-    name: Value | None = _target("Name in words.")
-    category: Value | None = _target("Category.")
-    brand: Value | None = _target("Brand.")
-    price: Value | None = _target("List price.")
-    unit_cost: Value | None = _target("What a unit costs the firm.")
-    currency: Value | None = _target("ISO 4217 code; default: the source's.")
-    set_at: Value | None = _target("From when the row holds. Default: as for customers.")
+    name: Value | None = target("Name in words.")
+    category: Value | None = target("Category.")
+    brand: Value | None = target("Brand.")
+    price: Value | None = target("List price.")
+    unit_cost: Value | None = target("What a unit costs the firm.")
+    currency: Value | None = currency()
+    set_at: Value | None = holds_from()
 
 
 class RatesMap(TargetMap):
@@ -210,7 +224,7 @@ class RatesMap(TargetMap):
 
     date: Value = Field(description="Day or moment from which the rate holds, until the next one.")
     from_currency: Value = Field(description="ISO 4217 code of the currency that is worth so much.")
-    to_currency: Value | None = _target("Currency it is worth it in; default: the workspace's.")
+    to_currency: Value | None = target("Currency it is worth it in; default: the workspace's.")
     rate: Value = Field(description="How many `to_currency` one `from_currency` is.")
 
 
@@ -219,13 +233,13 @@ class EventsMap(PersonMap):
 
     event: Value = Field(description="Name, as 'Product Viewed'.")
     occurred_at: Value = Field(description="When it happened.")
-    event_id: Value | None = _target("Unique id of the event, where there is one.")
-    session_id: Value | None = _target("Visit to which it belongs.")
-    sku: Value | None = _target("Product that it is about.")
-    category: Value | None = _target("Category that it is about.")
-    revenue: Value | None = _target("Money value that it reports.")
-    quantity: Value | None = _target("Quantity that it reports.")
-    currency: Value | None = _target("ISO 4217 code; default: the source's.")
+    event_id: Value | None = target("Unique id of the event, where there is one.")
+    session_id: Value | None = target("Visit to which it belongs.")
+    sku: Value | None = target("Product that it is about.")
+    category: Value | None = target("Category that it is about.")
+    revenue: Value | None = target("Money value that it reports.")
+    quantity: Value | None = target("Quantity that it reports.")
+    currency: Value | None = currency()
 
     @model_validator(mode="after")
     def _identified(self) -> EventsMap:
