@@ -25,10 +25,12 @@ def content(read: Read) -> dict[str, list[Any]]:
     }
 
 
+@pytest.mark.parametrize("greedy", [False, True])
 @pytest.mark.parametrize("dies", [False, True])
 def test_two_processes_read_as_one(
-    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dies: bool, greedy: bool
 ) -> None:
+    """A greedy helper gets all segments; where it dies, it does so after it has read them."""
     monkeypatch.setenv("AIMWELL_INBOX_KEY", "0f" * 32)
     for n in range(3):
         seen = {"type": "track", "userId": f"u{n}", "event": "E", "messageId": f"m{n}"}
@@ -37,8 +39,11 @@ def test_two_processes_read_as_one(
     sources = {"web": Tracking(not_personal=("phone",))}
     cipher = inbox_cipher(stores)
     alone = read_segments(paths, tmp_path / "alone", sources, cipher=cipher)
+    if greedy:
+        monkeypatch.setattr(reading, "_claim", lambda *_: False)
     if dies:
-        monkeypatch.setattr(reading, "_HELPER", "raise SystemExit(9)")
+        before = f"{reading._HELPER}; " if greedy else ""
+        monkeypatch.setattr(reading, "_HELPER", f"{before}raise SystemExit(9)")
     both = read_segments(paths, tmp_path / "both", sources, cipher=cipher, apart_bytes_min=0)
     assert (both.messages, both.faults, both.damaged) == (6, 3, {})
     assert content(both) == content(alone)
