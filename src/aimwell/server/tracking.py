@@ -28,6 +28,7 @@ from litestar.params import FromPath
 
 from aimwell.collect.tracking.door import Door
 from aimwell.collect.tracking.requests import BATCH_BYTES_MAX, Call
+from aimwell.collect.tracking.robots import is_robot
 from aimwell.errors import (
     AimwellError,
     TrackingKeyError,
@@ -91,6 +92,7 @@ def _handlers(call: Call, short: tuple[str, ...]) -> list[HTTPRouteHandler]:
             key=_key(request.headers.get("authorization")),
             opted_out=request.headers.get("sec-gpc", "").strip() == "1",
             now=datetime.now(UTC),
+            robot=is_robot(request.headers.get("user-agent", "")),
         )
         return Response({"success": True}, headers=_CORS)
 

@@ -76,7 +76,14 @@ class Door:
         """Messages that were acknowledged, by what was called."""
 
     async def take(
-        self, body: bytes, call: Call, *, key: str | None, opted_out: bool, now: datetime
+        self,
+        body: bytes,
+        call: Call,
+        *,
+        key: str | None,
+        opted_out: bool,
+        now: datetime,
+        robot: bool = False,
     ) -> int:
         """Take a request; returns how many messages it held, once they are safe.
 
@@ -86,6 +93,7 @@ class Door:
             key: The write key of the headers; without one the body's counts.
             opted_out: `Sec-GPC: 1`.
             now: When it arrived.
+            robot: The user agent is a known robot's.
 
         Raises:
             TrackingRequestError: Nothing of it could be kept.
@@ -102,7 +110,7 @@ class Door:
                 seconds=wait,
             )
         if request.messages:
-            received = Received(call=call, received_at=now, opted_out=opted_out)
+            received = Received(call=call, received_at=now, opted_out=opted_out, robot=robot)
             await self._writer.append(pack(Kept(source, received, body)))
             self.taken[call] += request.messages
         return request.messages

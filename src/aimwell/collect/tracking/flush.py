@@ -59,6 +59,7 @@ class FlushReport:
         messages: Messages in them.
         taken: Messages that were new.
         duplicates: Messages that the lake had already, by source and message id.
+        robots: Messages of known robots that were left out, where their source says so.
         quarantined: Reason → messages that were set aside, of which the lake did not know yet.
         rows: Rows that each table of the lake got.
         orders_waiting: Reason → orders that the lake does not have yet, of those that were looked at.
@@ -70,6 +71,7 @@ class FlushReport:
     messages: int = 0
     taken: int = 0
     duplicates: int = 0
+    robots: int = 0
     quarantined: dict[str, int] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=dict)
     orders_waiting: dict[str, int] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class FlushReport:
             messages=self.messages + other.messages,
             taken=self.taken + other.taken,
             duplicates=self.duplicates + other.duplicates,
+            robots=self.robots + other.robots,
             quarantined=dict(Counter(self.quarantined) + Counter(other.quarantined)),
             rows=dict(Counter(self.rows) + Counter(other.rows)),
             orders_waiting={**self.orders_waiting, **other.orders_waiting},
@@ -256,9 +259,10 @@ def _work_out(
     quarantined = keep_faults(flush)
     return FlushReport(
         segments=len(paths),
-        messages=read.messages + read.faults,
+        messages=read.messages + read.faults + read.robots,
         taken=taken,
         duplicates=read.messages - taken,
+        robots=read.robots,
         quarantined=dict(quarantined),
         rows={name: number for name, number in {**rows, **order_rows}.items() if number},
         orders_waiting=waiting,

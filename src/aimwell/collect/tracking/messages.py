@@ -23,6 +23,7 @@ from aimwell.collect.tracking.requests import (
     decode_json,
     sizes_in_batch,
 )
+from aimwell.collect.tracking.robots import is_robot
 from aimwell.definitions.nobody import is_nobody
 
 __all__ = ["OPTED_OUT", "Fault", "Message", "MessageType", "Received", "read_messages"]
@@ -57,11 +58,13 @@ class Received:
         call: What the client called.
         received_at: When it arrived.
         opted_out: The browser asked not to be tracked for others' ends (`Sec-GPC: 1`).
+        robot: Its user agent is a known robot's.
     """
 
     call: Call
     received_at: datetime
     opted_out: bool = False
+    robot: bool = False
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +77,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
             the client's clock.
         clock: Where that comes from: 'corrected' as said; 'client' where no time of sending is given; 'server'
             where the client told no usable time, so that it is the arrival.
+        robot: By its user agent or its request's it comes from a known robot, and it names no user.
         rest: What the message holds beside all this; times as the client told them, too, and what its batch said
             for all its messages (`sentAt`, and under `batch` what is no part of the protocol).
         told: Ids and names as the client wrote them, where that is not the text above (a number, spaces around).
@@ -90,6 +94,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
     clock: Literal["corrected", "client", "server"]
     opted_out: bool = False
+    robot: bool = False
     properties: dict[str, Any] = {}
     traits: dict[str, Any] = {}
     context: dict[str, Any] = {}
@@ -232,12 +237,18 @@ def _message(
         received_at=received.received_at,
         clock=clock,
         opted_out=received.opted_out,
+        robot=user_id is None and (received.robot or _tells_robot(context)),
         properties=_object(item, "properties"),
         traits=_object(item, "traits"),
         context=context,
         rest=rest,
         told=told,
     )
+
+
+def _tells_robot(context: dict[str, Any]) -> bool:
+    agent = context.get("userAgent")
+    return isinstance(agent, str) and is_robot(agent)
 
 
 _PROTOCOL = frozenset({"context", "integrations", "sentAt"})

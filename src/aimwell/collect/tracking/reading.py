@@ -46,6 +46,7 @@ class Read:
     files: Mapping[str, tuple[Path, ...]]
     messages: int
     faults: int
+    robots: int
     damaged: Mapping[str, int]
     places: frozenset[int]
 
@@ -68,7 +69,7 @@ def read_segments(
         apart_bytes_min: From this size on a helper reads half of them.
     """
     rules = {
-        name: Rules(frozenset(one.not_personal), one.orders, ids_in(one.nobody))
+        name: Rules(frozenset(one.not_personal), one.orders, ids_in(one.nobody), one.robots)
         for name, one in sources.items()
     }
     numbered = list(enumerate(paths))
@@ -97,6 +98,7 @@ def read_segments(
         {name: (*own.files[name], *found.files[name]) for name in SHEETS},
         own.messages + found.messages,
         own.faults + found.faults,
+        own.robots + found.robots,
         {**own.damaged, **found.damaged},
         own.places | found.places,
     )
@@ -142,7 +144,7 @@ def _read(
             damaged[path.name] = records.lost_bytes
     sheets.write()
     files = {name: tuple(sheets.files(name)) for name in SHEETS}
-    return Read(files, sheets.messages, sheets.faults, damaged, frozenset(places))
+    return Read(files, sheets.messages, sheets.faults, sheets.robots, damaged, frozenset(places))
 
 
 def _too_deep(message: Message) -> Fault:
@@ -166,7 +168,7 @@ def _begin(
         "shared": [[place, str(path)] for place, path in reversed(shared)],
         "folder": str(folder),
         "rules": {
-            name: [sorted(one.not_personal), one.orders, sorted(one.nobody)]
+            name: [sorted(one.not_personal), one.orders, sorted(one.nobody), one.robots]
             for name, one in rules.items()
         },
         "key": cipher.key.hex() if cipher else None,
@@ -194,7 +196,12 @@ def _end(process: subprocess.Popen[bytes], folder: Path) -> Read | None:
     found = json.loads(told)
     files = {name: tuple(sorted((folder / name).glob("*.parquet"))) for name in SHEETS}
     return Read(
-        files, found["messages"], found["faults"], found["damaged"], frozenset(found["places"])
+        files,
+        found["messages"],
+        found["faults"],
+        found["robots"],
+        found["damaged"],
+        frozenset(found["places"]),
     )
 
 
@@ -207,8 +214,8 @@ def helper_main() -> None:
         [(place, Path(path)) for place, path in (*asked["own"], *asked["shared"])],
         folder / "helper",
         {
-            name: Rules(frozenset(safe), orders, frozenset(nobody))
-            for name, (safe, orders, nobody) in asked["rules"].items()
+            name: Rules(frozenset(safe), orders, frozenset(nobody), robots)
+            for name, (safe, orders, nobody, robots) in asked["rules"].items()
         },
         _cipher(asked["key"]),
         claim=lambda place: place in own or _claim(folder / "claims", place),
@@ -216,6 +223,7 @@ def helper_main() -> None:
     told = {
         "messages": found.messages,
         "faults": found.faults,
+        "robots": found.robots,
         "damaged": dict(found.damaged),
         "places": sorted(found.places),
     }

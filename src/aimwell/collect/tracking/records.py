@@ -22,6 +22,7 @@ class _Line(msgspec.Struct, array_like=True):
     call: Call
     received_at: datetime
     opted_out: bool
+    robot: bool = False
 
 
 _decoder = msgspec.json.Decoder(_Line)
@@ -39,7 +40,9 @@ class Kept:
 def pack(kept: Kept) -> bytes:
     """The record of a request."""
     received = kept.received
-    line = _Line(_FORM, kept.source, received.call, received.received_at, received.opted_out)
+    line = _Line(
+        _FORM, kept.source, received.call, received.received_at, received.opted_out, received.robot
+    )
     return msgspec.json.encode(line) + b"\n" + kept.body
 
 
@@ -59,5 +62,7 @@ def unpack(record: bytes) -> Kept:
             f"A record of the inbox has form {line.form}, and this version knows {_FORM}. Flush it with the version "
             "that wrote it."
         )
-    received = Received(call=line.call, received_at=line.received_at, opted_out=line.opted_out)
+    received = Received(
+        call=line.call, received_at=line.received_at, opted_out=line.opted_out, robot=line.robot
+    )
     return Kept(line.source, received, body)

@@ -91,12 +91,13 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True)
 class Rules:
-    """What a source says of its messages: names that only look personal, whether orders are made of them, and ids that
-    name nobody."""
+    """What a source says of its messages: names that only look personal, whether orders are made of them, ids that
+    name nobody, and whether messages of known robots are taken."""
 
     not_personal: frozenset[str] = frozenset()
     orders: bool = True
     nobody: frozenset[str] = ids_in(NOBODY)
+    robots: bool = True
 
 
 class Sheets:
@@ -116,6 +117,7 @@ class Sheets:
         self._number = 0
         self.messages = 0
         self.faults = 0
+        self.robots = 0
         for name in SHEETS:
             (folder / name).mkdir(parents=True)
 
@@ -134,6 +136,9 @@ class Sheets:
 
     def add(self, source: str, message: Message) -> None:
         """A message that can be taken, if it was not before."""
+        if message.robot and not self._rules.get(source, self._default).robots:
+            self.robots += 1
+            return
         self.messages += 1
         self._number += 1
         number = self._number
@@ -178,6 +183,8 @@ class Sheets:
             envelope["clock"] = message.clock
         if message.opted_out:
             envelope["gpc"] = True
+        if message.robot:
+            envelope["robot"] = True
         event, event_id = message.name, message.message_id
         if type_ != "track":
             if event:

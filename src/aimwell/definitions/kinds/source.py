@@ -316,6 +316,11 @@ class Tracking(Part):
         description="Order Completed, Updated, Refunded and Cancelled become orders. Say no where the same orders "
         "come from files under other numbers.",
     )
+    robots: bool = Field(
+        default=True,
+        description="Take the messages of known robots (by their user agent, without a userId), marked as such. Say no "
+        "to leave them out.",
+    )
     orders_of: OneOrMore[Name] | None = Field(
         default=None,
         description="Sources whose orders the messages are about, by the same numbers; default: those of the same "
