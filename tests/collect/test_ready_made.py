@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from aimwell.cli import collect as collect_command
 from aimwell.collect import ready_made
 from aimwell.collect.ready_made import list_templates, read_template
 from aimwell.definitions.catalogue import check
@@ -51,6 +52,8 @@ def documents(name: str) -> list[Any]:
 def take(shop: Shop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Take:
     """Write files and collect them by a template, as a person does; the report."""
     run = command_in(shop.stores.root, monkeypatch, capsys)
+    # What is looked at is the lake; that people are brought up to date afterwards is tested elsewhere, and takes as long.
+    monkeypatch.setattr(collect_command, "not_unified", lambda _stores: False)
 
     def call(template: str, files: dict[str, str], *, rates: str = "") -> dict[str, Any]:
         if rates:
