@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
+from aimwell.collect.service import collect
 from aimwell.history.computed import refresh_computed
 from aimwell.history.current import bring_up_to_date, refresh_state
+from aimwell.people.model import ProfilePage
 from aimwell.people.service import profile_page
 from aimwell.store.schema import metadata
 from aimwell.unify.live import flush_and_unify
+from collecting import source_of
 from shop import make_stores
 from tracked import NOW, put
 
@@ -48,3 +51,20 @@ def test_a_cart_that_was_filled_just_now_is_on_the_persons_page(tmp_path: Path) 
     bring_up_to_date(stores, now=LATER)
     with stores.read_control() as connection:
         assert connection.execute(sa.select(metadata.tables["profiles"])).all() == before
+
+
+def test_what_was_collected_at_this_very_moment_is_part_of_the_state(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    entity = {"entity": "customers", "map": {"email": "email"}, "traits": {"city": "city"}}
+    source = source_of(entity, files="people.csv")
+
+    def collected(line: str, now: datetime) -> ProfilePage:
+        (tmp_path / "people.csv").write_text(f"email,city\n{line}\n")
+        collect(stores, source, root=tmp_path, now=now)
+        bring_up_to_date(stores, now=now)
+        return profile_page(stores, "ann@x.example", now=now + timedelta(seconds=1), by="t")
+
+    new = {one.name: one.value for one in collected("ann@x.example,Leeds", NOW).computed}
+    assert (new["orders"], new["total_spend"], new["largest_order_value"]) == (0, 0, None)
+    [city] = collected("ann@x.example,York", LATER).traits
+    assert (city.value, city.since) == ("York", LATER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlglot import exp
 
@@ -16,13 +16,17 @@ from aimwell.unify.service import unify, unify_touched
 
 __all__ = ["bring_touched_up_to_date", "bring_up_to_date", "refresh_state"]
 
+# A state ends before its moment; people and statements that came in at that very moment belong to it.
+_TICK = timedelta(microseconds=1)
+
 
 def bring_up_to_date(stores: Stores, *, now: datetime) -> UnifyReport:
     """Unify, then the computed traits of everybody; harmless to repeat.
 
     Loads count as unified only when both are done, so a crash in between is made good by the next run.
     """
-    return unify(stores, now=now, then=lambda: refresh_computed(stores, now=now))
+    moment = now + _TICK
+    return unify(stores, now=moment, then=lambda: refresh_computed(stores, now=moment))
 
 
 def refresh_state(stores: Stores, profiles: Collection[str] | None, now: datetime) -> None:
@@ -30,6 +34,7 @@ def refresh_state(stores: Stores, profiles: Collection[str] | None, now: datetim
 
     For whoever holds the lease `unify`, as a flush of messages does.
     """
+    now += _TICK
     if profiles is None:
         refresh_profiles(stores, now=now)
         refresh_computed(stores, now=now)
@@ -49,5 +54,8 @@ def bring_touched_up_to_date(
 ) -> frozenset[str]:
     """The same for those whom some origins concern, and nobody else; returns their profiles, also those that are no more."""
     return unify_touched(
-        stores, origins, now=now, refresh=lambda profiles: refresh_state(stores, profiles, now)
+        stores,
+        origins,
+        now=now + _TICK,
+        refresh=lambda profiles: refresh_state(stores, profiles, now),
     )
