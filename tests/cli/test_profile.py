@@ -52,7 +52,7 @@ def test_a_page_fits_the_terminal_and_shows_no_more_than_it_may(
         tables = [line for line in shown.splitlines() if "  " in line]
         assert max(map(len, tables)) <= width
         for words in (
-            "Identity", "What sources say", "What is worked out", "GBP 11.00", "59.0 days",
+            "Identity", "What sources say", "What is worked out", "GBP 11.00", "59.0 days", "2 orders",
             "May they be contacted?", "no: no answer on consent", "What happened, newest first", "order 2",
             "Undefined, no open cart: cart units, cart since.",
         ):  # fmt: skip

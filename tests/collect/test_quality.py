@@ -101,6 +101,18 @@ def collected(shop: Shop) -> None:
         shop.collect(f"{COLUMNS}\n{rows}", source, now=NOW + n * timedelta(days=1))
 
 
+def test_a_row_that_was_taken_without_its_unreadable_address_is_not_valid(shop: Shop) -> None:
+    mapped = {"customer_id": "id", "email": "email", "phone": "phone"}
+    source = source_of({"entity": "customers", "map": mapped}, country="GB", files="people.csv")
+    shop.write(
+        "id,email,phone\nann,ann@x.example,07700 900123\nbob,bob at x,12\ncy,cy@x.example,\ndan,,12\n",
+        "people.csv",
+    )
+    load = shop.collect(source=source)
+    assert (load.rows_taken, load.warned) == (4, {"validity": 2})
+    assert measures_of(load, None)["validity"].value == 0.5
+
+
 def test_quality_is_told_load_by_load_in_figures_and_on_a_page(shop_on_both: Shop) -> None:
     shop = shop_on_both
     collected(shop)

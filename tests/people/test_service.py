@@ -81,6 +81,24 @@ def lived(made: Stores) -> Stores:
             {"customer": "annie", "name": "interests", "value": "tea", "set_at": day(2), "source": "web"},
         ],
     )  # fmt: skip
+    add_traits(made, [{"customer": "ann", "name": "region", "value": "Leeds ", "set_at": day(1)}])
+    outside = {"name": "area", "dimension": "region", "key": "LEEDS", "value": 1.0, "text": "rural"}
+    append(
+        made,
+        "market",
+        [
+            {**outside, "set_at": day(1)},
+            {**outside, "set_at": day(2), "text": "urban"},
+            {**outside, "set_at": NOW, "text": "not yet"},
+            {**outside, "name": "temperature", "value": 4.5, "text": None, "set_at": day(2)},
+            {**outside, "key": "Skye", "set_at": day(2)},
+            {**outside, "dimension": "sku", "set_at": day(2)},
+        ],
+    )
+    used = {"name": "minutes", "amount": 120.0, "unit": "min", "occurred_at": day(4)}
+    append(made, "usage", [{"origin_id": origin(made, "annie"), **used}])
+    did = {"experiment": "trial", "name": "visit", "value": 1.0, "observed_at": day(5)}
+    append(made, "outcomes", [{"origin_id": origin(made, "ann"), **did}])
     answer = {"survey": "s", "question": "nps", "number": 9.0, "answered_at": day(25)}
     append(made, "answers", [{"origin_id": origin(made, "ann"), **answer}])
     score = {"model": "buy", "version": 1, "score": 0.1, "as_of": day(40)}
@@ -119,9 +137,9 @@ def test_all_identities_of_a_person_are_on_one_page_and_nobody_elses(stores: Sto
     assert set(found.identity.origins) == {origin(stores, "ann"), origin(stores, "annie")}
     assert found.identity.joined_by == ("email",)
     assert found.identity.identifiers["customer_id"] == 2
-    assert (found.orders, found.happenings) == (1, 7)
+    assert (found.orders, found.happenings) == (1, 10)
     assert [one.kind for one in found.timeline] == [
-        "merge", "event", "answer", "message", "order", "trait", "trait",
+        "merge", "event", "answer", "message", "outcome", "usage", "order", "trait", "trait", "trait",
     ]  # fmt: skip
     assert {one.name: one.value for one in found.computed}["total_spend"] == 20.0
     assert [(one.model, one.version, one.score) for one in found.scores] == [("buy", 2, 0.3)]
@@ -140,6 +158,16 @@ def test_traits_bear_kind_source_age_and_confidence(read_only: Stores) -> None:
     assert (country.name, country.data, country.source) == ("country", "demographic", "test")
     assert country.recency == pytest.approx(0.5 ** ((NOW - day(1)).days / 730))
     assert (interests.data, interests.source, interests.since) == ("psychographic", "web", day(2))
+
+
+def test_outside_data_of_where_a_person_lives_are_on_the_page(read_only: Stores) -> None:
+    found = page(read_only).surroundings
+    assert [(one.name, one.key, one.value, one.since) for one in found] == [
+        ("area", "LEEDS", "urban", day(2)),
+        ("temperature", "LEEDS", "4.5", day(2)),
+    ]
+    assert 0 < found[0].recency < 1
+    assert page(read_only, "bob").surroundings == ()
 
 
 def test_what_is_undefined_says_why(read_only: Stores) -> None:
@@ -271,7 +299,7 @@ def test_plans_and_messages_of_every_identity_are_there(stores: Stores) -> None:
 
 def test_the_time_line_can_be_cut(read_only: Stores) -> None:
     short = page(read_only, limit=2)
-    assert (len(short.timeline), short.happenings) == (2, 7)
+    assert (len(short.timeline), short.happenings) == (2, 10)
     late = page(read_only, since=day(22))
     assert [one.kind for one in late.timeline] == ["merge", "event", "answer"]
     assert page(read_only, limit=0).timeline == ()

@@ -51,7 +51,7 @@ def profile(
             ws.output.json(page)
             return
         zone = ZoneInfo(ws.stores.settings.timezone)
-        for show in (_head, _known, _worked_out, _contact, _places, _timeline):
+        for show in (_head, _known, _around, _worked_out, _contact, _places, _timeline):
             show(ws.output, page, zone, ws.stores.settings.currency)
 
 
@@ -61,7 +61,7 @@ def _head(output: Output, page: ProfilePage, zone: ZoneInfo, _currency: str) -> 
         f"First seen {_day(page.first_seen_at, zone)}, last seen {_day(page.last_seen_at, zone)}"
     )
     output.say(
-        f"{lived}, {page.orders:,} orders{f', in {page.timezone}' if page.timezone else ''}."
+        f"{lived}, {page.orders:,} order{'' if page.orders == 1 else 's'}{f', in {page.timezone}' if page.timezone else ''}."
     )
     if page.recency_overall is not None:
         kinds = ", ".join(f"{_words(kind)} {score:.2f}" for kind, score in page.recency.items())
@@ -123,6 +123,25 @@ def _known(output: Output, page: ProfilePage, zone: ZoneInfo, _currency: str) ->
             )
         )
     _table(output, ["kind", "trait", "value", "source", "since", "sure", "fresh"], rows)
+    output.say()
+
+
+def _around(output: Output, page: ProfilePage, zone: ZoneInfo, _currency: str) -> None:
+    if not page.surroundings:
+        return
+    output.heading("What outside data say")
+    rows = [
+        (
+            f"{one.dimension} {one.key}",
+            _words(one.name),
+            one.value,
+            one.source,
+            _day(one.since, zone),
+            f"{one.recency:.2f}",
+        )
+        for one in page.surroundings
+    ]
+    _table(output, ["of", "what", "value", "source", "since", "fresh"], rows)
     output.say()
 
 

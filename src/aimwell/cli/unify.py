@@ -67,12 +67,14 @@ def unify(
         )
         for kind, number in report.shared.items():
             ws.output.note(
-                f"{number:,} identifiers of kind {kind} are shared by too many people to be one person's; "
-                "they join nobody."
+                f"Identifiers of kind {kind} that are shared by too many people to be one person's, and so join "
+                f"nobody: {number:,}."
             )
         for reason, number in report.set_aside.items():
             if reason in _SET_ASIDE:
-                ws.output.note(f"{number:,} identifiers {_SET_ASIDE[reason]}; they were set aside.")
+                ws.output.note(
+                    f"Identifiers set aside because they {_SET_ASIDE[reason]}: {number:,}."
+                )
 
 
 @app.command("why")

@@ -392,19 +392,22 @@ def results_of(
     return tuple(found[id(one)] for one in entity.expect if id(one) in found)
 
 
-def warned_rows(job: Job, expected: Expected) -> dict[str, int]:
-    """Dimension of quality → rows that are taken although they break an expectation of it."""
+def warned_rows(job: Job, expected: Expected, unread: Sequence[exp.Expr] = ()) -> dict[str, int]:
+    """Dimension of quality → rows that are taken although they break an expectation of it.
+
+    `unread` are queries for rows (`n`) that were taken without a value that has not its form.
+    """
     found: dict[str, int] = {}
-    bits: dict[str, int] = {}
+    bits: dict[str, int] = {"validity": 0} if unread else {}
     for place, (one, _) in enumerate(expected.warned):
         dimension = DIMENSIONS[one.kind]
         bits[dimension] = bits.get(dimension, 0) | 1 << place
     for dimension, mask in bits.items():
-        query = sql(
-            "SELECT count(*) FROM staged WHERE faults = 0 AND warned & CAST(:mask AS hugeint) <> 0",
-            mask=str(mask),
-        )
-        [(found[dimension],)] = job.session.rows(query)
+        broken = [sql("warned & CAST(:mask AS hugeint) <> 0", mask=str(mask))] if mask else []
+        if dimension == "validity":
+            broken += [sql("n IN (SELECT n FROM :rows AS u)", rows=exp.paren(r)) for r in unread]
+        some = exp.select("count(*)").from_("staged").where("faults = 0").where(exp.or_(*broken))
+        [(found[dimension],)] = job.session.rows(some)
     repeats = [
         n for n, one in enumerate(expected.unique) if one.level == "warn" or expected.lenient
     ]

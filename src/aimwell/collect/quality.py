@@ -33,7 +33,8 @@ __all__ = [
 
 FORMULAS: Mapping[str, str] = {
     "completeness": "values that the source gave ÷ (rows × mapped targets); filled gaps count as missing",
-    "validity": "1 − (rows kept aside for the form of their values + rows taken with a warning of form) ÷ rows",
+    "validity": "1 − (rows kept aside for the form of their values + rows taken with a warning of form, or "
+    "without an unreadable address or number) ÷ rows",
     "uniqueness": "1 − (rows equal to another one + rows that repeat what should be unique) ÷ rows",
     "consistency": "1 − (rows that contradict another row, field or source) ÷ rows",
     "freshness": "the limit ÷ the age of the newest row when it was collected, at most 1",

@@ -12,6 +12,7 @@ from aimwell.collect.counting import Tally
 from aimwell.collect.entities import Staged
 from aimwell.collect.evidence import Evidence
 from aimwell.collect.expecting import results_of, warned_rows
+from aimwell.collect.fields import TargetField
 from aimwell.collect.job import Job
 from aimwell.collect.model import FileReport, LoadReport
 from aimwell.collect.nobody import words_of
@@ -79,7 +80,7 @@ def load_report(
         replay=job.is_replay,
         rows_cut=evidence.rows,
         mapped=len(job.fields),
-        warned=warned_rows(job, staged.expected),
+        warned=warned_rows(job, staged.expected, [_unread(field) for field in _contacts(job)]),
         compares=_compares(entity),
         standardised=staged.standardised.changed,
         filled=staged.standardised.filled,
@@ -156,34 +157,46 @@ def warnings_of(job: Job, evidence: Evidence, rows: int) -> list[str]:
             )
     for name in sorted(evidence.whole):
         found.append(f"{name}: ids are written as 17850.0; they were taken as 17850")
-    for field in job.fields:
-        if field.kind in ("email", "phone"):
-            raw = column(field.name, "x")
-            [(lost,)] = job.session.rows(
-                sql(
-                    """
-                    SELECT count(*) FROM texts AS x JOIN typed AS t ON t.n = x.n
-                    WHERE :raw IS NOT NULL AND :normal IS NULL
-                    """,
-                    raw=raw,
-                    normal=column(field.name, "t"),
-                )
+    for field in _contacts(job):
+        [(unreadable,)] = job.session.rows(
+            sql("SELECT count(*) FROM :rows AS u", rows=exp.paren(_unread(field)))
+        )
+        [(nobodys,)] = job.session.rows(
+            sql(
+                "SELECT count(*) FROM texts AS x WHERE :raw IN :nobodys",
+                raw=column(field.name, "x"),
+                nobodys=_nobodys(field),
             )
-            if not lost:
-                continue
-            [(nobodys,)] = job.session.rows(
-                sql(
-                    """
-                    SELECT count(*) FROM texts AS x
-                    WHERE :raw IN (SELECT raw FROM :forms GROUP BY 1 HAVING bool_and(nobody))
-                    """,
-                    raw=raw,
-                    forms=exp.to_table(f"{field.kind}s"),
-                )
+        )
+        found += words_of({field.name: nobodys} if nobodys else {})
+        if unreadable:
+            found.append(
+                f"{field.name}: {unreadable:,} are not readable; the rows were taken without them"
             )
-            found += words_of({field.name: nobodys} if nobodys else {})
-            if unreadable := lost - nobodys:
-                found.append(
-                    f"{field.name}: {unreadable:,} are not readable; the rows were taken without them"
-                )
     return found
+
+
+def _contacts(job: Job) -> list[TargetField]:
+    """Targets whose values are taken away where they cannot be read, without the row."""
+    return [field for field in job.fields if field.kind in ("email", "phone")]
+
+
+def _unread(field: TargetField) -> exp.Expr:
+    """A query for the rows (`n`) that gave such a value which cannot be read; one that names nobody is missing."""
+    return sql(
+        """
+        SELECT x.n AS n FROM texts AS x JOIN typed AS t ON t.n = x.n
+        WHERE :raw IS NOT NULL AND :normal IS NULL AND NOT :raw IN :nobodys
+        """,
+        raw=column(field.name, "x"),
+        normal=column(field.name, "t"),
+        nobodys=_nobodys(field),
+    )
+
+
+def _nobodys(field: TargetField) -> exp.Expr:
+    """A query for the values that name nobody."""
+    return sql(
+        "SELECT raw FROM :forms WHERE raw IS NOT NULL GROUP BY 1 HAVING bool_and(nobody)",
+        forms=exp.to_table(f"{field.kind}s"),
+    )

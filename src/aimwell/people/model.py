@@ -16,6 +16,7 @@ __all__ = [
     "Happening",
     "Identity",
     "Letter",
+    "OutsideFact",
     "PersonalField",
     "Placed",
     "ProfilePage",
@@ -66,6 +67,19 @@ class TraitValue:
     source: str
     since: datetime
     confidence: float
+    recency: float
+
+
+@dataclass(frozen=True)
+class OutsideFact:
+    """What outside data say of what the person's trait `dimension` names: a figure or a word, since when, how fresh."""
+
+    name: str
+    dimension: str
+    key: str
+    value: str
+    since: datetime
+    source: str
     recency: float
 
 
@@ -189,6 +203,7 @@ class ProfilePage:
     personal: tuple[PersonalField, ...]
     revealed: bool
     traits: tuple[TraitValue, ...]
+    surroundings: tuple[OutsideFact, ...]
     computed: tuple[ComputedValue, ...]
     computed_at: datetime | None
     recency: Mapping[DataKind, float]

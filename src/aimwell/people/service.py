@@ -25,6 +25,7 @@ from aimwell.people.model import (
     SegmentPlace,
     TraitValue,
 )
+from aimwell.people.surroundings import surroundings
 from aimwell.people.timeline import TIMELINE_COLUMNS, TIMELINE_TABLES, lake_happenings
 from aimwell.privacy.masking import masked
 from aimwell.privacy.originals import read_originals
@@ -52,7 +53,7 @@ _plans = metadata.tables["plans"]
 _places = metadata.tables["plan_people"]
 _messages = metadata.tables["messages"]
 
-_LAKE = (*TIMELINE_TABLES, "scores", "account_members")
+_LAKE = (*TIMELINE_TABLES, "scores", "account_members", "market")
 _MARKETING = "marketing"
 _LETTERS_MAX = 50
 
@@ -144,6 +145,7 @@ def profile_page(
         )
         segments = _segments(session, now)
         scores = tuple(ScoreValue(*found) for found in session.rows(sql(_SCORES)))
+        around = surroundings(session, _own(row.traits, row.computed), ages, now)
         accounts = tuple(tuple(found) for found in session.rows(sql(_ACCOUNTS, now=now)))
     others = [
         one
@@ -164,6 +166,7 @@ def profile_page(
         personal=personal,
         revealed=reveal,
         traits=_traits(row.traits, row.provenance, ages, now),
+        surroundings=around,
         computed=_computed(row.computed),
         computed_at=row.computed_at,
         recency=by_kind,
@@ -260,6 +263,12 @@ def _traits(
         fresh = ages.trait(name, source, since, now)
         found.append(TraitValue(name, values[name], kind, source, since, confidence, fresh))
     return tuple(sorted(found, key=lambda trait: (trait.data, trait.name)))
+
+
+def _own(traits: Mapping[str, str], computed: Mapping[str, Any] | None) -> dict[str, str]:
+    """What outside data may be about: each trait, and the category that the person likes best."""
+    liked = (computed or {}).get("favourite_category")
+    return {**({} if liked is None else {"category": liked}), **traits}
 
 
 def _computed(values: Mapping[str, Any] | None) -> tuple[ComputedValue, ...]:

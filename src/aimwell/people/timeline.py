@@ -77,6 +77,16 @@ _PARTS: Mapping[str, str] = {
                concat_ws(', ', format('balance {:g}', CAST(balance AS double)), tier) AS detail
         FROM loyalty
         """,
+    "usage": """
+        SELECT occurred_at AS moment_at, 'usage' AS kind, name AS what,
+               concat_ws(' ', format('{:g}', CAST(amount AS double)), unit) AS detail
+        FROM usage
+        """,
+    "outcomes": """
+        SELECT observed_at AS moment_at, 'outcome' AS kind, experiment || ': ' || name AS what,
+               format('{:g}', CAST(value AS double)) AS detail
+        FROM outcomes
+        """,
 }
 
 TIMELINE_TABLES: tuple[str, ...] = tuple(_PARTS)
