@@ -11,6 +11,7 @@ from aimwell.collect import collect
 from aimwell.collect.columns import ColumnChange, change_of
 from aimwell.collect.health import health_of, tell_alerts
 from aimwell.collect.scheduling import COLLECT, WATCH, sync_schedules
+from aimwell.collect.tracking.flush import flush_inbox
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.source import Source
 from aimwell.errors import CollectError, ColumnsChangedError, DefinitionError, MappingError
@@ -18,6 +19,7 @@ from aimwell.history.jobs import collect_handlers
 from aimwell.jobs.alerts import Alerts
 from aimwell.jobs.service import open_jobs
 from collecting import COLUMNS, NOW, ORDERS, Shop, source_of
+from tracked import put
 
 DAY = timedelta(days=1)
 FIRST = NOW - DAY  # when the definition was applied
@@ -66,6 +68,23 @@ def test_a_source_is_late_until_new_files_come_and_the_alert_goes_by_itself(
     )
     shop.collect(lines(4), source, now=NOW + 3 * DAY)
     assert open_alerts(shop) == {}
+
+
+def test_a_source_of_messages_is_late_where_none_come(shop: Shop) -> None:
+    source = Source.model_validate({"name": "web", "tracking": {}, "freshness": "2h"})
+    [late] = health_of(shop.stores, source, now=NOW).troubles
+    assert "No message of 'web' ever came; some should come every 2 hours" in late.message
+    put(shop.stores, {"type": "track", "userId": "ann", "event": "Seen", "messageId": "m"}, at=NOW)
+    flush_inbox(shop.stores, now=NOW)
+    well = health_of(shop.stores, source, now=NOW + timedelta(hours=1))
+    assert (well.troubles, well.last_taken_at, well.age) == ((), NOW, timedelta(hours=1))
+    [late] = health_of(shop.stores, source, now=NOW + timedelta(hours=3)).troubles
+    assert "came since 2026-06-01 12:00 UTC (3 hours ago)" in late.message
+    assert "late" in [one.part for one in health_of(shop.stores, other(source), now=NOW).troubles]
+
+
+def other(source: Source) -> Source:
+    return source.model_copy(update={"name": "app"})
 
 
 def test_a_source_whose_rows_grow_old_is_stale_though_files_come(shop: Shop) -> None:

@@ -154,7 +154,7 @@ def test_a_person_is_found_by_whatever_names_them(read_only: Stores, who: str) -
 
 
 def test_traits_bear_kind_source_age_and_confidence(read_only: Stores) -> None:
-    country, interests = page(read_only).traits
+    country, _region, interests = page(read_only).traits
     assert (country.name, country.data, country.source) == ("country", "demographic", "test")
     assert country.recency == pytest.approx(0.5 ** ((NOW - day(1)).days / 730))
     assert (interests.data, interests.source, interests.since) == ("psychographic", "web", day(2))

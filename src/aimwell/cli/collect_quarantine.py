@@ -90,7 +90,8 @@ def quarantine(
             [(row.file, row.line, row.field, row.detail or row.reason) for row in found.rows],
         )
         for row in found.rows if reveal else ():
-            ws.output.say(f"{row.file}:{row.line}: {row.content}")
+            where = row.file if row.line is None else f"{row.file}:{row.line}"
+            ws.output.say(f"{where}: {row.content}")
 
 
 def _rows(number: int) -> str:

@@ -28,6 +28,7 @@ from aimwell.definitions.source_schedule import Volume
 from aimwell.errors import UnknownDefinitionError
 from aimwell.jobs.alerts import Alerts, Severity
 from aimwell.store.schema import metadata
+from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
 __all__ = [
@@ -125,6 +126,8 @@ def health_of(stores: Stores, source: Source, *, now: datetime) -> SourceHealth:
     if taken is not None and (came_at is None or taken.started_at > came_at):
         came_at = taken.started_at
     newest = max([one.last_at for one in loads if one.last_at is not None], default=None)
+    if source.tracking is not None:
+        came_at, newest = _last_message(stores, source.name)
     volumes = _volumes(source, reports)
     troubles = [
         *_failed(source, run),
@@ -146,6 +149,18 @@ def health_of(stores: Stores, source: Source, *, now: datetime) -> SourceHealth:
         volumes=tuple(volumes),
         troubles=tuple(troubles),
     )
+
+
+def _last_message(stores: Stores, source: str) -> tuple[datetime | None, datetime | None]:
+    """When the newest message of a tracking source came, and of when it is."""
+    query = sql(
+        "SELECT max(received_at), max(occurred_at) FROM events WHERE source = :source",
+        source=source,
+    )
+    with stores.engine.session() as session:
+        session.bind("events", stores.lake.pin("events").tables["events"])
+        [(came_at, newest)] = session.rows(query)
+    return came_at, newest
 
 
 def _done_loads(stores: Stores, source: str) -> list[LoadReport]:
@@ -172,6 +187,17 @@ def _late(source: Source, came_at: datetime | None, now: datetime) -> list[Troub
     limit = source.freshness.arrives if source.freshness else None
     if limit is None or (came_at is not None and now - came_at <= limit):
         return []
+    if source.tracking is not None:
+        since = (
+            "ever came"
+            if came_at is None
+            else f"came since {_moment(came_at)} ({_span(now - came_at)} ago)"
+        )
+        told = (
+            f"No message of '{source.name}' {since}; some should come every {_span(limit)}. Look whether its clients still "
+            "send, and whether what waits is flushed: aimwell collect flush."
+        )
+        return [Trouble(source.name, "late", told)]
     if came_at is None:
         told = f"'{source.name}' was never collected, and should come every {_span(limit)}."
     else:

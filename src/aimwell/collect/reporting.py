@@ -80,7 +80,7 @@ def load_report(
         replay=job.is_replay,
         rows_cut=evidence.rows,
         mapped=len(job.fields),
-        warned=warned_rows(job, staged.expected, [_unread(field) for field in _contacts(job)]),
+        warned=warned_rows(job, staged.expected, [_unread(field) for field in _lost(job)]),
         compares=_compares(entity),
         standardised=staged.standardised.changed,
         filled=staged.standardised.filled,
@@ -157,7 +157,7 @@ def warnings_of(job: Job, evidence: Evidence, rows: int) -> list[str]:
             )
     for name in sorted(evidence.whole):
         found.append(f"{name}: ids are written as 17850.0; they were taken as 17850")
-    for field in _contacts(job):
+    for field in _lost(job):
         [(unreadable,)] = job.session.rows(
             sql("SELECT count(*) FROM :rows AS u", rows=exp.paren(_unread(field)))
         )
@@ -176,9 +176,19 @@ def warnings_of(job: Job, evidence: Evidence, rows: int) -> list[str]:
     return found
 
 
-def _contacts(job: Job) -> list[TargetField]:
-    """Targets whose values are taken away where they cannot be read, without the row."""
-    return [field for field in job.fields if field.kind in ("email", "phone")]
+def _lost(job: Job) -> list[TargetField]:
+    """Targets of which some value was taken away, without the row: addresses and numbers."""
+    found = []
+    for field in job.fields:
+        if field.kind in ("email", "phone"):
+            query = sql(
+                "SELECT count(*) FROM texts AS x JOIN typed AS t ON t.n = x.n WHERE :raw IS NOT NULL AND :normal IS NULL",
+                raw=column(field.name, "x"),
+                normal=column(field.name, "t"),
+            )
+            if job.session.rows(query)[0][0]:
+                found.append(field)
+    return found
 
 
 def _unread(field: TargetField) -> exp.Expr:
