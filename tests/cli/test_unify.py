@@ -41,6 +41,7 @@ def test_two_are_one_person_then_split_then_one_again(run: Run) -> None:
     told = run("unify", "why", "ann", "bob", "--json").json
     assert (told["one_person"], [step["kind"] for step in told["path"]]) == (True, ["phone"])
     assert "telephone number" in run("unify", "why", "ann", "bob").out
+    assert "one and the same identity" in run("unify", "why", "ann", "ann").out
     made = run("unify", "split", "ann", "bob", "--reason", "brothers", "--json").json["decision"]
     assert (made["verdict"], made["decided_by"], made["reason"]) == ("apart", "ann", "brothers")
     assert run("unify", "why", "ann", "bob", "--json").json["one_person"] is False

@@ -304,7 +304,15 @@ def test_the_time_line_can_be_cut(read_only: Stores) -> None:
     assert [one.kind for one in late.timeline] == ["merge", "event", "answer"]
     assert page(read_only, limit=0).timeline == ()
     early = page(read_only, now=day(22))
-    assert [one.kind for one in early.timeline] == ["message", "order", "trait", "trait"]
+    assert [one.kind for one in early.timeline] == [
+        "message",
+        "outcome",
+        "usage",
+        "order",
+        "trait",
+        "trait",
+        "trait",
+    ]
 
 
 def test_who_cannot_be_told_apart_or_is_gone_is_said_so(read_only: Stores) -> None:

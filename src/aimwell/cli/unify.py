@@ -92,19 +92,22 @@ def why(
 def _say_why(ws: Opened, found: Explanation) -> None:
     if found.one_person:
         ws.output.heading(f"One person: profile {found.profile_a}")
-        ws.output.table(
-            ["from", "to", "by", "told by", "first seen"],
-            [
-                (
-                    step.start,
-                    step.end,
-                    step.words,
-                    ", ".join(dict.fromkeys(one.source for one in step.told)),
-                    min((one.first_seen for one in step.told), default=""),
-                )
-                for step in found.path
-            ],
-        )
+        if found.path:
+            ws.output.table(
+                ["from", "to", "by", "told by", "first seen"],
+                [
+                    (
+                        step.start,
+                        step.end,
+                        step.words,
+                        ", ".join(dict.fromkeys(one.source for one in step.told)),
+                        min((one.first_seen for one in step.told), default=""),
+                    )
+                    for step in found.path
+                ],
+            )
+        else:
+            ws.output.say("Both came under one and the same identity.")
         for step in found.path:
             if step.weights:
                 ws.output.table(
