@@ -129,6 +129,24 @@ def test_a_login_leaves_the_identifiers_that_stitch_the_history(stores: Stores) 
     }
 
 
+def test_what_names_nobody_joins_nobody_and_stays_in_the_message(stores: Stores) -> None:
+    nobody = {
+        "type": "identify",
+        "userId": "0",
+        "traits": {"email": "noreply@shop.test"},
+        "context": {"device": {"id": "00000000-0000-0000-0000-000000000000"}},
+    }
+    put(stores, {**nobody, "anonymousId": "a1"}, {**nobody, "anonymousId": "a2"}, nobody)
+    flush_inbox(stores, now=NOW)
+    found = control_rows(stores, "identifiers", "kind", "origin_id")
+    assert [kind for kind, _ in found] == ["anonymous_id"] * 2
+    assert len({origin for _, origin in found}) == 2
+    assert rows(stores, "quarantine", "reason") == [("no_identifier",)]
+    parts = [content for (content,) in control_rows(stores, "vault_parts", "content")]
+    assert len(parts) == 2
+    assert all('"userId":"0"' in part and "noreply@shop.test" in part for part in parts)
+
+
 def test_customer_ids_are_of_the_source_s_namespace(stores: Stores) -> None:
     from aimwell.definitions import service as definitions
     from aimwell.definitions.catalogue import check
