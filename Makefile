@@ -13,6 +13,8 @@ export PYTHON
 # Each worker has one core. Two pools of threads on the same two cores wait for each other more than they work.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 PYTEST := .venv/bin/python -m pytest
+# For the hundreds of processes that tests begin, also where Python is told to write no compiled modules.
+COMPILE := .venv/bin/python -m compileall -q src
 # A file's tests stay in one worker, so what they share is made once. conftest.py says which files begin.
 IN_PARALLEL := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -36,6 +38,7 @@ test: ## Install what tests need, run every check and every test (what CI runs)
 	@scripts/environment test
 	@scripts/install-test-needs
 	@scripts/check
+	@$(COMPILE)
 	@$(ONE_THREAD) $(PYTEST) $(IN_PARALLEL) $(PYTEST_ARGS)
 
 test-fast: ## Run the quick tests alone, on SQLite only

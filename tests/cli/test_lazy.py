@@ -61,6 +61,14 @@ def test_importing_the_package_imports_no_stage() -> None:
     assert not [name for name in HEAVY if f"'{name}'" in ran]
 
 
+def test_collecting_imports_no_map_of_the_worlds_numbers() -> None:
+    source = "import sys, aimwell.cli.collect; print('phonenumbers.geodata' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", source], capture_output=True, text=True, check=True
+    ).stdout
+    assert ran == "False\n"
+
+
 NEEDLESS = {"alembic", "jinja2", "lightgbm", "litestar", "scipy", "sklearn", "uvicorn"}
 
 

@@ -9,8 +9,6 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from phonenumbers.geodata.locale import LOCALE_DATA
-
 __all__ = ["COUNTRY_CODES", "country_code"]
 
 _CODES = (
@@ -140,6 +138,9 @@ def _plain(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _names() -> dict[str, str]:
+    # Imported here: it brings the places of all the world's numbers, and codes need no names.
+    from phonenumbers.geodata.locale import LOCALE_DATA
+
     found: dict[str, set[str]] = {}
     english: dict[str, str] = {}
     for code in COUNTRY_CODES:
