@@ -22,7 +22,7 @@ from aimwell.collect import (
     suggest_mapping,
 )
 from aimwell.collect.personal_signs import personal_kind
-from aimwell.errors import CollectError, DefinitionError, SourceFileError
+from aimwell.errors import CollectError, DefinitionError, MappingError, SourceFileError
 from aimwell.store.schema import metadata
 from collecting import COLUMNS, NOW, ORDERS, Shop, source_of
 
@@ -330,6 +330,19 @@ def test_rows_that_wait_twice_count_once_and_those_taken_since_apart(shop: Shop)
     left = quarantine(shop.stores)
     assert left.counts == {"shop": {"not_a_time": 2}}
     assert left.taken_since == 1
+
+
+def test_what_was_not_reached_after_a_failure_is_not_said_to_be_running(shop: Shop) -> None:
+    source = source_of(ORDERS, {"entity": "products", "map": {"sku": "sku"}})
+    with pytest.raises(MappingError):
+        shop.collect("sku,qty\nmug,1\n", source)
+    told = {one.entity: (one.state, one.error) for one in status(shop.stores)}
+    assert told["products"] == (
+        "failed",
+        "It was not looked at, because orders before it failed.",
+    )
+    done = shop.report(f"{COLUMNS}\n1,2026-01-05,ann,mug,2,4.50\n", source).loads
+    assert [one.state for one in done] == ["taken", "taken"]
 
 
 def test_status_lists_loads_the_newest_first(shop: Shop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
@@ -14,6 +15,8 @@ from aimwell.collect.health import EntityVolume, SourceHealth, defined_sources, 
 from aimwell.collect.model import LoadStatus
 
 __all__ = ["status"]
+
+_KINDS_MAX = 3
 
 
 def status(
@@ -49,7 +52,7 @@ def _show_sources(ws: Opened, found: list[SourceHealth]) -> None:
                 one.last_run_at,
                 one.last_outcome,
                 _age(one),
-                ", ".join(_rows(volume) for volume in one.volumes) or None,
+                _volumes(one.volumes),
                 sum(one.quarantine.values()),
                 ", ".join(trouble.part for trouble in one.troubles) or "well",
             )
@@ -77,6 +80,14 @@ def _age(one: SourceHealth) -> str | None:
 def _span(span: timedelta) -> str:
     hours = span.total_seconds() / 3600
     return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} d"
+
+
+def _volumes(found: Sequence[EntityVolume]) -> str | None:
+    """Rows of each kind; of many kinds how many in all, as what is unusual of one is told below."""
+    if len(found) > _KINDS_MAX:
+        return f"{sum(one.rows for one in found):,} of {len(found)} kinds"
+    named = len(found) > 1
+    return ", ".join(f"{one.entity} {_rows(one)}" if named else _rows(one) for one in found) or None
 
 
 def _rows(one: EntityVolume) -> str:

@@ -7,8 +7,8 @@ how.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from aimwell.collect.reading import read_raw
 from aimwell.collect.runs import Run, note_run, reference_columns
 from aimwell.collect.taking import take_entity
 from aimwell.definitions.kinds.source import Entity, Source
-from aimwell.errors import AimwellError, ColumnsChangedError, MappingError
+from aimwell.errors import AimwellError, CollectError, ColumnsChangedError, MappingError
 from aimwell.store.spill import spill_folder
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -157,24 +157,41 @@ def _collect(
         reports: list[LoadReport] = []
         with open_desk(stores) as desk:
             raw: dict[str, RawTable] = {}
-            for entity, load in zip(entities, begun, strict=True):
+            for place, (entity, load) in enumerate(zip(entities, begun, strict=True)):
                 if load.state == "done":
                     reports.append(_again(load))
                     continue
-                try:
-                    _read_missing(desk, source, entity, inputs, raw, tell)
-                    for name in raw.keys() - seen.keys():
-                        seen[name] = column_types(desk.session, raw[name])
-                    _refuse_other_columns(stores, source, seen)
-                except Exception as error:
-                    loads.fail(stores, load, error=error)
-                    raise
                 siblings = {one.mapping for one in begun if one.entity == load.entity}
-                reports.append(
-                    take_entity(stores, desk, source, entity, load, raw, tell, siblings=siblings)
-                )
+                with _the_rest_told(stores, load, begun[place + 1 :]):
+                    try:
+                        _read_missing(desk, source, entity, inputs, raw, tell)
+                        for name in raw.keys() - seen.keys():
+                            seen[name] = column_types(desk.session, raw[name])
+                        _refuse_other_columns(stores, source, seen)
+                    except Exception as error:
+                        loads.fail(stores, load, error=error)
+                        raise
+                    reports.append(
+                        take_entity(
+                            stores, desk, source, entity, load, raw, tell, siblings=siblings
+                        )
+                    )
         note_progress(stores, source, gathered, now=now)
         return DataReport(source.name, tuple(reports), gathered.absent)
+
+
+@contextmanager
+def _the_rest_told(stores: Stores, load: loads.Load, rest: Sequence[loads.Load]) -> Iterator[None]:
+    """Where a load fails, say of those after it that they were not reached, instead of leaving them running."""
+    try:
+        yield
+    except Exception:
+        told = CollectError(f"It was not looked at, because {load.entity} before it failed.")
+        # What went wrong must not be hidden by what cannot be told.
+        with suppress(AimwellError, SQLAlchemyError):
+            for one in rest:
+                loads.fail(stores, one, error=told)
+        raise
 
 
 def _refuse_other_columns(stores: Stores, source: Source, seen: Columns) -> None:
