@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from aimwell.definitions.catalogue import check
@@ -18,6 +19,7 @@ from aimwell.definitions.service import apply
 from aimwell.errors import DefinitionError, SegmentError
 from aimwell.history.features import feature_names
 from aimwell.history.moment import open_moment
+from aimwell.privacy.consent import record
 from aimwell.segment.leaf_kinds import LEAVES
 from aimwell.segment.service import compiled, explain, members, members_query, unknown
 from aimwell.store.stores import Stores
@@ -335,6 +337,74 @@ def test_people_without_a_country_are_in_no_group_of_countries(town: Stores) -> 
     assert found(town, "not country == GB") == {"cid", "dan", "eve", "fay"}
     assert found(town, "country missing") == {"dan", "eve", "fay"}
     assert found(town, "freshness({trait: country}, within: 1d)", day(1.5)) == {"ann", "bob", "cid"}
+
+
+def test_what_lies_on_the_border_of_a_window_belongs_to_the_later_one(town: Stores) -> None:
+    moments = {"ann": [140, 150], "bob": [140, 149.9], "cid": [129.9, 155], "dan": [150]}
+    add_events(
+        town,
+        [
+            {"customer": name, "event": "B", "occurred_at": day(moment)}
+            for name, those in moments.items()
+            for moment in those
+        ],
+    )
+    # Windows from day 150 on, and from day 140 on.
+    rule = {"trend": {"event": "B"}, "window": "10d"}
+    assert found(town, {**rule, "falling": 1}, day(160)) == {"bob"}
+    assert found(town, {**rule, "rising": 0.1}, day(160)) == set()
+    assert found(town, {**rule, "falling": 0.5}, day(160)) == {"bob"}
+
+
+def test_a_share_on_the_border_is_kept_and_who_has_nothing_of_the_part_has_a_ratio_of_nothing(
+    town: Stores,
+) -> None:
+    for number, name in enumerate(["ann", "bob", "cid", "dan"]):
+        add_events(
+            town,
+            [{"customer": name, "event": "C", "occurred_at": day(170), "revenue": number + 1}],
+        )
+    add_events(town, [{"customer": "dan", "event": "D", "occurred_at": day(171)}])
+    figure = {"percentile": {"measure": {"event": "C", "of": "revenue"}}}
+    assert found(town, {**figure, "top": 0.25}) == {"dan"}
+    assert found(town, {**figure, "top": 0.26}) == {"dan", "cid"}
+    assert found(town, {**figure, "bottom": 0.5}) == {"ann", "bob"}
+    ratio = {"ratio": {"part": {"event": "D"}, "whole": {"event": "C"}}}
+    assert found(town, {**ratio, "below": 0.5}) == {"ann", "bob", "cid"}
+    assert found(town, {**ratio, "at_least": 1}) == {"dan"}
+
+
+def test_the_newest_answer_on_consent_counts_and_none_is_unknown(town: Stores) -> None:
+    answers = [
+        ("ann", "granted", 1),
+        ("bob", "granted", 1),
+        ("bob", "revoked", 9),
+        ("cid", "denied", 1),
+    ]
+    record(
+        town,
+        pa.Table.from_pylist(
+            [
+                row(
+                    town,
+                    name,
+                    purpose="marketing",
+                    channel="email",
+                    state=state,
+                    occurred_at=day(when),
+                    basis="soft_opt_in",
+                    source="test",
+                    wording=None,
+                )
+                for name, state, when in answers
+            ]
+        ),
+    )
+    assert found(town, "consent(channel: email)", day(5)) == {"ann", "bob"}
+    assert found(town, "consent(channel: email)") == {"ann"}
+    assert found(town, "consent(channel: email, state: revoked)") == {"bob"}
+    assert found(town, "consent(channel: email, state: unknown)") == {"dan", "eve", "fay"}
+    assert len(found(town, "consent(channel: email, purpose: service, state: unknown)")) == 6
 
 
 def test_a_firm_that_was_left_counts_no_more(town: Stores) -> None:
