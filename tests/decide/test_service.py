@@ -13,7 +13,7 @@ import pytest
 
 from aimwell.decide.service import approve, cancel, plan
 from aimwell.decide.stored import list_plans, load_plan, places
-from aimwell.errors import DecideError, UnknownDefinitionError
+from aimwell.errors import DecideError, DefinitionError, UnknownDefinitionError
 from aimwell.privacy.hashing import identifier_hash
 from aimwell.privacy.suppression import suppress
 from aimwell.store.schema import metadata
@@ -211,6 +211,23 @@ def test_an_empty_segment_is_refused(lite: Stores) -> None:
         DecideError, match=r"segment nobody\) is empty.*: aimwell segment explain nobody$"
     ):
         planned(lite)
+
+
+def test_a_campaign_gives_its_segment_other_parameters(lite: Stores) -> None:
+    those = {
+        "kind": "segment",
+        "name": "those",
+        "parameters": {"orders": 0},
+        "rule": "orders.count() >= $orders",
+    }
+    audience = {"segment": "those", "parameters": {"orders": 99}}
+    set_up(lite, 20, those=those, spring={"audience": {"segment": "those"}})
+    assert planned(lite).summary["audience_size"] == 20
+    set_up(lite, 20, those=those, spring={"audience": audience})
+    with pytest.raises(DecideError, match=r"segment those with orders 99\) is empty"):
+        planned(lite)
+    with pytest.raises(DefinitionError, match="only a segment has parameters"):
+        apply(lite, spring={"audience": {"everyone": True, "parameters": {"orders": 9}}})
 
 
 def test_people_without_consent_are_named_and_counted(lite: Stores) -> None:

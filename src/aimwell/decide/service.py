@@ -35,7 +35,7 @@ from aimwell.errors import DecideError
 from aimwell.history.freshness import order_days, stale_orders
 from aimwell.history.moment import Moment, open_moment
 from aimwell.history.outcomes import outcomes
-from aimwell.segment.service import members, unknown
+from aimwell.segment.service import members, parametrised, unknown
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -177,7 +177,9 @@ def _audience(
     segment = definitions.find(stores.control, Segment, wanted.segment)
     segment = segment.with_parameters(wanted.parameters or {})
     table = members(stores, segment, as_of=moment, snapshot=snapshot)
-    return sorted(table.column("profile_id").to_pylist()), f"segment {segment.name}"
+    given = ", ".join(f"{name} {value}" for name, value in (wanted.parameters or {}).items())
+    words = f"segment {segment.name} with {given}" if given else f"segment {segment.name}"
+    return sorted(table.column("profile_id").to_pylist()), words
 
 
 def _earlier_origins(past: Moment, campaign: str) -> dict[str, str]:
@@ -235,10 +237,11 @@ def _unknown(
     stores: Stores, parts: CampaignParts, moment: datetime, snapshot: Snapshot
 ) -> tuple[str, ...]:
     """What the audience's rule names that was never collected."""
-    name = parts.campaign.audience.segment
-    if name is None:
+    wanted = parts.campaign.audience
+    if wanted.segment is None:
         return ()
-    return unknown(stores, name, as_of=moment, values=True, snapshot=snapshot)
+    segment = parametrised(stores, wanted.segment, wanted.parameters or {})
+    return unknown(stores, segment, as_of=moment, values=True, snapshot=snapshot)
 
 
 def _refuse_empty(
