@@ -53,6 +53,11 @@ ACCOUNTS: dict[str, Row] = {
 }
 SHOPS: dict[str, Row] = {"1": {"city": "Leeds"}}
 CITIES = {"Leeds": (53.8, -1.55), "London": (51.5, -0.13)}
+SURVEY = {
+    "kind": "survey",
+    "name": "nps",
+    "questions": {"recommend": {"type": "nps"}, "why": {"type": "text"}},
+}
 NESTED = {
     "buyers": {"event": "Order Completed"},
     "loud": {"any": [{"event": "Login", "count": {"at_least": 2}}, {"segment": "buyers"}]},
@@ -81,7 +86,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, lis
     lives = _settle(stores, 30)
     apply(
         stores.control,
-        [segment(rule, name) for name, rule in NESTED.items()],
+        [check(SURVEY), *(segment(rule, name) for name, rule in NESTED.items())],
         now=day(0),
         by="test",
     )
