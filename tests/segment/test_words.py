@@ -139,10 +139,10 @@ def plain(value: Any) -> Any:
 
 
 def test_two_rules_that_differ_have_two_sentences() -> None:
-    """Over a thousand rules of a small world, in which near misses are many."""
+    """Hundreds of rules of a small world, in which near misses are many."""
     sentences: dict[str, Any] = {}
 
-    @settings(max_examples=1_200, suppress_health_check=[HealthCheck.too_slow], database=None)
+    @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow], database=None)
     @given(LEAVES | RULES)
     def say_it(rule: Any) -> None:
         found = check({"kind": "segment", "name": "some", "rule": rule})
@@ -153,7 +153,7 @@ def test_two_rules_that_differ_have_two_sentences() -> None:
         assert sentences.setdefault(sentence, form) == form, sentence
 
     say_it()
-    assert len(sentences) > 800
+    assert len(sentences) > 300
 
 
 @pytest.mark.parametrize(
