@@ -166,7 +166,7 @@ def test_killed_between_collecting_and_unifying_the_next_call_unifies(
     run = command_in(tmp_path, monkeypatch, capsys)
     call = ["collect", "orders", shop.folder / "all.csv", *TAKE_ALL, "-w", shop.stores.root]
     with monkeypatch.context() as patch:
-        patch.setattr(command_module, "bring_up_to_date", killed)
+        patch.setattr(command_module, "bring_collected_up_to_date", killed)
         with pytest.raises(Killed):
             run(*call)
     assert both_states(shop)[1] == []

@@ -28,7 +28,7 @@ from aimwell.collect.suggesting import EntityName, suggest_mapping
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.source import Source
 from aimwell.errors import NothingTakenError
-from aimwell.history.current import bring_up_to_date
+from aimwell.history.current import bring_collected_up_to_date
 from aimwell.history.jobs import folder_of
 
 __all__ = ["app", "show_report"]
@@ -305,7 +305,7 @@ def _run(
     people = None
     if not_unified(ws.stores):  # also where the last command was killed before it had unified
         with ws.output.progress("Unifying"):
-            people = bring_up_to_date(ws.stores, now=ws.now)
+            people = bring_collected_up_to_date(ws.stores, now=ws.now)
     if ws.output.as_json:
         document = {**report.to_dict(), "unify": people.to_dict() if people else None}
         try:

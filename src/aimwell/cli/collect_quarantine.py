@@ -22,7 +22,7 @@ from aimwell.collect.replaying import write_quarantine
 from aimwell.collect.tracking.resending import resend, write_messages
 from aimwell.collect.tracking.sources import tracking_sources
 from aimwell.collect.waiting_rows import source_of_rows
-from aimwell.history.current import bring_up_to_date, refresh_state
+from aimwell.history.current import bring_collected_up_to_date, refresh_state
 from aimwell.unify.live import flush_and_unify
 
 __all__ = ["dismiss", "quarantine", "replay"]
@@ -167,7 +167,7 @@ def replay(
             ws.stores.audit("quarantine accepted", actor=ws.by, subject=name, rows=report.left)
         if not_unified(ws.stores):
             with ws.output.progress("Unifying"):
-                bring_up_to_date(ws.stores, now=ws.now)
+                bring_collected_up_to_date(ws.stores, now=ws.now)
         if as_json:
             ws.output.json(report)
             return

@@ -32,6 +32,7 @@ from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
 __all__ = [
+    "TOUCHED_FOLDER",
     "Load",
     "begin",
     "begin_replay",
@@ -51,6 +52,9 @@ __all__ = [
 
 _loads = metadata.tables["loads"]
 _results = metadata.tables["expectation_results"]
+TOUCHED_FOLDER = "touched"
+"""Folder of the files that say whom loads touched, until those are unified."""
+
 _ID_LENGTH = 20
 _WAIT_SECONDS = 6 * 3600.0
 
@@ -220,6 +224,8 @@ def new_folder(stores: Stores, load: Load) -> Path:
     staging = stores.folder("staging")
     for left in staging.glob(f"{load.load_id}-*"):
         shutil.rmtree(left, ignore_errors=True)
+    for left in stores.folder(TOUCHED_FOLDER).glob(f"{load.load_id}-*"):
+        left.unlink(missing_ok=True)
     folder = staging / f"{load.load_id}-{secrets.token_hex(4)}"
     folder.mkdir()
     return folder
@@ -233,6 +239,7 @@ def prepare(
     *,
     seen: frozenset[str],
     settles: Sequence[Settled] = (),
+    touched: str | None = None,
 ) -> None:
     """Say that the load's files are complete. From here on it will be ended, whatever happens.
 
@@ -244,6 +251,7 @@ def prepare(
         seen: The source's ended loads when the lake was read; if another one came meanwhile, because
             somebody took this process for dead, what was worked out may count rows twice.
         settles: Rows that leave the quarantine with it.
+        touched: Name of the file that says whom it touches (see `touching`); None: everybody.
 
     Raises:
         LeaseLostError: Another load of the source came meanwhile; begin again.
@@ -267,7 +275,7 @@ def prepare(
             .values(
                 state="prepared",
                 report=report.to_dict(),
-                files={**files, "staging": folder.name},
+                files={**files, "staging": folder.name, "touched": touched},
             )
         )
         _keep_results(connection, load, report)
@@ -345,6 +353,8 @@ def mark_unified(stores: Stores, load_ids: Sequence[str]) -> None:
                 .where(_loads.c.load_id == load_id)
                 .values(files={**row.files, "unified": True})
             )
+        if name := row.files.get("touched"):
+            (stores.folder(TOUCHED_FOLDER) / name).unlink(missing_ok=True)
 
 
 def hold_source(stores: Stores, source: str) -> AbstractContextManager[Held]:
@@ -373,6 +383,7 @@ def fail(
         ).scalar_one()
     if folder is not None and state != "prepared":
         shutil.rmtree(folder, ignore_errors=True)
+        (stores.folder(TOUCHED_FOLDER) / f"{folder.name}.parquet").unlink(missing_ok=True)
 
 
 def words_of(error: BaseException | None) -> str | None:

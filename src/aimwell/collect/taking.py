@@ -20,6 +20,7 @@ from aimwell.collect.reporting import load_report
 from aimwell.collect.settling import Replayed
 from aimwell.collect.staging import Check
 from aimwell.collect.standardising import personal_forms, steps_of
+from aimwell.collect.touching import note_touched
 from aimwell.collect.waiting import superseded
 from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.errors import MappingError
@@ -86,7 +87,8 @@ def take_entity(
         )
         report = load_report(job, entity, load, staged, tally, bad)
         settles = replay.settles(job.session) if replay else ()
-        loads.prepare(stores, load, report, folder, seen=seen, settles=settles)
+        touched = note_touched(job, entity)
+        loads.prepare(stores, load, report, folder, seen=seen, settles=settles, touched=touched)
     except Exception as error:
         loads.fail(stores, load, folder, error=error)
         raise

@@ -13,7 +13,7 @@ from aimwell.collect.scheduling import COLLECT, WATCH, sync_schedules
 from aimwell.collect.service import collect
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.source import Source
-from aimwell.history.current import bring_up_to_date
+from aimwell.history.current import bring_collected_up_to_date
 from aimwell.jobs.context import JobContext
 from aimwell.jobs.model import utc_now
 from aimwell.jobs.worker import Handler
@@ -42,7 +42,7 @@ def collect_handlers(
             progress=lambda what, done, total: context.progress(done, total, what),
         )
         if not_unified(stores):
-            bring_up_to_date(stores, now=clock())
+            bring_collected_up_to_date(stores, now=clock())
         return {
             "unchanged": report.already_collected,
             "rows_taken": sum(one.rows_taken for one in report.loads),

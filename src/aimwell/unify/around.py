@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.unify.bonds import bonds_of
-from aimwell.unify.fetching import bearers_of, identifiers_of
+from aimwell.unify.fetching import aside_of, bearers_of, identifiers_of
 from aimwell.unify.model import Bond
 from aimwell.unify.resolving import Key
 
@@ -105,11 +105,9 @@ def _pairs(rows: pa.Table) -> list[Key]:
 
 
 def _too_many_of(connection: sa.Connection, keys: Collection[Key]) -> set[Key]:
-    query = sa.select(_set_aside.c.kind, _set_aside.c.value_hash).where(
-        _set_aside.c.reason == "too_many",
-        among(_set_aside.c.value_hash, sorted({value for _kind, value in keys})),
-    )
-    return {(row[0], row[1]) for row in connection.execute(query)} & set(keys)
+    return {
+        (kind, value) for kind, value, reason in aside_of(connection, keys) if reason == "too_many"
+    }
 
 
 def _with_their_people(connection: sa.Connection, origins: set[str]) -> set[str]:

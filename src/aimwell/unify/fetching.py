@@ -19,12 +19,20 @@ from sqlalchemy.sql.functions import FunctionElement
 from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 
-__all__ = ["IDENTIFIER_COLUMNS", "all_rows", "bearers_of", "identifiers_of", "overrides_of"]
+__all__ = [
+    "IDENTIFIER_COLUMNS",
+    "all_rows",
+    "aside_of",
+    "bearers_of",
+    "identifiers_of",
+    "overrides_of",
+]
 
 IDENTIFIER_COLUMNS = ("kind", "value_hash", "origin_id", "source", "first_seen_at")
 OVERRIDE_COLUMNS = ("origin_id", "profile_id", "evidence")
 _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
+_set_aside = metadata.tables["identity_set_aside"]
 _BATCH = 100_000
 _BLOCK = 1 << 24
 _ZONED = "YYYY-MM-DD HH24:MI:SS.US"  # as SQLite keeps times
@@ -110,6 +118,22 @@ def bearers_of(connection: sa.Connection, keys: Collection[tuple[str, str]]) -> 
             _identifiers.c.kind == kind, among(_identifiers.c.value_hash, values)
         )
         found.update(row[0] for row in _raw(connection, query))
+    return found
+
+
+def aside_of(connection: sa.Connection, keys: Collection[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """What is set aside of some identifiers (kind, value hash), however many: kind, value hash, reason."""
+    kinds: dict[str, list[str]] = {}
+    for kind, value in keys:
+        kinds.setdefault(kind, []).append(value)
+    known = set(connection.execute(sa.select(_set_aside.c.kind).distinct()).scalars())
+    found: list[tuple[str, ...]] = []
+    # By kind and value, as the index has them: by the value alone a database goes through all that is set aside.
+    for kind in sorted(kinds.keys() & known):
+        query = sa.select(_set_aside.c.kind, _set_aside.c.value_hash, _set_aside.c.reason).where(
+            _set_aside.c.kind == kind, among(_set_aside.c.value_hash, kinds[kind])
+        )
+        found += _raw(connection, query)
     return found
 
 

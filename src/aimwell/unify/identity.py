@@ -17,7 +17,7 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.unify.around import Around, hanging_together
 from aimwell.unify.bonds import all_bonds
-from aimwell.unify.fetching import all_rows, overrides_of
+from aimwell.unify.fetching import all_rows, aside_of, overrides_of
 from aimwell.unify.kinds import DECISION, MATCH
 from aimwell.unify.model import Merge
 from aimwell.unify.policy import Policy
@@ -188,17 +188,13 @@ def _write_aside(
 
 def _aside_of(connection: sa.Connection, around: Around) -> set[tuple[str, ...]]:
     """What was set aside of the identifiers that were looked at whole."""
-    query = sa.select(_set_aside.c.kind, _set_aside.c.value_hash, _set_aside.c.reason)
     decided = sa.select(_sides.c.decision_id).where(among(_sides.c.origin_id, around.origins))
     numbers = {str(number) for number in connection.execute(decided).scalars()}
     columns = (around.ids["kind"].to_pylist(), around.ids["value_hash"].to_pylist())
     keys = set(zip(*columns, strict=True)) - around.too_many
     # Decisions that were undone, too: what was set aside for them is not any more.
     keys |= {(kind, number) for kind in (DECISION, MATCH) for number in numbers}
-    rows = connection.execute(
-        query.where(among(_set_aside.c.value_hash, sorted({value for _kind, value in keys})))
-    )
-    return {tuple(row) for row in rows if (row.kind, row.value_hash) in keys}
+    return {tuple(row) for row in aside_of(connection, keys)}
 
 
 def _changed(fresh: pa.Table, stale: pa.Table) -> Changed:

@@ -7,16 +7,15 @@ cut down to their origins.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
 import pyarrow as pa
 import sqlalchemy as sa
-from sqlglot import exp
 
-from aimwell.store.control import upsert
+from aimwell.store.control import SQLITE_TIME, insert_columns, insert_statement, upsert
 from aimwell.store.engine import Session
 from aimwell.store.listed import among
 from aimwell.store.schema import metadata
@@ -51,6 +50,9 @@ _WRITTEN = (
     "provenance",
     "state_hash",
 )
+_STATE = ("profile_id", *(n for n in _WRITTEN if n not in ("timezone", "updated_at")))
+"""Columns of `states`."""
+
 # A fact without a date holds "always" and is stored at the epoch; it says nothing of when a person came.
 _EPOCH = datetime(1970, 1, 2, tzinfo=UTC)
 
@@ -155,34 +157,48 @@ def refresh_within(
     session.materialise("merged", merged_traits(rules, "said"))
     session.bind("trait_texts", sql(_TRAITS))
     session.materialise("states", sql(_STATES))
-    for batch in _batches(session, sql(_CHANGED)):
-        rows = [_row(state, zones, now) for state in batch]
-        changed += len(rows)
+    for batch in session.batches(sql(_CHANGED), rows=_BATCH):
+        changed += batch.num_rows
         with stores.control.begin() as connection:
-            upsert(connection, _profiles, rows, update=_WRITTEN)
-    for batch in _batches(session, sql(_GONE)):
-        ids = [row["profile_id"] for row in batch]
+            _write(connection, batch, zones, now)
+    for batch in session.batches(sql(_GONE), rows=_BATCH):
+        ids = batch.column("profile_id").to_pylist()
         changed += len(ids)
         with stores.control.begin() as connection:
             connection.execute(sa.delete(_profiles).where(among(_profiles.c.profile_id, ids)))
     return changed
 
 
-def _batches(session: Session, query: exp.Expr) -> Iterator[list[dict[str, Any]]]:
-    for batch in session.batches(query, rows=_BATCH):
-        yield batch.to_pylist()
+def _write(
+    connection: sa.Connection, states: pa.RecordBatch, zones: set[str], now: datetime
+) -> None:
+    """Write rows of `states`; SQLite gets texts as they are, for making objects of them takes longer than all else."""
+    columns = {name: states.column(name).to_pylist() for name in _STATE}
+    columns["timezone"] = [_zone(traits, zones) for traits in columns["traits"]]
+    if connection.dialect.name == "sqlite":
+        for name in ("first_seen_at", "last_seen_at"):
+            when = states.column(name).cast(pa.timestamp("us")).cast(pa.string())
+            columns[name] = when.to_pylist()
+        columns["updated_at"] = [now.astimezone(UTC).strftime(SQLITE_TIME)] * states.num_rows
+        statement = insert_statement(True, _profiles)
+        kept = {name: statement.excluded[name] for name in _WRITTEN}
+        statement = statement.on_conflict_do_update(index_elements=["profile_id"], set_=kept)
+        insert_columns(connection, statement, columns)
+        return
+    for name in ("traits", "provenance"):
+        columns[name] = [json.loads(text) for text in columns[name]]
+    columns["updated_at"] = [now] * states.num_rows
+    values = zip(*columns.values(), strict=True)
+    rows = [dict(zip(columns, row, strict=True)) for row in values]
+    upsert(connection, _profiles, rows, update=_WRITTEN)
 
 
-def _row(state: dict[str, Any], zones: set[str], now: datetime) -> dict[str, Any]:
-    traits = json.loads(state["traits"])
-    zone = traits.get("timezone")
-    return {
-        **state,
-        "traits": traits,
-        "provenance": json.loads(state["provenance"]),
-        "timezone": zone if zone in zones else None,
-        "updated_at": now,
-    }
+def _zone(traits: str, zones: set[str]) -> str | None:
+    """The time zone that somebody's traits name, where there is one of that name."""
+    if '"timezone"' not in traits:
+        return None
+    zone = json.loads(traits).get("timezone")
+    return zone if zone in zones else None
 
 
 def _stored(stores: Stores, profiles: Collection[str] | None) -> pa.Table:

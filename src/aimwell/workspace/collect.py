@@ -19,7 +19,7 @@ from aimwell.collect.service import collect
 from aimwell.collect.suggesting import EntityName
 from aimwell.definitions import service as definitions_service
 from aimwell.definitions.kinds.source import Source
-from aimwell.history.current import bring_up_to_date
+from aimwell.history.current import bring_collected_up_to_date
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Collection"]
@@ -39,7 +39,7 @@ class Collection(Stage):
         found = self._source(source)
         report = collect(self._stores, found, root=Path(root), now=self._clock(), progress=progress)
         if not_unified(self._stores):
-            bring_up_to_date(self._stores, now=self._clock())
+            bring_collected_up_to_date(self._stores, now=self._clock())
         return report
 
     def file(
@@ -96,7 +96,7 @@ class Collection(Stage):
             accept=accept,
         )
         if not_unified(self._stores):
-            bring_up_to_date(self._stores, now=self._clock())
+            bring_collected_up_to_date(self._stores, now=self._clock())
         return report
 
     def quality(self, source: str | None = None) -> list[EntityQuality]:

@@ -1,0 +1,127 @@
+"""Whom a load touched: kept until they are unified, so that nobody else need be looked at.
+
+A file of keyed hashes lies in the workspace from before the load counts until its people are unified. A load without one
+(the first of a workspace, one of very many people, one of an older version) concerns everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlglot import exp
+
+from aimwell.collect.entity_specs import SPECS
+from aimwell.collect.job import Job
+from aimwell.collect.loads import TOUCHED_FOLDER
+from aimwell.definitions.kinds.source import Entity
+from aimwell.store.disk import settle
+from aimwell.store.schema import metadata
+from aimwell.store.sql import column, identifier, sql, union_all
+from aimwell.store.stores import Stores
+from aimwell.store.tables import LAKE_TABLES
+
+__all__ = ["TOUCHED_MAX", "note_touched", "touched_by"]
+
+TOUCHED_MAX = 300_000
+"""Of a load that touches more, everybody is looked at: that is quicker."""
+
+_ABOUT_NOBODY = frozenset({"products", "rates"})
+_FACTS = ("category", "price", "unit_cost")
+"""What of a product counts in the state of those who bought it or have it in their cart."""
+
+_loads = metadata.tables["loads"]
+_profiles = metadata.tables["profiles"]
+
+
+def note_touched(job: Job, entity: Entity) -> str | None:
+    """Write down whom the rows worked out for an entity touch: all of whom the lake, the vault or the identifiers get
+    anything new, and those who bought a product of which something is new.
+
+    Returns:
+        Name of the file; None: everybody, or so many that it comes to that.
+    """
+    with job.stores.read_control() as connection:
+        if connection.execute(sa.select(_profiles.c.profile_id).limit(1)).first() is None:
+            return None
+    session = job.session
+    parts: list[exp.Expr] = [
+        exp.select("origin_id").from_(_files(files))
+        for name, files in _written(job)
+        if "origin_id" in LAKE_TABLES[name].names
+    ]
+    if _is_about_people(entity):
+        parts.append(
+            sql("SELECT o.origin_id FROM fresh AS f JOIN origins AS o ON o.person = f.person")
+        )
+    parts += _buyers(job)
+    parts.append(sql("SELECT CAST(NULL AS varchar) AS origin_id"))
+    session.materialise(
+        "touched",
+        sql(
+            "SELECT DISTINCT origin_id FROM :parts AS p WHERE origin_id IS NOT NULL LIMIT :most",
+            parts=union_all(parts),
+            most=TOUCHED_MAX + 1,
+        ),
+    )
+    [(number,)] = session.rows(sql("SELECT count(*) FROM touched"))
+    if number > TOUCHED_MAX:
+        return None
+    path = job.stores.folder(TOUCHED_FOLDER) / f"{job.folder.name}.parquet"
+    job.desk.write_rows(sql("SELECT origin_id FROM touched"), path)
+    settle([path])
+    return path.name
+
+
+def touched_by(stores: Stores, load_ids: Sequence[str]) -> frozenset[str] | None:
+    """Whom these loads touched; None: everybody."""
+    noted = sa.select(_loads.c.files).where(_loads.c.load_id.in_(list(load_ids)))
+    with stores.read_control() as connection:
+        names = [files.get("touched") for files in connection.execute(noted).scalars()]
+    if None in names:
+        return None
+    files = [stores.folder(TOUCHED_FOLDER) / name for name in names]
+    if not all(file.exists() for file in files):
+        return None
+    if not files:
+        return frozenset()
+    with stores.engine.session() as session:
+        query = exp.select("origin_id").distinct().from_(_files(files))
+        return frozenset(row[0] for row in session.rows(query))
+
+
+def _is_about_people(entity: Entity) -> bool:
+    if entity.entity in SPECS:
+        return SPECS[entity.entity].person != "none"
+    return entity.entity not in _ABOUT_NOBODY
+
+
+def _written(job: Job) -> list[tuple[str, list[Path]]]:
+    """Table and files of what the lake is to get."""
+    folders = sorted(path for path in job.folder.iterdir() if path.is_dir())
+    found = [(path.name, sorted(path.glob("*.parquet"))) for path in folders]
+    return [(name, files) for name, files in found if files]
+
+
+def _buyers(job: Job) -> list[exp.Select]:
+    """Who bought, or looked at, a product of which the load says something that counts."""
+    files = dict(_written(job)).get("products")
+    if files is None:
+        return []
+    says = exp.or_(*(sql(":x IS NOT NULL", x=column(name)) for name in _FACTS))
+    job.session.materialise("news", exp.select("sku").distinct().from_(_files(files)).where(says))
+    if not job.session.rows(sql("SELECT 1 FROM news LIMIT 1")):
+        return []
+    found = []
+    for name in ("order_lines", "events"):
+        job.session.bind(f"known_{name}", job.lake(name))
+        known = exp.select("origin_id").from_(f"known_{name}")
+        found.append(known.where("sku IN (SELECT sku FROM news)"))
+    return found
+
+
+def _files(files: Sequence[Path]) -> exp.Subquery:
+    listed = exp.Array(expressions=[exp.Literal.string(str(file)) for file in files])
+    rows = sql("SELECT * FROM read_parquet(:files)", files=listed)
+    return exp.Subquery(this=rows, alias=exp.TableAlias(this=identifier("files")))
