@@ -25,6 +25,8 @@ CHANGED: dict[str, Any] = {
     "customer_ids_max": 20,
     "match_merge_min": 0.95,
     "match_review_min": 0.8,
+    "match_schedule": "off",
+    "unify_schedule": "0 5 * * sun",
     "household_people_max": 4,
     "trusted_sources": "crm, till",
     "currency": "EUR",

@@ -185,6 +185,18 @@ class Settings(BaseModel):
         description="Probability from which two who are alike wait for a person to look at them.",
         json_schema_extra={"group": "unify"},
     )
+    match_schedule: str = Field(
+        default="30 3 * * *",
+        description="When workers (`aimwell run`) compare who is new with everybody, as five fields of cron in the "
+        "workspace's zone, or 'off'. Nothing happens before `aimwell unify match` has learned a model.",
+        json_schema_extra={"group": "unify"},
+    )
+    unify_schedule: str = Field(
+        default="15 4 * * *",
+        description="When workers (`aimwell run`) look at everybody again, as five fields of cron in the workspace's "
+        "zone, or 'off'. Loads and messages bring only those up to date whom they touch.",
+        json_schema_extra={"group": "unify"},
+    )
     household_people_max: int = Field(
         default=6,
         ge=1,

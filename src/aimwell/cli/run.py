@@ -13,6 +13,7 @@ from aimwell.collect.scheduling import sync_schedules
 from aimwell.deliver.jobs import deliver_handlers, schedule_flushes
 from aimwell.history.current import refresh_state
 from aimwell.history.jobs import collect_handlers
+from aimwell.history.upkeep import schedule_upkeep, upkeep_handlers
 from aimwell.jobs.context import JobContext
 from aimwell.jobs.model import utc_now
 from aimwell.jobs.service import open_jobs
@@ -41,6 +42,7 @@ def handlers(stores: Stores) -> dict[str, Handler]:
         **deliver_handlers(stores),
         **flush_handlers(stores, refresh=refresh_state),
         **collect_handlers(stores),
+        **upkeep_handlers(stores),
         PURGE: purge,
     }
 
@@ -69,6 +71,7 @@ def run(
             jobs.schedules.put(
                 PURGE, kind=PURGE, cron=_EACH_NIGHT, timezone=ws.stores.settings.timezone
             )
+        schedule_upkeep(jobs, ws.stores.settings)
         sync_schedules(ws.stores, jobs)
         worker = jobs.worker(handlers(ws.stores), poll_seconds=poll_seconds)
         with stopped_by_signals(worker):

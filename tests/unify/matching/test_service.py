@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from aimwell.errors import TooFewPairsError
+from aimwell.history.upkeep import MATCH, upkeep_handlers
 from aimwell.privacy.vault import keep_people
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
@@ -97,8 +99,9 @@ def test_who_is_new_is_compared_with_everybody_and_the_others_are_not_again(stor
     match(stores, now=NOW, by="ann")
     known(stores, {"c60": 60, "c500": 500}, at=LATER)
     unify_touched(stores, [origin(stores, "c60"), origin(stores, "c500")], now=LATER)
-    found = match(stores, now=LATER, by="ann")
-    assert (found.model, found.new, found.merged) == (1, 2, 1)
+    by_the_clock = upkeep_handlers(stores, clock=lambda: LATER)[MATCH]
+    context: Any = None
+    assert by_the_clock(context, {}) == {"new": 2, "merged": 1, "review": 0}
     assert together(stores, "a60", "c60")
 
 

@@ -11,11 +11,21 @@ from aimwell.store.engine import DuckDBSession
 from aimwell.store.sql import column, sql
 from aimwell.unify.matching.fields import MatchField
 
-__all__ = ["PAIRS_A_PERSON", "Key", "bind_blocks", "keys_of", "pairs_of"]
+__all__ = [
+    "PAIRS_A_PERSON",
+    "PAIRS_MAX",
+    "Key",
+    "bind_blocks",
+    "keys_of",
+    "pairs_a_key",
+    "pairs_of",
+]
 
 PAIRS_A_PERSON = 60
 """So many pairs a person and key may be looked at on average; blocks too large for that are left out."""
-_SIZES = (10_000, 3_000, 1_000, 300, 100, 30)
+PAIRS_MAX = 60_000_000
+"""So many pairs may be looked at by all keys together; of a million people each key has a part of it."""
+_SIZES = (10_000, 3_000, 1_000, 300, 100, 30, 10, 3)
 
 
 @dataclass(frozen=True)
@@ -95,6 +105,11 @@ def pairs_of(
     return int(pairs)
 
 
+def pairs_a_key(people: int, keys: int) -> int:
+    """How many pairs one of some keys may make among so many people."""
+    return min(PAIRS_A_PERSON * max(people, 1), PAIRS_MAX // max(keys, 1))
+
+
 def bind_blocks(
     session: DuckDBSession, records: str, keys: Sequence[Key], *, name: str, new: str | None = None
 ) -> tuple[str, ...]:
@@ -114,7 +129,7 @@ def bind_blocks(
         Names of the columns.
     """
     [(people,)] = session.rows(sql("SELECT count(*) FROM :records", records=exp.to_table(records)))
-    most = PAIRS_A_PERSON * max(people, 1)
+    most = pairs_a_key(people, len(keys))
     columns, made = [], []
     for place, key in enumerate(keys):
         size = next(

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
+from aimwell.errors import UnifyError
 from aimwell.store.engine import DuckDBEngine, DuckDBSession
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
@@ -54,6 +55,7 @@ def match(
     now: datetime,
     by: str,
     learn: bool = False,
+    may_learn: bool = True,
     then: Callable[[frozenset[str]], object] | None = None,
 ) -> MatchReport:
     """Compare people by likeness, merge those above the limit and put those below it up for review.
@@ -66,10 +68,12 @@ def match(
         now: The present.
         by: Who asks.
         learn: Learn anew, and compare everybody.
+        may_learn: Where a model would have to be learned, do so; else that is an error.
         then: Told the origins whose identity may have changed, to bring them up to date; by default `unify_touched`.
 
     Raises:
         TooFewPairsError: There is too little to learn from.
+        UnifyError: A model would have to be learned, and that was not allowed.
         LeaseBusyError: Another process is at it.
     """
     memory = min(stores.settings.engine_memory_mb or _MEMORY_MB_MAX, _MEMORY_MB_MAX)
@@ -78,6 +82,11 @@ def match(
         fields = bind_people(stores, session)
         known = newest_model(stores)
         learned = learn or known is None or known.model.fields != fields
+        if learned and not may_learn:
+            raise UnifyError(
+                "No model was learned of the fields that the vault has now. Learn one, look at what it finds, and "
+                "matching by the clock goes on with it: aimwell unify match --learn"
+            )
         model = _learned(stores, session, fields, now=now, by=by) if learned else known
         assert model is not None  # noqa: S101 - it was learned where none was known
         everybody = model.compared_to is None
