@@ -348,3 +348,25 @@ def test_a_database_that_cannot_be_used_is_refused_with_what_can(url: str, words
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg2"])
 def test_any_driver_of_postgresql_becomes_ours(scheme: str) -> None:
     assert Control(f"{scheme}://u:p@h/d").url.drivername == "postgresql+psycopg"
+
+
+def test_those_who_open_a_new_file_first_at_once_all_get_it(tmp_path: Path) -> None:
+    together, faults = threading.Barrier(3), list[BaseException]()
+
+    def open_each() -> None:
+        for number in range(60):
+            opened = Control(f"sqlite+pysqlite:///{tmp_path / str(number)}.sqlite3")
+            together.wait()
+            try:
+                with opened.begin() as connection:
+                    connection.execute(sa.text("CREATE TABLE IF NOT EXISTS shelf (book TEXT)"))
+            except BaseException as error:
+                faults.append(error)
+            opened.close()
+
+    threads = [threading.Thread(target=open_each) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []

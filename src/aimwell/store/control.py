@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -198,7 +199,7 @@ def _prepare_sqlite(engine: sa.Engine, *, read_only: bool) -> None:
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {_BUSY_MS}")
         if not read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
 
@@ -207,6 +208,19 @@ def _prepare_sqlite(engine: sa.Engine, *, read_only: bool) -> None:
         use = connection.get_execution_options().get("aimwell")
         connection.exec_driver_sql(f"PRAGMA query_only = {int(use == 'read')}")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if use == "write" else "BEGIN")
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Keep a write-ahead log. Where two first openers of a new file meet, SQLite refuses one at once; it waits here."""
+    deadline = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.005)
 
 
 def insert_statement(is_sqlite: bool, table: sa.Table) -> Any:
