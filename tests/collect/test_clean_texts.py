@@ -7,9 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, strategies as st
 from sqlglot import exp
 
 from aimwell.collect.clean_texts import clean
+from aimwell.collect.unseen import clean_text
 from aimwell.store.engine import DuckDBEngine
 from aimwell.store.sql import column
 from collecting import Shop, source_of
@@ -29,7 +31,7 @@ KEPT = [
 
 
 @pytest.mark.parametrize(
-    ("given", "made"),
+    ("text", "made"),
     [
         *((text, text) for text in KEPT),
         (ZOE, "Zoë"),
@@ -40,10 +42,25 @@ KEPT = [
         ("\u200b \u200e", None),
     ],
 )
-def test_what_is_left_of_a_text(given: str, made: str | None) -> None:
+def test_what_is_left_of_a_text(text: str, made: str | None) -> None:
     with DuckDBEngine().session() as session:
-        session.bind("given", pa.table({"x": [given]}))
+        session.bind("given", pa.table({"x": [text]}))
         assert session.rows(exp.select(clean(column("x"))).from_("given")) == [(made,)]
+    assert (clean_text(text) or None) == made
+
+
+@given(
+    st.lists(
+        st.text(st.sampled_from("aé e\u0301\u200b\u200d\u200e\u202a\t\n\r\x07\x85\xa0\ufeff👩")),
+        max_size=30,
+    )
+)
+def test_a_text_alone_is_cleaned_as_one_of_a_column(texts: list[str]) -> None:
+    rows = [f"ß{text}" for text in texts] + [f"{text}ß" for text in texts]
+    with DuckDBEngine().session() as session:
+        session.bind("given", pa.table({"x": pa.array(rows, pa.string())}))
+        cleaned = session.rows(exp.select(clean(column("x"))).from_("given"))
+    assert [clean_text(text) or None for text in rows] == [one for (one,) in cleaned]
 
 
 CUSTOMERS: dict[str, Any] = {

@@ -14,6 +14,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from aimwell.collect.fields import TargetField
+from aimwell.collect.unseen import ENDS, UNSEEN
 from aimwell.store.engine import Session
 from aimwell.store.sql import column, sql
 
@@ -26,8 +27,6 @@ UNICODE = "unicode"
 """How a text was brought into its form where nothing but this was done."""
 
 _KINDS = ("text", "id", "handle", "email", "phone")
-_UNSEEN = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x{9f}\x{ad}\x{200b}\x{2060}\x{feff}]"
-_DIRECTIONS = r"[\s\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}]+"
 
 
 def clean(text: exp.Expr) -> exp.Expr:
@@ -38,8 +37,8 @@ def clean(text: exp.Expr) -> exp.Expr:
              ELSE nullif(regexp_replace(regexp_replace(nfc_normalize(:x), :unseen, '', 'g'), :ends, '', 'g'), '') END
         """,
         x=text,
-        unseen=_UNSEEN,
-        ends=f"^{_DIRECTIONS}|{_DIRECTIONS}$",
+        unseen=UNSEEN,
+        ends=ENDS,
     )
 
 

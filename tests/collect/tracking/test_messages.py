@@ -265,3 +265,20 @@ def test_an_id_that_names_nobody_is_none_and_is_kept_beside() -> None:
     )
     assert isinstance(alone, Fault)
     assert alone.reason == "no_identifier"
+
+
+def test_a_group_that_is_no_firm_is_none() -> None:
+    [found] = read_messages(
+        json.dumps({**SEEN, "groupId": "unknown"}).encode(),
+        Received(call="group", received_at=ARRIVED),
+        nobody=ids_in(NOBODY),
+    )
+    assert isinstance(found, Fault)
+    assert found.reason == "no_group_id"
+
+
+def test_an_id_is_the_same_however_its_letters_are_put_together() -> None:
+    written = "zoe\u0308\u200b@shop"
+    found = one({**SEEN, "userId": written})
+    assert found.user_id == "zo\u00eb@shop"
+    assert found.told["userId"] == written  # nothing of what was sent is lost

@@ -24,6 +24,7 @@ from aimwell.collect.tracking.requests import (
     sizes_in_batch,
 )
 from aimwell.collect.tracking.robots import is_robot
+from aimwell.collect.unseen import clean_text
 from aimwell.definitions.nobody import is_nobody
 
 __all__ = ["OPTED_OUT", "Fault", "Message", "MessageType", "Received", "read_messages"]
@@ -206,7 +207,10 @@ def _message(
         _person(item, "userId", told, nobody),
         _person(item, "anonymousId", told, nobody),
     )
-    previous_id, group_id = _person(item, "previousId", told, nobody), _id(item, "groupId", told)
+    previous_id, group_id = (
+        _person(item, "previousId", told, nobody),
+        _person(item, "groupId", told, nobody),
+    )
     if user_id is None and anonymous_id is None:
         raise _RefusedError(
             "no_identifier", "userId", "neither userId nor anonymousId tells who it was"
@@ -216,7 +220,9 @@ def _message(
             "no_previous_id", "previousId", "an alias needs the id that was used before"
         )
     if type_ == "group" and group_id is None:
-        raise _RefusedError("no_group_id", "groupId", "a group message needs a groupId")
+        raise _RefusedError(
+            "no_group_id", "groupId", "a group message needs a groupId that names a firm"
+        )
     context = _object(item, "context")
     if "context" in shared:
         context = {**_object(shared, "context"), **context}
@@ -271,7 +277,7 @@ def _inherit(rest: dict[str, Any], item: dict[str, Any], shared: dict[str, Any])
 def _person(
     item: dict[str, Any], name: str, told: dict[str, Any], nobody: Collection[str]
 ) -> str | None:
-    """The id of somebody; one that names nobody is none."""
+    """The id of a person or a firm; one that names nobody is none."""
     text = _id(item, name, told)
     if text is not None and is_nobody(text, nobody):
         told[name] = item[name]
@@ -302,11 +308,13 @@ def _id_text(value: Any, name: str) -> str | None:
         if not value.is_integer() or abs(value) >= 2**53:
             raise _RefusedError("bad_id", name, f"{name} must be a text or a whole number")
         value = int(value)
-    text = str(value).strip()
-    if len(text) > ID_LENGTH_MAX:
-        raise _RefusedError("bad_id", name, f"{name} has over {ID_LENGTH_MAX} characters")
+    text = str(value)
     if "\0" in text:
         raise _RefusedError("bad_id", name, f"{name} holds a zero character")
+    # As in files: one name, written in two ways that look alike, is one.
+    text = clean_text(text).strip()
+    if len(text) > ID_LENGTH_MAX:
+        raise _RefusedError("bad_id", name, f"{name} has over {ID_LENGTH_MAX} characters")
     return text or None
 
 
