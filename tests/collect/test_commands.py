@@ -361,10 +361,19 @@ def test_a_full_disk_ends_the_command_in_words_and_the_next_one_well(
         stores = new_workspace(disk.folder / "shop", identity_key=KEY, currency="GBP", country="GB")
         shop = Shop(stores, tmp_path / "files")
         shop.write(content(0, 6_000), "all.csv")
-        disk.fill(600_000)
+        disk.fill(400_000)
         told = ended(collecting(shop, "all.csv"), code=1)
         disk.free()
         assert told["error"]["kind"] == "StorageFullError"
         assert told["error"]["retryable"]
         assert ended(collecting(shop, "all.csv"))["loads"][0]["rows_taken"] > 5_000
         stores.close()
+
+
+def test_a_disk_too_full_to_look_at_a_file_is_told_in_words(tmp_path: Path, clean: Shop) -> None:
+    (tmp_path / "files").mkdir()
+    clean.write(content(0, 2_000), "all.csv")
+    with small_disk_of(1, tmp_path / "disk", way="limit") as disk:
+        disk.fill(60_000)
+        told = ended(collecting(clean, "all.csv"), code=1)
+    assert told["error"]["kind"] == "StorageFullError"

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pyarrow.lib import ArrowInvalid
 
 from aimwell.collect.archives import Member, is_archive, unzip
+from aimwell.collect.desk import full_disk_is_told
 from aimwell.collect.dialect import (
     column_names,
     detect_delimiter,
@@ -125,7 +126,11 @@ def read_columns(
             ) from error
     if form == "excel":
         return open_sheet(file, name=file.name, sheet=sheet).names
-    with plain_file(file) as plain, tempfile.TemporaryDirectory(prefix="aimwell-") as folder:
+    with (
+        full_disk_is_told(),
+        plain_file(file) as plain,
+        tempfile.TemporaryDirectory(prefix="aimwell-") as folder,
+    ):
         text = snapshot_text(
             plain,
             Path(folder) / "head.txt",

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from aimwell.collect.desk import full_disk_is_told
 from aimwell.collect.dialect import detect_delimiter, head_of, looks_like_data
 from aimwell.collect.files import no_header
 from aimwell.collect.inline import absent_columns, format_of, plain_file, read_columns
@@ -167,7 +168,11 @@ def _rows(
                     yield {name: str(cell) for name, cell in pairs if cell is not None}
                 return
         return
-    with plain_file(file) as plain, tempfile.TemporaryDirectory(prefix="aimwell-") as folder:
+    with (
+        full_disk_is_told(),
+        plain_file(file) as plain,
+        tempfile.TemporaryDirectory(prefix="aimwell-") as folder,
+    ):
         text = snapshot_text(
             plain,
             Path(folder) / "head.txt",
