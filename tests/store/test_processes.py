@@ -87,4 +87,4 @@ def test_a_machine_without_proc_knows_nothing(monkeypatch: pytest.MonkeyPatch) -
     assert process_is_gone(name)
     monkeypatch.setattr(Path, "exists", lambda _: False)
     assert not process_is_gone(name)
-    assert processes.__all__ == ["process_is_gone", "process_name"]
+    assert processes.__all__ == ["machine_name", "process_is_gone", "process_name"]

@@ -6,6 +6,7 @@ import re
 
 import sqlalchemy as sa
 
+from aimwell.collect.unseen import clean_text
 from aimwell.errors import UnifyError
 from aimwell.privacy.contact_points import normal_email, normal_phone
 from aimwell.privacy.hashing import identifier_hash
@@ -76,7 +77,9 @@ def _named(stores: Stores, connection: sa.Connection, who: str) -> set[str]:
             return {who}
     email, phone = normal_email(who), normal_phone(who, stores.settings.country)
     kinds = [row[0] for row in connection.execute(sa.select(_identifiers.c.kind).distinct())]
-    wanted = [(kind, who) for kind in kinds if kind not in _NORMALISED]
+    # As it was typed, and as it was kept.
+    forms = sorted({who, clean_text(who)})
+    wanted = [(kind, form) for kind in kinds if kind not in _NORMALISED for form in forms]
     wanted += [("email", email)] if email else []
     wanted += [("phone", phone)] if phone else []
     found: set[str] = set()
