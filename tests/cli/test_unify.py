@@ -75,6 +75,9 @@ def test_a_split_by_identities_and_wrong_calls(run: Run, stores: Stores) -> None
     assert "Name either the other one" in run("unify", "split", "ann", code=2).err
     assert "Nobody is known by that" in run("unify", "why", "ann", "nobody", code=1).err
     assert "Take it back first" in run("unify", "join", "ann", "bob", code=1).err
+    one = origin(stores, "ann")
+    said = run("unify", "split", "ann", one, code=1).err
+    assert f"a… and {one[0]}… both came under one identity" in " ".join(said.split())
 
 
 def test_a_profile_shows_how_many_live_there(run: Run, stores: Stores) -> None:

@@ -281,3 +281,14 @@ def test_serve_starts_answers_and_stops_when_told(tmp_path: Path, number: int) -
     assert "Serving on" in out
     assert NOW.year == 2026
     stores.close()
+
+
+def test_an_unknown_call_under_v1_is_answered_to_programs_and_elsewhere_to_people(
+    stores: Stores,
+) -> None:
+    with serving(stores) as base:
+        answer = httpx.post(base + "/v1/nosuch", json={})
+        assert answer.status_code == 404
+        assert answer.json() == {"success": False, "message": "The request was refused."}
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
+        assert "Please use the link in the message" in httpx.get(base + "/nosuch").text

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.errors import UnifyError
 from aimwell.history.current import bring_touched_up_to_date, bring_up_to_date
+from aimwell.privacy.masking import masked
 from aimwell.unify import decisions as deciding
 from aimwell.unify import review as reviewing
 from aimwell.unify.decisions import Decision
@@ -149,6 +151,12 @@ def split(
     with opened(workspace, as_json=as_json) as ws:
         if other is not None:
             a, b = find_origins(ws.stores, who), find_origins(ws.stores, other)
+            if a & b:
+                raise UnifyError(
+                    f"{masked(who)} and {masked(other)} both came under one identity, and nobody can be parted from "
+                    "themselves. Name two identities that came under different ids; `aimwell unify why` shows what "
+                    "joins two."
+                )
         else:
             b = frozenset(o for one in off or () for o in find_origins(ws.stores, one))
             with ws.stores.read_control() as connection:

@@ -24,7 +24,8 @@ from aimwell.server.operators import Figures, operator_routes
 from aimwell.server.pages import page
 from aimwell.server.recipients import recipient_routes
 from aimwell.server.script import script_route
-from aimwell.server.tracking import tracking_routes
+from aimwell.server.tracking import PREFIX, tracking_routes
+from aimwell.server.tracking import refused as tracking_refused
 from aimwell.store.inbox import InboxWriter
 from aimwell.store.stores import Stores, open_stores
 from aimwell.version import VERSION
@@ -99,8 +100,10 @@ async def _close_door(app: Litestar) -> None:
     await door.close()
 
 
-def _refused(_request: Request[object, object, State], error: HTTPException) -> Response[str]:
-    """A page for what cannot be answered, without a word of what went wrong inside."""
+def _refused(request: Request[Any, Any, State], error: HTTPException) -> Response[Any]:
+    """A page for what cannot be answered, without a word of what went wrong inside; tracking clients get JSON."""
+    if request.url.path.startswith(f"{PREFIX}/"):
+        return tracking_refused(request, error)
     titles = {
         404: "There is nothing here",
         405: "That is not possible here",

@@ -36,7 +36,7 @@ from aimwell.errors import (
     TrackingRequestError,
 )
 
-__all__ = ["tracking_routes"]
+__all__ = ["PREFIX", "refused", "tracking_routes"]
 
 _SHORT: dict[Call, tuple[str, ...]] = {
     "identify": ("/i",),
@@ -60,6 +60,7 @@ _PREFLIGHT = {
     "Access-Control-Max-Age": "86400",
 }
 _Request = Request[Any, Any, Any]
+PREFIX = "/v1"
 _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]{1,255}")
 
 
@@ -72,10 +73,10 @@ def tracking_routes() -> Router:
     )(_preflight)
     handlers = [made for call, short in _SHORT.items() for made in _handlers(call, short)]
     return Router(
-        path="/v1",
+        path=PREFIX,
         # The preflight comes first: to a path that has none yet, Litestar gives an answer of its own.
         route_handlers=[preflight, *handlers, _metrics, _settings],
-        exception_handlers={AimwellError: _told, HTTPException: _refused},
+        exception_handlers={AimwellError: _told, HTTPException: refused},
         # A byte more than is allowed is read, so that it is we who say what is wrong.
         request_max_body_size=BATCH_BYTES_MAX + 1,
         tags=["tracking"],
@@ -230,7 +231,8 @@ def _told(_request: _Request, error: AimwellError) -> Response[dict[str, Any]]:
     return _answer(status, str(error), headers)
 
 
-def _refused(_request: _Request, error: HTTPException) -> Response[dict[str, Any]]:
+def refused(_request: _Request, error: HTTPException) -> Response[dict[str, Any]]:
+    """What a client is told whose request is none, also where there is no such call."""
     # The protocol knows no 413.
     status = 400 if error.status_code == 413 else error.status_code
     too_much = f"The request was refused: it has more than {BATCH_BYTES_MAX:,} bytes."
