@@ -12,8 +12,11 @@ from aimwell.collect.suggesting import suggest_mapping
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.service import apply
 from aimwell.errors import DefinitionError, MappingError, UnknownDefinitionError
+from aimwell.history.current import bring_up_to_date
 from aimwell.privacy.suppression import address_hash
 from aimwell.privacy.vault import read_texts
+from aimwell.unify.lookup import find_profile
+from aimwell.unify.recency import profile_recency
 from collecting import NOW, Shop, source_of
 
 LATER = NOW + timedelta(days=30)
@@ -199,6 +202,31 @@ def test_answers_are_read_by_what_the_survey_says(shop: Shop) -> None:
     with shop.stores.control.read() as connection:
         assert list(read_texts(connection, ids).values()) == ["Dear Ann, thanks"]
     assert all("Dear" not in str(row) for row in shop.rows("answers"))
+
+
+def test_an_answer_may_be_a_value_that_the_person_holds_too(shop: Shop) -> None:
+    surveyed(shop)
+    source = source_of(
+        {
+            "entity": "answers",
+            "survey": "after-sale",
+            "map": {"customer_id": "who", "answered_at": "day"},
+            "answers": {"likes": "likes"},
+        },
+        {
+            "entity": "customers",
+            "map": {"customer_id": "who", "set_at": "day"},
+            "traits": {"cares_about": "likes"},
+        },
+        trait_data={"cares_about": "psychographic"},
+    )
+    apply(shop.stores.control, [source], now=NOW, by="test")
+    shop.report(FORM_HEAD + "1,ann,2025-12-01,,,,,price,\n", source)
+    bring_up_to_date(shop.stores, now=NOW)
+    who = find_profile(shop.stores, "ann")
+    fresh = profile_recency(shop.stores, [who], now=NOW)[who]
+    assert fresh["psychographic"] == fresh["feedback"]
+    assert "demographic" not in fresh
 
 
 def test_answers_that_the_survey_does_not_allow_wait_with_the_reason(shop: Shop) -> None:
