@@ -70,21 +70,26 @@ def test_many_that_wait_share_one_sync(tmp_path: Path, monkeypatch: pytest.Monke
 def test_nothing_is_acknowledged_before_it_is_down(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slow, real = threading.Event(), os.fdatasync
+    slow, real, down = threading.Event(), os.fdatasync, []
 
     def sync(file: int) -> None:
         assert slow.wait(30)
         real(file)
+        down.append(file)
 
     async def scenario() -> None:
         writer = InboxWriter(tmp_path)
-        await writer.append(b"first")
         monkeypatch.setattr(os, "fdatasync", sync)
+        slow.set()
+        await writer.append(b"first")
+        assert len(down) == 2  # the line at the top of the file, and the record
+        slow.clear()
         waits = asyncio.ensure_future(writer.append(b"second"))
         await asyncio.sleep(0.2)
         assert not waits.done()
         slow.set()
         await waits
+        assert len(down) == 3
         await writer.close()
 
     asyncio.run(scenario())
