@@ -285,6 +285,11 @@ def test_joined_files_are_looked_up_as_they_are_now(shop: Shop) -> None:
         ('{"_row": "x", "qty": 1}\n', "has the key 'qty'"),
         ('{"_row": "x", "_content": 5}\n', "must be an object"),
         ('{"row": \n', "is no JSON"),
+        (
+            '{"_row": "x", "_content": {"a": "\\ud83d"}}\n',
+            "Line 1 of 'bad.csv' has half a character",
+        ),
+        ('{"_row": "x", "_content": ' + '{"a":' * 5000, "nested too deeply"),
         ('{"qty": 1}\n', "has no column '_row'"),
     ],
 )
@@ -294,6 +299,14 @@ def test_a_file_that_is_none_of_ours_is_told_so(tmp_path: Path, content: str, wo
     with pytest.raises(SourceFileError) as caught:
         read_corrections(path)
     assert words in str(caught.value)
+
+
+def test_texts_may_hold_what_elsewhere_ends_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "bad.jsonl"
+    content = json.dumps({"note": "one\u2028two\x85three"}, ensure_ascii=False)
+    path.write_text(f'{{"_row": "x", "_content": {content}}}\r\n{{"_row": "y", "_text": ""}}\n')
+    one, two = read_corrections(path)
+    assert (one.document, two.row_hash, two.place) == (content, "y", 2)
 
 
 def test_a_column_that_the_rows_do_not_have_is_told(shop: Shop) -> None:

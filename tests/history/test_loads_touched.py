@@ -161,6 +161,17 @@ def test_the_first_load_changed_rules_and_most_of_the_people_concern_everybody(
     assert len(everybody) == 1
     shop.report(orders_file([(31, 3, 1)]), ORDER_SOURCE)
     assert touched_by(stores, not_unified(stores)) == {shop.origin("c3")}
+    [noted] = stores.folder("touched").iterdir()
+    whole = noted.read_bytes()
+    for damaged in (
+        b"",
+        b"no Parquet at all",
+        whole[:-9],
+        whole[:4] + bytes(len(whole) - 12) + whole[-8:],
+    ):
+        noted.write_bytes(damaged)
+        assert touched_by(stores, not_unified(stores)) is None
+    noted.write_bytes(whole)
     bring_collected_up_to_date(stores, now=NOW)
     assert len(everybody) == 1
     shop.report(orders_file([(40 + n, n, 1) for n in range(9)]), ORDER_SOURCE)

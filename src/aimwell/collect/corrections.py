@@ -185,11 +185,22 @@ def _not_ours(name: str) -> SourceFileError:
 
 
 def _lines(name: str, text: str) -> Iterator[Correction]:
-    for number, line in enumerate(text.splitlines(), start=1):
+    # Texts may hold what else is taken for the end of a line, as U+2028.
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
+            json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise SourceFileError(
+                f"Line {number} of '{name}' has half a character (\\ud800 to \\udfff). Write it whole.",
+                file=name,
+            ) from None
+        except RecursionError:
+            raise SourceFileError(
+                f"Line {number} of '{name}' is nested too deeply.", file=name
+            ) from None
         except ValueError:
             raise SourceFileError(f"Line {number} of '{name}' is no JSON.", file=name) from None
         if not isinstance(row, dict) or not isinstance(row.get("_row"), str):

@@ -16,6 +16,7 @@ from aimwell.collect.entity_specs import SPECS
 from aimwell.collect.job import Job
 from aimwell.collect.loads import TOUCHED_FOLDER
 from aimwell.definitions.kinds.source import Entity
+from aimwell.errors import StoreError
 from aimwell.store.disk import settle
 from aimwell.store.schema import metadata
 from aimwell.store.sql import column, identifier, sql, union_all
@@ -75,7 +76,7 @@ def note_touched(job: Job, entity: Entity) -> str | None:
 
 
 def touched_by(stores: Stores, load_ids: Sequence[str]) -> frozenset[str] | None:
-    """Whom these loads touched; None: everybody."""
+    """Whom these loads touched; None: everybody, or it is not known any more."""
     noted = sa.select(_loads.c.files).where(_loads.c.load_id.in_(list(load_ids)))
     with stores.read_control() as connection:
         names = [files.get("touched") for files in connection.execute(noted).scalars()]
@@ -88,7 +89,10 @@ def touched_by(stores: Stores, load_ids: Sequence[str]) -> frozenset[str] | None
         return frozenset()
     with stores.engine.session() as session:
         query = exp.select("origin_id").distinct().from_(_files(files))
-        return frozenset(row[0] for row in session.rows(query))
+        try:
+            return frozenset(row[0] for row in session.rows(query))
+        except StoreError:  # a damaged file says as little as one that is gone
+            return None
 
 
 def _is_about_people(entity: Entity) -> bool:

@@ -56,8 +56,14 @@ def test_messages_are_known_whatever_became_of_their_files_or_lists(stores: Stor
     for path in folder.iterdir():
         path.unlink()
     (folder / "cut.part").write_bytes(b"12345")  # what a killed flusher leaves
+    (folder.parent / "notes.txt").write_text("what somebody left")
     put(stores, *seen("a3", "c1"))
     assert flush_inbox(stores, now=NOW).duplicates == 2
+    for left in (0, 4, 8, 16):  # lists that were cut
+        for path in folder.iterdir():
+            path.write_bytes(path.read_bytes()[:left])
+        put(stores, *seen("a1", "a3", "c1"))
+        assert flush_inbox(stores, now=NOW).duplicates == 3
     assert [row[0] for row in rows(stores, "events", "event_id")] == ["a1", "a2", "a3", "b1", "c1"]
 
 

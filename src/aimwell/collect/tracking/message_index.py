@@ -4,6 +4,7 @@ A message may come again after years, so every flush must ask all that is in the
 and of a list only the pages are read in which the asked ones would stand. Files of the lake never change, so a list is made
 once, when its file is first met; what compaction or erasure writes anew gets a new list, and the old one goes. All of it
 can be made again from the lake, and nothing rests on it but time: a hash that is found is looked for in the file itself.
+A list begins with its length, so that one that was cut, which would miss messages, is made again.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class MessageIndex:
         self._folder = folder / f"{found:016x}"
         self._folder.mkdir(parents=True, exist_ok=True)
         for other in set(folder.iterdir()) - {self._folder}:
-            shutil.rmtree(other)
+            _remove(other)
 
     def narrowed(self, events: TableVersion, asked: str) -> TableVersion:
         """`events` with those files alone in which one of the asked messages may stand.
@@ -65,9 +66,9 @@ class MessageIndex:
         lists = {file: self._folder / f"{Path(file).name}{_ENDING}" for file in events.files}
         there = set(self._folder.iterdir())
         for path in there.difference(lists.values()):
-            path.unlink(missing_ok=True)
+            _remove(path)
         for file, path in lists.items():
-            if path not in there:
+            if path not in there or not _is_whole(path):
                 self._session.bind("unlisted", replace(events, files=(file,)))
                 self._write(self._hashes("unlisted"), path)
         return lists
@@ -84,7 +85,7 @@ class MessageIndex:
     def _write(self, hashes: _Hashes, path: Path) -> None:
         """Under another name first: a list that is there is whole, also after a power cut."""
         unfinished = path.with_suffix(f".{secrets.token_hex(4)}.part")
-        hashes.tofile(unfinished)
+        np.concatenate([np.array([len(hashes)], _KIND), hashes]).tofile(unfinished)
         settle([unfinished])
         os.replace(unfinished, path)
         settle_folder(self._folder)
@@ -97,11 +98,27 @@ def _hash(source: exp.Expr, event_id: exp.Expr) -> exp.Expr:
     )
 
 
+def _remove(path: Path) -> None:
+    """Whatever lies there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a list is as long as it says at its beginning: of one that was cut, messages would be missed."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        said = int.from_bytes(file.read(_KIND.itemsize), "little")
+    return path.stat().st_size == (said + 1) * _KIND.itemsize
+
+
 def _read(path: Path) -> _Hashes:
     """A list as it lies on the disk, of which only what is looked at comes into memory."""
-    if not path.stat().st_size:
-        return np.empty(0, _KIND)
-    return np.memmap(path, _KIND, mode="r")
+    hashes: _Hashes = np.memmap(path, _KIND, mode="r")[1:]
+    return hashes
 
 
 def _meet(one: _Hashes, other: _Hashes) -> bool:
