@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from aimwell.collect import quarantine
+from aimwell.collect import loads, quarantine
 from aimwell.collect.corrections import read_corrections
 from aimwell.collect.dismissing import dismiss, take_back
 from aimwell.collect.replaying import replay, write_quarantine
-from aimwell.errors import CollectError
+from aimwell.errors import CollectError, LeaseBusyError
 from collecting import COLUMNS, NOW, ORDERS, Shop, balanced, source_of
 
 LATER = NOW + timedelta(hours=1)
@@ -60,6 +61,19 @@ def test_rows_that_are_wrong_for_good_wait_and_count_no_longer(shop_on_both: Sho
     assert ("quarantine dismissed", "ann", {"rows": 2}) in logged
     assert take_back(shop.stores, "shop", by="ann") == 2
     assert reasons(shop)["out_of_range"] == 2
+
+
+def test_rows_that_a_replay_may_be_taking_are_not_dismissed_meanwhile(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.collect(ROWS, source_of(STRICT))
+    before = reasons(shop)
+    monkeypatch.setattr(loads, "_WAIT_SECONDS", 0)
+    with loads.hold_source(shop.stores, "shop"), ThreadPoolExecutor(1) as other:
+        dismissed = other.submit(dismiss, shop.stores, "shop", why="tests", by="ann", now=LATER)
+        with pytest.raises(LeaseBusyError):
+            dismissed.result()
+    assert reasons(shop) == before
 
 
 def test_only_the_rows_that_a_file_names_are_dismissed(shop: Shop) -> None:

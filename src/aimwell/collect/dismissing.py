@@ -12,6 +12,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from aimwell.collect.corrections import Correction
+from aimwell.collect.loads import hold_source
 from aimwell.collect.waiting import bind_waiting
 from aimwell.errors import CollectError
 from aimwell.store.control import insert_missing
@@ -59,22 +60,26 @@ def dismiss(
         raise CollectError(
             f"Say why these rows are wrong for good, in {_WHY_CHARACTERS_MAX} characters at most; it is kept."
         )
-    with stores.engine.session() as session:
-        bind_waiting(stores, session, source, reason=reason)
-        waiting = session.rows(
-            sql("SELECT row_hash, count(*) FROM waiting WHERE NOT taken GROUP BY 1")
-        )
-    named = None if corrections is None else {one.row_hash for one in corrections}
-    found = {row_hash: rows for row_hash, rows in waiting if named is None or row_hash in named}
-    if not found:
-        told = f" for the reason '{reason}'" if reason else " that the file names" if named else ""
-        raise CollectError(f"No row of '{source}' waits in quarantine{told}.")
-    rest = {"source": source, "why": why, "dismissed_by": by, "dismissed_at": now}
-    hashes = sorted(found)
-    with stores.control.begin() as connection:
-        for start in range(0, len(hashes), _BATCH):
-            values = [{"row_hash": one, **rest} for one in hashes[start : start + _BATCH]]
-            insert_missing(connection, _table, values)
+    # A replay that runs may be taking the same rows; it comes first.
+    with hold_source(stores, source):
+        with stores.engine.session() as session:
+            bind_waiting(stores, session, source, reason=reason)
+            waiting = session.rows(
+                sql("SELECT row_hash, count(*) FROM waiting WHERE NOT taken GROUP BY 1")
+            )
+        named = None if corrections is None else {one.row_hash for one in corrections}
+        found = {row_hash: rows for row_hash, rows in waiting if named is None or row_hash in named}
+        if not found:
+            told = (
+                f" for the reason '{reason}'" if reason else " that the file names" if named else ""
+            )
+            raise CollectError(f"No row of '{source}' waits in quarantine{told}.")
+        rest = {"source": source, "why": why, "dismissed_by": by, "dismissed_at": now}
+        hashes = sorted(found)
+        with stores.control.begin() as connection:
+            for start in range(0, len(hashes), _BATCH):
+                values = [{"row_hash": one, **rest} for one in hashes[start : start + _BATCH]]
+                insert_missing(connection, _table, values)
     rows = sum(int(number) for number in found.values())
     stores.audit("quarantine dismissed", actor=by, subject=source, rows=rows)
     return rows
