@@ -78,10 +78,8 @@ def read_segments(
         return _read(numbered, folder / "own", rules, cipher)
     claims = folder / "claims"
     claims.mkdir(parents=True)
-    theirs = numbered[
-        -1:
-    ]  # the helper's from the beginning: while it starts, the others are read here
-    shared = numbered[:-1]
+    # The helper's from the beginning; while it starts, the others are read here.
+    theirs, shared = numbered[-1:], numbered[:-1]
     helper = _begin(theirs, shared, folder, rules, cipher)
     try:
         own = _read(shared, folder / "own", rules, cipher, claim=partial(_claim, claims))

@@ -49,8 +49,9 @@ class DistanceRule(Leaf):
 
     @model_validator(mode="after")
     def _limited(self) -> DistanceRule:
-        if self.within_km is None and self.beyond_km is None:
+        within, beyond = self.within_km, self.beyond_km
+        if within is None and beyond is None:
             raise ValueError("say how far: within_km, beyond_km, or both")
-        if None not in (self.within_km, self.beyond_km) and self.beyond_km >= self.within_km:  # type: ignore[operator]
+        if within is not None and beyond is not None and beyond >= within:
             raise ValueError("beyond_km must be below within_km, else nothing lies between")
         return self
