@@ -9,8 +9,8 @@ import pyarrow.csv
 import pytest
 
 from aimwell.predict.folds import folds
-from aimwell.predict.judging import auc
 from aimwell.predict.learners import learners
+from aimwell.stats.discrimination import auc
 from data_folder import data_path
 
 

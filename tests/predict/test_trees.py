@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from aimwell.predict.judging import auc
 from aimwell.predict.trees import TreesLearner
+from aimwell.stats.discrimination import auc
 
 
 def people(size: int, seed: int) -> tuple[np.ndarray, np.ndarray]:

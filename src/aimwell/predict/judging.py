@@ -5,29 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit, ndtri
 
 from aimwell.errors import PredictError
 from aimwell.predict.holdout import quantile_buckets
 from aimwell.predict.tables import BoolArray
+from aimwell.stats.discrimination import TopShare, auc, top_shares
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, Figure
 from aimwell.stats.intervals import wilson
-from aimwell.stats.ranks import shared_ranks
 from aimwell.stats.samples import FloatArray
 
 __all__ = [
     "CalibrationBin",
     "Judgement",
-    "TopShare",
-    "auc",
     "average_precision",
     "calibration_bins",
     "judge",
     "losses",
-    "top_shares",
 ]
 
-_DELONG = "DeLong's interval on the log-odds"
 _CERTAIN = 1e-15
 
 
@@ -38,25 +33,6 @@ class CalibrationBin:
     people: int
     mean_predicted: float
     actual: Estimate
-
-
-@dataclass(frozen=True, slots=True)
-class TopShare:
-    """The `share` of people with the highest probabilities.
-
-    Args:
-        share: Of all people, 0-1.
-        people: How many these are.
-        rate: The share of them that did it.
-        lift: `rate` over everybody's rate; 1 is what chance gives.
-        gain: How much of all positives they hold, 0-1.
-    """
-
-    share: float
-    people: int
-    rate: float
-    lift: Figure
-    gain: Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,44 +116,6 @@ def losses(probabilities: FloatArray, outcome: BoolArray) -> FloatArray:
     return np.asarray(-np.log(np.maximum(chance, _CERTAIN)))
 
 
-def auc(
-    scores: FloatArray, outcome: BoolArray, *, confidence: float = DEFAULT_CONFIDENCE
-) -> Estimate:
-    """The area under the ROC curve with DeLong's interval; missing where outcomes are all alike.
-
-    Source: DeLong, DeLong & Clarke-Pearson (1988); in n·log n by Sun & Xu (2014).
-    """
-    positives, negatives = int(outcome.sum()), int((~outcome).sum())
-    if not positives or not negatives:
-        who = "nobody did it" if not positives else "everybody did it"
-        return Estimate.missing(who, method=_DELONG, confidence=confidence)
-    ranks = shared_ranks(scores)
-    # For each positive the share of negatives below it, for each negative the share of positives above it.
-    above = (ranks[outcome] - shared_ranks(scores[outcome])) / negatives
-    below = 1 - (ranks[~outcome] - shared_ranks(scores[~outcome])) / positives
-    area = float(above.mean())
-    if min(positives, negatives) < 2 or not 0 < area < 1:
-        return _edge_auc(area, min(positives, negatives), confidence)
-    error = np.sqrt(above.var(ddof=1) / positives + below.var(ddof=1) / negatives)
-    reach = ndtri((1 + confidence) / 2) * error / (area * (1 - area))
-    return Estimate(
-        estimate=area,
-        lower=float(expit(logit(area) - reach)),
-        upper=float(expit(logit(area) + reach)),
-        confidence=confidence,
-        method=_DELONG,
-    )
-
-
-def _edge_auc(area: float, people: int, confidence: float) -> Estimate:
-    """At 0 or 1, or with one person on a side, the variance says nothing: as sure as of a share of so few people."""
-    near = wilson(round(area * people), people, confidence=confidence)
-    lower, upper = min(area, near.lower or 0.0), max(area, near.upper or 1.0)
-    return Estimate(
-        estimate=area, lower=lower, upper=upper, confidence=confidence, method=near.method
-    )
-
-
 def average_precision(scores: FloatArray, outcome: BoolArray) -> Figure:
     """Σ (recall gained at a score) · (precision there), equal scores taken together."""
     positives = int(outcome.sum())
@@ -212,28 +150,3 @@ def calibration_bins(
         for n, total, hits in zip(people, predicted, positives, strict=True)
         if n
     )
-
-
-def top_shares(
-    probabilities: FloatArray, outcome: BoolArray, *, parts: int = 10
-) -> tuple[TopShare, ...]:
-    """The best tenth, two tenths … of people.
-
-    Where equal probabilities lie across an edge, chance would decide who is in, so each of those people counts as the
-    share of positives among them.
-    """
-    _, group = np.unique(-probabilities, return_inverse=True)
-    mean_of_group = np.bincount(group, weights=outcome) / np.bincount(group)
-    hits = np.cumsum(mean_of_group[np.sort(group)])
-    whole, positives = len(outcome), int(outcome.sum())
-    rows = []
-    for part in range(1, parts + 1):
-        people = max(1, round(whole * part / parts))
-        rate = float(hits[people - 1]) / people
-        if positives:
-            lift = Figure(value=rate * whole / positives)
-            gain = Figure(value=min(1.0, float(hits[people - 1]) / positives))
-        else:
-            lift = gain = Figure(value=None, reason="nobody did it")
-        rows.append(TopShare(part / parts, people, rate, lift, gain))
-    return tuple(rows)

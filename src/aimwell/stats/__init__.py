@@ -20,6 +20,7 @@ counts) raises `StatsError`.
     power           how many people, or how small a lift
     resampling      bootstrap intervals; stability of clusters over subsamples
     multiplicity    many p-values at once
+    discrimination  how well a score tells two kinds of people apart
     effects         how far apart two groups are, in comparable units
     buckets         the md5 bucket that puts a person into an arm
 """
