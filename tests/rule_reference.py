@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -594,6 +595,38 @@ def _distance(rule: Row, life: Life, world: World) -> bool:
     )
 
 
+def _lifecycle(rule: Row, life: Life, world: World) -> bool:
+    """No return undoes an order in the town."""
+
+    def times(one: Life) -> list[datetime]:
+        return sorted(
+            row["occurred_at"]
+            for row in one.orders
+            if row["kind"] == "sale" and row["occurred_at"] < world.as_of
+        )
+
+    counts = sorted(len(times(one)) for one in world.people if times(one))
+    usual = counts[max(-(-4 * len(counts) // 5) - 1, 0)] if counts else 0
+    active, lapsed = parse_duration(rule["active"]), parse_duration(rule["lapsed"])
+    own = times(life)
+    if not own:
+        return bool({"prospect", "acquisition"} & set(rule["lifecycle"]))
+    ago = world.as_of - own[-1]
+    back = [two for one, two in pairwise(own) if two - one > lapsed]
+    if ago > lapsed:
+        stage = "lapsed"
+    elif ago > active:
+        stage = "lapsing"
+    elif world.as_of - own[0] <= active:
+        stage = "new"
+    else:
+        stage = "reactivated" if back and world.as_of - back[-1] <= active else "active"
+    marketing = "onboarding" if stage == "new" else "retention"
+    if stage in ("active", "reactivated") and len(own) >= max(3, usual):
+        marketing = "loyalty"
+    return bool({stage, marketing} & set(rule["lifecycle"]))
+
+
 _OTHERS: Mapping[str, Callable[[Row, Life, World], bool]] = {
     "sequence": _sequence,
     "trend": _trend,
@@ -611,4 +644,5 @@ _OTHERS: Mapping[str, Callable[[Row, Life, World], bool]] = {
     "shop": _shop,
     "freshness": _freshness,
     "distance": _distance,
+    "lifecycle": _lifecycle,
 }

@@ -6,6 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from aimwell.definitions.leaves.lifecycle import LIFE_STAGES, MARKETING_STAGES
+
 __all__ = ["FEATURES", "LEAVES", "NESTED_NAMES", "NEW_LEAVES", "RULES"]
 
 Row = dict[str, Any]
@@ -223,6 +225,16 @@ _distances = _with(
     ),
     st.just({"within_km": 50}) | st.just({"beyond_km": 50}),
 )
+_life_stages = _with(
+    _dicts(
+        {
+            "lifecycle": st.lists(
+                st.sampled_from([*LIFE_STAGES, *MARKETING_STAGES]), min_size=1, max_size=3
+            )
+        }
+    ),
+    st.sampled_from([{"active": "6h", "lapsed": "1d"}, {"active": "10d", "lapsed": "5w"}]),
+)
 NEW_LEAVES = {
     "sequence": _sequences,
     "trend": _trends,
@@ -240,6 +252,7 @@ NEW_LEAVES = {
     "shop": _shops,
     "freshness": _fresh,
     "distance": _distances,
+    "lifecycle": _life_stages,
 }
 
 _quintiles = st.lists(st.integers(1, 5), min_size=1, max_size=3)

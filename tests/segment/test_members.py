@@ -502,6 +502,7 @@ def test_later_rows_change_no_membership(tmp_path: Path) -> None:
         {"shop": "city", "is": "Leeds"},
         {"distance": {"city": "Leeds"}, "within_km": 50},
         {"freshness": {"table": "usage"}, "within": "20d"},
+        {"lifecycle": ["active", "loyalty"], "active": "10d", "lapsed": "5w"},
     ]
     assert {next(iter(rule)) for rule in rules} >= set(NEW_LEAVES)
     facts: dict[str, list[Row]] = {

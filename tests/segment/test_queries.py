@@ -107,6 +107,7 @@ def scope(**others: Any) -> Scope:
         feature=lambda name: exp.to_table(f"feature_{name}"),
         consents=lambda channel, purpose: exp.to_table(f"consents_{channel}_{purpose}"),
         rfm=lambda: exp.to_table("rfm"),
+        lifecycle=lambda _active, _lapsed: exp.to_table("lifecycle"),
     )
 
 

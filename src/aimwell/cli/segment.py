@@ -32,7 +32,7 @@ from aimwell.segment.rfm import rfm as compute_rfm
 
 __all__ = ["app"]
 
-# Apart, because they bring the library that finds clusters.
+# Apart, because they bring libraries that the others do not need.
 _GROUPS = (
     Outline(
         "clusters",
@@ -43,6 +43,11 @@ _GROUPS = (
         "personas",
         "aimwell.cli.groups:personas",
         "Show each group with its size, its value and what sets it apart from everybody else.",
+    ),
+    Outline(
+        "lifecycle",
+        "aimwell.cli.lifecycle:lifecycle",
+        "Show who is prospect, new, active, lapsing, lapsed or reactivated, and who moved where month by month.",
     ),
 )
 

@@ -25,6 +25,7 @@ from aimwell.definitions.leaves.distance import DistanceRule
 from aimwell.definitions.leaves.event import EventRule
 from aimwell.definitions.leaves.feature import FeatureRule
 from aimwell.definitions.leaves.freshness import FreshnessRule
+from aimwell.definitions.leaves.lifecycle import LifecycleRule
 from aimwell.definitions.leaves.payments import PaymentsRule
 from aimwell.definitions.leaves.percentile import PercentileRule
 from aimwell.definitions.leaves.ratio import RatioRule
@@ -70,6 +71,7 @@ _Leaf = (
     | PercentileRule
     | FeatureRule
     | RfmRule
+    | LifecycleRule
     | ScoreRule
     | AccountRule
     | SubscriptionRule

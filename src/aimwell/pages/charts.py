@@ -19,6 +19,7 @@ __all__ = [
     "Whisker",
     "axis",
     "bar",
+    "figure",
     "fitting_ticks",
     "growth",
     "nice_ticks",
@@ -128,7 +129,7 @@ def whisker(
             ).format(x(one.truth))
         )
     parts.append(Markup('<circle class="dot" cx="{}" cy="22" r="7"/>').format(x(one.estimate)))
-    return _figure(Markup("").join(parts), title=title, description=description, height=44)
+    return figure(Markup("").join(parts), title=title, description=description, height=44)
 
 
 def axis(scale: tuple[float, float], labels: Sequence[tuple[float, str]]) -> Markup:
@@ -219,7 +220,7 @@ def growth(
         width,
         height,
         column,
-        _figure(Markup("").join(parts), title=title, description=description, height=height),
+        figure(Markup("").join(parts), title=title, description=description, height=height),
     )
 
 
@@ -284,7 +285,7 @@ def trend(
                 height - 4, ends[1]
             )
         )
-    return _figure(Markup("").join(parts), title=title, description=description, height=height)
+    return figure(Markup("").join(parts), title=title, description=description, height=height)
 
 
 def _line(band: Band, x_max: float, low: float, high: float) -> Markup:
@@ -300,7 +301,8 @@ def _line(band: Band, x_max: float, low: float, high: float) -> Markup:
     )
 
 
-def _figure(content: Markup, *, title: str, description: str, height: int) -> Markup:
+def figure(content: Markup, *, title: str, description: str, height: int) -> Markup:
+    """A drawing of the page's width with a title and a description for those who do not see it."""
     # From what it says, so that the same result always gives the same page.
     number = hashlib.sha256(f"{title}\n{description}".encode()).hexdigest()[:8]
     return Markup(

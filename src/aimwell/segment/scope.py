@@ -21,7 +21,8 @@ class Scope:
 
     Each function gives a relation or query of the cut session, and makes it ready where that is needed:
     `activity_of` an event's rows, `latest_trait` a trait's values (profile_id, value), `feature` a feature's
-    (profile_id, value), `consents` the answers for a channel and a purpose (profile_id, state), `rfm` quintiles.
+    (profile_id, value), `consents` the answers for a channel and a purpose (profile_id, state), `rfm` quintiles,
+    `lifecycle` stages (profile_id, stage, marketing) by the limits of being active and lapsed, or by the shop's own.
     """
 
     as_of: datetime
@@ -32,6 +33,7 @@ class Scope:
     feature: Callable[[str], exp.Expr]
     consents: Callable[[str, str], exp.Expr]
     rfm: Callable[[], exp.Expr]
+    lifecycle: Callable[[timedelta | None, timedelta | None], exp.Expr]
 
 
 @dataclass(frozen=True)

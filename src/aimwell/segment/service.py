@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -18,6 +18,7 @@ from aimwell.errors import DefinitionError
 from aimwell.history.features import features_query
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment.explaining import explain_rule
+from aimwell.segment.lifecycle import lifecycle_query
 from aimwell.segment.model import Explanation
 from aimwell.segment.queries import LeafQuery, Tree, compile_rule, leaves, predicate
 from aimwell.segment.rfm import rfm_query
@@ -128,10 +129,19 @@ def compiled(moment: Moment, rule: Rule, *, name: str | None = None) -> Tree:
         feature=lambda feature: _feature(moment, feature),
         consents=moment.consents,
         rfm=lambda: moment.materialised("rfm", lambda: rfm_query(moment.as_of)),
+        lifecycle=lambda active, lapsed: _lifecycle(moment, active, lapsed),
     )
     tree = compile_rule(rule, scope, name=name)
     moment.bind_known()
     return tree
+
+
+def _lifecycle(moment: Moment, active: timedelta | None, lapsed: timedelta | None) -> exp.Table:
+    """Everybody's stage by these limits, computed once a session."""
+    return moment.materialised(
+        f"lifecycle {active} {lapsed}",
+        lambda: lifecycle_query(moment, active=active, lapsed=lapsed),
+    )
 
 
 def _feature(moment: Moment, name: str) -> exp.Table:

@@ -16,6 +16,8 @@ from aimwell.history.moment import Moment, open_moment
 from aimwell.segment import service as segment_service
 from aimwell.segment.cluster_model import Clustering
 from aimwell.segment.clusters import find_clusters
+from aimwell.segment.flows import Flows, Kind, flows
+from aimwell.segment.lifecycle import lifecycle
 from aimwell.segment.model import Explanation, SegmentCount
 from aimwell.segment.persona_model import Persona
 from aimwell.segment.personas import personas
@@ -27,7 +29,7 @@ __all__ = ["Segments"]
 
 
 class Segments(Stage):
-    """Rules, RFM, clusters, personas, memberships."""
+    """Rules, RFM, life cycle, clusters, personas, memberships."""
 
     def members(
         self, segment: Any, *, as_of: datetime | None = None, **parameters: Any
@@ -58,6 +60,18 @@ class Segments(Stage):
         """Recency, frequency and money of every buyer, with quintiles and the named group."""
         with self.at(as_of) as moment:
             return rfm(moment)
+
+    def lifecycle(self, *, as_of: datetime | None = None) -> pa.Table:
+        """One row a known person: stage of life, marketing stage, orders, time of the last one."""
+        with self.at(as_of) as moment:
+            return lifecycle(moment)
+
+    def lifecycle_flows(
+        self, *, months: int = 6, kind: Kind = "life", as_of: datetime | None = None
+    ) -> Flows:
+        """Stages at the ends of the last months, and how many went from which to which (`.table()`)."""
+        with self.at(as_of) as moment:
+            return flows(moment, months=months, kind=kind)
 
     def clusters(
         self, name: str = "groups", *, as_of: datetime | None = None, seed: int = 0

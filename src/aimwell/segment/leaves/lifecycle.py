@@ -1,0 +1,35 @@
+"""`lifecycle`: who is in one of these stages of a customer's life."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from aimwell.definitions.leaves.lifecycle import LIFE_STAGES, LifecycleRule
+from aimwell.segment.phrases import both, either, quoted, span
+from aimwell.segment.scope import People, Scope
+from aimwell.store.sql import sql
+
+__all__ = ["people", "words"]
+
+
+def people(rule: LifecycleRule, scope: Scope) -> People:
+    """Whose stage, or marketing stage, is one of those."""
+    states = scope.lifecycle(rule.active, rule.lapsed)
+    stages = [one for one in rule.lifecycle if one in LIFE_STAGES]
+    marketing = [one for one in rule.lifecycle if one not in LIFE_STAGES]
+    wanted = sql("stage IN :stages OR marketing IN :marketing", stages=stages, marketing=marketing)
+    return People(exp.select("profile_id").from_(states).where(wanted, copy=False))
+
+
+def words(rule: LifecycleRule) -> str:
+    """As "who are at the stage “lapsing” of the customer's life"."""
+    told = f"who are at the stage {either(map(quoted, rule.lifecycle))} of a customer's life"
+    given = [
+        f"{name} {said} {span(limit)}"
+        for name, said, limit in (
+            ("active", "for", rule.active),
+            ("lapsed", "after", rule.lapsed),
+        )
+        if limit is not None
+    ]
+    return f"{told} ({both(given)})" if given else told
