@@ -196,6 +196,48 @@ def test_values_of_the_order_that_stand_on_each_line_count_once(shop: Shop) -> N
     assert late == ("addition", 7, 0, 0, 0)
 
 
+TOTALS = "order,day,customer,sku,qty,price,goods_total,discount\n"
+
+
+def test_what_the_goods_of_an_order_came_to_is_shared_among_its_lines(shop: Shop) -> None:
+    options: dict[str, Any] = {"not_goods": ["FEE"]}
+    content = TOTALS + "".join(
+        f"{order},2026-01-05,ann,{sku},{qty},{price},{total},\n"
+        for order, sku, qty, price, total in (
+            *((1, "a", 1, 10, 20), (1, "b", 2, 5, 20), (1, "FEE", 1, 3, 20), (1, "c", 1, 10, 20)),
+            # More than the prices come to; and one that says no total.
+            *((2, "a", 2, 10, 30), (3, "a", 1, 10, "")),
+        )
+    )
+    shop.collect(content, source_of(entity(options, goods_total=None)))
+    assert shop.rows("orders", "order_id", "revenue", "discount") == [
+        ("1", 20, 10),
+        ("2", 30, 0),
+        ("3", 10, 0),
+    ]
+    lines = shop.rows("order_lines", "order_id", "sku", "unit_price", "revenue")
+    assert [line[3] for line in lines if line[:2] == ("1", "FEE")] == [3]
+    assert sum(line[3] for line in lines if line[0] == "1") == 23
+    assert ("2", "a", 15, 30) in lines
+
+
+def test_a_line_of_an_order_whose_total_was_corrected_is_the_same_line(shop: Shop) -> None:
+    """The total is the order's: it is no part of what a line is known by, or the line would count twice."""
+    for options, target in (
+        ({"keep_repeats": True}, "goods_total"),
+        ({"keep_repeats": True, "once_per_order": ["discount"]}, "discount"),
+    ):
+        source = source_of(entity(options, **{target: None}), name=target.replace("_", "-"))
+        for amount in (8, 7):
+            shop.collect(TOTALS + f"1,2026-01-05,ann,a,1,10,{amount},{amount}\n", source)
+    assert shop.rows("orders", "revenue") == [(2,), (8,)]
+
+
+def test_the_total_of_goods_stands_instead_of_discounts() -> None:
+    with pytest.raises(DefinitionError, match="map goods_total or discount, not both"):
+        source_of(entity(goods_total=None, discount=None))
+
+
 def test_once_per_order_needs_its_column() -> None:
     with pytest.raises(DefinitionError, match=r"once_per_order names what is not mapped: map\.tax"):
         source_of(entity({"once_per_order": ["tax"]}))

@@ -106,6 +106,8 @@ def test_each_is_a_right_definition_that_says_where_it_comes_from(name: str) -> 
     text = read_template(name)
     for document in documents(name):
         definition = check(document)
+        if document["kind"] == "source":
+            assert definition.name == name, "it is called as its template"
         assert check(definition.document()) == definition
     assert text.startswith("# ")
     assert "http" in text or name in ("social-engagement", "point-of-sale")
@@ -166,7 +168,8 @@ def test_shopify_orders(shop: Shop, take: Take) -> None:
     first |= {
         "Shipping": "3.00",
         "Discount Code": "TEN",
-        "Discount Amount": "3.00",
+        # 3.00 off the goods and 2.00 off the shipping.
+        "Discount Amount": "5.00",
         "Lineitem quantity": "2",
     }
     first |= {
@@ -203,6 +206,33 @@ def test_shopify_orders(shop: Shop, take: Take) -> None:
     known = control(shop, "SELECT count(*) FROM identifiers WHERE kind = 'phone'")
     assert known == [(1,)]
     assert ("Leeds",) in shop.rows("traits", "value")
+
+
+def test_shopify_orders_whose_prices_include_tax(shop: Shop, take: Take) -> None:
+    """The sums of an order tell: 132.80 of goods and 5.95 of shipping are its 138.75, of which 22.15 are tax."""
+    day = "2026-01-01 09:59:00 +0100"
+    with_tax = shopify_head("paid", subtotal="132.80", total="138.75")
+    with_tax |= {
+        "Currency": "EUR",
+        "Taxes": "22.15",
+        "Shipping": "5.95",
+        "Refunded Amount": "13.28",
+    }
+    free = shopify_head("paid", subtotal="50.00", total="60.00")
+    free |= {"Currency": "EUR", "Taxes": "10.00", "Shipping": "5.00", "Discount Amount": "5.00"}
+    text = table(
+        SHOPIFY_ORDERS,
+        shopify_line("#1", "a@x.example", day, "Keys", "119.00", **with_tax),
+        shopify_line("#1", "a@x.example", day, "Caps", "11.90", **{"Lineitem quantity": "2"}),
+        shopify_line("#2", "b@x.example", day, "Keys", "50.00", **free),
+    )
+    take("shopify-orders", {"orders_export_1.csv": text}, rates="2025-01-01,EUR,1\n")
+    columns = ("order_id", "kind", "revenue", "shipping", "discount")
+    found = {row[:2]: row[2:] for row in amounts(shop, "orders", *columns)}
+    net = 1 - 22.15 / 138.75
+    assert found["#1", "sale"] == pytest.approx((132.80 * net, 5.95 * net, 10 * net), abs=0.001)
+    assert found["#1", "return"][0] == pytest.approx(-13.28 * 132.80 / 138.75 * net, abs=0.01)
+    assert found["#2", "sale"] == (50.0, 5.0, 0.0)
 
 
 def test_shopify_customers(shop: Shop, take: Take) -> None:
@@ -310,22 +340,40 @@ def test_woocommerce_orders(shop: Shop, take: Take) -> None:
     whole = {**order, **small, "id": 728, "status": "refunded", "customer_id": 25}
     whole["refunds"] = [{"id": 901, "reason": "broken", "total": "-10.00"}]
     failed = {**order, **small, "id": 729, "status": "failed", "refunds": []}
-    report = take("woocommerce-orders", {"woocommerce-orders.jsonl": lines(order, whole, failed)})
-    assert taken(report)[1:] == [("orders", 3), ("orders", 2)]
+    amount = {"id": 900, "parent_id": 727, "date_created_gmt": "2026-02-01T08:00:00", "reason": ""}
+    amount |= {"amount": "15.80", "line_items": []}
+    items = {**amount, "id": 901, "parent_id": 728, "date_created_gmt": "2026-02-03T08:00:00"}
+    items |= {"amount": "12.00"}
+    items["line_items"] = [
+        {
+            "id": 31,
+            "name": "Jar",
+            "product_id": 93,
+            "sku": "JAR",
+            "quantity": -1,
+            "total": "-10.00",
+        },
+        {"id": 32, "name": "Mug", "product_id": 91, "sku": "MUG", "quantity": 0, "total": "0.00"},
+    ]
+    files = {"woocommerce-orders.jsonl": lines(order, whole, failed)}
+    report = take(
+        "woocommerce-orders", {**files, "woocommerce-refunds.jsonl": lines(amount, items)}
+    )
+    assert taken(report)[1:] == [("orders", 3), ("orders", 1), ("orders", 1)]
     found = amounts(shop, "orders", "order_id", "kind", "revenue", "discount", "shipping", "tax")
     assert found == [
-        (
-            "727",
-            "return",
-            -11.5,
-            None,
-            None,
-            None,
-        ),  # half of the order, so half of its 23.00 of goods
+        # Half of the order, so half of its 23.00 of goods.
+        ("727", "return", -11.5, None, None, None),
         ("727", "sale", 23.0, 2.0, 4.0, 4.6),
         ("728", "return", -10.0, None, None, None),
         ("728", "sale", 10.0, 0.0, 0.0, 0.0),
     ]
+    when = {
+        (row[0], row[1].month, row[1].day) for row in shop.rows("orders", "order_id", "ordered_at")
+    }
+    assert {("727", 2, 1), ("728", 2, 3)} <= when, "at the moment of the refund"
+    back = shop.rows("order_lines", "kind", "order_id", "sku", "quantity")
+    assert back[:2] == [("return", "727", None, -1), ("return", "728", "JAR", -1)]
     assert {("92",), ("JAR",), ("MUG",)} <= set(shop.rows("order_lines", "sku"))
     assert kinds_of_identifiers(shop) == {"email", "phone", "external_id:woocommerce"}
 
@@ -686,8 +734,16 @@ def test_ga4(shop: Shop, take: Take) -> None:
     back = ga4_event(
         "refund", "1767707300123456", user_id="ann", ecommerce={"transaction_id": "T1"}, items=[tea]
     )
-    report = take("ga4", {"ga4-20260105.jsonl": lines(view, buy, lost, back)})
-    assert taken(report) == [("events", 1), ("orders", 2), ("orders", 1)]
+    # Refunds of whole orders name no items; one of them does not say what it comes to either.
+    value = {"key": "value", "value": {"double_value": 12.5}}
+    rest = {"ecommerce": {"transaction_id": "T2"}, "user_id": "ann"}
+    whole = ga4_event("refund", "1767807300123456", **rest)
+    whole["event_params"] = [*whole["event_params"], value]
+    other = ga4_event("refund", "1767807400123456", **rest)
+    other["ecommerce"] = {"transaction_id": "T3", "refund_value": 7.0}
+    bare = ga4_event("refund", "1767807500123456", ecommerce={"transaction_id": "T4"})
+    report = take("ga4", {"ga4-20260105.jsonl": lines(view, buy, lost, back, whole, other, bare)})
+    assert taken(report) == [("events", 1), ("orders", 2), ("orders", 1), ("orders", 2)]
     event = shop.one("events")
     assert (event["event"], event["session_id"]) == ("Page Viewed", "1767607000")
     properties = json.loads(event["properties"])
@@ -695,6 +751,8 @@ def test_ga4(shop: Shop, take: Take) -> None:
     assert amounts(shop, "orders", "order_id", "kind", "revenue", "shipping", "tax") == [
         ("T1", "return", -5.0, None, None),
         ("T1", "sale", 25.0, 3.0, 4.0),
+        ("T2", "return", -12.5, None, None),
+        ("T3", "return", -7.0, None, None),
     ]
     assert kinds_of_identifiers(shop) == {"customer_id", "anonymous_id"}
 
@@ -956,6 +1014,30 @@ def test_an_nps_survey_of_surveymonkey(shop: Shop, take: Take) -> None:
     )
     [at] = {row[0] for row in shop.rows("answers", "answered_at") if row[0].day == 25}
     assert (at.hour, at.minute) == (14, 0)
+
+
+def test_an_nps_survey_of_typeform(shop: Shop, take: Take) -> None:
+    header = (
+        "#,How likely are you to recommend us to a friend or colleague?,What is the main reason for your score?,email,"
+        "Response Type,Start Date (UTC),Stage Date (UTC),Submit Date (UTC),Network ID,Tags"
+    )
+    score, why = header.split(",")[1:3]
+    said: dict[str, object] = {"email": "ann@x.example", "Response Type": "completed"}
+    said |= {"Start Date (UTC)": "2026-01-05 14:03:17", "Submit Date (UTC)": "2026-01-05 14:05:02"}
+    text = table(
+        header,
+        {"#": "odwdp4nzj1", score: "9", why: "Fast.", **said},
+        {"#": "odwdp4nzj2", score: "0", **said, "email": "bob@x.example"},
+        {"#": "odwdp4nzj3", score: "5", "Response Type": "partial"},
+    )
+    report = take("typeform", {"typeform-2026.csv": text})
+    assert taken(report) == [("answers", 2)]
+    found = shop.rows("answers", "response_id", "question", "number")
+    assert found == [
+        ("odwdp4nzj1", "reason", None),
+        ("odwdp4nzj1", "recommend", 9.0),
+        ("odwdp4nzj2", "recommend", 0.0),
+    ]
 
 
 def test_social_engagement(shop: Shop, take: Take) -> None:

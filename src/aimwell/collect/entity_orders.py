@@ -24,7 +24,10 @@ from aimwell.store.sql import column, sql
 
 __all__ = ["stage_orders", "take_orders"]
 
-_MONEY = ("unit_price", "discount", "revenue", "tax", "shipping", "unit_cost", "order_discount")
+_MONEY = (
+    *("unit_price", "discount", "revenue", "tax", "shipping", "unit_cost"),
+    *("order_discount", "goods_total"),
+)
 _ADDED_SHARE_MAX = 0.5
 
 
@@ -69,9 +72,12 @@ def take_orders(job: Job, entity: OrdersEntity) -> Tally:
     )
     _bind_sold(job)
     _refuse_counting_again(job)
-    if "discount" in entity.once_per_order:
-        session.bind("undiscounted", sql("SELECT * FROM fresh"))
-        session.materialise("spread", order_rows.shared_discounts())
+    if "discount" in entity.once_per_order or "goods_total" in names:
+        shared = (
+            order_rows.shared_totals() if "goods_total" in names else order_rows.shared_discounts()
+        )
+        session.bind("unshared", sql("SELECT * FROM fresh"))
+        session.materialise("spread", shared)
         session.bind("fresh", sql("SELECT * FROM spread"))
     persons = find_persons(
         job.stores,
@@ -100,7 +106,7 @@ def take_orders(job: Job, entity: OrdersEntity) -> Tally:
 
 def _money_columns(entity: OrdersEntity, names: tuple[str, ...]) -> set[str]:
     made = {"unit_price", "discount", "revenue"}
-    made |= {name for name in ("tax", "shipping", "unit_cost") if name in names}
+    made |= {name for name in ("tax", "shipping", "unit_cost", "goods_total") if name in names}
     return made | ({"order_discount"} if "discount" in entity.once_per_order else set())
 
 

@@ -29,6 +29,7 @@ ORDER_TARGETS: tuple[tuple[str, FieldKind], ...] = (
     ("quantity", "number"),
     ("unit_price", "number"),
     ("line_total", "number"),
+    ("goods_total", "number"),
     ("discount", "number"),
     ("tax", "number"),
     ("shipping", "number"),
@@ -110,7 +111,7 @@ def line_rows(
     Returns:
         Rows with `n`, `line_id`, `person` (the identifier that names the customer, or null), `kind`, `goods`,
         signed `quantity`, `unit_price`, `discount`, `revenue`, `tax`, `shipping`, `currency`, the ids, the
-        properties, and `order_discount` where the discount is the order's.
+        properties, `order_discount` where the discount is the order's, and `goods_total` where it is mapped.
     """
     whose = "order_discount" if "discount" in entity.once_per_order else "line_discount"
     shaped = exp.select(
@@ -142,6 +143,7 @@ def line_rows(
         *(f"{short} AS {name}" for short, name in _RENAMED.items()),
         *(exp.alias_(_signed(name), name) for name in ("tax", "shipping") if name in names),
         *(["abs(given) AS order_discount"] if is_orders else []),
+        *(["abs(goods_total) AS goods_total"] if "goods_total" in names else []),
         *optional,
     ).from_(valued.subquery("valued"))
     return rows, _checks(entity, names, limits)
@@ -259,7 +261,9 @@ def _line_id(entity: OrdersEntity, names: tuple[str, ...], source: str, key: byt
         sql("quantity"),
         sql("person"),
     ]
-    body += [as_said(name, entity.fill) for name in _VALUES if name in names]
+    # What is said of the whole order is no part of a line: a line of an order whose total was corrected is the same line.
+    own = [name for name in _VALUES if name in names and name not in entity.once_per_order]
+    body += [as_said(name, entity.fill) for name in own]
     body += [as_said(name, entity.fill) for name in names if name.startswith("properties.")]
     whole = hashed_id(source, key, body)
     if entity.map.line is not None:

@@ -10,7 +10,7 @@ from aimwell.collect.standardising import marked_properties
 from aimwell.definitions.kinds.source import OrdersEntity
 from aimwell.store.sql import column, sql
 
-__all__ = ["line_table", "order_table", "shared_discounts"]
+__all__ = ["line_table", "order_table", "shared_discounts", "shared_totals"]
 
 
 def shared_discounts() -> exp.Query:
@@ -36,7 +36,42 @@ def shared_discounts() -> exp.Query:
                    CASE WHEN order_id IN (SELECT order_id FROM sold) AND kind = 'sale' THEN 0 ELSE
                      CASE kind WHEN 'return' THEN -1 ELSE 1 END
                      * coalesce(max(order_discount) OVER (PARTITION BY order_id, kind), 0) END AS whole
-            FROM undiscounted
+            FROM unshared
+          ) AS sums
+        ) AS parts
+        """
+    )
+    assert isinstance(query, exp.Query)  # noqa: S101 - it is a SELECT
+    return query
+
+
+def shared_totals() -> exp.Query:
+    """`fresh` lines with what the goods of an order came to shared among them in proportion to their value.
+
+    The parts add up to the total exactly, as those of a discount do. What a line falls short of its value is its
+    discount; where its part is more, the price was another one. Lines that are added to an order which was taken
+    before keep their own value, since the total is not theirs alone; so do returns, and orders that say no total.
+    """
+    query = sql(
+        """
+        SELECT * EXCLUDE (goods_total, whole, running, total, part)
+               REPLACE (CAST(coalesce(part, revenue) AS decimal(18, 4)) AS revenue,
+                        CAST(CASE WHEN part IS NULL THEN discount ELSE greatest(discount + revenue - part, 0) END
+                             AS decimal(18, 4)) AS discount,
+                        CASE WHEN part > revenue + discount
+                             THEN coalesce(TRY_CAST(part / quantity AS decimal(18, 4)), unit_price)
+                             ELSE unit_price END AS unit_price)
+        FROM (
+          SELECT *, CASE WHEN goods AND total > 0 THEN
+                 round(whole * running / total, 4) - round(whole * (running - revenue) / total, 4) END AS part
+          FROM (
+            SELECT *,
+                   sum(CASE WHEN goods THEN revenue ELSE 0 END)
+                     OVER (PARTITION BY order_id, kind ORDER BY n) AS running,
+                   sum(CASE WHEN goods THEN revenue ELSE 0 END) OVER (PARTITION BY order_id, kind) AS total,
+                   CASE WHEN kind = 'sale' AND order_id NOT IN (SELECT order_id FROM sold)
+                        THEN max(goods_total) OVER (PARTITION BY order_id, kind) END AS whole
+            FROM unshared
           ) AS sums
         ) AS parts
         """
@@ -138,7 +173,9 @@ def _first(name: str, names: tuple[str, ...]) -> exp.Expr:
 def _charges(entity: OrdersEntity, names: tuple[str, ...]) -> dict[str, exp.Expr]:
     """Discount, tax and shipping of an order; null where nothing tells them."""
     unknown = sql("CAST(NULL AS decimal(18, 4))")
-    tells_discount = "discount" in names or {"unit_price", "line_total"} <= set(names)
+    tells_discount = (
+        "discount" in names or "goods_total" in names or {"unit_price", "line_total"} <= set(names)
+    )
     charges = {
         "discount": sql("coalesce(sum(discount) FILTER (WHERE goods), 0)")
         if tells_discount

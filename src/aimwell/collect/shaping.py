@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 from zoneinfo import available_timezones
 
 import pyarrow as pa
@@ -34,11 +34,12 @@ from aimwell.definitions.source_more import (
     ReviewsEntity,
     SuppressionsEntity,
 )
+from aimwell.definitions.source_values import Medium
 from aimwell.store.sql import column, sql
 
 __all__ = ["number_of", "stage_more"]
 
-_MEDIA = ("email", "sms", "push", "webhook", "in_app", "ad_audience")
+_MEDIA: tuple[str, ...] = get_args(Medium)
 
 E = TypeVar("E", bound=EntityPart)
 

@@ -28,7 +28,7 @@ from aimwell.definitions.source_maps import (
     TouchesMap,
     UsageMap,
 )
-from aimwell.definitions.source_values import Value
+from aimwell.definitions.source_values import Medium, Value
 
 __all__ = [
     "AccountMembersEntity",
@@ -297,7 +297,7 @@ class ConsentsEntity(EntityPart):
 
     entity: Literal["consents"]
     map: ConsentsMap
-    channel: Literal["email", "sms", "push", "webhook", "in_app", "ad_audience"] | None = Field(
+    channel: Medium | None = Field(
         default=None, description="Medium, where all rows are about one."
     )
 

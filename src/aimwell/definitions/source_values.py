@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     Field,
@@ -21,6 +21,7 @@ from aimwell.definitions.source_expressions import Expression
 __all__ = [
     "CustomersMap",
     "EventsMap",
+    "Medium",
     "OrdersMap",
     "PersonMap",
     "ProductsMap",
@@ -121,6 +122,10 @@ class TargetMap(Part):
                 yield name, value
 
 
+Medium = Literal["email", "sms", "whatsapp", "push", "webhook", "in_app", "ad_audience"]
+"""How somebody may be reached, of which a source can tell what they said."""
+
+
 class PersonMap(TargetMap):
     """How a person is named. The first of these that a row has is the identity under which it comes."""
 
@@ -163,6 +168,10 @@ class OrdersMap(PersonMap):
     quantity: Value | None = target("Units; negative: returned. Default: 1.")
     unit_price: Value | None = target("Price of a unit before discount, without tax.")
     line_total: Value | None = target("What the line came to after discount, without tax.")
+    goods_total: Value | None = target(
+        "What the goods of the whole order came to after all discounts, without tax and shipping, on each of its "
+        "lines; it is shared among them by their value, and what they fall short of their prices is discount."
+    )
     discount: Value | None = target("Discount on the line.")
     tax: Value | None = target("Tax on the line.")
     shipping: Value | None = target("Shipping charged with the line.")

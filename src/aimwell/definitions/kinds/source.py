@@ -54,6 +54,7 @@ from aimwell.definitions.source_schedule import Freshness, SourceSchedule, Volum
 from aimwell.definitions.source_values import (
     CustomersMap,
     EventsMap,
+    Medium,
     OrdersMap,
     ProductsMap,
     RatesMap,
@@ -82,7 +83,6 @@ __all__ = [
     "TrackingConsent",
 ]
 
-Medium = Literal["email", "sms", "push", "webhook", "in_app", "ad_audience"]
 
 _DIRECTIVES = set("YymbBdjeHIMSfpaA-%")
 _WORDS = ("iso", "epoch", "epoch_ms")
@@ -160,6 +160,10 @@ class OrdersEntity(EntityPart):
         missing = [f"map.{name}" for name in self.once_per_order if not getattr(self.map, name)]
         if missing:
             raise ValueError(f"once_per_order names what is not mapped: {', '.join(missing)}")
+        if self.map.goods_total is not None and self.map.discount is not None:
+            raise ValueError(
+                "map goods_total or discount, not both: goods_total is after all discounts, which follow from it"
+            )
         return self
 
 
