@@ -105,7 +105,7 @@ def scope(**others: Any) -> Scope:
         activity_of=lambda event: activity_of(event, held),
         latest_trait=lambda name: held_trait(ProfileRules(name="default"), name),
         feature=lambda name: exp.to_table(f"feature_{name}"),
-        consents=lambda channel, purpose: exp.to_table(f"consents_{channel}_{purpose}"),
+        consents=lambda channel, purpose, _explicit: exp.to_table(f"consents_{channel}_{purpose}"),
         rfm=lambda: exp.to_table("rfm"),
         lifecycle=lambda _active, _lapsed: exp.to_table("lifecycle"),
     )

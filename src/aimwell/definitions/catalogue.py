@@ -14,6 +14,7 @@ from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.channel import Channel
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
 from aimwell.definitions.kinds.offer import Offer
+from aimwell.definitions.kinds.privacy_rules import PrivacyRules
 from aimwell.definitions.kinds.profile_rules import ProfileRules
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.kinds.source import Source
@@ -27,6 +28,7 @@ _CLASSES: tuple[type[Definition], ...] = (
     Survey,
     Source,
     ProfileRules,
+    PrivacyRules,
     Offer,
     Template,
     Channel,

@@ -13,7 +13,12 @@ import sqlalchemy as sa
 from aimwell.definitions.base import Definition
 from aimwell.definitions.catalogue import KINDS, check
 from aimwell.definitions.circles import circle_faults
+from aimwell.definitions.kinds.privacy_rules import PrivacyRules
+from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.leaves.base import Leaf
 from aimwell.definitions.reading import SourceDocument, render_yaml
+from aimwell.definitions.rules import walk
+from aimwell.definitions.special_data import asks
 from aimwell.errors import DefinitionError, Fault, UnknownDefinitionError, nearest
 from aimwell.store.control import Control
 from aimwell.store.schema import metadata
@@ -92,7 +97,7 @@ def apply(
 
     Raises:
         DefinitionError: One refers to a definition that exists neither here nor in the workspace, or to
-            itself in a circle.
+            itself in a circle; or a segment asks for data of a special category without a declared consent.
     """
     with control.begin() as connection:
         known = _known(connection)
@@ -108,6 +113,7 @@ def apply(
                 "Documents refer to what does not exist; nothing was taken.", faults
             )
         _refuse_circles(connection, definitions)
+        _refuse_special_data(connection, definitions)
         changes = [_change(connection, definition) for definition in definitions]
         if not dry_run:
             for definition, change in zip(definitions, changes, strict=True):
@@ -124,6 +130,29 @@ def _refuse_circles(connection: sa.Connection, definitions: Sequence[Definition]
     rows = connection.execute(sa.select(_current.c.document).where(_current.c.kind.in_(kinds)))
     if faults := circle_faults(definitions, [check(document) for (document,) in rows]):
         raise DefinitionError("Documents refer to themselves; nothing was taken.", faults)
+
+
+def _refuse_special_data(connection: sa.Connection, definitions: Sequence[Definition]) -> None:
+    given = [one for one in definitions if isinstance(one, PrivacyRules)]
+    if not given:
+        kind = _current.c.kind == PrivacyRules.model_fields["kind"].default
+        for (document,) in connection.execute(sa.select(_current.c.document).where(kind)):
+            found = check(document)
+            given += [found] if isinstance(found, PrivacyRules) else []
+    rules = given[0] if given else PrivacyRules()
+    faults = [
+        Fault(f"{one.kind} {one.name}: {path}.{asked.field}", refusal, asked.name)
+        for one in definitions
+        if isinstance(one, Segment)
+        for path, node in walk(one.rule)
+        if isinstance(node, Leaf)
+        for asked in asks(node)
+        if (refusal := rules.refusal(asked)) is not None
+    ]
+    if faults:
+        raise DefinitionError(
+            "Segments ask for special categories of data; nothing was taken.", faults
+        )
 
 
 def _known(connection: sa.Connection) -> set[tuple[str, str]]:

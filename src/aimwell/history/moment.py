@@ -149,11 +149,16 @@ class Moment:
         source = exp.Table(this=identifier(f"raw_{table}"))
         return frozenset(row[0] for row in self.session.rows(_NAMES.from_(source)))
 
-    def consents(self, channel: str, purpose: str) -> exp.Table:
-        """What people answered last before the moment, as a table: profile_id and state ('granted', 'denied', 'revoked')."""
-        name = f"consents {channel} {purpose}"
+    def consents(self, channel: str, purpose: str, explicit: bool = False) -> exp.Table:
+        """What people answered last before the moment, as a table: profile_id and state ('granted', 'denied', 'revoked').
+
+        The channel 'any' and `explicit` are as in `latest_consents`.
+        """
+        name = f"consents {channel} {purpose}{' explicit' if explicit else ''}"
         if name not in self._made:
-            query = latest_consents(purpose=purpose, channel=channel, before=self.as_of)
+            query = latest_consents(
+                purpose=purpose, channel=channel, before=self.as_of, explicit=explicit
+            )
             with self.stores.read_control() as connection:
                 rows = connection.execute(query).all()
             self._keep(

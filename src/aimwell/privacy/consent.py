@@ -100,21 +100,28 @@ def latest_consents(
     channel: str,
     before: datetime | None = None,
     profile_ids: Ids | None = None,
+    explicit: bool = False,
 ) -> sa.Select[str, str]:
     """A query for the control database: profile_id and the state of its latest answer.
 
+    With `explicit` a grant by anything but the person's own word (basis 'opt_in') is 'unknown'.
+
     Args:
         purpose: As 'marketing'.
-        channel: Medium, as 'email'.
+        channel: Medium, as 'email'; 'any': the newest answer to the purpose counts, whatever medium it was about.
         before: Only answers before this moment; None: all.
         profile_ids: Only these profiles (any number), or `GIVEN`; None: all.
     """
     profile = sa.func.coalesce(_overrides.c.profile_id, _consents.c.origin_id).label("profile_id")
     refusal = sa.case((_consents.c.state == "granted", 1), else_=0)
+    state: sa.ColumnElement[str] = _consents.c.state
+    if explicit:
+        implied = sa.and_(_consents.c.state == "granted", _consents.c.basis != "opt_in")
+        state = sa.case((implied, "unknown"), else_=_consents.c.state)
     query = (
         sa.select(
             profile,
-            _consents.c.state,
+            state.label("state"),
             sa.func.row_number()
             .over(
                 partition_by=profile,
@@ -125,8 +132,10 @@ def latest_consents(
         .select_from(
             _consents.outerjoin(_overrides, _overrides.c.origin_id == _consents.c.origin_id)
         )
-        .where(_consents.c.purpose == purpose, _consents.c.channel == channel)
+        .where(_consents.c.purpose == purpose)
     )
+    if channel != "any":
+        query = query.where(_consents.c.channel == channel)
     if before is not None:
         query = query.where(_consents.c.occurred_at < before)
     if profile_ids is not None:

@@ -16,8 +16,10 @@ from typing import Literal
 from sqlglot import exp
 
 from aimwell.definitions.leaves.base import Leaf
+from aimwell.definitions.leaves.consent import Consent, ConsentRule
 from aimwell.definitions.leaves.segment import SegmentRule
 from aimwell.definitions.rules import All, AnyOf, Not, Rule
+from aimwell.definitions.special_data import asks
 from aimwell.errors import SegmentError
 from aimwell.segment.leaf_kinds import kind_of
 from aimwell.segment.scope import Scope
@@ -64,11 +66,37 @@ def compile_rule(rule: Rule, scope: Scope, *, path: str = "rule", name: str | No
         path: Where the rule stands in its document.
         name: The segment whose rule it is, so that a circle is noticed.
 
+    Returns:
+        The tree. Where the rule, or a segment that it asks for, looks at data of a special category, all of it holds
+        only for those who consented explicitly: also its `not` says something of a person.
+
     Raises:
-        SegmentError: Segments refer to each other in a circle.
+        SegmentError: Segments refer to each other in a circle, or the rule looks at data of a special category for which
+            no consent is declared.
         UnknownDefinitionError: A segment that the rule asks for is not there.
     """
-    return _compile(rule, scope, path, (name,) if name is not None else ())
+    tree = _compile(rule, scope, path, (name,) if name is not None else ())
+    gates = [_compile(one, scope, "consent", ()) for one in _consents(tree, scope)]
+    return Group("all", (tree, *gates)) if gates else tree
+
+
+def _consents(tree: Tree, scope: Scope) -> list[ConsentRule]:
+    """The consents that are needed to look at what a tree asks for."""
+    purposes: set[str] = set()
+    for leaf in leaves(tree):
+        if leaf.inner is not None:
+            purposes |= {one.consent.purpose for one in _consents(leaf.inner, scope)}
+            continue
+        for asked in asks(leaf.rule):
+            refusal = scope.privacy.refusal(asked)
+            if refusal is not None:
+                raise SegmentError(f"{leaf.path}.{asked.field}: {refusal}")
+            purpose = scope.privacy.purpose(asked)
+            purposes |= set() if purpose is None else {purpose}
+    return [
+        ConsentRule(consent=Consent(channel="any", purpose=purpose, explicit=True))
+        for purpose in sorted(purposes)
+    ]
 
 
 def _compile(rule: Rule, scope: Scope, path: str, around: tuple[str, ...]) -> Tree:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlglot import exp
 
 from aimwell.definitions.conditions import Condition
+from aimwell.definitions.kinds.privacy_rules import PrivacyRules
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import SegmentError
 
@@ -21,8 +22,9 @@ class Scope:
 
     Each function gives a relation or query of the cut session, and makes it ready where that is needed:
     `activity_of` an event's rows, `latest_trait` a trait's values (profile_id, value), `feature` a feature's
-    (profile_id, value), `consents` the answers for a channel and a purpose (profile_id, state), `rfm` quintiles,
-    `lifecycle` stages (profile_id, stage, marketing) by the limits of being active and lapsed, or by the shop's own.
+    (profile_id, value), `consents` the answers for a channel and a purpose, explicit ones alone or all (profile_id, state),
+    `rfm` quintiles, `lifecycle` stages (profile_id, stage, marketing) by the limits of being active and lapsed, or by the shop's
+    own. `privacy` says which data need a consent.
     """
 
     as_of: datetime
@@ -31,9 +33,10 @@ class Scope:
     activity_of: Callable[[str], exp.Expr]
     latest_trait: Callable[[str], exp.Expr]
     feature: Callable[[str], exp.Expr]
-    consents: Callable[[str, str], exp.Expr]
+    consents: Callable[[str, str, bool], exp.Expr]
     rfm: Callable[[], exp.Expr]
     lifecycle: Callable[[timedelta | None, timedelta | None], exp.Expr]
+    privacy: PrivacyRules = field(default_factory=PrivacyRules)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from aimwell.definitions.rules import Rule
 from aimwell.errors import DefinitionError
 from aimwell.history.features import features_query
 from aimwell.history.moment import Moment, open_moment
+from aimwell.privacy.special import privacy_rules
 from aimwell.segment.explaining import explain_rule
 from aimwell.segment.lifecycle import lifecycle_query
 from aimwell.segment.model import Explanation
@@ -130,6 +131,7 @@ def compiled(moment: Moment, rule: Rule, *, name: str | None = None) -> Tree:
         consents=moment.consents,
         rfm=lambda: moment.materialised("rfm", lambda: rfm_query(moment.as_of)),
         lifecycle=lambda active, lapsed: _lifecycle(moment, active, lapsed),
+        privacy=privacy_rules(stores.control),
     )
     tree = compile_rule(rule, scope, name=name)
     moment.bind_known()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aimwell.definitions.base import Name, Part
 from aimwell.definitions.leaves.base import Leaf
@@ -15,11 +15,23 @@ __all__ = ["Consent", "ConsentRule"]
 class Consent(Part):
     """The answer for a channel and a purpose."""
 
-    channel: Name = Field(description="Medium, as email, sms, push.")
+    channel: Name = Field(
+        description="Medium, as email, sms, push; any: the newest answer, whatever medium it was about."
+    )
     purpose: Name = "marketing"
     state: Literal["granted", "denied", "revoked", "unknown"] = Field(
         default="granted", description="unknown: there is no answer."
     )
+    explicit: bool = Field(
+        default=False,
+        description="Granted counts only where the person said so (basis opt_in), not by what the law allows with buyers.",
+    )
+
+    @model_validator(mode="after")
+    def _of_grants(self) -> Consent:
+        if self.explicit and self.state != "granted":
+            raise ValueError("`explicit` is about consent that was granted")
+        return self
 
 
 class ConsentRule(Leaf):

@@ -15,7 +15,9 @@ __all__ = ["people", "words"]
 def people(rule: ConsentRule, scope: Scope) -> People:
     """Whose newest answer is that; who never answered is `unknown`."""
     asked = rule.consent
-    query = exp.select("profile_id").from_(scope.consents(asked.channel, asked.purpose))
+    query = exp.select("profile_id").from_(
+        scope.consents(asked.channel, asked.purpose, asked.explicit)
+    )
     if asked.state == "unknown":
         return People(query, inverted=True)
     return People(query.where(sql("state = :state", state=asked.state)))
@@ -23,7 +25,10 @@ def people(rule: ConsentRule, scope: Scope) -> People:
 
 def words(rule: ConsentRule) -> str:
     """As "who granted consent to “marketing” by “email”"."""
-    about = f"to {quoted(rule.consent.purpose)} by {quoted(rule.consent.channel)}"
+    about = f"to {quoted(rule.consent.purpose)}"
+    if rule.consent.channel != "any":
+        about += f" by {quoted(rule.consent.channel)}"
     if rule.consent.state == "unknown":
         return f"who never answered on consent {about}"
-    return f"who {rule.consent.state} consent {about}"
+    how = " explicit" if rule.consent.explicit else ""
+    return f"who {rule.consent.state}{how} consent {about}"
