@@ -37,7 +37,7 @@ def test_groups_are_found_kept_published_and_shown_as_personas(run: Run, tmp_pat
     assert sum(group["size"] for group in found["groups"]) == 120
     assert len(found["groups"]) >= 2
 
-    shown = run("segment", "personas", "--clusters", "habits", *at).out
+    shown = run("segment", "personas", "clusters:habits", *at).out
     for group in found["groups"]:
         assert group["group"] in shown
         assert group["sentence"] in shown
@@ -61,7 +61,7 @@ def test_without_buyers_personas_say_what_to_do(run: Run) -> None:
     assert run("collect", "quarantine", "-w", "shop").out == "Nothing is in quarantine.\n"
     assert (
         "There is no model of groups 'habits'."
-        in run("segment", "personas", "--clusters", "habits", "-w", "shop", code=1).err
+        in run("segment", "personas", "clusters:habits", "-w", "shop", code=1).err
     )
 
 

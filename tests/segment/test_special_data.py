@@ -193,6 +193,7 @@ def scope(privacy: PrivacyRules) -> Scope:
         feature=lambda _name: anything,
         consents=lambda *_which: anything,
         rfm=lambda: anything,
+        lifecycle=lambda *_limits: anything,
         privacy=privacy,
     )
 

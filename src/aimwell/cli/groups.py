@@ -1,25 +1,20 @@
-"""`aimwell segment clusters` and `personas`: groups of people, and who they are."""
+"""`aimwell segment clusters`: groups of people that nobody wrote a rule for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
-import pyarrow as pa
 import typer
 
-from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.cli.old_orders import note_old_orders
-from aimwell.errors import SegmentError
-from aimwell.history.moment import Moment, open_moment
-from aimwell.segment.cluster_files import load_clusters, save_clusters
-from aimwell.segment.clusters import assign_people, find_clusters, publish_clusters
-from aimwell.segment.leaves.rfm import group_words
-from aimwell.segment.persona_model import Persona
+from aimwell.cli.personas import show_personas
+from aimwell.history.moment import open_moment
+from aimwell.segment.cluster_files import save_clusters
+from aimwell.segment.clusters import find_clusters, publish_clusters
 from aimwell.segment.personas import personas as compute_personas
-from aimwell.segment.rfm import rfm as compute_rfm
 
-__all__ = ["clusters", "personas"]
+__all__ = ["clusters"]
 
 
 def clusters(
@@ -66,51 +61,8 @@ def clusters(
         ws.output.heading(f"{name}@{version}: {len(faces)} groups of {people.num_rows:,} buyers")
         ws.output.say(model.reason)
         ws.output.say()
-        _show_personas(ws, faces)
+        show_personas(ws, faces)
         if publish:
             ws.output.say(
                 f"The trait cluster:{name} says each person's group ({published:,} written)."
             )
-
-
-def personas(
-    clusters_: Annotated[
-        str | None,
-        typer.Option(
-            "--clusters", help="Name of kept clusters.", show_default="the named groups of RFM"
-        ),
-    ] = None,
-    top: Annotated[int, typer.Option(min=1, help="Differences and products to look for.")] = 5,
-    as_of: AsOfOption = None,
-    workspace: WorkspaceOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Show each group with its size, its value and what sets it apart from everybody else."""
-    with (
-        opened(workspace, as_json=as_json) as ws,
-        open_moment(ws.stores, as_of=ws.moment(as_of) or ws.now) as moment,
-    ):
-        faces = compute_personas(moment, _division(ws, moment, clusters_), top=top)
-        note_old_orders(ws, moment)
-        if as_json:
-            ws.output.json(faces)
-            return
-        _show_personas(ws, faces)
-
-
-def _division(ws: Opened, moment: Moment, clusters_: str | None) -> pa.Table:
-    if clusters_ is not None:
-        return assign_people(moment, load_clusters(ws.stores, clusters_))
-    groups = compute_rfm(moment)
-    if not groups.num_rows:
-        raise SegmentError(
-            "Nobody had bought anything by then. Collect orders first: aimwell collect orders FILE --explain"
-        )
-    return groups
-
-
-def _show_personas(ws: Opened, faces: Sequence[Persona]) -> None:
-    for one in faces:
-        ws.output.heading(group_words(one.group))
-        ws.output.say(one.sentence)
-        ws.output.say()

@@ -41,7 +41,7 @@ _GROUPS = (
     ),
     Outline(
         "personas",
-        "aimwell.cli.groups:personas",
+        "aimwell.cli.personas:personas",
         "Show each group with its size, its value and what sets it apart from everybody else.",
     ),
     Outline(

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from aimwell.definitions.base import Part
 from aimwell.definitions.conditions import Condition
 from aimwell.definitions.leaves.base import Leaf
 from aimwell.definitions.leaves.event import EventRule
@@ -131,12 +132,12 @@ def _wheres(leaf: Leaf) -> Iterator[tuple[str, dict[str, Condition]]]:
         path, part = waiting.pop()
         if isinstance(part, tuple):
             waiting += [(f"{path}[{number}]", one) for number, one in enumerate(part)]
-        elif hasattr(type(part), "model_fields"):
+        elif isinstance(part, Part):
             found = getattr(part, "where", None)
             if isinstance(found, dict):
                 yield (f"{path}.where" if path else "where"), found
             waiting += [
-                (f"{path}.{name}" if path else name, getattr(part, name))
-                for name in type(part).model_fields
+                (f"{path}.{name}" if path else name, value)
+                for name, value in part
                 if name != "where"
             ]

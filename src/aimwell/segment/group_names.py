@@ -33,6 +33,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "favourite_weekday": ("early in the week", "late in the week"),
     "favourite_weekday_share": ("any weekday", "always the same weekday"),
     "weekend_share": ("weekday buyers", "weekend buyers"),
+    "age": ("younger", "older"),
     "season_strength": ("all year round", "seasonal"),
 }
 _BEGINNINGS: Mapping[str, tuple[str, str]] = {

@@ -18,6 +18,7 @@ from scipy.special import gammaln
 
 from aimwell.segment.group_names import trait_words
 from aimwell.segment.persona_model import Difference
+from aimwell.segment.persona_traits import TRAIT_COLUMN
 from aimwell.segment.preparation import FloatArray, fit_column
 from aimwell.stats.effects import cohens_d, standardised_share_difference
 from aimwell.stats.intervals import newcombe, welch
@@ -52,7 +53,7 @@ def differences(
         features: One row a person with the columns `names`.
         names: Features to compare.
         groups: The group of each row.
-        traits: group, name, value, people; see `trait_counts`.
+        traits: group, name, value, people; see `persona_traits`.
         top: How many to give for a group.
         false_share: Share of false findings that is allowed among all that are reported.
 
@@ -90,9 +91,17 @@ def _feature(name: str, features: pa.Table, groups: npt.NDArray[np.str_]) -> lis
             continue
         effect, p_value = measured
         own, others = float(values[inside].mean()), float(values[~inside].mean())
-        words = trait_words(name, high=effect > 0)
+        plain = name.removeprefix(TRAIT_COLUMN)
+        words = trait_words(plain, high=effect > 0)
+        beyond = np.sign(effect) * (values[inside] - np.median(values[~inside]))
+        holds = float((beyond > 0).mean() + (beyond == 0).mean() / 2)
         found.append(
-            _Comparison(group, Difference(name, None, words, own, others, effect, p_value))
+            _Comparison(
+                group,
+                Difference(
+                    plain, None, words, own, others, effect, p_value, holds, int(inside.sum())
+                ),
+            )
         )
     return found
 
@@ -139,7 +148,11 @@ def _traits(counts: pa.Table) -> list[_Comparison]:
             if effect is None or p_value is None:
                 continue
             words = f"{name} {'is' if effect > 0 else 'seldom is'} {value}"
+            holds = share if effect > 0 else 1.0 - share
             found.append(
-                _Comparison(group, Difference(name, value, words, share, others, effect, p_value))
+                _Comparison(
+                    group,
+                    Difference(name, value, words, share, others, effect, p_value, holds, size),
+                )
             )
     return found

@@ -1,4 +1,4 @@
-"""What a division of people does differently, counted: products, traits, weekdays and hours.
+"""What a division of people does differently, counted: products, weekdays and hours, discounts, channels.
 
 `grouped` stands for the people: profile_id and group.
 """
@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from aimwell.store.sql import sql
 
-__all__ = ["order_spread", "product_counts", "time_counts", "trait_counts"]
+__all__ = ["channel_counts", "discount_sums", "order_spread", "product_counts", "time_counts"]
 
 
 def product_counts(smallest: int) -> exp.Expr:
@@ -33,33 +33,6 @@ def product_counts(smallest: int) -> exp.Expr:
         GROUP BY b.own, b.sku ORDER BY b.sku, b.own
         """,
         smallest=smallest,
-    )
-
-
-def trait_counts(traits: exp.Expr, values_max: int) -> exp.Expr:
-    """One row a group, trait and value: group, name, value and people.
-
-    Args:
-        traits: A query of the values that hold: profile_id, name, value.
-        values_max: Traits with more different values (ids, dates) are left out, and those that Aimwell made.
-    """
-    return sql(
-        """
-        WITH held AS (
-          SELECT g."group" AS own, t.name, t.value
-          FROM :traits AS t JOIN grouped AS g ON g.profile_id = t.profile_id
-          WHERE NOT t.name LIKE 'cluster:%'
-        ),
-        plain AS (
-          SELECT name FROM held GROUP BY name
-          HAVING count(DISTINCT value) BETWEEN 2 AND :values_max
-        )
-        SELECT h.own AS "group", h.name, h.value, count(*) AS people
-        FROM held AS h JOIN plain AS p ON p.name = h.name
-        GROUP BY h.own, h.name, h.value ORDER BY h.name, h.value, h.own
-        """,
-        traits=exp.Subquery(this=traits),
-        values_max=values_max,
     )
 
 
@@ -90,5 +63,43 @@ def order_spread() -> exp.Expr:
           WHERE o.kept GROUP BY g."group", g.profile_id
         ) AS p
         GROUP BY own ORDER BY own
+        """
+    )
+
+
+def discount_sums() -> exp.Expr:
+    """One row a group, over its people who bought: group, people, orders, reduced (orders with a discount or a coupon),
+    oo, od, dd (sums of the squares and products of a person's orders and reduced orders), discount and gross (money)."""
+    return sql(
+        """
+        SELECT own AS "group", count(*) AS people, CAST(sum(orders) AS double) AS orders,
+               CAST(sum(reduced) AS double) AS reduced, CAST(sum(orders * orders) AS double) AS oo,
+               CAST(sum(orders * reduced) AS double) AS od, CAST(sum(reduced * reduced) AS double) AS dd,
+               CAST(sum(discount) AS double) AS discount, CAST(sum(gross) AS double) AS gross
+        FROM (
+          SELECT g."group" AS own, g.profile_id, count(*) AS orders, sum(o.discount) AS discount,
+                 sum(o.gross) AS gross,
+                 count(*) FILTER (WHERE o.discount > 0 OR o.coupon IS NOT NULL) AS reduced
+          FROM purchases AS o JOIN grouped AS g ON g.profile_id = o.profile_id
+          WHERE o.kept GROUP BY g."group", g.profile_id
+        ) AS p
+        GROUP BY own ORDER BY own
+        """
+    )
+
+
+def channel_counts() -> exp.Expr:
+    """One row a group and channel: group, channel, reached (people who got a message there) and reacted (those of them who
+    opened or clicked one, not by machines)."""
+    return sql(
+        """
+        SELECT own AS "group", channel, count(*) AS reached, count(*) FILTER (WHERE reacted) AS reacted
+        FROM (
+          SELECT g."group" AS own, g.profile_id, t.channel,
+                 bool_or(NOT t.machine AND (t.event LIKE '%Opened' OR t.event LIKE '%Clicked')) AS reacted
+          FROM touches AS t JOIN grouped AS g ON g.profile_id = t.profile_id
+          WHERE t.channel IS NOT NULL GROUP BY g."group", g.profile_id, t.channel
+        ) AS p
+        GROUP BY own, channel ORDER BY own, channel
         """
     )

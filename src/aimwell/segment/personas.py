@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,15 +13,19 @@ from aimwell.errors import SegmentError
 from aimwell.history.features import features
 from aimwell.history.moment import Moment
 from aimwell.segment.persona_differences import differences
-from aimwell.segment.persona_likings import likings
+from aimwell.segment.persona_habits import channel_use, discount_use
+from aimwell.segment.persona_likings import Likings, likings
 from aimwell.segment.persona_model import Difference, Persona, ProductLiking
+from aimwell.segment.persona_names import name_personas
 from aimwell.segment.persona_queries import (
+    channel_counts,
+    discount_sums,
     order_spread,
     product_counts,
     time_counts,
-    trait_counts,
 )
 from aimwell.segment.persona_times import Times, time_words, times
+from aimwell.segment.persona_traits import TRAIT_COLUMN, Traits, demographics, read_traits
 
 __all__ = ["PERSONA_FEATURES", "personas"]
 
@@ -43,8 +48,8 @@ PERSONA_FEATURES = (
 )
 """Features that personas are compared by, unless others are named."""
 
-_TRAIT_VALUES_MAX = 50
 _PRODUCT_BUYERS_MIN = 5
+_NAMED_FROM = 8  # differences from which a name may take its words
 
 
 def personas(
@@ -54,6 +59,7 @@ def personas(
     names: Sequence[str] = PERSONA_FEATURES,
     top: int = 5,
     false_share: float = 0.05,
+    without: str | None = None,
 ) -> tuple[Persona, ...]:
     """A persona for every group, the largest first.
 
@@ -61,10 +67,11 @@ def personas(
         moment: The cut session; nothing later is looked at.
         groups: One row a person: `profile_id` and `group`, from clusters, RFM or any other division. People who
             are not known at the moment are left out.
-        names: Features to compare groups by.
+        names: Features to compare groups by; traits are compared too, but for those of special categories.
         top: How many differences, products, weekdays and hours to give for each.
         false_share: Share of false findings that is allowed among the differences, among the products, and among
             the times of buying.
+        without: A trait that is not looked at, since its values are the groups.
 
     Raises:
         SegmentError: A column is missing, a person is in two groups, or a group has no name.
@@ -83,7 +90,12 @@ def personas(
             {"profile_id": table.column("profile_id"), "group": pa.array(labels, pa.string())}
         ),
     )
-    return _composed(moment, table, labels, names, top, false_share)
+    traits = read_traits(moment, table.column("profile_id").to_pylist(), without=without)
+    for name, values in traits.numbers.items():
+        table = table.append_column(
+            f"{TRAIT_COLUMN}{name}", pa.array(values, pa.float64(), from_pandas=True)
+        )
+    return _composed(moment, table, labels, names, traits, top, false_share)
 
 
 def _composed(
@@ -91,14 +103,23 @@ def _composed(
     table: pa.Table,
     labels: npt.NDArray[np.str_],
     names: Sequence[str],
+    traits: Traits,
     top: int,
     false_share: float,
 ) -> tuple[Persona, ...]:
     session = moment.session
     found, counts = np.unique(labels, return_counts=True)
     sizes = dict(zip(found.tolist(), counts.tolist(), strict=True))
-    traits = session.table(trait_counts(moment.latest_traits(), _TRAIT_VALUES_MAX))
-    apart = differences(table, names, labels, traits, top=top, false_share=false_share)
+    compared = [*names, *(f"{TRAIT_COLUMN}{name}" for name in traits.numbers)]
+    apart = differences(
+        table,
+        compared,
+        labels,
+        traits.counts,
+        top=max(top, _NAMED_FROM),
+        false_share=false_share,
+    )
+    called = name_personas(apart)
     products = session.table(product_counts(_PRODUCT_BUYERS_MIN))
     liked = likings(products, sizes, top=top, false_share=false_share)
     bought = times(
@@ -108,38 +129,69 @@ def _composed(
         top=top,
         false_share=false_share,
     )
-    revenue = table.column("revenue").to_numpy()
-    orders = table.column("orders").to_numpy()
-    total = float(revenue.sum())
+    made_of = demographics(traits, labels)
+    discounts = discount_use(session.table(discount_sums()), list(sizes))
+    channels = channel_use(session.table(channel_counts()), list(sizes))
+    total = float(table.column("revenue").to_numpy().sum())
     made = []
-    for group, size in sizes.items():
+    for group in sizes:
         inside = labels == group
-        own = float(revenue[inside].sum())
-        share = own / total if total > 0 else None
-        favourites, more = liked[group]
-        when = bought[group]
+        shares, numbers = made_of[group]
         made.append(
             Persona(
                 group=group,
-                size=size,
-                share=size / len(labels),
-                revenue=own,
-                revenue_share=share,
-                revenue_per_person=own / size,
-                orders_per_person=float(orders[inside].mean()),
-                differences=apart[group],
-                favourites=favourites,
-                over_indexed=more,
-                weekday=when.weekday,
-                hour=when.hour,
-                weekdays=when.weekdays,
-                hours=when.hours,
-                more_weekdays=when.more_weekdays,
-                more_hours=when.more_hours,
-                sentence=_sentence(size, size / len(labels), share, apart[group], favourites, when),
+                name=called[group],
+                **_worth(table, inside, total),
+                **_likes(liked, group),
+                differences=apart[group][:top],
+                weekday=bought[group].weekday,
+                hour=bought[group].hour,
+                weekdays=bought[group].weekdays,
+                hours=bought[group].hours,
+                more_weekdays=bought[group].more_weekdays,
+                more_hours=bought[group].more_hours,
+                demographics=shares,
+                numbers=numbers,
+                channels=channels[group],
+                discounts=discounts[group],
+                averages=_averages(table, names, inside),
+                sentence=_sentence(
+                    table, inside, total, apart[group], liked[group][0], bought[group]
+                ),
             )
         )
     return tuple(sorted(made, key=lambda one: (-one.size, one.group)))
+
+
+def _worth(table: pa.Table, inside: npt.NDArray[np.bool_], total: float) -> dict[str, Any]:
+    """Size and money of a group."""
+    size = int(inside.sum())
+    own = float(table.column("revenue").to_numpy()[inside].sum())
+    return {
+        "size": size,
+        "share": size / len(inside),
+        "revenue": own,
+        "revenue_share": own / total if total > 0 else None,
+        "revenue_per_person": own / size,
+        "orders_per_person": float(table.column("orders").to_numpy()[inside].mean()),
+    }
+
+
+def _likes(liked: Likings, group: str) -> dict[str, Any]:
+    favourites, more = liked[group]
+    return {"favourites": favourites, "over_indexed": more}
+
+
+def _averages(
+    table: pa.Table, names: Sequence[str], inside: npt.NDArray[np.bool_]
+) -> Mapping[str, float | None]:
+    """Means of the features among those of the group of whom they are known."""
+    found: dict[str, float | None] = {}
+    for name in names:
+        column = table.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)[inside]
+        known = column[~np.isnan(column)]
+        found[name] = float(known.mean()) if len(known) else None
+    return found
 
 
 def _check(groups: pa.Table) -> None:
@@ -158,16 +210,17 @@ def _check(groups: pa.Table) -> None:
 
 
 def _sentence(
-    size: int,
-    share: float,
-    revenue_share: float | None,
+    table: pa.Table,
+    inside: npt.NDArray[np.bool_],
+    total: float,
     apart: Sequence[Difference],
     favourites: Sequence[ProductLiking],
     when: Times,
 ) -> str:
-    text = f"{size:,} people ({share:.0%})"
-    if revenue_share is not None:
-        text += f" with {revenue_share:.0%} of the revenue"
+    worth = _worth(table, inside, total)
+    text = f"{worth['size']:,} people ({worth['share']:.0%})"
+    if worth["revenue_share"] is not None:
+        text += f" with {worth['revenue_share']:.0%} of the revenue"
     if apart:
         text += f": {', '.join(one.words for one in apart[:3])}"
     text += "." + time_words(when)

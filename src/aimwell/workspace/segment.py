@@ -18,6 +18,7 @@ from aimwell.segment.cluster_model import Clustering
 from aimwell.segment.clusters import find_clusters
 from aimwell.segment.flows import Flows, Kind, flows
 from aimwell.segment.lifecycle import lifecycle
+from aimwell.segment.divisions import divide
 from aimwell.segment.model import Explanation, SegmentCount
 from aimwell.segment.persona_model import Persona
 from aimwell.segment.personas import personas
@@ -79,10 +80,20 @@ class Segments(Stage):
         """Look for groups among the buyers; says so where there are none. Nothing is stored."""
         return find_clusters(self._stores, name=name, as_of=as_of or self._clock(), seed=seed)
 
-    def personas(self, groups: pa.Table, *, as_of: datetime | None = None) -> tuple[Persona, ...]:
-        """Who the people of each group are: a table of `profile_id` and `group`."""
+    def personas(
+        self, groups: str | pa.Table = "rfm", *, as_of: datetime | None = None
+    ) -> tuple[Persona, ...]:
+        """Who the people of each group are.
+
+        Args:
+            groups: `rfm`, `clusters:NAME`, `trait:NAME`, `segments:A,B`, or a table of `profile_id` and `group`.
+            as_of: Nothing from this moment on is looked at; default: now.
+        """
         with self.at(as_of) as moment:
-            return personas(moment, groups)
+            if not isinstance(groups, str):
+                return personas(moment, groups)
+            division = divide(moment, groups)
+            return personas(moment, division.groups, without=division.trait)
 
     def at(
         self, as_of: datetime | None = None, *, horizon: timedelta | None = None
