@@ -10,7 +10,6 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.old_orders import note_old_orders
-from aimwell.cli.pages import write_page
 from aimwell.history.moment import open_moment
 from aimwell.segment.divisions import divide
 from aimwell.segment.leaves.rfm import group_words
@@ -23,7 +22,7 @@ __all__ = ["DivisionArgument", "personas", "show_personas"]
 DivisionArgument = Annotated[
     str,
     typer.Argument(
-        help="Whom to compare: rfm, clusters:NAME, trait:NAME, or segments:A,B (who is in none is a group, too)."
+        help="Whom to compare: rfm, lifecycle, clusters:NAME, trait:NAME, or segments:A,B (who is in none is a group, too)."
     ),
 ]
 
@@ -31,8 +30,9 @@ DivisionArgument = Annotated[
 def personas(
     by: DivisionArgument = "rfm",
     top: Annotated[int, typer.Option(min=1, help="Differences and products to look for.")] = 5,
-    to: Annotated[
-        Path | None, typer.Option("--to", help="Write a page with charts, the groups side by side.")
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write a page with charts, the groups side by side."),
     ] = None,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
@@ -49,7 +49,7 @@ def personas(
         note_old_orders(ws, moment)
         if division.note:
             ws.output.note(division.note)
-        if to is not None:
+        if html is not None:
             settings = ws.stores.settings
             page = personas_html(
                 faces,
@@ -59,12 +59,12 @@ def personas(
                 timezone=settings.timezone,
                 currency=settings.currency,
             )
-            write_page(to, page)
+            html.write_text(page, encoding="utf-8")
         if as_json:
             ws.output.json(faces)
             return
-        if to is not None:
-            ws.output.say(f"{len(faces)} personas are in {to}.")
+        if html is not None:
+            ws.output.say(f"{len(faces)} personas are in {html}.")
             return
         show_personas(ws, faces)
 

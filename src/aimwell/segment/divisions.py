@@ -1,6 +1,7 @@
 """Divisions of people into groups, by one short text: RFM, kept clusters, a trait, segments.
 
 rfm                     the named groups of recency, frequency and money
+    lifecycle               prospect, new, active, lapsing, lapsed, reactivated
 clusters:NAME           kept clusters, of everybody who has bought by then
 trait:NAME              one group a value
 segments:A,B,C          the first of these segments that a person is in; who is in none is a group, too
@@ -28,6 +29,7 @@ from aimwell.history.moment import Moment
 from aimwell.privacy.special import privacy_rules
 from aimwell.segment.cluster_files import load_clusters
 from aimwell.segment.clusters import assign_people
+from aimwell.segment.lifecycle import lifecycle
 from aimwell.segment.rfm import rfm
 from aimwell.segment.service import compiled, members_query
 from aimwell.store.sql import identifier, sql, union_all
@@ -39,7 +41,7 @@ NONE_OF_THESE = "none of these"
 
 _MONEY_TRAIL = ("recency_days", "orders", "revenue")
 _VALUES_MAX = 50
-_FORMS = "rfm, clusters:NAME, trait:NAME, segments:A,B"
+_FORMS = "rfm, lifecycle, clusters:NAME, trait:NAME, segments:A,B"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,11 @@ def divide(moment: Moment, by: str) -> Division:
     form, _, rest = by.partition(":")
     if form == "rfm" and not rest:
         found = Division(by, "the named groups of RFM", rfm(moment), frozenset(_MONEY_TRAIL))
+    elif form == "lifecycle" and not rest:
+        moment.bind_profiles()
+        stages = lifecycle(moment).select(["profile_id", "stage"])
+        groups = stages.rename_columns(["profile_id", "group"])
+        found = Division(by, "the stages of the life cycle", groups, frozenset(_MONEY_TRAIL))
     elif form == "clusters" and rest:
         model = load_clusters(moment.stores, rest)
         people = assign_people(moment, model)

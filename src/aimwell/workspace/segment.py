@@ -16,9 +16,9 @@ from aimwell.history.moment import Moment, open_moment
 from aimwell.segment import service as segment_service
 from aimwell.segment.cluster_model import Clustering
 from aimwell.segment.clusters import find_clusters
+from aimwell.segment.divisions import divide
 from aimwell.segment.flows import Flows, Kind, flows
 from aimwell.segment.lifecycle import lifecycle
-from aimwell.segment.divisions import divide
 from aimwell.segment.model import Explanation, SegmentCount
 from aimwell.segment.persona_model import Persona
 from aimwell.segment.personas import personas
