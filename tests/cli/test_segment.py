@@ -158,3 +158,24 @@ def test_rules_are_written_as_text_and_as_yaml_and_take_parameters(
     )
     told = run("segment", "yaml", "orders.cuont() > 1", code=1).err
     assert "line 1, column 8" in told
+
+
+def test_a_ready_made_audience_becomes_a_segment_of_this_shop(run: Run, tmp_path: Path) -> None:
+    run("init", "shop", "--currency", "GBP")
+    run("collect", "orders", two_kinds(tmp_path / "orders.csv"), "-w", "shop")
+    at = ("--as-of", "2026-09-01", "-w", "shop")
+    assert "win-back" in run("segment", "audiences").out
+    told = run("segment", "add", "--all", "--dry-run", *at)
+    assert "cart-abandoners: left out" in told.err
+    assert "frequent-buyers: 60 of 120 people (would be created)" in told.out
+    assert json.loads(run("get", "segment", "--json", "-w", "shop").out) == []
+    (added,) = json.loads(
+        run("segment", "add", "at-risk", "--as", "late", "--set", "orders=3", "--json", *at).out
+    )["added"]
+    assert added["segment"] == "late"
+    assert set(added["learned"]) == {"active_days", "lapsed_days"}
+    listed = json.loads(run("segment", "members", "late", "--json", *at).out)["members"]
+    assert len(listed) == added["explanation"]["members"]
+    run("segment", "add", "at-risk", "vip-gold", "--set", "orders=3", *at, code=2)
+    stages = json.loads(run("segment", "lifecycle", "--months", "2", "--json", *at).out)
+    assert sum(one["people"] for one in stages["stages"] if one["at"][:10] == "2026-08-01") == 120

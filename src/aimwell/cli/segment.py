@@ -45,6 +45,16 @@ _GROUPS = (
         "Show each group with its size, its value and what sets it apart from everybody else.",
     ),
     Outline(
+        "audiences",
+        "aimwell.cli.audiences:audiences",
+        "List ready-made audiences: frequent buyers, cart abandoners, win-back, VIP tiers and others.",
+    ),
+    Outline(
+        "add",
+        "aimwell.cli.audiences:add",
+        "Make segments of ready-made audiences, set by the shop's own distribution, and say who is in them.",
+    ),
+    Outline(
         "lifecycle",
         "aimwell.cli.lifecycle:lifecycle",
         "Show who is prospect, new, active, lapsing, lapsed or reactivated, and who moved where month by month.",

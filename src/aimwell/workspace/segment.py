@@ -12,8 +12,10 @@ import pyarrow as pa
 
 from aimwell.definitions.base import NAME_PATTERN
 from aimwell.definitions.catalogue import check
+from aimwell.definitions.service import apply
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment import service as segment_service
+from aimwell.segment.audiences.service import Audience, adapted, audience, audiences
 from aimwell.segment.cluster_model import Clustering
 from aimwell.segment.clusters import find_clusters
 from aimwell.segment.divisions import divide
@@ -52,6 +54,31 @@ class Segments(Stage):
         """The rule in words, with the people after every leaf; arguments as in `members`."""
         wanted = segment_service.parametrised(self._stores, _read(segment), parameters)
         return segment_service.explain(self._stores, wanted, as_of=as_of or self._clock())
+
+    def audiences(self) -> tuple[Audience, ...]:
+        """Ready-made audiences, which `add_audience` makes segments of."""
+        return audiences()
+
+    def add_audience(
+        self,
+        name: str,
+        *,
+        called: str | None = None,
+        as_of: datetime | None = None,
+        **parameters: Any,
+    ) -> Explanation:
+        """Make a segment of a ready-made audience, set by the shop's own distribution, and say who is in it.
+
+        Args:
+            name: As `audiences` has it.
+            called: Name of the segment; default: the audience's.
+            as_of: What is learned from ends here; default: now.
+            parameters: Parameters that are to be otherwise.
+        """
+        with self.at(as_of) as moment:
+            segment, _learned = adapted(moment, audience(name), name=called, given=parameters)
+        apply(self._stores.control, [segment], now=self._clock(), by=self._by)
+        return self.explain(segment, as_of=as_of)
 
     def refresh(self, segments: Sequence[str] | None = None) -> tuple[SegmentCount, ...]:
         """Compute segments now and record who entered and left."""

@@ -1,0 +1,1 @@
+"""Ready-made audiences: rules for what marketers ask for most, adapted to the shop's own distribution."""
