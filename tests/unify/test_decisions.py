@@ -250,6 +250,31 @@ def test_why_shows_the_way_with_sources_and_masked_values(stores: Stores) -> Non
     assert touched == {bob, cec}
 
 
+def test_why_says_that_first_names_are_forms_of_one(stores: Stores) -> None:
+    bear(stores, "email", "home@example.com", "ann", "bob")
+    ann, bob = origin(stores, "ann"), origin(stores, "bob")
+    name_people(stores, {ann: "Robert", bob: "Bob"})
+    bring_up_to_date(stores, now=NOW)
+    found = explain(stores, {ann}, {bob})
+    assert found.one_person
+    assert found.path[0].note == "The first names are not the same, but forms of one name."
+
+
+def test_other_days_of_birth_keep_two_apart_and_why_says_so(stores: Stores) -> None:
+    add_people(
+        stores,
+        [
+            {"customer": "ann", "first_name": "Robert", "birth_date": "1955-01-01"},
+            {"customer": "bob", "first_name": "Bob", "birth_date": "1985-05-05"},
+        ],
+    )
+    bear(stores, "email", "home@example.com", "ann", "bob")
+    bring_up_to_date(stores, now=NOW)
+    found = explain(stores, {origin(stores, "ann")}, {origin(stores, "bob")})
+    assert not found.one_person
+    assert found.set_aside[0].why == "days of birth differ, and both have an id of one kind"
+
+
 def test_why_not_says_what_was_set_aside_and_for_what_reason(stores: Stores) -> None:
     bear(stores, "email", "home@example.com", "ann", "bob")
     ann, bob = origin(stores, "ann"), origin(stores, "bob")

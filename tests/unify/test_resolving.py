@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimwell.unify.births import birth_of
 from aimwell.unify.model import Bond, Facts, Link, Resolution, SetAside
-from aimwell.unify.names import name_keys
+from aimwell.unify.names import generation_of, name_keys
 from aimwell.unify.policy import Policy
 from aimwell.unify.resolving import resolve_links
 from identity_graphs import NAMES, Graph, shared_by_too_many
@@ -206,3 +208,38 @@ def test_no_browser_or_device_ever_joins_two_who_are_known(seed: int) -> None:
     for a in known:
         for b in known:
             assert (whole[a] == whole[b]) == (without.profiles[a] == without.profiles[b])
+
+
+def born(day: str, name: str = "Robert", last: str = "Smith") -> Facts:
+    birth, generation = birth_of(day), generation_of(name, last, None)
+    return Facts(
+        name_keys(name, last, None),
+        births=frozenset([birth] if birth else ()),
+        generations=frozenset([generation] if generation else ()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("father", "son", "reason"),
+    [
+        (born("1955-01-01"), born("1985-05-05", "Bob"), "births_differ"),
+        (born("1955-01-01"), born("1955-01-01", "Bob"), None),
+        (born("03/04/1955"), born("1955-03-04"), None),
+        (born("1955-01-01"), born("1985-01-01"), None),
+        (born("19550417"), born("18.06.1955"), "births_differ"),
+        (born("1900-01-01"), born("1985-05-05"), None),
+        (born(""), born("1985-05-05"), None),
+        (born("", last="Smith Sr."), born("", "Robert", "Smith Jr"), "names_differ"),
+        (born("", last="Smith Sr."), born(""), None),
+    ],
+)
+def test_a_father_and_a_son_of_one_name_are_two_where_their_days_of_birth_or_names_say_so(
+    father: Facts, son: Facts, reason: str | None
+) -> None:
+    """One part of a day that differs may be a slip; two are two people, who may still be joined by a person's word."""
+    links = customer(1) + customer(2) + shared("email", "e", "c1", "c2")
+    found = resolve_links(links, {"c1": father, "c2": son}, (), POLICY)
+    assert bool(people(found)) is (reason is None)
+    assert [one.reason for one in found.set_aside] == ([reason] if reason else [])
+    told = Bond(1, "together", "person", frozenset({"c1", "c2"}))
+    assert people(resolve_links(links, {"c1": father, "c2": son}, (told,), POLICY))

@@ -23,6 +23,7 @@ __all__ = ["app"]
 
 _SET_ASIDE = {
     "names_differ": "are shared by people of different first names",
+    "births_differ": "are shared by people born on different days",
     "role_address": "are addresses of desks or machines that several customers gave",
     "several_people": "are browsers or devices that lead to several people",
     "customer_ids_max": "would give somebody too many customer ids",
@@ -110,6 +111,10 @@ def _say_why(ws: Opened, found: Explanation) -> None:
             )
         else:
             ws.output.say("Both came under one and the same identity.")
+        for note in dict.fromkeys(step.note for step in found.path if step.note):
+            ws.output.note(
+                f"{note} Where they are two people: aimwell unify split {found.path[0].start} {found.path[-1].end}"
+            )
         for step in found.path:
             if step.weights:
                 ws.output.table(

@@ -20,8 +20,8 @@ from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from aimwell.unify.around import hanging_together
 from aimwell.unify.decisions import Decision, decisions
-from aimwell.unify.kinds import DECISION, MATCH, family, said
-from aimwell.unify.model import Join, Link, Resolution
+from aimwell.unify.kinds import DECISION, MATCH, family, is_named, said
+from aimwell.unify.model import Facts, Join, Link, Resolution
 from aimwell.unify.policy import Policy
 from aimwell.unify.resolving import Key, crowded, resolve_links
 from aimwell.unify.vault_facts import facts_of
@@ -34,6 +34,7 @@ _LOOKED_AT_MAX = 20_000
 _WHY = {
     "too_many": "more people share it than may ({limit})",
     "names_differ": "first names differ, and both have an id of one kind",
+    "births_differ": "days of birth differ, and both have an id of one kind",
     "role_address": "it is the address of a desk or machine",
     "several_people": "it leads to several people who are known",
     "customer_ids_max": "somebody would have more than {ids} customer ids of one shop",
@@ -64,6 +65,7 @@ class Step:
         decision: Number of the decision, where it is one.
         probability: Of likeness.
         weights: Field → its part of the likeness (log2 of the odds).
+        note: What makes the step less sure than others, for a person to judge.
     """
 
     start: str
@@ -75,6 +77,7 @@ class Step:
     decision: int | None = None
     probability: float | None = None
     weights: Mapping[str, float] | None = None
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ def explain(stores: Stores, a: Collection[str], b: Collection[str]) -> Explanati
         too_many = crowded([x for x in links if (x.kind, x.value) not in around.too_many], policy)
         too_many |= around.too_many
         found = resolve_links(links, facts, around.bonds, policy, too_many=too_many)
-        words = _Words(stores, connection, links)
+        words = _Words(stores, connection, links, facts)
         profiles = sorted(found.profiles[o] for o in a)[0], sorted(found.profiles[o] for o in b)[0]
         one = profiles[0] == profiles[1]
         path = _path(found.joins, a, b) if one else ()
@@ -199,8 +202,14 @@ def _aside(
 class _Words:
     """Identifiers in words, with values from the vault where it has them, masked."""
 
-    def __init__(self, stores: Stores, connection: sa.Connection, links: Sequence[Link]) -> None:
-        self.key, self.connection = stores.identity_key, connection
+    def __init__(
+        self,
+        stores: Stores,
+        connection: sa.Connection,
+        links: Sequence[Link],
+        facts: Mapping[str, Facts],
+    ) -> None:
+        self.key, self.connection, self.facts = stores.identity_key, connection, facts
         self.told: dict[tuple[str, str, str], Told] = {
             (x.kind, x.value, x.origin): Told(x.origin, x.source, x.first_seen[:19]) for x in links
         }
@@ -230,7 +239,21 @@ class _Words:
             return self._decided(start, end, join)
         words, value = self.of(join.kind, join.value)
         told = (self.told.get((join.kind, join.value, origin)) for origin in (start, end))
-        return Step(start, end, join.kind, words, value, tuple(one for one in told if one))
+        note = self._note(start, end) if is_named(join.kind) else None
+        return Step(
+            start, end, join.kind, words, value, tuple(one for one in told if one), note=note
+        )
+
+    def _note(self, start: str, end: str) -> str | None:
+        """That two who share what a household may share are not called the same."""
+        one, other = (self._first_names(origin) for origin in (start, end))
+        if one and other and one != other:
+            return "The first names are not the same, but forms of one name."
+        return None
+
+    def _first_names(self, origin: str) -> set[str]:
+        names = self.facts[origin].names if origin in self.facts else frozenset[str]()
+        return {name for name in names if name.startswith("first ")}
 
     def _decided(self, start: str, end: str, join: Join) -> Step:
         number = int(join.value)

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from aimwell.unify.births import Birth
+
 __all__ = [
     "Bond",
     "Facts",
@@ -21,6 +23,7 @@ __all__ = [
 Reason = Literal[
     "too_many",
     "names_differ",
+    "births_differ",
     "role_address",
     "several_people",
     "customer_ids_max",
@@ -43,10 +46,19 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the vault says of an origin, as far as it decides: keys of the name, and hashes of role addresses."""
+    """What the vault says of an origin, as far as it decides.
+
+    Args:
+        names: Keys of the name.
+        roles: Hashes of role addresses.
+        births: The day of birth.
+        generations: 'senior', 'junior', 'third' …, where the name says so.
+    """
 
     names: frozenset[str] = frozenset()
     roles: frozenset[str] = frozenset()
+    births: frozenset[Birth] = frozenset()
+    generations: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

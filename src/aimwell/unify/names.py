@@ -10,11 +10,13 @@ import unicodedata
 
 from aimwell.unify.nicknames import forms_of
 
-__all__ = ["is_role_address", "name_keys"]
+__all__ = ["generation_of", "is_role_address", "name_keys"]
 
 _TITLES = frozenset(
     {"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "sir", "madam", "herr", "frau", "mme", "mlle"}
 )
+_GENERATIONS = {"sr": "senior", "senior": "senior", "jr": "junior", "junior": "junior"}
+_GENERATIONS |= {"ii": "second", "iii": "third", "iv": "fourth"}
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _ROLES = frozenset(
     {
@@ -98,6 +100,15 @@ def name_keys(first: str | None, last: str | None, full: str | None) -> frozense
     if len(words) > 1:
         keys.add("all " + " ".join(sorted(words)))
     return frozenset(keys)
+
+
+def generation_of(first: str | None, last: str | None, full: str | None) -> str | None:
+    """Which of those of one name it is, where the name's last word says so: 'Robert Smith Jr.' is the junior."""
+    for part in (last, full, first):
+        words = _words(part)
+        if len(words) > 1 and (found := _GENERATIONS.get(words[-1])):
+            return found
+    return None
 
 
 def _in_order(full: str | None) -> str | None:

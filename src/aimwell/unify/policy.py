@@ -12,7 +12,7 @@ from aimwell.unify.kinds import family
 
 __all__ = ["Policy"]
 
-_RULE = 2
+_RULE = 3
 """Raised when the rule itself changes, so that the next run looks at everybody again."""
 
 _OTHER = 5

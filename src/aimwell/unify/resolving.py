@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 
+from aimwell.unify.births import births_differ
 from aimwell.unify.kinds import DECISION, MATCH, family, is_named, is_weak, names_a_person, rank
 from aimwell.unify.model import Bond, Facts, Join, Link, Reason, Resolution, SetAside
 from aimwell.unify.policy import Policy
@@ -41,15 +42,19 @@ Key = tuple[str, str]
 class _Cluster:
     """Origins that are one person so far."""
 
-    __slots__ = ("apart", "earliest", "known", "names", "origins", "own", "unsure")
+    __slots__ = (
+        *("apart", "births", "earliest", "generations", "known", "names", "origins", "own"),
+        "unsure",
+    )
 
     def __init__(
-        self, origin: str, own: str, seen: str, names: frozenset[str], apart: Iterable[str]
+        self, origin: str, own: str, seen: str, facts: Facts, apart: Iterable[str]
     ) -> None:
         self.origins = {origin}
         self.known = names_a_person(own)
         self.own = {own: 1} if self.known else {}
-        self.names = set(names)
+        self.names, self.births = set(facts.names), set(facts.births)
+        self.generations = set(facts.generations)
         self.apart = set(apart)
         self.earliest = (seen, origin)
         self.unsure = False
@@ -57,6 +62,8 @@ class _Cluster:
     def take(self, other: _Cluster) -> None:
         self.origins |= other.origins
         self.names |= other.names
+        self.births |= other.births
+        self.generations |= other.generations
         self.apart |= other.apart
         self.known |= other.known
         self.earliest = min(self.earliest, other.earliest)
@@ -128,7 +135,7 @@ class _Work:
         apart = _apart(bonds, own.keys())
         self.of = {
             origin: _Cluster(
-                origin, kind, seen[origin], facts.get(origin, _NOBODY).names, apart.get(origin, ())
+                origin, kind, seen[origin], facts.get(origin, _NOBODY), apart.get(origin, ())
             )
             for origin, (_rank, kind) in own.items()
         }
@@ -318,9 +325,15 @@ def _conflict(
     if (role or named) and not a.own.keys().isdisjoint(b.own):
         if role:
             return "role_address"
-        if a.names and b.names and a.names.isdisjoint(b.names):
+        if _none_in_common(a.names, b.names) or _none_in_common(a.generations, b.generations):
             return "names_differ"
+        if births_differ(a.births, b.births):
+            return "births_differ"
     return None
+
+
+def _none_in_common(some: set[str], others: set[str]) -> bool:
+    return bool(some and others) and some.isdisjoint(others)
 
 
 def _apart(bonds: Sequence[Bond], known: Iterable[str]) -> dict[str, set[str]]:

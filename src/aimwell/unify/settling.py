@@ -244,10 +244,11 @@ def _labels(session: Session) -> pa.Table:
 
 
 def _unlike(session: Session, connection: sa.Connection, policy: Policy, key: bytes) -> pa.Table:
-    """Parts with two of a kind whose names differ, or an address of a role."""
+    """Parts with two of a kind whose names or days of birth differ, or an address of a role."""
     rows = session.table(sql(_TWICE, customer_ids_max=policy.customer_ids_max))
     facts = facts_of(connection, rows["origin_id"].to_pylist(), key=key) if rows.num_rows else {}
     first: dict[int, str] = {}
+    others: dict[tuple[int, type], object] = {}
     unlike: set[int] = set()
     if facts:
         for part, origin in zip(*(rows[n].to_pylist() for n in rows.column_names), strict=True):
@@ -257,6 +258,11 @@ def _unlike(session: Session, connection: sa.Connection, policy: Policy, key: by
             for name in fact.names:
                 if name.startswith("first ") and first.setdefault(part, name) != name:
                     unlike.add(part)
+            # Whether a difference is one the rule says; here all that is not the same is doubtful.
+            for told in (fact.births, fact.generations):
+                for one in told:
+                    if others.setdefault((part, type(one)), one) != one:
+                        unlike.add(part)
             if fact.roles:
                 unlike.add(part)
     return pa.table({"part": pa.array(sorted(unlike), pa.int64())})
