@@ -55,6 +55,16 @@ _GROUPS = (
         "Make segments of ready-made audiences, set by the shop's own distribution, and say who is in them.",
     ),
     Outline(
+        "validity",
+        "aimwell.cli.validity:validity",
+        "Judge groups by what did not form them: what came after, time, resampling; and flag stereotypes and proxies.",
+    ),
+    Outline(
+        "overlap",
+        "aimwell.cli.validity:overlap",
+        "Show how many people are in both of any two segments, and which segments are nearly the same.",
+    ),
+    Outline(
         "lifecycle",
         "aimwell.cli.lifecycle:lifecycle",
         "Show who is prospect, new, active, lapsing, lapsed or reactivated, and who moved where month by month.",

@@ -21,6 +21,7 @@ counts) raises `StatsError`.
     resampling      bootstrap intervals; stability of clusters over subsamples
     multiplicity    many p-values at once
     discrimination  how well a score tells two kinds of people apart
+    association     whether two divisions go together, and whether a number differs between groups
     effects         how far apart two groups are, in comparable units
     buckets         the md5 bucket that puts a person into an arm
 """

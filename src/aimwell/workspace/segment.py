@@ -22,10 +22,13 @@ from aimwell.segment.divisions import divide
 from aimwell.segment.flows import Flows, Kind, flows
 from aimwell.segment.lifecycle import lifecycle
 from aimwell.segment.model import Explanation, SegmentCount
+from aimwell.segment.overlap import Overlap, overlap
 from aimwell.segment.persona_model import Persona
 from aimwell.segment.personas import personas
 from aimwell.segment.refreshing import refresh
 from aimwell.segment.rfm import rfm
+from aimwell.segment.validity import validity
+from aimwell.segment.validity_model import Validity
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Segments"]
@@ -121,6 +124,29 @@ class Segments(Stage):
                 return personas(moment, groups)
             division = divide(moment, groups)
             return personas(moment, division.groups, without=division.trait)
+
+    def validity(
+        self,
+        groups: str = "rfm",
+        *,
+        horizon: timedelta = timedelta(days=90),
+        as_of: datetime | None = None,
+        seed: int = 0,
+    ) -> Validity:
+        """Whether groups are real, hold, can be tested and stand in for nothing protected; `groups` as in `personas`.
+
+        They are formed one horizon before `as_of` and judged by what came after.
+        """
+        return validity(
+            self._stores, groups, as_of=as_of or self._clock(), horizon=horizon, seed=seed
+        )
+
+    def overlap(
+        self, segments: Sequence[str] | None = None, *, as_of: datetime | None = None
+    ) -> Overlap:
+        """People in both of any two segments; default: of all segments."""
+        with self.at(as_of) as moment:
+            return overlap(moment, segments)
 
     def at(
         self, as_of: datetime | None = None, *, horizon: timedelta | None = None
