@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -36,34 +35,39 @@ KEY_WORDS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    stores = make_stores(tmp_path_factory.mktemp("fuzz"))
+@pytest.mark.parametrize("examples", [12, pytest.param(400, marks=pytest.mark.long)])
+@pytest.mark.timeout(3_600)
+def test_requests_that_the_description_allows_or_not(tmp_path: Path, examples: int) -> None:
+    stores = make_stores(tmp_path)
     key, _ = create_key(stores, "web", now=datetime.now(UTC), by="test")
+    tried, kept = set(), 0
     with serving(stores) as base:
-        yield base, key
+        found = httpx.get(base + "/schema/openapi.json").json()
+        found["paths"] = {
+            path: item for path, item in found["paths"].items() if path.startswith("/v1/")
+        }
+        for result in schemathesis.openapi.from_dict(found).get_all_operations():
+            operation = result.ok()
 
+            @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
+            @given(case=operation.as_strategy())
+            def fine(case: Any) -> None:
+                nonlocal kept
+                answer = case.call(base_url=base, headers={"Authorization": f"Bearer {key}"})
+                assert answer.status_code in {200, 400, 401, 404, 405}, case.as_curl_command()
+                if answer.status_code == 200 and case.method == "POST":
+                    kept += len(case.body["batch"]) if case.path == "/v1/batch" else 1
+                elif isinstance(case.body, dict) and len(answer.request.body or b"") < 30_000:
+                    raise AssertionError(f"refused: {answer.text}\n{case.as_curl_command()}")
 
-def test_requests_that_the_description_allows_or_not(served: tuple[str, str]) -> None:
-    base, key = served
-    found = httpx.get(base + "/schema/openapi.json").json()
-    found["paths"] = {
-        path: item for path, item in found["paths"].items() if path.startswith("/v1/")
-    }
-    tried = set()
-    for result in schemathesis.openapi.from_dict(found).get_all_operations():
-        operation = result.ok()
-
-        @settings(max_examples=12, suppress_health_check=list(HealthCheck))
-        @given(case=operation.as_strategy())
-        def fine(case: Any) -> None:
-            answer = case.call(base_url=base, headers={"Authorization": f"Bearer {key}"})
-            assert answer.status_code in {200, 400, 401, 404, 405}, case.as_curl_command()
-
-        fine()
-        tried.add(operation.path)
+            fine()
+            tried.add(operation.path)
     assert tried == set(found["paths"])
     assert len(tried) == 8
+    flushed = flush_inbox(stores, now=datetime.now(UTC))
+    assert flushed.messages == kept, "what was answered with 200 was kept"
+    assert flushed.taken > 0
+    assert flushed.taken == len(rows(stores, "events"))
 
 
 def test_bytes_at_random_are_taken_or_refused_and_no_neighbour_is_lost(

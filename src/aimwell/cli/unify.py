@@ -65,6 +65,11 @@ def unify(
                 ("profiles", report.profiles),
                 ("of them prospects (no purchase yet)", report.prospects),
                 ("of them joined from several identities", report.merged_profiles),
+                *(
+                    [("visitors besides, of whom nothing but pages is known", report.visitors)]
+                    if report.visitors
+                    else []
+                ),
                 ("identities", report.origins),
             ],
         )

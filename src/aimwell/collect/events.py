@@ -34,7 +34,7 @@ EVENT_TARGETS: tuple[tuple[str, FieldKind], ...] = (
 )
 """Columns of `typed` for events."""
 
-_OF_MESSAGES = ("message_type", "envelope", "vault_key")
+_OF_MESSAGES = ("message_type", "envelope", "vault_key", "machine")
 _HASHED = ("event", "sku", "session_id", "category", "revenue", "quantity", "currency")
 
 

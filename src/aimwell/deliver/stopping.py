@@ -34,7 +34,7 @@ def converted_since(
     with open_moment(stores, as_of=plan.starts_at, horizon=now - plan.starts_at) as moment:
         rows = moment.session.rows(
             sql(
-                "SELECT DISTINCT profile_id FROM activity_ahead WHERE event = :event",
+                "SELECT DISTINCT profile_id FROM activity_ahead WHERE event = :event AND NOT machine",
                 event=parts.campaign.goal.event,
             )
         )

@@ -57,7 +57,7 @@ _CART = """
                OVER (PARTITION BY e.profile_id, e.sku) AS emptied_at
       FROM events AS e LEFT JOIN ordered AS o ON o.profile_id = e.profile_id
       WHERE e.event IN ('Product Added', 'Product Removed') AND e.sku IS NOT NULL
-        AND (o.last_at IS NULL OR e.occurred_at > o.last_at)
+        AND e.machine IS NULL AND (o.last_at IS NULL OR e.occurred_at > o.last_at)
     ),
     items AS (
       SELECT profile_id, sku,
@@ -96,7 +96,8 @@ _HOURS = f"""
           FROM (
             SELECT profile_id, ordered_at AS moment_at FROM purchases WHERE kept
             UNION ALL
-            SELECT profile_id, occurred_at FROM events WHERE NOT event IN ('Order Completed', 'Order Refunded')
+            SELECT profile_id, occurred_at FROM events
+            WHERE NOT event IN ('Order Completed', 'Order Refunded') AND machine IS NULL
           ) AS d
           JOIN profiles AS z ON z.profile_id = d.profile_id
         ) AS l
@@ -109,7 +110,9 @@ _HOURS = f"""
 _DEVICE = f"""
     WITH told AS (
       SELECT profile_id, occurred_at, properties, envelope FROM events
-      WHERE contains(envelope, 'evice') OR contains(envelope, 'userAgent') OR contains(properties, 'evice')
+      WHERE machine IS NULL AND (
+        contains(envelope, 'evice') OR contains(envelope, 'userAgent') OR contains(properties, 'evice')
+      )
     ),
     read AS (
       SELECT profile_id, occurred_at,
@@ -139,7 +142,7 @@ _VISITS = """
     FROM (
       SELECT profile_id, occurred_at,
              epoch_us(occurred_at) - lag(epoch_us(occurred_at)) OVER (PARTITION BY profile_id ORDER BY occurred_at) AS gap
-      FROM events WHERE NOT event IN ('Order Completed', 'Order Refunded')
+      FROM events WHERE NOT event IN ('Order Completed', 'Order Refunded') AND machine IS NULL
     ) AS followed
     GROUP BY profile_id
     """
@@ -156,7 +159,7 @@ COMPUTED_PARTS: Mapping[str, str] = {
     "h": _HOURS,
     "d": _DEVICE,
     "b": _VISITS,
-    "v": _commonest("category", "events WHERE TRUE", "occurred_at"),
+    "v": _commonest("category", "events WHERE machine IS NULL", "occurred_at"),
     "t": _commonest(
         "channel", "touches WHERE event LIKE '% Clicked' AND NOT machine", "occurred_at"
     ),

@@ -29,7 +29,7 @@ __all__ = [
     "refresh_state",
 ]
 
-_STATE = 1
+_STATE = 2
 """Raised when the state is made in another way, so that everybody's is made anew."""
 
 _SHARE_MAX = 0.2

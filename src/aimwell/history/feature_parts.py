@@ -90,7 +90,7 @@ _EVENTS = """
            count(*) FILTER (WHERE occurred_at >= :days_90) AS events_90,
            count(*) FILTER (WHERE occurred_at >= :days_30 AND event = 'Product Viewed') AS views_30,
            count(*) FILTER (WHERE occurred_at >= :days_30 AND event = 'Product Added') AS adds_30
-    FROM events WHERE NOT event IN ('Order Completed', 'Order Refunded') GROUP BY profile_id
+    FROM events WHERE NOT event IN ('Order Completed', 'Order Refunded') AND machine IS NULL GROUP BY profile_id
     """
 
 _TOUCHES = """

@@ -32,6 +32,7 @@ from aimwell.store.schema import metadata
 from aimwell.store.sql import column, identifier, sql
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES, TIME
+from aimwell.unify.machines import give_back
 from aimwell.unify.merging import held_trait, held_traits, profile_rules
 from aimwell.unify.reading import bind_identity, identified, of_people, theirs
 
@@ -266,6 +267,7 @@ def open_moment(
             session.bind(name, _cut(name, whose, None, as_of))
             if end is not None and name in _AHEAD:
                 session.bind(f"{name}_ahead", _cut(name, whose, as_of, end))
+        _give_back_events(session, "raw_events" if people is None else gathered("events").name)
         _bind_views(session, "", stores.settings.margin_default)
         if end is not None:
             _bind_views(session, "_ahead", stores.settings.margin_default)
@@ -289,6 +291,14 @@ def _checked(as_of: datetime, horizon: timedelta | None) -> tuple[datetime, date
         raise HistoryError(
             f"The horizon of {horizon.days} days ends beyond the calendar; give a shorter one."
         ) from None
+
+
+def _give_back_events(session: Session, raw: str) -> None:
+    """What was held for a flood of robots counts as theirs again for those who have done more by the moment."""
+    given_back = give_back(session, "events", raw=raw)
+    if given_back is not None:
+        session.materialise("known_events", given_back)
+        session.bind("events", exp.select("*").from_("known_events"))
 
 
 def _bind_views(session: Session, suffix: str, margin_default: float | None) -> None:

@@ -77,7 +77,7 @@ _EVENTS = """
            CAST(NULL AS decimal(18, 4)) AS discount, CAST(NULL AS varchar) AS order_id,
            CAST(NULL AS varchar) AS coupon, CAST(NULL AS varchar) AS shop_id, sku, category,
            CAST(NULL AS varchar) AS campaign, CAST(NULL AS varchar) AS channel,
-           CAST(NULL AS varchar) AS action, FALSE AS machine, properties
+           CAST(NULL AS varchar) AS action, machine IS NOT NULL AS machine, properties
     FROM events
     """
 

@@ -133,7 +133,8 @@ def profile_page(
         household = _household(connection, profile_id)
     if row is None:
         raise UnifyError(
-            "This person is known, but their profile was not made yet. Run: aimwell unify"
+            "This identity is known, but has no profile: it was not made yet (run: aimwell unify), or all that came "
+            "under it is held to be a machine's."
         )
     if reveal:
         stores.audit("reveal profile", actor=by, subject=profile_id)

@@ -31,7 +31,8 @@ _PARTS: Mapping[str, str] = {
     "events": """
         SELECT occurred_at AS moment_at, 'event' AS kind, event AS what,
                concat_ws(', ', sku, category,
-                         :currency || ' ' || CAST(CAST(revenue AS decimal(18, 2)) AS varchar)) AS detail
+                         :currency || ' ' || CAST(CAST(revenue AS decimal(18, 2)) AS varchar),
+                         CASE WHEN machine IS NOT NULL THEN 'by a machine' END) AS detail
         FROM events
         """,
     "touches": """
@@ -93,7 +94,7 @@ TIMELINE_TABLES: tuple[str, ...] = tuple(_PARTS)
 """Lake tables that the time-line reads."""
 
 TIMELINE_COLUMNS: Mapping[str, tuple[str, ...]] = {
-    "events": ("origin_id", "event", "occurred_at", "sku", "category", "revenue"),
+    "events": ("origin_id", "event", "occurred_at", "sku", "category", "revenue", "machine"),
     "touches": ("origin_id", "event", "occurred_at", "campaign", "channel", "machine"),
 }
 """Columns of the largest tables that it reads."""

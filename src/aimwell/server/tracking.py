@@ -22,8 +22,7 @@ from litestar import MediaType, Request, Response, Router, get, post, route
 from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
-from litestar.openapi.spec import Example, OpenAPIMediaType, Operation, RequestBody, Schema
-from litestar.openapi.spec.enums import OpenAPIType
+from litestar.openapi.spec import Operation
 from litestar.params import FromPath
 
 from aimwell.collect.tracking.door import Door
@@ -35,6 +34,7 @@ from aimwell.errors import (
     TrackingRateError,
     TrackingRequestError,
 )
+from aimwell.server.tracking_fields import request_body
 
 __all__ = ["PREFIX", "refused", "tracking_routes"]
 
@@ -152,23 +152,11 @@ def _own_address(request: _Request) -> tuple[str, str]:
 
 def _operation(call: Call) -> type[Operation]:
     """What the route takes, for the description: the body is read as bytes, so nothing else tells it."""
-    message: dict[str, Any] = {"type": call, "userId": "u-1", "messageId": "m-1"}
-    if call == "track":
-        message |= {"event": "Product Viewed", "properties": {"sku": "12"}}
-    example: Any = {"batch": [{"type": "track", "userId": "u-1", "event": "Product Viewed"}]}
-    schema = Schema(type=OpenAPIType.OBJECT)
-    if call == "batch":
-        messages = Schema(type=OpenAPIType.ARRAY, items=Schema(type=OpenAPIType.OBJECT))
-        schema = Schema(type=OpenAPIType.OBJECT, properties={"batch": messages}, required=["batch"])
-    else:
-        example = message
-    content = OpenAPIMediaType(schema=schema, examples={call: Example(value=example)})
 
     @dataclass
     class Described(Operation):
         def __post_init__(self) -> None:
-            kinds = {"application/json": content, "text/plain": content}
-            self.request_body = RequestBody(content=kinds, required=True)
+            self.request_body = request_body(call)
 
     return Described
 

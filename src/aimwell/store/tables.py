@@ -89,6 +89,12 @@ _TABLES = (
                 "What a tracking message said besides, as a JSON object: context, traits, integrations, times as told.",
             ),
             _c("vault_key", _TEXT, "Key of the message's personal part in the vault."),
+            _c(
+                "machine",
+                _TEXT,
+                "Why it is held to come from a machine: 'user_agent' (it says so) or 'flood' (one of very many new ids "
+                "within minutes, by itself and without a browser's signs); null: a person's.",
+            ),
             *_PROVENANCE,
         ),
     ),

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-__all__ = ["DECISION", "MATCH", "family", "is_named", "is_weak", "names_a_person", "rank", "said"]
+__all__ = [
+    "DECISION",
+    "MATCH",
+    "NAMELESS",
+    "family",
+    "is_named",
+    "is_weak",
+    "names_a_person",
+    "rank",
+    "said",
+]
 
 _ORDER = (
     "customer_id",
@@ -18,6 +28,8 @@ _ORDER = (
     "alias",
 )
 _WEAK = frozenset({"device_id", "anonymous_id"})
+NAMELESS = ("device_id", "anonymous_id", "alias")
+"""Kinds that say of nobody who it is."""
 # What several people of one household may give; with different names it does not make them one.
 _NAMED = frozenset({"email", "phone", "loyalty_card", "handle"})
 _SAID = {

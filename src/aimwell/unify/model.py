@@ -121,6 +121,9 @@ class UnifyReport:
     """Counts after a run.
 
     Args:
+        profiles: People: all who have a profile but mere visitors.
+        prospects: Those of them who have not bought yet.
+        visitors: Besides them: browsers and devices of which nothing is known but that they were shown pages.
         shared: Kind → identifiers that more people share than its limit allows; they join nobody.
         set_aside: Reason → identifiers that joined nobody, or not all who share them; `shared` among them.
     """
@@ -133,6 +136,7 @@ class UnifyReport:
     profiles_changed: int
     shared: dict[str, int]
     set_aside: dict[str, int] = field(default_factory=dict)
+    visitors: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -1,4 +1,5 @@
-"""The current state of each profile: first and last seen, number of orders, the traits that count and whence, time zone.
+"""The current state of each profile: first and last seen, number of orders, the traits that count and whence, time zone,
+and whether it is a mere visitor: a browser of which nothing is known but that it was shown pages. Machines have no profile.
 
 What is computed for all people and for a few is the same query over other rows: for a few, every table is first
 cut down to their origins.
@@ -22,6 +23,8 @@ from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.store.tables import TIME
+from aimwell.unify.kinds import NAMELESS
+from aimwell.unify.machines import PAGES, give_back
 from aimwell.unify.merging import merged_traits, profile_rules
 from aimwell.unify.reading import bind_people, bind_with_identity
 
@@ -36,7 +39,7 @@ STATE_TABLES = ("orders", "events", "touches", "traits")
 """Lake tables from which the state is made."""
 _SEEN = {
     "orders": ("origin_id", "kind", "ordered_at", "received_at"),
-    "events": ("origin_id", "occurred_at", "received_at"),
+    "events": ("origin_id", "event", "occurred_at", "received_at", "machine"),
     "touches": ("origin_id", "occurred_at", "received_at"),
 }
 """Columns that are read of the large tables."""
@@ -45,6 +48,7 @@ _WRITTEN = (
     "last_seen_at",
     "orders",
     "traits",
+    "visitor",
     "timezone",
     "updated_at",
     "provenance",
@@ -61,27 +65,35 @@ WITH seen AS (
   SELECT profile_id, min(ordered_at) FILTER (WHERE ordered_at >= :epoch) AS first_at,
          max(ordered_at) FILTER (WHERE ordered_at >= :epoch) AS last_at,
          min(received_at) AS first_received, max(received_at) AS last_received,
-         count(*) FILTER (WHERE kind = 'sale') AS orders
+         count(*) FILTER (WHERE kind = 'sale') AS orders, TRUE AS here, TRUE AS acted
   FROM all_orders WHERE origin_id IS NOT NULL GROUP BY profile_id
   UNION ALL
   SELECT profile_id, min(occurred_at) FILTER (WHERE occurred_at >= :epoch),
-         max(occurred_at) FILTER (WHERE occurred_at >= :epoch), min(received_at), max(received_at), 0
-  FROM all_events GROUP BY profile_id
+         max(occurred_at) FILTER (WHERE occurred_at >= :epoch), min(received_at), max(received_at), 0,
+         TRUE, bool_or(NOT event IN :pages)
+  FROM all_events WHERE machine IS NULL GROUP BY profile_id
   UNION ALL
   SELECT profile_id, min(occurred_at) FILTER (WHERE occurred_at >= :epoch),
-         max(occurred_at) FILTER (WHERE occurred_at >= :epoch), min(received_at), max(received_at), 0
+         max(occurred_at) FILTER (WHERE occurred_at >= :epoch), min(received_at), max(received_at), 0,
+         TRUE, TRUE
   FROM all_touches GROUP BY profile_id
   UNION ALL
   SELECT profile_id, min(set_at) FILTER (WHERE set_at >= :epoch),
-         max(set_at) FILTER (WHERE set_at >= :epoch), min(received_at), max(received_at), 0
+         max(set_at) FILTER (WHERE set_at >= :epoch), min(received_at), max(received_at), 0,
+         FALSE, TRUE
   FROM all_traits GROUP BY profile_id
 )
 SELECT profile_id,
        -- Who was known by a file without dates does not become a stranger again by a later order.
        least(min(first_at), min(first_received)) AS first_seen_at,
        coalesce(max(last_at), max(last_received)) AS last_seen_at,
-       CAST(sum(orders) AS bigint) AS orders
+       CAST(sum(orders) AS bigint) AS orders, bool_or(here) AS here, bool_or(acted) AS acted
 FROM seen GROUP BY profile_id
+"""
+
+# Machines are nobody: they have no profile, until something else is known of them.
+_MACHINES = """
+SELECT profile_id FROM all_events GROUP BY profile_id HAVING bool_and(machine IS NOT NULL)
 """
 
 # As text in one order, so that equal states are equal texts.
@@ -96,16 +108,20 @@ FROM merged WHERE value IS NOT NULL GROUP BY profile_id
 """
 
 _STATES = """
-SELECT *, md5(concat_ws('|', epoch_us(first_seen_at), epoch_us(last_seen_at), orders, traits, provenance)) AS state_hash
+SELECT *, md5(concat_ws('|', epoch_us(first_seen_at), epoch_us(last_seen_at), orders, traits, provenance,
+                        CAST(visitor AS varchar))) AS state_hash
 FROM (
   SELECT s.profile_id, s.first_seen_at, s.last_seen_at, s.orders,
-         coalesce(t.traits, '{}') AS traits, coalesce(t.provenance, '{}') AS provenance
+         coalesce(t.traits, '{}') AS traits, coalesce(t.provenance, '{}') AS provenance,
+         n.known = 0 AND NOT s.acted AS visitor, s.here OR n.known = 1 AS somebody
   FROM spans AS s LEFT JOIN trait_texts AS t ON t.profile_id = s.profile_id
+  LEFT JOIN named AS n ON n.profile_id = s.profile_id
   UNION ALL
   -- People of whom only an identifier is known.
-  SELECT n.profile_id, n.first_seen_at, n.first_seen_at, 0, '{}', '{}'
+  SELECT n.profile_id, n.first_seen_at, n.first_seen_at, 0, '{}', '{}', n.known = 0, n.known = 1
   FROM named AS n ANTI JOIN spans AS s ON s.profile_id = n.profile_id
 ) AS every
+WHERE somebody IS TRUE OR NOT profile_id IN (SELECT profile_id FROM machines)
 """
 
 _CHANGED = """
@@ -151,9 +167,15 @@ def refresh_within(
         "said",
         sql("SELECT * FROM all_traits WHERE CAST(set_at AS timestamptz) < :now", now=now),
     )
+    raw = "raw_events" if profiles is None else "all_events"
+    known = give_back(session, "all_events", raw=raw)
+    if known is not None:
+        session.materialise("known_events", known)
+        session.bind("all_events", sql("SELECT * FROM known_events"))
     session.bind("stored", _stored(stores, profiles))
     session.bind("named", _named(stores, profiles))
-    session.materialise("spans", sql(_SPANS, epoch=_EPOCH))
+    session.materialise("spans", sql(_SPANS, epoch=_EPOCH, pages=list(PAGES)))
+    session.materialise("machines", sql(_MACHINES))
     session.materialise("merged", merged_traits(rules, "said"))
     session.bind("trait_texts", sql(_TRAITS))
     session.materialise("states", sql(_STATES))
@@ -174,6 +196,7 @@ def _write(
 ) -> None:
     """Write rows of `states`; SQLite gets texts as they are, for making objects of them takes longer than all else."""
     columns = {name: states.column(name).to_pylist() for name in _STATE}
+    columns["visitor"] = [bool(one) for one in columns["visitor"]]
     columns["timezone"] = [_zone(traits, zones) for traits in columns["traits"]]
     if connection.dialect.name == "sqlite":
         for name in ("first_seen_at", "last_seen_at"):
@@ -211,11 +234,15 @@ def _stored(stores: Stores, profiles: Collection[str] | None) -> pa.Table:
 
 
 def _named(stores: Stores, profiles: Collection[str] | None) -> pa.Table:
-    """profile_id and first_seen_at of the people whom an identifier names."""
+    """profile_id, first_seen_at, and whether it says who (1, not only a browser or device: 0), of whom identifiers name."""
     profile = sa.func.coalesce(_overrides.c.profile_id, _identifiers.c.origin_id)
     joined = _identifiers.outerjoin(_overrides, _overrides.c.origin_id == _identifiers.c.origin_id)
     query = (
-        sa.select(profile, sa.func.min(_identifiers.c.first_seen_at))
+        sa.select(
+            profile,
+            sa.func.min(_identifiers.c.first_seen_at),
+            sa.func.max(sa.case((_identifiers.c.kind.in_(NAMELESS), 0), else_=1)),
+        )
         .select_from(joined)
         .group_by(profile)
     )
@@ -225,11 +252,12 @@ def _named(stores: Stores, profiles: Collection[str] | None) -> pa.Table:
             sa.select(_identifiers.c.origin_id).where(among(_identifiers.c.origin_id, profiles)),
         )
         query = query.where(_identifiers.c.origin_id.in_(origins)).having(among(profile, profiles))
-    return _arrow(stores, query, pa.schema([("profile_id", pa.string()), ("first_seen_at", TIME)]))
+    fields = [("profile_id", pa.string()), ("first_seen_at", TIME), ("known", pa.int64())]
+    return _arrow(stores, query, pa.schema(fields))
 
 
 def _arrow(stores: Stores, query: sa.Select[Any], schema: pa.Schema) -> pa.Table:
-    """The rows of a query of two columns, read a part at a time."""
+    """The rows of a query, read a part at a time."""
     batches = []
     with stores.read_control() as connection:
         streamed = connection.execution_options(stream_results=True)

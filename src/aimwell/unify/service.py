@@ -64,13 +64,16 @@ def counted(stores: Stores, *, overrides_changed: int, profiles_changed: int) ->
     with stores.read_control() as connection:
         shared, set_aside = set_aside_counts(connection)
 
+        people = sa.select(sa.func.count()).select_from(_profiles).where(~_profiles.c.visitor)
+
         def count(query: sa.Select[int]) -> int:
             return connection.execute(query).scalar_one()
 
         return UnifyReport(
             origins=count(sa.select(sa.func.count(sa.distinct(_identifiers.c.origin_id)))),
-            profiles=count(sa.select(sa.func.count()).select_from(_profiles)),
-            prospects=count(sa.select(sa.func.count()).where(_profiles.c.orders == 0)),
+            profiles=count(people),
+            prospects=count(people.where(_profiles.c.orders == 0)),
+            visitors=count(sa.select(sa.func.count()).where(_profiles.c.visitor)),
             merged_profiles=count(sa.select(sa.func.count(sa.distinct(_overrides.c.profile_id)))),
             overrides_changed=overrides_changed,
             profiles_changed=profiles_changed,

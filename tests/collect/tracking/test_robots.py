@@ -48,11 +48,8 @@ def test_robots_are_marked_or_left_out_and_people_stay(stores: Stores) -> None:
     put(stores, seen(1, GOOGLE), seen(2, PERSON), seen(3, GOOGLE, userId="ann"))
     report = flush_inbox(stores, now=NOW)
     assert (report.taken, report.robots) == (3, 0)
-    marked = {
-        one: '"robot":true' in envelope
-        for one, envelope in rows(stores, "events", "event_id", "envelope")
-    }
-    assert marked == {"m1": True, "m2": False, "m3": False}
+    marked = dict(rows(stores, "events", "event_id", "machine"))
+    assert marked == {"m1": "user_agent", "m2": None, "m3": None}
     source = check({"kind": "source", "name": "web", "tracking": {"robots": False}})
     definitions.apply(stores.control, [source], now=NOW, by="test")
     put(stores, seen(4, GOOGLE), seen(5, PERSON), seen(6, GOOGLE, userId="ann"))

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from aimwell.collect.personal_signs import personal_kind
 from aimwell.collect.tracking import commerce
+from aimwell.collect.tracking.floods import bare_agent
 from aimwell.collect.tracking.messages import Fault, Message
 from aimwell.collect.tracking.parting import part
 from aimwell.definitions.nobody import NOBODY, ids_in, is_nobody
@@ -51,6 +52,8 @@ SHEETS: dict[str, pa.Schema] = {
             *((name, _T) for name in ("sku", "category", "session_id")),
             *((name, _T) for name in ("revenue", "quantity", "currency")),
             *((name, _T) for name in ("properties", "envelope", "hidden")),
+            ("robot", pa.bool_()),
+            ("bare_agent", _T),
         ]
     ),
     "statements": pa.schema([_N, ("field", _T), ("value", _T)]),
@@ -183,8 +186,6 @@ class Sheets:
             envelope["clock"] = message.clock
         if message.opted_out:
             envelope["gpc"] = True
-        if message.robot:
-            envelope["robot"] = True
         event, event_id = message.name, message.message_id
         if type_ != "track":
             if event:
@@ -231,6 +232,8 @@ class Sheets:
                 _encode(properties).decode() if properties else None,
                 _encode(envelope).decode() if envelope else None,
                 _encode(hidden).decode(),
+                message.robot,
+                _bare(message),
             )
         )
         if type_ == "identify" and message.traits:
@@ -354,6 +357,13 @@ def _device(context: Mapping[str, Any], nobody: frozenset[str]) -> str | None:
     device = context.get("device")
     id_ = commerce.id_text(device.get("id")) if isinstance(device, dict) else None
     return None if id_ is None or is_nobody(id_, nobody) else id_
+
+
+def _bare(message: Message) -> str | None:
+    """The user agent of a page that some program shows to nobody who is known; see `floods`."""
+    if message.user_id is not None or message.robot or message.type not in ("page", "screen"):
+        return None
+    return bare_agent(message.context)
 
 
 _KINDS: dict[str, str | None] = {}

@@ -16,6 +16,7 @@ from aimwell.collect.identities import customer_kind
 from aimwell.collect.known import GONE
 from aimwell.collect.money import convert_money
 from aimwell.collect.statements import make_news
+from aimwell.collect.tracking.floods import mark_floods
 from aimwell.collect.tracking.flushes import load_id
 from aimwell.collect.tracking.message_index import MessageIndex
 from aimwell.collect.tracking.sheets import SHEETS
@@ -207,12 +208,15 @@ def _write_events(flush: Flush) -> int:
         "revenue",
     )
     flush.session.materialise("paid", sql("SELECT n, revenue FROM fresh"))
+    mark_floods(flush)
     query = sql(
         """
         SELECT f.event_id, f.origin_id, f.event, f.occurred_at, m.session_id, m.sku, m.category, p.revenue,
                TRY_CAST(m.quantity AS decimal(18, 4)) AS quantity, m.properties, m.type AS message_type,
-               m.envelope, f.vault_key
+               m.envelope, f.vault_key,
+               CASE WHEN m.robot THEN 'user_agent' WHEN l.n IS NOT NULL THEN 'flood' END AS machine
         FROM messages AS m JOIN taken AS f ON f.n = m.n LEFT JOIN paid AS p ON p.n = m.n
+        LEFT JOIN flooding AS l ON l.n = m.n
         """
     )
     return flush.write("events", _with(query, flush.provenance()))

@@ -22,6 +22,8 @@ def people(rule: FreshnessRule, scope: Scope) -> People:
     query = exp.select("profile_id").from_(exp.Table(this=identifier(table)))
     if rule.freshness.trait is not None:
         query = query.where(sql("name = :name", name=rule.freshness.trait))
+    if table == "events":
+        query = query.where(sql("machine IS NULL"))
     newest = sql("max(:time)", time=exp.column(TIME_COLUMNS[table]))
     query = query.where(sql("profile_id IS NOT NULL")).group_by("profile_id")
     return People(query.having(*when_tests(rule, newest, scope.as_of)))

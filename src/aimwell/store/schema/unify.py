@@ -147,6 +147,13 @@ profiles = sa.Table(
     sa.Column("orders", Int, nullable=False, server_default="0", comment="Sales; 0: a prospect."),
     sa.Column("traits", JsonType, nullable=False, comment="Trait → the value that counts."),
     sa.Column("timezone", Text, comment="IANA zone of the person, if known and valid."),
+    sa.Column(
+        "visitor",
+        Bool,
+        nullable=False,
+        server_default=sa.false(),
+        comment="Only a browser or device that was shown pages: nobody yet who is counted among people.",
+    ),
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Column(
         "provenance",
