@@ -13,6 +13,7 @@ from aimwell.cli.collect_columns import refuse_incomplete, show_sketch
 from aimwell.cli.collect_quality import quality
 from aimwell.cli.collect_quarantine import dismiss, quarantine, replay
 from aimwell.cli.collect_report import show_absent, show_report
+from aimwell.cli.collect_standardise import standardise
 from aimwell.cli.collect_status import status
 from aimwell.cli.collect_templates import template, templates
 from aimwell.cli.collect_tracking import flush, keys_app
@@ -262,6 +263,7 @@ def source(
 app.command("quarantine")(quarantine)
 app.command("replay")(replay)
 app.command("dismiss")(dismiss)
+app.command("standardise")(standardise)
 app.command("status")(status)
 app.command("quality")(quality)
 

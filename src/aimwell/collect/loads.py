@@ -240,6 +240,7 @@ def prepare(
     seen: frozenset[str],
     settles: Sequence[Settled] = (),
     touched: str | None = None,
+    also: Callable[[sa.Connection], None] = lambda _connection: None,
 ) -> None:
     """Say that the load's files are complete. From here on it will be ended, whatever happens.
 
@@ -252,6 +253,7 @@ def prepare(
             somebody took this process for dead, what was worked out may count rows twice.
         settles: Rows that leave the quarantine with it.
         touched: Name of the file that says whom it touches (see `touching`); None: everybody.
+        also: What is done in the same transaction, so that it counts from here on, too.
 
     Raises:
         LeaseLostError: Another load of the source came meanwhile; begin again.
@@ -280,6 +282,7 @@ def prepare(
         )
         _keep_results(connection, load, report)
         settle_rows(connection, load.load_id, settles, at=load.started_at)
+        also(connection)
 
 
 def _keep_results(connection: sa.Connection, load: Load, report: LoadReport) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlglot import exp
 
+from aimwell.collect.desk import Desk
 from aimwell.collect.entity_specs import SPECS
 from aimwell.collect.job import Job
 from aimwell.collect.loads import TOUCHED_FOLDER
@@ -23,7 +24,7 @@ from aimwell.store.sql import column, identifier, sql, union_all
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES
 
-__all__ = ["TOUCHED_MAX", "note_touched", "touched_by"]
+__all__ = ["TOUCHED_MAX", "keep_touched", "note_touched", "touched_by"]
 
 TOUCHED_MAX = 300_000
 """Of a load that touches more, everybody is looked at: that is quicker."""
@@ -43,10 +44,8 @@ def note_touched(job: Job, entity: Entity) -> str | None:
     Returns:
         Name of the file; None: everybody, or so many that it comes to that.
     """
-    with job.stores.read_control() as connection:
-        if connection.execute(sa.select(_profiles.c.profile_id).limit(1)).first() is None:
-            return None
-    session = job.session
+    if _is_first(job.stores):
+        return None
     parts: list[exp.Expr] = [
         exp.select("origin_id").from_(_files(files))
         for name, files in _written(job)
@@ -58,19 +57,34 @@ def note_touched(job: Job, entity: Entity) -> str | None:
         )
     parts += _buyers(job)
     parts.append(sql("SELECT CAST(NULL AS varchar) AS origin_id"))
-    session.materialise(
+    return _kept(job.stores, job.desk, job.folder, union_all(parts))
+
+
+def keep_touched(stores: Stores, desk: Desk, folder: Path, origins: exp.Expr) -> str | None:
+    """The same of a load whose `folder` it is, of the `origin_id` of a query."""
+    return None if _is_first(stores) else _kept(stores, desk, folder, origins)
+
+
+def _is_first(stores: Stores) -> bool:
+    """Whether nobody is known yet, so that everybody is looked at anyway."""
+    with stores.read_control() as connection:
+        return connection.execute(sa.select(_profiles.c.profile_id).limit(1)).first() is None
+
+
+def _kept(stores: Stores, desk: Desk, folder: Path, origins: exp.Expr) -> str | None:
+    desk.session.materialise(
         "touched",
         sql(
-            "SELECT DISTINCT origin_id FROM :parts AS p WHERE origin_id IS NOT NULL LIMIT :most",
-            parts=union_all(parts),
+            "SELECT DISTINCT origin_id FROM :origins AS p WHERE origin_id IS NOT NULL LIMIT :most",
+            origins=origins,
             most=TOUCHED_MAX + 1,
         ),
     )
-    [(number,)] = session.rows(sql("SELECT count(*) FROM touched"))
+    [(number,)] = desk.session.rows(sql("SELECT count(*) FROM touched"))
     if number > TOUCHED_MAX:
         return None
-    path = job.stores.folder(TOUCHED_FOLDER) / f"{job.folder.name}.parquet"
-    job.desk.write_rows(sql("SELECT origin_id FROM touched"), path)
+    path = stores.folder(TOUCHED_FOLDER) / f"{folder.name}.parquet"
+    desk.write_rows(sql("SELECT origin_id FROM touched"), path)
     settle([path])
     return path.name
 
