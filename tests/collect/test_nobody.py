@@ -95,3 +95,16 @@ def test_addresses_and_numbers_that_nobody_has() -> None:
     numbers = ["+440000000000", "+441234567890", "+15555555555", "+442079460000", "+34700000001"]
     numbers += ["+498000000000", "+4989000000000"]
     assert no_number(pa.array(numbers), NOBODY).to_pylist() == [True] * 3 + [False] * 4
+
+
+def test_the_id_of_a_firm_that_names_nobody_makes_no_firm_of_all_who_have_none(shop: Shop) -> None:
+    people = {"entity": "customers", "map": {"customer_id": "id", "account_id": "firm"}}
+    firms = {"entity": "accounts", "map": {"account_id": "firm", "name": "name"}}
+    shop.write("id,firm,name\n1,0,\n2,unknown,\n3,acme,Acme\n4,N/A,\n", "orders.csv")
+    load = shop.collect(source=source_of(people, name="people"))
+    assert load.rows_taken == 4
+    assert [firm for (firm,) in shop.rows("account_members", "account_id")] == ["acme"]
+    assert any(one.startswith("account_id: 2 values name nobody") for one in load.warnings)
+    load = shop.collect(source=source_of(firms, name="firms"))
+    assert (load.rows_taken, load.quarantined_by_reason) == (1, {"missing": 1, "names_nobody": 2})
+    assert [firm for (firm,) in shop.rows("accounts", "account_id")] == ["acme"]

@@ -15,7 +15,7 @@ from aimwell.definitions.service import apply
 from aimwell.history.current import bring_up_to_date
 from aimwell.unify.recency import Ageing, ageing, overall, profile_recency, recency
 from collecting import source_of
-from shop import add_orders, add_traits, day, make_stores, origin
+from shop import add_orders, add_traits, append, day, make_stores, origin
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -104,3 +104,30 @@ def test_the_recency_of_a_profile_is_that_of_its_newest_facts(tmp_path: Path) ->
         by="t",
     )
     assert ageing(stores.control).half_life("demographic") == DAY
+
+
+def test_an_answer_counts_to_the_kind_of_data_that_its_question_is_of(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    question = {"survey": "s", "response_id": "r"}
+    add_orders(stores, [{"customer": "ann", "order_id": "1", "ordered_at": day(1), "revenue": 5}])
+    append(
+        stores,
+        "answers",
+        [
+            {"origin_id": origin(stores, "ann"), **question, "question": one, "answered_at": when}
+            for one, when in (("nps", NOW - 180 * DAY), ("values", NOW - 90 * DAY))
+        ],
+    )
+    bring_up_to_date(stores, now=NOW)
+    [found] = profile_recency(stores, [origin(stores, "ann")], now=NOW).values()
+    assert "psychographic" not in found
+    questions = {
+        "nps": {"type": "nps"},
+        "values": {"type": "choice", "allowed": ["a", "b"], "data": "psychographic"},
+    }
+    survey = check({"kind": "survey", "name": "s", "questions": questions})
+    apply(stores.control, [survey], now=NOW, by="test")
+    bring_up_to_date(stores, now=NOW)
+    [found] = profile_recency(stores, [origin(stores, "ann")], now=NOW).values()
+    assert found["feedback"] == pytest.approx(0.5)
+    assert found["psychographic"] == pytest.approx(0.5**0.5)

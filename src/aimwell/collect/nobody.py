@@ -24,7 +24,13 @@ from aimwell.store.sql import column, sql
 __all__ = ["count_nobody", "no_address", "no_number", "unless_nobody", "words_of"]
 
 _HANDLED_APART = ("email", "phone")
-_EXAMPLES = {"customer_id": "0 or unknown", "email": "noreply@", "phone": "00000 000000"}
+_FIRM = "account_id"
+_EXAMPLES = {
+    "customer_id": "0 or unknown",
+    _FIRM: "0 or unknown",
+    "email": "noreply@",
+    "phone": "00000 000000",
+}
 _SEQUENCES = frozenset({"1234567890"})
 # A glance that lets nearly every number through; the few that stay are looked at well.
 _PERHAPS = "|".join([*(f"{digit}{{7}}" for digit in range(10)), "1234567890"])
@@ -64,8 +70,9 @@ def count_nobody(
     session: Session, fields: Sequence[TargetField], words: Sequence[str]
 ) -> dict[str, int]:
     """Field → rows of `texts` whose id names nobody; fields without any are left out."""
-    names = identifiers_in([field.name for field in fields])
-    ids = [name for name in names if name not in _HANDLED_APART]
+    mapped = [field.name for field in fields]
+    ids = [name for name in identifiers_in(mapped) if name not in _HANDLED_APART]
+    ids += [_FIRM] if _FIRM in mapped else []
     if not ids or not ids_in(words):
         return {}
     counts = [

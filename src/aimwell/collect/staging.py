@@ -228,6 +228,9 @@ def _field(
         made.check("unknown_currency", "a currency has three letters, as EUR", made.lost())
     if may_be_nobody:
         made.value = unless_nobody(made.value, source.nobody)
+        if field.required:
+            told = f"{name} names nobody, as 0 or unknown; if it is somebody's, say `nobody`"
+            made.check("names_nobody", told, made.lost())
     return made.columns(), made.checks
 
 

@@ -11,6 +11,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 from sqlglot import exp
 
+from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.survey import Survey
 from aimwell.history.computed_catalogue import COMPUTED, ComputedTrait
 from aimwell.history.computed_parts import COMPUTED_PARTS
 from aimwell.history.features import features_query
@@ -27,6 +29,7 @@ __all__ = [
     "ComputedTrait",
     "compute_within",
     "computed_query",
+    "question_kinds",
     "refresh_computed",
 ]
 
@@ -104,6 +107,9 @@ def compute_within(moment: Moment) -> int:
 def computed_query(moment: Moment) -> exp.Expr:
     """A query: profile_id, `computed` (JSON text of the traits that are defined) and its hash; for everybody whom
     `profiles` names, which must be bound."""
+    kinds = pa.schema([(name, pa.string()) for name in ("survey", "question", "data")])
+    told = pa.Table.from_pylist(question_kinds(moment.stores), schema=kinds)
+    moment.session.bind("question_kinds", told)
     query = exp.select("f.profile_id").from_("figures AS f")
     features = [trait.feature for trait in COMPUTED if trait.feature is not None]
     query = query.with_("figures", as_=features_query(moment, features))
@@ -121,6 +127,20 @@ def computed_query(moment: Moment) -> exp.Expr:
     members = ", ".join(_member(trait) for trait in COMPUTED)
     query = query.select(sql(f"'{{' || concat_ws(',', {members}) || '}}' AS computed"))
     return sql("SELECT *, md5(computed) AS computed_hash FROM :states AS s", states=query)
+
+
+def question_kinds(stores: Stores) -> list[dict[str, str]]:
+    """survey, question and kind of data of each question that says another kind than feedback."""
+    surveys = [
+        definitions.find(stores.control, Survey, name)
+        for _kind, name in definitions.names(stores.control, "survey")
+    ]
+    return [
+        {"survey": survey.name, "question": name, "data": question.data}
+        for survey in surveys
+        for name, question in sorted(survey.questions.items())
+        if question.data != "feedback"
+    ]
 
 
 def _member(trait: ComputedTrait) -> str:

@@ -8,9 +8,10 @@ absent where it is undefined; a count of nothing is 0. Money is in the workspace
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from aimwell.definitions.data_kinds import DataKind
+from aimwell.definitions.kinds.survey import AnswerKind
 from aimwell.history.catalogue import FEATURES
 
 __all__ = ["COMPUTED", "ComputedTrait", "ComputedUnit"]
@@ -18,6 +19,9 @@ __all__ = ["COMPUTED", "ComputedTrait", "ComputedUnit"]
 ComputedUnit = Literal[
     "days", "count", "money", "share", "hour", "weekday", "seconds", "time", "text"
 ]
+
+
+ANSWER_KINDS: tuple[AnswerKind, ...] = get_args(AnswerKind)
 
 
 @dataclass(frozen=True)
@@ -229,9 +233,21 @@ COMPUTED: tuple[ComputedTrait, ...] = (
         "last_answer_at",
         "time",
         "feedback",
-        "time of the last answer",
-        "no answer yet",
-        "a.last_at",
+        "time of the last answer of the kind feedback, as a question is that says no other `data`",
+        "no such answer yet",
+        "a.feedback_at",
+    ),
+    *(
+        _own(
+            f"answered_{kind}_at",
+            "time",
+            kind,
+            f"time of the last answer to a question of a survey with `data: {kind}`",
+            "no such answer yet",
+            f"a.{kind}_at",
+        )
+        for kind in ANSWER_KINDS
+        if kind != "feedback"
     ),
 )
 """Every computed trait, in the order in which they are shown."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import get_args
+
+from aimwell.definitions.kinds.survey import AnswerKind
 
 __all__ = ["COMPUTED_PARTS"]
 
@@ -147,9 +150,13 @@ _VISITS = """
     GROUP BY profile_id
     """
 
-_ANSWERS = """
-    SELECT profile_id, count(*) AS answers, max(answered_at) AS last_at FROM answers GROUP BY profile_id
-    """
+# Questions of which no survey says otherwise are feedback.
+_ANSWERS = f"""
+    SELECT a.profile_id, count(*) AS answers,
+           {", ".join(f"max(a.answered_at) FILTER (coalesce(k.data, 'feedback') = '{kind}') AS {kind}_at" for kind in get_args(AnswerKind))}
+    FROM answers AS a LEFT JOIN question_kinds AS k ON k.survey = a.survey AND k.question = a.question
+    GROUP BY a.profile_id
+    """  # noqa: S608 - words of the program
 
 COMPUTED_PARTS: Mapping[str, str] = {
     "o": _ORDERS,

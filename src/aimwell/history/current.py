@@ -12,7 +12,12 @@ from sqlglot import exp
 
 from aimwell.collect.loads import mark_unified, not_unified
 from aimwell.collect.touching import touched_by
-from aimwell.history.computed import COMPUTED_LEASE, compute_within, refresh_computed
+from aimwell.history.computed import (
+    COMPUTED_LEASE,
+    compute_within,
+    question_kinds,
+    refresh_computed,
+)
 from aimwell.history.moment import gathered, open_moment
 from aimwell.store.control import upsert
 from aimwell.store.schema import metadata
@@ -129,5 +134,6 @@ def _rule(stores: Stores) -> str:
         profile_rules(stores.control).document(),
         settings.household_people_max,
         settings.timezone,
+        question_kinds(stores),
     ]
     return hashlib.sha256(json.dumps(made_by, sort_keys=True).encode()).hexdigest()

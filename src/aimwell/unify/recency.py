@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 
@@ -22,6 +22,7 @@ from aimwell.definitions.data_kinds import (
 )
 from aimwell.definitions.kinds.profile_rules import ProfileRules
 from aimwell.definitions.kinds.source import Source
+from aimwell.definitions.kinds.survey import AnswerKind
 from aimwell.definitions.service import find, names
 from aimwell.store.control import Control
 from aimwell.store.listed import among
@@ -37,6 +38,7 @@ _LAST: Mapping[str, DataKind] = {
     "last_order_at": "transactional",
     "last_event_at": "behavioural",
     "last_answer_at": "feedback",
+    **{f"answered_{kind}_at": kind for kind in get_args(AnswerKind) if kind != "feedback"},
 }
 """Computed traits that say when something of a kind was last heard of."""
 

@@ -9,9 +9,14 @@ from pydantic import Field, model_validator
 from aimwell.definitions.base import Definition, Part
 from aimwell.definitions.source_entity import FieldName
 
-__all__ = ["Question", "QuestionType", "Survey"]
+__all__ = ["AnswerKind", "Question", "QuestionType", "Survey"]
 
 QuestionType = Literal["nps", "csat", "scale", "choice", "multiple", "text"]
+
+AnswerKind = Literal[
+    "demographic", "behavioural", "psychographic", "transactional", "feedback", "channel_preference"
+]
+"""What people can tell of themselves: each of the seven kinds but what others know of them."""
 
 _RANGES: dict[str, tuple[float, float]] = {"nps": (0, 10), "csat": (1, 5), "scale": (1, 5)}
 
@@ -22,6 +27,11 @@ class Question(Part):
     type: QuestionType = Field(
         description="nps (0–10: would you recommend us), csat (how satisfied), scale (a number), choice (one of "
         "`allowed`), multiple (several of `allowed`) or text (free; to the vault)."
+    )
+    data: AnswerKind = Field(
+        default="feedback",
+        description="Which kind of data about a person the answer is: feedback, psychographic (what they like and "
+        "value), demographic (who they are) …",
     )
     wording: str = Field(default="", max_length=2000, description="The question, as it was asked.")
     lowest: float | None = Field(default=None, description="Lowest number; default: 1, of nps 0.")
