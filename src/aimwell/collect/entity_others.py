@@ -29,6 +29,7 @@ from aimwell.collect.rates import (
     rate_rows,
     rate_table,
 )
+from aimwell.collect.said_again import sort_out_said_again, write_known
 from aimwell.collect.staging import Check
 from aimwell.collect.standing import add_members
 from aimwell.collect.traits import mark_table, trait_table
@@ -57,7 +58,10 @@ def take_customers(job: Job) -> Tally:
     sort_out_rows(session, ["person", *names])
     bind_fresh(session, "fresh")
     bind_origins(job.stores, session, job.source.id_namespace, names)
-    people = find_persons(
+    consents, warnings = _opt_ins(job)
+    first, last = _span(job, "set_at" if "set_at" in names else None)
+    people = sort_out_said_again(job)
+    find_persons(
         job.stores,
         session,
         names,
@@ -80,25 +84,9 @@ def take_customers(job: Job) -> Tally:
     statements = job.write("traits", traits) if traits is not None else 0
     if traits is not None and job.is_marked:
         job.write("trait_marks", mark_table(job.provenance))
-    _write_known(job)
+    write_known(job)
     if "account_id" in names:
         statements += add_members(job)
-    consents: dict[str, int] = {}
-    warnings: list[str] = []
-    if job.source.consent is not None:
-        consents = keep_opt_ins(
-            job.stores,
-            session,
-            names,
-            job.source.consent,
-            source=job.source.name,
-            now=job.now,
-        )
-        if unread := unreadable_answers(session, names):
-            warnings.append(
-                f"{unread:,} answers about consent are neither yes nor no; they count as no answer"
-            )
-    first, last = _span(job, "set_at" if "set_at" in names else None)
     return Tally(
         first_at=first,
         last_at=last,
@@ -109,17 +97,23 @@ def take_customers(job: Job) -> Tally:
     )
 
 
-def _write_known(job: Job) -> None:
-    """Who is told of here for the first time by this source: what `exists_in: customers` asks."""
-    job.bind_own("known_people", "lake_known", "origin_id")
-    rows = sql(
-        """
-        SELECT DISTINCT o.origin_id FROM fresh AS f JOIN origins AS o ON o.person = f.person
-        WHERE o.origin_id NOT IN (SELECT origin_id FROM lake_known)
-        """
+def _opt_ins(job: Job) -> tuple[dict[str, int], list[str]]:
+    """The answers about consent that were recorded, and what a person should know of others."""
+    if job.source.consent is None:
+        return {}, []
+    consents = keep_opt_ins(
+        job.stores,
+        job.session,
+        job.names,
+        job.source.consent,
+        source=job.source.name,
+        now=job.now,
     )
-    marked = exp.select("*", *job.provenance.columns())
-    job.write("known_people", marked.from_(exp.paren(rows).as_("known")))
+    unread = unreadable_answers(job.session, job.names)
+    if not unread:
+        return consents, []
+    told = "answers about consent are neither yes nor no; they count as no answer"
+    return consents, [f"{unread:,} {told}"]
 
 
 def stage_products(job: Job) -> tuple[exp.Query, list[Check]]:

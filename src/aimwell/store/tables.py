@@ -197,9 +197,15 @@ _TABLES = (
     ),
     LakeTable(
         "known_people",
-        "A person of whom a source of customers told, once for each source; orders and events make nobody known.",
+        "A person of whom a source of customers told, once for each time that it said something else of them; orders "
+        "and events make nobody known.",
         (
             _ORIGIN,
+            _c(
+                "content",
+                _TEXT,
+                "Keyed hash of what it said, behind eight digits of its mapping; null: before this was kept.",
+            ),
             *_PROVENANCE,
         ),
     ),
