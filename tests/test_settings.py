@@ -259,3 +259,12 @@ def test_the_base_url_is_the_public_one_or_the_address_of_the_server(
     given_: dict[str, Any], base: str
 ) -> None:
     assert Settings(**given_).base_url == base
+
+
+@pytest.mark.parametrize("name", ["match_schedule", "unify_schedule"])
+def test_a_schedule_that_never_fires_is_told_when_settings_are_read(name: str) -> None:
+    for wrong in ("25 99 * * *", "0 0 31 2 *", "nightly"):
+        with pytest.raises(SettingsError, match=name):
+            load_settings(environment={}, **{name: wrong})
+    assert getattr(load_settings(environment={}, **{name: "off"}), name) == "off"
+    assert getattr(load_settings(environment={}, **{name: "0  5 * * mon"}), name) == "0 5 * * mon"

@@ -20,7 +20,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from aimwell.errors import SettingsError, nearest, nearest_zone
+from aimwell.errors import JobError, SettingsError, nearest, nearest_zone
 
 __all__ = ["FILE_NAME", "Settings", "known_country", "load_settings", "render_toml"]
 
@@ -300,6 +300,18 @@ class Settings(BaseModel):
         description="Messages that one sending job claims at a time.",
         json_schema_extra={"group": "deliver"},
     )
+
+    @field_validator("match_schedule", "unify_schedule")
+    @classmethod
+    def _is_schedule(cls, text: str) -> str:
+        if text == "off":
+            return text
+        from aimwell.cron import check_cron  # only where somebody has set one
+
+        try:
+            return check_cron(text)
+        except JobError as error:
+            raise ValueError(f"{error} Or 'off'") from None
 
     @field_validator("country")
     @classmethod

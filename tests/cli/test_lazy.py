@@ -12,7 +12,7 @@ import pytest
 import typer.main
 
 from aimwell.cli.app import app
-from aimwell.cli.lazy import Deferred, loaded
+from aimwell.cli.lazy import Deferred, loaded, with_numbers
 from aimwell.store.stores import create_stores
 
 HEAVY = {
@@ -144,3 +144,20 @@ def test_the_list_says_of_a_command_what_it_says_of_itself(deferred: Deferred) -
     said = str(loaded(deferred).help).split("\n\n")[0].replace("\n", " ")
     assert deferred.help == said
     assert loaded(deferred).name == deferred.name
+
+
+@pytest.mark.parametrize(
+    ("args", "made"),
+    [
+        (["profile", "-1"], ["profile", "--", "-1"]),
+        (["profile", "-1.5a", "--json"], ["profile", "--json", "--", "-1.5a"]),
+        (["profile", "a", "--limit", "-1"], ["profile", "--limit", "-1", "--", "a"]),
+        (["profile", "a", "--limit", "3"], ["profile", "a", "--limit", "3"]),
+        (["profile", "--", "-1"], ["profile", "--", "-1"]),
+        (["unify", "why", "-1", "b"], ["unify", "why", "--", "-1", "b"]),
+        (["profile", "-x"], ["profile", "-x"]),
+    ],
+)
+def test_an_id_may_look_like_a_number_below_zero(args: list[str], made: list[str]) -> None:
+    command = loaded(typer.main.get_command(app).commands[args[0]])
+    assert [args[0], *with_numbers(command, args[1:])] == made

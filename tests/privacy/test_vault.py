@@ -98,3 +98,16 @@ def test_a_quarantined_row_is_kept_once(stores: Stores) -> None:
     with stores.read_control() as connection:
         assert read_row(connection, "h") == '{"a": 1}'
         assert read_row(connection, "absent") is None
+
+
+def test_further_fields_are_kept_one_by_one(stores: Stores) -> None:
+    def said(**extra: str) -> dict[str, str | None]:
+        return {"origin_id": "o1", "extra": json.dumps(extra) if extra else None}
+
+    keep(stores, said(town="Bath", card="1"))
+    keep(stores, said(town="York", pet="cat"), at=NOW + timedelta(days=1))
+    keep(stores, said(town="Hull", hair="red"), at=NOW - timedelta(days=1))
+    keep(stores, said(), at=NOW + timedelta(days=2))
+    with stores.read_control() as connection:
+        found = read_people(connection, ["o1"])["o1"].extra
+    assert found == {"town": "York", "card": "1", "pet": "cat", "hair": "red"}

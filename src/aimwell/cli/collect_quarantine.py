@@ -22,6 +22,7 @@ from aimwell.collect.replaying import write_quarantine
 from aimwell.collect.tracking.resending import resend, write_messages
 from aimwell.collect.tracking.sources import tracking_sources
 from aimwell.collect.waiting_rows import source_of_rows
+from aimwell.definitions import service as definitions
 from aimwell.history.current import bring_collected_up_to_date, refresh_state
 from aimwell.unify.live import flush_and_unify
 
@@ -147,7 +148,7 @@ def replay(
     if accept and file is None and reason is None:
         raise typer.BadParameter("Say which reason was no fault.", param_hint="--reason")
     with opened(workspace, as_json=as_json) as ws:
-        corrections = read_corrections(file) if file is not None else None
+        corrections = _read(ws, file, "replay") if file is not None else None
         name = source or source_of_rows(ws.stores, corrections or (), file=str(file))
         if _is_tracking(ws, name):
             _resend(ws, name, corrections, file.name if file is not None else "", reason)
@@ -172,6 +173,19 @@ def replay(
             ws.output.json(report)
             return
         _show(ws, report)
+
+
+def _read(ws: Opened, file: Path, command: str) -> list[Correction]:
+    """The rows of a file; where it is none but a source is called so, what was meant is told."""
+    sources = {name for _kind, name in definitions.names(ws.stores.control, "source")}
+    sources |= inspecting.quarantine(ws.stores, limit=0).counts.keys()
+    if str(file) in sources and not file.exists():
+        raise typer.BadParameter(
+            f"There is no file '{file}'. For the rows of the source of that name: "
+            f"aimwell collect {command} --source {file}",
+            param_hint="FILE",
+        )
+    return read_corrections(file)
 
 
 def _is_tracking(ws: Opened, source: str) -> bool:
@@ -235,7 +249,7 @@ def dismiss(
     if not undo and why is None:
         raise typer.BadParameter("Say why they are wrong for good.", param_hint="--why")
     with opened(workspace, as_json=as_json) as ws:
-        rows = read_corrections(file) if file is not None else None
+        rows = _read(ws, file, "dismiss") if file is not None else None
         name = source or source_of_rows(ws.stores, rows or (), file=str(file))
         if undo:
             number = take_back(ws.stores, name, by=ws.by, corrections=rows)

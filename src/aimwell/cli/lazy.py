@@ -7,13 +7,17 @@ imports the one module that it needs; a test compares the lines with what the co
 from __future__ import annotations
 
 import importlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-__all__ = ["Deferred", "Outline", "group_of", "loaded"]
+__all__ = ["Deferred", "Outline", "group_of", "loaded", "with_numbers"]
+
+_NUMBER = re.compile(r"-\d[\w.-]*")
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,9 @@ class Deferred(TyperCommand):
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
         """The context of the real command; the parser calls that command through its context."""
-        return self.load().make_context(*arguments, **named)
+        command = self.load()
+        info_name, args, *rest = arguments
+        return command.make_context(info_name, with_numbers(command, list(args)), *rest, **named)
 
 
 def group_of(outlines: tuple[Outline, ...]) -> type[TyperGroup]:
@@ -70,3 +76,30 @@ def group_of(outlines: tuple[Outline, ...]) -> type[TyperGroup]:
 def loaded(command: Any) -> Any:
     """The real command behind one of a group; for whoever walks through all of them."""
     return command.load() if isinstance(command, Deferred) else command
+
+
+def with_numbers(command: Any, args: Sequence[str]) -> list[str]:
+    """Arguments of a command among which `-1` is a value, as an id may be, and no option of that name.
+
+    What are values stands behind `--` then, in its order.
+    """
+    if args and (inner := getattr(command, "commands", {}).get(args[0])) is not None:
+        return [args[0], *with_numbers(inner, args[1:])]
+    if not any(map(_NUMBER.fullmatch, args)):
+        return list(args)
+    takes = {
+        name
+        for one in command.params
+        if one.param_type_name == "option" and not one.is_flag and not one.count
+        for name in one.opts
+    }
+    options: list[str] = []
+    values: list[str] = []
+    for place, arg in enumerate(args):
+        if arg == "--":
+            values += args[place + 1 :]
+            break
+        is_value = not arg.startswith("-") or _NUMBER.fullmatch(arg)
+        of_option = place > 0 and args[place - 1] in takes
+        (values if is_value and not of_option else options).append(arg)
+    return [*options, "--", *values]

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from aimwell.cron import check_cron, check_zone
 from aimwell.definitions.base import ClockTime, Duration, Part
 from aimwell.errors import JobError
-from aimwell.jobs.cron import check_cron, check_zone
 
 __all__ = ["Freshness", "SourceSchedule", "Volume"]
 

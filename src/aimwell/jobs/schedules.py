@@ -10,8 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from aimwell.cron import check_cron, check_zone, last_fire, next_fire
 from aimwell.errors import JobError, nearest
-from aimwell.jobs.cron import check_cron, check_zone, last_fire, next_fire
 from aimwell.jobs.model import Clock, checked_json, utc_now
 from aimwell.jobs.queue import JobQueue
 from aimwell.jobs.rows import TABLE

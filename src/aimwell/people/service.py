@@ -229,9 +229,9 @@ def _personal(
     heard: dict[str, tuple[str, datetime]] = {}
     rows = sa.select(_vault).where(_vault.c.origin_id.in_(origins))
     for row in connection.execute(rows.order_by(_vault.c.set_at.desc(), _vault.c.origin_id)):
-        for name in PERSON_FIELDS:
-            if getattr(row, name) is not None:
-                heard.setdefault(name, (row.source, row.set_at))
+        told = [name for name in PERSON_FIELDS if getattr(row, name) is not None]
+        for name in (*told, *(row.extra or {})):
+            heard.setdefault(name, (row.source, row.set_at))
     fields = {**person.fields, **{name: str(value) for name, value in person.extra.items()}}
     written = read_originals(connection, origins) if reveal else {}
     found = []

@@ -98,8 +98,13 @@ def keep_people(
             (newer, sa.func.coalesce(new[name], old[name])),
             else_=sa.func.coalesce(old[name], new[name]),
         )
-        for name in [*names, *(["extra"] if "extra" in rows.schema.names else [])]
+        for name in names
     }
+    if "extra" in rows.schema.names:
+        changes["extra"] = sa.case(
+            (newer, _laid_over(stores, old.extra, new.extra)),
+            else_=_laid_over(stores, new.extra, old.extra),
+        )
     changes["set_at"] = sa.case((newer, new.set_at), else_=old.set_at)
     statement = statement.on_conflict_do_update(index_elements=["origin_id"], set_=changes)
     for batch in rows.to_batches(max_chunksize=_BATCH):
@@ -118,6 +123,14 @@ def keep_people(
                     value["extra"] = json.loads(value["extra"]) if value["extra"] else sa.null()
             connection.execute(statement, values)
     return int(rows.num_rows)
+
+
+def _laid_over(
+    stores: Stores, below: sa.ColumnElement[Any], above: sa.ColumnElement[Any]
+) -> sa.ColumnElement[Any]:
+    """Two objects as one: what the one above says, and what only the one below does."""
+    both = sa.func.json_patch(below, above) if stores.control.is_sqlite else below.concat(above)
+    return sa.case((below.is_(None), above), (above.is_(None), below), else_=both)
 
 
 def _texts(

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimwell.cron import check_cron, check_zone, last_fire, next_fire
 from aimwell.errors import JobError
-from aimwell.jobs.cron import check_cron, check_zone, last_fire, next_fire
 
 
 def fires(cron: str, zone: str, start: str, number: int) -> list[str]:
