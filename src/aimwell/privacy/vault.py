@@ -129,7 +129,8 @@ def _laid_over(
     stores: Stores, below: sa.ColumnElement[Any], above: sa.ColumnElement[Any]
 ) -> sa.ColumnElement[Any]:
     """Two objects as one: what the one above says, and what only the one below does."""
-    both = sa.func.json_patch(below, above) if stores.control.is_sqlite else below.concat(above)
+    joined = sa.func.json_patch if stores.control.is_sqlite else sa.func.jsonb_concat
+    both = joined(below, above)
     return sa.case((below.is_(None), above), (above.is_(None), below), else_=both)
 
 
