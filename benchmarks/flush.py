@@ -34,9 +34,9 @@ import pyarrow.parquet as pq
 
 from _tracking import START, batches
 from aimwell.collect.tracking.flush import FlushReport, flush_inbox
-from aimwell.collect.tracking.message_index import MessageIndex
 from aimwell.collect.tracking.messages import Received
 from aimwell.collect.tracking.records import Kept, pack
+from aimwell.collect.tracking.row_index import RowIndex
 from aimwell.collect.tracking.sources import ensure_tracking_source
 from aimwell.store.inbox import InboxWriter
 from aimwell.store.sql import sql
@@ -314,7 +314,7 @@ def flushed_into_known(root: Path) -> dict[str, Any]:
 
 def flushed_asking_all(root: Path) -> dict[str, Any]:
     """The same without the lists: every file of the lake is asked."""
-    MessageIndex.narrowed = lambda _, events, __: events  # type: ignore[method-assign]
+    RowIndex.narrowed = lambda _, events, __: events  # type: ignore[method-assign]
     return flushed_into_known(root)
 
 

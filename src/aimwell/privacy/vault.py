@@ -31,6 +31,7 @@ __all__ = [
     "keep_people",
     "keep_rows",
     "keep_texts",
+    "known_rows",
     "read_people",
     "read_row",
     "read_texts",
@@ -163,6 +164,12 @@ def keep_rows(stores: Stores, rows: pa.Table, *, source: str, kept_at: datetime)
             with stores.control.begin() as connection:
                 connection.execute(statement, values)
     return int(rows.num_rows)
+
+
+def known_rows(connection: sa.Connection, hashes: Sequence[str]) -> list[str]:
+    """Those of the hashes under which the vault has a quarantined row."""
+    query = sa.select(_rows.c.row_hash).where(among(_rows.c.row_hash, hashes))
+    return sorted(connection.execute(query).scalars())
 
 
 def keep_texts(stores: Stores, rows: pa.RecordBatch, *, source: str) -> None:

@@ -58,7 +58,6 @@ def find_brought(flush: Flush, messages: Mapping[Key, Sequence[Told]]) -> dict[K
             {n: pa.array(c, t) for n, c, t in zip(names, columns, types, strict=True)},
         ),
     )
-    flush.bind_lake("order_lines", "all_order_lines")
     session.materialise(
         "brought_heads",
         sql(
@@ -71,6 +70,10 @@ def find_brought(flush: Flush, messages: Mapping[Key, Sequence[Told]]) -> dict[K
             """
         ),
     )
+    session.materialise(
+        "brought_parts", sql("SELECT DISTINCT part_id AS order_id FROM brought_heads")
+    )
+    flush.bind_orders("order_lines", "all_order_lines", "brought_parts")
     heads = session.rows(
         sql(
             """
@@ -114,11 +117,11 @@ def _sellers(flush: Flush, messages: Mapping[Key, Sequence[Told]]) -> dict[Key, 
     columns = zip(*asked, strict=True)
     types = (_T, _T, TIME, pa.bool_())
     names = ("source", "order_id", "moment", "completed")
-    flush.bind_lake("orders", "all_orders")
     flush.session.bind(
         "asked_orders",
         pa.table({n: pa.array(c, t) for n, c, t in zip(names, columns, types, strict=True)}),
     )
+    flush.bind_orders("orders", "all_orders", "asked_orders")
     rows = flush.session.rows(
         sql(
             """

@@ -18,7 +18,7 @@ from aimwell.collect.tracking.taking import Flush
 from aimwell.privacy.contact_points import normalise_emails, normalise_phones
 from aimwell.privacy.hashing import identifier_hash_by, identifier_hash_sql
 from aimwell.privacy.message_parts import keep_parts, keep_statements
-from aimwell.privacy.vault import keep_rows
+from aimwell.privacy.vault import keep_rows, known_rows
 from aimwell.store.sql import sql, union_all
 from aimwell.store.tables import TIME
 
@@ -197,28 +197,57 @@ _ORDERS_WITHOUT_ID = sql(
 )
 
 
+def _bind_noted(flush: Flush) -> None:
+    """`noted` (source, row_hash, reason): what the lake says of these very messages. It is asked only where the vault
+    has one of them, whose contents stay there for as long as it waits."""
+    session = flush.session
+    hashes = [row[0] for row in session.rows(sql("SELECT DISTINCT row_hash FROM found_wrong"))]
+    with flush.stores.read_control() as connection:
+        known = known_rows(connection, hashes)
+    if not known:
+        session.bind("noted", sql("SELECT source, row_hash, reason FROM found_wrong WHERE FALSE"))
+        return
+    flush.bind_lake("quarantine", "all_quarantine")
+    session.bind("known_hashes", pa.table({"row_hash": pa.array(known, pa.string())}))
+    session.materialise(
+        "noted",
+        sql(
+            """
+            SELECT source, row_hash, reason FROM all_quarantine
+            WHERE row_hash IN (SELECT row_hash FROM known_hashes)
+            """
+        ),
+    )
+
+
 def keep_faults(flush: Flush) -> Counter[str]:
     """Keep what could not be taken in the vault and write the reasons for the lake; returns reason → messages.
 
     The same message that was set aside before for the same reason is not noted again.
     """
     session = flush.session
-    flush.bind_lake("quarantine", "all_quarantine")
     hashed = identifier_hash_sql(flush.stores.identity_key, "row", sql("content"))
     session.materialise(
-        "set_aside",
+        "found_wrong",
         sql(
             """
             SELECT source, row_hash, reason, any_value(field) AS field, any_value(detail) AS detail,
                    any_value(content) AS content, min(received_at) AS received_at
             FROM (SELECT *, :hashed AS row_hash FROM :all AS every) AS f
-            WHERE (source, row_hash, reason) NOT IN (
-              SELECT (source, row_hash, reason) FROM all_quarantine
-            )
             GROUP BY source, row_hash, reason
             """,
             hashed=hashed,
             all=union_all([sql("SELECT * FROM faults"), _ORDERS_WITHOUT_ID.copy()]),
+        ),
+    )
+    _bind_noted(flush)
+    session.materialise(
+        "set_aside",
+        sql(
+            """
+            SELECT * FROM found_wrong AS f
+            WHERE (f.source, f.row_hash, f.reason) NOT IN (SELECT (source, row_hash, reason) FROM noted)
+            """
         ),
     )
     for source in sorted({row[0] for row in session.rows(sql("SELECT source FROM set_aside"))}):

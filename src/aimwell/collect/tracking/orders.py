@@ -326,7 +326,7 @@ def _bind_known(flush: Flush, orders: Mapping[Key, Order], brought: Mapping[Key,
         ),
     )
     for table, more in zip(("orders", "order_lines"), have_rows(brought), strict=True):
-        flush.bind_lake(table, f"all_{table}")
+        flush.bind_orders(table, f"all_{table}", "asked_orders")
         schema = _HAVE[table]
         session.bind("as_brought", pa.Table.from_pylist(more, schema=schema))
         own = sql(

@@ -18,7 +18,7 @@ from aimwell.collect.money import convert_money
 from aimwell.collect.statements import make_news
 from aimwell.collect.tracking.floods import mark_floods
 from aimwell.collect.tracking.flushes import load_id
-from aimwell.collect.tracking.message_index import MessageIndex
+from aimwell.collect.tracking.row_index import RowIndex
 from aimwell.collect.tracking.sheets import SHEETS
 from aimwell.definitions.kinds.source import Source
 from aimwell.privacy.erased import bind_erased, not_erased
@@ -57,6 +57,14 @@ class Flush:
     def bind_lake(self, table: str, name: str) -> None:
         """Bind a table of the lake as it was when the work began."""
         self.session.bind(name, self.snapshot.tables[table])
+
+    def bind_orders(self, table: str, name: str, asked: str) -> None:
+        """Bind those files of `orders` or `order_lines` that may hold one of the orders of `asked` (order_id), or what
+        came back of it."""
+        keys = {"orders": (("order_id",), ("original_order_id",)), "order_lines": (("order_id",),)}
+        folder = self.stores.folder(f"{table.replace('_', '-')}-index")
+        index = RowIndex(folder, self.session, *keys[table])
+        self.session.bind(name, index.narrowed(self.snapshot.tables[table], asked))
 
     def write(self, table: str, query: exp.Expr) -> int:
         """Write rows for a table of the lake; returns how many."""
@@ -103,7 +111,7 @@ def take_messages(flush: Flush) -> int:
         "first_of",
         sql("SELECT min(n) AS n, source, event_id FROM messages GROUP BY source, event_id"),
     )
-    index = MessageIndex(flush.stores.folder("message-index"), session)
+    index = RowIndex(flush.stores.folder("message-index"), session, ("source", "event_id"))
     known = index.narrowed(flush.snapshot.tables["events"], "first_of")
     session.bind("known_events", known)
     session.materialise(
@@ -275,6 +283,9 @@ def _write_products(flush: Flush) -> int:
             """
         ),
     )
+    session.materialise("said_skus", sql("SELECT DISTINCT k1 AS sku FROM said"))
+    if not session.rows(sql("SELECT 1 FROM said_skus LIMIT 1")):
+        return 0
     flush.bind_lake("products", "lake_products")
     session.bind(
         "before",
@@ -282,7 +293,8 @@ def _write_products(flush: Flush) -> int:
             """
             SELECT sku AS k1, source AS k2, set_at,
                    {'name': name, 'category': category, 'brand': brand, 'price': price} AS v
-            FROM lake_products WHERE source IN (SELECT source FROM kinds)
+            FROM lake_products
+            WHERE sku IN (SELECT sku FROM said_skus) AND source IN (SELECT source FROM kinds)
             """
         ),
     )

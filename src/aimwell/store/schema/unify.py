@@ -164,4 +164,6 @@ profiles = sa.Table(
     sa.Column("computed", JsonType, comment="Computed trait → value; undefined ones are absent."),
     sa.Column("computed_hash", Text, comment="Of `computed`."),
     sa.Column("computed_at", UtcDateTime, comment="When `computed` last changed."),
+    # People, prospects and visitors are counted after each load.
+    sa.Index("ix_profiles_visitor_orders", "visitor", "orders"),
 )

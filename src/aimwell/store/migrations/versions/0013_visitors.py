@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column; the next run of unify fills it."""
+    """Add the column, which the next run of unify fills, and the index by which people are counted."""
     op.add_column(
         "profiles",
         sa.Column(
@@ -21,3 +21,4 @@ def upgrade() -> None:
             comment="Only a browser or device that was shown pages: nobody yet who is counted among people.",
         ),
     )
+    op.create_index("ix_profiles_visitor_orders", "profiles", ["visitor", "orders"])

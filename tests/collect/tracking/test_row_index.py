@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimwell.collect.desk import open_desk
-from aimwell.collect.tracking import message_index
+from aimwell.collect.tracking import row_index
 from aimwell.collect.tracking.flush import flush_inbox
-from aimwell.collect.tracking.message_index import MessageIndex
+from aimwell.collect.tracking.row_index import RowIndex
 from aimwell.store.stores import Stores
 from tracked import NOW, put, rows
 
@@ -27,7 +27,7 @@ def files_for(stores: Stores, *asked: tuple[str, str]) -> int:
     with open_desk(stores) as desk:
         columns = [pa.array(values, pa.string()) for values in (sources, ids)]
         desk.session.bind("asked", pa.table(columns, names=["source", "event_id"]))
-        index = MessageIndex(stores.folder("message-index"), desk.session)
+        index = RowIndex(stores.folder("message-index"), desk.session, ("source", "event_id"))
         return len(index.narrowed(events, "asked").files)
 
 
@@ -70,7 +70,7 @@ def test_messages_are_known_whatever_became_of_their_files_or_lists(stores: Stor
 def test_what_only_looks_known_is_taken(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     put(stores, *seen("a1"))
     flush_inbox(stores, now=NOW)
-    monkeypatch.setattr(message_index, "_meet", lambda *_: True)
+    monkeypatch.setattr(row_index, "_meet", lambda *_: True)
     put(stores, *seen("a1", "b1"))
     report = flush_inbox(stores, now=NOW)
     assert (report.taken, report.duplicates) == (1, 1)
@@ -81,10 +81,35 @@ def test_an_engine_that_hashes_otherwise_makes_its_own_lists(
 ) -> None:
     put(stores, *seen("a1"))
     flush_inbox(stores, now=NOW)
-    own = message_index._hash
-    monkeypatch.setattr(message_index, "_hash", lambda source, event_id: own(event_id, source))
+    own = row_index._hash
+    monkeypatch.setattr(row_index, "_hash", lambda *parts: own(*reversed(parts)))
     put(stores, *seen("a1"))
     assert flush_inbox(stores, now=NOW).duplicates == 1
+
+
+def order(event: str, number: str, message: str, **told: object) -> dict[str, object]:
+    properties = {"order_id": number, **told}
+    return {**seen(message)[0], "event": event, "properties": properties}
+
+
+def test_an_order_is_looked_for_where_it_or_what_came_back_of_it_stands(stores: Stores) -> None:
+    products = [{"product_id": "p", "price": 5, "quantity": 2}]
+    for number in ("1", "2", "3"):
+        put(stores, order("Order Completed", number, f"m{number}", products=products))
+        flush_inbox(stores, now=NOW)
+    put(stores, order("Order Refunded", "1", "m4"))
+    flush_inbox(stores, now=NOW)
+    kinds = ("order_id", "kind", "revenue")
+    assert [row[:2] for row in rows(stores, "orders", *kinds)] == [
+        ("1", "return"), ("1", "sale"), ("2", "sale"), ("3", "sale"),
+    ]  # fmt: skip
+    orders = stores.lake.pin("orders").tables["orders"]
+    with open_desk(stores) as desk:
+        keys = ("order_id",), ("original_order_id",)
+        index = RowIndex(stores.folder("orders-index"), desk.session, *keys)
+        for asked, files in ((["1"], 2), (["2"], 1), (["1", "3", "9"], 3), (["9"], 0)):
+            desk.session.bind("asked", pa.table({"order_id": asked}))
+            assert len(index.narrowed(orders, "asked").files) == files
 
 
 HASHES = st.lists(st.integers(0, 30) | st.integers(2**64 - 3, 2**64 - 1), max_size=12)
@@ -95,4 +120,4 @@ def test_two_sorted_lists_meet_where_they_have_something_in_common(
     one: list[int], other: list[int]
 ) -> None:
     first, second = (np.array(sorted(values), np.uint64) for values in (one, other))
-    assert message_index._meet(first, second) == bool(set(one) & set(other))
+    assert row_index._meet(first, second) == bool(set(one) & set(other))

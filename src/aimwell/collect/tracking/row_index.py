@@ -1,10 +1,11 @@
-"""Which files of the lake may hold a message: a sorted list of hashes for each file of `events`.
+"""Which files of a table of the lake may hold a row: sorted lists of hashes of its keys, one for each file.
 
-A message may come again after years, so every flush must ask all that is in the lake. The lists take eight bytes a message,
-and of a list only the pages are read in which the asked ones would stand. Files of the lake never change, so a list is made
-once, when its file is first met; what compaction or erasure writes anew gets a new list, and the old one goes. All of it
-can be made again from the lake, and nothing rests on it but time: a hash that is found is looked for in the file itself.
-A list begins with its length, so that one that was cut, which would miss messages, is made again.
+A message may come again after years, and an order may be changed, so every flush must ask all that is in the lake. The
+lists take eight bytes a key, and of a list only the pages are read in which the asked ones would stand. Files of the lake
+never change, so a list is made once, when its file is first met; what compaction or erasure writes anew gets a new list,
+and the old one goes. All of it can be made again from the lake, and nothing rests on it but time: a hash that is found is
+looked for in the file itself. A list begins with its length, so that one that was cut, which would miss rows, is made
+again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,63 +23,67 @@ from sqlglot import exp
 
 from aimwell.store.disk import settle, settle_folder
 from aimwell.store.engine import DuckDBSession
-from aimwell.store.sql import column, sql
+from aimwell.store.sql import column, sql, union_all
 from aimwell.store.versions import TableVersion
 
-__all__ = ["MessageIndex"]
+__all__ = ["RowIndex"]
 
 _Hashes = npt.NDArray[np.uint64]
 _KIND = np.dtype("<u8")
 _ENDING = ".hashes"
 
 
-class MessageIndex:
-    """The lists, one for each file of the lake's `events`. For the process that holds the inbox.
+class RowIndex:
+    """The lists, one for each file of a table. For the process that holds the inbox.
 
     Args:
         folder: Where they are kept.
         session: The engine that hashes and reads.
+        keys: Columns by which a row is asked for; each row is listed under every key of which it has all columns.
     """
 
-    def __init__(self, folder: Path, session: DuckDBSession) -> None:
-        self._session = session
+    def __init__(self, folder: Path, session: DuckDBSession, *keys: tuple[str, ...]) -> None:
+        self._session, self._keys = session, keys
         # An engine that hashed differently would find nothing in these lists; so it would get lists of its own.
-        probe = _hash(exp.Literal.string("source"), exp.Literal.string("message"))
+        probe = _hash(*(exp.Literal.string(name) for key in keys for name in key))
         [(found,)] = session.rows(exp.select(probe))
         self._folder = folder / f"{found:016x}"
         self._folder.mkdir(parents=True, exist_ok=True)
         for other in set(folder.iterdir()) - {self._folder}:
             _remove(other)
 
-    def narrowed(self, events: TableVersion, asked: str) -> TableVersion:
-        """`events` with those files alone in which one of the asked messages may stand.
+    def narrowed(self, table: TableVersion, asked: str) -> TableVersion:
+        """`table` with those files alone in which one of the asked rows may stand.
 
         Args:
-            events: The table as it is read.
-            asked: A bound table (source, event_id).
+            table: As it is read.
+            asked: A bound table with the columns of the first key; values of the others are compared with these.
         """
-        lists = self._lists(events)
-        hashes = self._hashes(asked)
+        lists = self._lists(table)
+        hashes = self._hashes(asked, self._keys[:1])
         found = [file for file, path in lists.items() if _meet(_read(path), hashes)]
-        return replace(events, files=tuple(found))
+        return replace(table, files=tuple(found))
 
-    def _lists(self, events: TableVersion) -> dict[str, Path]:
+    def _lists(self, table: TableVersion) -> dict[str, Path]:
         """File of the lake → its list, made where it is missing; lists of files that are no longer read go."""
-        lists = {file: self._folder / f"{Path(file).name}{_ENDING}" for file in events.files}
+        lists = {file: self._folder / f"{Path(file).name}{_ENDING}" for file in table.files}
         there = set(self._folder.iterdir())
         for path in there.difference(lists.values()):
             _remove(path)
         for file, path in lists.items():
             if path not in there or not _is_whole(path):
-                self._session.bind("unlisted", replace(events, files=(file,)))
-                self._write(self._hashes("unlisted"), path)
+                self._session.bind("unlisted", replace(table, files=(file,)))
+                self._write(self._hashes("unlisted", self._keys), path)
         return lists
 
-    def _hashes(self, name: str) -> _Hashes:
-        """The hashes of a bound table's messages, sorted."""
-        hashed = _hash(column("source"), column("event_id"))
-        query = exp.select(exp.alias_(hashed, "hash")).from_(name)
-        found = self._session.table(query).column("hash").combine_chunks()
+    def _hashes(self, name: str, keys: Sequence[tuple[str, ...]]) -> _Hashes:
+        """The hashes of a bound table's rows, sorted."""
+        parts = []
+        for key in keys:
+            whole = exp.and_(*(sql(":x IS NOT NULL", x=column(one)) for one in key))
+            hashed = exp.alias_(_hash(*map(column, key)), "hash")
+            parts.append(exp.select(hashed).from_(name).where(whole))
+        found = self._session.table(union_all(parts)).column("hash").combine_chunks()
         hashes: _Hashes = found.to_numpy(zero_copy_only=False).astype(_KIND)
         hashes.sort()
         return hashes
@@ -91,11 +97,10 @@ class MessageIndex:
         settle_folder(self._folder)
 
 
-def _hash(source: exp.Expr, event_id: exp.Expr) -> exp.Expr:
+def _hash(*parts: exp.Expr) -> exp.Expr:
     # Half of an MD5, because the engine's own hash may be another one in its next version.
-    return sql(
-        "md5_number_lower(concat(:source, chr(31), :event_id))", source=source, event_id=event_id
-    )
+    whole = exp.Anonymous(this="concat_ws", expressions=[sql("chr(31)"), *parts])
+    return sql("md5_number_lower(:whole)", whole=whole)
 
 
 def _remove(path: Path) -> None:
