@@ -14,12 +14,13 @@ from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import SegmentError
 from aimwell.history.moment import open_moment
-from aimwell.segment.choosing import choose_number, nearest_centroid
+from aimwell.segment.choosing import choose_number
 from aimwell.segment.cluster_files import load_clusters, save_clusters
 from aimwell.segment.cluster_model import Clustering, ClusterModel
 from aimwell.segment.clusters import assign_people, find_clusters, find_groups, publish_clusters
 from aimwell.segment.group_names import name_groups, trait_words
 from aimwell.segment.service import members
+from aimwell.segment.shapes import nearest_centroid
 from aimwell.stats.resampling import adjusted_rand_index
 from aimwell.store.stores import Stores
 from shop import add_orders, day, make_stores, online_retail, origin

@@ -47,7 +47,7 @@ COMMANDS = (
     Outline(
         "segment",
         "aimwell.cli.segment:app",
-        "Look at segments, refresh them; RFM, clusters, personas.",
+        "Look at segments, refresh them; RFM, clusters, classes, look-alikes, personas.",
         "Stages",
     ),
     Outline(

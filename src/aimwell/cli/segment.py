@@ -37,7 +37,27 @@ _GROUPS = (
     Outline(
         "clusters",
         "aimwell.cli.groups:clusters",
-        "Look for groups among the buyers that nobody wrote a rule for, and keep them, if there are any.",
+        "Look for groups among people that nobody wrote a rule for, and keep them, if there are any.",
+    ),
+    Outline(
+        "classes",
+        "aimwell.cli.models:classes",
+        "Find latent classes in the answers to a survey, and place those who did not answer.",
+    ),
+    Outline(
+        "score-card",
+        "aimwell.cli.models:score_card",
+        "Weigh attributes by what they tell of a segment, and make a card of points.",
+    ),
+    Outline(
+        "look-alikes",
+        "aimwell.cli.models:look_alikes",
+        "Find the people most like a segment, if it can be told from others at all.",
+    ),
+    Outline(
+        "model",
+        "aimwell.cli.models:model",
+        "Learn what a definition of the kind model asks for, and keep it.",
     ),
     Outline(
         "personas",
@@ -74,7 +94,7 @@ _GROUPS = (
 app = typer.Typer(
     cls=group_of(_GROUPS),
     no_args_is_help=True,
-    help="Look at segments, refresh them; RFM, clusters, personas.",
+    help="Look at segments, refresh them; RFM, clusters, classes, look-alikes, personas.",
 )
 
 Name = Annotated[str, typer.Argument(help="Segment definition.")]

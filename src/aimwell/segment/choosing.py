@@ -1,21 +1,24 @@
 """How many groups there are, if any: silhouette and stability together, against data that has no groups.
 
-For each number of groups k-means is run, and three things are looked at:
+For each number of groups the method is run, and three things are looked at:
 
 - the *silhouette*: how much nearer people are to their own group than to the next one (Rousseeuw 1987);
 - what the silhouette would be if there were *no groups*: the same on made-up people without any, once spread like
   one cloud with the same correlations and once evenly over the same space (the idea of Tibshirani, Walther and
-  Hastie's gap statistic, 2001). K-means always finds "groups"; only what goes beyond this is evidence of them;
+  Hastie's gap statistic, 2001). Every method always finds "groups"; only what goes beyond this is evidence of them.
+  Categories are shuffled there, each by itself, for these alone make lumps too, however little they hang together;
 - the *stability*: how far the groups agree (adjusted Rand index) when a part of the people is left out.
 
 A number is possible if it beats both kinds of made-up people clearly, is stable, and leaves no group tiny. Its score
 is its lead over made-up people times its stability. The smallest number is chosen whose score is at least nine tenths
 of the highest, as fewer groups are easier to work with; with none possible, the answer is that there are no groups.
+Beside these stand the usual criteria, to be looked at and not decided by: Calinski and Harabasz's ratio (1974; higher is
+better), Davies and Bouldin's (1979; lower), the share of the variance that lies between the groups, and of a mixture
+Schwarz's information criterion (lower), over which no number wins as surely as it seems where people are not normal.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,26 +27,38 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from aimwell.segment.methods import METHODS, Division, Method
 from aimwell.segment.preparation import FloatArray
+from aimwell.segment.shapes import Centres, IntArray, Mixture
 from aimwell.stats.resampling import stability
 
-__all__ = ["Candidate", "GroupCount", "choose_number", "fit_centroids", "nearest_centroid"]
+__all__ = [
+    "BEYOND_MIN",
+    "PEOPLE_MIN",
+    "SHARE_MIN",
+    "STABILITY_MIN",
+    "Candidate",
+    "GroupCount",
+    "choose_number",
+    "made_up",
+    "sample_rows",
+]
 
 _SAMPLE = 2_500
 _REFERENCE_PEOPLE = 1_000
-_STABILITY_SAMPLE = 4_000
 _REFERENCES = 5
-_BEYOND_MIN = 0.04
-_STABILITY_MIN = 0.8
-_SHARE_MIN = 0.02
-_PEOPLE_MIN = 50
+BEYOND_MIN = 0.04
+STABILITY_MIN = 0.8
+SHARE_MIN = 0.02
+PEOPLE_MIN = 50
 _ENOUGH = 0.9
 
 
 @dataclass(frozen=True)
 class Candidate:
     """One number of groups. `silhouette_without` is the silhouette of people without groups, the higher of both
-    kinds; `problem` says why the number is not possible, None where it is."""
+    kinds; `problem` says why the number is not possible, None where it is. The criteria that nothing is decided by come
+    last: `between` is the share of the variance between the groups, `bic` is a mixture's."""
 
     number: int
     silhouette: float | None
@@ -51,6 +66,10 @@ class Candidate:
     stability: float | None
     smallest_share: float | None
     problem: str | None
+    calinski_harabasz: float | None = None
+    davies_bouldin: float | None = None
+    between: float | None = None
+    bic: float | None = None
 
     @property
     def beyond(self) -> float:
@@ -78,42 +97,70 @@ class GroupCount:
     candidates: tuple[Candidate, ...]
 
 
-def choose_number(rows: FloatArray, *, seed: int, largest: int = 8) -> GroupCount:
+def choose_number(
+    rows: FloatArray,
+    *,
+    seed: int,
+    largest: int = 8,
+    number: int | None = None,
+    method: Method = METHODS["kmeans"],
+    blocks: Sequence[int] = (),
+) -> GroupCount:
     """How many groups the prepared rows (one a person) have.
 
     Args:
         rows: Prepared features.
         seed: Same rows and seed, same answer.
         largest: Most groups to try; the fewest are two.
+        number: Judge this number alone, and keep to it.
+        method: How people are divided.
+        blocks: Sizes of the categories' blocks of columns, which stand last.
     """
-    if len(rows) < _PEOPLE_MIN or rows.shape[1] == 0:
+    if len(rows) < PEOPLE_MIN or rows.shape[1] == 0:
         what = (
-            f"{len(rows)} people"
-            if len(rows) < _PEOPLE_MIN
+            ("1 person" if len(rows) == 1 else f"{len(rows)} people")
+            if len(rows) < PEOPLE_MIN
             else "no feature that tells people apart"
         )
         return GroupCount(None, f"There are no groups to find: {what}.", ())
     draw = np.random.default_rng(seed)
-    sample = _sample(rows, _SAMPLE, draw)
-    numbers = list(range(2, largest + 1))
+    sample = sample_rows(rows, _SAMPLE, draw)
+    numbers = list(range(2, largest + 1)) if number is None else [number]
     with threadpool_limits(limits=1):  # sums in another order would give other last digits
-        own = _silhouettes(sample, numbers, seed=seed, starts=10)
-        without = _without_groups(sample, numbers, draw)
-        larger = _sample(rows, _STABILITY_SAMPLE, draw)
+        own = _tried(sample, numbers, method, blocks, seed=seed, starts=10, whole=True)
+        without = _without_groups(sample, numbers, method, blocks, draw)
+        larger = sample_rows(rows, method.steady, draw)
         candidates = tuple(
-            _judged(number, own[place], without[place], larger, seed)
-            for place, number in enumerate(numbers)
+            _judged(one, own[place], without[place], larger, method, blocks, seed)
+            for place, one in enumerate(numbers)
         )
+    if number is not None:
+        return _asked(candidates[0])
     possible = [candidate for candidate in candidates if candidate.problem is None]
     if not possible:
         return GroupCount(None, _no_groups(candidates), candidates)
     enough = _ENOUGH * max(candidate.score for candidate in possible)
     best = next(candidate for candidate in possible if candidate.score >= enough)
-    reason = (
-        f"{best.number} groups: silhouette {best.silhouette:.2f}, where people without groups would have "
-        f"{best.silhouette_without:.2f}, and stability {best.stability:.2f}."
+    return GroupCount(best.number, f"{best.number} groups: {_figures(best)}.", candidates)
+
+
+def _figures(best: Candidate) -> str:
+    return (
+        f"silhouette {best.silhouette:.2f}, where people without groups would have "
+        f"{best.silhouette_without:.2f}, and stability {best.stability:.2f}"
     )
-    return GroupCount(best.number, reason, candidates)
+
+
+def _asked(only: Candidate) -> GroupCount:
+    """The number that was asked for, with what speaks against it."""
+    if only.silhouette is None:
+        return GroupCount(None, f"There are no {only.number} groups: {only.problem}.", (only,))
+    if only.problem is None:
+        return GroupCount(
+            only.number, f"{only.number} groups, as asked: {_figures(only)}.", (only,)
+        )
+    against = f"{only.number} groups, as asked, though they are not evident: {only.problem}."
+    return GroupCount(only.number, against, (only,))
 
 
 def _no_groups(candidates: Sequence[Candidate]) -> str:
@@ -124,108 +171,181 @@ def _no_groups(candidates: Sequence[Candidate]) -> str:
     )
 
 
+@dataclass(frozen=True)
+class _Try:
+    """What one division of a sample is like."""
+
+    silhouette: float
+    smallest: float
+    calinski_harabasz: float | None = None
+    davies_bouldin: float | None = None
+    between: float | None = None
+    bic: float | None = None
+
+
 def _judged(
-    number: int, own: tuple[float, float] | None, without: float, rows: FloatArray, seed: int
+    number: int,
+    own: _Try | None,
+    without: float,
+    rows: FloatArray,
+    method: Method,
+    blocks: Sequence[int],
+    seed: int,
 ) -> Candidate:
     if own is None:
         problem = "fewer different people than groups"
         return Candidate(number, None, None, None, None, problem)
-    silhouette, smallest = own
 
-    def group(positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def group(positions: npt.NDArray[np.int64]) -> IntArray:
         part = rows[positions]
-        return nearest_centroid(part, fit_centroids(part, number, seed=seed, starts=8))
+        return method.divide(part, number, blocks, seed=seed, starts=8).shape.assign(part)
 
     steady = stability(group, n=len(rows), seed=seed).value
-    candidate = Candidate(number, silhouette, without, steady, smallest, None)
-    if candidate.beyond < _BEYOND_MIN:
-        problem = f"its silhouette of {silhouette:.2f} is hardly above the {without:.2f} of people without groups"
-    elif steady is None or steady < _STABILITY_MIN:
-        problem = (
+    problem_ = None
+    if own.silhouette - without < BEYOND_MIN:
+        problem_ = f"its silhouette of {own.silhouette:.2f} is hardly above the {without:.2f} of people without groups"
+    elif steady is None or steady < STABILITY_MIN:
+        problem_ = (
             f"groups change when a part of the people is left out (stability {steady or 0:.2f})"
         )
-    elif smallest < _SHARE_MIN:
-        problem = f"its smallest group has {smallest:.1%} of the people"
-    else:
-        return candidate
-    return Candidate(number, silhouette, without, steady, smallest, problem)
+    elif own.smallest < SHARE_MIN:
+        problem_ = f"its smallest group has {own.smallest:.1%} of the people"
+    return Candidate(
+        number,
+        own.silhouette,
+        without,
+        steady,
+        own.smallest,
+        problem_,
+        own.calinski_harabasz,
+        own.davies_bouldin,
+        own.between,
+        own.bic,
+    )
 
 
-def _silhouettes(
-    rows: FloatArray, numbers: Sequence[int], *, seed: int, starts: int
-) -> list[tuple[float, float] | None]:
-    """(silhouette, share of the smallest group) for each number; None where there cannot be so many groups."""
-    # Imported here, as below: scikit-learn takes two seconds, and most who open a workspace look for no groups.
+def _tried(
+    rows: FloatArray,
+    numbers: Sequence[int],
+    method: Method,
+    blocks: Sequence[int],
+    *,
+    seed: int,
+    starts: int,
+    whole: bool = False,
+) -> list[_Try | None]:
+    """What each number of groups is like; None where there cannot be so many. `whole`: with the criteria that are only
+    shown."""
     from sklearn.metrics import pairwise_distances, silhouette_score
 
     different = len(np.unique(rows, axis=0))
-    distances = pairwise_distances(rows)
-    found: list[tuple[float, float] | None] = []
+    distances: FloatArray | None = None
+    found: list[_Try | None] = []
     for number in numbers:
         if different < number:
             found.append(None)
             continue
-        labels = nearest_centroid(rows, fit_centroids(rows, number, seed=seed, starts=starts))
+        division = method.divide(rows, number, blocks, seed=seed, starts=starts)
+        labels = division.shape.assign(rows)
         sizes = np.bincount(labels, minlength=number)
         if np.count_nonzero(sizes) < number:
             found.append(None)
             continue
+        if distances is None:
+            distances = pairwise_distances(*_measured(rows, division))
         figure = float(silhouette_score(distances, labels, metric="precomputed"))
-        found.append((figure, float(sizes.min()) / len(rows)))
+        smallest = float(sizes.min()) / len(rows)
+        shown = _shown(rows, labels, division) if whole else {}
+        found.append(_Try(figure, smallest, **shown))
     return found
 
 
+def _measured(rows: FloatArray, division: Division) -> tuple[FloatArray, None, str]:
+    """What distances are taken of, and how, as `pairwise_distances` takes it."""
+    shape = division.shape
+    if isinstance(shape, Centres) and shape.metric == "cityblock" and shape.weights is not None:
+        return rows * shape.weights, None, "cityblock"
+    return rows, None, "euclidean"
+
+
+def _shown(rows: FloatArray, labels: IntArray, division: Division) -> dict[str, float | None]:
+    """The criteria that nothing is decided by."""
+    from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
+
+    means = np.array([rows[labels == place].mean(0) for place in range(int(labels.max()) + 1)])
+    total = float(((rows - rows.mean(0)) ** 2).sum())
+    within = float(((rows - means[labels]) ** 2).sum())
+    shape = division.shape
+    return {
+        "calinski_harabasz": float(calinski_harabasz_score(rows, labels)),
+        "davies_bouldin": float(davies_bouldin_score(rows, labels)),
+        "between": 1.0 - within / total if total else None,
+        "bic": _bic(rows, shape) if isinstance(shape, Mixture) else None,
+    }
+
+
+def _bic(rows: FloatArray, shape: Mixture) -> float:
+    """−2 · log-likelihood + parameters · ln(people). Source: Schwarz (1978)."""
+    columns = rows.shape[1]
+    logs = shape.log_densities(rows) - 0.5 * columns * np.log(2.0 * np.pi)
+    likelihood = float(np.logaddexp.reduce(logs, axis=1).sum())
+    parameters = shape.number * (1 + columns + columns * (columns + 1) / 2) - 1
+    return float(-2.0 * likelihood + parameters * np.log(len(rows)))
+
+
 def _without_groups(
-    rows: FloatArray, numbers: Sequence[int], draw: np.random.Generator
+    rows: FloatArray,
+    numbers: Sequence[int],
+    method: Method,
+    blocks: Sequence[int],
+    draw: np.random.Generator,
 ) -> list[float]:
     """The silhouette for each number of people without groups: the higher mean of the two kinds."""
     means = []
-    for make in (_one_cloud, _evenly_spread):
+    for kind in (0, 1):
         tries = [
-            _silhouettes(make(rows, draw), numbers, seed=number, starts=2)
-            for number in range(_REFERENCES)
+            _tried(made_up(rows, blocks, kind, draw), numbers, method, blocks, seed=one, starts=2)
+            for one in range(_REFERENCES)
         ]
         means.append(
-            np.array([[one[0] if one else -1.0 for one in each] for each in tries]).mean(0)
+            np.array([[one.silhouette if one else -1.0 for one in each] for each in tries]).mean(0)
         )
     return [float(figure) for figure in np.maximum(*means)]
 
 
-def _one_cloud(rows: FloatArray, draw: np.random.Generator) -> FloatArray:
+def made_up(
+    rows: FloatArray, blocks: Sequence[int], kind: int, draw: np.random.Generator
+) -> FloatArray:
+    """Made-up people without groups, as many as `rows` or a thousand: one cloud (0) or evenly spread (1)."""
+    count, numbers = min(len(rows), _REFERENCE_PEOPLE), rows.shape[1] - sum(blocks)
+    parts = []
+    if numbers:
+        make = (_one_cloud, _evenly_spread)[kind]
+        parts.append(make(rows[:, :numbers], count, draw))
+    start = numbers
+    for size in blocks:
+        parts.append(rows[draw.permutation(len(rows))[:count], start : start + size])
+        start += size
+    return np.hstack(parts)
+
+
+def _one_cloud(rows: FloatArray, count: int, draw: np.random.Generator) -> FloatArray:
     """Normal people, with the same means and correlations."""
-    spread, count = np.atleast_2d(np.cov(rows.T)), min(len(rows), _REFERENCE_PEOPLE)
+    spread = np.atleast_2d(np.cov(rows.T))
     return draw.multivariate_normal(rows.mean(0), spread, count, check_valid="ignore")
 
 
-def _evenly_spread(rows: FloatArray, draw: np.random.Generator) -> FloatArray:
+def _evenly_spread(rows: FloatArray, count: int, draw: np.random.Generator) -> FloatArray:
     """People spread evenly over the box around the rows, along their main axes."""
     centred = rows - rows.mean(0)
     axes = np.linalg.svd(centred, full_matrices=False)[2]
     turned = centred @ axes.T
-    count = min(len(rows), _REFERENCE_PEOPLE)
     even = draw.uniform(turned.min(0), turned.max(0), (count, turned.shape[1]))
     return np.asarray(even @ axes + rows.mean(0))
 
 
-def fit_centroids(rows: FloatArray, number: int, *, seed: int, starts: int = 10) -> FloatArray:
-    """The centres of `number` groups by k-means (Lloyd's algorithm from several k-means++ starts)."""
-    from sklearn.cluster import KMeans
-    from sklearn.exceptions import ConvergenceWarning
-
-    with threadpool_limits(limits=1), warnings.catch_warnings():
-        # Fewer different people than groups: some centres coincide, which whoever calls sees by the sizes.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model = KMeans(number, n_init=starts, random_state=seed).fit(rows)
-    return np.asarray(model.cluster_centers_, dtype=np.float64)
-
-
-def nearest_centroid(rows: FloatArray, centroids: FloatArray) -> npt.NDArray[np.int64]:
-    """For each row the place of the nearest centroid, the first of equals."""
-    squares = (centroids**2).sum(1) - 2.0 * rows @ centroids.T
-    return np.asarray(np.argmin(squares, axis=1), dtype=np.int64)
-
-
-def _sample(rows: FloatArray, size: int, draw: np.random.Generator) -> FloatArray:
+def sample_rows(rows: FloatArray, size: int, draw: np.random.Generator) -> FloatArray:
+    """At most `size` of the rows, drawn at random, in their order."""
     if len(rows) <= size:
         return rows
     return rows[np.sort(draw.choice(len(rows), size, replace=False))]

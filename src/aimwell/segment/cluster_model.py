@@ -1,4 +1,4 @@
-"""A division of people into groups: how to prepare a person, the groups' centres, and what each is called."""
+"""A division of people into groups: how to prepare a person, where the groups lie, and what each is called."""
 
 from __future__ import annotations
 
@@ -12,39 +12,60 @@ import numpy as np
 import pyarrow as pa
 
 from aimwell.errors import SegmentError
-from aimwell.segment.choosing import Candidate, GroupCount, nearest_centroid
+from aimwell.segment.choosing import Candidate, GroupCount
+from aimwell.segment.dendrogram import Dendrogram
+from aimwell.segment.describing import Description
+from aimwell.segment.people_table import BUYERS
 from aimwell.segment.preparation import FloatArray, Preparation
+from aimwell.segment.shapes import IntArray, Shape, shape_from
 
-__all__ = ["ClusterModel", "Clustering"]
+__all__ = ["OUTSIDE", "ClusterModel", "Clustering", "Sketch"]
 
-_FORMAT = 1
+OUTSIDE = "Like no group"
+"""What those are called who belong to no group, where a method leaves such people over."""
+
+_FORMAT = 2
 
 
 @dataclass(frozen=True, eq=False)
 class ClusterModel:
-    """k-means groups that new people can be assigned to.
+    """Groups that new people can be assigned to.
 
     Args:
         name: Of the model.
         as_of: Moment of the features that it was fitted to.
         seed: Same people and seed, same model.
+        method: One of `methods.METHODS` or `density.DENSITY_METHODS`.
+        among: Whom it divides: buyers, everybody, or the people of a segment.
         preparation: How features are prepared.
-        centroids: One row a group, in prepared units.
-        names: One a group, in plain words.
-        shares: Share of the people at fitting, one a group.
+        shape: Where the groups lie.
+        centroids: The mean of each group, one column for each of `preparation.labels`: numbers in prepared units, values
+            of categories as the group's share of them.
+        names: One a group, in plain words; last OUTSIDE, where the method leaves people over.
+        shares: Share of the people at fitting, one a name.
         candidates: The numbers of groups that were tried.
         reason: Why this number.
+        fidelity: How far `shape` gives the people of the sample the groups that the method itself gave them (adjusted Rand
+            index); None where it is the same by construction.
+        description: The groups as rules; None where there were too few people.
+        dendrogram: The top of the tree, of hierarchical groups.
     """
 
     name: str
     as_of: datetime
     seed: int
+    method: str
     preparation: Preparation
+    shape: Shape
     centroids: FloatArray
     names: tuple[str, ...]
     shares: tuple[float, ...]
     candidates: tuple[Candidate, ...]
     reason: str
+    among: str = BUYERS
+    fidelity: float | None = None
+    description: Description | None = None
+    dendrogram: Dendrogram | None = None
 
     def assign(self, features: pa.Table) -> pa.Table:
         """The group of each person: `profile_id`, `cluster` (0 …) and `group` (its name).
@@ -55,10 +76,14 @@ class ClusterModel:
         Raises:
             SegmentError: A feature is missing.
         """
-        cluster = nearest_centroid(self.preparation.apply(features), self.centroids)
+        labels = self.shape.assign(self.preparation.apply(features))
+        return self.named(features.column("profile_id"), labels)
+
+    def named(self, people: pa.ChunkedArray, cluster: IntArray) -> pa.Table:
+        """What `assign` gives, of people whose groups are known."""
         return pa.table(
             {
-                "profile_id": features.column("profile_id"),
+                "profile_id": people,
                 "cluster": pa.array(cluster, pa.int64()),
                 "group": pa.array(np.array(self.names, dtype=object)[cluster], pa.string()),
             }
@@ -71,12 +96,18 @@ class ClusterModel:
             "name": self.name,
             "as_of": self.as_of.isoformat(),
             "seed": self.seed,
+            "method": self.method,
+            "among": self.among,
             "preparation": self.preparation.to_dict(),
+            "shape": {"kind": self.shape.kind, **self.shape.to_dict()},
             "centroids": self.centroids.tolist(),
             "names": list(self.names),
             "shares": list(self.shares),
             "candidates": [candidate.to_dict() for candidate in self.candidates],
             "reason": self.reason,
+            "fidelity": self.fidelity,
+            "description": self.description.to_dict() if self.description else None,
+            "dendrogram": self.dendrogram.to_dict() if self.dendrogram else None,
         }
         return json.dumps(body, indent=1, allow_nan=False)
 
@@ -93,15 +124,36 @@ class ClusterModel:
                 name=body["name"],
                 as_of=datetime.fromisoformat(body["as_of"]),
                 seed=body["seed"],
+                method=body["method"],
+                among=body["among"],
                 preparation=Preparation.from_dict(body["preparation"]),
+                shape=shape_from(body["shape"]["kind"], body["shape"]),
                 centroids=np.array(body["centroids"], dtype=np.float64),
                 names=tuple(body["names"]),
                 shares=tuple(body["shares"]),
                 candidates=tuple(Candidate(**one) for one in body["candidates"]),
                 reason=body["reason"],
+                fidelity=body["fidelity"],
+                description=(
+                    Description.from_dict(body["description"]) if body["description"] else None
+                ),
+                dendrogram=(
+                    Dendrogram.from_dict(body["dendrogram"]) if body["dendrogram"] else None
+                ),
             )
         except (ValueError, KeyError, TypeError) as error:
             raise SegmentError(f"This is no model of groups: {error}. Fit it anew.") from error
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """Some of the people as points to be drawn: by the two features that tell the groups apart best.
+
+    `points`: (x, y, group). Values beyond the outermost hundredths are drawn there.
+    """
+
+    names: tuple[str, str]
+    points: tuple[tuple[float, float, int], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +163,7 @@ class Clustering:
     model: ClusterModel | None
     count: GroupCount
     assignments: pa.Table | None
+    sketch: Sketch | None = None
 
     @property
     def reason(self) -> str:

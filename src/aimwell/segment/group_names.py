@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from aimwell.segment.people_table import plain_name
 from aimwell.segment.preparation import FloatArray
 
 __all__ = ["name_groups", "trait_words"]
@@ -55,7 +56,10 @@ def trait_words(feature: str, *, high: bool) -> str:
             (pair for start, pair in _BEGINNINGS.items() if feature.startswith(start)), None
         )
     if words is None:
-        plain = feature.replace("_", " ")
+        plain = plain_name(feature).replace("_", " ")
+        if "=" in plain:
+            plain = plain.replace("=", " ", 1)
+            return plain if high else f"not {plain}"
         words = (f"low {plain}", f"high {plain}")
     return words[high]
 
@@ -65,7 +69,7 @@ def name_groups(centres: FloatArray, features: Sequence[str]) -> tuple[str, ...]
 
     Args:
         centres: One row a group, one column a feature, in deviations from the mean of all people.
-        features: Names of the columns.
+        features: Names of the columns; `trait=value` of a category, whose low values name nobody.
 
     Returns:
         As "Many orders, large baskets": the two features in which the group is farthest from the mean, more
@@ -76,7 +80,7 @@ def name_groups(centres: FloatArray, features: Sequence[str]) -> tuple[str, ...]
             (
                 (value, name)
                 for value, name in zip(row, features, strict=True)
-                if abs(value) >= _CLEAR
+                if abs(value) >= _CLEAR and (value > 0 or "=" not in name)
             ),
             key=lambda item: -abs(item[0]),
         )

@@ -17,12 +17,14 @@ from aimwell.history.moment import Moment, open_moment
 from aimwell.segment import service as segment_service
 from aimwell.segment.audiences.service import Audience, adapted, audience, audiences
 from aimwell.segment.cluster_model import Clustering
-from aimwell.segment.clusters import find_clusters
+from aimwell.segment.clusters import CLUSTER_FEATURES, find_clusters
 from aimwell.segment.divisions import divide
 from aimwell.segment.flows import Flows, Kind, flows
 from aimwell.segment.lifecycle import lifecycle
 from aimwell.segment.model import Explanation, SegmentCount
+from aimwell.segment.modelling import Built, build_model, publish_built
 from aimwell.segment.overlap import Overlap, overlap
+from aimwell.segment.people_table import BUYERS
 from aimwell.segment.persona_model import Persona
 from aimwell.segment.personas import personas
 from aimwell.segment.refreshing import refresh
@@ -35,7 +37,7 @@ __all__ = ["Segments"]
 
 
 class Segments(Stage):
-    """Rules, RFM, life cycle, clusters, personas, memberships."""
+    """Rules, RFM, life cycle, clusters and other models, personas, memberships."""
 
     def members(
         self, segment: Any, *, as_of: datetime | None = None, **parameters: Any
@@ -105,10 +107,52 @@ class Segments(Stage):
             return flows(moment, months=months, kind=kind)
 
     def clusters(
-        self, name: str = "groups", *, as_of: datetime | None = None, seed: int = 0
+        self,
+        name: str = "groups",
+        *,
+        as_of: datetime | None = None,
+        seed: int = 0,
+        by: Sequence[str] = CLUSTER_FEATURES,
+        among: str = BUYERS,
+        method: str = "kmeans",
+        groups: int | None = None,
     ) -> Clustering:
-        """Look for groups among the buyers; says so where there are none. Nothing is stored."""
-        return find_clusters(self._stores, name=name, as_of=as_of or self._clock(), seed=seed)
+        """Look for groups; says so where there are none. Nothing is stored.
+
+        Args:
+            name: Of the model.
+            as_of: Nothing from this moment on is looked at; default: now.
+            seed: The same people and seed give the same groups.
+            by: Features, and traits as `trait:NAME`.
+            among: `buyers`, `everybody`, or the name of a segment.
+            method: kmeans, mixture, hierarchical, prototypes, gower, dbscan or hdbscan.
+            groups: So many; default: as many as there are.
+        """
+        return find_clusters(
+            self._stores,
+            name=name,
+            as_of=as_of or self._clock(),
+            seed=seed,
+            names=by,
+            among=among,
+            method=method,
+            number=groups,
+        )
+
+    def model(self, model: Any, *, as_of: datetime | None = None, publish: bool = False) -> Built:
+        """Learn a model and keep it, if there is anything to keep.
+
+        Args:
+            model: A definition of the kind model, its name, or a mapping as it is written.
+            as_of: Nothing from this moment on is looked at; default: now.
+            publish: Write what it says of people, so that rules can ask for it.
+        """
+        wanted: Any = check({"kind": "model", **model}) if isinstance(model, Mapping) else model
+        moment = as_of or self._clock()
+        built = build_model(self._stores, wanted, as_of=moment, now=self._clock())
+        if publish:
+            publish_built(self._stores, built, as_of=moment, now=self._clock())
+        return built
 
     def personas(
         self, groups: str | pa.Table = "rfm", *, as_of: datetime | None = None

@@ -1,0 +1,339 @@
+"""`aimwell segment classes`, `score-card`, `look-alikes` and `model`: people by their answers, by points, by likeness."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pyarrow as pa
+import typer
+from pyarrow import csv
+
+from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.groups import show_clusters
+from aimwell.cli.model_options import (
+    AmongOption,
+    ByOption,
+    HtmlOption,
+    SeedOption,
+    defined,
+    write_page,
+)
+from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.model import Model
+from aimwell.errors import SegmentError
+from aimwell.privacy.lists import write_list
+from aimwell.segment.class_model import ClassModel
+from aimwell.segment.look_alikes import LookAlikes
+from aimwell.segment.modelling import Built, build_model, publish_built
+from aimwell.segment.people_table import is_trait, plain_name, typed_column
+from aimwell.segment.score_card import ScoreCard
+
+__all__ = ["classes", "look_alikes", "model", "score_card"]
+
+PublishOption = Annotated[
+    bool, typer.Option("--publish", help="Write what it says of each person, for rules.")
+]
+NameOption = Annotated[str | None, typer.Option("--name", help="Name of the model.")]
+
+
+def classes(
+    survey: Annotated[str, typer.Argument(help="Survey definition.")],
+    question: Annotated[
+        list[str] | None,
+        typer.Option("--question", help="A question; may be repeated.", show_default="all"),
+    ] = None,
+    name: NameOption = None,
+    number: Annotated[
+        int | None,
+        typer.Option("--classes", help="So many classes.", show_default="as many as there are"),
+    ] = None,
+    by: ByOption = None,
+    among: AmongOption = "everybody",
+    largest: Annotated[int, typer.Option(min=2, max=20, help="Most classes to try.")] = 8,
+    seed: SeedOption = 0,
+    publish: PublishOption = False,
+    html: HtmlOption = None,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find latent classes in the answers to a survey, and place those who did not answer.
+
+    Others are placed by what --by names, if that is surely better than calling everybody the largest class.
+    """
+    wanted = defined(
+        {
+            "type": "latent_classes",
+            "name": name or f"{survey}-classes",
+            "survey": survey,
+            "questions": question,
+            "groups": number,
+            "columns": by,
+            "among": among,
+            "largest": largest,
+            "seed": seed,
+        }
+    )
+    with opened(workspace, as_json=as_json) as ws:
+        _learn(ws, wanted, as_of, publish=publish, html=html)
+
+
+def score_card(
+    target: Annotated[str, typer.Argument(help="The segment of those who did it.")],
+    look_ahead: Annotated[
+        str | None,
+        typer.Option(
+            "--look-ahead",
+            help="Attributes are those of so long before, as 90d.",
+            show_default="of the same moment",
+        ),
+    ] = None,
+    name: NameOption = None,
+    by: ByOption = None,
+    among: AmongOption = "everybody",
+    seed: SeedOption = 0,
+    publish: PublishOption = False,
+    html: HtmlOption = None,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Weigh attributes by what they tell of a segment, and make a card of points."""
+    wanted = defined(
+        {
+            "type": "score_card",
+            "name": name or f"{target}-card",
+            "target": target,
+            "look_ahead": look_ahead,
+            "columns": by,
+            "among": among,
+            "seed": seed,
+        }
+    )
+    with opened(workspace, as_json=as_json) as ws:
+        _learn(ws, wanted, as_of, publish=publish, html=html)
+
+
+def look_alikes(
+    audience: Annotated[str, typer.Argument(help="The segment that is the seed.")],
+    name: NameOption = None,
+    by: ByOption = None,
+    among: AmongOption = "everybody",
+    seed: SeedOption = 0,
+    publish: PublishOption = False,
+    html: HtmlOption = None,
+    prospects: Annotated[
+        Path | None,
+        typer.Option(
+            "--prospects",
+            help="A CSV file of other people, with columns called as the features and traits that --by names.",
+        ),
+    ] = None,
+    identifier: Annotated[
+        str, typer.Option("--id", help="The column of that file by which people are named.")
+    ] = "id",
+    to: Annotated[
+        Path | None,
+        typer.Option("--to", help="Write these people with their likeness to this CSV file."),
+    ] = None,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the people most like a segment, if it can be told from others at all."""
+    if (prospects is None) != (to is None):
+        raise typer.BadParameter(
+            "other people need both: --prospects FILE and --to FILE.", param_hint="--prospects"
+        )
+    if prospects is not None and not by:
+        raise typer.BadParameter(
+            "say with --by what the file and the workspace both know of people.", param_hint="--by"
+        )
+    wanted = defined(
+        {
+            "type": "look_alikes",
+            "name": name or f"like-{audience}",
+            "audience": audience,
+            "columns": by,
+            "among": among,
+            "seed": seed,
+        }
+    )
+    with opened(workspace, as_json=as_json) as ws:
+        others = None if prospects is None else _read(prospects, wanted, identifier)
+        built = _learn(ws, wanted, as_of, publish=publish, html=html)
+        if others is not None and to is not None:
+            if not isinstance(built.model, LookAlikes) or not built.model.tells:
+                ws.output.note(f"{to} was not written: there is no likeness to tell by.")
+                return
+            write_list(built.model.rank(others, identifier=identifier), to)
+            ws.output.say(f"{others.num_rows:,} people with their likeness are in {to}.")
+
+
+def model(
+    name: Annotated[str, typer.Argument(help="Model definition.")],
+    publish: PublishOption = False,
+    html: HtmlOption = None,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn what a definition of the kind model asks for, and keep it."""
+    with opened(workspace, as_json=as_json) as ws:
+        wanted = definitions.find(ws.stores.control, Model, name)
+        _learn(ws, wanted, as_of, publish=publish, html=html)
+
+
+def _learn(
+    ws: Opened, wanted: Model, as_of: str | None, *, publish: bool, html: Path | None
+) -> Built:
+    moment = ws.moment(as_of) or ws.now
+    with ws.output.progress("Learning"):
+        built = build_model(ws.stores, wanted, as_of=moment, now=ws.now)
+    if wanted.type == "clusters":
+        show_clusters(ws, built, as_of=moment, publish=publish, html=html, rules=None)
+        return built
+    write_page(ws, built, html, moment)
+    written = publish_built(ws.stores, built, as_of=moment, now=ws.now) if publish else 0
+    if ws.output.as_json:
+        ws.output.json(_document(built, written))
+        return built
+    ws.output.heading(wanted.name if built.version is None else f"{wanted.name}@{built.version}")
+    ws.output.say(built.reason)
+    if built.excluded:
+        ws.output.note(
+            f"Left out, since the segment's own rule asks for it: {', '.join(map(plain_name, built.excluded))}."
+        )
+    _show(ws, built)
+    if publish and built.people is not None:
+        _say_published(ws, built, written)
+    return built
+
+
+def _say_published(ws: Opened, built: Built, written: int) -> None:
+    name = built.definition.name
+    if built.definition.type == "latent_classes":
+        ws.output.say(f"The trait cluster:{name} says each person's class ({written:,} written).")
+    else:
+        ws.output.say(f"The score {name} says it of each person ({written:,} written).")
+    if not written:
+        ws.output.note("Nothing was written: it was published as of this moment before.")
+
+
+def _show(ws: Opened, built: Built) -> None:
+    found = built.model
+    if isinstance(found, ClassModel):
+        for note in found.notes:
+            ws.output.say(note)
+        shares = found.fit.shares.tolist()
+        ws.output.table(
+            ["class", "of those who answered"],
+            [(name, f"{share:.1%}") for name, share in zip(found.names, shares, strict=True)],
+        )
+    elif isinstance(found, LookAlikes):
+        ws.output.table(
+            ["share of the others", "people", "least points", "mean likeness", "lift"],
+            [
+                (
+                    f"{one.share:.0%}",
+                    one.people,
+                    one.points,
+                    f"{one.similarity:.2f}",
+                    "" if one.lift is None else f"{one.lift:.1f}",
+                )
+                for one in found.sizes
+            ],
+        )
+        _show_weights(ws, found.card)
+    elif isinstance(found, ScoreCard):
+        _show_card(ws, found)
+        _show_weights(ws, found)
+
+
+def _show_card(ws: Opened, card: ScoreCard) -> None:
+    ws.output.say(
+        f"Begin with {card.base} points; 500 are an average person's chance ({card.rate:.1%}), 20 more double the odds."
+    )
+    ws.output.table(
+        ["attribute", "value", "points", "people"],
+        [
+            (plain_name(one.bins.name), label, f"{points:+d}", f"{share:.0%}")
+            for one in card.attributes
+            for label, points, share in zip(one.bins.labels, one.points, one.shares, strict=True)
+            if share
+        ],
+    )
+
+
+def _show_weights(ws: Opened, card: ScoreCard) -> None:
+    ws.output.table(
+        ["attribute", "information value", "mutual information", "importance", "in words"],
+        [
+            (
+                plain_name(one.name),
+                "" if one.information_value is None else f"{one.information_value:.3f}",
+                "" if one.mutual_information is None else f"{one.mutual_information:.4f}",
+                "" if one.importance is None else f"{one.importance:.3f}",
+                one.words if one.dropped is None else f"{one.words}; left out: {one.dropped}",
+            )
+            for one in card.told
+        ],
+    )
+    for why in card.useless:
+        ws.output.note(f"Of no use, since {why}.")
+
+
+def _document(built: Built, published: int) -> dict[str, Any]:
+    found = built.model
+    body: dict[str, Any] = {
+        "name": built.definition.name,
+        "type": built.definition.type,
+        "version": built.version,
+        "reason": built.reason,
+        "people": 0 if built.people is None else built.people.num_rows,
+        "published": published,
+        "excluded": list(built.excluded),
+    }
+    if isinstance(found, ClassModel):
+        body |= {
+            "classes": [
+                {"name": name, "share": share}
+                for name, share in zip(found.names, found.fit.shares.tolist(), strict=True)
+            ],
+            "entropy": found.entropy,
+            "notes": list(found.notes),
+            "candidates": [candidate.to_dict() for candidate in found.candidates],
+        }
+    elif isinstance(found, LookAlikes):
+        body |= {"tells": found.tells, "sizes": found.sizes, "judged": found.card.judged}
+        body["weights"] = found.card.weights
+    elif isinstance(found, ScoreCard):
+        body |= {"base": found.base, "judged": found.judged, "weights": found.weights}
+        body["card"] = [
+            {"attribute": one.bins.name, "values": one.bins.labels, "points": one.points}
+            for one in found.attributes
+        ]
+    return body
+
+
+def _read(path: Path, wanted: Model, identifier: str) -> pa.Table:
+    """The file's people with the columns that the model asks for, each called as in the model."""
+    try:
+        table = csv.read_csv(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise SegmentError(f"{path} cannot be read as CSV: {error}") from error
+    missing = [
+        name
+        for name in (identifier, *map(plain_name, wanted.columns))
+        if name not in table.schema.names
+    ]
+    if missing:
+        raise SegmentError(
+            f"{path} lacks the columns {', '.join(missing)}. It has: {', '.join(table.schema.names)}."
+        )
+    columns = {identifier: table.column(identifier)}
+    for name in wanted.columns:
+        column = table.column(plain_name(name))
+        columns[name] = typed_column(column) if is_trait(name) else column
+    return pa.table(columns)

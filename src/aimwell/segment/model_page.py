@@ -1,0 +1,65 @@
+"""The page of a model of people: what was found, how sure that is, pictures, and everything as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from aimwell.pages.model_charts import GROUP_STYLE
+from aimwell.pages.page import render_page
+from aimwell.segment.class_model import ClassModel
+from aimwell.segment.cluster_model import ClusterModel
+from aimwell.segment.look_alikes import LookAlikes
+from aimwell.segment.model_sections import Section, class_sections, cluster_sections
+from aimwell.segment.modelling import Built
+from aimwell.segment.ranking_sections import card_sections, look_alike_sections
+from aimwell.segment.score_card import ScoreCard
+from aimwell.version import VERSION
+
+__all__ = ["model_html"]
+
+_TEMPLATE = Path(__file__).parent / "templates" / "model.html"
+_EYEBROWS: Mapping[str, str] = {
+    "clusters": "Groups of people",
+    "latent_classes": "Latent classes",
+    "score_card": "Score card",
+    "look_alikes": "Look-alikes",
+}
+
+
+def model_html(built: Built, *, as_of: datetime, now: datetime, timezone: str) -> str:
+    """The whole page as text; the same findings give the same page."""
+    zone = ZoneInfo(timezone)
+    sections, badge, verdict = _found(built)
+    people = f" · {built.people.num_rows:,} people" if built.people is not None else ""
+    return render_page(
+        _TEMPLATE,
+        eyebrow=_EYEBROWS[built.definition.type],
+        title=built.definition.name,
+        meta=f"As of {as_of.astimezone(zone):%-d %B %Y, %H:%M}{people} · {built.definition.people}",
+        badge=badge,
+        verdict=verdict,
+        sentence=built.reason,
+        sections=sections,
+        group_style=GROUP_STYLE,
+        made=f"{now.astimezone(zone):%-d %B %Y, %H:%M}",
+        version=VERSION,
+    )
+
+
+def _found(built: Built) -> tuple[list[Section], str, str]:
+    model = built.model
+    if isinstance(model, ClusterModel):
+        return cluster_sections(model, built.sketch), f"{model.shape.number} groups", "gain"
+    if isinstance(model, ClassModel):
+        return class_sections(model), f"{len(model.names)} classes", "gain"
+    if isinstance(model, ScoreCard):
+        tells = model.judged.tells
+        badge = "better than chance" if tells else "no better than chance"
+        return card_sections(model), badge, "gain" if tells else "unsure"
+    if isinstance(model, LookAlikes):
+        badge = "can be told" if model.tells else "cannot be told from others"
+        return look_alike_sections(model), badge, "gain" if model.tells else "unsure"
+    return [], "nothing found", "unsure"

@@ -1,0 +1,271 @@
+"""Models as definitions ask for them: learn, judge, keep, and write what they say of people.
+
+Each `build_*` gives what was found, kept as a new version where there is something; nothing is published yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.model import Model
+from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.leaves.feature import FeatureRule
+from aimwell.definitions.leaves.trait import TraitRule
+from aimwell.definitions.rules import walk
+from aimwell.errors import SegmentError
+from aimwell.history.features import feature_names
+from aimwell.history.moment import Moment, open_moment
+from aimwell.segment.card_fitting import fit_score_card
+from aimwell.segment.class_model import ClassModel, find_classes
+from aimwell.segment.cluster_files import save_clusters
+from aimwell.segment.cluster_model import ClusterModel, Sketch
+from aimwell.segment.clusters import CLUSTER_FEATURES, find_clusters
+from aimwell.segment.look_alikes import LookAlikes, fit_look_alikes
+from aimwell.segment.model_files import keep_model
+from aimwell.segment.people_table import people_table
+from aimwell.segment.publishing import publish_groups, publish_scores
+from aimwell.segment.score_card import ScoreCard
+from aimwell.segment.service import members
+from aimwell.segment.survey_answers import answer_sheet
+from aimwell.store.sql import sql
+from aimwell.store.stores import Stores
+
+__all__ = ["Built", "build_model", "publish_built"]
+
+_TRAITS_MAX = 100
+
+AnyModel = ClusterModel | ClassModel | ScoreCard | LookAlikes
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """What a definition of the kind model came to.
+
+    Args:
+        definition: What was asked for.
+        model: None where there is nothing to find.
+        reason: Why this, or why nothing; with figures.
+        version: Under which it is kept; None: nothing is.
+        people: Everyone whom it says something of: `profile_id` and `group`, or `score` (0 to 1).
+        excluded: Columns that were left out because the target's own rule asks for them.
+        sketch: Some people of clusters, to be drawn.
+    """
+
+    definition: Model
+    model: AnyModel | None
+    reason: str
+    version: int | None
+    people: pa.Table | None
+    excluded: tuple[str, ...] = ()
+    sketch: Sketch | None = None
+
+
+def build_model(stores: Stores, wanted: str | Model, *, as_of: datetime, now: datetime) -> Built:
+    """Learn a model, and keep it if there is anything to keep.
+
+    Args:
+        stores: The workspace.
+        wanted: A definition, or its name.
+        as_of: Nothing from this moment on is looked at.
+        now: When.
+
+    Raises:
+        UnknownDefinitionError: There is no such model, segment or survey.
+        SegmentError: Nobody has a trait that is asked for; the name belongs to a model of another kind.
+    """
+    model = definitions.find(stores.control, Model, wanted) if isinstance(wanted, str) else wanted
+    if model.type == "clusters":
+        return _clusters(stores, model, as_of, now)
+    if model.type == "latent_classes":
+        return _classes(stores, model, as_of, now)
+    return _ranking(stores, model, as_of, now)
+
+
+def publish_built(stores: Stores, built: Built, *, as_of: datetime, now: datetime) -> int:
+    """Write what a model says of people, for rules: a trait `cluster:NAME`, or a score. Returns how many people."""
+    if built.people is None or built.version is None:
+        return 0
+    name = built.definition.name
+    if "group" in built.people.schema.names:
+        return publish_groups(stores, built.people, name=name, as_of=as_of, now=now)
+    return publish_scores(
+        stores, built.people, name=name, version=built.version, as_of=as_of, now=now
+    )
+
+
+def _clusters(stores: Stores, model: Model, as_of: datetime, now: datetime) -> Built:
+    snapshot = stores.lake.pin()
+    found = find_clusters(
+        stores,
+        name=model.name,
+        as_of=as_of,
+        seed=model.seed,
+        names=model.columns or CLUSTER_FEATURES,
+        largest=model.largest or 8,
+        method=model.method or "kmeans",
+        number=model.groups,
+        among=model.people,
+        snapshot=snapshot,
+    )
+    if found.model is None:
+        return Built(model, None, found.reason, None, None)
+    version = save_clusters(stores, found.model, now=now, snapshot=snapshot)
+    return Built(model, found.model, found.reason, version, found.assignments, sketch=found.sketch)
+
+
+def _classes(stores: Stores, model: Model, as_of: datetime, now: datetime) -> Built:
+    snapshot = stores.lake.pin()
+    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
+        sheet, people = answer_sheet(moment, str(model.survey), model.questions)
+        columns = model.columns
+        table = people_table(moment, columns, among=model.people) if columns else None
+    found = find_classes(
+        sheet,
+        people,
+        name=model.name,
+        survey=str(model.survey),
+        as_of=as_of,
+        seed=model.seed,
+        largest=model.largest or 8,
+        number=model.groups,
+        known=table,
+        columns=columns,
+        among=model.people,
+    )
+    if found.model is None or found.assignments is None:
+        return Built(model, None, found.reason, None, None)
+    version = keep_model(
+        stores,
+        found.model,
+        kind="latent_classes",
+        name=model.name,
+        as_of=as_of,
+        settings=_settings(model),
+        metrics={
+            "groups": len(found.model.names),
+            "reason": found.model.reason,
+            "notes": list(found.model.notes),
+            "candidates": [candidate.to_dict() for candidate in found.model.candidates],
+        },
+        now=now,
+        snapshot=snapshot,
+    )
+    placed = found.assignments
+    if table is not None:
+        answered = placed.column("profile_id").combine_chunks()
+        others = table.filter(pc.invert(pc.is_in(table.column("profile_id"), answered)))
+        placed = pa.concat_tables([placed, found.model.place(others).cast(placed.schema)])
+    return Built(model, found.model, found.model.reason, version, placed)
+
+
+def _ranking(stores: Stores, model: Model, as_of: datetime, now: datetime) -> Built:
+    """A score card, or look-alikes."""
+    snapshot = stores.lake.pin()
+    chosen = str(model.target if model.type == "score_card" else model.audience)
+    segment = definitions.find(stores.control, Segment, chosen)
+    before = as_of - model.look_ahead if model.look_ahead is not None else as_of
+    with open_moment(stores, as_of=before, snapshot=snapshot) as moment:
+        columns, excluded = _columns(moment, model, segment)
+        table = people_table(moment, columns, among=model.people)
+    who = members(stores, segment, as_of=as_of, snapshot=snapshot).column("profile_id")
+    did = pc.is_in(table.column("profile_id"), who.combine_chunks())
+    outcome = (
+        np.asarray(did.to_numpy(zero_copy_only=False), dtype=bool)
+        if len(did)
+        else np.empty(0, bool)
+    )
+    found: ScoreCard | LookAlikes | None
+    if model.type == "score_card":
+        result = fit_score_card(
+            table,
+            columns,
+            outcome,
+            name=model.name,
+            target=f"'{chosen}'",
+            among=model.people,
+            as_of=before,
+            seed=model.seed,
+        )
+        found, reason = result.card, result.reason
+    else:
+        alike = fit_look_alikes(
+            table,
+            columns,
+            outcome,
+            name=model.name,
+            audience=f"'{chosen}'",
+            among=model.people,
+            as_of=before,
+            seed=model.seed,
+        )
+        found, reason = alike.model, alike.reason
+    if found is None:
+        return Built(model, None, reason, None, None, excluded)
+    version = keep_model(
+        stores,
+        found,
+        kind=model.type,
+        name=model.name,
+        as_of=before,
+        settings=_settings(model),
+        metrics={"reason": reason},
+        now=now,
+        snapshot=snapshot,
+    )
+    if before != as_of:
+        with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
+            table = people_table(moment, columns, among=model.people)
+    return Built(model, found, reason, version, _scored(found, table), excluded)
+
+
+def _scored(model: ScoreCard | LookAlikes, table: pa.Table) -> pa.Table:
+    """`profile_id` and `score`: the chance that the points stand for, or the likeness."""
+    card = model if isinstance(model, ScoreCard) else model.card
+    points = card.points(table)
+    score = card.chances(points) if isinstance(model, ScoreCard) else model.similarity(points)
+    return pa.table({"profile_id": table.column("profile_id"), "score": pa.array(score)})
+
+
+def _columns(
+    moment: Moment, model: Model, segment: Segment
+) -> tuple[Sequence[str], tuple[str, ...]]:
+    """The attributes to learn from, and those left out: what the target's own rule asks for would only tell itself.
+
+    With a look ahead, what it asks for is of an earlier moment and may well tell something.
+    """
+    columns = model.columns
+    if not columns:
+        rows = moment.session.rows(
+            sql(
+                "SELECT name FROM traits WHERE NOT starts_with(name, 'cluster:') GROUP BY name "
+                "ORDER BY count(*) DESC, name LIMIT :most",
+                most=_TRAITS_MAX,
+            )
+        )
+        columns = (*feature_names(), *(f"trait:{row[0]}" for row in rows))
+    if model.look_ahead is not None:
+        return columns, ()
+    asked = set()
+    for _path, node in walk(segment.rule):
+        if isinstance(node, TraitRule):
+            asked.add(f"trait:{node.trait}")
+        elif isinstance(node, FeatureRule):
+            asked.add(node.feature)
+    kept = tuple(name for name in columns if name not in asked)
+    if not kept:
+        raise SegmentError(
+            f"All columns are asked for by the rule of '{segment.name}' itself and tell nothing but it. Name others."
+        )
+    return kept, tuple(name for name in columns if name in asked)
+
+
+def _settings(model: Model) -> dict[str, Any]:
+    return {key: value for key, value in model.document().items() if key not in ("kind", "name")}
