@@ -217,5 +217,8 @@ def test_a_wrong_definition_is_refused_in_words(fields: dict[str, object], told:
 
 def test_an_unknown_trait_is_told_with_those_that_there_are(town: Stores) -> None:
     wanted = model(name="x", type="clusters", among="everybody", columns=["trait:agee"])
-    with pytest.raises(SegmentError, match="Known traits: age, .*drink"):
+    special = model(name="x", type="clusters", among="everybody", columns=["trait:religion"])
+    with pytest.raises(SegmentError, match="a special category of data"):
+        build_model(town, special, as_of=AS_OF, now=AS_OF)
+    with pytest.raises(SegmentError, match=r"Known traits: age, .*drink"):
         build_model(town, wanted, as_of=AS_OF, now=AS_OF)

@@ -2,7 +2,7 @@
 
 rfm                     the named groups of recency, frequency and money
     lifecycle               prospect, new, active, lapsing, lapsed, reactivated
-clusters:NAME           kept clusters, of everybody who has bought by then
+clusters:NAME           kept clusters, of everybody whom they divide
 trait:NAME              one group a value
 segments:A,B,C          the first of these segments that a person is in; who is in none is a group, too
 """
@@ -30,6 +30,7 @@ from aimwell.privacy.special import privacy_rules
 from aimwell.segment.cluster_files import load_clusters
 from aimwell.segment.clusters import assign_people
 from aimwell.segment.lifecycle import lifecycle
+from aimwell.segment.people_table import is_trait, plain_name
 from aimwell.segment.rfm import rfm
 from aimwell.segment.service import compiled, members_query
 from aimwell.store.sql import identifier, sql, union_all
@@ -79,7 +80,11 @@ def divide(moment: Moment, by: str) -> Division:
     elif form == "clusters" and rest:
         model = load_clusters(moment.stores, rest)
         people = assign_people(moment, model)
-        found = Division(by, f"the clusters “{rest}”", people, frozenset(model.preparation.names))
+        built = frozenset(
+            f"trait {plain_name(name)}" if is_trait(name) else name
+            for name in model.preparation.names
+        )
+        found = Division(by, f"the clusters “{rest}”", people, built)
     elif form == "trait" and rest:
         found = _trait(moment, by, rest)
     elif form == "segments" and rest:

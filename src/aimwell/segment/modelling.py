@@ -20,6 +20,7 @@ from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.leaves.feature import FeatureRule
 from aimwell.definitions.leaves.trait import TraitRule
 from aimwell.definitions.rules import walk
+from aimwell.definitions.special_data import Asks
 from aimwell.errors import SegmentError
 from aimwell.history.features import feature_names
 from aimwell.history.moment import Moment, open_moment
@@ -30,7 +31,7 @@ from aimwell.segment.cluster_model import ClusterModel, Sketch
 from aimwell.segment.clusters import CLUSTER_FEATURES, find_clusters
 from aimwell.segment.look_alikes import LookAlikes, fit_look_alikes
 from aimwell.segment.model_files import keep_model
-from aimwell.segment.people_table import people_table
+from aimwell.segment.people_table import is_special, people_table
 from aimwell.segment.publishing import publish_groups, publish_scores
 from aimwell.segment.score_card import ScoreCard
 from aimwell.segment.service import members
@@ -250,7 +251,12 @@ def _columns(
                 most=_TRAITS_MAX,
             )
         )
-        columns = (*feature_names(), *(f"trait:{row[0]}" for row in rows))
+        traits = [
+            f"trait:{row[0]}"
+            for row in rows
+            if not is_special(moment, Asks("trait", row[0], "columns"))
+        ]
+        columns = (*feature_names(), *traits)
     if model.look_ahead is not None:
         return columns, ()
     asked = set()

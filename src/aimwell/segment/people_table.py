@@ -15,13 +15,24 @@ from sqlglot import exp
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.model import TRAIT_PREFIX
 from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.special_data import Asks
 from aimwell.errors import SegmentError
 from aimwell.history.features import features_query
 from aimwell.history.moment import Moment
+from aimwell.privacy.special import privacy_rules
 from aimwell.segment.service import compiled, members_query
 from aimwell.store.sql import sql
 
-__all__ = ["BUYERS", "EVERYBODY", "is_trait", "people_table", "plain_name", "typed_column"]
+__all__ = [
+    "BUYERS",
+    "EVERYBODY",
+    "is_special",
+    "is_trait",
+    "people_table",
+    "plain_name",
+    "refuse_special",
+    "typed_column",
+]
 
 BUYERS = "buyers"
 EVERYBODY = "everybody"
@@ -53,11 +64,14 @@ def people_table(moment: Moment, columns: Sequence[str], *, among: str = BUYERS)
 
     Raises:
         HistoryError: There is no feature of such a name.
-        SegmentError: Nobody has such a trait.
+        SegmentError: Nobody has such a trait, or it tells of a special category of data.
         UnknownDefinitionError: There is no such segment.
     """
     moment.bind_profiles()
     columns = list(dict.fromkeys(columns))
+    for name in columns:
+        if is_trait(name):
+            refuse_special(moment, Asks("trait", plain_name(name), "columns"))
     features = [name for name in columns if not is_trait(name)]
     needed = [*features, *(["orders"] if among == BUYERS else [])]
     query = exp.select("f.*").from_(features_query(moment, needed).subquery("f"))
@@ -73,6 +87,24 @@ def people_table(moment: Moment, columns: Sequence[str], *, among: str = BUYERS)
         if is_trait(name):
             table = table.append_column(name, _trait(moment, name, table.column("profile_id")))
     return table.select(["profile_id", *columns])
+
+
+def is_special(moment: Moment, asked: Asks) -> bool:
+    """Whether a trait or a question tells of a special category of data."""
+    return privacy_rules(moment.stores.control).category(asked) is not None
+
+
+def refuse_special(moment: Moment, asked: Asks) -> None:
+    """Raise SegmentError where models may not learn from a trait or a question.
+
+    A rule may ask for such data among people who consented to it; a model would draw conclusions about everybody.
+    """
+    category = privacy_rules(moment.stores.control).category(asked)
+    if category is not None:
+        raise SegmentError(
+            f"'{asked.name}' tells of {category}, a special category of data, from which no model learns. Leave it out, or "
+            "say in the document `privacy_rules` that it tells of no such thing (category: none)."
+        )
 
 
 def typed_column(values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.survey import Question, Survey
+from aimwell.definitions.special_data import Asks
 from aimwell.errors import SegmentError, nearest
 from aimwell.history.moment import Moment
 from aimwell.segment.latent_classes import MISSING, AnswerSheet, Item
+from aimwell.segment.people_table import refuse_special
 from aimwell.store.sql import sql
 
 __all__ = ["answer_sheet"]
@@ -38,12 +40,14 @@ def answer_sheet(
 
     Raises:
         UnknownDefinitionError: There is no such survey.
-        SegmentError: It has no such question, or one that takes several answers or free text.
+        SegmentError: It has no such question, one that takes several answers or free text, or one that tells of a
+            special category of data.
     """
     document = definitions.find(moment.stores.control, Survey, survey)
     chosen = _chosen(document, questions)
     columns = {}
     for name, question in chosen.items():
+        refuse_special(moment, Asks("question", name, "questions", survey=survey))
         rows = moment.session.table(
             sql(
                 """
