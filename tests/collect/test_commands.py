@@ -21,6 +21,7 @@ from aimwell.store.schema import metadata
 from aimwell.store.stores import open_stores
 from collecting import Shop
 from command import Run, command_in
+from databases import shortly_on
 from small_disk import WAYS, small_disk_of
 from spreadsheets import write_xlsx
 from trial_shop import HEADER, TAKE, orders
@@ -83,6 +84,7 @@ def clean(tmp_path: Path) -> Iterator[Shop]:
     stores.close()
 
 
+@shortly_on("sqlite")
 def test_two_commands_at_once_take_each_line_of_overlapping_files_once(
     shop_on_both: Shop, clean: Shop
 ) -> None:
@@ -99,6 +101,7 @@ def test_two_commands_at_once_take_each_line_of_overlapping_files_once(
     assert sums(shop) == sums(clean)
 
 
+@shortly_on("postgresql")
 def test_two_commands_at_once_of_the_same_file_are_as_one(shop_on_both: Shop, clean: Shop) -> None:
     shop = shop_on_both
     shop.write(content(0, 900), "all.csv")
@@ -121,7 +124,7 @@ def sums(shop: Shop) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(1_800)
-@pytest.mark.parametrize("kills", [3, pytest.param(40, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [2, pytest.param(40, marks=pytest.mark.long)])
 def test_killed_at_any_moment_and_called_again_it_is_as_after_one_clean_call(
     shop_on_both: Shop, clean: Shop, kills: int, seed: int
 ) -> None:

@@ -18,6 +18,7 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from campaigns import NOW, executed, set_up
 from child import Child, child
+from databases import on
 from mail_catcher import catching
 from shop import day, make_stores
 
@@ -154,11 +155,20 @@ def _into_a_server(
 def test_killed_senders_lose_nobody_into_a_folder(
     tmp_path: Path, control_url: str, seed: int
 ) -> None:
-    _into_the_sink(tmp_path, control_url, people=1_500, kills=3, seed=seed)
+    _into_the_sink(tmp_path, control_url, people=1_500, kills=2, seed=seed)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after_crash", ["unknown", "resend"])
+@pytest.mark.parametrize(
+    ("control_url", "after_crash"),
+    [
+        on("sqlite", "unknown"),
+        on("postgresql", "resend"),
+        on("sqlite", "resend", long=True),
+        on("postgresql", "unknown", long=True),
+    ],
+    indirect=["control_url"],
+)
 def test_killed_senders_lose_nobody_to_a_real_mail_server(
     tmp_path: Path, control_url: str, seed: int, after_crash: str
 ) -> None:

@@ -26,6 +26,7 @@ from aimwell.segment.refreshing import refresh
 from aimwell.store.stores import Stores
 from aimwell.unify.service import unify
 from data_folder import data_path
+from databases import shortly_on
 from shop import make_stores
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -95,6 +96,7 @@ def prepare(stores: Stores) -> None:
     assert unify(stores, now=NOW).profiles == 4_372
 
 
+@shortly_on("postgresql")  # the demo runs the loop on SQLite
 def test_the_loop_on_real_orders(stores: Stores, mailbox: tuple[Mailbox, int]) -> None:
     prepare(stores)
     (count,) = [one for one in refresh(stores, now=AS_OF) if one.segment == "lapsing-high-value"]

@@ -100,7 +100,8 @@ Reference = tuple[str, str, str]
 class Part(BaseModel):
     """A part of a document: frozen, unknown fields refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    # Validators are built when a document of the kind is first read: a command needs few of them.
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
 
 class Definition(Part):
