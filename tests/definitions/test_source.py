@@ -11,7 +11,29 @@ from sqlglot import exp
 from aimwell.definitions.catalogue import KINDS, check, json_schema
 from aimwell.definitions.kinds.source import OrdersEntity, Source
 from aimwell.definitions.source_expressions import column_parts, parse_expression
+from aimwell.definitions.source_inputs import FileSpec, format_by_name
 from aimwell.errors import DefinitionError
+
+
+@pytest.mark.parametrize(
+    ("name", "format_"),
+    [
+        ("orders-*.csv.gz", "csv"),
+        ("exports/orders.XLSX", "excel"),
+        ("ga4-*.jsonl*", "jsonl"),
+        ("answer.json", "json"),
+        ("s3://shop/lake/*.parquet", "parquet"),
+        ("tabs.tab.zip", "tsv"),
+        ("exports/2026-01", None),
+        ("all.zip", None),
+    ],
+)
+def test_the_ending_of_a_name_tells_the_format(name: str, format_: str | None) -> None:
+    assert format_by_name(name) == format_
+    file = FileSpec.model_validate(name)
+    assert file.format_in(None) == (format_ or "csv")
+    assert file.format_in("text") == "text", "what the source says comes first"
+
 
 GOOD = """
 kind: source

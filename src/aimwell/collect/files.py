@@ -84,6 +84,7 @@ def _absent(pattern: str, root: Path) -> str:
     if (root / pattern).is_dir():
         return f"The folder '{pattern}' in {root} is empty."
     what = "No file fits" if _MAGIC & set(pattern) else "There is no file"
+    root = root.resolve()
     folder = (root / pattern).parent
     try:
         names = [p.name for _, p in zip(range(_NEIGHBOURS_MAX), folder.iterdir(), strict=False)]

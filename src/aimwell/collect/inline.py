@@ -33,6 +33,7 @@ from aimwell.collect.suggesting import EntityName, Suggestion, suggest_mapping, 
 from aimwell.collect.text_queries import json_rows
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.source import Source
+from aimwell.definitions.source_inputs import format_by_name
 from aimwell.definitions.source_values import CustomersMap
 from aimwell.errors import DefinitionError, Fault, SourceFileError
 from aimwell.store.engine import DuckDBEngine
@@ -41,28 +42,11 @@ __all__ = ["absent_columns", "format_of", "inline_source", "plain_file", "read_c
 
 _HEAD_BYTES = 1 << 20
 _COLUMNS_SHOWN = 40
-_FORMATS = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".txt": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "json",
-    ".parquet": "parquet",
-    ".xlsx": "excel",
-    ".xlsm": "excel",
-    ".xlsb": "excel",
-    ".xls": "excel",
-    ".ods": "excel",
-}
-_PACKED = (".gz", ".zip")
 
 
 def format_of(file: Path) -> str:
     """The format that a file's name tells; CSV where it tells none."""
-    suffixes = [suffix.lower() for suffix in file.suffixes if suffix.lower() not in _PACKED]
-    found = _FORMATS.get(suffixes[-1]) if suffixes else None
+    found = format_by_name(file.name)
     if found is None and file.suffix.lower() == ".zip" and file.is_file():
         with _first_file(file) as member:
             return format_of(Path(member.name)) if member else "csv"

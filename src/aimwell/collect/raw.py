@@ -186,7 +186,7 @@ def form_of(source: Source, spec: InputSpec) -> FileForm:
     """A file's own settings, else the source's. Rows of a database or a table come as Parquet."""
     if not isinstance(spec, FileSpec):
         return FileForm("parquet", None, None, header=True, columns=())
-    format_ = spec.format or source.format
+    format_ = spec.format_in(source.format)
     return FileForm(
         format=format_,
         encoding=spec.encoding or source.encoding,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -31,12 +32,31 @@ __all__ = [
     "OneOrMore",
     "Storage",
     "TableSpec",
+    "format_by_name",
     "is_remote",
 ]
 
 T = TypeVar("T")
 
 FileFormat = Literal["csv", "tsv", "jsonl", "json", "parquet", "text", "excel"]
+_ENDINGS: Mapping[str, FileFormat] = {
+    **dict.fromkeys((".csv", ".txt"), "csv"),
+    **dict.fromkeys((".tsv", ".tab"), "tsv"),
+    **dict.fromkeys((".jsonl", ".ndjson"), "jsonl"),
+    ".json": "json",
+    ".parquet": "parquet",
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), "excel"),
+}
+_PACKED = (".gz", ".zip")
+
+
+def format_by_name(name: str) -> FileFormat | None:
+    """The format that the ending of a file's name (or of a pattern of names) tells, below that of packing; None: none."""
+    suffixes = [suffix.lower().rstrip("*") for suffix in PurePosixPath(name).suffixes]
+    told = [suffix for suffix in suffixes if suffix not in _PACKED]
+    return _ENDINGS.get(told[-1]) if told else None
+
+
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://")
 _SCHEMES = ("s3", "gs", "gcs", "abfs", "az", "http", "https", "sftp", "memory")
 
@@ -99,7 +119,10 @@ class FileSpec(Part):
         description="Path, folder or pattern (as orders-*.csv.gz), relative to the folder of the files; or an "
         "address, as s3://bucket/orders/*.csv.gz. A ZIP archive stands for the files in it."
     )
-    format: FileFormat | None = None
+    format: FileFormat | None = Field(
+        default=None,
+        description="Default: the source's, else what the name's ending tells, else csv.",
+    )
     encoding: Encoding | None = None
     delimiter: Delimiter | None = None
     header: bool | None = Field(default=None, description="Whether the first line names columns.")
@@ -145,6 +168,10 @@ class FileSpec(Part):
     storage: Storage | None = Field(
         default=None, description="Of an address: how its store is reached."
     )
+
+    def format_in(self, source: FileFormat | None) -> FileFormat:
+        """The format of these files in a source whose own is `source`."""
+        return self.format or source or format_by_name(self.path[0]) or "csv"
 
     @model_validator(mode="before")
     @classmethod

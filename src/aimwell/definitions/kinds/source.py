@@ -340,7 +340,9 @@ class Source(Definition):
         default=None,
         description="Take the messages of tracking clients ({} for all defaults); then there are no files.",
     )
-    format: FileFormat = "csv"
+    format: FileFormat | None = Field(
+        default=None, description="Default: what the endings of the files' names tell, else csv."
+    )
     files: dict[Name, InputSpec] = Field(
         default={},
         description="Name: path, or paths and form; or rows of a `database`, or a `table` of a warehouse.",
@@ -463,7 +465,7 @@ class Source(Definition):
             for name, file in self.files.items()
             if isinstance(file, FileSpec)
             and not file.columns
-            and (file.format or self.format) in ("csv", "tsv", "text", "excel")
+            and file.format_in(self.format) in ("csv", "tsv", "text", "excel")
             and not (self.header if file.header is None else file.header)
         ]
         if lacking:
