@@ -10,6 +10,7 @@ import pytest
 from aimwell.collect import collect
 from aimwell.collect.columns import ColumnChange, change_of
 from aimwell.collect.health import health_of, tell_alerts
+from aimwell.collect.quality import quality
 from aimwell.collect.scheduling import COLLECT, WATCH, sync_schedules
 from aimwell.collect.tracking.flush import flush_inbox
 from aimwell.definitions import service as definitions
@@ -107,6 +108,37 @@ def test_a_shrunken_source_is_told_beside_what_is_usual(shop: Shop) -> None:
     assert "orders: 60 rows, at most 32 were expected" in open_alerts(shop)["volume"]
     shop.collect(lines(12, first=700), source, now=NOW + 6 * DAY)
     assert open_alerts(shop) == {}
+
+
+def test_two_files_of_one_kind_have_each_a_size_and_measures_of_their_own(shop: Shop) -> None:
+    """The newest load of products is not the other file's of the same run."""
+    kinds = [
+        {"entity": "products", "from": "few", "map": {"sku": "sku"}},
+        {"entity": "products", "from": "many", "map": {"sku": "sku"}},
+    ]
+    files = {"few": "few.csv", "many": "many.csv"}
+    source = source_of(
+        *kinds, files=files, volume={"at_least_of_usual": 0.5, "at_most_of_usual": 2}
+    )
+    definitions.apply(shop.stores.control, [source], now=FIRST, by="ann")
+    for n in range(4):
+        for name, rows in (("few", 4), ("many", 40)):
+            text = "".join(f"{name}-{n}-{row}\n" for row in range(rows))
+            shop.write(f"sku\n{text}", f"{name}.csv")
+        collect(shop.stores, source, root=shop.folder, now=NOW + n * DAY)
+    assert open_alerts(shop) == {}
+    health = health_of(shop.stores, source, now=NOW + 4 * DAY)
+    assert [(one.entity, one.rows) for one in health.volumes] == [
+        ("products (few)", 4),
+        ("products (many)", 40),
+    ]
+    assert [(one.what, len(one.loads)) for one in quality(shop.stores)] == [
+        ("products (few)", 4),
+        ("products (many)", 4),
+    ]
+    shop.write("sku\nlast-1\n", "few.csv")
+    collect(shop.stores, source, root=shop.folder, now=NOW + 5 * DAY)
+    assert "products (few): 1 rows, at least 2 were expected" in open_alerts(shop)["volume"]
 
 
 def test_columns_that_went_came_or_look_otherwise_are_named(shop: Shop) -> None:

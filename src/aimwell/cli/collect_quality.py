@@ -45,7 +45,7 @@ def quality(
 def _show(ws: Opened, one: EntityQuality) -> None:
     last = one.loads[-1]
     ws.output.heading(
-        f"{one.source}, {one.entity}: {last.rows:,} rows on {last.collected_at:%Y-%m-%d %H:%M} UTC"
+        f"{one.source}, {one.what}: {last.rows:,} rows on {last.collected_at:%Y-%m-%d %H:%M} UTC"
     )
     ws.output.table(
         ["", "last load", "load before", f"lowest of {len(one.loads)}", "why it is missing"],

@@ -30,12 +30,10 @@ def _show_load(ws: Opened, load: LoadReport) -> None:
     out = ws.output
     if load.state == "already_collected":
         out.heading(
-            f"{load.source}, {load.entity}: collected already on {load.collected_at:%Y-%m-%d %H:%M} UTC; nothing changed"
+            f"{load.source}, {load.what}: collected already on {load.collected_at:%Y-%m-%d %H:%M} UTC; nothing changed"
         )
         return
-    out.heading(
-        f"{load.source}, {load.entity}: {load.rows_taken:,} of {load.rows_read:,} rows taken"
-    )
+    out.heading(f"{load.source}, {load.what}: {load.rows_taken:,} of {load.rows_read:,} rows taken")
     numbers = [(name, number) for name, number in _numbers(load) if number]
     if numbers:
         out.table(["what", "number"], numbers)

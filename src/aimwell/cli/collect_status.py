@@ -104,7 +104,7 @@ def _show_loads(ws: Opened, found: tuple[LoadStatus, ...]) -> None:
         [
             (
                 one.source,
-                one.entity,
+                one.report.what if one.report else one.entity,
                 "replayed" if one.report and one.report.replay else one.state,
                 one.started_at,
                 one.report.rows_taken if one.report else None,

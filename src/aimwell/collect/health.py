@@ -69,7 +69,8 @@ class Trouble:
 
 @dataclass(frozen=True)
 class EntityVolume:
-    """Rows that the last load of an entity read, and how many were expected (None: no limit on that side)."""
+    """Rows that the last load of an entity read, and how many were expected (None: no limit on that side). `entity` names
+    the part too where a source has several of a kind."""
 
     entity: str
     rows: int
@@ -221,14 +222,20 @@ def _stale(source: Source, newest: datetime | None, now: datetime) -> list[Troub
 
 def _volumes(source: Source, reports: Sequence[LoadReport]) -> list[EntityVolume]:
     found = []
-    for entity in dict.fromkeys(one.entity for one in source.entities):
-        rows = [one.rows_read for one in reports if one.entity == entity]
+    for entity, part in _parts(source):
+        own = [one for one in reports if (one.entity, one.part) == (entity, part)]
+        rows = [one.rows_read for one in own]
         if rows:
             least, most = (
                 _limits(source.volume, rows[1:]) if source.volume is not None else (None, None)
             )
-            found.append(EntityVolume(entity, rows[0], least, most))
+            found.append(EntityVolume(own[0].what, rows[0], least, most))
     return found
+
+
+def _parts(source: Source) -> list[tuple[str, str]]:
+    """Kind and part of each entity: two files of one kind have each a size of its own."""
+    return [(one.entity, source.part_of(one)) for one in source.entities]
 
 
 def _limits(volume: Volume, past: Sequence[int]) -> tuple[int | None, int | None]:
@@ -278,8 +285,8 @@ def _other_columns(stores: Stores, source: Source, run: Run | None) -> list[Trou
 def _unmet(source: Source, reports: Sequence[LoadReport]) -> list[Trouble]:
     """Expectations of whole files that the last load did not fulfil."""
     told = []
-    for entity in dict.fromkeys(one.entity for one in source.entities):
-        last = next((one for one in reports if one.entity == entity), None)
+    for entity, part in _parts(source):
+        last = next((one for one in reports if (one.entity, one.part) == (entity, part)), None)
         if last is not None:
             told += [
                 one.detail

@@ -92,7 +92,8 @@ class LoadReport:
     `replay`: the rows had waited in quarantine. `standardised`: target → rows whose value was brought into another
     form, the original kept; `filled`: target → rows in which a rule stood in for a missing value. For the measures of
     quality: `rows_cut` rows had `mapped` targets each; `warned`: dimension → rows taken that break an expectation of
-    it; `compares`: rows were compared with others, of these files or before.
+    it; `compares`: rows were compared with others, of these files or before. `part`: which of the source's entities of this
+    kind it is; empty where there is one.
     """
 
     load_id: str
@@ -133,6 +134,12 @@ class LoadReport:
     warned: Mapping[str, int] = field(default_factory=dict)
     compares: bool = False
     warnings: tuple[str, ...] = ()
+    part: str = ""
+
+    @property
+    def what(self) -> str:
+        """The entity, and which of its kind: 'market (coupons)'."""
+        return f"{self.entity} ({self.part})" if self.part else self.entity
 
     @property
     def other_values(self) -> str:

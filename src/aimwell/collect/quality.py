@@ -72,7 +72,8 @@ class LoadQuality:
 
 @dataclass(frozen=True)
 class EntityQuality:
-    """One entity of a source over time, the oldest load first; `expectations` are the last load's."""
+    """One entity of a source over time, the oldest load first; `expectations` are the last load's. `part`: which of the
+    source's entities of this kind; empty where there is one."""
 
     source: str
     entity: str
@@ -82,6 +83,12 @@ class EntityQuality:
     gaps: Mapping[str, int]
     filled: Mapping[str, int]
     standardised: Mapping[str, int]
+    part: str = ""
+
+    @property
+    def what(self) -> str:
+        """The entity, and which of its kind."""
+        return f"{self.entity} ({self.part})" if self.part else self.entity
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
@@ -113,17 +120,18 @@ def quality(stores: Stores, source: str | None = None) -> list[EntityQuality]:
     if source is not None and source not in {row.source for row in rows}:
         known = sorted({row.source for row in rows})
         raise CollectError(f"Nothing of '{source}' was ever collected. {nearest(source, known)}")
-    found: dict[tuple[str, str], list[LoadReport]] = {}
+    found: dict[tuple[str, str, str], list[LoadReport]] = {}
     for row in rows:
-        reports = found.setdefault((row.source, row.entity), [])
-        if source in (None, row.source) and row.report and len(reports) < _LOADS_MAX:
-            report = LoadReport.from_dict(row.report)
-            if not report.replay:
-                reports.append(report)
+        if source not in (None, row.source) or not row.report:
+            continue
+        part = str(row.report.get("part") or "")
+        reports = found.setdefault((row.source, row.entity, part), [])
+        if len(reports) < _LOADS_MAX and not row.report.get("replay"):
+            reports.append(LoadReport.from_dict(row.report))
     definitions = {one.name: one for one in defined_sources(stores)}
     return [
         _entity(reports, definitions.get(name))
-        for (name, _), reports in sorted(found.items())
+        for (name, *_), reports in sorted(found.items())
         if reports
     ]
 
@@ -144,6 +152,7 @@ def _entity(reports: Sequence[LoadReport], source: Source | None) -> EntityQuali
         gaps=last.gaps,
         filled=last.filled,
         standardised=last.standardised,
+        part=last.part,
     )
 
 

@@ -34,7 +34,7 @@ def quality_html(found: Sequence[EntityQuality], *, now: datetime, timezone: str
 def _entity(one: EntityQuality, zone: ZoneInfo) -> dict[str, Any]:
     last = one.loads[-1]
     return {
-        "title": f"{one.source}: {one.entity}",
+        "title": f"{one.source}: {one.what}",
         "loads": len(one.loads),
         "last": f"{last.collected_at.astimezone(zone):%-d %B %Y, %H:%M}",
         "rows": f"{last.rows:,}",
@@ -102,7 +102,7 @@ def _drawing(name: str, one: EntityQuality, values: Sequence[float | None], zone
         low=low,
         labels=(f"{low:.0%}", "100%"),
         ends=(ends[0], ends[1]),
-        title=f"{name.capitalize()} of {one.source}, {one.entity}",
+        title=f"{name.capitalize()} of {one.source}, {one.what}",
         description=f"{name} from {ends[0]} to {ends[1]}: "
         + ", ".join("missing" if value is None else share_words(value) for value in values[-12:]),
     )

@@ -63,6 +63,7 @@ def load_report(
         load_id=load.load_id,
         source=load.source,
         entity=load.entity,
+        part=job.source.part_of(entity),
         state="taken",
         collected_at=load.started_at,
         files=file_reports(job.raw),

@@ -488,3 +488,14 @@ class Source(Definition):
     def file_of(self, entity: Entity) -> str:
         """The name of the file that an entity's rows come from."""
         return entity.from_ or next(iter(self.files))
+
+    def part_of(self, entity: Entity) -> str:
+        """Which of the source's entities of this kind it is: empty where there is one, else its file's name, with a number
+        where several of the kind come from one file."""
+        same = [one for one in self.entities if one.entity == entity.entity]
+        if len(same) < 2:
+            return ""
+        file = self.file_of(entity)
+        of_file = [one for one in same if self.file_of(one) == file]
+        number = next((n for n, one in enumerate(of_file, start=1) if one is entity), 1)
+        return f"{file} {number}" if len(of_file) > 1 else file
