@@ -75,6 +75,11 @@ _GROUPS = (
         "Make segments of ready-made audiences, set by the shop's own distribution, and say who is in them.",
     ),
     Outline(
+        "advocacy",
+        "aimwell.cli.advocacy:advocacy",
+        "Show the net promoter score with its interval, by stage and month, and who of the silent likely promotes or detracts.",
+    ),
+    Outline(
         "validity",
         "aimwell.cli.validity:validity",
         "Judge groups by what did not form them: what came after, time, resampling; and flag stereotypes and proxies.",

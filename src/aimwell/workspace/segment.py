@@ -15,6 +15,8 @@ from aimwell.definitions.catalogue import check
 from aimwell.definitions.service import apply
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment import service as segment_service
+from aimwell.segment.advocacy import advocacy
+from aimwell.segment.advocacy_model import Advocacy
 from aimwell.segment.audiences.service import Audience, adapted, audience, audiences
 from aimwell.segment.cluster_model import Clustering
 from aimwell.segment.clusters import CLUSTER_FEATURES, find_clusters
@@ -168,6 +170,13 @@ class Segments(Stage):
                 return personas(moment, groups)
             division = divide(moment, groups)
             return personas(moment, division.groups, without=division.trait)
+
+    def advocacy(
+        self, survey: str, question: str = "", *, as_of: datetime | None = None, seed: int = 0
+    ) -> Advocacy:
+        """The net promoter score by a survey's question (default: its only NPS), and likely promoters and detractors."""
+        with self.at(as_of) as moment:
+            return advocacy(moment, survey, question, seed=seed)[0]
 
     def validity(
         self,

@@ -1,0 +1,139 @@
+"""`aimwell segment advocacy`: promoters, passives and detractors, and who of the silent is likely one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.definitions import service as definitions
+from aimwell.history.moment import open_moment
+from aimwell.segment.advocacy import advocacy as compute_advocacy
+from aimwell.segment.advocacy_model import Advocacy, Likely, Score
+from aimwell.segment.advocacy_segments import (
+    advocacy_segments,
+    advocacy_trait,
+    publish_likely,
+)
+
+__all__ = ["advocacy"]
+
+_ALPHA = 0.05
+_UNLIKE = 0.6
+
+
+def advocacy(
+    survey: Annotated[str, typer.Argument(help="Survey definition.")],
+    question: Annotated[
+        str, typer.Argument(help="Its question.", show_default="its only one of the type nps")
+    ] = "",
+    define: Annotated[
+        bool,
+        typer.Option(
+            "--define",
+            help="Make segments SURVEY-promoters, -passives, -detractors, -likely-promoters and -likely-detractors.",
+        ),
+    ] = False,
+    publish: Annotated[
+        bool,
+        typer.Option("--publish", help="Write who is a likely one as the trait advocacy:SURVEY."),
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of cross-validation.")] = 0,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the net promoter score with its interval, by stage and month, and who of the silent likely promotes or detracts."""
+    with opened(workspace, as_json=as_json) as ws:
+        when = ws.moment(as_of) or ws.now
+        with (
+            ws.output.progress("Asking who would answer how"),
+            open_moment(ws.stores, as_of=when) as moment,
+        ):
+            found, answers = compute_advocacy(moment, survey, question, seed=seed)
+        published = (
+            publish_likely(ws.stores, found, answers, as_of=when, now=ws.now) if publish else 0
+        )
+        changes = (
+            definitions.apply(ws.stores.control, advocacy_segments(found), now=ws.now, by=ws.by)
+            if define
+            else []
+        )
+        if as_json:
+            ws.output.json(
+                {
+                    **found.to_dict(),
+                    "published": published,
+                    "segments": {one.name: one.action for one in changes},
+                }
+            )
+            return
+        _show(ws, found)
+        if publish:
+            ws.output.say(f"The trait {advocacy_trait(found)} says it ({published:,} written).")
+        for one in changes:
+            ws.output.say(f"segment {one.name}: {one.action}")
+
+
+def _show(ws: Opened, found: Advocacy) -> None:
+    ws.output.say(found.sentence)
+    for title, scores in (("stage", found.stages), ("month", found.periods)):
+        ws.output.say()
+        ws.output.table(
+            [title, "promoters", "passives", "detractors", "score"],
+            [(one.what, *one.counts, _points(one)) for one in scores],
+        )
+    ws.output.say()
+    change = found.change
+    if change.estimate is not None:
+        sure = change.p_value is not None and change.p_value <= _ALPHA
+        ws.output.say(
+            f"Last month against the one before: {change.estimate:+.0f} ({change.lower:+.0f} to {change.upper:+.0f})"
+            + ("." if sure else "; that may be chance.")
+        )
+    if found.moved:
+        better = sum(n for (was, now), n in found.moved.items() if _rank(now) > _rank(was))
+        worse = sum(n for (was, now), n in found.moved.items() if _rank(now) < _rank(was))
+        whole = sum(found.moved.values())
+        ws.output.say(
+            f"Of {whole:,} people who answered twice {better:,} stand better than before, {worse:,} worse."
+        )
+    for name, figures in (
+        ("Mean mark of reviews", found.ratings),
+        ("Share who refer", found.referrals),
+    ):
+        known = {group: value for group, value in figures.items() if value is not None}
+        if known:
+            ws.output.say(
+                f"{name}: {', '.join(f'{group}s {value:.0%}' for group, value in known.items())}."
+            )
+    for one in found.likely:
+        ws.output.say(_likely_words(one))
+    if found.asks.estimate is not None and found.asks.estimate >= _UNLIKE:
+        ws.output.note(
+            f"Warning: those who answered are unlike the others (told apart with a ROC area of {found.asks.estimate:.2f}), errors are "
+            "weighted to those, but what cannot be seen no weight can mend."
+        )
+
+
+def _points(one: Score) -> str:
+    score = one.score
+    if score.estimate is None:
+        return score.reason or "unknown"
+    return f"{score.estimate:+.0f} ({score.lower:+.0f} to {score.upper:+.0f})"
+
+
+def _rank(standing: str) -> int:
+    return {"detractor": 0, "passive": 1, "promoter": 2}[standing]
+
+
+def _likely_words(one: Likely) -> str:
+    if not one.silent:
+        return f"Likely {one.kind}s: everybody answered."
+    if one.reason is not None:
+        return f"Likely {one.kind}s cannot be told among the {one.silent:,} who did not answer: {one.reason}."
+    return (
+        f"Likely {one.kind}s: {one.people:,} of the {one.silent:,} who did not answer. Called so, {one.error.estimate:.0%} "
+        f"({one.error.lower:.0%} to {one.error.upper:.0%}) are none (by lot {one.dull:.0%}; ROC area {one.area.estimate:.2f})."
+    )
