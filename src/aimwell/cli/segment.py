@@ -75,6 +75,11 @@ _GROUPS = (
         "Make segments of ready-made audiences, set by the shop's own distribution, and say who is in them.",
     ),
     Outline(
+        "micro",
+        "aimwell.cli.micro:micro",
+        "Cross what is known of people to the smallest groups that still respond differently, judged by people who did not form them.",
+    ),
+    Outline(
         "advocacy",
         "aimwell.cli.advocacy:advocacy",
         "Show the net promoter score with its interval, by stage and month, and who of the silent likely promotes or detracts.",

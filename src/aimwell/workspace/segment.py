@@ -23,6 +23,7 @@ from aimwell.segment.clusters import CLUSTER_FEATURES, find_clusters
 from aimwell.segment.divisions import divide
 from aimwell.segment.flows import Flows, Kind, flows
 from aimwell.segment.lifecycle import lifecycle
+from aimwell.segment.micro import MicroSegments, micro_segments
 from aimwell.segment.model import Explanation, SegmentCount
 from aimwell.segment.modelling import Built, build_model, publish_built
 from aimwell.segment.overlap import Overlap, overlap
@@ -177,6 +178,27 @@ class Segments(Stage):
         """The net promoter score by a survey's question (default: its only NPS), and likely promoters and detractors."""
         with self.at(as_of) as moment:
             return advocacy(moment, survey, question, seed=seed)[0]
+
+    def micro(
+        self,
+        response: str = "revenue",
+        *,
+        horizon: timedelta = timedelta(days=90),
+        crossed: Sequence[str] | None = None,
+        fewest: int = 100,
+        as_of: datetime | None = None,
+        seed: int = 0,
+    ) -> MicroSegments:
+        """The smallest groups that still differ in what they did within the horizon before `as_of`; each has its rule."""
+        return micro_segments(
+            self._stores,
+            as_of=as_of or self._clock(),
+            horizon=horizon,
+            response=response,
+            crossed=crossed,
+            fewest=fewest,
+            seed=seed,
+        )
 
     def validity(
         self,

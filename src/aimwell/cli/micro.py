@@ -1,0 +1,108 @@
+"""`aimwell segment micro`: the smallest groups that still respond differently."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
+from aimwell.definitions import service as definitions
+from aimwell.segment.micro import micro_definitions, micro_segments
+from aimwell.segment.micro_page import micro_html, response_words
+
+__all__ = ["micro"]
+
+
+def micro(
+    response: Annotated[
+        str,
+        typer.Option(
+            help="bought, revenue, or EXPERIMENT/OUTCOME as a past experiment reports it."
+        ),
+    ] = "revenue",
+    horizon: Annotated[
+        int, typer.Option(min=1, help="Days in which the response is counted.")
+    ] = 90,
+    cross: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Groups to cross, beside features and traits: rfm, lifecycle, clusters:NAME, segments:A,B. May be repeated.",
+            show_default="rfm, lifecycle",
+        ),
+    ] = None,
+    fewest: Annotated[int, typer.Option(min=10, help="People in a group, at least.")] = 100,
+    deepest: Annotated[int, typer.Option(min=1, max=8, help="Questions in a row, at most.")] = 4,
+    define: Annotated[
+        str | None,
+        typer.Option(
+            "--define", help="Make a segment of each group: NAME-1, NAME-2 …, the best first."
+        ),
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page with charts to this file.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the halves and of shuffling.")] = 0,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Cross what is known of people to the smallest groups that still respond differently, judged by people who did not form them."""
+    with opened(workspace, as_json=as_json) as ws:
+        when = ws.moment(as_of) or ws.now
+        with ws.output.progress("Parting people"):
+            found = micro_segments(
+                ws.stores,
+                as_of=when,
+                horizon=timedelta(days=horizon),
+                response=response,
+                crossed=cross,
+                fewest=fewest,
+                deepest=deepest,
+                seed=seed,
+            )
+        changes = (
+            definitions.apply(
+                ws.stores.control, micro_definitions(found, define), now=ws.now, by=ws.by
+            )
+            if define is not None
+            else []
+        )
+        if html is not None:
+            page = micro_html(found, as_of=when, timezone=ws.stores.settings.timezone)
+            html.write_text(page, encoding="utf-8")
+        if as_json:
+            segments = {one.name: one.action for one in changes}
+            ws.output.json({**found.to_dict(), "segments": segments, "html": html})
+            return
+        ws.output.say(found.sentence)
+        for text in found.warnings:
+            ws.output.note(f"Warning: {text}")
+        ws.output.say()
+        ws.output.table(
+            ["group", "people", found.response, "share of it", "people so far", "share so far"],
+            [
+                (
+                    place,
+                    one.people,
+                    response_words(one.response, found.kind),
+                    _share(one.value_share),
+                    _share(one.cumulative_people),
+                    _share(one.cumulative_value),
+                )
+                for place, one in enumerate(found.groups, start=1)
+            ],
+        )
+        ws.output.say()
+        for place, one in enumerate(found.groups, start=1):
+            ws.output.say(f"{place}: {one.words}")
+        for change in changes:
+            ws.output.say(f"segment {change.name}: {change.action}")
+        if html is not None:
+            ws.output.say(f"The page: {html}")
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0%}"
