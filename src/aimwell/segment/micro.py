@@ -48,7 +48,7 @@ _METHOD = "mean of the second half with the normal interval"
 class MicroGroup:
     """One micro-segment: its rule, in words, how many people of all, and their response by the second half alone.
 
-    `value` is the response of all its people together, `value_share` its share of everybody's; `cumulative` those of it and
+    `value` is that response times its people, `value_share` its share of everybody's; `cumulative` those of it and
     all groups before, which respond more each.
     """
 
@@ -196,7 +196,6 @@ def split_groups(
     first[np.random.default_rng(seed).permutation(n)[: n // 2]] = True
     leaves = grow(asked, values, first, fewest=fewest, deepest=deepest)
     joined, p_value = join(leaves, values, ~first, kind=kind, seed=seed)
-    whole = float(values.sum())
     groups = []
     for places in joined:
         rows = np.concatenate([leaves[place].rows for place in places])
@@ -208,13 +207,14 @@ def split_groups(
                 people=len(rows),
                 share=len(rows) / n,
                 response=_estimate(values[rows[~first[rows]]], kind),
-                value=float(values[rows].sum()),
-                value_share=float(values[rows].sum()) / whole if whole > 0 else None,
+                value=float(values[rows[~first[rows]]].mean()) * len(rows),
+                value_share=None,
                 cumulative_people=0.0,
                 cumulative_value=None,
             )
         )
     groups.sort(key=lambda one: -(one.response.estimate or 0.0))
+    groups = _cumulated(groups)
     found = MicroSegments(
         response=response,
         kind=kind,
@@ -223,7 +223,7 @@ def split_groups(
         overall=_estimate(values, kind),
         leaves=len(leaves),
         p_value=p_value,
-        groups=tuple(_cumulated(groups)),
+        groups=tuple(groups),
         sentence=_sentence(groups, len(leaves), p_value, response),
         warnings=_warnings(groups),
     )
@@ -246,18 +246,18 @@ def _estimate(values: npt.NDArray[np.float64], kind: Response) -> Estimate:
 
 
 def _cumulated(groups: Sequence[MicroGroup]) -> list[MicroGroup]:
+    """With shares of the value, by the second half alone, and those of all groups before."""
+    whole = sum(one.value for one in groups)
     people, value = 0.0, 0.0
     found = []
     for one in groups:
-        people += one.share
-        value += one.value_share or 0.0
+        people, value = people + one.share, value + one.value
         found.append(
-            MicroGroup(
-                **{
-                    **vars(one),
-                    "cumulative_people": people,
-                    "cumulative_value": None if one.value_share is None else value,
-                }
+            replace(
+                one,
+                value_share=one.value / whole if whole > 0 else None,
+                cumulative_people=people,
+                cumulative_value=value / whole if whole > 0 else None,
             )
         )
     return found

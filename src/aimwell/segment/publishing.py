@@ -16,9 +16,15 @@ _INSTANT = timedelta(microseconds=1)  # what the lake's times tell apart
 
 
 def publish_groups(
-    stores: Stores, people: pa.Table, *, name: str, as_of: datetime, now: datetime
+    stores: Stores,
+    people: pa.Table,
+    *,
+    name: str,
+    as_of: datetime,
+    now: datetime,
+    kind: str = "cluster",
 ) -> int:
-    """Write everyone's group as the trait `cluster:NAME`, so that rules can ask for it.
+    """Write everyone's group as the trait `KIND:NAME`, as `cluster:habits`, so that rules can ask for it.
 
     The trait holds as of `as_of` itself: it is dated to the last instant before it, since a cut sees what lies before
     its moment, and what the groups rest on lies before it too. Publishing the same again changes nothing.
@@ -29,6 +35,7 @@ def publish_groups(
         name: Of the model.
         as_of: Moment of what the groups rest on.
         now: When it is written.
+        kind: What the trait's name begins with.
 
     Returns:
         How many people were written; 0 where groups of that name were published as of this moment before.
@@ -39,7 +46,7 @@ def publish_groups(
     count = int(people.num_rows)
     given = {
         "origin_id": people.column("profile_id"),
-        "name": pa.array([f"cluster:{name}"] * count, pa.string()),
+        "name": pa.array([f"{kind}:{name}"] * count, pa.string()),
         "value": people.column("group"),
         "set_at": pa.array([as_of - _INSTANT] * count, TIME),
         "source": pa.array(["segment"] * count, pa.string()),
@@ -49,7 +56,7 @@ def publish_groups(
     schema = LAKE_TABLES["traits"].schema
     rows = pa.table([given[field.name] for field in schema], schema=schema)
     version = int(as_of.timestamp() * 1_000_000)
-    application = f"cluster:{name}"
+    application = f"{kind}:{name}"
     if stores.lake.append("traits", rows, transaction=(application, version)):
         return count
     if stores.lake.has_transaction("traits", (application, version + 1)):
