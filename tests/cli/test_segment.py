@@ -179,3 +179,45 @@ def test_a_ready_made_audience_becomes_a_segment_of_this_shop(run: Run, tmp_path
     run("segment", "add", "at-risk", "vip-gold", "--set", "orders=3", *at, code=2)
     stages = json.loads(run("segment", "lifecycle", "--months", "2", "--json", *at).out)
     assert sum(one["people"] for one in stages["stages"] if one["at"][:10] == "2026-08-01") == 120
+
+
+def test_models_are_learnt_shown_published_and_written(run: Run, tmp_path: Path) -> None:
+    lines = ["customer_id,age,plan,vip"]
+    for person in range(150):
+        old = person % 3 == 0
+        age = (60 if old else 30) + person % 7
+        lines.append(f"c{person},{age},{'pro' if old else 'free'},{'yes' if old else 'no'}")
+    (tmp_path / "people.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "new.csv").write_text("id,age,plan\nyoung,31,free\nold,63,pro\n", encoding="utf-8")
+    run("init", "shop")
+    traits = [word for name in ("age", "plan", "vip") for word in ("--trait", f"{name}={name}")]
+    mapped = ("--map", "customer_id=customer_id", *traits)
+    run("collect", "customers", tmp_path / "people.csv", *mapped, "-w", "shop")
+    (tmp_path / "vip.yaml").write_text(
+        "kind: segment\nname: vip\nrule: {trait: vip, is: 'yes'}\n---\n"
+        "kind: model\nname: kinds\ntype: clusters\namong: everybody\ngroups: 2\n"
+        "columns: ['trait:age', 'trait:plan']\nmethod: prototypes\n"
+    )
+    run("apply", tmp_path / "vip.yaml", "-w", "shop")
+    by = ("--by", "trait:age", "--by", "trait:plan")
+
+    shown = run("segment", "model", "kinds", "--html", tmp_path / "kinds.html", "-w", "shop").out
+    assert "2 groups" in shown
+    assert "plan == free" in shown
+    assert "<svg" in (tmp_path / "kinds.html").read_text(encoding="utf-8")
+
+    alike = ("segment", "look-alikes", "vip", *by)
+    files = ("--prospects", tmp_path / "new.csv", "--to", tmp_path / "ranked.csv")
+    assert "can be told from others" in run(*alike, *files, "--publish", "-w", "shop").out
+    ranked = (tmp_path / "ranked.csv").read_text(encoding="utf-8").splitlines()
+    assert ranked[1].startswith('"old"')
+    wrong = run(*alike, "--prospects", tmp_path / "new.csv", "-w", "shop", code=2).err
+    assert "--to FILE" in wrong
+    (tmp_path / "bare.csv").write_text("id,age\nx,31\n", encoding="utf-8")
+    files = ("--prospects", tmp_path / "bare.csv", "--to", tmp_path / "ranked.csv")
+    assert "lacks the columns plan" in run(*alike, *files, "-w", "shop", code=1).err
+
+    card = json.loads(run("segment", "score-card", "vip", *by, "--json", "-w", "shop").out)
+    assert card["judged"]["auc"] > 0.99
+    assert {row["attribute"] for row in card["card"]} <= {"trait:age", "trait:plan"}
+    assert "no survey" in run("segment", "classes", "nps", "-w", "shop", code=1).err.lower()

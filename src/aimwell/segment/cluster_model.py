@@ -149,7 +149,7 @@ class ClusterModel:
 class Sketch:
     """Some of the people as points to be drawn: by the two features that tell the groups apart best.
 
-    `points`: (x, y, group). Values beyond the outermost hundredths are drawn there.
+    `points`: (x, y, group); skewed features as they were prepared, which the name says. Values beyond the outermost hundredths are drawn there.
     """
 
     names: tuple[str, str]

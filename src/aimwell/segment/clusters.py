@@ -237,14 +237,19 @@ def _sketched(
     best = np.argsort(-between / np.maximum(numbers.var(0), 1e-12), kind="stable")[:2]
     draw = np.random.default_rng(seed)
     some = np.sort(draw.choice(len(labels), min(_DRAWN, len(labels)), replace=False))
-    axes = []
+    axes, names = [], []
     for place in best:
+        if columns[place].power != 1.0:  # most of skewed values would lie in one corner
+            axes.append(numbers[some, place])
+            names.append(f"{columns[place].name}, straightened, in deviations")
+            continue
+        names.append(columns[place].name)
         raw = features.column(columns[place].name).cast(pa.float64())
         values = raw.to_numpy(zero_copy_only=False)[some]
         values = np.where(np.isnan(values), columns[place].fill, values)
         axes.append(np.clip(values, *np.quantile(values, [0.01, 0.99])))
     found = zip(axes[0].tolist(), axes[1].tolist(), labels[some].tolist(), strict=True)
-    return Sketch((columns[best[0]].name, columns[best[1]].name), tuple(found))
+    return Sketch((names[0], names[1]), tuple(found))
 
 
 def _grown(rows: FloatArray, seed: int) -> Dendrogram:

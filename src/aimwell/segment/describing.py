@@ -39,7 +39,7 @@ _PEOPLE_MIN = 60
 _PARTS = (0.6, 0.8)  # learn from, choose by, judged on the rest
 _LEAVES_MAX = 24
 _LEAF_SHARE_MIN = 0.005
-_ENOUGH = 0.01
+_ENOUGH = 0.02
 
 Rule = Mapping[str, Any]
 BoolArray = npt.NDArray[np.bool_]

@@ -15,7 +15,7 @@ __all__ = ["Centres", "IntArray", "Mixture", "Patches", "Shape", "nearest_centro
 
 IntArray = npt.NDArray[np.int64]
 
-_ROWS_AT_ONCE = 65_536
+_ROWS_AT_ONCE = 16_384
 
 
 class Shape(Protocol):
@@ -38,8 +38,14 @@ class Shape(Protocol):
 
 def nearest_centroid(rows: FloatArray, centroids: FloatArray) -> IntArray:
     """For each row the place of the nearest centroid, the first of equals."""
-    squares = (centroids**2).sum(1)
-    return _in_parts(rows, lambda part: np.argmin(squares - 2.0 * part @ centroids.T, axis=1))
+    squares, turned = (centroids**2).sum(1), -2.0 * centroids.T
+
+    def nearest(part: FloatArray) -> IntArray:
+        away = part @ turned
+        away += squares
+        return np.asarray(np.argmin(away, axis=1), dtype=np.int64)
+
+    return _in_parts(rows, nearest)
 
 
 def _in_parts(rows: FloatArray, of_part: Callable[[FloatArray], Any]) -> IntArray:
