@@ -29,6 +29,7 @@ CHANGED: dict[str, Any] = {
     "unify_schedule": "0 5 * * sun",
     "household_people_max": 4,
     "trusted_sources": "crm, till",
+    "segment_full_hours": 7,
     "currency": "EUR",
     "timezone": "Europe/London",
     "country": "GB",

@@ -211,6 +211,14 @@ class Settings(BaseModel):
         "first, with commas between. Default: all are trusted alike, and the older identifier comes first.",
         json_schema_extra={"group": "unify"},
     )
+    segment_full_hours: int = Field(
+        default=26,
+        ge=1,
+        description="So many hours after segments were computed for everybody, workers (`aimwell run`) do so again at the "
+        "latest. The look at everybody that `unify_schedule` says leads to it too; in between only those are looked at "
+        "whom something happened to.",
+        json_schema_extra={"group": "segment"},
+    )
     host: str = Field(
         default="127.0.0.1",
         description="Address on which the server listens.",

@@ -244,4 +244,5 @@ def test_segments_are_typed() -> None:
         "members": 2,
         "entered": 1,
         "left": 0,
+        "failure": None,
     }

@@ -16,6 +16,7 @@ from aimwell.collect.tracking.keys import WriteKey, create_key, list_keys, revok
 from aimwell.collect.tracking.sources import ensure_tracking_source
 from aimwell.errors import AimwellError
 from aimwell.history.current import refresh_state
+from aimwell.segment.jobs import Follower
 from aimwell.unify.live import flush_and_unify
 
 __all__ = ["flush", "keys_app"]
@@ -113,6 +114,7 @@ def flush(
                 refresh=refresh_state,
                 progress=lambda what, done, total: step(done, total, what),
             )
+            Follower(ws.stores)(touched=bool(report.profiles))
         flushed = report.flush
         if as_json:
             ws.output.json({**flushed.to_dict(), "profiles": len(report.profiles)})
@@ -132,11 +134,13 @@ def flush(
 def _flush_on(ws: Opened, seconds: float, *, while_stdin: bool) -> None:
     """Flush again and again. Troubles that pass are waited out; what was acknowledged waits in the inbox."""
     trouble = ""
+    follower = Follower(ws.stores)
     while True:
         try:
-            flush_and_unify(
+            report = flush_and_unify(
                 ws.stores, now=datetime.now(UTC), wait_seconds=0.0, refresh=refresh_state
             )
+            follower(touched=bool(report.profiles))
             trouble = ""
         except AimwellError as error:
             if not error.retryable and str(error) != trouble:

@@ -19,6 +19,7 @@ from aimwell.jobs.model import utc_now
 from aimwell.jobs.service import open_jobs
 from aimwell.jobs.worker import Handler, stopped_by_signals
 from aimwell.privacy.retention import forget_old
+from aimwell.segment.jobs import Follower, schedule_following, segment_handlers
 from aimwell.store.stores import Stores
 from aimwell.unify.live import flush_handlers, schedule_tracking_flushes
 from aimwell.workspace.erasing import purge_erased
@@ -40,9 +41,12 @@ def handlers(stores: Stores) -> dict[str, Handler]:
 
     return {
         **deliver_handlers(stores),
-        **flush_handlers(stores, refresh=refresh_state),
+        **flush_handlers(
+            stores, refresh=refresh_state, afterwards=lambda: Follower(stores)(touched=True)
+        ),
         **collect_handlers(stores),
         **upkeep_handlers(stores),
+        **segment_handlers(stores),
         PURGE: purge,
     }
 
@@ -59,7 +63,7 @@ def run(
 ) -> None:
     """Work in the background: send plans that were left to it, carry opens and clicks into the lake.
 
-    So are tracking messages, and sources with a schedule. Start as many as wished, on any machine that reaches the
+    So are tracking messages, sources with a schedule, and memberships of segments. Start as many as wished, on any machine that reaches the
     workspace. SIGTERM or Ctrl-C end it in good order; what it was doing is taken up again by the next.
     """
     with opened(workspace, as_json=as_json) as ws:
@@ -72,6 +76,7 @@ def run(
                 PURGE, kind=PURGE, cron=_EACH_NIGHT, timezone=ws.stores.settings.timezone
             )
         schedule_upkeep(jobs, ws.stores.settings)
+        schedule_following(jobs)
         sync_schedules(ws.stores, jobs)
         worker = jobs.worker(handlers(ws.stores), poll_seconds=poll_seconds)
         with stopped_by_signals(worker):

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from aimwell.cli.calls import WRONG_INPUT
 from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.cli.lazy import Outline, group_of
 from aimwell.cli.old_orders import note_old_orders
@@ -23,9 +24,13 @@ from aimwell.definitions.rules import LEAF_KINDS
 from aimwell.definitions.service import check_all
 from aimwell.errors import DefinitionError, Fault
 from aimwell.history.moment import open_moment
+from aimwell.jobs.model import utc_now
 from aimwell.privacy.lists import with_personal, write_list
 from aimwell.privacy.vault import PERSON_FIELDS
 from aimwell.segment import service
+from aimwell.segment.active import rebuild_active, too_many
+from aimwell.segment.chronicle import comings, segment_lines, sizes
+from aimwell.segment.following import follow
 from aimwell.segment.leaves.rfm import group_words
 from aimwell.segment.refreshing import refresh as run_refresh
 from aimwell.segment.rfm import rfm as compute_rfm
@@ -242,17 +247,141 @@ def yaml(
 @app.command("refresh")
 def refresh(
     names: Annotated[list[str] | None, typer.Argument(help="Segments; default: all.")] = None,
+    touched: Annotated[
+        bool,
+        typer.Option(
+            "--touched",
+            help="Look only at those whom something happened to since the last time; `aimwell run` does so each minute.",
+        ),
+    ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute segments now and record who entered and who left."""
+    """Compute segments now and record who entered and who left.
+
+    Ends with 1 where a segment cannot be computed; it keeps the members that it had, and the others are done.
+    """
+    if touched and names:
+        raise typer.BadParameter(
+            "it looks at all segments; leave out the names", param_hint="--touched"
+        )
     with opened(workspace, as_json=as_json) as ws:
-        counts = run_refresh(ws.stores, now=ws.now, segments=names or None)
+        with ws.output.progress("Refreshing"):
+            if touched:
+                followed = follow(ws.stores, clock=utc_now, complete=True, wait_seconds=120.0)
+                counts = followed.counts
+            else:
+                counts = run_refresh(ws.stores, now=utc_now, segments=names or None)
+                rebuild_active(ws.stores)
+        failing = [one for one in counts if one.failure]
         if as_json:
             ws.output.json(list(counts))
+        elif touched:
+            people = (
+                "Everybody was" if followed.people is None else f"{followed.people:,} people were"
+            )
+            ws.output.say(f"{people} looked at.")
         ws.output.table(
             ["segment", "members", "entered", "left"],
-            [(c.segment, c.members, c.entered, c.left) for c in counts],
+            [(c.segment, c.members, c.entered, c.left) for c in counts if not c.failure],
+        )
+        for one in failing:
+            ws.output.error(
+                f"'{one.segment}' cannot be computed, and keeps {one.members:,} members: {one.failure}"
+            )
+        if failing:
+            raise typer.Exit(WRONG_INPUT)
+
+
+@app.command("list")
+def list_(
+    as_of: AsOfOption = None, workspace: WorkspaceOption = None, as_json: JsonOption = False
+) -> None:
+    """List segments: how many are in each, as of when, and which cannot be computed and why."""
+    with opened(workspace, as_json=as_json) as ws:
+        lines = segment_lines(ws.stores, as_of=ws.moment(as_of))
+        warning = too_many([one.segment for one in lines if one.active])
+        if as_json:
+            ws.output.json(list(lines))
+            return
+        if not lines:
+            ws.output.say("No segment is defined. Write one, then: aimwell apply FILE")
+            return
+        ws.output.table(
+            ["segment", "state", "active", "members", "as of", "everybody looked at"],
+            [
+                (
+                    one.segment,
+                    one.state,
+                    "yes" if one.active else "",
+                    one.members,
+                    one.as_of,
+                    one.full_at,
+                )
+                for one in lines
+            ],
+        )
+        for one in lines:
+            if one.failure:
+                ws.output.say(
+                    f"'{one.segment}' fails since {one.failing_since:%Y-%m-%d %H:%M} UTC (revision {one.failed_revision}): "
+                    f"{one.failure}"
+                )
+        waiting = [one.segment for one in lines if one.state in ("never", "behind")]
+        if waiting:
+            ws.output.note(
+                f"To be computed: {', '.join(waiting)}. Run: aimwell segment refresh --touched"
+            )
+        if warning:
+            ws.output.note(f"Warning: {warning}")
+
+
+@app.command("history")
+def history(
+    name: Name,
+    as_of: AsOfOption = None,
+    who: Annotated[
+        bool, typer.Option("--who", help="Show who entered and left, the newest first.")
+    ] = False,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="With --who: write all of them to this CSV file.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Lines at most.")] = 30,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a segment's size day by day, or who entered and left it and when."""
+    if to is not None and not who:
+        raise typer.BadParameter("it writes who entered and left; add --who", param_hint="--to")
+    with opened(workspace, as_json=as_json) as ws:
+        until = ws.moment(as_of)
+        if not who:
+            days = sizes(ws.stores, name, as_of=until)
+            if as_json:
+                ws.output.json({"segment": name, "days": list(days)})
+                return
+            if not days:
+                ws.output.say(f"'{name}' was never refreshed. Run: aimwell segment refresh {name}")
+                return
+            ws.output.table(
+                ["day", "entered", "left", "members"],
+                [(f"{one.day}", one.entered, one.left, one.members) for one in days[-limit:]],
+            )
+            return
+        rows = comings(ws.stores, name, as_of=until, limit=None if to is not None else limit)
+        if to is not None:
+            write_list(rows, to)
+            ws.output.say(f"{rows.num_rows:,} comings and goings of '{name}' are in {to}.")
+            return
+        if as_json:
+            found = [
+                {**row, "occurred_at": row["occurred_at"].isoformat()} for row in rows.to_pylist()
+            ]
+            ws.output.json({"segment": name, "changes": found})
+            return
+        ws.output.table(
+            ["when", "change", "profile"],
+            [(row["occurred_at"], row["change"], row["profile_id"]) for row in rows.to_pylist()],
         )
 
 

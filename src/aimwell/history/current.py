@@ -19,6 +19,7 @@ from aimwell.history.computed import (
     refresh_computed,
 )
 from aimwell.history.moment import gathered, open_moment
+from aimwell.history.touched import note_touched
 from aimwell.store.control import upsert
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
@@ -59,6 +60,7 @@ def bring_up_to_date(stores: Stores, *, now: datetime) -> UnifyReport:
         refresh_computed(stores, now=moment)
         with stores.control.begin() as connection:
             upsert(connection, _meta, [{"key": _RULE, "value": rule}], update=("value",))
+        note_touched(stores, None)
 
     return unify(stores, now=moment, then=compute)
 
@@ -100,6 +102,7 @@ def refresh_state(stores: Stores, profiles: Collection[str] | None, now: datetim
     if profiles is None:
         changed = refresh_profiles(stores, now=now)
         refresh_computed(stores, now=now)
+        note_touched(stores, None)
         return changed
     if not profiles:
         return 0
@@ -111,6 +114,7 @@ def refresh_state(stores: Stores, profiles: Collection[str] | None, now: datetim
             moment.session.bind(f"all_{name}", exp.select("*").from_(gathered(name)))
         changed = refresh_within(stores, moment.session, now=now, profiles=profiles)
         compute_within(moment)
+    note_touched(stores, profiles)
     return changed
 
 

@@ -51,13 +51,17 @@ class Explanation:
 
 @dataclass(frozen=True)
 class SegmentCount:
-    """One segment in a refresh: its members, and who came and went since the refresh before."""
+    """One segment in a refresh: its members, and who came and went since the refresh before.
+
+    With a `failure` it could not be computed: revision and members are those of the last time that it could.
+    """
 
     segment: str
     revision: int
     members: int
     entered: int
     left: int
+    failure: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -9,12 +9,13 @@ What a leaf asks is said by its module in `leaves`. The queries read the names t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from sqlglot import exp
 
+from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.leaves.base import Leaf
 from aimwell.definitions.leaves.consent import Consent, ConsentRule
 from aimwell.definitions.leaves.segment import SegmentRule
@@ -25,7 +26,16 @@ from aimwell.segment.leaf_kinds import kind_of
 from aimwell.segment.scope import Scope
 from aimwell.store.sql import sql
 
-__all__ = ["Group", "LeafQuery", "Negation", "Tree", "compile_rule", "leaves", "predicate"]
+__all__ = [
+    "Group",
+    "LeafQuery",
+    "Negation",
+    "Tree",
+    "compile_rule",
+    "inner_rule",
+    "leaves",
+    "predicate",
+]
 
 
 @dataclass(frozen=True)
@@ -119,13 +129,29 @@ def _compile(rule: Rule, scope: Scope, path: str, around: tuple[str, ...]) -> Tr
 
 
 def _segment(rule: SegmentRule, scope: Scope, path: str, around: tuple[str, ...]) -> LeafQuery:
+    inner = inner_rule(rule, scope.find, around)
+    return LeafQuery(path, rule, inner=_compile(inner, scope, "rule", (*around, rule.segment)))
+
+
+def inner_rule(
+    rule: SegmentRule, find: Callable[[str], Segment], around: tuple[str, ...] = ()
+) -> Rule:
+    """The rule of the segment that a leaf asks for, with the parameters that the leaf gives.
+
+    Args:
+        rule: The leaf.
+        find: Gives a segment by its name.
+        around: The segments in whose rules the leaf stands, the outermost first.
+
+    Raises:
+        SegmentError: The segment is one of those around.
+    """
     if rule.segment in around:
         way = " → ".join([*around[around.index(rule.segment) :], rule.segment])
         raise SegmentError(
             f"Segments refer to each other in a circle: {way}. Take one of these references away."
         )
-    inner = scope.find(rule.segment).with_parameters(rule.parameters or {}).rule
-    return LeafQuery(path, rule, inner=_compile(inner, scope, "rule", (*around, rule.segment)))
+    return find(rule.segment).with_parameters(rule.parameters or {}).rule
 
 
 # --- the algebra ----------------------------------------------------------------------------------------

@@ -1,32 +1,53 @@
-"""Memberships in the lake: who is in each segment at a refresh, who entered and who left since the one before.
+"""Memberships in the lake: everybody looked at, who is in each segment, who entered and left since the time before.
 
 A refresh is one commit with all its rows, under a lease, so it happens whole and once: repeating it with the same
-`now` changes nothing and gives the same counts. In the table, a person is in a segment when their newest row since
-its last snapshot is not 'left'.
+`now` changes nothing and gives the same counts. A segment that cannot be computed keeps the members that it had, and
+the others go on. Between refreshes `following` keeps those up to date whom something happened to.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.segment import Segment
-from aimwell.errors import SegmentError
+from aimwell.errors import DefinitionError, SegmentError, UnknownDefinitionError
 from aimwell.history.moment import Moment, open_moment
+from aimwell.segment.closure import closure, ways
+from aimwell.segment.computing import Computed, Wanted, compute, reason_of
 from aimwell.segment.model import SegmentCount
-from aimwell.segment.service import compiled, members_query
-from aimwell.store.sql import identifier, sql, union_all
+from aimwell.segment.noticing import Notes, forget_notes, read_notes
+from aimwell.segment.recording import FULL, Counts, compare, write
+from aimwell.segment.standing import (
+    Seen,
+    Standing,
+    expect,
+    forget_removed,
+    keep_failures,
+    keep_good,
+    keep_seen,
+    read_seen,
+    read_standings,
+    tell_alerts,
+)
+from aimwell.store.leases import Held
+from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
-__all__ = ["current_members", "refresh"]
+__all__ = ["LEASE", "Defined", "current_members", "defined", "finder", "moment_after", "refresh"]
 
-_LEASE = "segments"
+LEASE = "segments"
+"""Whoever writes memberships holds it."""
+
 _FOR_EVER = datetime(9999, 12, 31, tzinfo=UTC)
+_TICK = timedelta(microseconds=1)
 
 _STATE = """
     WITH snapshots AS (
@@ -34,74 +55,190 @@ _STATE = """
       WHERE change = 'snapshot' GROUP BY segment
     ),
     newest AS (
-      SELECT m.segment, m.profile_id, max(m.revision) AS revision,
+      SELECT m.segment, m.profile_id,
              arg_max(m.change <> 'left', (m.occurred_at, m.change <> 'left')) AS inside
       FROM memberships AS m LEFT JOIN snapshots AS s ON s.segment = m.segment
-      WHERE s.snapshot_at IS NULL OR m.occurred_at >= s.snapshot_at
+      WHERE (s.snapshot_at IS NULL OR m.occurred_at >= s.snapshot_at) AND m.segment = :segment
       GROUP BY m.segment, m.profile_id
     )
-    SELECT segment, profile_id, revision FROM newest
+    SELECT profile_id FROM newest
     WHERE inside AND profile_id IN (SELECT profile_id FROM known)
     """
-"""Who is in which segment. Who is not known any more (erased) is in none, and nothing new is written of them."""
+"""Who is in a segment. Who is not known any more (erased) is in none, and nothing new is written of them."""
 
-_CHANGES = """
-    SELECT segment, revision, profile_id, 'snapshot' AS change FROM fresh
-    UNION ALL
-    SELECT f.segment, f.revision, f.profile_id, 'entered' FROM fresh AS f
-    ANTI JOIN inside AS i ON i.segment = f.segment AND i.profile_id = f.profile_id
-    UNION ALL
-    SELECT i.segment, coalesce(r.revision, i.revision), i.profile_id, 'left' FROM inside AS i
-    LEFT JOIN revisions AS r ON r.segment = i.segment
-    ANTI JOIN fresh AS f ON f.segment = i.segment AND f.profile_id = i.profile_id
-    """
+
+@dataclass(frozen=True)
+class Defined:
+    """Segments as they are written down: those that can be read, and why others cannot."""
+
+    wanted: Mapping[str, Wanted]
+    broken: Mapping[str, str]
+
+    @property
+    def revisions(self) -> dict[str, int]:
+        """Name → revision."""
+        return {name: one.revision for name, one in self.wanted.items()}
+
+    @property
+    def names(self) -> list[str]:
+        """All of them."""
+        return sorted({*self.wanted, *self.broken})
 
 
 def refresh(
-    stores: Stores, *, now: datetime, segments: Sequence[str] | None = None
+    stores: Stores,
+    *,
+    now: datetime | Callable[[], datetime],
+    segments: Sequence[str] | None = None,
 ) -> tuple[SegmentCount, ...]:
-    """Compute segments as of `now` and write to `memberships` who is in, entered and left.
+    """Look at everybody: compute segments as of `now` and write to `memberships` who is in, entered and left.
 
     Args:
         stores: The workspace.
-        now: The moment; later than that of every refresh before, or the same to repeat one.
+        now: The moment; later than that of every refresh before, or the same to repeat one. A clock is read when
+            nobody else is at it any more, and then the moment is late enough.
         segments: Names; default: all. Only then do people leave segments whose definition was removed.
 
     Returns:
-        One count per segment, by name.
+        One count per segment, by name; one that cannot be computed has a `failure`.
 
     Raises:
-        SegmentError: A later refresh stands already, or segments refer to each other in a circle.
+        SegmentError: A later refresh stands already.
         UnknownDefinitionError: There is no segment of such a name.
     """
-    now = now.astimezone(UTC)
-    with stores.leases.hold(_LEASE), open_moment(stores, as_of=now) as moment:
-        found = _definitions(stores, segments)
-        wanted = None if segments is None else sorted(found)
-        written = _written(moment, wanted, now)
-        waiting = {name: one for name, one in found.items() if name not in written}
-        _compute(moment, waiting, leaving=segments is None, written=sorted(written))
-        counts = _counts(moment, {name: revision for name, (_, revision) in waiting.items()})
-        if any(one.members or one.left for one in counts.values()):
-            _write(stores, moment, sorted(waiting), now)
-    return tuple(one for _name, one in sorted({**written, **counts}.items()))
+    with stores.leases.hold(LEASE) as held:
+        found = defined(stores, segments)
+        strict = isinstance(now, datetime)
+        moment_ = now if isinstance(now, datetime) else now()
+        expect(stores, found.names)
+        notes = read_notes(stores) if segments is None else Notes()
+        if not strict:
+            moment_ = moment_after(stores, moment_)
+        with open_moment(stores, as_of=moment_.astimezone(UTC)) as moment:
+            wanted = None if segments is None else found.names
+            written = _written(moment, wanted) if strict else {}
+            return _refresh(
+                stores, moment, found, written, notes, held, everything=segments is None
+            )
 
 
-def _definitions(stores: Stores, segments: Sequence[str] | None) -> dict[str, tuple[Segment, int]]:
+def _refresh(
+    stores: Stores,
+    moment: Moment,
+    found: Defined,
+    written: Mapping[str, SegmentCount],
+    notes: Notes,
+    held: Held,
+    *,
+    everything: bool,
+) -> tuple[SegmentCount, ...]:
+    waiting = {name: one for name, one in found.wanted.items() if name not in written}
+    computed = compute(moment, waiting)
+    failures = {**computed.failures, **found.broken}
+    left_alone = {*written, *failures}
+    bases = {
+        name: at
+        for name, at in _snapshots(moment).items()
+        if (name in computed.places) or (everything and name not in left_alone)
+    }
+    counts = compare(moment, computed, {**dict.fromkeys(computed.places), **bases})
+    if any(one.members or one.left for one in counts.values()):
+        _write(stores, moment, sorted(waiting), held)
+    before = read_standings(stores)
+    with stores.control.begin() as connection:
+        keep_good(connection, _good(stores, moment.as_of, waiting, computed, counts))
+        keep_failures(connection, failures, found.revisions, now=moment.as_of)
+        if everything:
+            forget_removed(connection, found.names)
+            if not written:
+                keep_seen(connection, Seen(moment.as_of, moment.snapshot.versions))
+                forget_notes(connection, notes)
+    tell_alerts(stores, failures, computed.places)
+    shown = {
+        name: _count(name, one, waiting)
+        for name, one in counts.items()
+        if _told(name, one, waiting)
+    }
+    failed = {name: _failed(before.get(name), name, reason) for name, reason in failures.items()}
+    return tuple(one for _name, one in sorted({**written, **shown, **failed}.items()))
+
+
+def _told(name: str, counts: Counts, waiting: Mapping[str, Wanted]) -> bool:
+    """Of segments that have no definition any more only those whom somebody left."""
+    return name in waiting or counts.left > 0
+
+
+def _count(name: str, counts: Counts, waiting: Mapping[str, Wanted]) -> SegmentCount:
+    revision = waiting[name].revision if name in waiting else counts.revision or 0
+    return SegmentCount(name, revision, counts.members, counts.entered, counts.left)
+
+
+def _failed(before: Standing | None, name: str, reason: str) -> SegmentCount:
+    """As it was when it could be computed."""
+    if before is None:
+        return SegmentCount(name, 0, 0, 0, 0, reason)
+    return SegmentCount(name, before.revision or 0, before.members, 0, 0, reason)
+
+
+def _good(
+    stores: Stores,
+    now: datetime,
+    waiting: Mapping[str, Wanted],
+    computed: Computed,
+    counts: Mapping[str, Counts],
+) -> list[dict[str, Any]]:
+    by = ways(stores)
+    return [
+        {
+            "segment": name,
+            "revision": waiting[name].revision,
+            "rule_hash": closure(waiting[name].segment, finder(stores), ways=by).rule_hash,
+            "refreshed_at": now,
+            "full_at": now,
+            "members": counts[name].members,
+            "behind": False,
+        }
+        for name in computed.places
+    ]
+
+
+def finder(stores: Stores) -> Callable[[str], Segment]:
+    """Gives a segment by its name."""
+    return lambda name: definitions.find(stores.control, Segment, name)
+
+
+def defined(stores: Stores, segments: Collection[str] | None = None) -> Defined:
+    """The definitions of segments (default: of all). Raises UnknownDefinitionError where a name has none."""
     if segments is None:
         segments = [name for _kind, name in definitions.names(stores.control, "segment")]
-    found: dict[str, tuple[Segment, int]] = {}
+    wanted: dict[str, Wanted] = {}
+    broken: dict[str, str] = {}
     for name in segments:
-        definition, revision = definitions.get(stores.control, "segment", name)
+        try:
+            definition, revision = definitions.get(stores.control, "segment", name)
+        except UnknownDefinitionError:
+            raise
+        except DefinitionError as error:
+            broken[name] = reason_of(error)
+            continue
         assert isinstance(definition, Segment)  # noqa: S101 - the catalogue maps the kind to this class
-        found[name] = definition, revision
-    return found
+        wanted[name] = Wanted(definition, revision)
+    return Defined(wanted, broken)
 
 
-def _written(
-    moment: Moment, wanted: Sequence[str] | None, now: datetime
-) -> dict[str, SegmentCount]:
-    """What an earlier run with the same `now` wrote; refuses to write into the past."""
+def moment_after(stores: Stores, now: datetime) -> datetime:
+    """`now`, or just after the last look at any segment where a clock that is ahead made that one."""
+    seen = read_seen(stores)
+    looks = [one.refreshed_at for one in read_standings(stores).values()]
+    last = max((one for one in looks if one is not None), default=now)
+    if seen is not None:
+        last = max(last, seen.moment)
+    return now if last < now else last + _TICK
+
+
+def _written(moment: Moment, wanted: Sequence[str] | None) -> dict[str, SegmentCount]:
+    """What an earlier run with the same moment wrote; refuses to write into the past."""
+    now = moment.as_of
     about = exp.true() if wanted is None else sql("segment IN :wanted", wanted=list(wanted))
     if wanted is not None and not wanted:
         return {}
@@ -122,108 +259,37 @@ def _written(
             """
             SELECT segment, max(revision), count(*) FILTER (WHERE change = 'snapshot'),
                    count(*) FILTER (WHERE change = 'entered'), count(*) FILTER (WHERE change = 'left')
-            FROM raw_memberships WHERE occurred_at = :now AND :about GROUP BY segment
+            FROM raw_memberships WHERE occurred_at = :now AND source = :full AND :about GROUP BY segment
             """,
             now=now,
+            full=FULL,
             about=about,
         )
     )
     return {row[0]: SegmentCount(*row) for row in rows}
 
 
-def _compute(
-    moment: Moment,
-    waiting: Mapping[str, tuple[Segment, int]],
-    *,
-    leaving: bool,
-    written: Sequence[str],
-) -> None:
-    """Bind `changes`: every row that is to be written.
-
-    Args:
-        moment: The cut session.
-        waiting: Segments to compute, with their revisions.
-        leaving: Whether people leave segments that have no definition any more.
-        written: Segments that stand already.
-    """
-    session = moment.session
-    moment.bind_known()
-    fresh = [
-        sql(
-            "SELECT CAST(NULL AS varchar) AS profile_id, CAST(NULL AS varchar) AS segment, 0 AS revision WHERE FALSE"
-        )
-    ]
-    for number, (name, (segment, revision)) in enumerate(sorted(waiting.items())):
-        session.materialise(
-            f"fresh_{number}", members_query(compiled(moment, segment.rule, name=name))
-        )
-        fresh.append(
-            sql(
-                "SELECT profile_id, CAST(:name AS varchar) AS segment, :revision AS revision FROM :people",
-                name=name,
-                revision=revision,
-                people=exp.Table(this=identifier(f"fresh_{number}")),
-            )
-        )
-    session.bind("fresh", union_all(fresh))
-    session.bind(
-        "revisions",
-        pa.table(
-            {
-                "segment": pa.array(list(waiting), pa.string()),
-                "revision": pa.array([revision for _, revision in waiting.values()], pa.int64()),
-            }
-        ),
+def _snapshots(moment: Moment) -> dict[str, datetime | None]:
+    """Every segment of which anything was written → its last snapshot."""
+    query = sql(
+        "SELECT segment, max(occurred_at) FILTER (WHERE change = 'snapshot') FROM memberships GROUP BY segment"
     )
-    about = "segment NOT IN :names" if leaving else "segment IN :names"
-    names = list(written) if leaving else list(waiting)
-    state = exp.select("*").from_(exp.Subquery(this=sql(_STATE), alias="state"))
-    session.materialise("inside", state.where(sql(about, names=[*names, ""])))
-    session.materialise("changes", sql(_CHANGES))
+    return dict(moment.session.rows(query))
 
 
-def _counts(moment: Moment, revisions: Mapping[str, int]) -> dict[str, SegmentCount]:
-    rows = moment.session.rows(
-        sql(
-            """
-            SELECT segment, max(revision), count(*) FILTER (WHERE change = 'snapshot'),
-                   count(*) FILTER (WHERE change = 'entered'), count(*) FILTER (WHERE change = 'left')
-            FROM changes GROUP BY segment
-            """
-        )
-    )
-    empty = {name: SegmentCount(name, revision, 0, 0, 0) for name, revision in revisions.items()}
-    return {**empty, **{row[0]: SegmentCount(*row) for row in rows}}
-
-
-def _write(stores: Stores, moment: Moment, names: Sequence[str], now: datetime) -> None:
-    rows = sql(
-        """
-        SELECT segment, CAST(revision AS bigint) AS revision, profile_id AS origin_id, change,
-               :now AS occurred_at, 'segment' AS source, CAST(NULL AS varchar) AS load_id,
-               :now AS received_at
-        FROM changes
-        """,
-        now=now,
-    )
+def _write(stores: Stores, moment: Moment, names: Sequence[str], held: Held) -> None:
     # The same segments at a later moment count as a later version, so a stalled process cannot write after them.
     application = "segments:" + hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
-    version = int(now.timestamp() * 1_000_000)
-    batches = moment.session.batches(rows)
-    if not stores.lake.append("memberships", batches, transaction=(application, version)):
-        raise SegmentError(
-            "Another process refreshed these segments as of a later moment in the meantime. "
-            "Refresh them again."
-        )
+    write(stores, moment, held=held, application=application, snapshot=True)
 
 
 def current_members(stores: Stores, segment: str, *, as_of: datetime | None = None) -> pa.Table:
-    """Who was in a segment at its last refresh.
+    """Who is in a segment by the memberships that are written: of its last refresh, and of what happened since.
 
     Args:
         stores: The workspace.
         segment: Name of the segment.
-        as_of: Only refreshes before this moment count; default: all.
+        as_of: Only what was written before this moment counts; default: all.
 
     Returns:
         One row a person, by `profile_id`: `profile_id`, and `since`, when they last entered. No rows where
@@ -235,19 +301,18 @@ def current_members(stores: Stores, segment: str, *, as_of: datetime | None = No
     definitions.get(stores.control, "segment", segment)
     with open_moment(stores, as_of=as_of or _FOR_EVER) as moment:
         moment.bind_known()
-        state = exp.Subquery(this=sql(_STATE), alias="state")
         return moment.session.table(
             sql(
                 """
                 SELECT i.profile_id, e.since
-                FROM (SELECT profile_id FROM :state WHERE segment = :segment) AS i
+                FROM :state AS i
                 LEFT JOIN (
                   SELECT profile_id, max(occurred_at) AS since FROM memberships
                   WHERE segment = :segment AND change = 'entered' GROUP BY profile_id
                 ) AS e ON e.profile_id = i.profile_id
                 ORDER BY i.profile_id
                 """,
-                state=state,
+                state=sql(_STATE, segment=segment),
                 segment=segment,
             )
         )

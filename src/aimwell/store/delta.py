@@ -26,6 +26,7 @@ __all__ = [
     "TARGET_FILE_BYTES",
     "add_columns",
     "add_files",
+    "added_files",
     "append_rows",
     "column_names",
     "commits",
@@ -153,6 +154,25 @@ def is_widened(table: DeltaTable) -> bool:
 def files_of(table: DeltaTable) -> tuple[str, ...]:
     """The data files of the version that is open, as paths; the library gives percent-encoded addresses."""
     return tuple(sorted(_path(address) for address in table.file_uris()))
+
+
+def added_files(folder: Path, *, after: int, until: int) -> tuple[str, ...] | None:
+    """Files that brought new rows in the commits after one version up to another; None where the log does not say.
+
+    What compaction wrote holds no new rows, and what a deletion left was there before.
+    """
+    found: list[str] = []
+    for version in range(after + 1, until + 1):
+        file = folder / "_delta_log" / f"{version:020}.json"
+        if not file.exists():
+            return None
+        actions = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        if any(one.get("commitInfo", {}).get("operation") == "DELETE" for one in actions):
+            continue
+        for one in actions:
+            if one.get("add", {}).get("dataChange"):
+                found.append(str(folder / unquote(one["add"]["path"])))
+    return tuple(found) if all(Path(one).exists() for one in found) else None
 
 
 def _path(address: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from aimwell.store.delta import (
     TARGET_FILE_BYTES,
     add_columns,
     add_files,
+    added_files,
     append_rows,
     column_names,
     commits,
@@ -169,6 +171,16 @@ class Lake:
             schema=pa.schema(table.schema().to_arrow()),
             widened=is_widened(table),
         )
+
+    def added(self, version: TableVersion, *, after: int) -> TableVersion | None:
+        """The rows that came into a table after the version `after` and up to `version`, as a version to bind.
+
+        None where that cannot be told any more, because the log or the files of that time are gone.
+        """
+        if after > version.version:
+            return None
+        files = added_files(self.root / version.name, after=after, until=version.version)
+        return None if files is None else replace(version, files=files)
 
     def append(
         self,

@@ -103,8 +103,9 @@ def flush_handlers(
     clock: Callable[[], datetime] = utc_now,
     affected: Sequence[Affected] = (),
     refresh: Refresh | None = None,
+    afterwards: Callable[[], object] = lambda: None,
 ) -> dict[str, Handler]:
-    """Kind of job → what does the work, for a worker."""
+    """Kind of job → what does the work, for a worker; `afterwards` is done after a flush that touched somebody."""
 
     def flush(context: JobContext, payload: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
@@ -115,6 +116,8 @@ def flush_handlers(
             return {
                 "taken": 0
             }  # somebody else is at it, or sees to it: each machine flushes its own inbox
+        if report.profiles:
+            afterwards()
         if report.flush.messages or inbox_state(inbox_folder(stores)).segments:
             # More will come: look again soon, not in a minute. The key of this job is taken while it runs.
             key = f"{FLUSH}:next" if context.job.key != f"{FLUSH}:next" else f"{FLUSH}:after"

@@ -15,13 +15,24 @@ from aimwell.definitions.catalogue import check
 from aimwell.definitions.service import apply
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment import service as segment_service
+from aimwell.segment.active import rebuild_active
 from aimwell.segment.advocacy import advocacy
 from aimwell.segment.advocacy_model import Advocacy
 from aimwell.segment.audiences.service import Audience, adapted, audience, audiences
+from aimwell.segment.chronicle import (
+    DaySize,
+    News,
+    SegmentLine,
+    comings,
+    news_after,
+    segment_lines,
+    sizes,
+)
 from aimwell.segment.cluster_model import Clustering
 from aimwell.segment.clusters import CLUSTER_FEATURES, find_clusters
 from aimwell.segment.divisions import divide
 from aimwell.segment.flows import Flows, Kind, flows
+from aimwell.segment.following import Followed, follow
 from aimwell.segment.lifecycle import lifecycle
 from aimwell.segment.micro import MicroSegments, micro_segments
 from aimwell.segment.model import Explanation, SegmentCount
@@ -30,7 +41,7 @@ from aimwell.segment.overlap import Overlap, overlap
 from aimwell.segment.people_table import BUYERS
 from aimwell.segment.persona_model import Persona
 from aimwell.segment.personas import personas
-from aimwell.segment.refreshing import refresh
+from aimwell.segment.refreshing import current_members, refresh
 from aimwell.segment.rfm import rfm
 from aimwell.segment.validity import validity
 from aimwell.segment.validity_model import Validity
@@ -90,7 +101,33 @@ class Segments(Stage):
 
     def refresh(self, segments: Sequence[str] | None = None) -> tuple[SegmentCount, ...]:
         """Compute segments now and record who entered and left."""
-        return refresh(self._stores, now=self._clock(), segments=segments)
+        counts = refresh(self._stores, now=self._clock, segments=segments)
+        rebuild_active(self._stores)
+        return counts
+
+    def follow(self) -> Followed:
+        """Bring memberships up to date for those whom something happened to; for everybody where that is needed."""
+        return follow(self._stores, clock=self._clock, complete=True, wait_seconds=120.0)
+
+    def list(self, *, as_of: datetime | None = None) -> tuple[SegmentLine, ...]:
+        """How each segment stands: its members, as of when, whether it is active, why it fails if it does."""
+        return segment_lines(self._stores, as_of=as_of)
+
+    def sizes(self, segment: str, *, as_of: datetime | None = None) -> tuple[DaySize, ...]:
+        """A segment day by day: who entered, who left, how many were in it."""
+        return sizes(self._stores, segment, as_of=as_of)
+
+    def comings(self, segment: str, *, as_of: datetime | None = None) -> pa.Table:
+        """Who entered and left a segment and when, the newest first."""
+        return comings(self._stores, segment, as_of=as_of)
+
+    def inside(self, segment: str, *, as_of: datetime | None = None) -> pa.Table:
+        """Who is in a segment by the memberships that are written, and since when."""
+        return current_members(self._stores, segment, as_of=as_of)
+
+    def news(self, cursor: int | None = None) -> News:
+        """Who entered and left any segment since a cursor, each once; without one, a cursor to begin with."""
+        return news_after(self._stores, cursor)
 
     def rfm(self, *, as_of: datetime | None = None) -> pa.Table:
         """Recency, frequency and money of every buyer, with quintiles and the named group."""

@@ -27,6 +27,7 @@ from aimwell.cli.doctor.work import (
     check_inboxes,
     check_jobs,
     check_leases,
+    check_segments,
     check_sources,
     check_switch,
 )
@@ -81,6 +82,7 @@ def examine(root: Path, *, now: datetime) -> Iterator[Finding]:
         yield from check_lake(stores)
         yield from check_jobs(stores)
         yield from check_sources(stores, now=now)
+        yield from check_segments(stores)
         yield from check_switch(stores)
         yield from check_channels(stores)
     finally:

@@ -17,6 +17,9 @@ from aimwell.errors import AimwellError
 from aimwell.jobs.service import open_jobs
 from aimwell.jobs.watching import START
 from aimwell.privacy.secrets import read_secret
+from aimwell.segment.active import too_many
+from aimwell.segment.chronicle import segment_lines
+from aimwell.segment.standing import ALERTS as SEGMENT_ALERTS
 from aimwell.store.nodes import nodes
 from aimwell.store.processes import process_is_gone
 from aimwell.store.schema import metadata
@@ -28,6 +31,7 @@ __all__ = [
     "check_inboxes",
     "check_jobs",
     "check_leases",
+    "check_segments",
     "check_sources",
     "check_switch",
 ]
@@ -108,8 +112,8 @@ def check_jobs(stores: Stores) -> Iterator[Finding]:
     """Alerts that are open, and work that nobody takes."""
     jobs = open_jobs(stores)
     told = {one.key for one in jobs.alerts.all()}
-    # How sources stand is looked at anew below, also where no worker tells alerts.
-    found = [one for one in jobs.troubles() if not one.key.startswith(ALERTS)]
+    # How sources and segments stand is looked at anew below, also where no worker tells alerts.
+    found = [one for one in jobs.troubles() if not one.key.startswith((ALERTS, SEGMENT_ALERTS))]
     for one in found:
         if one.key not in told:
             # A schedule that nobody fires holds nothing up by itself; the work of somebody who waits does.
@@ -143,6 +147,24 @@ def check_sources(stores: Stores, *, now: datetime) -> Iterator[Finding]:
             )
     if sources and well == len(sources):
         yield fine("sources", f"{well} written down, all well.")
+
+
+def check_segments(stores: Stores) -> Iterator[Finding]:
+    """Whether segments can be computed, and are not too many."""
+    lines = segment_lines(stores)
+    failing = [one for one in lines if one.state == "failing"]
+    for one in failing:
+        yield warning(
+            "segments",
+            f"'{one.segment}' cannot be computed since {one.failing_since:%Y-%m-%d %H:%M} UTC, and keeps its "
+            f"{one.members or 0:,} members: {one.failure}",
+            f"Look at it with: aimwell get segment {one.segment} -o yaml; then apply it again, mended.",
+        )
+    told = too_many([one.segment for one in lines if one.active])
+    if told:
+        yield warning("segments", told, "See which with: aimwell segment list")
+    if lines and not failing and not told:
+        yield fine("segments", f"{len(lines)} defined, none fails.")
 
 
 def check_switch(stores: Stores) -> Iterator[Finding]:

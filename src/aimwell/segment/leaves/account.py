@@ -8,12 +8,13 @@ from sqlglot import exp
 
 from aimwell.definitions.leaves.account import AccountRule
 from aimwell.definitions.leaves.event_fields import property_keys
+from aimwell.segment.changing import Changes, by_rows
 from aimwell.segment.comparing import compare_text, field_text
 from aimwell.segment.phrases import both, compared, field_words
 from aimwell.segment.scope import Named, People, Scope
 from aimwell.store.sql import column, sql
 
-__all__ = ["names", "people", "words"]
+__all__ = ["changes", "names", "people", "words"]
 
 
 def people(rule: AccountRule, _scope: Scope) -> People:
@@ -64,3 +65,8 @@ def names(rule: AccountRule) -> Iterator[Named]:
         if isinstance(value, str):
             told = f"No firm's {rule.account} is '{{}}'."
             yield Named(value, table, rule.account, told, compared=True)
+
+
+def changes(_rule: AccountRule) -> Changes:
+    """By what is said of the person's place there, and of any firm."""
+    return by_rows("account_members", "set_at", shared=["accounts"])

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from aimwell.definitions.leaves.bucket import BucketRule
+from aimwell.segment.changing import NEVER, Changes
 from aimwell.segment.phrases import quoted
 from aimwell.segment.scope import People, Scope
 from aimwell.stats.buckets import BUCKETS, HEX_DIGITS
 from aimwell.store.sql import sql
 
-__all__ = ["people", "words"]
+__all__ = ["changes", "people", "words"]
 
 
 def people(rule: BucketRule, _scope: Scope) -> People:
@@ -32,3 +33,8 @@ def words(rule: BucketRule) -> str:
     """As "whose bucket by the salt “x” is 0 to 499 of 0 to 9999"."""
     first, last = rule.bucket.from_, rule.bucket.to - 1
     return f"whose bucket by the salt {quoted(rule.bucket.salt)} is {first} to {last} of 0 to 9999"
+
+
+def changes(_rule: BucketRule) -> Changes:
+    """By nothing."""
+    return NEVER

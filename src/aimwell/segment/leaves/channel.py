@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from aimwell.definitions.leaves.channel import ChannelRule
+from aimwell.segment.changing import Changes, by_rows
 from aimwell.segment.phrases import in_span, quoted
 from aimwell.segment.scope import Named, People, Scope, ago
 from aimwell.store.sql import sql
 
-__all__ = ["names", "people", "words"]
+__all__ = ["changes", "names", "people", "words"]
 
 
 def people(rule: ChannelRule, scope: Scope) -> People:
@@ -48,3 +49,8 @@ def words(rule: ChannelRule) -> str:
 def names(rule: ChannelRule) -> Iterator[Named]:
     """The channel."""
     yield Named(rule.channel, "touches", "channel", "Nobody was ever reached by a channel '{}'.")
+
+
+def changes(rule: ChannelRule) -> Changes:
+    """By touches, and as they grow old."""
+    return by_rows("touches", "occurred_at", [rule.within])

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlglot import exp
 
 from aimwell.definitions.leaves.consent import ConsentRule
+from aimwell.segment.changing import Boundary, Changes
 from aimwell.segment.phrases import quoted
 from aimwell.segment.scope import People, Scope
 from aimwell.store.sql import sql
 
-__all__ = ["people", "words"]
+__all__ = ["changes", "people", "words"]
 
 
 def people(rule: ConsentRule, scope: Scope) -> People:
@@ -32,3 +35,11 @@ def words(rule: ConsentRule) -> str:
         return f"who never answered on consent {about}"
     how = " explicit" if rule.consent.explicit else ""
     return f"who {rule.consent.state}{how} consent {about}"
+
+
+_LATE = timedelta(minutes=5)
+
+
+def changes(_rule: ConsentRule) -> Changes:
+    """By answers. They come in on many ways, so those of the last minutes are looked at once more."""
+    return Changes(frozenset({Boundary("consents", "occurred_at", slack=_LATE)}))

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from aimwell.definitions.leaves.distance import DistanceRule, Place
+from aimwell.segment.changing import Changes, by_rows
 from aimwell.segment.phrases import quoted
 from aimwell.segment.scope import Named, People, Scope
 from aimwell.store.sql import sql
 
-__all__ = ["EARTH_KM", "names", "people", "words"]
+__all__ = ["EARTH_KM", "changes", "names", "people", "words"]
 
 EARTH_KM = 6371.0088
 """The earth's mean radius (IUGG)."""
@@ -125,3 +126,11 @@ def names(rule: DistanceRule) -> Iterator[Named]:
         yield Named(
             rule.distance.city, "market", "key", told, (("dimension", "city"), ("name", "latitude"))
         )
+
+
+def changes(_rule: DistanceRule) -> Changes:
+    """By the traits that say where somebody is, and by what is known of shops and cities."""
+    found = Changes(shared=frozenset({"shops", "market"}))
+    for name in ("latitude", "longitude", "city"):
+        found |= by_rows("traits", "set_at", only=("name", name))
+    return found

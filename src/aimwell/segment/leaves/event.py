@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aimwell.definitions.leaves.event import EventRule
+from aimwell.segment.changing import Changes, by_acts, spans_of
 from aimwell.segment.event_queries import event_people as people
 from aimwell.segment.phrases import (
     both,
@@ -20,7 +21,7 @@ from aimwell.segment.phrases import (
 )
 from aimwell.segment.scope import Asked
 
-__all__ = ["acts", "people", "words"]
+__all__ = ["acts", "changes", "people", "words"]
 
 
 def words(rule: EventRule) -> str:
@@ -45,3 +46,8 @@ def words(rule: EventRule) -> str:
 def acts(rule: EventRule) -> Iterator[Asked]:
     """The event."""
     yield Asked(rule.event, rule.where, (rule.sum.of,) if rule.sum is not None else ())
+
+
+def changes(rule: EventRule) -> Changes:
+    """By such events, and as they grow old."""
+    return by_acts(rule, [rule.within, *spans_of(rule.first, rule.last)])

@@ -8,12 +8,13 @@ from sqlglot import exp
 
 from aimwell.definitions.leaves.freshness import FreshnessRule
 from aimwell.history.moment import TIME_COLUMNS
+from aimwell.segment.changing import Changes, by_rows, spans_of
 from aimwell.segment.event_queries import when_tests
 from aimwell.segment.phrases import quoted, when
 from aimwell.segment.scope import Named, People, Scope
 from aimwell.store.sql import identifier, sql
 
-__all__ = ["names", "people", "words"]
+__all__ = ["changes", "names", "people", "words"]
 
 
 def people(rule: FreshnessRule, scope: Scope) -> People:
@@ -40,3 +41,11 @@ def names(rule: FreshnessRule) -> Iterator[Named]:
     """The trait."""
     if rule.freshness.trait is not None:
         yield Named(rule.freshness.trait, "traits", "name", "No trait '{}' was ever collected.")
+
+
+def changes(rule: FreshnessRule) -> Changes:
+    """By such rows, and as they grow old."""
+    of = rule.freshness
+    table = of.table or "traits"
+    only = ("name", of.trait) if of.trait is not None else None
+    return by_rows(table, TIME_COLUMNS[table], spans_of(rule), only=only)

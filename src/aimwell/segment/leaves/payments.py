@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlglot import exp
 
 from aimwell.definitions.leaves.payments import PaymentsRule
+from aimwell.segment.changing import Boundary, Changes, by_rows
 from aimwell.segment.event_queries import count_tests
 from aimwell.segment.phrases import in_span, often, only_zero
 from aimwell.segment.scope import People, Scope, ago
 from aimwell.store.sql import sql
 
-__all__ = ["people", "words"]
+__all__ = ["changes", "people", "words"]
 
 # The newest row of a payment counts; it was paid when a row first said so. Due is the end of a day of the firm's.
 _STATED = """
@@ -74,3 +77,19 @@ def words(rule: PaymentsRule) -> str:
     if rule.within is not None:
         parts.append(f"of those due {in_span(rule.within)}")
     return " ".join(parts)
+
+
+_DUE_DAY = timedelta(hours=26)
+
+
+def changes(rule: PaymentsRule) -> Changes:
+    """By payments, when their day is over, and as they grow old.
+
+    A payment that passes from one person to another is seen at the next look at everybody.
+    """
+    day_over = Changes(frozenset({Boundary("payments", "due_at", slack=_DUE_DAY)}))
+    return (
+        by_rows("payments", "set_at", [rule.within])
+        | by_rows("payments", "due_at", [rule.within])
+        | day_over
+    )

@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from aimwell.definitions.leaves.acts import Measure
 from aimwell.definitions.leaves.ratio import RatioRule
+from aimwell.segment.changing import Changes, by_acts
 from aimwell.segment.comparing import number_tests
 from aimwell.segment.event_queries import acts_query, total
 from aimwell.segment.leaves.measure import asked, measure_words
@@ -16,7 +17,7 @@ from aimwell.segment.phrases import both, in_span, limited
 from aimwell.segment.scope import Asked, People, Scope
 from aimwell.store.sql import sql
 
-__all__ = ["acts", "people", "words"]
+__all__ = ["acts", "changes", "people", "words"]
 
 
 def people(rule: RatioRule, scope: Scope) -> People:
@@ -52,3 +53,8 @@ def acts(rule: RatioRule) -> Iterator[Asked]:
     """What is divided, and by what."""
     yield asked(rule.ratio.part)
     yield asked(rule.ratio.divisor)
+
+
+def changes(rule: RatioRule) -> Changes:
+    """By either measure's events, and as they grow old."""
+    return by_acts(rule.ratio.part, [rule.within]) | by_acts(rule.ratio.divisor, [rule.within])

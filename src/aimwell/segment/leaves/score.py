@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from aimwell.definitions.leaves.score import ScoreRule
+from aimwell.segment.changing import Changes, by_rows
 from aimwell.segment.comparing import number_tests
 from aimwell.segment.phrases import both, in_span, limited, quoted
 from aimwell.segment.scope import Named, People, Scope, ago
 from aimwell.store.sql import sql
 
-__all__ = ["names", "people", "words"]
+__all__ = ["changes", "names", "people", "words"]
 
 
 def people(rule: ScoreRule, scope: Scope) -> People:
@@ -50,3 +51,9 @@ def words(rule: ScoreRule) -> str:
 def names(rule: ScoreRule) -> Iterator[Named]:
     """The model."""
     yield Named(rule.score, "scores", "model", "No model '{}' ever scored anybody.")
+
+
+def changes(rule: ScoreRule) -> Changes:
+    """By the person's scores; a place among all by everybody's."""
+    found = by_rows("scores", "as_of", [rule.within], only=("model", rule.score))
+    return found | Changes(others=rule.as_ in ("percentile", "decile"))

@@ -8,12 +8,13 @@ from datetime import timedelta
 from sqlglot import exp
 
 from aimwell.definitions.leaves.sequence import SequenceRule
+from aimwell.segment.changing import Changes, by_acts, spans_of
 from aimwell.segment.event_queries import acts_query, when_tests
 from aimwell.segment.phrases import acts_words, span, when
 from aimwell.segment.scope import Asked, People, Scope, ago
 from aimwell.store.sql import sql
 
-__all__ = ["acts", "people", "words"]
+__all__ = ["acts", "changes", "people", "words"]
 
 
 def people(rule: SequenceRule, scope: Scope) -> People:
@@ -115,3 +116,12 @@ def acts(rule: SequenceRule) -> Iterator[Asked]:
     """The events of all steps."""
     for step in rule.sequence:
         yield Asked(step.acts.event, step.acts.where)
+
+
+def changes(rule: SequenceRule) -> Changes:
+    """By any step, as the first grows old, and when the time is over in which the last should not follow."""
+    found = by_acts(rule.sequence[0].acts, spans_of(rule.started))
+    absent = rule.sequence[-1].not_ is not None
+    for step in rule.sequence:
+        found |= by_acts(step.acts, [rule.within if absent else None])
+    return found

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from aimwell.definitions.leaves.shop import ShopRule
+from aimwell.segment.changing import Changes, by_rows
 from aimwell.segment.comparing import compare_text
 from aimwell.segment.phrases import both, compared, field_words, in_span
 from aimwell.segment.scope import Named, People, Scope, ago
 from aimwell.store.sql import column, sql
 
-__all__ = ["names", "people", "words"]
+__all__ = ["changes", "names", "people", "words"]
 
 
 def people(rule: ShopRule, scope: Scope) -> People:
@@ -52,3 +53,8 @@ def names(rule: ShopRule) -> Iterator[Named]:
         if isinstance(value, str):
             told = f"No shop's {rule.shop} is '{{}}'."
             yield Named(value, table, rule.shop, told, compared=True)
+
+
+def changes(rule: ShopRule) -> Changes:
+    """By orders, as they grow old, and by what is said of any shop."""
+    return by_rows("orders", "ordered_at", [rule.within], shared=["shops"])

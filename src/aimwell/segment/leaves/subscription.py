@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from aimwell.definitions.leaves.subscription import SubscriptionRule
+from aimwell.segment.changing import Boundary, Changes, by_rows, spans_of
 from aimwell.segment.comparing import compare_text, number_tests
 from aimwell.segment.event_queries import when_tests
 from aimwell.segment.phrases import both, compared, limited, span, when
 from aimwell.segment.scope import Named, People, Scope, ahead_of
 from aimwell.store.sql import column, sql
 
-__all__ = ["names", "people", "words"]
+__all__ = ["changes", "names", "people", "words"]
 
 _LIVE = "state IN ('trial', 'active', 'past_due')"
 
@@ -111,3 +112,19 @@ def names(rule: SubscriptionRule) -> Iterator[Named]:
             if isinstance(value, str):
                 told = f"No subscription has the {name} '{{}}'."
                 yield Named(value, "subscriptions", name, told, compared=True)
+
+
+def changes(rule: SubscriptionRule) -> Changes:
+    """By subscriptions, when they begin and end, and as that comes nearer or lies longer back.
+
+    What renews has no boundary: that a renewal comes near is seen at the next look at everybody, as is a subscription
+    that passes from one person to another.
+    """
+    asked = rule.subscription
+    found = by_rows("subscriptions", "set_at", spans_of(asked.ended))
+    found |= by_rows("subscriptions", "started_at", spans_of(asked.started))
+    found |= by_rows("subscriptions", "ended_at", spans_of(asked.ended))
+    if asked.ends is not None:
+        ahead = Boundary("subscriptions", "ended_at", -asked.ends.within)
+        found |= Changes(frozenset({ahead}))
+    return found | Changes(clock=asked.renews is not None)

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from aimwell.definitions.leaves.survey import SurveyRule
+from aimwell.segment.changing import Changes, by_rows
 from aimwell.segment.comparing import compare_text
 from aimwell.segment.phrases import both, compared, in_span, quoted
 from aimwell.segment.scope import Named, People, Scope, ago
 from aimwell.store.sql import sql
 
-__all__ = ["names", "people", "words"]
+__all__ = ["changes", "names", "people", "words"]
 
 
 def people(rule: SurveyRule, scope: Scope) -> People:
@@ -68,3 +69,8 @@ def names(rule: SurveyRule) -> Iterator[Named]:
             yield Named(
                 value, "answers", "value", told, (*only, ("question", rule.question)), compared=True
             )
+
+
+def changes(rule: SurveyRule) -> Changes:
+    """By answers, and as they grow old."""
+    return by_rows("answers", "answered_at", [rule.within], only=("survey", rule.survey))

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from aimwell.definitions.leaves.trait import TraitRule
+from aimwell.segment.changing import Changes, by_rows
 from aimwell.segment.comparing import compare_text
 from aimwell.segment.phrases import both, compared, field_words
 from aimwell.segment.scope import Named, People, Scope
 from aimwell.store.sql import identifier, sql
 
-__all__ = ["names", "people", "words"]
+__all__ = ["changes", "names", "people", "words"]
 
 
 def people(rule: TraitRule, scope: Scope) -> People:
@@ -44,3 +45,8 @@ def names(rule: TraitRule) -> Iterator[Named]:
         if isinstance(value, str):
             told = f"Nobody's trait '{rule.trait}' is '{{}}'."
             yield Named(value, "traits", "value", told, (("name", rule.trait),), compared=True)
+
+
+def changes(rule: TraitRule) -> Changes:
+    """By what is said of it."""
+    return by_rows("traits", "set_at", only=("name", rule.trait))

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from aimwell.definitions.leaves.trend import TrendRule
+from aimwell.segment.changing import Changes, by_acts
 from aimwell.segment.event_queries import acts_query, total
 from aimwell.segment.leaves.measure import asked, measure_words
 from aimwell.segment.phrases import percent, span
 from aimwell.segment.scope import Asked, People, Scope, ago
 from aimwell.store.sql import sql
 
-__all__ = ["acts", "people", "words"]
+__all__ = ["acts", "changes", "people", "words"]
 
 
 def people(rule: TrendRule, scope: Scope) -> People:
@@ -55,3 +56,8 @@ def words(rule: TrendRule) -> str:
 def acts(rule: TrendRule) -> Iterator[Asked]:
     """What is measured."""
     yield asked(rule.trend)
+
+
+def changes(rule: TrendRule) -> Changes:
+    """By such events, and as they leave the one window and the other."""
+    return by_acts(rule.trend, [rule.window, rule.window * 2])

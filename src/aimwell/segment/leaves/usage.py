@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from sqlglot import exp
 
 from aimwell.definitions.leaves.usage import UsageRule
+from aimwell.segment.changing import Changes, by_rows
 from aimwell.segment.comparing import number_tests
 from aimwell.segment.phrases import both, in_span, limited, percent, quoted
 from aimwell.segment.scope import Named, People, Scope, ago
 from aimwell.store.sql import sql
 
-__all__ = ["names", "people", "words"]
+__all__ = ["changes", "names", "people", "words"]
 
 _SHARE = 0.2
 
@@ -60,3 +61,9 @@ def words(rule: UsageRule) -> str:
 def names(rule: UsageRule) -> Iterator[Named]:
     """What is used."""
     yield Named(rule.usage, "usage", "name", "No use of '{}' was ever collected.")
+
+
+def changes(rule: UsageRule) -> Changes:
+    """By use, and as it grows old; how heavy that is, by everybody's."""
+    found = by_rows("usage", "occurred_at", [rule.within], only=("name", rule.usage))
+    return found | Changes(others=rule.level is not None)

@@ -109,7 +109,7 @@ consents = sa.Table(
     sa.Column("purpose", Text, nullable=False, comment="As 'marketing'."),
     sa.Column("channel", Text, nullable=False, comment="As 'email'."),
     sa.Column("state", Text, nullable=False, comment="granted, denied or revoked."),
-    sa.Column("occurred_at", UtcDateTime, nullable=False),
+    sa.Column("occurred_at", UtcDateTime, nullable=False, index=True),
     sa.Column("basis", Text, nullable=False, comment="opt_in, soft_opt_in, request."),
     sa.Column("source", Text, nullable=False),
     sa.Column("wording", Text, comment="What the person agreed to."),

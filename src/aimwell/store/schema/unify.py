@@ -142,7 +142,7 @@ profiles = sa.Table(
     "profiles",
     metadata,
     sa.Column("profile_id", Text, primary_key=True),
-    sa.Column("first_seen_at", UtcDateTime, nullable=False),
+    sa.Column("first_seen_at", UtcDateTime, nullable=False, index=True),
     sa.Column("last_seen_at", UtcDateTime, nullable=False),
     sa.Column("orders", Int, nullable=False, server_default="0", comment="Sales; 0: a prospect."),
     sa.Column("traits", JsonType, nullable=False, comment="Trait → the value that counts."),

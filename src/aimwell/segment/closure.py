@@ -1,0 +1,78 @@
+"""A segment's rule with those of all segments that it asks for: what its members depend on, and what can change them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.leaves.base import Leaf
+from aimwell.definitions.leaves.segment import SegmentRule
+from aimwell.definitions.rules import All, AnyOf, Not, Rule
+from aimwell.segment.changing import Changes
+from aimwell.segment.leaf_kinds import kind_of
+from aimwell.segment.queries import inner_rule
+from aimwell.store.stores import Stores
+from aimwell.unify.merging import profile_rules
+
+__all__ = ["Closure", "closure", "leaf_text", "ways"]
+
+Find = Callable[[str], Segment]
+
+
+@dataclass(frozen=True)
+class Closure:
+    """`rule_hash` is equal where the same data give the same members; `changes` are those of all leaves together."""
+
+    rule_hash: str
+    changes: Changes
+
+
+def closure(segment: Segment, find: Find, *, ways: str) -> Closure:
+    """What a segment depends on.
+
+    Args:
+        segment: The segment.
+        find: Gives another segment by its name.
+        ways: What else decides how data are read; see `ways`.
+
+    Raises:
+        SegmentError: Segments refer to each other in a circle.
+        UnknownDefinitionError: A segment that it asks for is not there.
+    """
+    leaves: list[Leaf] = []
+    document = _plain(segment.rule, find, (segment.name,), leaves)
+    changes = Changes()
+    for leaf in leaves:
+        changes |= kind_of(leaf).changes(leaf)
+    text = json.dumps([ways, document], sort_keys=True)
+    return Closure(hashlib.sha256(text.encode()).hexdigest(), changes)
+
+
+def ways(stores: Stores) -> str:
+    """What of the workspace decides how the same data are read."""
+    settings = stores.settings
+    rules = profile_rules(stores.control).document()
+    return json.dumps([rules, settings.timezone, settings.margin_default], sort_keys=True)
+
+
+def leaf_text(leaf: Leaf) -> str:
+    """The same for leaves that ask the same."""
+    return f"{leaf.key} {leaf.model_dump_json(by_alias=True, exclude_none=True)}"
+
+
+def _plain(rule: Rule, find: Find, around: tuple[str, ...], leaves: list[Leaf]) -> Any:
+    if isinstance(rule, All):
+        return {"all": [_plain(one, find, around, leaves) for one in rule.all]}
+    if isinstance(rule, AnyOf):
+        return {"any": [_plain(one, find, around, leaves) for one in rule.any]}
+    if isinstance(rule, Not):
+        return {"not": _plain(rule.not_, find, around, leaves)}
+    if isinstance(rule, SegmentRule):
+        inner = inner_rule(rule, find, around)
+        return _plain(inner, find, (*around, rule.segment), leaves)
+    leaves.append(rule)
+    return leaf_text(rule)
