@@ -21,11 +21,11 @@ from aimwell.history.touched import note_touched
 from aimwell.jobs.alerts import Alerts
 from aimwell.privacy.erasure import erase
 from aimwell.segment.active import active_of
-from aimwell.segment.closure import closure, ways
+from aimwell.segment.defined import defined
 from aimwell.segment.following import Followed, follow
 from aimwell.segment.leaf_kinds import LEAVES
 from aimwell.segment.model import SegmentCount
-from aimwell.segment.refreshing import current_members, finder, refresh
+from aimwell.segment.refreshing import current_members, refresh
 from aimwell.segment.service import compiled, members_query
 from aimwell.segment.standing import read_seen, read_standings
 from aimwell.store.lake import Lake
@@ -167,13 +167,11 @@ def followed_as_everybody(
     names = [f"person {n}" for n in range(people)]
     happen(stores, names, draw, day(9))
     refresh(stores, now=day(10))
-    by = ways(stores)
-    exact = []
-    for name in [*NESTED, *(f"s{n}" for n in range(len(rules)))]:
-        segment = find(stores.control, Segment, name)
-        how = closure(segment, finder(stores), ways=by).changes
-        if not how.others and not how.clock:
-            exact.append(name)
+    exact = [
+        name
+        for name, one in defined(stores).closures.items()
+        if not one.changes.others and not one.changes.clock
+    ]
     now = day(10)
     for _ in range(steps):
         now += draw.choice([timedelta(minutes=10), timedelta(hours=7), timedelta(days=5)])

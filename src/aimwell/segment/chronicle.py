@@ -19,8 +19,9 @@ from aimwell.definitions import service as definitions
 from aimwell.errors import SegmentError
 from aimwell.history.moment import open_moment
 from aimwell.segment.active import active_names
+from aimwell.segment.defined import defined
 from aimwell.segment.recording import FULL
-from aimwell.segment.refreshing import current_members, defined
+from aimwell.segment.refreshing import current_members
 from aimwell.segment.standing import read_seen, read_standings
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores

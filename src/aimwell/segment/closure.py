@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +18,24 @@ from aimwell.segment.queries import inner_rule
 from aimwell.store.stores import Stores
 from aimwell.unify.merging import profile_rules
 
-__all__ = ["Closure", "closure", "leaf_text", "ways"]
+__all__ = ["Closure", "closure", "ways"]
 
 Find = Callable[[str], Segment]
 
 
 @dataclass(frozen=True)
 class Closure:
-    """`rule_hash` is equal where the same data give the same members; `changes` are those of all leaves together."""
+    """What a segment depends on.
 
+    Args:
+        document: The rule: {"all": […]}, {"any": […]}, {"not": …} and the texts of leaves; other segments in their place.
+        leaves: Text → leaf, of all that ask the data.
+        rule_hash: Equal where the same data give the same members.
+        changes: Those of all leaves together.
+    """
+
+    document: Any
+    leaves: Mapping[str, Rule]
     rule_hash: str
     changes: Changes
 
@@ -43,13 +52,14 @@ def closure(segment: Segment, find: Find, *, ways: str) -> Closure:
         SegmentError: Segments refer to each other in a circle.
         UnknownDefinitionError: A segment that it asks for is not there.
     """
-    leaves: list[Leaf] = []
+    leaves: dict[str, Rule] = {}
     document = _plain(segment.rule, find, (segment.name,), leaves)
     changes = Changes()
-    for leaf in leaves:
+    for leaf in leaves.values():
+        assert isinstance(leaf, Leaf)  # noqa: S101 - no joint is among them
         changes |= kind_of(leaf).changes(leaf)
     text = json.dumps([ways, document], sort_keys=True)
-    return Closure(hashlib.sha256(text.encode()).hexdigest(), changes)
+    return Closure(document, leaves, hashlib.sha256(text.encode()).hexdigest(), changes)
 
 
 def ways(stores: Stores) -> str:
@@ -59,12 +69,12 @@ def ways(stores: Stores) -> str:
     return json.dumps([rules, settings.timezone, settings.margin_default], sort_keys=True)
 
 
-def leaf_text(leaf: Leaf) -> str:
+def _text(leaf: Leaf) -> str:
     """The same for leaves that ask the same."""
     return f"{leaf.key} {leaf.model_dump_json(by_alias=True, exclude_none=True)}"
 
 
-def _plain(rule: Rule, find: Find, around: tuple[str, ...], leaves: list[Leaf]) -> Any:
+def _plain(rule: Rule, find: Find, around: tuple[str, ...], leaves: dict[str, Rule]) -> Any:
     if isinstance(rule, All):
         return {"all": [_plain(one, find, around, leaves) for one in rule.all]}
     if isinstance(rule, AnyOf):
@@ -74,5 +84,6 @@ def _plain(rule: Rule, find: Find, around: tuple[str, ...], leaves: list[Leaf]) 
     if isinstance(rule, SegmentRule):
         inner = inner_rule(rule, find, around)
         return _plain(inner, find, (*around, rule.segment), leaves)
-    leaves.append(rule)
-    return leaf_text(rule)
+    text = _text(rule)
+    leaves[text] = rule
+    return text

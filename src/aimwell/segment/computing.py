@@ -7,21 +7,22 @@ its other leaves. A leaf that cannot be computed fails the segments that have it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 from sqlglot import exp
 
-from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.rules import Rule
 from aimwell.errors import AimwellError
 from aimwell.history.moment import Moment
-from aimwell.segment.closure import leaf_text
-from aimwell.segment.queries import Group, LeafQuery, Negation, Tree, leaves
+from aimwell.segment.closure import Closure
+from aimwell.segment.queries import LeafQuery
 from aimwell.segment.service import compiled
 from aimwell.store.sql import column, identifier, sql
 
-__all__ = ["Computed", "Wanted", "compute", "reason_of"]
+__all__ = ["Computed", "compute", "reason_of"]
 
 _COLUMNS_AT_ONCE = 24
 """So many hash tables of people stand in memory together."""
@@ -32,14 +33,6 @@ _NUMBERED = """
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A segment to compute, and the revision of its definition."""
-
-    segment: Segment
-    revision: int
-
-
-@dataclass(frozen=True)
 class Computed:
     """Segments by their `place` in the bound tables, and why others failed."""
 
@@ -47,7 +40,9 @@ class Computed:
     failures: Mapping[str, str] = field(default_factory=dict)
 
 
-def compute(moment: Moment, wanted: Mapping[str, Wanted]) -> Computed:
+def compute(
+    moment: Moment, wanted: Mapping[str, Closure], revisions: Mapping[str, int]
+) -> Computed:
     """Compute segments; what is wrong with one of them keeps none of the others.
 
     Bound in the session: `numbered` (number, profile_id: the known people, by profile), `named` (place, segment,
@@ -59,56 +54,52 @@ def compute(moment: Moment, wanted: Mapping[str, Wanted]) -> Computed:
     moment.bind_known()
     session = moment.session
     session.materialise("numbered", sql(_NUMBERED))
-    trees: dict[str, Tree] = {}
-    failures: dict[str, str] = {}
-    for name, one in sorted(wanted.items()):
-        try:
-            trees[name] = compiled(moment, one.segment.rule, name=name)
-        except AimwellError as error:
-            failures[name] = reason_of(error)
-    answers, lost = _answers(moment, trees)
-    for name, tree in trees.items():
-        reasons = [lost[text] for text in map(_text, _leaves(tree)) if text in lost]
-        if reasons:
-            failures[name] = reasons[0]
-    good = [name for name in trees if name not in failures]
+    leaves = {text: leaf for name in sorted(wanted) for text, leaf in wanted[name].leaves.items()}
+    answers, lost = _answers(moment, leaves)
+    failures = {
+        name: next(lost[text] for text in one.leaves if text in lost)
+        for name, one in wanted.items()
+        if lost.keys() & one.leaves.keys()
+    }
+    good = sorted(wanted.keys() - failures.keys())
     session.bind(
         "named",
         pa.table(
             {
                 "place": pa.array(range(len(good)), pa.int32()),
                 "segment": pa.array(good, pa.string()),
-                "revision": pa.array([wanted[name].revision for name in good], pa.int64()),
+                "revision": pa.array([revisions[name] for name in good], pa.int64()),
             }
         ),
     )
-    session.materialise("fresh", _fresh([_predicate(trees[name], answers) for name in good]))
+    session.materialise(
+        "fresh", _fresh([_predicate(wanted[name].document, answers) for name in good])
+    )
     return Computed({name: place for place, name in enumerate(good)}, failures)
 
 
-def _answers(moment: Moment, trees: Mapping[str, Tree]) -> tuple[dict[str, str], dict[str, str]]:
-    """Bind `answers`: a person a row, a leaf a column; gives leaf → column, and leaf → why it failed."""
+def _answers(
+    moment: Moment, leaves: Mapping[str, Rule]
+) -> tuple[dict[str, exp.Expr], dict[str, str]]:
+    """Bind `answers`, a person a row, a leaf a column; gives what says for a row whether a leaf holds, and why others failed."""
     session = moment.session
-    columns: dict[str, str] = {}
+    answers: dict[str, exp.Expr] = {}
     lost: dict[str, str] = {}
-    for tree in trees.values():
-        for leaf in _leaves(tree):
-            text = _text(leaf)
-            if text in columns or text in lost:
-                continue
-            assert leaf.query is not None  # noqa: S101 - a leaf without an inner tree has one
-            name = f"leaf_{len(columns)}"
-            try:
-                session.materialise(
-                    name,
-                    sql("SELECT number FROM numbered WHERE profile_id IN :ids", ids=leaf.query),
-                )
-            except AimwellError as error:
-                lost[text] = reason_of(error)
-            else:
-                columns[text] = name
+    names = []
+    for number, (text, leaf) in enumerate(leaves.items()):
+        name = f"leaf_{number}"
+        try:
+            tree = compiled(moment, leaf)
+            assert isinstance(tree, LeafQuery) and tree.query is not None  # noqa: S101, PT018 - so it is made of a leaf
+            session.materialise(
+                name, sql("SELECT number FROM numbered WHERE profile_id IN :ids", ids=tree.query)
+            )
+        except AimwellError as error:
+            lost[text] = reason_of(error)
+            continue
+        names.append(name)
+        answers[text] = exp.not_(column(name)) if tree.inverted else column(name)
     session.bind("answers", sql("SELECT number FROM numbered"))
-    names = list(columns.values())
     for start in range(0, len(names), _COLUMNS_AT_ONCE):
         query = sql("SELECT * FROM answers")
         assert isinstance(query, exp.Select)  # noqa: S101 - the text above is a SELECT
@@ -116,7 +107,7 @@ def _answers(moment: Moment, trees: Mapping[str, Tree]) -> tuple[dict[str, str],
             among = exp.select("number").from_(exp.Table(this=identifier(name)))
             query = query.select(exp.alias_(sql("number IN :those", those=among), name))
         session.materialise("answers", query)
-    return columns, lost
+    return answers, lost
 
 
 def reason_of(error: AimwellError) -> str:
@@ -126,32 +117,15 @@ def reason_of(error: AimwellError) -> str:
     return str(error).splitlines()[0]
 
 
-def _leaves(tree: Tree) -> Iterator[LeafQuery]:
-    """Every leaf that asks the data, those of other segments too."""
-    for leaf in leaves(tree):
-        if leaf.inner is None:
-            yield leaf
-        else:
-            yield from _leaves(leaf.inner)
-
-
-def _text(leaf: LeafQuery) -> str:
-    return leaf_text(leaf.rule)
-
-
-def _predicate(tree: Tree, columns: Mapping[str, str]) -> exp.Expr:
-    """The tree over the columns of answers."""
-    if isinstance(tree, Negation):
-        return exp.not_(exp.paren(_predicate(tree.part, columns), copy=False), copy=False)
-    if isinstance(tree, Group):
-        join = exp.and_ if tree.kind == "all" else exp.or_
-        return exp.paren(
-            join(*(_predicate(part, columns) for part in tree.parts), copy=False), copy=False
-        )
-    if tree.inner is not None:
-        return exp.paren(_predicate(tree.inner, columns), copy=False)
-    answer = column(columns[_text(tree)])
-    return exp.not_(answer, copy=False) if tree.inverted else answer
+def _predicate(document: Any, answers: Mapping[str, exp.Expr]) -> exp.Expr:
+    """A closure's document over the columns of answers."""
+    if isinstance(document, str):
+        return answers[document].copy()
+    ((kind, parts),) = document.items()
+    if kind == "not":
+        return exp.not_(exp.paren(_predicate(parts, answers), copy=False), copy=False)
+    join = exp.and_ if kind == "all" else exp.or_
+    return exp.paren(join(*(_predicate(part, answers) for part in parts), copy=False), copy=False)
 
 
 def _fresh(predicates: Sequence[exp.Expr]) -> exp.Expr:

@@ -15,16 +15,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aimwell.errors import AimwellError
 from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.segment.active import active_names, active_within, keep_active, rebuild_active
 from aimwell.segment.changing import Changes
-from aimwell.segment.closure import Closure, closure, ways
-from aimwell.segment.computing import compute, reason_of
+from aimwell.segment.closure import Closure
+from aimwell.segment.computing import compute
+from aimwell.segment.defined import Defined, defined
 from aimwell.segment.model import SegmentCount
 from aimwell.segment.noticing import forget_notes, notice, read_notes
 from aimwell.segment.recording import Counts, compare, write
-from aimwell.segment.refreshing import LEASE, Defined, defined, finder, moment_after, refresh
+from aimwell.segment.refreshing import LEASE, moment_after, refresh
 from aimwell.segment.standing import (
     Seen,
     Standing,
@@ -122,7 +122,7 @@ def follow(
 def _is_old(stores: Stores, found: Defined, before: datetime) -> bool:
     """Whether a segment that does not fail was last computed for everybody before then."""
     standings = read_standings(stores)
-    looks = [standings[name].full_at for name in found.wanted if name in standings]
+    looks = [standings[name].full_at for name in found.closures if name in standings]
     return any(one is not None and one < before for one in looks)
 
 
@@ -139,10 +139,10 @@ def _follow(
     now = moment_after(stores, clock()).astimezone(UTC)
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     standings = read_standings(stores)
-    closures, failures = _closures(stores, found)
+    failures = dict(found.broken)
     ready = {
         name: one.changes
-        for name, one in closures.items()
+        for name, one in found.closures.items()
         if name in standings and _is_ready(standings[name], one)
     }
     followed = {name: changes for name, changes in ready.items() if not changes.others}
@@ -165,7 +165,9 @@ def _follow(
             moment = stack.enter_context(
                 open_moment(stores, as_of=now, snapshot=snapshot, people=noticed.profiles)
             )
-            computed = compute(moment, {name: found.wanted[name] for name in followed})
+            computed = compute(
+                moment, {name: found.closures[name] for name in followed}, found.revisions
+            )
             failures |= computed.failures
             bases = {name: standings[name].full_at for name in computed.places}
             counts = compare(moment, computed, bases)
@@ -186,25 +188,13 @@ def _follow(
     tell_alerts(stores, fresh_failures, ())
     told = [
         SegmentCount(
-            name, found.wanted[name].revision, _members(one, standings[name]), one.entered, one.left
+            name, found.revisions[name], _members(one, standings[name]), one.entered, one.left
         )
         for name, one in counts.items()
         if one.entered or one.left
     ]
     waiting = sorted((set(found.names) - set(ready)) | set(failures) | stale)
     return Followed(len(noticed.profiles), tuple(told), tuple(waiting))
-
-
-def _closures(stores: Stores, found: Defined) -> tuple[dict[str, Closure], dict[str, str]]:
-    closures: dict[str, Closure] = {}
-    failures = dict(found.broken)
-    by, find = ways(stores), finder(stores)
-    for name, one in found.wanted.items():
-        try:
-            closures[name] = closure(one.segment, find, ways=by)
-        except AimwellError as error:
-            failures[name] = reason_of(error)
-    return closures, failures
 
 
 def _is_ready(standing: Standing, closure_: Closure) -> bool:

@@ -8,8 +8,7 @@ the others go on. Between refreshes `following` keeps those up to date whom some
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,11 +16,10 @@ import pyarrow as pa
 from sqlglot import exp
 
 from aimwell.definitions import service as definitions
-from aimwell.definitions.kinds.segment import Segment
-from aimwell.errors import DefinitionError, SegmentError, UnknownDefinitionError
+from aimwell.errors import SegmentError
 from aimwell.history.moment import Moment, open_moment
-from aimwell.segment.closure import closure, ways
-from aimwell.segment.computing import Computed, Wanted, compute, reason_of
+from aimwell.segment.computing import Computed, compute
+from aimwell.segment.defined import Defined, defined
 from aimwell.segment.model import SegmentCount
 from aimwell.segment.noticing import Notes, forget_notes, read_notes
 from aimwell.segment.recording import FULL, Counts, compare, write
@@ -41,7 +39,7 @@ from aimwell.store.leases import Held
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
-__all__ = ["LEASE", "Defined", "current_members", "defined", "finder", "moment_after", "refresh"]
+__all__ = ["LEASE", "current_members", "moment_after", "refresh"]
 
 LEASE = "segments"
 """Whoever writes memberships holds it."""
@@ -65,24 +63,6 @@ _STATE = """
     WHERE inside AND profile_id IN (SELECT profile_id FROM known)
     """
 """Who is in a segment. Who is not known any more (erased) is in none, and nothing new is written of them."""
-
-
-@dataclass(frozen=True)
-class Defined:
-    """Segments as they are written down: those that can be read, and why others cannot."""
-
-    wanted: Mapping[str, Wanted]
-    broken: Mapping[str, str]
-
-    @property
-    def revisions(self) -> dict[str, int]:
-        """Name → revision."""
-        return {name: one.revision for name, one in self.wanted.items()}
-
-    @property
-    def names(self) -> list[str]:
-        """All of them."""
-        return sorted({*self.wanted, *self.broken})
 
 
 def refresh(
@@ -132,8 +112,8 @@ def _refresh(
     *,
     everything: bool,
 ) -> tuple[SegmentCount, ...]:
-    waiting = {name: one for name, one in found.wanted.items() if name not in written}
-    computed = compute(moment, waiting)
+    waiting = {name: one for name, one in found.closures.items() if name not in written}
+    computed = compute(moment, waiting, found.revisions)
     failures = {**computed.failures, **found.broken}
     left_alone = {*written, *failures}
     bases = {
@@ -146,7 +126,7 @@ def _refresh(
         _write(stores, moment, sorted(waiting), held)
     before = read_standings(stores)
     with stores.control.begin() as connection:
-        keep_good(connection, _good(stores, moment.as_of, waiting, computed, counts))
+        keep_good(connection, _good(moment.as_of, found, computed, counts))
         keep_failures(connection, failures, found.revisions, now=moment.as_of)
         if everything:
             forget_removed(connection, found.names)
@@ -154,22 +134,18 @@ def _refresh(
                 keep_seen(connection, Seen(moment.as_of, moment.snapshot.versions))
                 forget_notes(connection, notes)
     tell_alerts(stores, failures, computed.places)
+    # Of segments that have no definition any more only those whom somebody left.
     shown = {
-        name: _count(name, one, waiting)
+        name: _count(name, one, found)
         for name, one in counts.items()
-        if _told(name, one, waiting)
+        if name in waiting or one.left
     }
     failed = {name: _failed(before.get(name), name, reason) for name, reason in failures.items()}
     return tuple(one for _name, one in sorted({**written, **shown, **failed}.items()))
 
 
-def _told(name: str, counts: Counts, waiting: Mapping[str, Wanted]) -> bool:
-    """Of segments that have no definition any more only those whom somebody left."""
-    return name in waiting or counts.left > 0
-
-
-def _count(name: str, counts: Counts, waiting: Mapping[str, Wanted]) -> SegmentCount:
-    revision = waiting[name].revision if name in waiting else counts.revision or 0
+def _count(name: str, counts: Counts, found: Defined) -> SegmentCount:
+    revision = found.revisions.get(name, counts.revision or 0)
     return SegmentCount(name, revision, counts.members, counts.entered, counts.left)
 
 
@@ -181,18 +157,13 @@ def _failed(before: Standing | None, name: str, reason: str) -> SegmentCount:
 
 
 def _good(
-    stores: Stores,
-    now: datetime,
-    waiting: Mapping[str, Wanted],
-    computed: Computed,
-    counts: Mapping[str, Counts],
+    now: datetime, found: Defined, computed: Computed, counts: Mapping[str, Counts]
 ) -> list[dict[str, Any]]:
-    by = ways(stores)
     return [
         {
             "segment": name,
-            "revision": waiting[name].revision,
-            "rule_hash": closure(waiting[name].segment, finder(stores), ways=by).rule_hash,
+            "revision": found.revisions[name],
+            "rule_hash": found.closures[name].rule_hash,
             "refreshed_at": now,
             "full_at": now,
             "members": counts[name].members,
@@ -200,30 +171,6 @@ def _good(
         }
         for name in computed.places
     ]
-
-
-def finder(stores: Stores) -> Callable[[str], Segment]:
-    """Gives a segment by its name."""
-    return lambda name: definitions.find(stores.control, Segment, name)
-
-
-def defined(stores: Stores, segments: Collection[str] | None = None) -> Defined:
-    """The definitions of segments (default: of all). Raises UnknownDefinitionError where a name has none."""
-    if segments is None:
-        segments = [name for _kind, name in definitions.names(stores.control, "segment")]
-    wanted: dict[str, Wanted] = {}
-    broken: dict[str, str] = {}
-    for name in segments:
-        try:
-            definition, revision = definitions.get(stores.control, "segment", name)
-        except UnknownDefinitionError:
-            raise
-        except DefinitionError as error:
-            broken[name] = reason_of(error)
-            continue
-        assert isinstance(definition, Segment)  # noqa: S101 - the catalogue maps the kind to this class
-        wanted[name] = Wanted(definition, revision)
-    return Defined(wanted, broken)
 
 
 def moment_after(stores: Stores, now: datetime) -> datetime:
