@@ -221,3 +221,37 @@ def test_models_are_learnt_shown_published_and_written(run: Run, tmp_path: Path)
     assert card["judged"]["auc"] > 0.99
     assert {row["attribute"] for row in card["card"]} <= {"trait:age", "trait:plan"}
     assert "no survey" in run("segment", "classes", "nps", "-w", "shop", code=1).err.lower()
+
+
+def test_how_segments_stand_and_what_became_of_them_is_shown(run: Run, tmp_path: Path) -> None:
+    run("init", "shop")
+    orders = (
+        "order_id,customer_id,ordered_at,sku,quantity,unit_price\n"
+        "1,ann,2026-01-05,a,1,20\n2,bob,2026-01-06,a,1,30\n"
+    )
+    (tmp_path / "orders.csv").write_text(orders)
+    run("collect", "orders", "orders.csv", "-w", "shop")
+    buyers = "kind: segment\nname: buyers\nrule: {event: Order Completed}\n"
+    (tmp_path / "s.yaml").write_text(buyers)
+    assert "No segment is defined" in run("segment", "list", "-w", "shop").out
+    run("apply", "s.yaml", "-w", "shop")
+    told = run("segment", "list", "-w", "shop")
+    assert "never" in told.out
+    assert "aimwell segment refresh --touched" in told.err
+    assert "Everybody was looked at." in run("segment", "refresh", "--touched", "-w", "shop").out
+    (line,) = json.loads(run("segment", "list", "--json", "-w", "shop").out)
+    assert (line["segment"], line["state"], line["members"]) == ("buyers", "fine", 2)
+    (line,) = json.loads(
+        run("segment", "list", "--as-of", "2026-01-01", "--json", "-w", "shop").out
+    )
+    assert line["members"] == 0
+    (tmp_path / "more.csv").write_text(orders + "3,cyd,2026-01-07,a,1,5\n")
+    run("collect", "orders", "more.csv", "-w", "shop")
+    counts = json.loads(run("segment", "refresh", "--touched", "--json", "-w", "shop").out)
+    assert [(one["members"], one["entered"]) for one in counts] == [(3, 1)]
+    days = json.loads(run("segment", "history", "buyers", "--json", "-w", "shop").out)["days"]
+    assert [(day["entered"], day["left"], day["members"]) for day in days] == [(3, 0, 3)]
+    run("segment", "history", "buyers", "--who", "--to", "who.csv", "-w", "shop")
+    assert len((tmp_path / "who.csv").read_text().splitlines()) == 4
+    assert "add --who" in run("segment", "history", "buyers", "--to", "x", "-w", "shop", code=2).err
+    assert "fine" in json.dumps(json.loads(run("doctor", "--json", "-w", "shop").out)["findings"])

@@ -20,6 +20,7 @@ from aimwell.definitions.special_data import special_by_name
 from aimwell.errors import DefinitionError, SegmentError
 from aimwell.privacy.consent import record
 from aimwell.segment.queries import Group, LeafQuery, compile_rule
+from aimwell.segment.refreshing import current_members, refresh
 from aimwell.segment.scope import Scope
 from aimwell.segment.service import explain, members
 from aimwell.store.stores import Stores
@@ -152,6 +153,17 @@ NASTY: list[Any] = [
 @pytest.mark.parametrize("rule", NASTY)
 def test_no_rule_that_looks_at_it_says_anything_of_others(town: Stores, rule: Any) -> None:
     assert who(town, rule) <= CONSENTING
+
+
+def test_memberships_that_are_written_keep_to_the_consent_too(town: Stores) -> None:
+    nasty = [segment(rule, f"nasty-{number}") for number, rule in enumerate(NASTY)]
+    apply(town.control, nasty, now=day(0), by="test")
+    counts = {one.segment: one for one in refresh(town, now=day(10))}
+    for number, rule in enumerate(NASTY):
+        written = current_members(town, f"nasty-{number}").column("profile_id").to_pylist()
+        by_rule = members(town, segment(rule), as_of=day(10)).column("profile_id").to_pylist()
+        assert written == by_rule
+        assert counts[f"nasty-{number}"].failure is None
 
 
 _leaf = st.sampled_from([*NASTY, {"trait": "country", "is": "GB"}, {"event": "Visit"}])

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aimwell.definitions.kinds.privacy_rules import PrivacyRules
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.leaves.base import Leaf
 from aimwell.definitions.leaves.segment import SegmentRule
 from aimwell.definitions.rules import All, AnyOf, Not, Rule
 from aimwell.segment.changing import Changes
 from aimwell.segment.leaf_kinds import kind_of
-from aimwell.segment.queries import inner_rule
+from aimwell.segment.queries import inner_rule, needed_consents
 from aimwell.store.stores import Stores
 from aimwell.unify.merging import profile_rules
 
@@ -35,28 +36,33 @@ class Closure:
     """
 
     document: Any
-    leaves: Mapping[str, Rule]
+    leaves: Mapping[str, Leaf]
     rule_hash: str
     changes: Changes
 
 
-def closure(segment: Segment, find: Find, *, ways: str) -> Closure:
+def closure(segment: Segment, find: Find, *, ways: str, privacy: PrivacyRules) -> Closure:
     """What a segment depends on.
 
     Args:
         segment: The segment.
         find: Gives another segment by its name.
         ways: What else decides how data are read; see `ways`.
+        privacy: Which data need a consent; the document then holds for those alone who gave it.
 
     Raises:
-        SegmentError: Segments refer to each other in a circle.
+        SegmentError: Segments refer to each other in a circle, or it looks at data of a special category for which no
+            consent is declared.
         UnknownDefinitionError: A segment that it asks for is not there.
     """
-    leaves: dict[str, Rule] = {}
+    leaves: dict[str, Leaf] = {}
     document = _plain(segment.rule, find, (segment.name,), leaves)
+    gates = needed_consents((("rule", leaf) for leaf in leaves.values()), privacy)
+    if gates:
+        leaves |= {_text(gate): gate for gate in gates}
+        document = {"all": [document, *map(_text, gates)]}
     changes = Changes()
     for leaf in leaves.values():
-        assert isinstance(leaf, Leaf)  # noqa: S101 - no joint is among them
         changes |= kind_of(leaf).changes(leaf)
     text = json.dumps([ways, document], sort_keys=True)
     return Closure(document, leaves, hashlib.sha256(text.encode()).hexdigest(), changes)
@@ -74,7 +80,7 @@ def _text(leaf: Leaf) -> str:
     return f"{leaf.key} {leaf.model_dump_json(by_alias=True, exclude_none=True)}"
 
 
-def _plain(rule: Rule, find: Find, around: tuple[str, ...], leaves: dict[str, Rule]) -> Any:
+def _plain(rule: Rule, find: Find, around: tuple[str, ...], leaves: dict[str, Leaf]) -> Any:
     if isinstance(rule, All):
         return {"all": [_plain(one, find, around, leaves) for one in rule.all]}
     if isinstance(rule, AnyOf):

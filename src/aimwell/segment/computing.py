@@ -14,12 +14,12 @@ from typing import Any
 import pyarrow as pa
 from sqlglot import exp
 
-from aimwell.definitions.rules import Rule
+from aimwell.definitions.leaves.base import Leaf
 from aimwell.errors import AimwellError
 from aimwell.history.moment import Moment
 from aimwell.segment.closure import Closure
-from aimwell.segment.queries import LeafQuery
-from aimwell.segment.service import compiled
+from aimwell.segment.leaf_kinds import kind_of
+from aimwell.segment.service import scope_of
 from aimwell.store.sql import column, identifier, sql
 
 __all__ = ["Computed", "compute", "reason_of"]
@@ -79,26 +79,27 @@ def compute(
 
 
 def _answers(
-    moment: Moment, leaves: Mapping[str, Rule]
+    moment: Moment, leaves: Mapping[str, Leaf]
 ) -> tuple[dict[str, exp.Expr], dict[str, str]]:
     """Bind `answers`, a person a row, a leaf a column; gives what says for a row whether a leaf holds, and why others failed."""
-    session = moment.session
+    session, scope = moment.session, scope_of(moment)
     answers: dict[str, exp.Expr] = {}
     lost: dict[str, str] = {}
     names = []
     for number, (text, leaf) in enumerate(leaves.items()):
         name = f"leaf_{number}"
         try:
-            tree = compiled(moment, leaf)
-            assert isinstance(tree, LeafQuery) and tree.query is not None  # noqa: S101, PT018 - so it is made of a leaf
+            ask = kind_of(leaf).people
+            assert ask is not None  # noqa: S101 - every leaf of a closure asks for people
+            people = ask(leaf, scope)
             session.materialise(
-                name, sql("SELECT number FROM numbered WHERE profile_id IN :ids", ids=tree.query)
+                name, sql("SELECT number FROM numbered WHERE profile_id IN :ids", ids=people.query)
             )
         except AimwellError as error:
             lost[text] = reason_of(error)
             continue
         names.append(name)
-        answers[text] = exp.not_(column(name)) if tree.inverted else column(name)
+        answers[text] = exp.not_(column(name)) if people.inverted else column(name)
     session.bind("answers", sql("SELECT number FROM numbered"))
     for start in range(0, len(names), _COLUMNS_AT_ONCE):
         query = sql("SELECT * FROM answers")

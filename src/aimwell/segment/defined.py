@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import AimwellError, UnknownDefinitionError
+from aimwell.privacy.special import privacy_rules
 from aimwell.segment.closure import Closure, closure, ways
 from aimwell.segment.computing import reason_of
 from aimwell.store.stores import Stores
@@ -52,11 +53,11 @@ def defined(stores: Stores, segments: Collection[str] | None = None) -> Defined:
             read[name] = definitions.find(stores.control, Segment, name)
         return read[name]
 
-    by = ways(stores)
+    by, privacy = ways(stores), privacy_rules(stores.control)
     closures: dict[str, Closure] = {}
     for name in sorted(set(segments) - broken.keys()):
         try:
-            closures[name] = closure(read[name], find, ways=by)
+            closures[name] = closure(read[name], find, ways=by, privacy=privacy)
         except AimwellError as error:
             broken[name] = reason_of(error)
     return Defined(closures, broken, revisions)

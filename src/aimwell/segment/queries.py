@@ -9,12 +9,13 @@ What a leaf asks is said by its module in `leaves`. The queries read the names t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from sqlglot import exp
 
+from aimwell.definitions.kinds.privacy_rules import PrivacyRules
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.leaves.base import Leaf
 from aimwell.definitions.leaves.consent import Consent, ConsentRule
@@ -86,27 +87,42 @@ def compile_rule(rule: Rule, scope: Scope, *, path: str = "rule", name: str | No
         UnknownDefinitionError: A segment that the rule asks for is not there.
     """
     tree = _compile(rule, scope, path, (name,) if name is not None else ())
-    gates = [_compile(one, scope, "consent", ()) for one in _consents(tree, scope)]
+    gates = [
+        _compile(one, scope, "consent", ()) for one in needed_consents(_asked(tree), scope.privacy)
+    ]
     return Group("all", (tree, *gates)) if gates else tree
 
 
-def _consents(tree: Tree, scope: Scope) -> list[ConsentRule]:
-    """The consents that are needed to look at what a tree asks for."""
+def needed_consents(asked: Iterable[tuple[str, Leaf]], privacy: PrivacyRules) -> list[ConsentRule]:
+    """The consents without which these leaves may not look at somebody.
+
+    Args:
+        asked: Where a leaf stands, and the leaf; those of other segments too.
+        privacy: Which data need a consent.
+
+    Raises:
+        SegmentError: One looks at data of a special category for which no consent is declared.
+    """
     purposes: set[str] = set()
-    for leaf in leaves(tree):
-        if leaf.inner is not None:
-            purposes |= {one.consent.purpose for one in _consents(leaf.inner, scope)}
-            continue
-        for asked in asks(leaf.rule):
-            refusal = scope.privacy.refusal(asked)
+    for path, leaf in asked:
+        for one in asks(leaf):
+            refusal = privacy.refusal(one)
             if refusal is not None:
-                raise SegmentError(f"{leaf.path}.{asked.field}: {refusal}")
-            purpose = scope.privacy.purpose(asked)
+                raise SegmentError(f"{path}.{one.field}: {refusal}")
+            purpose = privacy.purpose(one)
             purposes |= set() if purpose is None else {purpose}
     return [
         ConsentRule(consent=Consent(channel="any", purpose=purpose, explicit=True))
         for purpose in sorted(purposes)
     ]
+
+
+def _asked(tree: Tree) -> Iterator[tuple[str, Leaf]]:
+    for leaf in leaves(tree):
+        if leaf.inner is None:
+            yield leaf.path, leaf.rule
+        else:
+            yield from _asked(leaf.inner)
 
 
 def _compile(rule: Rule, scope: Scope, path: str, around: tuple[str, ...]) -> Tree:

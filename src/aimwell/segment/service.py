@@ -29,7 +29,7 @@ from aimwell.store.lake import Snapshot
 from aimwell.store.sql import column, sql
 from aimwell.store.stores import Stores
 
-__all__ = ["compiled", "explain", "members", "members_query", "parametrised", "unknown"]
+__all__ = ["compiled", "explain", "members", "members_query", "parametrised", "scope_of", "unknown"]
 
 
 def members(
@@ -120,8 +120,15 @@ def parametrised(
 
 def compiled(moment: Moment, rule: Rule, *, name: str | None = None) -> Tree:
     """The tree of queries of a rule, with everything bound that they read; for several rules in one session."""
+    tree = compile_rule(rule, scope_of(moment), name=name)
+    moment.bind_known()
+    return tree
+
+
+def scope_of(moment: Moment) -> Scope:
+    """What rules are compiled for in a session."""
     stores = moment.stores
-    scope = Scope(
+    return Scope(
         as_of=moment.as_of,
         timezone=stores.settings.timezone,
         find=lambda other: definitions.find(stores.control, Segment, other),
@@ -133,9 +140,6 @@ def compiled(moment: Moment, rule: Rule, *, name: str | None = None) -> Tree:
         lifecycle=lambda active, lapsed: _lifecycle(moment, active, lapsed),
         privacy=privacy_rules(stores.control),
     )
-    tree = compile_rule(rule, scope, name=name)
-    moment.bind_known()
-    return tree
 
 
 def _lifecycle(moment: Moment, active: timedelta | None, lapsed: timedelta | None) -> exp.Table:
