@@ -130,5 +130,3 @@ def test_a_flood_of_ids_without_a_browsers_signs_is_marked_and_given_back(
         seen = dict(moment.session.rows(_SEEN))
     assert sorted(seen.values()).count(2) == 2, "all they did counts as theirs"
     assert sum(seen.values()) == 12 + 30 + 3
-    bring_up_to_date(stores, now=LATER)
-    assert counts(stores) == (0, 0, 43)
