@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from aimwell.errors import SchemaMismatchError, StoreError
@@ -16,6 +18,7 @@ from aimwell.store import lake as lake_module
 from aimwell.store.engine import DuckDBEngine
 from aimwell.store.lake import Lake
 from aimwell.store.sql import sql
+from aimwell.store.tables import LAKE_TABLES
 from lake_rows import events, values_of
 
 
@@ -80,6 +83,27 @@ def test_files_that_do_not_fit_are_refused_whole(
     with pytest.raises(SchemaMismatchError):
         lake.append_files("events", [good, tmp_path / "wrong.parquet"], transaction=("load", 1))
     assert ids(lake) == []
+
+
+def test_what_an_older_version_had_prepared_is_taken_once_the_table_has_more_columns(
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "older"
+    schema = LAKE_TABLES["events"].schema
+    narrow = pa.schema([field for field in schema if field.name not in ("sku", "machine")])
+    DeltaTable.create(root / "events", schema=narrow)
+    older = Lake(root, lambda _name: nullcontext())
+    older.create()
+    file = written(tmp_path, "a.parquet", events(["a"], sku="p").select(narrow.names))
+    assert older.append_files("events", [file], transaction=("load", 1))
+    older.append("events", events(["b"], sku="p"))
+    with DuckDBEngine(threads=1).session() as session:
+        session.bind("events", older.pin("events").tables["events"])
+        found = session.rows(sql("SELECT event_id, sku, machine FROM events ORDER BY 1"))
+    assert found == [("a", None, None), ("b", "p", None)]
+    lacking = written(tmp_path, "b.parquet", events(["c"]).drop_columns(["event"]))
+    with pytest.raises(SchemaMismatchError):
+        older.append_files("events", [lacking], transaction=("load", 2))
 
 
 def test_a_failed_commit_leaves_no_file_and_can_be_repeated(

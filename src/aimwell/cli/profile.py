@@ -63,6 +63,8 @@ def _head(output: Output, page: ProfilePage, zone: ZoneInfo, _currency: str) -> 
     output.say(
         f"{lived}, {page.orders:,} order{'' if page.orders == 1 else 's'}{f', in {page.timezone}' if page.timezone else ''}."
     )
+    if page.visitor:
+        output.say("A visitor: nothing is known of them but that they were shown pages.")
     if page.recency_overall is not None:
         kinds = ", ".join(f"{_words(kind)} {score:.2f}" for kind, score in page.recency.items())
         output.say(f"How fresh it is, 0 to 1: {page.recency_overall:.2f} ({kinds}).")

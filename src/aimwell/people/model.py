@@ -189,7 +189,7 @@ class ProfilePage:
 
     `recency` is the freshness by kind of data, 0 to 1, and `recency_overall` the mean of it. `revealed` says whether
     `personal` is in clear. `happenings` counts all that happened (since the moment asked for), of which `timeline` has
-    the newest.
+    the newest. `visitor`: nothing is known of them but that they were shown pages.
     """
 
     profile_id: str
@@ -197,6 +197,7 @@ class ProfilePage:
     first_seen_at: datetime
     last_seen_at: datetime
     orders: int
+    visitor: bool
     timezone: str | None
     updated_at: datetime
     identity: Identity

@@ -161,6 +161,7 @@ def profile_page(
         first_seen_at=row.first_seen_at,
         last_seen_at=row.last_seen_at,
         orders=row.orders,
+        visitor=row.visitor,
         timezone=row.timezone,
         updated_at=row.updated_at,
         identity=Identity(merge.origins, merge.evidence, kinds, accounts, household),

@@ -246,10 +246,11 @@ class Lake:
             StorageFullError: The disk is full; the table is as before.
         """
         table = _canonical(name)
-        for file in files:
-            check_file(table, file)
         with self._writing(name) as changes:
             opened, token = self._open(name), secrets.token_hex(8)
+            # What was prepared by a version that knew fewer columns comes in, too.
+            for file in files:
+                check_file(table, file, may_be_older=is_widened(opened))
             if has_transaction(opened, transaction):
                 return False
             placed = [self.root / name / f"part-{token}-{n:05d}.parquet" for n in range(len(files))]

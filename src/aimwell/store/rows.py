@@ -25,14 +25,16 @@ def check_table(table: LakeTable, rows: pa.Table) -> pa.Table:
     return rows.select(list(table.names)).cast(table.schema)
 
 
-def check_file(table: LakeTable, file: Path) -> None:
+def check_file(table: LakeTable, file: Path, *, may_be_older: bool = False) -> None:
     """Check the rows of a Parquet file by what its footer says.
+
+    `may_be_older`: it may lack columns that are not required, as one that was written before the table got them.
 
     Raises:
         SchemaMismatchError: As `check_table`.
     """
     with pq.ParquetFile(file) as opened:
-        _compare(table, opened.schema_arrow)
+        _compare(table, opened.schema_arrow, may_be_older=may_be_older)
         footer = opened.metadata
         for place, name in enumerate(opened.schema_arrow.names):
             if not next(c.required for c in table.columns if c.name == name):
@@ -77,8 +79,9 @@ class CheckedRows:
             raise
 
 
-def _compare(table: LakeTable, schema: pa.Schema) -> None:
-    missing = [name for name in table.names if name not in schema.names]
+def _compare(table: LakeTable, schema: pa.Schema, *, may_be_older: bool = False) -> None:
+    needed = [c.name for c in table.columns if c.required or not may_be_older]
+    missing = [name for name in needed if name not in schema.names]
     extra = [name for name in schema.names if name not in table.names]
     twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
     wrong = [

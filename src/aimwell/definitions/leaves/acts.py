@@ -38,7 +38,8 @@ class Acts(Part):
     event: Text = Field(description="As 'Order Completed'.")
     where: Where | None = Field(default=None, description="Only events whose fields are so.")
     machines: Literal[True] | None = Field(
-        default=None, description="Count what machines did (opens and clicks of scanners), too."
+        default=None,
+        description="Count what machines did (scanners' opens and clicks, robots' pages), too.",
     )
 
     @field_validator("where", mode="after")

@@ -56,7 +56,8 @@ class EventRule(Leaf):
     )
     where: Where | None = Field(default=None, description="Only events whose fields are so.")
     machines: bool = Field(
-        default=False, description="Count what machines did (opens and clicks of scanners), too."
+        default=False,
+        description="Count what machines did (scanners' opens and clicks, robots' pages), too.",
     )
 
     @model_validator(mode="after")
