@@ -112,20 +112,21 @@ def computed_query(moment: Moment) -> exp.Expr:
     moment.session.bind("question_kinds", told)
     query = exp.select("f.profile_id").from_("figures AS f")
     features = [trait.feature for trait in COMPUTED if trait.feature is not None]
-    query = query.with_("figures", as_=features_query(moment, features))
+    query.with_("figures", as_=features_query(moment, features), copy=False)
     for letter, text in COMPUTED_PARTS.items():
         holes = {"zone": moment.stores.settings.timezone} if ":zone" in text else {}
         name = f"computed_{letter}"
         # Each for itself, so that none has to wait in memory for another.
         moment.materialise_once(name, lambda text=text, holes=holes: sql(text, **holes))  # type: ignore[misc]
-        query = query.join(
+        query.join(
             exp.Table(this=identifier(name)),
             on=f"{letter}.profile_id = f.profile_id",
             join_type="left",
             join_alias=letter,
+            copy=False,
         )
     members = ", ".join(_member(trait) for trait in COMPUTED)
-    query = query.select(sql(f"'{{' || concat_ws(',', {members}) || '}}' AS computed"))
+    query.select(sql(f"'{{' || concat_ws(',', {members}) || '}}' AS computed"), copy=False)
     return sql("SELECT *, md5(computed) AS computed_hash FROM :states AS s", states=query)
 
 

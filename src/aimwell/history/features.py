@@ -45,23 +45,26 @@ def features_query(moment: Moment, names: Sequence[str] | None = None) -> exp.Se
     """The same rows, in no order, as a query over the cut session (`profiles` must be bound)."""
     chosen = _chosen(names)
     needed = [part for part in PARTS if any(part in feature.parts for feature in chosen)]
+    # The tree is ours alone and grows in place: to copy it at each step costs more than to compute it for a few people.
     query = exp.select("p.profile_id").from_("profiles AS p")
     now = sql("epoch(:as_of)", as_of=moment.as_of)
     for feature in chosen:
         holes = {"now": now} if ":now" in feature.sql else {}
         value = sql(f"CAST({feature.sql} AS double)", **holes)
-        query = query.select(exp.alias_(value, feature.name, quoted=True))
+        query.select(exp.alias_(value, feature.name, quoted=True, copy=False), copy=False)
     if {"o", "g", "h"} & set(needed):
-        query = query.with_("bought", as_=sql(BOUGHT))
+        query.with_("bought", as_=sql(BOUGHT), copy=False)
     if "h" in needed:
-        query = query.with_("local", as_=sql(LOCAL, zone=moment.stores.settings.timezone))
+        local = sql(LOCAL, zone=moment.stores.settings.timezone)
+        query.with_("local", as_=local, copy=False)
     for part in needed:
-        query = query.with_(f"part_{part}", as_=_part(part, moment.as_of))
-        query = query.join(
+        query.with_(f"part_{part}", as_=_part(part, moment.as_of), copy=False)
+        query.join(
             exp.Table(this=identifier(f"part_{part}")),
             on=f"{part}.profile_id = p.profile_id",
             join_type="left",
             join_alias=part,
+            copy=False,
         )
     return query
 
