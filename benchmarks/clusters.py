@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from sklearn.cluster import KMeans
 
-from aimwell.segment.clusters import find_groups
+from aimwell.segment.grouping import find_groups
 from aimwell.segment.preparation import prepare
 from aimwell.stats.resampling import adjusted_rand_index
 

@@ -17,8 +17,10 @@ from aimwell.history.moment import open_moment
 from aimwell.segment.choosing import choose_number
 from aimwell.segment.cluster_files import load_clusters, save_clusters
 from aimwell.segment.cluster_model import Clustering, ClusterModel
-from aimwell.segment.clusters import assign_people, find_clusters, find_groups, publish_clusters
+from aimwell.segment.clusters import assign_people, find_clusters, publish_clusters
 from aimwell.segment.group_names import name_groups, trait_words
+from aimwell.segment.grouping import find_groups
+from aimwell.segment.people_table import people_table
 from aimwell.segment.service import members
 from aimwell.segment.shapes import nearest_centroid
 from aimwell.stats.resampling import adjusted_rand_index
@@ -310,4 +312,38 @@ def test_online_retail_has_groups_that_hold(tmp_path: Path) -> None:
     assert found.assignments is not None
     assert found.assignments.num_rows > 3_200
     assert "discount_share" in found.model.preparation.dropped
+    plain_labels, silhouette = by_scikit_learn(stores, found)
+    labels = found.assignments.column("cluster").to_numpy()
+    assert adjusted_rand_index(plain_labels, labels) > 0.99
+    chosen = next(one for one in found.count.candidates if one.number == found.count.number)
+    assert chosen.silhouette == pytest.approx(silhouette, abs=0.02)  # ours is that of a sample
     stores.close()
+
+
+def by_scikit_learn(stores: Stores, found: Clustering) -> tuple[np.ndarray, float]:
+    """The same groups as anybody would make them of the same features: medians for gaps, Yeo and Johnson's power for
+    skewed columns, one scale, outliers cut off, k-means."""
+    from scipy.stats import skew, yeojohnson
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+    from sklearn.preprocessing import PowerTransformer, StandardScaler
+
+    assert found.model is not None
+    names = found.model.preparation.names
+    with open_moment(stores, as_of=found.model.as_of) as moment:
+        table = people_table(moment, names)
+    columns = []
+    for name in names:
+        values = table.column(name).to_numpy(zero_copy_only=False)
+        skewed = abs(skew(values[~np.isnan(values)])) > 0.75
+        values = np.where(np.isnan(values), np.nanmedian(values), values)
+        unit = np.median(np.abs(values[values != 0]))
+        values = values / unit
+        if skewed:
+            power = PowerTransformer().fit(values[:, None]).lambdas_[0]
+            values = yeojohnson(values, np.clip(power, -2, 3))  # as far as we bend
+        scaled = StandardScaler().fit_transform(values[:, None])[:, 0]
+        columns.append(np.clip(scaled, -3.5, 3.5))
+    rows = np.column_stack(columns)
+    labels = KMeans(found.model.shape.number, n_init=10, random_state=1).fit_predict(rows)
+    return labels, float(silhouette_score(rows, labels))

@@ -14,11 +14,11 @@ from aimwell.errors import SegmentError
 from aimwell.segment.categories import OTHER, UNKNOWN, PreparedCategory, fit_category
 from aimwell.segment.choosing import choose_number
 from aimwell.segment.cluster_model import OUTSIDE, Clustering, ClusterModel
-from aimwell.segment.clusters import CLUSTER_METHODS, find_groups
 from aimwell.segment.dendrogram import grow_dendrogram
-from aimwell.segment.describing import roundest
+from aimwell.segment.grouping import CLUSTER_METHODS, find_groups
 from aimwell.segment.methods import METHODS, fit_centroids, refine_centroids
 from aimwell.segment.preparation import prepare
+from aimwell.segment.tree_paths import roundest
 from aimwell.stats.resampling import adjusted_rand_index
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)

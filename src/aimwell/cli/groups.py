@@ -24,7 +24,7 @@ from aimwell.definitions.rule_text import write_rule
 from aimwell.definitions.rules import LEAF_KINDS
 from aimwell.history.moment import open_moment
 from aimwell.segment.cluster_model import ClusterModel
-from aimwell.segment.clusters import CLUSTER_METHODS
+from aimwell.segment.grouping import CLUSTER_METHODS
 from aimwell.segment.modelling import Built, build_model, publish_built
 from aimwell.segment.personas import personas as compute_personas
 
@@ -146,3 +146,7 @@ def show_clusters(
         )
     if publish:
         ws.output.say(f"The trait cluster:{name} says each person's group ({published:,} written).")
+        if not published:
+            ws.output.note(
+                "Nothing was written: groups of this name were published as of this moment before. Take a later one."
+            )

@@ -22,9 +22,9 @@ import pyarrow as pa
 from scipy.special import chdtrc
 
 from aimwell.segment.categories import PreparedCategory, fit_category, is_text, texts
-from aimwell.segment.describing import roundest
 from aimwell.segment.preparation import FloatArray
 from aimwell.segment.shapes import IntArray
+from aimwell.segment.tree_paths import roundest
 
 __all__ = ["Bins", "BoolArray", "chi_square", "fit_bins", "weights_of_evidence"]
 

@@ -27,9 +27,11 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from aimwell.segment.methods import METHODS, Division, Method
+from aimwell.segment.criteria import Trial, try_numbers
+from aimwell.segment.made_up import made_up, sample_rows
+from aimwell.segment.methods import METHODS, Method
 from aimwell.segment.preparation import FloatArray
-from aimwell.segment.shapes import Centres, IntArray, Mixture
+from aimwell.segment.shapes import IntArray
 from aimwell.stats.resampling import stability
 
 __all__ = [
@@ -40,12 +42,9 @@ __all__ = [
     "Candidate",
     "GroupCount",
     "choose_number",
-    "made_up",
-    "sample_rows",
 ]
 
 _SAMPLE = 2_500
-_REFERENCE_PEOPLE = 1_000
 _REFERENCES = 5
 BEYOND_MIN = 0.04
 STABILITY_MIN = 0.8
@@ -127,7 +126,7 @@ def choose_number(
     sample = sample_rows(rows, _SAMPLE, draw)
     numbers = list(range(2, largest + 1)) if number is None else [number]
     with threadpool_limits(limits=1):  # sums in another order would give other last digits
-        own = _tried(sample, numbers, method, blocks, seed=seed, starts=10, whole=True)
+        own = try_numbers(sample, numbers, method, blocks, seed=seed, starts=10, whole=True)
         without = _without_groups(sample, numbers, method, blocks, draw)
         larger = sample_rows(rows, method.steady, draw)
         candidates = tuple(
@@ -171,21 +170,9 @@ def _no_groups(candidates: Sequence[Candidate]) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Try:
-    """What one division of a sample is like."""
-
-    silhouette: float
-    smallest: float
-    calinski_harabasz: float | None = None
-    davies_bouldin: float | None = None
-    between: float | None = None
-    bic: float | None = None
-
-
 def _judged(
     number: int,
-    own: _Try | None,
+    own: Trial | None,
     without: float,
     rows: FloatArray,
     method: Method,
@@ -224,75 +211,6 @@ def _judged(
     )
 
 
-def _tried(
-    rows: FloatArray,
-    numbers: Sequence[int],
-    method: Method,
-    blocks: Sequence[int],
-    *,
-    seed: int,
-    starts: int,
-    whole: bool = False,
-) -> list[_Try | None]:
-    """What each number of groups is like; None where there cannot be so many. `whole`: with the criteria that are only
-    shown."""
-    from sklearn.metrics import pairwise_distances, silhouette_score
-
-    different = len(np.unique(rows, axis=0))
-    distances: FloatArray | None = None
-    found: list[_Try | None] = []
-    for number in numbers:
-        if different < number:
-            found.append(None)
-            continue
-        division = method.divide(rows, number, blocks, seed=seed, starts=starts)
-        labels = division.shape.assign(rows)
-        sizes = np.bincount(labels, minlength=number)
-        if np.count_nonzero(sizes) < number:
-            found.append(None)
-            continue
-        if distances is None:
-            distances = pairwise_distances(*_measured(rows, division))
-        figure = float(silhouette_score(distances, labels, metric="precomputed"))
-        smallest = float(sizes.min()) / len(rows)
-        shown = _shown(rows, labels, division) if whole else {}
-        found.append(_Try(figure, smallest, **shown))
-    return found
-
-
-def _measured(rows: FloatArray, division: Division) -> tuple[FloatArray, None, str]:
-    """What distances are taken of, and how, as `pairwise_distances` takes it."""
-    shape = division.shape
-    if isinstance(shape, Centres) and shape.metric == "cityblock" and shape.weights is not None:
-        return rows * shape.weights, None, "cityblock"
-    return rows, None, "euclidean"
-
-
-def _shown(rows: FloatArray, labels: IntArray, division: Division) -> dict[str, float | None]:
-    """The criteria that nothing is decided by."""
-    from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score
-
-    means = np.array([rows[labels == place].mean(0) for place in range(int(labels.max()) + 1)])
-    total = float(((rows - rows.mean(0)) ** 2).sum())
-    within = float(((rows - means[labels]) ** 2).sum())
-    shape = division.shape
-    return {
-        "calinski_harabasz": float(calinski_harabasz_score(rows, labels)),
-        "davies_bouldin": float(davies_bouldin_score(rows, labels)),
-        "between": 1.0 - within / total if total else None,
-        "bic": _bic(rows, shape) if isinstance(shape, Mixture) else None,
-    }
-
-
-def _bic(rows: FloatArray, shape: Mixture) -> float:
-    """−2 · log-likelihood + parameters · ln(people). Source: Schwarz (1978)."""
-    columns = rows.shape[1]
-    logs = shape.log_densities(rows) - 0.5 * columns * np.log(2.0 * np.pi)
-    likelihood = float(np.logaddexp.reduce(logs, axis=1).sum())
-    parameters = shape.number * (1 + columns + columns * (columns + 1) / 2) - 1
-    return float(-2.0 * likelihood + parameters * np.log(len(rows)))
-
-
 def _without_groups(
     rows: FloatArray,
     numbers: Sequence[int],
@@ -304,48 +222,12 @@ def _without_groups(
     means = []
     for kind in (0, 1):
         tries = [
-            _tried(made_up(rows, blocks, kind, draw), numbers, method, blocks, seed=one, starts=2)
+            try_numbers(
+                made_up(rows, blocks, kind, draw), numbers, method, blocks, seed=one, starts=2
+            )
             for one in range(_REFERENCES)
         ]
         means.append(
             np.array([[one.silhouette if one else -1.0 for one in each] for each in tries]).mean(0)
         )
     return [float(figure) for figure in np.maximum(*means)]
-
-
-def made_up(
-    rows: FloatArray, blocks: Sequence[int], kind: int, draw: np.random.Generator
-) -> FloatArray:
-    """Made-up people without groups, as many as `rows` or a thousand: one cloud (0) or evenly spread (1)."""
-    count, numbers = min(len(rows), _REFERENCE_PEOPLE), rows.shape[1] - sum(blocks)
-    parts = []
-    if numbers:
-        make = (_one_cloud, _evenly_spread)[kind]
-        parts.append(make(rows[:, :numbers], count, draw))
-    start = numbers
-    for size in blocks:
-        parts.append(rows[draw.permutation(len(rows))[:count], start : start + size])
-        start += size
-    return np.hstack(parts)
-
-
-def _one_cloud(rows: FloatArray, count: int, draw: np.random.Generator) -> FloatArray:
-    """Normal people, with the same means and correlations."""
-    spread = np.atleast_2d(np.cov(rows.T))
-    return draw.multivariate_normal(rows.mean(0), spread, count, check_valid="ignore")
-
-
-def _evenly_spread(rows: FloatArray, count: int, draw: np.random.Generator) -> FloatArray:
-    """People spread evenly over the box around the rows, along their main axes."""
-    centred = rows - rows.mean(0)
-    axes = np.linalg.svd(centred, full_matrices=False)[2]
-    turned = centred @ axes.T
-    even = draw.uniform(turned.min(0), turned.max(0), (count, turned.shape[1]))
-    return np.asarray(even @ axes + rows.mean(0))
-
-
-def sample_rows(rows: FloatArray, size: int, draw: np.random.Generator) -> FloatArray:
-    """At most `size` of the rows, drawn at random, in their order."""
-    if len(rows) <= size:
-        return rows
-    return rows[np.sort(draw.choice(len(rows), size, replace=False))]

@@ -22,9 +22,8 @@ from aimwell.segment.choosing import (
     STABILITY_MIN,
     Candidate,
     GroupCount,
-    made_up,
-    sample_rows,
 )
+from aimwell.segment.made_up import made_up, sample_rows
 from aimwell.segment.methods import Division, fit_centroids
 from aimwell.segment.preparation import FloatArray
 from aimwell.segment.shapes import IntArray, Patches
