@@ -54,6 +54,39 @@ def test_groups_are_found_kept_published_and_shown_as_personas(run: Run, tmp_pat
         assert len(members["members"]) == size
 
 
+def test_groups_are_judged_crossed_and_compared(run: Run, tmp_path: Path) -> None:
+    run("init", "shop", "--currency", "GBP")
+    run("collect", "orders", two_kinds(tmp_path / "orders.csv"), "-w", "shop")
+    at = ("--as-of", "2026-08-20", "-w", "shop")
+    run("segment", "personas", "lifecycle", "--html", "personas.html", *at)
+    assert "The stages of the life cycle" in (tmp_path / "personas.html").read_text()
+
+    told = run("segment", "validity", "--html", "validity.html", *at).out
+    assert "These groups tell what comes" in told
+    assert "What came after" in (tmp_path / "validity.html").read_text()
+    judged = json.loads(run("segment", "validity", "--json", *at).out)
+    assert sum(move["people"] for move in judged["moves"]["counts"]) == 120
+
+    parted = run("segment", "micro", "--define", "m", "--fewest", "25", "--html", "m.html", *at).out
+    assert "2 groups differ in revenue" in parted
+    assert "segment m-1: created" in parted
+    assert "Group 1" in (tmp_path / "m.html").read_text()
+    found = json.loads(run("segment", "overlap", "m-1", "m-2", "--json", *at).out)
+    assert found["both"] == [[60, 0], [0, 60]]
+    assert "is in more than" not in run("segment", "personas", "segments:m-1,m-2", *at).out
+
+    (tmp_path / "survey.yaml").write_text(
+        "kind: survey\nname: voice\nquestions: {recommend: {type: nps}}\n"
+    )
+    run("apply", "survey.yaml", "-w", "shop")
+    silent = run("segment", "advocacy", "voice", "--define", "--publish", *at).out
+    assert "Net promoter score: nobody answered." in silent
+    assert "Likely promoters cannot be told among the 120 who did not answer: only 0" in silent
+    assert "segment voice-likely-promoters: created" in silent
+    told = run("segment", "advocacy", "voice", "recomend", *at, code=1).err
+    assert "recommend" in told
+
+
 def test_without_buyers_personas_say_what_to_do(run: Run) -> None:
     run("init", "shop")
     told = run("segment", "personas", "-w", "shop", code=1).err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +19,7 @@ from aimwell.segment.persona_model import Difference
 from aimwell.segment.persona_names import name_personas
 from aimwell.segment.persona_page import personas_html
 from aimwell.segment.personas import personas
+from aimwell.segment.validity_parts import labels_hold
 from aimwell.store.stores import Stores
 from shop import add_orders, add_people, add_touches, add_traits, day, make_stores
 
@@ -149,6 +151,26 @@ def test_names_are_short_and_all_different() -> None:
     assert name_personas({"a": [*mixed, difference("country seldom is FR", what="country")]}) == {
         "a": "Country is GB, early"
     }
+
+
+def test_a_label_that_fits_too_few_is_flagged_as_a_stereotype() -> None:
+    face = SimpleNamespace(
+        group="a",
+        differences=[
+            difference("many orders", 0.9),
+            difference("weekend buyers", 0.58),
+            difference("older", 0.7),
+            difference("never looked at", 0.1),
+        ],
+    )
+    found = labels_hold([face])  # type: ignore[list-item]
+    assert [(one.words, one.mixed) for one in found] == [
+        ("many orders", False),
+        ("weekend buyers", True),
+        ("older", False),
+    ]
+    assert found[1].holds.estimate == 0.58
+    assert found[1].holds.covers(0.6)
 
 
 def test_a_ratio_over_people_covers_the_truth_as_often_as_it_says() -> None:
