@@ -61,10 +61,9 @@ def test_groups_are_judged_crossed_and_compared(run: Run, tmp_path: Path) -> Non
     run("segment", "personas", "lifecycle", "--html", "personas.html", *at)
     assert "The stages of the life cycle" in (tmp_path / "personas.html").read_text()
 
-    told = run("segment", "validity", "--html", "validity.html", *at).out
-    assert "These groups tell what comes" in told
+    judged = json.loads(run("segment", "validity", "--html", "validity.html", "--json", *at).out)
+    assert judged["sentence"].startswith("These groups tell what comes")
     assert "What came after" in (tmp_path / "validity.html").read_text()
-    judged = json.loads(run("segment", "validity", "--json", *at).out)
     assert sum(move["people"] for move in judged["moves"]["counts"]) == 120
 
     parted = run("segment", "micro", "--define", "m", "--fewest", "25", "--html", "m.html", *at).out
@@ -73,7 +72,6 @@ def test_groups_are_judged_crossed_and_compared(run: Run, tmp_path: Path) -> Non
     assert "Group 1" in (tmp_path / "m.html").read_text()
     found = json.loads(run("segment", "overlap", "m-1", "m-2", "--json", *at).out)
     assert found["both"] == [[60, 0], [0, 60]]
-    assert "is in more than" not in run("segment", "personas", "segments:m-1,m-2", *at).out
 
     (tmp_path / "survey.yaml").write_text(
         "kind: survey\nname: voice\nquestions: {recommend: {type: nps}}\n"

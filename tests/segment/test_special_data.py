@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlglot import exp
 
@@ -178,6 +178,7 @@ _rules = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(rule=_rules)
 def test_the_consent_stands_around_the_whole_rule(rule: Any) -> None:
     privacy = check(PRIVACY)
