@@ -17,7 +17,7 @@ from aimwell.segment.cluster_model import ClusterModel
 from aimwell.segment.look_alikes import LookAlikes
 from aimwell.segment.model_files import read_model
 from aimwell.segment.model_page import model_html
-from aimwell.segment.modelling import build_model, publish_built
+from aimwell.segment.modelling import apply_kept, build_model, publish_built
 from aimwell.segment.score_card import ScoreCard
 from aimwell.segment.service import members
 from aimwell.store.stores import Stores
@@ -125,6 +125,11 @@ def test_groups_become_rules_that_take_the_same_people_and_a_trait(town: Stores)
         assert len(by_rule & mine) >= 0.97 * len(by_rule | mine)
         assert ids(town, {"trait": "cluster:kinds", "is": document["description"]}) == mine
     assert len(set.union(*taken)) == sum(map(len, taken)) == 330  # everybody once
+    later = apply_kept(town, built.definition, as_of=day(40))
+    assert later.people is not None
+    assert later.people.equals(built.people)
+    with pytest.raises(SegmentError, match="know its own future"):
+        apply_kept(town, built.definition, as_of=day(29))
     kept, version = read_model(town, "kinds", kind="clusters", read=ClusterModel.from_json)
     assert (kept.to_json(), version) == (built.model.to_json(), 1)
     page = model_html(built, as_of=AS_OF, now=AS_OF, timezone="UTC")
@@ -149,6 +154,9 @@ def test_those_who_did_not_answer_are_placed_into_the_classes_of_those_who_did(
     rows = built.people.to_pylist()
     assert {row["how"] for row in rows} == {"answers", "typing"}
     assert publish_built(town, built, as_of=AS_OF, now=AS_OF) == 330
+    again = apply_kept(town, wanted, as_of=AS_OF)
+    assert again.people is not None
+    assert again.people.sort_by("profile_id").equals(built.people.sort_by("profile_id"))
     for name in built.model.names:
         found = ids(town, {"trait": "cluster:tastes", "is": name})
         kinds = [len(found & ids(town, {"trait": "kind", "is": kind})) for kind in range(3)]
@@ -167,6 +175,9 @@ def test_people_like_a_seed_are_asked_for_by_score(town: Stores) -> None:
     assert built.model.tells
     assert publish_built(town, built, as_of=AS_OF, now=AS_OF) == 330
     assert publish_built(town, built, as_of=AS_OF, now=AS_OF) == 0
+    again = apply_kept(town, wanted, as_of=AS_OF)
+    assert again.people is not None
+    assert again.people.equals(built.people)
     second = ids(town, {"segment": "second"})
     like = ids(town, {"score": "like-second", "above": 0})
     assert len(like & second) > 0.9 * len(like | second)

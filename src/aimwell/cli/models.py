@@ -25,7 +25,7 @@ from aimwell.errors import SegmentError
 from aimwell.privacy.lists import write_list
 from aimwell.segment.class_model import ClassModel
 from aimwell.segment.look_alikes import LookAlikes
-from aimwell.segment.modelling import Built, build_model, publish_built
+from aimwell.segment.modelling import Built, apply_kept, build_model, publish_built
 from aimwell.segment.people_table import is_trait, plain_name, typed_column
 from aimwell.segment.score_card import ScoreCard
 
@@ -173,6 +173,13 @@ def look_alikes(
 
 def model(
     name: Annotated[str, typer.Argument(help="Model definition.")],
+    kept: Annotated[
+        bool,
+        typer.Option(
+            "--kept",
+            help="Learn nothing: let the newest kept version say it of everybody, newcomers too.",
+        ),
+    ] = False,
     publish: PublishOption = False,
     html: HtmlOption = None,
     as_of: AsOfOption = None,
@@ -182,15 +189,24 @@ def model(
     """Learn what a definition of the kind model asks for, and keep it."""
     with opened(workspace, as_json=as_json) as ws:
         wanted = definitions.find(ws.stores.control, Model, name)
-        _learn(ws, wanted, as_of, publish=publish, html=html)
+        _learn(ws, wanted, as_of, publish=publish, html=html, kept=kept)
 
 
 def _learn(
-    ws: Opened, wanted: Model, as_of: str | None, *, publish: bool, html: Path | None
+    ws: Opened,
+    wanted: Model,
+    as_of: str | None,
+    *,
+    publish: bool,
+    html: Path | None,
+    kept: bool = False,
 ) -> Built:
     moment = ws.moment(as_of) or ws.now
-    with ws.output.progress("Learning"):
-        built = build_model(ws.stores, wanted, as_of=moment, now=ws.now)
+    if kept:
+        built = apply_kept(ws.stores, wanted, as_of=moment)
+    else:
+        with ws.output.progress("Learning"):
+            built = build_model(ws.stores, wanted, as_of=moment, now=ws.now)
     if wanted.type == "clusters":
         show_clusters(ws, built, as_of=moment, publish=publish, html=html, rules=None)
         return built

@@ -24,10 +24,17 @@ from aimwell.definitions.special_data import Asks
 from aimwell.errors import SegmentError
 from aimwell.history.features import feature_names
 from aimwell.history.moment import Moment, open_moment
+from aimwell.segment.applying import (
+    AnyModel,
+    class_people,
+    read_any,
+    said_of_people,
+    scored_people,
+)
 from aimwell.segment.card_fitting import fit_score_card
-from aimwell.segment.class_model import ClassModel, find_classes
+from aimwell.segment.class_model import find_classes
 from aimwell.segment.cluster_files import save_clusters
-from aimwell.segment.cluster_model import ClusterModel, Sketch
+from aimwell.segment.cluster_model import Sketch
 from aimwell.segment.clusters import CLUSTER_FEATURES, find_clusters
 from aimwell.segment.look_alikes import LookAlikes, fit_look_alikes
 from aimwell.segment.model_files import keep_model
@@ -39,11 +46,9 @@ from aimwell.segment.survey_answers import answer_sheet
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
-__all__ = ["Built", "build_model", "publish_built"]
+__all__ = ["Built", "apply_kept", "build_model", "publish_built"]
 
 _TRAITS_MAX = 100
-
-AnyModel = ClusterModel | ClassModel | ScoreCard | LookAlikes
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +93,25 @@ def build_model(stores: Stores, wanted: str | Model, *, as_of: datetime, now: da
     if model.type == "latent_classes":
         return _classes(stores, model, as_of, now)
     return _ranking(stores, model, as_of, now)
+
+
+def apply_kept(stores: Stores, wanted: str | Model, *, as_of: datetime) -> Built:
+    """What the newest kept version says of everybody, those included who came after it was learnt. Nothing is learnt.
+
+    Args:
+        stores: The workspace.
+        wanted: A definition, or its name.
+        as_of: Nothing from this moment on is looked at.
+
+    Raises:
+        UnknownDefinitionError: There is no such model.
+        SegmentError: None was learnt yet, or it has seen later data than `as_of` leaves.
+    """
+    model = definitions.find(stores.control, Model, wanted) if isinstance(wanted, str) else wanted
+    kept, version = read_any(stores, model.name, kind=model.type)
+    people = said_of_people(stores, kept, as_of=as_of)
+    reason = f"{model.name}@{version}, as it was learnt, says it of {people.num_rows:,} people."
+    return Built(model, kept, reason, version, people)
 
 
 def publish_built(stores: Stores, built: Built, *, as_of: datetime, now: datetime) -> int:
@@ -159,11 +183,7 @@ def _classes(stores: Stores, model: Model, as_of: datetime, now: datetime) -> Bu
         now=now,
         snapshot=snapshot,
     )
-    placed = found.assignments
-    if table is not None:
-        answered = placed.column("profile_id").combine_chunks()
-        others = table.filter(pc.invert(pc.is_in(table.column("profile_id"), answered)))
-        placed = pa.concat_tables([placed, found.model.place(others).cast(placed.schema)])
+    placed = class_people(found.model, sheet, people, table)
     return Built(model, found.model, found.model.reason, version, placed)
 
 
@@ -224,15 +244,7 @@ def _ranking(stores: Stores, model: Model, as_of: datetime, now: datetime) -> Bu
     if before != as_of:
         with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
             table = people_table(moment, columns, among=model.people)
-    return Built(model, found, reason, version, _scored(found, table), excluded)
-
-
-def _scored(model: ScoreCard | LookAlikes, table: pa.Table) -> pa.Table:
-    """`profile_id` and `score`: the chance that the points stand for, or the likeness."""
-    card = model if isinstance(model, ScoreCard) else model.card
-    points = card.points(table)
-    score = card.chances(points) if isinstance(model, ScoreCard) else model.similarity(points)
-    return pa.table({"profile_id": table.column("profile_id"), "score": pa.array(score)})
+    return Built(model, found, reason, version, scored_people(found, table), excluded)
 
 
 def _columns(

@@ -25,7 +25,11 @@ _NPS = {**dict.fromkeys(range(7), "0-6"), 7: "7-8", 8: "7-8", 9: "9-10", 10: "9-
 
 
 def answer_sheet(
-    moment: Moment, survey: str, questions: Sequence[str] = ()
+    moment: Moment,
+    survey: str,
+    questions: Sequence[str] = (),
+    *,
+    items: Sequence[Item] | None = None,
 ) -> tuple[AnswerSheet, pa.Array]:
     """The newest answer of everyone to each question, before the moment.
 
@@ -33,6 +37,7 @@ def answer_sheet(
         moment: The cut session.
         survey: Its definition.
         questions: Which; default: all of one answer (nps, csat, scale, choice).
+        items: These questions with these answers, as a model knows them; any other answer counts as missing.
 
     Returns:
         The sheet and whose rows these are, by profile_id. Questions to which all answer alike are left out; "not
@@ -70,17 +75,22 @@ def answer_sheet(
     everyone = pa.concat_arrays([people for people, _answers in columns.values()])
     people = pc.unique(everyone)
     people = people.take(pc.sort_indices(people))
-    items, codes = [], []
+    known = {item.name: item for item in items or ()}
+    found, codes = [], []
     for name, (whose, answers) in columns.items():
-        levels = _ordered(pc.unique(answers.drop_null()).to_pylist())
+        levels: Sequence[str]
+        if name in known:
+            levels = known[name].levels
+        else:
+            levels = _ordered(pc.unique(answers.drop_null()).to_pylist())
         if not 2 <= len(levels) <= _LEVELS_MAX:
             continue
         places = pc.index_in(answers, value_set=pa.array(levels, pa.string()))
         of_people = places.take(pc.index_in(people, value_set=whose))
-        items.append(Item(name, tuple(levels)))
+        found.append(Item(name, tuple(levels)))
         codes.append(pc.fill_null(of_people, MISSING).to_numpy(zero_copy_only=False))
     sheet = np.column_stack(codes) if codes else np.empty((len(people), 0))
-    return AnswerSheet(tuple(items), sheet.astype(np.int64)), people
+    return AnswerSheet(tuple(found), sheet.astype(np.int64)), people
 
 
 def _chosen(document: Survey, questions: Sequence[str]) -> dict[str, Question]:

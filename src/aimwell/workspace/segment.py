@@ -36,7 +36,7 @@ from aimwell.segment.following import Followed, follow
 from aimwell.segment.lifecycle import lifecycle
 from aimwell.segment.micro import MicroSegments, micro_segments
 from aimwell.segment.model import Explanation, SegmentCount
-from aimwell.segment.modelling import Built, build_model, publish_built
+from aimwell.segment.modelling import Built, apply_kept, build_model, publish_built
 from aimwell.segment.overlap import Overlap, overlap
 from aimwell.segment.people_table import BUYERS
 from aimwell.segment.persona_model import Persona
@@ -179,17 +179,28 @@ class Segments(Stage):
             number=groups,
         )
 
-    def model(self, model: Any, *, as_of: datetime | None = None, publish: bool = False) -> Built:
+    def model(
+        self,
+        model: Any,
+        *,
+        as_of: datetime | None = None,
+        kept: bool = False,
+        publish: bool = False,
+    ) -> Built:
         """Learn a model and keep it, if there is anything to keep.
 
         Args:
             model: A definition of the kind model, its name, or a mapping as it is written.
             as_of: Nothing from this moment on is looked at; default: now.
+            kept: Learn nothing; let the newest kept version say it of everybody, newcomers too.
             publish: Write what it says of people, so that rules can ask for it.
         """
         wanted: Any = check({"kind": "model", **model}) if isinstance(model, Mapping) else model
         moment = as_of or self._clock()
-        built = build_model(self._stores, wanted, as_of=moment, now=self._clock())
+        if kept:
+            built = apply_kept(self._stores, wanted, as_of=moment)
+        else:
+            built = build_model(self._stores, wanted, as_of=moment, now=self._clock())
         if publish:
             publish_built(self._stores, built, as_of=moment, now=self._clock())
         return built
