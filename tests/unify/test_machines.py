@@ -14,7 +14,7 @@ from aimwell.definitions.kinds.segment import Segment
 from aimwell.history.current import bring_up_to_date, refresh_state
 from aimwell.history.features import features
 from aimwell.history.moment import open_moment
-from aimwell.segment.service import members
+from aimwell.segment.service import explain, members
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -130,3 +130,17 @@ def test_a_flood_of_ids_without_a_browsers_signs_is_marked_and_given_back(
         seen = dict(moment.session.rows(_SEEN))
     assert sorted(seen.values()).count(2) == 2, "all they did counts as theirs"
     assert sum(seen.values()) == 12 + 30 + 3
+
+
+def test_the_people_of_a_rule_are_told_from_its_visitors(stores: Stores) -> None:
+    flush(
+        stores,
+        *(page(f"v{n}", f"v{n}") for n in range(3)),
+        {**page("a", "m1"), "userId": "ann"},
+        {"type": "identify", "userId": "bob", "messageId": "m2"},
+    )
+    segment = Segment.model_validate(
+        {"kind": "segment", "name": "seen", "rule": {"event": "Page Viewed"}}
+    )
+    found = explain(stores, segment, as_of=LATER)
+    assert (found.members, found.visitors, found.known, found.known_visitors) == (4, 3, 5, 3)

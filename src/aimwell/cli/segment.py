@@ -133,7 +133,13 @@ def explain(
         found = service.explain(ws.stores, wanted, as_of=ws.moment(as_of) or ws.now)
         if as_json:
             ws.output.json(found)
-        ws.output.heading(f"{name}: {found.members:,} of {found.known:,} people")
+        people, known = found.members - found.visitors, found.known - found.known_visitors
+        besides = (
+            f", and {found.visitors:,} of {found.known_visitors:,} visitors besides"
+            if found.known_visitors
+            else ""
+        )
+        ws.output.heading(f"{name}: {people:,} of {known:,} people{besides}")
         ws.output.say(found.words)
         ws.output.table(
             ["leaf", "alone", "after it", "without it"],

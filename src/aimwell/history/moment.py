@@ -172,11 +172,17 @@ class Moment:
         return exp.Table(this=identifier(name))
 
     def bind_known(self) -> None:
-        """Make `known` stand for the people known before `as_of`: profile_id alone."""
+        """Make `known` stand for those known before `as_of`: profile_id, and whether they are mere visitors by now."""
         if "known" in self._made:
             return
-        (ids,) = self._profiles(_profiles.c.profile_id)
-        self._keep("known", {"profile_id": pa.array(ids, pa.string())})
+        ids, visitors = self._profiles(_profiles.c.profile_id, _profiles.c.visitor)
+        self._keep(
+            "known",
+            {
+                "profile_id": pa.array(ids, pa.string()),
+                "visitor": pa.array([bool(one) for one in visitors], pa.bool_()),
+            },
+        )
 
     def bind_profiles(self) -> None:
         """Make `profiles` stand for the people known before `as_of`: profile_id, first_seen_at, timezone."""

@@ -24,14 +24,15 @@ def explain_rule(
     tests = list(leaves(tree))
     names = {id(test): f"leaf_{number}" for number, test in enumerate(tests)}
     flags = [exp.alias_(predicate(test), names[id(test)]) for test in tests]
-    session.materialise("leaf_flags", exp.select(*flags).from_("known"))
+    session.materialise("leaf_flags", exp.select("visitor", *flags).from_("known"))
     everyone = set(names)
-    wanted: list[exp.Expr | None] = [None, _kept(tree, everyone, names)]
+    visitors, inside = exp.column("visitor"), _kept(tree, everyone, names)
+    wanted: list[exp.Expr | None] = [visitors, _both(visitors, inside), None, inside]
     for number, test in enumerate(tests):
         wanted.append(_flag(test, names))
         wanted.append(_kept(tree, {id(one) for one in tests[: number + 1]}, names))
         wanted.append(_kept(tree, everyone - {id(test)}, names))
-    counts = _counted(session, wanted)
+    known_visitors, visitors_inside, *counts = _counted(session, wanted)
     known, members = counts[0], counts[1]
     counted = tuple(
         LeafCount(test.path, describe_leaf(test.rule), *counts[2 + 3 * number : 5 + 3 * number])
@@ -47,7 +48,13 @@ def explain_rule(
         leaves=counted,
         most_excluding=most_excluding,
         note=_note(known, members, len(counted), most_excluding),
+        visitors=visitors_inside,
+        known_visitors=known_visitors,
     )
+
+
+def _both(one: exp.Expr, other: exp.Expr | None) -> exp.Expr:
+    return one if other is None else exp.and_(one, other)
 
 
 def _most_excluding(counted: Sequence[LeafCount], members: int) -> LeafCount | None:
