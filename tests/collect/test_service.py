@@ -6,13 +6,14 @@ import gzip
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from aimwell.collect import DataReport, collect
+from aimwell.collect import DataReport, collect, taking
 from aimwell.collect.model import LoadReport
-from aimwell.errors import MappingError
+from aimwell.errors import MappingError, SnapshotGoneError
 from aimwell.store.schema import metadata
 from collecting import COLUMNS, NOW, ORDERS, Shop, source_of
 
@@ -70,6 +71,23 @@ def test_the_same_file_again_changes_nothing_and_says_so(shop_on_both: Shop) -> 
     assert again.loads[0].collected_at == NOW
     assert again.loads[0].rows_taken == 4
     assert {table: shop.rows(table) for table in before} == before
+
+
+def test_a_load_whose_snapshot_was_vacuumed_meanwhile_is_begun_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by an erasure that purges while the load reads what the lake has."""
+    gone, take = [SnapshotGoneError("gone")], taking.take_staged
+
+    def taken_once(*given: Any) -> Any:
+        if gone:
+            raise gone.pop()
+        return take(*given)
+
+    monkeypatch.setattr(taking, "take_staged", taken_once)
+    assert shop.collect(f"{COLUMNS}\n1,2026-01-05,ann,mug,1,5\n").rows_taken == 1
+    assert len(shop.rows("orders")) == 1
+    assert [state for (state,) in shop.control_rows("loads", "state")] == ["done"]
 
 
 def test_the_same_bytes_under_another_name_are_the_same_load(shop: Shop) -> None:

@@ -320,7 +320,7 @@ def _run(
     report.refuse_unusable()
     if people is not None and not ws.output.as_json:
         ws.output.say(
-            f"The workspace knows {people.profiles:,} people, {people.prospects:,} of them without a purchase"
+            f"The workspace knows {people.profiles:,} {'person' if people.profiles == 1 else 'people'}, {people.prospects:,} of them without a purchase"
             + (f", and {people.visitors:,} visitors besides." if people.visitors else ".")
         )
 

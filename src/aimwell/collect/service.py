@@ -28,6 +28,7 @@ from aimwell.collect.runs import Run, note_run, reference_columns
 from aimwell.collect.taking import take_entity
 from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.errors import AimwellError, CollectError, ColumnsChangedError, MappingError
+from aimwell.store.again import again_where_gone
 from aimwell.store.spill import spill_folder
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -73,7 +74,9 @@ def collect(
     tell, seen = progress or _silent, dict[str, Mapping[str, str]]()
     begun_at = time.monotonic()
     try:
-        report = _collect(stores, source, root, now, tell, seen, from_start=from_start)
+        report = again_where_gone(
+            lambda: _collect(stores, source, root, now, tell, seen, from_start=from_start)
+        )
     except Exception as error:
         told = _with_change(stores, source, error, seen)
         _note(stores, source, now, begun_at, seen, error=told)

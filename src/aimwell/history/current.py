@@ -20,6 +20,7 @@ from aimwell.history.computed import (
 )
 from aimwell.history.moment import gathered, open_moment
 from aimwell.history.touched import note_touched
+from aimwell.store.again import again_where_gone
 from aimwell.store.control import upsert
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
@@ -62,7 +63,7 @@ def bring_up_to_date(stores: Stores, *, now: datetime) -> UnifyReport:
             upsert(connection, _meta, [{"key": _RULE, "value": rule}], update=("value",))
         note_touched(stores, None)
 
-    return unify(stores, now=moment, then=compute)
+    return again_where_gone(lambda: unify(stores, now=moment, then=compute))
 
 
 def bring_collected_up_to_date(stores: Stores, *, now: datetime) -> UnifyReport:
@@ -79,11 +80,13 @@ def bring_collected_up_to_date(stores: Stores, *, now: datetime) -> UnifyReport:
     origins = touched_by(stores, waiting) if known == rule else None
     if origins is None or len(origins) > _SHARE_MAX * people:
         return bring_up_to_date(stores, now=now)
-    done = unify_around(
-        stores,
-        origins,
-        now=now + _TICK,
-        refresh=lambda profiles: refresh_state(stores, profiles, now),
+    done = again_where_gone(
+        lambda: unify_around(
+            stores,
+            origins,
+            now=now + _TICK,
+            refresh=lambda profiles: refresh_state(stores, profiles, now),
+        )
     )
     mark_unified(stores, waiting)
     return counted(
