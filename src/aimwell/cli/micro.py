@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
+from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.definitions import service as definitions
 from aimwell.segment.micro import micro_definitions, micro_segments
 from aimwell.segment.micro_page import micro_html, response_words
@@ -100,8 +102,22 @@ def micro(
             ws.output.say(f"{place}: {one.words}")
         for change in changes:
             ws.output.say(f"segment {change.name}: {change.action}")
+        for name in _left_over(ws, define, {one.name for one in changes}):
+            ws.output.note(
+                f"The segment '{name}' is of an earlier run, which found more groups. Remove it where it is not in use: "
+                f"aimwell remove segment {name}"
+            )
         if html is not None:
             ws.output.say(f"The page: {html}")
+
+
+def _left_over(ws: Opened, define: str | None, made: Container[str]) -> list[str]:
+    """Segments that an earlier run made under this name, and this one did not."""
+    if define is None:
+        return []
+    mine = re.compile(rf"{re.escape(define)}-[0-9]+")
+    names = [name for _kind, name in definitions.names(ws.stores.control, "segment")]
+    return [name for name in names if mine.fullmatch(name) and name not in made]
 
 
 def _share(value: float | None) -> str:

@@ -333,7 +333,8 @@ def _sentence(
     text = f"{len(groups)} groups differ in {response}{joined}."
     best = groups[0]
     if best.value_share is not None:
-        text += f" The best holds {best.share:.0%} of the people and {best.value_share:.0%} of the {response}."
+        what = "buyers" if response == "bought" else response
+        text += f" The best holds {best.share:.0%} of the people and {best.value_share:.0%} of the {what}."
     return text
 
 

@@ -39,6 +39,7 @@ def micro_html(found: MicroSegments, *, as_of: datetime, timezone: str) -> str:
     return render_page(
         _TEMPLATE,
         found=found,
+        what="buyers" if found.response == "bought" else found.response,
         people=f"{found.people:,}",
         overall=response_words(found.overall, found.kind),
         when=f"{as_of.astimezone(ZoneInfo(timezone)):%-d %B %Y}",

@@ -31,6 +31,7 @@ BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
 _ALPHA = 0.05
+_LOOKED_AT_MAX = 50_000
 _SHUFFLES = 999
 _SHUFFLED_MAX = 20_000_000  # people × shuffles in memory's reach within seconds
 
@@ -92,23 +93,25 @@ def _best(
         enough &= np.minimum(known, whole - known) >= fewest / 2
     if not enough.any():
         return None
-    values = response[rows][half]
-    chosen = answers[half][:, enough].astype(np.float64)
+    # Of very many people a part tells as well which question is best, and takes a bounded part of memory.
+    looked_at = np.flatnonzero(half)[:: -(-own // _LOOKED_AT_MAX)]
+    values = response[rows[looked_at]]
+    chosen = answers[looked_at][:, enough].astype(np.float64)
     counts = chosen.sum(axis=0)
     sums, squares = chosen.T @ values, chosen.T @ (values * values)
     total, total_squares = float(values.sum()), float(values @ values)
     rest = len(values) - counts
-    means, other = sums / counts, (total - sums) / rest
+    means, other = sums / np.maximum(counts, 1), (total - sums) / np.maximum(rest, 1)
     spread = np.maximum(squares - counts * means**2, 0.0) / np.maximum(counts - 1, 1)
     other_spread = np.maximum(total_squares - squares - rest * other**2, 0.0) / np.maximum(
         rest - 1, 1
     )
-    error = np.sqrt(spread / counts + other_spread / rest)
+    error = np.sqrt(spread / np.maximum(counts, 1) + other_spread / np.maximum(rest, 1))
     gain = counts * rest / len(values) * (means - other) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.where(error > 0, np.abs(means - other) / error, 0.0)
     p_values = np.minimum(2.0 * ndtr(-z) * len(gain), 1.0)
-    gain[p_values > _ALPHA] = 0.0
+    gain[(p_values > _ALPHA) | (np.minimum(counts, rest) < 2)] = 0.0
     best = int(np.argmax(gain))
     return int(np.flatnonzero(enough)[best]) if gain[best] > 0 else None
 
