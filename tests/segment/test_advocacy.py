@@ -14,6 +14,7 @@ from aimwell.errors import SegmentError
 from aimwell.history.moment import open_moment
 from aimwell.segment.advocacy import advocacy, thresholds
 from aimwell.segment.advocacy_likely import resembling, told_by
+from aimwell.segment.advocacy_page import advocacy_html
 from aimwell.segment.advocacy_segments import advocacy_segments, publish_likely
 from aimwell.segment.service import members
 from aimwell.store.stores import Stores
@@ -88,6 +89,9 @@ def test_scores_stages_months_and_moves_are_counted(shop: Stores) -> None:
     assert found.referrals["promoter"] > 0.05
     assert set(found.ratings.values()) == {None}
     assert len(answers.silent) == 100
+    page = advocacy_html(found, as_of=day(100), timezone="UTC")
+    assert found.sentence in page
+    assert "By month" in page
 
 
 def test_likely_promoters_are_told_published_and_are_a_segment(shop: Stores) -> None:

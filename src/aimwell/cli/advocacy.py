@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,8 @@ from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption,
 from aimwell.definitions import service as definitions
 from aimwell.history.moment import open_moment
 from aimwell.segment.advocacy import advocacy as compute_advocacy
-from aimwell.segment.advocacy_model import Advocacy, Likely, Score
+from aimwell.segment.advocacy_model import Advocacy
+from aimwell.segment.advocacy_page import advocacy_html, likely_words, points, unlike_words
 from aimwell.segment.advocacy_segments import (
     advocacy_segments,
     advocacy_trait,
@@ -20,7 +22,6 @@ from aimwell.segment.advocacy_segments import (
 __all__ = ["advocacy"]
 
 _ALPHA = 0.05
-_UNLIKE = 0.6
 
 
 def advocacy(
@@ -39,6 +40,9 @@ def advocacy(
         bool,
         typer.Option("--publish", help="Write who is a likely one as the trait advocacy:SURVEY."),
     ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page with charts to this file.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of cross-validation.")] = 0,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
@@ -60,10 +64,14 @@ def advocacy(
             if define
             else []
         )
+        if html is not None:
+            page = advocacy_html(found, as_of=when, timezone=ws.stores.settings.timezone)
+            html.write_text(page, encoding="utf-8")
         if as_json:
             ws.output.json(
                 {
                     **found.to_dict(),
+                    "html": html,
                     "published": published,
                     "segments": {one.name: one.action for one in changes},
                 }
@@ -74,6 +82,8 @@ def advocacy(
             ws.output.say(f"The trait {advocacy_trait(found)} says it ({published:,} written).")
         for one in changes:
             ws.output.say(f"segment {one.name}: {one.action}")
+        if html is not None:
+            ws.output.say(f"The page: {html}")
 
 
 def _show(ws: Opened, found: Advocacy) -> None:
@@ -82,14 +92,14 @@ def _show(ws: Opened, found: Advocacy) -> None:
         ws.output.say()
         ws.output.table(
             [title, "promoters", "passives", "detractors", "score"],
-            [(one.what, *one.counts, _points(one)) for one in scores],
+            [(one.what, *one.counts, points(one.score)) for one in scores],
         )
     ws.output.say()
     change = found.change
     if change.estimate is not None:
         sure = change.p_value is not None and change.p_value <= _ALPHA
         ws.output.say(
-            f"Last month against the one before: {change.estimate:+.0f} ({change.lower:+.0f} to {change.upper:+.0f})"
+            f"Last month against the one before: {points(change)}"
             + ("." if sure else "; that may be chance.")
         )
     if found.moved:
@@ -109,31 +119,11 @@ def _show(ws: Opened, found: Advocacy) -> None:
                 f"{name}: {', '.join(f'{group}s {value:.0%}' for group, value in known.items())}."
             )
     for one in found.likely:
-        ws.output.say(_likely_words(one))
-    if found.asks.estimate is not None and found.asks.estimate >= _UNLIKE:
-        ws.output.note(
-            f"Warning: those who answered are unlike the others (told apart with a ROC area of {found.asks.estimate:.2f}), errors are "
-            "weighted to those, but what cannot be seen no weight can mend."
-        )
-
-
-def _points(one: Score) -> str:
-    score = one.score
-    if score.estimate is None:
-        return score.reason or "unknown"
-    return f"{score.estimate:+.0f} ({score.lower:+.0f} to {score.upper:+.0f})"
+        ws.output.say(likely_words(one))
+    warning = unlike_words(found)
+    if warning is not None:
+        ws.output.note(f"Warning: {warning}")
 
 
 def _rank(standing: str) -> int:
     return {"detractor": 0, "passive": 1, "promoter": 2}[standing]
-
-
-def _likely_words(one: Likely) -> str:
-    if not one.silent:
-        return f"Likely {one.kind}s: everybody answered."
-    if one.reason is not None:
-        return f"Likely {one.kind}s cannot be told among the {one.silent:,} who did not answer: {one.reason}."
-    return (
-        f"Likely {one.kind}s: {one.people:,} of the {one.silent:,} who did not answer. Called so, {one.error.estimate:.0%} "
-        f"({one.error.lower:.0%} to {one.error.upper:.0%}) are none (by lot {one.dull:.0%}; ROC area {one.area.estimate:.2f})."
-    )

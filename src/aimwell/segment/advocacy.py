@@ -23,6 +23,7 @@ from aimwell.segment.advocacy_model import (
     Standing,
     StandingCounts,
     Thresholds,
+    signed,
 )
 from aimwell.segment.known_columns import known_columns
 from aimwell.segment.lifecycle import lifecycle
@@ -275,6 +276,6 @@ def _sentence(score: Score, is_nps: bool) -> str:
         return f"{name}: {score.score.reason}."
     promoters, passives, detractors = score.counts
     return (
-        f"{name} {score.score.estimate:+.0f} ({score.score.lower:+.0f} to {score.score.upper:+.0f}): {promoters:,} promoters, "
+        f"{name} {signed(score.score.estimate)} ({signed(score.score.lower)} to {signed(score.score.upper)}): {promoters:,} promoters, "
         f"{passives:,} passives, {detractors:,} detractors."
     )

@@ -17,12 +17,19 @@ __all__ = [
     "Standing",
     "StandingCounts",
     "Thresholds",
+    "signed",
 ]
 
 Standing = Literal["promoter", "passive", "detractor"]
 GROUPS: tuple[Standing, ...] = ("promoter", "passive", "detractor")
 LikelyKind = Literal["promoter", "detractor"]
 StandingCounts = tuple[int, int, int]
+
+
+def signed(value: float | None) -> str:
+    """A score in points with its sign: +30, 0, −13."""
+    found = round(value or 0.0)
+    return f"{found:+d}".replace("-", "−") if found else "0"
 
 
 @dataclass(frozen=True)
