@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -627,6 +628,19 @@ def _lifecycle(rule: Row, life: Life, world: World) -> bool:
     return bool({stage, marketing} & set(rule["lifecycle"]))
 
 
+def _occasion(rule: Row, _life: Life, world: World) -> bool:
+    """The only one in town is on the last day of each month, for everybody."""
+    today = world.as_of.astimezone(ZoneInfo(world.zone)).date()
+    last = today.replace(day=monthrange(today.year, today.month)[1])
+    before = today.replace(day=1) - timedelta(days=1)
+    within = parse_duration(rule["within"]) if "within" in rule else None
+    past = parse_duration(rule["past"]) if "past" in rule else None
+    if within is None and past is None:
+        within = timedelta(days=14)
+    ahead = within is not None and (last - today).days <= within.days
+    return ahead or (past is not None and (today - before).days <= past.days)
+
+
 _OTHERS: Mapping[str, Callable[[Row, Life, World], bool]] = {
     "sequence": _sequence,
     "trend": _trend,
@@ -645,4 +659,5 @@ _OTHERS: Mapping[str, Callable[[Row, Life, World], bool]] = {
     "freshness": _freshness,
     "distance": _distance,
     "lifecycle": _lifecycle,
+    "occasion": _occasion,
 }

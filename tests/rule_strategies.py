@@ -235,6 +235,8 @@ _life_stages = _with(
     ),
     st.sampled_from([{"active": "6h", "lapsed": "1d"}, {"active": "10d", "lapsed": "5w"}]),
 )
+_day_spans = st.sampled_from(["1d", "10d", "5w"])
+_occasions = _dicts({"occasion": st.just("month-end")}, {"within": _day_spans, "past": _day_spans})
 NEW_LEAVES = {
     "sequence": _sequences,
     "trend": _trends,
@@ -253,6 +255,7 @@ NEW_LEAVES = {
     "freshness": _fresh,
     "distance": _distances,
     "lifecycle": _life_stages,
+    "occasion": _occasions,
 }
 
 _quintiles = st.lists(st.integers(1, 5), min_size=1, max_size=3)

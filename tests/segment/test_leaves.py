@@ -101,7 +101,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
         "name": "nps",
         "questions": {"recommend": {"type": "nps"}},
     }
-    apply(stores.control, [check(survey), *examples()], now=day(0), by="test")
+    occasion = {"kind": "occasion", "name": "mothers-day", "when": {"common": "mothers-day"}}
+    apply(stores.control, [check(survey), check(occasion), *examples()], now=day(0), by="test")
     yield stores
     stores.close()
 

@@ -47,6 +47,7 @@ SURVEY = {
     "name": "nps",
     "questions": {"recommend": {"type": "nps"}, "why": {"type": "text"}},
 }
+OCCASION = {"kind": "occasion", "name": "month-end", "when": {"payday": {"day": "last"}}}
 NESTED = {
     "buyers": {"event": "Order Completed"},
     "loud": {"any": [{"event": "Login", "count": {"at_least": 2}}, {"segment": "buyers"}]},
@@ -74,7 +75,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, lis
     lives = _settle(stores, 30)
     apply(
         stores.control,
-        [check(SURVEY), *(segment(rule, name) for name, rule in NESTED.items())],
+        [check(SURVEY), check(OCCASION), *(segment(rule, name) for name, rule in NESTED.items())],
         now=day(0),
         by="test",
     )
@@ -225,6 +226,7 @@ def _live_later(later: Life, name: str, draw: random.Random, when: datetime) -> 
 def test_later_rows_change_no_membership(tmp_path: Path) -> None:
     stores = make_stores(tmp_path, timezone=ZONE)
     lives = _settle(stores, 10)
+    apply(stores.control, [check(OCCASION)], now=day(0), by="test")
     draw = random.Random(99)  # noqa: S311
     rules = [
         {"event": "Order Completed", "count": {"at_most": 1}},
@@ -253,6 +255,7 @@ def test_later_rows_change_no_membership(tmp_path: Path) -> None:
         {"distance": {"city": "Leeds"}, "within_km": 50},
         {"freshness": {"table": "usage"}, "within": "20d"},
         {"lifecycle": ["active", "loyalty"], "active": "10d", "lapsed": "5w"},
+        {"occasion": "month-end", "within": "10d"},
     ]
     assert {next(iter(rule)) for rule in rules} >= set(NEW_LEAVES)
     facts: dict[str, list[Row]] = {

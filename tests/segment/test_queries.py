@@ -108,6 +108,7 @@ def scope(**others: Any) -> Scope:
         consents=lambda channel, purpose, _explicit: exp.to_table(f"consents_{channel}_{purpose}"),
         rfm=lambda: exp.to_table("rfm"),
         lifecycle=lambda _active, _lapsed: exp.to_table("lifecycle"),
+        occasion=lambda leaf: exp.to_table(f"occasion_{leaf.occasion}"),
     )
 
 

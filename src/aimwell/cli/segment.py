@@ -100,6 +100,11 @@ _GROUPS = (
         "Show how many people are in both of any two segments, and which segments are nearly the same.",
     ),
     Outline(
+        "occasions",
+        "aimwell.cli.occasions:occasions",
+        "Judge occasions: when they are, who buys for them and what, and which are too weak to act on.",
+    ),
+    Outline(
         "lifecycle",
         "aimwell.cli.lifecycle:lifecycle",
         "Show who is prospect, new, active, lapsing, lapsed or reactivated, and who moved where month by month.",

@@ -14,6 +14,7 @@ from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.channel import Channel
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
 from aimwell.definitions.kinds.model import Model
+from aimwell.definitions.kinds.occasion import Occasion
 from aimwell.definitions.kinds.offer import Offer
 from aimwell.definitions.kinds.privacy_rules import PrivacyRules
 from aimwell.definitions.kinds.profile_rules import ProfileRules
@@ -34,6 +35,7 @@ _CLASSES: tuple[type[Definition], ...] = (
     Template,
     Channel,
     ContactPolicy,
+    Occasion,
     Segment,
     Model,
     Campaign,

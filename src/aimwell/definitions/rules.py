@@ -26,6 +26,7 @@ from aimwell.definitions.leaves.event import EventRule
 from aimwell.definitions.leaves.feature import FeatureRule
 from aimwell.definitions.leaves.freshness import FreshnessRule
 from aimwell.definitions.leaves.lifecycle import LifecycleRule
+from aimwell.definitions.leaves.occasion import OccasionRule
 from aimwell.definitions.leaves.payments import PaymentsRule
 from aimwell.definitions.leaves.percentile import PercentileRule
 from aimwell.definitions.leaves.ratio import RatioRule
@@ -72,6 +73,7 @@ _Leaf = (
     | FeatureRule
     | RfmRule
     | LifecycleRule
+    | OccasionRule
     | ScoreRule
     | AccountRule
     | SubscriptionRule

@@ -18,6 +18,7 @@ from aimwell.segment.leaves import (
     feature,
     freshness,
     lifecycle,
+    occasion,
     payments,
     percentile,
     ratio,
@@ -73,6 +74,7 @@ LEAVES: Mapping[str, LeafKind] = {
     "feature": LeafKind(feature.words, feature.people, changes=feature.changes),
     "rfm": LeafKind(rfm.words, rfm.people),
     "lifecycle": LeafKind(lifecycle.words, lifecycle.people),
+    "occasion": LeafKind(occasion.words, occasion.people),
     "score": LeafKind(score.words, score.people, score.names, changes=score.changes),
     "account": LeafKind(account.words, account.people, account.names, changes=account.changes),
     "subscription": LeafKind(

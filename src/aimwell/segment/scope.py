@@ -11,6 +11,7 @@ from sqlglot import exp
 from aimwell.definitions.conditions import Condition
 from aimwell.definitions.kinds.privacy_rules import PrivacyRules
 from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.leaves.occasion import OccasionRule
 from aimwell.errors import SegmentError
 
 __all__ = ["Asked", "Named", "People", "Scope", "ago", "ahead_of"]
@@ -24,7 +25,7 @@ class Scope:
     `activity_of` an event's rows, `latest_trait` a trait's values (profile_id, value), `feature` a feature's
     (profile_id, value), `consents` the answers for a channel and a purpose, explicit ones alone or all (profile_id, state),
     `rfm` quintiles, `lifecycle` stages (profile_id, stage, marketing) by the limits of being active and lapsed, or by the shop's
-    own. `privacy` says which data need a consent.
+    own, `occasion` the people (profile_id) of an occasion. `privacy` says which data need a consent.
     """
 
     as_of: datetime
@@ -36,6 +37,7 @@ class Scope:
     consents: Callable[[str, str, bool], exp.Expr]
     rfm: Callable[[], exp.Expr]
     lifecycle: Callable[[timedelta | None, timedelta | None], exp.Expr]
+    occasion: Callable[[OccasionRule], exp.Expr]
     privacy: PrivacyRules = field(default_factory=PrivacyRules)
 
 

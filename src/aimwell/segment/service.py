@@ -21,6 +21,7 @@ from aimwell.privacy.special import privacy_rules
 from aimwell.segment.explaining import explain_rule
 from aimwell.segment.lifecycle import lifecycle_query
 from aimwell.segment.model import Explanation
+from aimwell.segment.occasions.service import occasion_people
 from aimwell.segment.queries import LeafQuery, Tree, compile_rule, leaves, predicate
 from aimwell.segment.rfm import rfm_query
 from aimwell.segment.scope import Scope
@@ -138,6 +139,7 @@ def scope_of(moment: Moment) -> Scope:
         consents=moment.consents,
         rfm=lambda: moment.materialised("rfm", lambda: rfm_query(moment.as_of)),
         lifecycle=lambda active, lapsed: _lifecycle(moment, active, lapsed),
+        occasion=lambda leaf: occasion_people(moment, leaf),
         privacy=privacy_rules(stores.control),
     )
 

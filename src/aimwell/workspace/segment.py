@@ -37,6 +37,8 @@ from aimwell.segment.lifecycle import lifecycle
 from aimwell.segment.micro import MicroSegments, micro_segments
 from aimwell.segment.model import Explanation, SegmentCount
 from aimwell.segment.modelling import Built, apply_kept, build_model, publish_built
+from aimwell.segment.occasions.assessing import Assessment, assess
+from aimwell.segment.occasions.service import next_occasions, stored_occasions
 from aimwell.segment.overlap import Overlap, overlap
 from aimwell.segment.people_table import BUYERS
 from aimwell.segment.persona_model import Persona
@@ -145,6 +147,20 @@ class Segments(Stage):
         """Stages at the ends of the last months, and how many went from which to which (`.table()`)."""
         with self.at(as_of) as moment:
             return flows(moment, months=months, kind=kind)
+
+    def occasions(
+        self, names: Sequence[str] | None = None, *, as_of: datetime | None = None
+    ) -> tuple[Assessment, ...]:
+        """Whether, when and what people buy for occasions, who does, and which are too weak; default: all defined."""
+        with self.at(as_of) as moment:
+            return assess(moment, stored_occasions(moment, names))
+
+    def next_occasions(
+        self, names: Sequence[str] | None = None, *, as_of: datetime | None = None
+    ) -> pa.Table:
+        """The next occasion of each person: profile_id, occasion, on, days."""
+        with self.at(as_of) as moment:
+            return next_occasions(moment, stored_occasions(moment, names))
 
     def clusters(
         self,

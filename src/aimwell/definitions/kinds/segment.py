@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from aimwell.definitions.base import Definition, Reference
+from aimwell.definitions.leaves.occasion import OccasionRule
 from aimwell.definitions.leaves.segment import SegmentRule
 from aimwell.definitions.leaves.survey import SurveyRule
 from aimwell.definitions.parameters import Parameters, filled, replaced
@@ -95,12 +96,14 @@ class Segment(Definition):
             ) from error
 
     def references(self) -> Iterator[Reference]:
-        """Segments that the rule asks for, and surveys."""
+        """Segments that the rule asks for, surveys and occasions."""
         for path, node in walk(self.rule):
             if isinstance(node, SegmentRule):
                 yield f"{path}.segment", "segment", node.segment
             elif isinstance(node, SurveyRule):
                 yield f"{path}.survey", "survey", node.survey
+            elif isinstance(node, OccasionRule):
+                yield f"{path}.occasion", "occasion", node.occasion
 
     @classmethod
     def place(cls, document: Mapping[str, Any], path: str) -> str:

@@ -1,0 +1,195 @@
+"""What is bought for an occasion: products that sell in its windows, and whether they look like gifts.
+
+**Products**: a product's days of buying in the windows against the share of *all* days of buying that lie there, so that a
+busy season lifts no product by itself. One-sided binomial test; of all products named at most 5 % are expected to be false.
+
+**Signs** compare a person's days in the windows with the same person's other days, and the mean difference over people has its
+interval: the share of products never bought by them before (gifts are seldom what one buys for oneself), of products whose name
+speaks of giving (gift, present, wrap, card …) or of feeling (love, heart, memory …), and the units of a product (for many).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from math import sqrt
+from typing import Any, Literal
+
+import numpy as np
+from scipy.stats import binom
+from sqlglot import exp
+
+from aimwell.history.moment import Moment
+from aimwell.stats.multiplicity import benjamini_hochberg
+from aimwell.store.sql import sql
+
+__all__ = ["Product", "Purpose", "Sign", "products", "purpose", "signs"]
+
+_FEW = 5
+_PEOPLE_MIN = 20
+_Q_MAX = 0.05
+_GIVING = "gift|present|wrap|card|ribbon|bow|bouquet|voucher"
+_FEELING = "love|heart|memor|keepsake|sympathy|angel|photo|forever|hug|thank you|with love"
+
+Purpose = Literal["gift", "own use", "cannot tell"]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product that sells for the occasion: on `inside` of `days` days of buying; `lift` times what all products do."""
+
+    sku: str
+    name: str | None
+    category: str | None
+    inside: int
+    days: int
+    lift: float
+    q_value: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Sign:
+    """A person's days in the windows against the same person's other days, over `people` who have both."""
+
+    name: str
+    words: str
+    people: int
+    usual: float
+    difference: float
+    lower: float
+    upper: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    @property
+    def more(self) -> bool:
+        """Whether it is more in the windows, beyond chance."""
+        return self.lower > 0
+
+    @property
+    def less(self) -> bool:
+        """Whether it is less."""
+        return self.upper < 0
+
+
+def products(moment: Moment, days: exp.Expr, *, most: int = 20) -> tuple[Product, ...]:
+    """Products that sell for the occasion, the surest first.
+
+    Args:
+        moment: The cut session.
+        days: Days of buying with their window: profile_id, day, falls_on.
+        most: How many to name.
+    """
+    ((total, inside),) = moment.session.rows(
+        sql("SELECT count(*) AS n, count(falls_on) AS k FROM :days AS d", days=days)
+    )
+    if not inside or inside == total:
+        return ()
+    rows = moment.session.rows(
+        sql(
+            """
+            SELECT b.sku, f.name, f.category, b.inside, b.days FROM (
+              SELECT l.sku, count(*) AS days, count(d.falls_on) AS inside
+              FROM :lines AS l JOIN :days AS d ON d.profile_id = l.profile_id AND d.day = l.day
+              GROUP BY l.sku HAVING count(d.falls_on) >= :few
+            ) AS b LEFT JOIN product_facts AS f ON f.sku = b.sku ORDER BY b.sku
+            """,
+            lines=_lines(moment),
+            days=days,
+            few=_FEW,
+        )
+    )
+    if not rows:
+        return ()
+    usual = inside / total
+    k, n = (np.array([row[c] for row in rows], dtype=np.int64) for c in (3, 4))
+    p_values = binom.sf(k - 1, n, usual)
+    q_values = np.array(benjamini_hochberg(p_values.tolist()), dtype=np.float64)
+    named = [
+        Product(sku, name, category, int(here), int(there), float(here / there / usual), float(q))
+        for (sku, name, category, here, there), q in zip(rows, q_values, strict=True)
+        if q <= _Q_MAX
+    ]
+    return tuple(sorted(named, key=lambda one: (one.q_value, -one.lift, one.sku))[:most])
+
+
+def _lines(moment: Moment) -> exp.Table:
+    """What a person bought on a day, once a session: profile_id, day, sku, units."""
+    return moment.materialised(
+        "bought_products",
+        lambda: sql(
+            """
+            SELECT profile_id, CAST(timezone(:zone, ordered_at) AS date) AS day, sku,
+                   CAST(sum(quantity) AS double) AS units
+            FROM order_lines WHERE kind = 'sale' AND goods AND profile_id IS NOT NULL AND sku IS NOT NULL
+            GROUP BY profile_id, CAST(timezone(:zone, ordered_at) AS date), sku
+            """,
+            zone=moment.stores.settings.timezone,
+        ),
+    )
+
+
+def signs(moment: Moment, days: exp.Expr) -> tuple[Sign, ...]:
+    """The signs of which enough people tell. Arguments as in `products`."""
+    values = {
+        "once": (
+            "products bought on no other day outside its windows",
+            "CASE WHEN l.outside_days <= CASE WHEN l.falls_on IS NULL THEN 1 ELSE 0 END THEN 1.0 ELSE 0.0 END",
+        ),
+        "giving": (
+            "products that speak of giving",
+            "CASE WHEN regexp_matches(lower(f.name), :giving) THEN 1.0 WHEN f.name IS NOT NULL THEN 0.0 END",
+        ),
+        "feeling": (
+            "products that speak of feeling",
+            "CASE WHEN regexp_matches(lower(f.name), :feeling) THEN 1.0 WHEN f.name IS NOT NULL THEN 0.0 END",
+        ),
+        "units": ("units of a product", "ln(greatest(l.units, 1))"),
+    }
+    found = []
+    for name, (words, text) in values.items():
+        holes = {"giving": _GIVING, "feeling": _FEELING}
+        value = sql(text, **{key: rule for key, rule in holes.items() if f":{key}" in text})
+        ((people, usual, mean, spread),) = moment.session.rows(
+            sql(
+                """
+                SELECT count(*) AS people, avg(outside) AS usual, avg(inside - outside) AS mean,
+                       stddev_samp(inside - outside) AS spread
+                FROM (
+                  SELECT l.profile_id, avg(CASE WHEN l.falls_on IS NOT NULL THEN :value END) AS inside,
+                         avg(CASE WHEN l.falls_on IS NULL THEN :value END) AS outside
+                  FROM (
+                    SELECT b.profile_id, b.sku, b.units, d.falls_on,
+                           sum(CASE WHEN d.falls_on IS NULL THEN 1 ELSE 0 END)
+                             OVER (PARTITION BY b.profile_id, b.sku) AS outside_days
+                    FROM :lines AS b JOIN :days AS d ON d.profile_id = b.profile_id AND d.day = b.day
+                  ) AS l
+                  LEFT JOIN product_facts AS f ON f.sku = l.sku
+                  GROUP BY l.profile_id
+                ) AS p WHERE inside IS NOT NULL AND outside IS NOT NULL
+                """,
+                value=value,
+                lines=_lines(moment),
+                days=days,
+            )
+        )
+        if people < _PEOPLE_MIN or spread is None:
+            continue
+        error = 1.96 * spread / sqrt(people)
+        found.append(Sign(name, words, people, usual, mean, mean - error, mean + error))
+    return tuple(found)
+
+
+def purpose(found: tuple[Sign, ...]) -> Purpose:
+    """Gift where products of a single day or words of giving are more in the windows and neither is less; own use the other way."""
+    told = [one for one in found if one.name in ("once", "giving")]
+    if any(one.more for one in told) and not any(one.less for one in told):
+        return "gift"
+    if any(one.less for one in told) and not any(one.more for one in told):
+        return "own use"
+    return "cannot tell"
