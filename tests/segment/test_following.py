@@ -62,6 +62,7 @@ SURVEY = {
     "name": "nps",
     "questions": {"recommend": {"type": "nps"}, "why": {"type": "text"}},
 }
+OCCASION = {"kind": "occasion", "name": "month-end", "when": {"payday": {"day": "last"}}}
 _PROFILES = metadata.tables["profiles"]
 _OVERRIDES = metadata.tables["identity_overrides"]
 _PLANS = metadata.tables["plans"]
@@ -162,7 +163,7 @@ def followed_as_everybody(
 ) -> None:
     draw = random.Random(seed)  # noqa: S311
     add_places(stores)
-    apply(stores.control, [check(SURVEY)], now=day(0), by="test")
+    apply(stores.control, [check(SURVEY), check(OCCASION)], now=day(0), by="test")
     define(stores, {**NESTED, **{f"s{n}": rule for n, rule in enumerate(rules)}})
     names = [f"person {n}" for n in range(people)]
     happen(stores, names, draw, day(9))
@@ -398,6 +399,6 @@ def test_the_current_state_holds_the_active_segments_of_each_person(
 
 
 def test_every_leaf_says_how_it_changes_or_waits() -> None:
-    others = {"lifecycle", "percentile", "rfm"}  # of some others some forms do
+    others = {"occasion", "percentile", "rfm"}  # of some others some forms do
     silent = {key for key, kind in LEAVES.items() if kind.changes.__name__ == "_others"}
     assert silent - {"segment"} == others

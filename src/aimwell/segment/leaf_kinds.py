@@ -73,7 +73,7 @@ LEAVES: Mapping[str, LeafKind] = {
     "percentile": LeafKind(percentile.words, percentile.people, percentile.names, percentile.acts),
     "feature": LeafKind(feature.words, feature.people, changes=feature.changes),
     "rfm": LeafKind(rfm.words, rfm.people),
-    "lifecycle": LeafKind(lifecycle.words, lifecycle.people),
+    "lifecycle": LeafKind(lifecycle.words, lifecycle.people, changes=lifecycle.changes),
     "occasion": LeafKind(occasion.words, occasion.people),
     "score": LeafKind(score.words, score.people, score.names, changes=score.changes),
     "account": LeafKind(account.words, account.people, account.names, changes=account.changes),

@@ -5,11 +5,15 @@ from __future__ import annotations
 from sqlglot import exp
 
 from aimwell.definitions.leaves.lifecycle import LIFE_STAGES, LifecycleRule
+from aimwell.segment.changing import BY_OTHERS, Changes, by_rows
 from aimwell.segment.phrases import both, either, quoted, span
 from aimwell.segment.scope import People, Scope
 from aimwell.store.sql import sql
 
-__all__ = ["people", "words"]
+__all__ = ["changes", "people", "words"]
+
+_LEARNED = {"retention", "loyalty"}
+"""Stages that hang on how often others order, whatever limits are given."""
 
 
 def people(rule: LifecycleRule, scope: Scope) -> People:
@@ -19,6 +23,15 @@ def people(rule: LifecycleRule, scope: Scope) -> People:
     marketing = [one for one in rule.lifecycle if one not in LIFE_STAGES]
     wanted = sql("stage IN :stages OR marketing IN :marketing", stages=stages, marketing=marketing)
     return People(exp.select("profile_id").from_(states).where(wanted, copy=False))
+
+
+def changes(rule: LifecycleRule) -> Changes:
+    """By the person's own orders as they grow old, where no limit is learned from others."""
+    if rule.active is None or rule.lapsed is None or _LEARNED & set(rule.lifecycle):
+        return BY_OTHERS
+    return by_rows("orders", "ordered_at", [rule.active, rule.lapsed]) | by_rows(
+        "profiles", "first_seen_at"
+    )
 
 
 def words(rule: LifecycleRule) -> str:
