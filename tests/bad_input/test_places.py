@@ -14,7 +14,7 @@ from read_only import run_read_only
 from trial_shop import TAKE, documents, orders
 
 
-@pytest.mark.parametrize("folder", ["with spaces", "# + &", "é ü ß 店", "a'b"])
+@pytest.mark.parametrize("folder", ["with spaces, é ü ß 店", "# + & a'b"])
 def test_the_whole_way_works_in_a_folder_of_any_usual_name(run: Run, folder: str) -> None:
     root = Path(folder).absolute() / "work shop"
     run("init", root, "--currency", "GBP")

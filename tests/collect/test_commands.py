@@ -125,6 +125,7 @@ def sums(shop: Shop) -> dict[str, Any]:
 
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("kills", [2, pytest.param(40, marks=pytest.mark.long)])
+@shortly_on("sqlite")
 def test_killed_at_any_moment_and_called_again_it_is_as_after_one_clean_call(
     shop_on_both: Shop, clean: Shop, kills: int, seed: int
 ) -> None:

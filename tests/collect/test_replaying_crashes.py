@@ -14,6 +14,7 @@ from aimwell.collect.corrections import read_corrections
 from aimwell.collect.replaying import replay, write_quarantine
 from child import child
 from collecting import NOW, Shop
+from databases import shortly_on
 from whole_state import content
 
 # argv: workspace, file of corrections
@@ -62,6 +63,7 @@ def assert_all_is_well(shop: Shop, before: int) -> None:
 
 @pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("wanted", [2, pytest.param(40, marks=pytest.mark.long)])
+@shortly_on("postgresql")
 def test_a_replay_killed_at_any_moment_and_run_again_takes_each_row_once(
     shop_on_both: Shop, wanted: int, seed: int
 ) -> None:
@@ -81,6 +83,7 @@ def test_a_replay_killed_at_any_moment_and_run_again_takes_each_row_once(
     assert_all_is_well(shop, before)
 
 
+@shortly_on("sqlite")
 def test_two_replays_at_once_of_the_same_file_take_each_row_once(shop_on_both: Shop) -> None:
     shop = shop_on_both
     path = prepared(shop)

@@ -22,6 +22,7 @@ from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from campaigns import NOW, planned, set_up
 from child import eventually
+from databases import shortly_on
 from shop import make_stores
 
 _messages = metadata.tables["messages"]
@@ -113,6 +114,7 @@ def test_flushing_is_scheduled_once_and_stays_as_somebody_set_it(stores: Stores)
 
 
 @pytest.mark.slow
+@shortly_on("postgresql")
 def test_the_command_sends_plans_in_the_background_and_stops_when_told(stores: Stores) -> None:
     plan_id = _approved(stores)
     asked = subprocess.run(

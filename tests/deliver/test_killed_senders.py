@@ -18,7 +18,7 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from campaigns import NOW, executed, set_up
 from child import Child, child
-from databases import on
+from databases import on, shortly_on
 from mail_catcher import catching
 from shop import day, make_stores
 
@@ -152,6 +152,7 @@ def _into_a_server(
 
 
 @pytest.mark.slow
+@shortly_on("postgresql")
 def test_killed_senders_lose_nobody_into_a_folder(
     tmp_path: Path, control_url: str, seed: int
 ) -> None:
@@ -195,6 +196,7 @@ def test_a_hundred_killed_senders_lose_nobody_of_10_000_to_a_real_mail_server(
 
 
 @pytest.mark.slow
+@shortly_on("postgresql")
 def test_several_senders_at_once_send_everybody_once_though_one_is_killed(
     tmp_path: Path, control_url: str
 ) -> None:

@@ -24,6 +24,7 @@ from aimwell.privacy.permission import permissions
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from campaigns import NOW, executed, set_up
+from databases import shortly_on
 from live_server import free_port, serving
 from mail_catcher import catching
 from shop import make_stores, origin
@@ -144,6 +145,7 @@ def test_an_address_that_does_not_exist_is_not_written_to_again(
     assert sorted(events) == ["Email Bounced", "Email Sent", "Email Sent"]
 
 
+@shortly_on("sqlite")
 def test_a_server_that_puts_off_is_tried_later_and_later_and_then_given_up(
     tmp_path: Path, control_url: str
 ) -> None:

@@ -17,6 +17,7 @@ from aimwell.privacy.consent import withdraw
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from campaigns import NOW, add_customers, executed, planned, set_up, text_of
+from databases import shortly_on
 from shop import make_stores, merge_people, origin
 
 _messages = metadata.tables["messages"]
@@ -68,6 +69,7 @@ def test_one_waits_while_another_process_may_be_sending_to_the_other() -> None:
     assert judge_merged("a", [first, Member("b", "treatment", "sending", in_hand=True)]) == "send"
 
 
+@shortly_on("postgresql")
 def test_two_of_a_plan_who_are_one_now_get_one_message(stores: Stores) -> None:
     names = set_up(stores, 12, spring=ALL)
     plan = executed(stores)

@@ -23,6 +23,7 @@ from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from campaigns import NOW, add_customers, apply, executed, planned, set_up, text_of
+from databases import shortly_on
 from mail_catcher import catching
 from shop import add_orders, day, make_stores, origin
 
@@ -182,6 +183,7 @@ def test_a_cancelled_plan_stops_what_has_not_left(stores: Stores) -> None:
         deliver.execute(stores, plan.plan_id, now=clock(), by="ann")
 
 
+@shortly_on("postgresql")
 def test_caps_hold_between_plans_that_go_out_at_once(stores: Stores) -> None:
     policy = {"kind": "contact_policy", "name": "default", "caps": [{"count": 1, "days": 7}]}
     set_up(stores, 20, spring=ALL, default=policy)
@@ -213,6 +215,7 @@ def test_caps_hold_between_plans_that_go_out_at_once(stores: Stores) -> None:
     assert set(sent.values()) == {1}, "somebody got two, or none"
 
 
+@shortly_on("sqlite")
 def test_a_trial_uses_up_nobodys_cap(stores: Stores) -> None:
     policy = {"kind": "contact_policy", "name": "default", "caps": [{"count": 1, "days": 7}]}
     set_up(stores, 5, spring=ALL, default=policy)
@@ -224,6 +227,7 @@ def test_a_trial_uses_up_nobodys_cap(stores: Stores) -> None:
     assert deliver.run_sending(stores, real.plan_id, clock=clock).total("sent") == 5
 
 
+@shortly_on("sqlite")
 def test_quiet_hours_hold_a_message_until_they_end_as_often_as_needed(stores: Stores) -> None:
     policy = {
         "kind": "contact_policy",

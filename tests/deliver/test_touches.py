@@ -24,6 +24,7 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from campaigns import NOW, executed, planned, set_up
 from child import child
+from databases import shortly_on
 from shop import day, make_stores
 
 _events = metadata.tables["message_events"]
@@ -211,6 +212,7 @@ def _kill_executors(
 
 
 @pytest.mark.slow
+@shortly_on("postgresql")
 def test_killed_executors_write_assignments_and_messages_once(
     tmp_path: Path, control_url: str, seed: int
 ) -> None:

@@ -19,6 +19,7 @@ from aimwell.history.features import features
 from aimwell.history.moment import open_moment
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
+from databases import shortly_on
 from project_tree import ROOT
 from shop import (
     add_events,
@@ -225,6 +226,7 @@ def test_only_rows_that_differ_are_written(stores: Stores) -> None:
     assert refresh_computed(stores, now=NOW) == 1
 
 
+@shortly_on("sqlite")
 def test_computing_a_few_gives_what_computing_all_gives(stores: Stores, seed: int) -> None:
     draw = random.Random(seed)  # noqa: S311 - examples, not secrets
     customers = [f"c{n}" for n in range(12)]

@@ -20,6 +20,7 @@ from aimwell.history.current import bring_collected_up_to_date, bring_up_to_date
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores, create_stores
 from collecting import NOW, ORDERS, Shop, source_of
+from databases import shortly_on
 
 KEY = bytes(range(32))
 _VAULT = {"email": "email", "first_name": "first", "street": "street", "postcode": "code"}
@@ -137,6 +138,7 @@ def compare(make: Callable[..., Shop], everybody: list[int], seed: int, url: str
     assert people_of(shop.stores) == few
 
 
+@shortly_on("postgresql")
 def test_what_a_load_touches_is_all_that_changes(
     make: Callable[..., Shop], everybody: list[int], seed: int, control_url: str
 ) -> None:

@@ -22,6 +22,7 @@ from aimwell.measure.service import measure, seed_of, store_report
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from campaigns import DOCUMENTS, NOW, executed, planned, set_up, text_of
+from databases import shortly_on
 from shop import add_events, add_orders, append, day, make_stores, merge_people, origin
 
 END = NOW + timedelta(days=14)
@@ -502,6 +503,7 @@ def test_a_plan_has_a_seed_of_its_own_which_holds_unless_another_is_asked_for(li
     assert seed_of(replace(plan, summary={**plan.summary, "starts_at": later})) != seed_of(plan)
 
 
+@shortly_on("sqlite")
 def test_the_truth_of_simulated_people_stays_with_the_plan(stores: Stores) -> None:
     set_up(stores, 30)
     plan_id = sent(stores)

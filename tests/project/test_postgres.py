@@ -123,7 +123,9 @@ def test_the_server_is_stopped_and_its_folder_gone_when_the_test_fails() -> None
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "ending", [pytest.param(signal.SIGINT, marks=pytest.mark.long), signal.SIGKILL]
+)
 def test_no_server_outlives_pytest_however_that_ends(
     ending: signal.Signals, tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ from aimwell.segment.service import members
 from aimwell.segment.shapes import nearest_centroid
 from aimwell.stats.resampling import adjusted_rand_index
 from aimwell.store.stores import Stores
+from databases import shortly_on
 from shop import add_orders, day, make_stores, online_retail, origin
 
 NAMES = ("recency_days", "orders", "average_order_value", "discount_share")
@@ -244,6 +245,7 @@ def busy_shop(stores: Stores) -> dict[str, int]:
     return truth
 
 
+@shortly_on("sqlite")
 def test_groups_of_a_shop_are_kept_assigned_and_published(tmp_path: Path, control_url: str) -> None:
     stores = make_stores(tmp_path, control_url)
     truth = busy_shop(stores)

@@ -33,6 +33,7 @@ from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from campaigns import DOCUMENTS
+from databases import shortly_on
 from lives import add_places, live, store
 from rule_strategies import RULES
 from shop import (
@@ -212,6 +213,7 @@ def add(stores: Stores, customer: str, event: str, at: datetime) -> None:
     add_events(stores, [{"customer": customer, "event": event, "occurred_at": at}])
 
 
+@shortly_on("sqlite")
 def test_a_cart_left_behind_is_noticed_and_forgotten_by_time_alone(
     tmp_path: Path, control_url: str
 ) -> None:
@@ -297,6 +299,7 @@ def test_new_and_changed_rules_and_facts_of_all_are_computed_for_everybody(tmp_p
     stores.close()
 
 
+@shortly_on("postgresql")
 def test_a_segment_that_fails_keeps_its_members_and_the_others_go_on(
     tmp_path: Path, control_url: str
 ) -> None:

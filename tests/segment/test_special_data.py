@@ -207,6 +207,7 @@ def scope(privacy: PrivacyRules) -> Scope:
         consents=lambda *_which: anything,
         rfm=lambda: anything,
         lifecycle=lambda *_limits: anything,
+        occasion=lambda _leaf: anything,
         privacy=privacy,
     )
 

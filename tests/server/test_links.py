@@ -24,6 +24,7 @@ from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from campaigns import NOW, executed, set_up
+from databases import shortly_on
 from live_server import serving
 from shop import make_stores, origin
 
@@ -157,6 +158,7 @@ def test_looking_at_the_unsubscribe_page_changes_nothing(post: Post) -> None:
     assert post.events("Unsubscribed") == []
 
 
+@shortly_on("postgresql")
 def test_unsubscribing_stops_the_message_that_waits_already(
     tmp_path: Path, control_url: str
 ) -> None:

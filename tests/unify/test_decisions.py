@@ -28,6 +28,7 @@ from aimwell.unify.explaining import explain
 from aimwell.unify.identity import merge_of
 from aimwell.unify.lookup import find_origins, find_profile
 from aimwell.workspace.erasing import erase_person
+from databases import shortly_on
 from identity_graphs import NOW, identities, name_people
 from shop import (
     RECEIVED_AT,
@@ -105,6 +106,7 @@ def answers(stores: Stores, living: Sequence[str] = CUSTOMERS) -> dict[str, Any]
     }
 
 
+@shortly_on("postgresql")
 def test_merge_then_split_restores_every_answer_and_undoing_the_split_the_merge(
     stores: Stores,
 ) -> None:
@@ -154,6 +156,7 @@ def merge_and_split(stores: Stores, shared_by: list[str], *, one_by_one: bool) -
 
 
 @pytest.mark.parametrize("erased", ["bob", "dan"])
+@shortly_on("sqlite")
 def test_an_erasure_between_merge_and_split_is_respected(stores: Stores, erased: str) -> None:
     """Whoever else is erased stays gone and the two come apart exactly; who is erased as one is gone as both."""
     touched = bear(stores, "phone", "+447700900123", "ann", "dan")
