@@ -265,7 +265,10 @@ def test_what_depends_on_others_waits_for_a_look_at_everybody(tmp_path: Path) ->
     # So does a note that everybody is to be looked at, once.
     note_touched(stores, None)
     assert look(stores, day(6), complete=False) == Followed(None, behind=("best", "buyers"))
-    assert look(stores, day(6)).people is None
+    # Until a worker does so, those whom something happens to are followed.
+    add_orders(stores, [{"customer": "bob", "order_id": "2", "ordered_at": day(6), "revenue": 9}])
+    assert look(stores, day(6.01), complete=False).counts == (SegmentCount("buyers", 1, 2, 1, 0),)
+    assert look(stores, day(6.05)).people is None
     assert look(stores, day(6.1)).people == 0
     stores.close()
 

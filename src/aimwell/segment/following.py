@@ -183,7 +183,8 @@ def _follow(
             keep_active(connection, noticed.profiles, active_now, instead_of=active & set(counts))
             if noticed.profiles or now - seen.moment >= _IDLE:
                 keep_seen(connection, Seen(now, snapshot.versions))
-            forget_notes(connection, notes)
+            # That everybody is to be looked at stays noted; whoever it concerns is looked at meanwhile.
+            forget_notes(connection, notes.of_profiles)
     expect(stores, set(found.names) - set(standings))
     tell_alerts(stores, fresh_failures, ())
     told = [
@@ -194,6 +195,8 @@ def _follow(
         if one.entered or one.left
     ]
     waiting = sorted((set(found.names) - set(ready)) | set(failures) | stale)
+    if notes.of_everybody:
+        return Followed(None, tuple(told), tuple(found.names))
     return Followed(len(noticed.profiles), tuple(told), tuple(waiting))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -39,15 +39,15 @@ _BATCH = 20_000
 
 @dataclass(frozen=True)
 class Notes:
-    """Notes that were read: their numbers, and whom they are about."""
+    """Notes that were read: their numbers by whom they are about, and of those that are about all."""
 
-    numbers: tuple[int, ...] = ()
-    profiles: frozenset[str] = frozenset()
+    of_profiles: Mapping[int, str] = field(default_factory=dict)
+    of_everybody: frozenset[int] = frozenset()
 
     @property
-    def everybody(self) -> bool:
-        """Whether one is about all."""
-        return EVERYBODY in self.profiles
+    def numbers(self) -> list[int]:
+        """Of all of them."""
+        return [*self.of_profiles, *self.of_everybody]
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,15 @@ def read_notes(stores: Stores) -> Notes:
     """What is noted now. To be read before anything that is looked at."""
     with stores.read_control() as connection:
         rows = connection.execute(sa.select(_touched.c.id, _touched.c.profile_id)).all()
-    return Notes(tuple(row.id for row in rows), frozenset(row.profile_id for row in rows))
+    return Notes(
+        {row.id: row.profile_id for row in rows if row.profile_id != EVERYBODY},
+        frozenset(row.id for row in rows if row.profile_id == EVERYBODY),
+    )
 
 
-def forget_notes(connection: sa.Connection, notes: Notes) -> None:
+def forget_notes(connection: sa.Connection, numbers: Iterable[int]) -> None:
     """Take away these notes and no others: one that was written meanwhile may bear a smaller number."""
-    numbers = sorted(notes.numbers)
+    numbers = sorted(numbers)
     for start in range(0, len(numbers), _BATCH):
         part = numbers[start : start + _BATCH]
         # Numbers mostly follow each other, and a range needs no list.
@@ -93,15 +96,13 @@ def notice(
     Args:
         stores: The workspace.
         changes: What can change any of the segments.
-        notes: What was noted before `snapshot` was pinned.
+        notes: What was noted before `snapshot` was pinned; notes about all are left aside here.
         seen: Up to where was looked last time.
         snapshot: What is looked at now.
         now: The moment of it.
         people_max: More people than that, and everybody is looked at.
     """
     shared = frozenset(name for name in changes.shared if _grew(stores, snapshot, seen, name))
-    if notes.everybody:
-        return Noticed(None, shared)
     boundaries: defaultdict[str, set[Boundary]] = defaultdict(set)
     for one in {*changes.boundaries, KNOWN}:
         boundaries[one.table].add(one)
@@ -111,7 +112,7 @@ def notice(
         return Noticed(None, shared)
     for name, (table, whose) in _CONTROL.items():
         origins |= _of_control(stores, table, whose, boundaries.get(name, ()), seen.moment, now)
-    profiles = frozenset(_profiles_of(stores, origins)) | notes.profiles
+    profiles = frozenset(_profiles_of(stores, origins)) | set(notes.of_profiles.values())
     return Noticed(None if len(profiles) > people_max else profiles, shared)
 
 

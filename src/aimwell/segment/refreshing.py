@@ -132,7 +132,7 @@ def _refresh(
             forget_removed(connection, found.names)
             if not written:
                 keep_seen(connection, Seen(moment.as_of, moment.snapshot.versions))
-                forget_notes(connection, notes)
+                forget_notes(connection, notes.numbers)
     tell_alerts(stores, failures, computed.places)
     # Of segments that have no definition any more only those whom somebody left.
     shown = {
