@@ -168,6 +168,8 @@ def _of_lake(
 
 def _crossing(boundaries: Iterable[Boundary], since: datetime, now: datetime) -> exp.Expr:
     """Rows for which one of the boundaries lies between the two moments."""
+    # Which time a row bears is looked at first and by itself: that leaves few, whatever else is asked of them.
+    every: set[exp.Expr] = set()
     groups: defaultdict[tuple[str, str] | None, list[exp.Expr]] = defaultdict(list)
     for one in sorted(boundaries, key=repr):
         start, end = _range(one, since, now)
@@ -177,17 +179,17 @@ def _crossing(boundaries: Iterable[Boundary], since: datetime, now: datetime) ->
             start=start,
             end=end,
         )
+        every.add(test)
         groups[one.only].append(test)
+    in_time = exp.paren(exp.or_(*sorted(every, key=str)))
     tests: list[exp.Expr] = []
     for only, ranges in groups.items():
-        any_ = exp.paren(exp.or_(*ranges))
         if only is None:
-            tests.append(any_)
-        else:
-            tests.append(
-                sql(":name = :value AND :any", name=column(only[0]), value=only[1], any=any_)
-            )
-    return exp.or_(*tests)
+            tests.extend(ranges)
+            continue
+        any_ = exp.paren(exp.or_(*ranges))
+        tests.append(sql(":name = :value AND :any", name=column(only[0]), value=only[1], any=any_))
+    return in_time if set(groups) == {None} else exp.and_(in_time, exp.paren(exp.or_(*tests)))
 
 
 def _range(boundary: Boundary, since: datetime, now: datetime) -> tuple[datetime, datetime]:
