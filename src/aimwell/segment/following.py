@@ -105,11 +105,14 @@ def follow(
             return _everybody(stores, clock)
         if complete and full_after is not None and _is_old(stores, found, clock() - full_after):
             return _everybody(stores, clock)
+        if complete and read_notes(stores).of_everybody:
+            return _everybody(stores, clock)
         followed = _follow(stores, found, seen, clock, held)
         if not complete:
             return followed
         if followed.people is None:
-            return _everybody(stores, clock)
+            everybody = _everybody(stores, clock)
+            return replace(everybody, counts=_joined(followed.counts, everybody.counts))
         if followed.behind:
             due = _due(stores, followed.behind, clock())
             counts = refresh(stores, now=clock, segments=due)
@@ -265,6 +268,11 @@ def _due(stores: Stores, behind: tuple[str, ...], now: datetime) -> list[str]:
 def _joined(
     first: tuple[SegmentCount, ...], second: tuple[SegmentCount, ...]
 ) -> tuple[SegmentCount, ...]:
-    return tuple(
-        one for _name, one in sorted({one.segment: one for one in (*first, *second)}.items())
-    )
+    """Of one look after another: how it stands after the second, and who entered and left in both."""
+    found = {one.segment: one for one in first}
+    for one in second:
+        before = found.get(one.segment)
+        if before is not None:
+            one = replace(one, entered=before.entered + one.entered, left=before.left + one.left)
+        found[one.segment] = one
+    return tuple(one for _name, one in sorted(found.items()))
