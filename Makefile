@@ -12,7 +12,8 @@ export PYTHON
 
 # Each worker has one core. Two pools of threads on the same two cores wait for each other more than they work.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-PYTEST := .venv/bin/python -m pytest
+# pytest rewrites the asserts of some hundred modules, and need not do so anew in each worker.
+PYTEST := env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest
 # For the hundreds of processes that tests begin, also where Python is told to write no compiled modules.
 COMPILE := .venv/bin/python -m compileall -q src
 # A file's tests stay in one worker, so what they share is made once. conftest.py says which files begin.
