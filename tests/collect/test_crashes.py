@@ -113,8 +113,15 @@ def test_killed_at_any_moment_and_run_again_it_is_as_if_it_had_run_once(
 STEPS = ("new_folder", "prepare", "publish")
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("table", [1, 2, 3])
+# In the short run each step and each table once.
+CRASHES = [
+    pytest.param(step, table, marks=[] if place == table - 1 else [pytest.mark.long])
+    for place, step in enumerate(STEPS)
+    for table in (1, 2, 3)
+]
+
+
+@pytest.mark.parametrize(("step", "table"), CRASHES)
 def test_a_crash_between_any_two_steps_is_mended_by_the_next_run(
     shop: Shop, clean: Shop, monkeypatch: pytest.MonkeyPatch, step: str, table: int
 ) -> None:
@@ -306,7 +313,15 @@ def test_a_full_disk_is_told_and_with_room_again_all_is_as_after_one_clean_run(
     _is_told_and_mended(disk, shop, clean, source)
 
 
-@pytest.mark.parametrize("at", [f"{step} orders" for step in ("checking", "taking", "keeping")])
+# In the short run each step once, on a full disk or at a limit by turns.
+STEPS_ON_DISKS = [
+    pytest.param(way, f"{step} orders", marks=[] if (place + turn) % 2 == 0 else [pytest.mark.long])
+    for place, step in enumerate(("checking", "taking", "keeping"))
+    for turn, way in enumerate(WAYS)
+]
+
+
+@pytest.mark.parametrize(("small_disk", "at"), STEPS_ON_DISKS, indirect=["small_disk"])
 def test_a_disk_that_others_fill_meanwhile_is_told_at_each_step(
     small_disk: tuple[SmallDisk, Shop], clean: Shop, at: str
 ) -> None:

@@ -160,6 +160,7 @@ def _kill_flushers(stores: Stores, *, kills: int, seed: int) -> None:
     assert len({row[0] for row in rows}) == added
 
 
+@shortly_on("sqlite")
 @pytest.mark.slow
 def test_killed_flushers_write_everything_once(stores: Stores, seed: int) -> None:
     _kill_flushers(stores, kills=3, seed=seed)

@@ -25,6 +25,7 @@ from aimwell.predict.training import feature_table
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from buyers import add_buyers, late_orders
+from databases import shortly_on
 from shop import add_events, add_orders, add_people, add_products, day, make_stores, online_retail
 
 NOW = datetime(2027, 6, 1, 12, tzinfo=UTC)
@@ -65,6 +66,7 @@ def value(shop: Stores) -> LifetimeValueFit:
     return fit_lifetime_value(shop, as_of=AS_OF, horizon_days=90, seed=1, now=NOW)
 
 
+@shortly_on("postgresql")
 def test_training_and_scoring_work_on_each_control_database(
     tmp_path: Path, control_url: str
 ) -> None:

@@ -155,8 +155,8 @@ def merge_and_split(stores: Stores, shared_by: list[str], *, one_by_one: bool) -
     bring_up_to_date(stores, now=NOW)
 
 
-@pytest.mark.parametrize("erased", ["bob", "dan"])
 @shortly_on("sqlite")
+@pytest.mark.parametrize("erased", ["bob", "dan"])
 def test_an_erasure_between_merge_and_split_is_respected(stores: Stores, erased: str) -> None:
     """Whoever else is erased stays gone and the two come apart exactly; who is erased as one is gone as both."""
     touched = bear(stores, "phone", "+447700900123", "ann", "dan")
@@ -188,6 +188,7 @@ def test_an_erasure_between_merge_and_split_is_respected(stores: Stores, erased:
             find_profile(stores, who)
 
 
+@shortly_on("postgresql")
 def test_a_split_parts_only_those_who_are_named(stores: Stores) -> None:
     touched = bear(stores, "phone", "+447700900123", "ann", "bob", "cec")
     bring_touched_up_to_date(stores, touched, now=NOW)
@@ -203,6 +204,7 @@ def test_a_split_parts_only_those_who_are_named(stores: Stores) -> None:
     assert (made.reason, made.a) == ("a flatmate", (cec,))
 
 
+@shortly_on("postgresql")
 def test_people_are_joined_by_hand_and_come_apart_when_that_is_undone(stores: Stores) -> None:
     apart = identities(stores)
     ann, bob = origin(stores, "ann"), origin(stores, "bob")
@@ -235,6 +237,7 @@ def test_decisions_that_cannot_be_are_refused_with_what_to_do(stores: Stores) ->
         join(stores, {ann, bob}, by="tester", now=NOW)
 
 
+@shortly_on("sqlite")
 def test_why_shows_the_way_with_sources_and_masked_values(stores: Stores) -> None:
     add_people(stores, [{"customer": "ann", "email": "ann@example.com"}])
     bear(stores, "email", "ann@example.com", "ann", "bob")
@@ -253,6 +256,7 @@ def test_why_shows_the_way_with_sources_and_masked_values(stores: Stores) -> Non
     assert touched == {bob, cec}
 
 
+@shortly_on("sqlite")
 def test_why_says_that_first_names_are_forms_of_one(stores: Stores) -> None:
     bear(stores, "email", "home@example.com", "ann", "bob")
     ann, bob = origin(stores, "ann"), origin(stores, "bob")

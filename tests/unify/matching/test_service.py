@@ -20,6 +20,7 @@ from aimwell.unify.identity import merge_of
 from aimwell.unify.matching.service import match
 from aimwell.unify.review import refuse, waiting
 from aimwell.unify.service import unify, unify_touched
+from databases import shortly_on
 from shop import add_orders, day, make_stores, origin
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
@@ -79,6 +80,7 @@ def together(stores: Stores, one: str, other: str) -> bool:
         return any(ids <= set(merge_of(connection, who).origins) for who in ids)
 
 
+@shortly_on("postgresql")
 def test_people_are_joined_once_and_a_second_run_changes_nothing(stores: Stores) -> None:
     crowd(stores)
     found = match(stores, now=NOW, by="ann")
@@ -94,6 +96,7 @@ def test_people_are_joined_once_and_a_second_run_changes_nothing(stores: Stores)
     assert all(together(stores, f"a{n}", f"b{n}") for n in range(40))
 
 
+@shortly_on("sqlite")
 def test_who_is_new_is_compared_with_everybody_and_the_others_are_not_again(stores: Stores) -> None:
     crowd(stores)
     match(stores, now=NOW, by="ann")
@@ -105,6 +108,7 @@ def test_who_is_new_is_compared_with_everybody_and_the_others_are_not_again(stor
     assert together(stores, "a60", "c60")
 
 
+@shortly_on("postgresql")
 def test_what_a_person_refused_is_not_joined_again(stores: Stores) -> None:
     crowd(stores)
     match(stores, now=NOW, by="ann")
