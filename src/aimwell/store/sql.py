@@ -28,12 +28,16 @@ _INT_MAX = 2**63 - 1
 @lru_cache(maxsize=1024)
 def _parse(text: str) -> exp.Expr:
     try:
-        return parse_one(text, read="duckdb")
+        tree = parse_one(text, read="duckdb")
     except ParseError as error:
         faults = "; ".join(
             f"{f['description']} (line {f['line']}, column {f['col']})" for f in error.errors
         )
         raise QueryError(f"This SQL cannot be parsed: {faults or error}\n{text}") from error
+    # Where in the text each part stood is copied with every use, and nobody asks.
+    for node in tree.walk():
+        node._meta = None
+    return tree
 
 
 def sql(text: str, **parts: Any) -> exp.Expr:
