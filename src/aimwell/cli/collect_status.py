@@ -105,7 +105,7 @@ def _show_loads(ws: Opened, found: tuple[LoadStatus, ...]) -> None:
             (
                 one.source,
                 one.report.what if one.report else one.entity,
-                "replayed" if one.report and one.report.replay else one.state,
+                _state(one),
                 one.started_at,
                 one.report.rows_taken if one.report else None,
                 one.report.quarantined if one.report else None,
@@ -114,7 +114,13 @@ def _show_loads(ws: Opened, found: tuple[LoadStatus, ...]) -> None:
         ],
     )
     for one in found:
-        if one.error:
+        if one.error and not one.made_good:
             ws.output.note(
                 f"{one.source}, {one.entity}, {one.started_at:%Y-%m-%d %H:%M} UTC failed: {one.error}"
             )
+
+
+def _state(one: LoadStatus) -> str:
+    if one.report and one.report.replay:
+        return "replayed"
+    return "failed, made good" if one.made_good else one.state
