@@ -40,7 +40,7 @@ def status(
             return
         if found:
             _show_sources(ws, found)
-        _show_loads(ws, loads)
+        _show_loads(ws, loads, told=[trouble.message for one in found for trouble in one.troubles])
 
 
 def _show_sources(ws: Opened, found: list[SourceHealth]) -> None:
@@ -98,7 +98,7 @@ def _rows(one: EntityVolume) -> str:
     return f"{one.rows:,} ({least} {most})"
 
 
-def _show_loads(ws: Opened, found: tuple[LoadStatus, ...]) -> None:
+def _show_loads(ws: Opened, found: tuple[LoadStatus, ...], *, told: Sequence[str]) -> None:
     ws.output.table(
         ["source", "what", "state", "started", "rows taken", "in quarantine"],
         [
@@ -114,7 +114,8 @@ def _show_loads(ws: Opened, found: tuple[LoadStatus, ...]) -> None:
         ],
     )
     for one in found:
-        if one.error and not one.made_good:
+        said = any(one.error in message for message in told) if one.error else True
+        if not said and not one.made_good:
             ws.output.note(
                 f"{one.source}, {one.entity}, {one.started_at:%Y-%m-%d %H:%M} UTC failed: {one.error}"
             )
