@@ -222,6 +222,22 @@ def test_a_larger_file_of_which_nothing_fits_is_refused_whole(run: Run) -> None:
     assert run("collect", "quarantine", "--json").json["total"] == 0
 
 
+def test_the_status_tells_a_failure_once_and_not_after_it_was_made_good(run: Run) -> None:
+    body = {"quantity": "quantity", "order_id": "order", "ordered_at": "day", "unit_price": "price"}
+    source = {"kind": "source", "name": "tills", "files": {"rows": "orders.csv"}}
+    entity = {"entity": "orders", "map": body}
+    Path("source.yaml").write_text(json.dumps({**source, "entities": [entity]}))
+    run("apply", "source.yaml")
+    Path("orders.csv").write_text(HEADER + LINE.format(1, 2))
+    run("collect", "source", "tills", "--root", ".", code=1)
+    told = run("collect", "status")
+    assert told.err.count("quantity is mapped to 'quantity'") == 1
+    Path("orders.csv").write_text(HEADER.replace("qty", "quantity") + LINE.format(1, 2))
+    run("collect", "source", "tills", "--root", ".")
+    told = run("collect", "status")
+    assert ("failed, made good" in told.out, "quantity" in told.err) == (True, False)
+
+
 def test_a_file_with_only_an_overlong_line_says_so(run: Run) -> None:
     Path("orders.csv").write_text(HEADER + LINE.format(1, "2" * 2_100_000))
     told = run("collect", "orders", "orders.csv", *TAKE, code=1)

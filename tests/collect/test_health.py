@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aimwell.collect import collect
+from aimwell.collect import collect, status
 from aimwell.collect.columns import ColumnChange, change_of
 from aimwell.collect.health import health_of, tell_alerts
 from aimwell.collect.quality import quality
@@ -262,3 +262,37 @@ def test_a_schedule_is_shown_as_it_was_written() -> None:
         assert source_of(schedule=written).document()["schedule"] == written
     for fresh in ("26h", {"arrives": "26h", "newest": "2d"}):
         assert source_of(freshness=fresh).document()["freshness"] == fresh
+
+
+def failures(shop: Shop) -> list[tuple[str, bool]]:
+    """Of each load that failed: what it was of, and whether it was made good."""
+    return [(one.entity, one.made_good) for one in status(shop.stores) if one.state == "failed"]
+
+
+def test_a_failed_load_is_made_good_by_a_later_one_of_its_source(shop: Shop) -> None:
+    source = applied(shop)
+    with pytest.raises(CollectError):
+        shop.collect("nothing,like,it\n1,2,3\n", source)
+    assert failures(shop) == [("orders", False)]
+    shop.collect(lines(3), source, now=NOW + DAY)
+    assert failures(shop) == [("orders", True)]
+    # The same wrong file once more is a new failure, whatever was taken between.
+    with pytest.raises(CollectError):
+        shop.collect("nothing,like,it\n1,2,3\n", source, now=NOW + 2 * DAY)
+    assert failures(shop) == [("orders", False)]
+    # It goes, and nothing else is new.
+    later = datetime.now(UTC) + DAY
+    assert shop.report(lines(3), source, now=later).already_collected
+    assert failures(shop) == [("orders", True)]
+
+
+def test_what_no_definition_names_is_made_good_by_its_own_file_alone(shop: Shop) -> None:
+    source = source_of()
+    with pytest.raises(CollectError):
+        shop.collect("nothing,like,it\n1,2,3\n", source)
+    other = source_of(files={"file": "other.csv"})
+    shop.write(lines(3), "other.csv")
+    collect(shop.stores, other, root=shop.folder, now=NOW + DAY)
+    assert failures(shop) == [("orders", False)]
+    shop.collect(lines(2, first=7), source, now=NOW + 2 * DAY)
+    assert failures(shop) == [("orders", True)]

@@ -1040,6 +1040,29 @@ def test_an_nps_survey_of_typeform(shop: Shop, take: Take) -> None:
     ]
 
 
+TYPEFORM = "#,How likely are you to recommend us to a friend or colleague?,Submit Date (UTC)"
+SURVEYMONKEY = "Respondent ID,End Date,Email Address,Recommend,Satisfied,Reason,Comment"
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("typeform", f"{TYPEFORM}\nr1,9,2026-01-05 14:05:02\nr2,2,2026-01-06 14:05:02\n"),
+        ("typeform", f"{TYPEFORM},email\nr1,9,2026-01-05 14:05:02,\nr2,2,2026-01-06 14:05:02,\n"),
+        (
+            "nps-survey",
+            f"{SURVEYMONKEY}\n118701,01/05/2026 10:00:00 AM,,10,N/A,,\n118702,01/06/2026 10:00:00 AM,,3,1,,\n",
+        ),
+    ],
+)
+def test_answers_without_an_address_are_each_of_a_visitor(
+    shop: Shop, take: Take, template: str, text: str
+) -> None:
+    take(template, {f"{template.removesuffix('-survey')}-1.csv": text})
+    assert len(set(shop.rows("answers", "origin_id"))) == 2
+    assert kinds_of_identifiers(shop) == {"anonymous_id"}
+
+
 def test_social_engagement(shop: Shop, take: Take) -> None:
     text = (
         "type,username,timestamp,post_id\nlike,@Ann.B,2026-01-05T10:00:00Z,p1\n"

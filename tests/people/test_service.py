@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
+from aimwell.collect.identities import keep_identifiers
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.service import apply
 from aimwell.errors import UnifyError
@@ -182,11 +183,30 @@ def test_personal_fields_are_masked_and_nothing_else_holds_them(read_only: Store
     assert {one.name for one in found.personal} == {"email", "first_name", "street", "phone"}
     text = str(found.to_dict())
     assert not [secret for secret in SECRETS if secret in text]
-    assert {(one.source, one.since) for one in found.personal} == {("test", START)}
+    said = {one.name: (one.source, one.since) for one in found.personal}
+    assert said["first_name"] == said["street"] == ("test", START)
     fresh = {one.name: one.recency for one in found.personal}
     assert fresh["first_name"] is None
     assert fresh["email"] == pytest.approx(0.5 ** ((NOW - START).days / 730))
     assert audited(read_only) == []
+
+
+def test_an_identifier_has_the_source_that_told_it_first(tmp_path: Path) -> None:
+    stores = lived(make_stores(tmp_path))
+    ids = [
+        {
+            "kind": kind,
+            "value_hash": identifier_hash(stores.identity_key, kind, value),
+            "origin_id": origin(stores, "ann"),
+            "first_seen_at": START - timedelta(days=9),
+        }
+        for kind, value in (("email", SECRETS[0]), ("phone", "+447700900999"))
+    ]
+    keep_identifiers(stores, pa.Table.from_pylist(ids), source="crm")
+    said = {one.name: (one.source, one.since) for one in page(stores).personal}
+    assert said["email"] == ("crm", START - timedelta(days=9))
+    assert said["phone"] == ("pos", day(1)), "crm told another number"
+    assert said["street"] == ("test", START)
 
 
 def test_revealing_is_written_down_without_what_was_seen(stores: Stores) -> None:

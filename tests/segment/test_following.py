@@ -249,6 +249,18 @@ def test_a_cart_left_behind_is_noticed_and_forgotten_by_time_alone(
     stores.close()
 
 
+def test_a_fact_without_a_date_grows_old_from_its_coming_on(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    define(stores, {"fresh": {"freshness": {"trait": "city"}, "within": "30d"}})
+    add(stores, "ann", "Login", day(1))
+    add_traits(stores, [{"customer": "ann", "name": "city", "value": "x", "received_at": day(9)}])
+    refresh(stores, now=day(10))
+    assert inside(stores, "fresh") == {origin(stores, "ann")}
+    assert look(stores, day(38), complete=False).people == 0
+    assert look(stores, day(39.5), complete=False).people == 1
+    assert inside(stores, "fresh") == set()
+
+
 def test_what_depends_on_others_waits_for_a_look_at_everybody(tmp_path: Path) -> None:
     stores = make_stores(tmp_path)
     define(stores, {"best": {"rfm": {"monetary": [1]}}, "buyers": NESTED["buyers"]})

@@ -340,6 +340,33 @@ def test_people_without_a_country_are_in_no_group_of_countries(town: Stores) -> 
     assert found(town, "freshness({trait: country}, within: 1d)", day(1.5)) == {"ann", "bob", "cid"}
 
 
+def test_a_trait_without_a_date_is_as_fresh_as_its_coming(town: Stores) -> None:
+    always = datetime(1970, 1, 1, tzinfo=UTC)
+    add_traits(
+        town,
+        [
+            {
+                "customer": name,
+                "name": "hobby",
+                "value": "chess",
+                "set_at": set_at,
+                "received_at": day(came),
+            }
+            for name, set_at, came in (
+                ("ann", always, 90),
+                ("bob", always, 20),
+                ("cid", day(20), 90),
+                ("dan", day(89), 90),
+            )
+        ],
+    )
+    rule = "freshness({trait: hobby}, within: 30d)"
+    assert found(town, rule, day(100)) == {"ann", "dan"}
+    assert found(town, "freshness({trait: hobby}, before: 30d)", day(100)) == {"bob", "cid"}
+    # What came later says nothing of how fresh it was before.
+    assert found(town, rule, day(40)) == {"bob", "cid"}
+
+
 def test_what_lies_on_the_border_of_a_window_belongs_to_the_later_one(town: Stores) -> None:
     moments = {"ann": [140, 150], "bob": [140, 149.9], "cid": [129.9, 155], "dan": [150]}
     add_events(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import gzip
+import http.client
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -148,6 +150,20 @@ def test_what_is_too_large_or_no_json_is_refused_with_400(stores: Stores) -> Non
             assert answer.json()["success"] is False
         assert shop.post("/v1/nosuch", {}).status_code == 404
         assert httpx.get(shop.base + "/v1/track").status_code == 405
+    assert shop.kept() == []
+
+
+def test_a_body_that_is_too_large_is_answered_also_to_clients_that_send_all_of_it_first(
+    stores: Stores,
+) -> None:
+    with tracking(stores) as shop:
+        place = urlsplit(shop.base)
+        for body in (b"x" * 8_000_000, iter([b"x" * 1_000_000] * 8)):
+            line = http.client.HTTPConnection(str(place.hostname), place.port, timeout=20)
+            with closing(line):
+                line.request("POST", "/v1/batch", body, {"Connection": "close"})
+                answer = line.getresponse()
+                assert (answer.status, b"more than" in answer.read()) == (400, True)
     assert shop.kept() == []
 
 

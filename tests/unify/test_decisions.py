@@ -241,6 +241,7 @@ def test_decisions_that_cannot_be_are_refused_with_what_to_do(stores: Stores) ->
 def test_why_shows_the_way_with_sources_and_masked_values(stores: Stores) -> None:
     add_people(stores, [{"customer": "ann", "email": "ann@example.com"}])
     bear(stores, "email", "ann@example.com", "ann", "bob")
+    bear(stores, "loyalty_card", "7701", "ann", "bob")
     touched = bear(stores, "phone", "+447700900123", "bob", "cec")
     bring_up_to_date(stores, now=NOW)
     found = explain(stores, find_origins(stores, "ann"), find_origins(stores, "cec"))
@@ -251,6 +252,8 @@ def test_why_shows_the_way_with_sources_and_masked_values(stores: Stores) -> Non
         (bob, cec, "phone"),
     ]
     assert found.path[0].words == "e-mail address a…@….com"
+    assert [len(step.also) for step in found.path] == [1, 0], "the card speaks for it too"
+    assert found.path[0].also[0].startswith("loyalty card (hash ")
     assert {one.source for one in found.path[0].told} == {"crm", "test"}
     assert "ann@" not in str(found.to_dict())
     assert touched == {bob, cec}

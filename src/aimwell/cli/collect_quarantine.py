@@ -64,10 +64,10 @@ def quarantine(
             return
         if found.taken_since:
             ws.output.say(
-                f"{_rows(found.taken_since)} that waited were taken since by a later load."
+                f"{_rows(found.taken_since)} that waited {_were(found.taken_since)} taken since by a later load."
             )
         if found.dismissed:
-            ws.output.say(f"{_rows(found.dismissed)} were dismissed for good.")
+            ws.output.say(f"{_rows(found.dismissed)} {_were(found.dismissed)} dismissed for good.")
         if found.unkept:
             ws.output.say(
                 f"Of {_rows(found.unkept)} more the contents are gone: they are older than `quarantine_days`, or their "
@@ -93,6 +93,10 @@ def quarantine(
         for row in found.rows if reveal else ():
             where = row.file if row.line is None else f"{row.file}:{row.line}"
             ws.output.say(f"{where}: {row.content}")
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
 
 
 def _rows(number: int) -> str:

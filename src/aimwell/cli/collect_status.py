@@ -40,7 +40,7 @@ def status(
             return
         if found:
             _show_sources(ws, found)
-        _show_loads(ws, loads)
+        _show_loads(ws, loads, told=[trouble.message for one in found for trouble in one.troubles])
 
 
 def _show_sources(ws: Opened, found: list[SourceHealth]) -> None:
@@ -98,14 +98,14 @@ def _rows(one: EntityVolume) -> str:
     return f"{one.rows:,} ({least} {most})"
 
 
-def _show_loads(ws: Opened, found: tuple[LoadStatus, ...]) -> None:
+def _show_loads(ws: Opened, found: tuple[LoadStatus, ...], *, told: Sequence[str]) -> None:
     ws.output.table(
         ["source", "what", "state", "started", "rows taken", "in quarantine"],
         [
             (
                 one.source,
                 one.report.what if one.report else one.entity,
-                "replayed" if one.report and one.report.replay else one.state,
+                _state(one),
                 one.started_at,
                 one.report.rows_taken if one.report else None,
                 one.report.quarantined if one.report else None,
@@ -114,7 +114,14 @@ def _show_loads(ws: Opened, found: tuple[LoadStatus, ...]) -> None:
         ],
     )
     for one in found:
-        if one.error:
+        said = any(one.error in message for message in told) if one.error else True
+        if not said and not one.made_good:
             ws.output.note(
                 f"{one.source}, {one.entity}, {one.started_at:%Y-%m-%d %H:%M} UTC failed: {one.error}"
             )
+
+
+def _state(one: LoadStatus) -> str:
+    if one.report and one.report.replay:
+        return "replayed"
+    return "failed, made good" if one.made_good else one.state

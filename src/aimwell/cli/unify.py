@@ -107,7 +107,7 @@ def _say_why(ws: Opened, found: Explanation) -> None:
                     (
                         step.start,
                         step.end,
-                        step.words,
+                        ", ".join([step.words, *step.also]),
                         ", ".join(dict.fromkeys(one.source for one in step.told)),
                         min((one.first_seen for one in step.told), default=""),
                     )

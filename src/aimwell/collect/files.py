@@ -63,6 +63,7 @@ def find_files(spec: FileSpec, root: Path) -> list[tuple[str, Path]]:
             paths = sorted(path for path in root.glob(pattern) if path.is_file())
         else:
             paths = [root / pattern]
+        paths = [path for path in paths if not spec.is_checksum(path.name)]
         if not paths or not all(path.is_file() for path in paths):
             if spec.may_be_absent:
                 continue

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aimwell.collect.archives import is_archive, unzip
+from aimwell.collect.checksums import check_files
 from aimwell.collect.databases import read_database
 from aimwell.collect.files import InputFile, find_files, open_input
 from aimwell.collect.progress import keep_progress, read_progress
 from aimwell.collect.raw import form_of
-from aimwell.collect.remote import fetch_files
+from aimwell.collect.remote import fetch_files, read_object
 from aimwell.collect.warehouse import find_table
 from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.definitions.source_inputs import DatabaseSpec, FileSpec, TableSpec, is_remote
@@ -103,12 +105,15 @@ def gather(
             done.inputs[name], done.progress[name] = found
         elif any(is_remote(path) for path in spec.path):
             tell(f"fetching {name}", 0, None)
-            done.inputs[name] = _opened(source, spec, fetch_files(stores, spec, root, own), own)
+            fetched = fetch_files(stores, spec, root, own)
+            check_files(fetched, spec.checksum, partial(_beside, stores, spec, root))
+            done.inputs[name] = _opened(source, spec, fetched, own)
         else:
             local[name] = find_files(spec, root)
     for name, files in _hashed(local, tell).items():
         spec = source.files[name]
         assert isinstance(spec, FileSpec)  # noqa: S101 - others were read above
+        check_files(files, spec.checksum, partial(_beside, stores, spec, root))
         done.inputs[name] = _opened(source, spec, files, folder / name)
     absent = tuple(
         name
@@ -116,6 +121,18 @@ def gather(
         if not files and isinstance(source.files[name], FileSpec)
     )
     return replace(done, absent=absent)
+
+
+def _beside(stores: Stores, spec: FileSpec, root: Path, name: str) -> bytes | None:
+    """A file that stands beside those of a source, by its name below the root, or its address; None: there is none."""
+    if is_remote(name):
+        return read_object(stores, spec.storage, name)
+    try:
+        return (root / name).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SourceFileError(f"'{name}' cannot be read: {error.strerror}.", file=name) from error
 
 
 def _hashed(local: dict[str, list[tuple[str, Path]]], tell: Progress) -> dict[str, list[InputFile]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from aimwell.collect.dismissing import dismissed_rows
+from aimwell.collect.making_good import made_good
 from aimwell.collect.model import LoadReport, LoadStatus, Quarantine, QuarantinedRow
 from aimwell.collect.waiting import bind_waiting
 from aimwell.privacy.vault import read_row
@@ -76,6 +77,7 @@ def status(stores: Stores, *, limit: int = 50) -> tuple[LoadStatus, ...]:
     query = sa.select(_loads).order_by(_loads.c.seq.desc()).limit(limit)
     with stores.read_control() as connection:
         rows = connection.execute(query).all()
+    good = made_good(stores, [row for row in rows if row.state == "failed"])
     return tuple(
         LoadStatus(
             load_id=row.load_id,
@@ -86,6 +88,7 @@ def status(stores: Stores, *, limit: int = 50) -> tuple[LoadStatus, ...]:
             finished_at=row.finished_at,
             report=LoadReport.from_dict(row.report) if row.report else None,
             error=row.files.get("error") if row.state == "failed" else None,
+            made_good=row.load_id in good,
         )
         for row in rows
     )

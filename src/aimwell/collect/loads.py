@@ -379,7 +379,11 @@ def fail(
         connection.execute(
             sa.update(_loads)
             .where(_loads.c.load_id == load.load_id, _loads.c.state == "running")
-            .values(state="failed", files={**row.files, "error": words_of(error)})
+            .values(
+                state="failed",
+                finished_at=datetime.now(UTC),
+                files={**row.files, "error": words_of(error)},
+            )
         )
         state = connection.execute(
             sa.select(_loads.c.state).where(_loads.c.load_id == load.load_id)

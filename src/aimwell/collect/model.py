@@ -357,7 +357,7 @@ class Quarantine:
 class LoadStatus:
     """One load as the control database knows it. 'prepared': all is ready, and the next collect ends it.
 
-    `error`: why it failed, in words.
+    `error`: why it failed, in words. `made_good`: it failed, and a later one of the source took what it should have.
     """
 
     load_id: str
@@ -368,6 +368,7 @@ class LoadStatus:
     finished_at: datetime | None
     report: LoadReport | None
     error: str | None = None
+    made_good: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""

@@ -28,6 +28,7 @@ __all__ = [
     "is_hidden",
     "mark_of",
     "open_store",
+    "read_object",
     "store_options",
     "told",
 ]
@@ -52,13 +53,14 @@ def fetch_files(stores: Stores, spec: FileSpec, root: Path, folder: Path) -> lis
     found: dict[str, InputFile] = {}
     for pattern in spec.path:
         if not is_remote(pattern):
-            alone = FileSpec(path=(pattern,), may_be_absent=spec.may_be_absent)
+            alone = spec.model_copy(update={"path": (pattern,), "storage": None})
             local = find_files(alone, root)
             found |= {name: open_input(name, path) for name, path in local}
             continue
         with told(pattern):
             system, path = open_store(stores, spec.storage, pattern)
             objects = _listed(system, path, may_be_absent=spec.may_be_absent)
+        objects = [one for one in objects if not spec.is_checksum(PurePosixPath(one["name"]).name)]
         if not objects and not spec.may_be_absent:
             raise SourceFileError(
                 f"There is no object '{pattern}'. Nothing was taken.", file=pattern
@@ -166,6 +168,16 @@ def fetch_object(system: Any, name: str, address: str, target: Path) -> tuple[st
             near.write(chunk)
             size += len(chunk)
     return digest.hexdigest(), size
+
+
+def read_object(stores: Stores, storage: Storage | None, address: str) -> bytes | None:
+    """A small object whole; None where there is none."""
+    with told(address):
+        system, path = open_store(stores, storage, address)
+        try:
+            return bytes(system.cat_file(path))
+        except FileNotFoundError:
+            return None
 
 
 @contextmanager

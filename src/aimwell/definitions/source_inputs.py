@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -152,6 +153,12 @@ class FileSpec(Part):
         description="Where there is no such file, what comes from it is left out, with a note; else that is a mistake. "
         "For exports that have a file only where there is something to tell.",
     )
+    checksum: Annotated[str, Field(pattern=r"^([^/\\*?\[\]]*\*?[^/\\*?\[\]]+)$")] | None = Field(
+        default=None,
+        description="What the files are called that say the SHA-256 of these, as sha256sum writes it: beside each, with "
+        "`*` for its name (`*.sha256`), or a list of the files in a folder (`SHA256SUMS`). A file that is otherwise is "
+        "refused.",
+    )
     row_key: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
         default=None,
         description="Adds a column of this name that tells rows apart where no column does: a hash of the row, and "
@@ -168,6 +175,10 @@ class FileSpec(Part):
     storage: Storage | None = Field(
         default=None, description="Of an address: how its store is reached."
     )
+
+    def is_checksum(self, name: str) -> bool:
+        """Whether a file of that name tells checksums, and is none of those with rows."""
+        return self.checksum is not None and fnmatchcase(name, self.checksum)
 
     def format_in(self, source: FileFormat | None) -> FileFormat:
         """The format of these files in a source whose own is `source`."""

@@ -18,20 +18,17 @@ from aimwell.people.model import (
     Happening,
     Identity,
     Letter,
-    PersonalField,
     Placed,
     ProfilePage,
     ScoreValue,
     SegmentPlace,
     TraitValue,
 )
+from aimwell.people.personal_fields import personal_fields
 from aimwell.people.surroundings import surroundings
 from aimwell.people.timeline import TIMELINE_COLUMNS, TIMELINE_TABLES, lake_happenings
-from aimwell.privacy.masking import masked
-from aimwell.privacy.originals import read_originals
 from aimwell.privacy.permission import REFUSALS, permissions
 from aimwell.privacy.suppression import ADDRESS_KINDS
-from aimwell.privacy.vault import PERSON_FIELDS, read_people
 from aimwell.store.engine import Session
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
@@ -46,7 +43,6 @@ __all__ = ["profile_page"]
 _profiles = metadata.tables["profiles"]
 _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
-_vault = metadata.tables["vault_people"]
 _consents = metadata.tables["consents"]
 _households = metadata.tables["households"]
 _plans = metadata.tables["plans"]
@@ -125,7 +121,15 @@ def profile_page(
         ).one_or_none()
         merge = merge_of(connection, profile_id)
         answers = _answers(connection, merge.origins)
-        personal = _personal(connection, profile_id, merge.origins, ages, now, reveal=reveal)
+        personal = personal_fields(
+            connection,
+            profile_id,
+            merge.origins,
+            ages,
+            now=now,
+            key=stores.identity_key,
+            reveal=reveal,
+        )
         allowed = _permissions(connection, profile_id, answers)
         placed, letters = _placed(connection, merge.origins), _letters(connection, merge.origins)
         kinds = _identifier_kinds(connection, merge.origins)
@@ -212,44 +216,6 @@ def _merges(connection: sa.Connection, profile_id: str) -> list[Happening]:
         Happening(row.merged_at, "merge", f"joined with {row.origin_id}", ", ".join(row.evidence))
         for row in rows
     ]
-
-
-def _personal(
-    connection: sa.Connection,
-    profile_id: str,
-    origins: Sequence[str],
-    ages: Ageing,
-    now: datetime,
-    *,
-    reveal: bool,
-) -> tuple[PersonalField, ...]:
-    person = read_people(connection, [profile_id]).get(profile_id)
-    if person is None:
-        return ()
-    # Of each field the newest row that has it, as in the vault's own merge.
-    heard: dict[str, tuple[str, datetime]] = {}
-    rows = sa.select(_vault).where(_vault.c.origin_id.in_(origins))
-    for row in connection.execute(rows.order_by(_vault.c.set_at.desc(), _vault.c.origin_id)):
-        told = [name for name in PERSON_FIELDS if getattr(row, name) is not None]
-        for name in (*told, *(row.extra or {})):
-            heard.setdefault(name, (row.source, row.set_at))
-    fields = {**person.fields, **{name: str(value) for name, value in person.extra.items()}}
-    written = read_originals(connection, origins) if reveal else {}
-    found = []
-    for name, value in fields.items():
-        if not value:
-            continue
-        source, since = heard.get(name, (None, None))
-        fresh = None if since is None else ages.contact(name, since, now)
-        shown = value if reveal else masked(value)
-        original = written.get((name, value))
-        found.append(PersonalField(name, shown, source, since, fresh, original))
-    found += [
-        PersonalField(name, "", None, None, None, original)
-        for (name, value), original in sorted(written.items())
-        if not value and not fields.get(name)
-    ]
-    return tuple(found)
 
 
 def _traits(

@@ -9,11 +9,13 @@ need no session; any page may call them, for a write key only lets messages in.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import math
 import re
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,6 +23,7 @@ from typing import Any
 from litestar import MediaType, Request, Response, Router, get, post, route
 from litestar.enums import HttpMethod
 from litestar.exceptions import HTTPException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.spec import Operation
 from litestar.params import FromPath
@@ -48,6 +51,8 @@ _SHORT: dict[Call, tuple[str, ...]] = {
     "batch": ("/b", "/import"),
 }
 _BUSY_SECONDS = 5
+_THROWN_AWAY_BYTES = 32 << 20
+_THROWN_AWAY_SECONDS = 10
 _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "Retry-After, X-RateLimit-Reset",
@@ -86,7 +91,7 @@ def tracking_routes() -> Router:
 def _handlers(call: Call, short: tuple[str, ...]) -> list[HTTPRouteHandler]:
     async def take(request: _Request) -> Response[dict[str, Any]]:
         door: Door = request.app.state.door
-        body = _unzipped(await request.body(), request.headers.get("content-encoding", ""))
+        body = _unzipped(await _body(request), request.headers.get("content-encoding", ""))
         await door.take(
             body,
             call,
@@ -159,6 +164,26 @@ def _operation(call: Call) -> type[Operation]:
             self.request_body = request_body(call)
 
     return Described
+
+
+async def _body(request: _Request) -> bytes:
+    """The body. What is too much is read to its end and thrown away: most clients look for an answer only once all is sent,
+    and would take a connection that is shut before for a failure of the network, and try again and again."""
+    try:
+        return await request.body()
+    except RequestEntityTooLarge:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_THROWN_AWAY_SECONDS):
+                await _throw_away(request)
+        raise
+
+
+async def _throw_away(request: _Request) -> None:
+    seen, more = 0, True
+    while more and seen < _THROWN_AWAY_BYTES:
+        event: Any = await request.receive()
+        seen += len(event.get("body", b""))
+        more = event.get("more_body", False)
 
 
 async def _preflight() -> Response[None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -66,6 +66,7 @@ class Step:
         probability: Of likeness.
         weights: Field → its part of the likeness (log2 of the odds).
         note: What makes the step less sure than others, for a person to judge.
+        also: Further identifiers that join the two, in words.
     """
 
     start: str
@@ -78,6 +79,7 @@ class Step:
     probability: float | None = None
     weights: Mapping[str, float] | None = None
     note: str | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def explain(stores: Stores, a: Collection[str], b: Collection[str]) -> Explanati
         return Explanation(
             one,
             *profiles,
-            tuple(words.step(*step) for step in path),
+            tuple(words.step(*step, found.joins) for step in path),
             tuple(_aside(found, links, too_many, profiles, words, policy)),
             tuple(decisions(connection, origins={*a, *b})),
         )
@@ -233,8 +235,18 @@ class _Words:
                 return masked(text)
         return None
 
-    def step(self, start: str, end: str, join: Join) -> Step:
-        """One step of the way, with all that is known of it."""
+    def step(self, start: str, end: str, join: Join, joins: Iterable[Join]) -> Step:
+        """One step of the way, with all that is known of it, and what else of `joins` joins the two."""
+        further = tuple(
+            self.of(one.kind, one.value)[0]
+            for one in joins
+            if one != join
+            and one.kind not in {DECISION, MATCH}
+            and {start, end} <= set(one.origins)
+        )
+        return replace(self._by(start, end, join), also=further)
+
+    def _by(self, start: str, end: str, join: Join) -> Step:
         if join.kind in {DECISION, MATCH}:
             return self._decided(start, end, join)
         words, value = self.of(join.kind, join.value)

@@ -20,7 +20,7 @@ from aimwell.errors import UnknownDefinitionError
 from aimwell.store.control import Control
 from aimwell.store.sql import sql
 
-__all__ = ["held_trait", "held_traits", "merged_traits", "profile_rules"]
+__all__ = ["held_trait", "held_traits", "merged_traits", "profile_rules", "said_since"]
 
 
 def profile_rules(control: Control) -> ProfileRules:
@@ -120,12 +120,12 @@ def merged_traits(rules: ProfileRules, source: str = "traits") -> exp.Expr:
           FROM ranked GROUP BY profile_id, name
         )
         SELECT profile_id, name, best.value AS value, best.told.source AS source,
-               CASE WHEN best.told.latest.set_at < CAST('1970-01-02T00:00:00+00:00' AS timestamptz)
-                    THEN best.told.latest.received_at ELSE best.told.latest.set_at END AS since,
+               :since AS since,
                CASE WHEN weight > 0 THEN round(best.weight / weight * (1 - best.doubt) + 1e-9, 2) ELSE 0.0 END AS confidence
         FROM chosen
         """,
         source=exp.to_table(source),
+        since=said_since(sql("best.told.latest.set_at"), sql("best.told.latest.received_at")),
         trust=_trust(rules),
         rank=_by_choice(
             rules,
@@ -139,6 +139,15 @@ def merged_traits(rules: ProfileRules, source: str = "traits") -> exp.Expr:
             rules,
             {"newest": exp.false(), "most_trusted": exp.true(), "most_frequent": exp.false()},
         ),
+    )
+
+
+def said_since(set_at: exp.Expr, received_at: exp.Expr) -> exp.Expr:
+    """Since when a statement is known to hold. One without a date holds always; it is as old as its coming."""
+    return sql(
+        "CASE WHEN :set_at < CAST('1970-01-02T00:00:00+00:00' AS timestamptz) THEN :received_at ELSE :set_at END",
+        set_at=set_at,
+        received_at=received_at,
     )
 
 

@@ -13,6 +13,7 @@ from aimwell.segment.event_queries import when_tests
 from aimwell.segment.phrases import quoted, when
 from aimwell.segment.scope import Named, People, Scope
 from aimwell.store.sql import identifier, sql
+from aimwell.unify.merging import said_since
 
 __all__ = ["changes", "names", "people", "words"]
 
@@ -25,9 +26,20 @@ def people(rule: FreshnessRule, scope: Scope) -> People:
         query = query.where(sql("name = :name", name=rule.freshness.trait))
     if table == "events":
         query = query.where(sql("machine IS NULL"))
-    newest = sql("max(:time)", time=exp.column(TIME_COLUMNS[table]))
+    newest = sql("max(:time)", time=_when_said(table, scope))
     query = query.where(sql("profile_id IS NOT NULL")).group_by("profile_id")
     return People(query.having(*when_tests(rule, newest, scope.as_of)))
+
+
+def _when_said(table: str, scope: Scope) -> exp.Expr:
+    """When a row was said; a trait without a date when it came, unless that was after the moment that is looked at."""
+    if table != "traits":
+        return exp.column(TIME_COLUMNS[table])
+    return sql(
+        "CASE WHEN received_at < :as_of THEN :since ELSE set_at END",
+        as_of=scope.as_of,
+        since=said_since(exp.column("set_at"), exp.column("received_at")),
+    )
 
 
 def words(rule: FreshnessRule) -> str:
@@ -48,4 +60,7 @@ def changes(rule: FreshnessRule) -> Changes:
     of = rule.freshness
     table = of.table or "traits"
     only = ("name", of.trait) if of.trait is not None else None
-    return by_rows(table, TIME_COLUMNS[table], spans_of(rule), only=only)
+    found = by_rows(table, TIME_COLUMNS[table], spans_of(rule), only=only)
+    if table == "traits":
+        found |= by_rows(table, "received_at", spans_of(rule), only=only)
+    return found

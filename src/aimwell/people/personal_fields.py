@@ -1,0 +1,105 @@
+"""The personal fields of a person, masked unless they are asked for, with who said them and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from aimwell.people.model import PersonalField
+from aimwell.privacy.hashing import identifier_hash
+from aimwell.privacy.masking import masked
+from aimwell.privacy.originals import read_originals
+from aimwell.privacy.vault import PERSON_FIELDS, read_people
+from aimwell.store.schema import metadata
+from aimwell.unify.kinds import family
+from aimwell.unify.recency import Ageing
+
+__all__ = ["personal_fields"]
+
+_identifiers = metadata.tables["identifiers"]
+_vault = metadata.tables["vault_people"]
+
+_Said = tuple[str | None, datetime | None]
+"""A source, and when."""
+
+
+def personal_fields(
+    connection: sa.Connection,
+    profile_id: str,
+    origins: Sequence[str],
+    ages: Ageing,
+    *,
+    now: datetime,
+    key: bytes,
+    reveal: bool,
+) -> tuple[PersonalField, ...]:
+    """What the vault holds of a person.
+
+    Of what identifies it is known who told it first, and when. Other fields have the source that began their row of the
+    vault, and the time of its newest word; by that time all of them grow old.
+
+    Args:
+        connection: To the control database.
+        profile_id: Whose.
+        origins: The identities of the profile.
+        ages: How fast fields grow old.
+        now: The present.
+        key: Of the hashes of identifiers.
+        reveal: Show the values, and the texts they were made of.
+    """
+    person = read_people(connection, [profile_id]).get(profile_id)
+    if person is None:
+        return ()
+    heard, told = _heard(connection, origins), _told_first(connection, origins)
+    fields = {**person.fields, **{name: str(value) for name, value in person.extra.items()}}
+    written = read_originals(connection, origins) if reveal else {}
+    found = []
+    for name, value in fields.items():
+        if not value:
+            continue
+        source, at = heard.get(name, (None, None))
+        fresh = None if at is None else ages.contact(name, at, now)
+        source, since = _first_word(told, key, name, value) or (source, at)
+        shown = value if reveal else masked(value)
+        original = written.get((name, value))
+        found.append(PersonalField(name, shown, source, since, fresh, original))
+    found += [
+        PersonalField(name, "", None, None, None, original)
+        for (name, value), original in sorted(written.items())
+        if not value and not fields.get(name)
+    ]
+    return tuple(found)
+
+
+def _heard(connection: sa.Connection, origins: Sequence[str]) -> dict[str, _Said]:
+    """Of each field the newest row that has it, as in the vault's own merge."""
+    heard: dict[str, _Said] = {}
+    rows = sa.select(_vault).where(_vault.c.origin_id.in_(origins))
+    for row in connection.execute(rows.order_by(_vault.c.set_at.desc(), _vault.c.origin_id)):
+        told = [name for name in PERSON_FIELDS if getattr(row, name) is not None]
+        for name in (*told, *(row.extra or {})):
+            heard.setdefault(name, (row.source, row.set_at))
+    return heard
+
+
+def _told_first(
+    connection: sa.Connection, origins: Sequence[str]
+) -> dict[tuple[str, str], tuple[str, datetime]]:
+    """(kind, hash) of each identifier → who told it first, and when."""
+    query = sa.select(_identifiers).where(_identifiers.c.origin_id.in_(origins))
+    last_first = query.order_by(_identifiers.c.first_seen_at.desc(), _identifiers.c.source.desc())
+    return {
+        (row.kind, row.value_hash): (row.source, row.first_seen_at)
+        for row in connection.execute(last_first)
+    }
+
+
+def _first_word(
+    told: Mapping[tuple[str, str], tuple[str, datetime]], key: bytes, name: str, value: str
+) -> tuple[str, datetime] | None:
+    """Who told a field first, where it is an identifier; customer ids are of one name space or another."""
+    kinds = sorted({kind for kind, _ in told if name in (kind, family(kind))})
+    words = (told.get((kind, identifier_hash(key, kind, value))) for kind in kinds)
+    return next((word for word in words if word), None)
