@@ -291,11 +291,16 @@ def test_new_and_changed_rules_and_facts_of_all_are_computed_for_everybody(tmp_p
     add_products(stores, [{"sku": "b", "category": "Tea", "set_at": day(2)}])
     assert look(stores, day(3), complete=False).behind == ("tea",)
     assert look(stores, day(3)).counts == (SegmentCount("tea", 1, 2, 1, 0),)
-    # The rule of a segment that another one asks for changes that one too.
-    define(stores, {"regulars": {"segment": "tea"}})
-    assert look(stores, day(4)).counts == (SegmentCount("regulars", 1, 2, 2, 0),)
+    # The rule of a segment that another one asks for changes that one too, also where it ranks among its people.
+    best = {"percentile": {"feature": "orders"}, "top": 0.9, "among": "tea"}
+    define(stores, {"regulars": {"segment": "tea"}, "best": best})
+    assert look(stores, day(4)).counts == (
+        SegmentCount("best", 1, 2, 2, 0),
+        SegmentCount("regulars", 1, 2, 2, 0),
+    )
     define(stores, {"tea": {"event": "Order Completed", "where": {"sku": {"is": "a"}}}})
     assert look(stores, day(5)).counts == (
+        SegmentCount("best", 1, 1, 0, 1),
         SegmentCount("regulars", 1, 1, 0, 1),
         SegmentCount("tea", 2, 1, 0, 1),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,16 @@ from aimwell.history.features import feature_names
 from aimwell.history.moment import open_moment
 from aimwell.privacy.consent import record
 from aimwell.segment.leaf_kinds import LEAVES
-from aimwell.segment.service import compiled, explain, members, members_query, unknown
+from aimwell.segment.queries import compile_rule
+from aimwell.segment.service import (
+    compiled,
+    explain,
+    members,
+    members_query,
+    scope_of,
+    unknown,
+)
+from aimwell.segment.words import describe
 from aimwell.store.stores import Stores
 from project_tree import ROOT
 from rule_strategies import NEW_LEAVES
@@ -338,6 +348,31 @@ def test_people_without_a_country_are_in_no_group_of_countries(town: Stores) -> 
     assert found(town, "not country == GB") == {"cid", "dan", "eve", "fay"}
     assert found(town, "country missing") == {"dan", "eve", "fay"}
     assert found(town, "freshness({trait: country}, within: 1d)", day(1.5)) == {"ann", "bob", "cid"}
+
+
+def test_a_share_of_a_segment_ranks_its_people_alone(town: Stores) -> None:
+    add_events(
+        town,
+        [
+            {"customer": name, "event": "Paid", "occurred_at": day(100), "revenue": spent}
+            for name, spent in (("ann", 90), ("bob", 80), ("cid", 20), ("dan", 10))
+        ],
+    )
+    cheap = segment("Paid.sum(revenue) <= 50", "cheap")
+    best = "percentile({measure: {event: Paid, of: revenue}}, top: 0.5, among: cheap)"
+    apply(town.control, [cheap, segment(best, "best")], now=day(0), by="test")
+    assert found(town, best) == {"cid"}
+    assert found(town, best.replace("top", "bottom")) == {"dan"}
+    assert "among those in the segment “cheap”" in describe(segment(best).rule)
+    with pytest.raises(DefinitionError, match="in a circle: cheap → best → cheap"):
+        apply(town.control, [segment("segment(best)", "cheap")], now=day(1), by="test")
+    # Nor does a circle that stands in no catalogue ever end in anything but its name.
+    inner = segment("segment(best)", "cheap")
+    with open_moment(town, as_of=day(150)) as moment:
+        scope = scope_of(moment)
+        circle = replace(scope, find=lambda name: inner if name == "cheap" else scope.find(name))
+        with pytest.raises(SegmentError, match="circle: best → cheap → best"):
+            compile_rule(segment(best).rule, circle, name="best")
 
 
 def test_what_lies_on_the_border_of_a_window_belongs_to_the_later_one(town: Stores) -> None:

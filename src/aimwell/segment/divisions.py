@@ -20,9 +20,8 @@ from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.leaves.base import Leaf
 from aimwell.definitions.leaves.feature import FeatureRule
 from aimwell.definitions.leaves.percentile import PercentileRule
-from aimwell.definitions.leaves.segment import SegmentRule
 from aimwell.definitions.leaves.trait import TraitRule
-from aimwell.definitions.rules import Rule, walk
+from aimwell.definitions.rules import Rule, asked_segments, walk
 from aimwell.definitions.special_data import Asks
 from aimwell.errors import SegmentError
 from aimwell.history.moment import Moment
@@ -174,13 +173,13 @@ def built_from(rule: Rule, moment: Moment) -> frozenset[str]:
     A leaf that looks at orders is taken for all that the usual figures of buying say.
     """
     found: set[str] = set()
+    for _path, asked in asked_segments(rule):
+        inner = definitions.find(moment.stores.control, Segment, asked.segment)
+        found |= built_from(inner.rule, moment)
     for _path, node in walk(rule):
         if not isinstance(node, Leaf):
             continue
-        if isinstance(node, SegmentRule):
-            inner = definitions.find(moment.stores.control, Segment, node.segment)
-            found |= built_from(inner.rule, moment)
-        elif isinstance(node, TraitRule):
+        if isinstance(node, TraitRule):
             found.add(f"trait {node.trait}")
         elif isinstance(node, FeatureRule):
             found.add(node.feature)
