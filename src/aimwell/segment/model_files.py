@@ -28,6 +28,7 @@ KIND_WORDS: Mapping[str, str] = {
     "latent_classes": "latent classes",
     "score_card": "points",
     "look_alikes": "look-alikes",
+    "micro_segments": "micro-segments",
 }
 """Kind in the registry → what such a model is one of."""
 
