@@ -15,8 +15,8 @@ from aimwell.definitions.kinds.model import Model
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.service import apply
 from aimwell.errors import SegmentError
-from aimwell.segment.micro import MicroSegments, micro_definitions, micro_segments, split_groups
-from aimwell.segment.micro_model import MicroModel
+from aimwell.segment.micro import MicroSegments, micro_segments, split_groups
+from aimwell.segment.micro_model import MicroModel, micro_definitions
 from aimwell.segment.micro_page import micro_html
 from aimwell.segment.micro_questions import Question, limit_rule
 from aimwell.segment.micro_tree import grow, join

@@ -1,4 +1,4 @@
-"""Micro-segments that are kept: their rules, by which newcomers have a group too."""
+"""Micro-segments as segments, and as a model that is kept: their rules, by which newcomers have a group too."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from aimwell.definitions.base import Definition
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.history.moment import Moment
+from aimwell.segment.micro import MicroSegments
 from aimwell.segment.service import compiled, members_query
 
-__all__ = ["MicroModel"]
+__all__ = ["MicroModel", "micro_definitions"]
 
 
 @dataclass(frozen=True)
@@ -55,3 +57,20 @@ class MicroModel:
                 "group": pa.array([groups[one] for one in people], pa.string()),
             }
         )
+
+
+def micro_definitions(found: MicroSegments, name: str) -> list[Definition]:
+    """A segment for each group, `NAME-1` with the highest response first; none where there is nothing."""
+    if len(found.groups) < 2:
+        return []
+    return [
+        check(
+            {
+                "kind": "segment",
+                "name": f"{name}-{place}",
+                "description": f"Micro-segment by {found.response} within {found.days} days.",
+                "rule": one.rule,
+            }
+        )
+        for place, one in enumerate(found.groups, start=1)
+    ]

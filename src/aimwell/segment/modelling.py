@@ -178,7 +178,7 @@ def _ranking(stores: Stores, model: Model, as_of: datetime, now: datetime) -> Bu
     before = as_of - model.look_ahead if model.look_ahead is not None else as_of
     with open_moment(stores, as_of=before, snapshot=snapshot) as moment:
         columns, excluded = _columns(moment, model, segment)
-        table = people_table(moment, columns, among=model.people)
+        table = people_table(moment, columns, among=model.people, visitors=before != as_of)
     who = members(stores, segment, as_of=as_of, snapshot=snapshot).column("profile_id")
     did = pc.is_in(table.column("profile_id"), who.combine_chunks())
     outcome = (

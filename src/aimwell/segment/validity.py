@@ -59,7 +59,7 @@ def validity(
     after, before, no_past = None, None, None
     try:
         with open_moment(stores, as_of=as_of - horizon, horizon=horizon) as earlier:
-            then = divide(earlier, by)
+            then = divide(earlier, by, visitors=True)
             after = _aftermath(earlier, then, horizon.days, seed)
             before = _places(then)
     except SegmentError as error:
