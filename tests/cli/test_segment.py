@@ -197,7 +197,7 @@ def test_a_ready_made_audience_becomes_a_segment_of_this_shop(run: Run, tmp_path
     at = ("--as-of", "2026-09-01", "-w", "shop")
     assert "win-back" in run("segment", "audiences").out
     told = run("segment", "add", "--all", "--dry-run", *at)
-    assert "cart-abandoners: left out" in told.err
+    assert "no event 'Product Added' was ever collected: cart-abandoners, high-value" in told.err
     assert "frequent-buyers: 60 of 120 people (would be created)" in told.out
     assert json.loads(run("get", "segment", "--json", "-w", "shop").out) == []
     (added,) = json.loads(
