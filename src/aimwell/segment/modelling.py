@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
+from sqlglot import exp
 
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.model import Model
@@ -36,7 +38,7 @@ from aimwell.segment.group_models import build_advocacy, build_micro
 from aimwell.segment.look_alikes import LookAlikes, fit_look_alikes
 from aimwell.segment.model_files import keep_model
 from aimwell.segment.people_table import is_special, people_table
-from aimwell.segment.publishing import publish_groups, publish_scores
+from aimwell.segment.publishing import group_trait, publish_groups, publish_scores
 from aimwell.segment.score_card import ScoreCard
 from aimwell.segment.service import members
 from aimwell.segment.survey_answers import answer_sheet
@@ -96,17 +98,40 @@ def apply_kept(stores: Stores, wanted: str | Model, *, as_of: datetime) -> Built
     return Built(model, kept, reason, version, people)
 
 
-def publish_built(stores: Stores, built: Built, *, as_of: datetime, now: datetime) -> int:
-    """Write what a model says of people, for rules: a trait `cluster:NAME`, or a score. Returns how many people."""
+def publish_built(
+    stores: Stores, built: Built, *, as_of: datetime, now: datetime, changes_only: bool = False
+) -> int:
+    """Write what a model says of people, for rules: a trait `cluster:NAME`, or a score. Returns how many people.
+
+    With `changes_only` nobody's group is written who is in it already; scores always are, for a rule may ask how old they are.
+    """
     if built.people is None:
         return 0
     name = built.definition.name
     if "group" in built.people.schema.names:
-        return publish_groups(stores, built.people, name=name, as_of=as_of, now=now)
+        people = _moved(stores, built.people, name, as_of) if changes_only else built.people
+        return publish_groups(stores, people, name=name, as_of=as_of, now=now)
     assert built.version is not None  # noqa: S101 - what gives scores is kept
     return publish_scores(
         stores, built.people, name=name, version=built.version, as_of=as_of, now=now
     )
+
+
+def _moved(stores: Stores, people: pa.Table, name: str, as_of: datetime) -> pa.Table:
+    """Those whose group is another one than rules find by now."""
+    with open_moment(stores, as_of=as_of) as moment:
+        moment.session.bind("said", people.select(["profile_id", "group"]))
+        rows = moment.session.table(
+            sql(
+                """
+                SELECT s.profile_id, s."group" FROM said AS s
+                LEFT JOIN :held AS t ON t.profile_id = s.profile_id
+                WHERE t.value IS NULL OR t.value <> s."group" ORDER BY s.profile_id
+                """,
+                held=exp.Subquery(this=moment.latest_trait(group_trait(name))),
+            )
+        )
+    return rows
 
 
 def _clusters(stores: Stores, model: Model, as_of: datetime, now: datetime) -> Built:

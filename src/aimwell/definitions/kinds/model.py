@@ -72,6 +72,10 @@ class Model(Definition):
         description="buyers, everybody or a segment. Default: buyers for clusters, else everybody.",
     )
     seed: int = Field(default=0, ge=0, description="The same people and seed, the same model.")
+    publish: bool = Field(
+        default=False,
+        description="Each night `aimwell run` writes what the newest kept version says of everybody, newcomers too.",
+    )
     method: ClusterMethod | None = Field(
         default=None, description="Of clusters: how groups are found; default: kmeans."
     )
