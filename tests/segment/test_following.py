@@ -20,7 +20,7 @@ from aimwell.history.moment import open_moment
 from aimwell.history.touched import note_touched
 from aimwell.jobs.alerts import Alerts
 from aimwell.privacy.erasure import erase
-from aimwell.segment.active import active_of
+from aimwell.segment.active import active_names, active_of, too_many
 from aimwell.segment.defined import defined
 from aimwell.segment.following import Followed, follow
 from aimwell.segment.leaf_kinds import LEAVES
@@ -406,6 +406,12 @@ def test_the_current_state_holds_the_active_segments_of_each_person(
     assert active_of(stores, ann) == ("cart",)
     look(stores, day(4))
     assert active_of(stores, ann) == ()
+    assert too_many(active_names(stores)) is None
+    parts = {f"part-{number}": CART for number in range(9)}
+    best = {"percentile": {"feature": "orders"}, "top": 0.5, "among": "busy"}
+    define(stores, {**parts, "cart": {"any": [best, *({"segment": name} for name in parts)]}})
+    assert active_names(stores) == {"cart", "busy", *parts}  # what is asked for is active, too
+    assert (too_many(active_names(stores)) or "").startswith("11 segments are active")
     stores.close()
 
 
