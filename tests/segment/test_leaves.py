@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +216,26 @@ def test_days_of_a_window_are_the_firms_also_when_clocks_change(town: Stores) ->
     )
     rule = {"event": "A", "between": ["2026-03-29", "2026-03-29"]}
     assert found(town, rule) == {"bob", "cid"}
+
+
+def test_the_time_of_a_sequence_passes_also_when_clocks_change(town: Stores) -> None:
+    """On 29 March an hour is missing in London, on 25 October one comes twice."""
+    for month, at in (3, 29), (10, 25):
+        rows = [
+            ("ann", "In", datetime(2026, month, at, 0, 30, tzinfo=UTC)),
+            ("ann", "Out", datetime(2026, month, at, 1, 20, tzinfo=UTC)),  # 50 minutes
+            ("bob", "In", datetime(2026, month, at, 0, 30, tzinfo=UTC)),
+            ("bob", "Out", datetime(2026, month, at, 1, 40, tzinfo=UTC)),  # 70 minutes
+        ]
+        for customer, event, moment in rows:
+            named = f"{event} {month}"
+            add_events(town, [{"customer": customer, "event": named, "occurred_at": moment}])
+        followed = f"sequence([{{event: 'In {month}'}}, {{event: 'Out {month}'}}], within: 1h)"
+        missed = followed.replace(f"{{event: 'Out {month}'}}", f"{{not: {{event: 'Out {month}'}}}}")
+        after = datetime(2026, month, at, 1, 30, tzinfo=UTC)
+        assert found(town, followed, after) == {"ann"}
+        assert found(town, missed, after) == set()  # bob's hour is just over, and not before
+        assert found(town, missed, after + timedelta(seconds=1)) == {"bob"}
 
 
 def test_a_subscription_renews_on_the_last_day_of_a_shorter_month(town: Stores) -> None:
