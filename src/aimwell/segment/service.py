@@ -19,7 +19,8 @@ from aimwell.errors import DefinitionError
 from aimwell.history.features import features_query
 from aimwell.history.moment import Moment, open_moment
 from aimwell.privacy.special import privacy_rules
-from aimwell.segment.explaining import explain_rule
+from aimwell.segment.explaining import explain_rule, explained_members
+from aimwell.segment.fairness import proxy_warnings
 from aimwell.segment.lifecycle import lifecycle_query
 from aimwell.segment.model import Explanation
 from aimwell.segment.occasions.service import occasion_people
@@ -79,7 +80,11 @@ def explain(
             if leaf.alone == (found.known if test.inverted else 0)
         ]
         asked = [one.rule for test in idle for one in _flat(test)]
-        return replace(found, warnings=unknown_names(moment, asked, values=True))
+        warnings = unknown_names(moment, asked, values=True)
+        if 0 < found.members < found.known:
+            people, called = explained_members(tree), name or "this rule"
+            warnings += proxy_warnings(moment, rule, scope_of(moment), people, name=called)
+        return replace(found, warnings=warnings)
 
 
 def unknown(
