@@ -36,11 +36,9 @@ def say_anew(stores: Stores, *, clock: Callable[[], datetime]) -> tuple[Said, ..
     Raises:
         AimwellError: What another time will mend, as a database that cannot be reached.
     """
-    models = [
-        definitions.find(stores.control, Model, name)
-        for _kind, name in definitions.names(stores.control, "model")
-    ]
-    spoken = tuple(_said(stores, one, clock()) for one in models if one.publish)
+    names = [name for _kind, name in definitions.names(stores.control, "model")]
+    told = (_said(stores, name, clock()) for name in names)
+    spoken = tuple(one for one in told if one is not None)
     failing = {f"{_ALERT}{one.model}" for one in spoken if one.failure}
     alerts = Alerts(stores.control)
     for alert in alerts.all():
@@ -49,9 +47,13 @@ def say_anew(stores: Stores, *, clock: Callable[[], datetime]) -> tuple[Said, ..
     return spoken
 
 
-def _said(stores: Stores, wanted: Model, now: datetime) -> Said:
+def _said(stores: Stores, name: str, now: datetime) -> Said | None:
+    """What a model wrote; None where its definition does not want that."""
     try:
-        if wanted.type == "advocacy" or has_model(stores, wanted.name, kind=wanted.type):
+        wanted = definitions.find(stores.control, Model, name)
+        if not wanted.publish:
+            return None
+        if wanted.type == "advocacy" or has_model(stores, name, kind=wanted.type):
             built = apply_kept(stores, wanted, as_of=now)
         else:
             built = build_model(stores, wanted, as_of=now, now=now)
@@ -60,7 +62,7 @@ def _said(stores: Stores, wanted: Model, now: datetime) -> Said:
         if error.retryable:
             raise
         reason = str(error).splitlines()[0]
-        told = f"The model '{wanted.name}' says nothing new of people: {reason}"
-        Alerts(stores.control).alert(f"{_ALERT}{wanted.name}", told)
-        return Said(wanted.name, 0, reason)
-    return Said(wanted.name, people)
+        told = f"The model '{name}' says nothing new of people: {reason}"
+        Alerts(stores.control).alert(f"{_ALERT}{name}", told)
+        return Said(name, 0, reason)
+    return Said(name, people)
