@@ -361,11 +361,16 @@ def _percentile(rule: Row, life: Life, world: World) -> bool:
     def group(one: Life) -> Any:
         return _trait_of(rule["by"], one, world) if "by" in rule else ""
 
+    def ranked(one: Life) -> bool:
+        return "among" not in rule or fulfils(world.segments[rule["among"]], one, world)
+
     own, mine = _value_of(rule["percentile"], life, world), group(life)
-    if own is None or mine is None:
+    if own is None or mine is None or not ranked(life):
         return False
     values = [
-        _value_of(rule["percentile"], one, world) for one in world.people if group(one) == mine
+        _value_of(rule["percentile"], one, world)
+        for one in world.people
+        if group(one) == mine and ranked(one)
     ]
     known = [value for value in values if value is not None]
     top = "top" in rule

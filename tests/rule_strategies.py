@@ -142,7 +142,7 @@ _percentiles = _with(
             "percentile": _dicts({"measure": _measures}, {"within": _moment_spans})
             | _dicts({"feature": st.sampled_from(FEATURES)})
         },
-        {"by": st.sampled_from(["country", "size"])},
+        {"by": st.sampled_from(["country", "size"]), "among": st.sampled_from(NESTED_NAMES)},
     ),
     _ends,
 )

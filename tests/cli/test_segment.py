@@ -197,7 +197,7 @@ def test_a_ready_made_audience_becomes_a_segment_of_this_shop(run: Run, tmp_path
     at = ("--as-of", "2026-09-01", "-w", "shop")
     assert "win-back" in run("segment", "audiences").out
     told = run("segment", "add", "--all", "--dry-run", *at)
-    assert "cart-abandoners: left out" in told.err
+    assert "no event 'Product Added' was ever collected: cart-abandoners, high-value" in told.err
     assert "frequent-buyers: 60 of 120 people (would be created)" in told.out
     assert json.loads(run("get", "segment", "--json", "-w", "shop").out) == []
     (added,) = json.loads(
@@ -286,3 +286,75 @@ def test_how_segments_stand_and_what_became_of_them_is_shown(run: Run, tmp_path:
     assert len((tmp_path / "who.csv").read_text().splitlines()) == 4
     assert "add --who" in run("segment", "history", "buyers", "--to", "x", "-w", "shop", code=2).err
     assert "fine" in json.dumps(json.loads(run("doctor", "--json", "-w", "shop").out)["findings"])
+
+
+def test_religion_is_asked_of_nobody_who_did_not_consent_and_an_area_of_everybody(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "people.csv").write_text(
+        "id,religion,code\n" + "".join(f"c{n},x,LS{n} 4AB\n" for n in range(4)), encoding="utf-8"
+    )
+    (tmp_path / "yes.csv").write_text(
+        "id,purpose,channel,state,at\nc0,faith-offers,email,granted,2026-01-05\n"
+        "c1,faith-offers,email,denied,2026-01-05\n",
+        encoding="utf-8",
+    )
+    area = r"""upper(regexp_extract(trim(code), '^[A-Za-z]{1,2}'))"""
+    documents = {
+        "crm": f"""\
+kind: source
+name: crm
+files: {{people: people.csv, consents: "yes.csv"}}
+entities:
+  - entity: customers
+    from: people
+    map: {{customer_id: id, postcode: code}}
+    traits: {{religion: religion, postcode_area: {{expression: "{area}"}}}}
+  - entity: consents
+    from: consents
+    map: {{customer_id: id, purpose: purpose, channel: channel, state: state, occurred_at: at}}
+""",
+        "rules": """\
+kind: segment
+name: near
+rule: "postcode_area in [LS, BD]"
+---
+kind: segment
+name: faithful
+rule: "religion == x"
+---
+kind: segment
+name: others
+rule: "not segment(faithful)"
+""",
+        "privacy": """\
+kind: privacy_rules
+name: default
+special: [{trait: religion, category: religion, purpose: faith-offers}]
+""",
+    }
+    for name, text in documents.items():
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    run("init", "shop")
+    run("apply", "crm.yaml", "-w", "shop")
+    run("collect", "source", "crm", "-w", "shop")
+    refused = run("apply", "rules.yaml", "-w", "shop", code=1).err
+    assert "religion" in refused
+    assert "privacy_rules" in refused
+    run("apply", "privacy.yaml", "-w", "shop")
+    run("apply", "rules.yaml", "-w", "shop")
+    refreshed = run("segment", "refresh", "--json", "-w", "shop").json
+    assert {one["segment"]: one["members"] for one in refreshed} == {
+        "faithful": 1,
+        "near": 4,
+        "others": 0,
+    }
+    explained = run("segment", "explain", "others", "-w", "shop").out
+    assert "faith-offers" in explained
+    for words in (
+        ("personas", "trait:religion"),
+        ("validity", "trait:religion"),
+        ("clusters", "--by", "trait:religion", "--among", "everybody"),
+    ):
+        assert "religion" in run("segment", *words, "-w", "shop", code=1).err
+    assert "religion" not in run("segment", "personas", "segments:near", "-w", "shop").out

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from aimwell.definitions.catalogue import check
+from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.kinds.survey import Survey
 from aimwell.definitions.service import apply
 from aimwell.errors import SegmentError
 from aimwell.history.moment import open_moment
 from aimwell.segment.advocacy import advocacy, thresholds
 from aimwell.segment.advocacy_likely import resembling, told_by
+from aimwell.segment.advocacy_model import GROUPS, Advocacy
 from aimwell.segment.advocacy_page import advocacy_html
 from aimwell.segment.advocacy_segments import advocacy_segments, publish_likely
+from aimwell.segment.model_page import model_html
+from aimwell.segment.modelling import apply_kept, build_model, publish_built
 from aimwell.segment.service import members
 from aimwell.store.stores import Stores
 from shop import add_events, add_people, add_traits, append, day, make_stores, origin
@@ -116,6 +121,30 @@ def test_likely_promoters_are_told_published_and_are_a_segment(shop: Stores) -> 
     ) == found.all.counts
     with pytest.raises(SegmentError, match="published as of a later moment"):
         publish_likely(shop, found, answers, as_of=day(99), now=day(103))
+
+
+def test_a_definition_gives_everybody_their_standing(shop: Stores) -> None:
+    wanted = check({"kind": "model", "name": "fans", "type": "advocacy", "survey": "voice"})
+    apply(shop.control, [wanted], now=day(0), by="test")
+    built = build_model(shop, "fans", as_of=day(200), now=day(200))
+    assert built.people is not None
+    counts = Counter(built.people.column("group").to_pylist())
+    assert isinstance(built.figures, Advocacy)
+    assert tuple(counts[one] for one in GROUPS) == built.figures.all.counts
+    assert counts["likely promoter"] == built.figures.likely[0].people > 0
+    assert sum(counts.values()) == 300
+    assert publish_built(shop, built, as_of=day(200), now=day(200)) == 300
+    rule = {"trait": "cluster:fans", "in": ["promoter", "likely promoter"]}
+    segment = check({"kind": "segment", "name": "fond", "rule": rule})
+    assert isinstance(segment, Segment)
+    inside = members(shop, segment, as_of=day(200)).num_rows
+    assert inside == counts["promoter"] + counts["likely promoter"]
+    # What was published tells the next look nothing.
+    again = apply_kept(shop, "fans", as_of=day(201))
+    assert again.people is not None
+    assert again.people.equals(built.people)
+    page = model_html(built, as_of=day(200), now=day(200), timezone="UTC")
+    assert built.reason in page
 
 
 def test_where_nothing_tells_nobody_is_called_anything() -> None:

@@ -20,7 +20,7 @@ from aimwell.history.moment import open_moment
 from aimwell.history.touched import note_touched
 from aimwell.jobs.alerts import Alerts
 from aimwell.privacy.erasure import erase
-from aimwell.segment.active import active_of
+from aimwell.segment.active import active_names, active_of, too_many
 from aimwell.segment.defined import defined
 from aimwell.segment.following import Followed, follow
 from aimwell.segment.leaf_kinds import LEAVES
@@ -303,11 +303,16 @@ def test_new_and_changed_rules_and_facts_of_all_are_computed_for_everybody(tmp_p
     add_products(stores, [{"sku": "b", "category": "Tea", "set_at": day(2)}])
     assert look(stores, day(3), complete=False).behind == ("tea",)
     assert look(stores, day(3)).counts == (SegmentCount("tea", 1, 2, 1, 0),)
-    # The rule of a segment that another one asks for changes that one too.
-    define(stores, {"regulars": {"segment": "tea"}})
-    assert look(stores, day(4)).counts == (SegmentCount("regulars", 1, 2, 2, 0),)
+    # The rule of a segment that another one asks for changes that one too, also where it ranks among its people.
+    best = {"percentile": {"feature": "orders"}, "top": 0.9, "among": "tea"}
+    define(stores, {"regulars": {"segment": "tea"}, "best": best})
+    assert look(stores, day(4)).counts == (
+        SegmentCount("best", 1, 2, 2, 0),
+        SegmentCount("regulars", 1, 2, 2, 0),
+    )
     define(stores, {"tea": {"event": "Order Completed", "where": {"sku": {"is": "a"}}}})
     assert look(stores, day(5)).counts == (
+        SegmentCount("best", 1, 1, 0, 1),
         SegmentCount("regulars", 1, 1, 0, 1),
         SegmentCount("tea", 2, 1, 0, 1),
     )
@@ -413,6 +418,12 @@ def test_the_current_state_holds_the_active_segments_of_each_person(
     assert active_of(stores, ann) == ("cart",)
     look(stores, day(4))
     assert active_of(stores, ann) == ()
+    assert too_many(active_names(stores)) is None
+    parts = {f"part-{number}": CART for number in range(9)}
+    best = {"percentile": {"feature": "orders"}, "top": 0.5, "among": "busy"}
+    define(stores, {**parts, "cart": {"any": [best, *({"segment": name} for name in parts)]}})
+    assert active_names(stores) == {"cart", "busy", *parts}  # what is asked for is active, too
+    assert (too_many(active_names(stores)) or "").startswith("11 segments are active")
     stores.close()
 
 

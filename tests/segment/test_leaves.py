@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,16 @@ from aimwell.history.features import feature_names
 from aimwell.history.moment import open_moment
 from aimwell.privacy.consent import record
 from aimwell.segment.leaf_kinds import LEAVES
-from aimwell.segment.service import compiled, explain, members, members_query, unknown
+from aimwell.segment.queries import compile_rule
+from aimwell.segment.service import (
+    compiled,
+    explain,
+    members,
+    members_query,
+    scope_of,
+    unknown,
+)
+from aimwell.segment.words import describe
 from aimwell.store.stores import Stores
 from project_tree import ROOT
 from rule_strategies import NEW_LEAVES
@@ -208,6 +218,26 @@ def test_days_of_a_window_are_the_firms_also_when_clocks_change(town: Stores) ->
     assert found(town, rule) == {"bob", "cid"}
 
 
+def test_the_time_of_a_sequence_passes_also_when_clocks_change(town: Stores) -> None:
+    """On 29 March an hour is missing in London, on 25 October one comes twice."""
+    for month, at in (3, 29), (10, 25):
+        rows = [
+            ("ann", "In", datetime(2026, month, at, 0, 30, tzinfo=UTC)),
+            ("ann", "Out", datetime(2026, month, at, 1, 20, tzinfo=UTC)),  # 50 minutes
+            ("bob", "In", datetime(2026, month, at, 0, 30, tzinfo=UTC)),
+            ("bob", "Out", datetime(2026, month, at, 1, 40, tzinfo=UTC)),  # 70 minutes
+        ]
+        for customer, event, moment in rows:
+            named = f"{event} {month}"
+            add_events(town, [{"customer": customer, "event": named, "occurred_at": moment}])
+        followed = f"sequence([{{event: 'In {month}'}}, {{event: 'Out {month}'}}], within: 1h)"
+        missed = followed.replace(f"{{event: 'Out {month}'}}", f"{{not: {{event: 'Out {month}'}}}}")
+        after = datetime(2026, month, at, 1, 30, tzinfo=UTC)
+        assert found(town, followed, after) == {"ann"}
+        assert found(town, missed, after) == set()  # bob's hour is just over, and not before
+        assert found(town, missed, after + timedelta(seconds=1)) == {"bob"}
+
+
 def test_a_subscription_renews_on_the_last_day_of_a_shorter_month(town: Stores) -> None:
     append(
         town,
@@ -365,6 +395,31 @@ def test_a_trait_without_a_date_is_as_fresh_as_its_coming(town: Stores) -> None:
     assert found(town, "freshness({trait: hobby}, before: 30d)", day(100)) == {"bob", "cid"}
     # What came later says nothing of how fresh it was before.
     assert found(town, rule, day(40)) == {"bob", "cid"}
+
+
+def test_a_share_of_a_segment_ranks_its_people_alone(town: Stores) -> None:
+    add_events(
+        town,
+        [
+            {"customer": name, "event": "Paid", "occurred_at": day(100), "revenue": spent}
+            for name, spent in (("ann", 90), ("bob", 80), ("cid", 20), ("dan", 10))
+        ],
+    )
+    cheap = segment("Paid.sum(revenue) <= 50", "cheap")
+    best = "percentile({measure: {event: Paid, of: revenue}}, top: 0.5, among: cheap)"
+    apply(town.control, [cheap, segment(best, "best")], now=day(0), by="test")
+    assert found(town, best) == {"cid"}
+    assert found(town, best.replace("top", "bottom")) == {"dan"}
+    assert "among those in the segment “cheap”" in describe(segment(best).rule)
+    with pytest.raises(DefinitionError, match="in a circle: cheap → best → cheap"):
+        apply(town.control, [segment("segment(best)", "cheap")], now=day(1), by="test")
+    # Nor does a circle that stands in no catalogue ever end in anything but its name.
+    inner = segment("segment(best)", "cheap")
+    with open_moment(town, as_of=day(150)) as moment:
+        scope = scope_of(moment)
+        circle = replace(scope, find=lambda name: inner if name == "cheap" else scope.find(name))
+        with pytest.raises(SegmentError, match="circle: best → cheap → best"):
+            compile_rule(segment(best).rule, circle, name="best")
 
 
 def test_what_lies_on_the_border_of_a_window_belongs_to_the_later_one(town: Stores) -> None:

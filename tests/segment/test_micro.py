@@ -10,12 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from aimwell.definitions.catalogue import check
+from aimwell.definitions.kinds.model import Model
+from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.service import apply
 from aimwell.errors import SegmentError
-from aimwell.segment.micro import MicroSegments, micro_definitions, micro_segments, split_groups
+from aimwell.segment.micro import MicroSegments, micro_segments, split_groups
+from aimwell.segment.micro_model import MicroModel, micro_definitions
 from aimwell.segment.micro_page import micro_html
 from aimwell.segment.micro_questions import Question, limit_rule
 from aimwell.segment.micro_tree import grow, join
+from aimwell.segment.model_page import model_html
+from aimwell.segment.modelling import apply_kept, build_model, publish_built
 from aimwell.segment.service import members
 from aimwell.store.stores import Stores
 from shop import add_orders, add_people, add_traits, append, day, make_stores, origin
@@ -169,6 +175,44 @@ def test_from_data_to_segments_with_members(shop: Stores) -> None:
     assert inside == [one.people for one in found.groups]
     page = micro_html(found, as_of=day(100), timezone="UTC")
     assert "Group 1" in page
+
+
+def test_a_definition_is_learnt_kept_published_and_asked_for_by_rules(shop: Stores) -> None:
+    wanted = check(
+        {
+            "kind": "model",
+            "name": "again",
+            "type": "micro_segments",
+            "response": "bought",
+            "horizon": "50d",
+            "cross": ["lifecycle"],
+            "fewest": 60,
+        }
+    )
+    assert isinstance(wanted, Model)
+    apply(shop.control, [wanted], now=day(99), by="test")
+    built = build_model(shop, "again", as_of=day(100), now=day(100))
+    assert isinstance(built.model, MicroModel)
+    assert MicroModel.from_json(built.model.to_json()) == built.model
+    assert built.people is not None
+    groups = built.people.to_pydict()
+    assert len(set(groups["profile_id"])) == len(groups["profile_id"]) == 600
+    assert publish_built(shop, built, as_of=day(100), now=day(100)) == 600
+    rule = check(
+        {"kind": "segment", "name": "best", "rule": {"trait": "cluster:again", "is": "group 1"}}
+    )
+    assert isinstance(rule, Segment)
+    inside = set(members(shop, rule, as_of=day(100)).column("profile_id").to_pylist())
+    named = zip(groups["profile_id"], groups["group"], strict=True)
+    assert inside == {person for person, group in named if group == "group 1"}
+    # Who comes later has a group by the rules that were kept, and nothing is learnt.
+    add_people(shop, [{"customer": "late", "first_seen_at": day(110)}])
+    add_traits(shop, [{"customer": "late", "name": "tier", "value": "plain", "set_at": day(110)}])
+    later = apply_kept(shop, wanted, as_of=day(120))
+    assert later.people is not None
+    assert later.version == built.version
+    assert origin(shop, "late") in later.people.column("profile_id").to_pylist()
+    assert "Group 1" in model_html(built, as_of=day(100), now=day(100), timezone="UTC")
 
 
 def test_what_an_experiment_reports_is_a_response(shop: Stores) -> None:

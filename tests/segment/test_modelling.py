@@ -213,6 +213,9 @@ def test_a_card_looks_ahead_without_seeing_ahead(town: Stores) -> None:
         ({"type": "clusters", "survey": "x"}, "survey means nothing for clusters"),
         ({"type": "latent_classes"}, "latent_classes needs: survey"),
         ({"type": "look_alikes"}, "look_alikes needs: audience"),
+        ({"type": "advocacy"}, "advocacy needs: survey"),
+        ({"type": "micro_segments", "columns": ["orders"]}, "columns means nothing for"),
+        ({"type": "micro_segments", "fewest": 3}, "greater than or equal to 10"),
         ({"type": "clusters", "columns": ["ordrs"]}, "there is no such feature"),
         (
             {"type": "clusters", "method": "hdbscan", "groups": 3},

@@ -15,6 +15,7 @@ from aimwell.errors import SegmentError
 from aimwell.history.moment import open_moment
 from aimwell.segment.persona_likings import likings
 from aimwell.segment.persona_model import Persona
+from aimwell.segment.persona_page import personas_html
 from aimwell.segment.persona_times import time_words, times
 from aimwell.segment.personas import personas
 from aimwell.segment.rfm import rfm
@@ -293,6 +294,11 @@ def test_people_without_orders_make_a_persona_without_times(shop: Stores) -> Non
     assert (one.size, one.revenue, one.revenue_share) == (1, 0.0, None)
     assert (one.weekday, one.hour, one.weekdays, one.hours) == (None, None, (), ())
     assert one.sentence == "1 people (100%)."
+    page = personas_html(
+        [one], title="the new", note=None, as_of=day(1), timezone="UTC", currency="GBP"
+    )
+    assert "there is no revenue to share" in page
+    assert "GBP" not in page
     empty = pa.table({"profile_id": pa.array([], pa.string()), "group": pa.array([], pa.string())})
     assert described(shop, empty) == {}
 

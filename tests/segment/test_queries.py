@@ -109,6 +109,7 @@ def scope(**others: Any) -> Scope:
         rfm=lambda: exp.to_table("rfm"),
         lifecycle=lambda _active, _lapsed: exp.to_table("lifecycle"),
         occasion=lambda leaf: exp.to_table(f"occasion_{leaf.occasion}"),
+        members=lambda name: exp.to_table(f"members_{name}"),
     )
 
 

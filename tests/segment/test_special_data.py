@@ -147,6 +147,7 @@ NASTY: list[Any] = [
     {"any": [{"trait": "country", "is": "GB"}, {"not": {"not": {"segment": "faithful"}}}]},
     {"trait": "religion", "exists": False},
     {"percentile": {"feature": "orders"}, "top": 0.5, "by": "religion"},
+    {"not": {"percentile": {"feature": "tenure_days"}, "top": 0.5, "among": "faithful"}},
 ]
 
 
@@ -208,6 +209,7 @@ def scope(privacy: PrivacyRules) -> Scope:
         rfm=lambda: anything,
         lifecycle=lambda *_limits: anything,
         occasion=lambda _leaf: anything,
+        members=lambda _name: anything,
         privacy=privacy,
     )
 

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from aimwell.definitions.catalogue import check
+from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.service import apply
 from aimwell.errors import SegmentError
 from aimwell.history.moment import open_moment
 from aimwell.segment.overlap import overlap
-from aimwell.segment.proxies import banded, proxies
+from aimwell.segment.proxies import banded, group_proxies, proxies
+from aimwell.segment.service import explain
 from aimwell.segment.validity import validity
 from aimwell.segment.validity_page import validity_html
 from aimwell.segment.validity_parts import aftermath, moves, unused_features
@@ -86,6 +88,46 @@ def test_groups_that_tell_what_comes_are_told_from_groups_that_do_not(shop: Stor
 def test_a_segment_made_from_a_protected_attribute_is_named(shop: Stores) -> None:
     found = validity(shop, "segments:men", as_of=day(100), horizon=timedelta(days=50))
     assert any(one.verdict == "names it" and one.group == "men" for one in found.proxies)
+
+
+def test_a_look_at_a_rule_tells_what_it_stands_in_for(shop: Stores) -> None:
+    (told,) = explain(shop, "on-a", as_of=day(100)).warnings
+    assert told.startswith("“on-a” is a proxy for gender: knowing who is in it tells much of it")
+    assert explain(shop, "men", as_of=day(100)).warnings == ()  # its rule says so itself
+    dice = check({"kind": "segment", "name": "dice", "rule": {"trait": "dice", "is": "1"}})
+    assert isinstance(dice, Segment)
+    assert explain(shop, dice, as_of=day(100)).warnings == ()
+    # By counts as by people.
+    draw = np.random.default_rng(5)
+    inside = draw.random(400) < 0.4
+    ages = np.where(inside, "old", np.where(draw.random(400) < 0.3, "old", "young"))
+    counts = {
+        age: (int((inside & (ages == age)).sum()), int((ages == age).sum()))
+        for age in ("old", "young")
+    }
+    groups = np.where(inside, "in", "out")
+    by_people = proxies(groups, {"age": ages.tolist()}, built_from=(), seed=0)
+    (by_counts,) = group_proxies("in", {"age": counts}, seed=0)
+    assert (by_counts.verdict, by_counts.least) == ("proxy", "young")
+    assert by_counts.strength.estimate == by_people[0].strength.estimate
+    assert by_counts.ratio == by_people[0].ratio
+
+
+def test_numbers_are_counted_in_bands(shop: Stores) -> None:
+    ages = {"kind": "privacy_rules", "name": "default", "protected": ["tier", "gender"]}
+    add_traits(
+        shop,
+        [
+            {"customer": f"p{n}", "name": "tier", "value": str(20 + n % 2 * 30 + n % 17)}
+            for n in range(240)
+        ],
+    )
+    apply(shop.control, [check(ages)], now=day(0), by="test")
+    told = explain(shop, "on-a", as_of=day(100)).warnings
+    assert [text.split(":")[0] for text in told] == [
+        "“on-a” is a proxy for gender",
+        "“on-a” is a proxy for tier",
+    ]
 
 
 def test_without_a_past_the_rest_is_still_said(shop: Stores) -> None:

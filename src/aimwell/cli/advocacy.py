@@ -19,7 +19,7 @@ from aimwell.segment.advocacy_segments import (
     publish_likely,
 )
 
-__all__ = ["advocacy"]
+__all__ = ["advocacy", "show_advocacy"]
 
 _ALPHA = 0.05
 
@@ -77,7 +77,7 @@ def advocacy(
                 }
             )
             return
-        _show(ws, found)
+        show_advocacy(ws, found)
         if publish:
             ws.output.say(f"The trait {advocacy_trait(found)} says it ({published:,} written).")
         for one in changes:
@@ -86,7 +86,8 @@ def advocacy(
             ws.output.say(f"The page: {html}")
 
 
-def _show(ws: Opened, found: Advocacy) -> None:
+def show_advocacy(ws: Opened, found: Advocacy) -> None:
+    """Say the score, by stage and month, and who of the silent is likely what."""
     ws.output.say(found.sentence)
     for title, scores in (("stage", found.stages), ("month", found.periods)):
         ws.output.say()

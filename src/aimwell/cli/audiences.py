@@ -114,8 +114,11 @@ def add(
 def _left_out(
     ws: Opened, wanted: list[Audience], lacking: dict[str, tuple[str, ...]], everything: bool
 ) -> None:
+    names: dict[str, list[str]] = {}
     for one in wanted:
         if lacking[one.name]:
             events = " and ".join(f"'{event}'" for event in lacking[one.name])
-            said = "left out" if everything else "nobody can be in it yet"
-            ws.output.note(f"{one.name}: {said}, no event {events} was ever collected.")
+            names.setdefault(events, []).append(one.name)
+    for events, without in names.items():
+        said = "Left out" if everything else "Nobody can be in it yet"
+        ws.output.note(f"{said}, since no event {events} was ever collected: {', '.join(without)}.")

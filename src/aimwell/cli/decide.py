@@ -15,6 +15,7 @@ from aimwell.decide.detectable import in_words
 from aimwell.decide.model import EXCLUSIONS, Detectable, Plan
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.stored import list_plans, load_plan
+from aimwell.segment.active import active_names, too_many
 
 __all__ = ["app"]
 
@@ -62,13 +63,18 @@ def approve(
     """Say that a plan may be sent."""
     with opened(workspace, as_json=as_json) as ws:
         done = service.approve(ws.stores, plan_id, now=ws.now, by=ws.by)
-        warning = address_warning(
-            parts_of_plan(done.document), ws.stores.settings, trial=done.trial
-        )
+        parts = parts_of_plan(done.document)
+        found = [
+            warning
+            for warning in (
+                address_warning(parts, ws.stores.settings, trial=done.trial),
+                None if done.trial else too_many(active_names(ws.stores)),
+            )
+            if warning is not None
+        ]
         if as_json:
-            found = [] if warning is None else [warning]
             ws.output.json({"plan_id": done.plan_id, "state": done.state, "warnings": found})
-        if warning is not None:
+        for warning in found:
             ws.output.note(f"Warning: {warning}")
         ws.output.say(
             f"{done.plan_id} is approved. Send it with: aimwell deliver run {done.plan_id}"

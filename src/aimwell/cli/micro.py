@@ -12,10 +12,11 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.definitions import service as definitions
-from aimwell.segment.micro import micro_definitions, micro_segments
+from aimwell.segment.micro import MicroSegments, micro_segments
+from aimwell.segment.micro_model import micro_definitions
 from aimwell.segment.micro_page import micro_html, response_words
 
-__all__ = ["micro"]
+__all__ = ["micro", "show_micro"]
 
 
 def micro(
@@ -79,27 +80,7 @@ def micro(
             segments = {one.name: one.action for one in changes}
             ws.output.json({**found.to_dict(), "segments": segments, "html": html})
             return
-        ws.output.say(found.sentence)
-        for text in found.warnings:
-            ws.output.note(f"Warning: {text}")
-        ws.output.say()
-        ws.output.table(
-            ["group", "people", found.response, "share of it", "people so far", "share so far"],
-            [
-                (
-                    place,
-                    one.people,
-                    response_words(one.response, found.kind),
-                    _share(one.value_share),
-                    _share(one.cumulative_people),
-                    _share(one.cumulative_value),
-                )
-                for place, one in enumerate(found.groups, start=1)
-            ],
-        )
-        ws.output.say()
-        for place, one in enumerate(found.groups, start=1):
-            ws.output.say(f"{place}: {one.words}")
+        show_micro(ws, found)
         for change in changes:
             ws.output.say(f"segment {change.name}: {change.action}")
         for name in _left_over(ws, define, {one.name for one in changes}):
@@ -109,6 +90,31 @@ def micro(
             )
         if html is not None:
             ws.output.say(f"The page: {html}")
+
+
+def show_micro(ws: Opened, found: MicroSegments) -> None:
+    """Say what was found, and show the groups with their response."""
+    ws.output.say(found.sentence)
+    for text in found.warnings:
+        ws.output.note(f"Warning: {text}")
+    ws.output.say()
+    ws.output.table(
+        ["group", "people", found.response, "share of it", "people so far", "share so far"],
+        [
+            (
+                place,
+                one.people,
+                response_words(one.response, found.kind),
+                _share(one.value_share),
+                _share(one.cumulative_people),
+                _share(one.cumulative_value),
+            )
+            for place, one in enumerate(found.groups, start=1)
+        ],
+    )
+    ws.output.say()
+    for place, one in enumerate(found.groups, start=1):
+        ws.output.say(f"{place}: {one.words}")
 
 
 def _left_over(ws: Opened, define: str | None, made: Container[str]) -> list[str]:

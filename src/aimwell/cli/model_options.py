@@ -12,7 +12,7 @@ import typer
 from aimwell.cli.context import Opened
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.model import Model
-from aimwell.segment.modelling import Built
+from aimwell.segment.built import Built
 
 __all__ = ["AmongOption", "ByOption", "HtmlOption", "SeedOption", "defined", "write_page"]
 

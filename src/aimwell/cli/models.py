@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pyarrow as pa
 import typer
@@ -19,21 +19,22 @@ from aimwell.cli.model_options import (
     defined,
     write_page,
 )
+from aimwell.cli.model_output import model_document, show_model
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.model import Model
 from aimwell.errors import SegmentError
 from aimwell.privacy.lists import write_list
-from aimwell.segment.class_model import ClassModel
+from aimwell.segment.built import Built
 from aimwell.segment.look_alikes import LookAlikes
-from aimwell.segment.modelling import Built, apply_kept, build_model, publish_built
+from aimwell.segment.modelling import apply_kept, build_model, publish_built
 from aimwell.segment.people_table import is_trait, plain_name, typed_column
-from aimwell.segment.score_card import ScoreCard
 
 __all__ = ["classes", "look_alikes", "model", "score_card"]
 
 PublishOption = Annotated[
     bool, typer.Option("--publish", help="Write what it says of each person, for rules.")
 ]
+_GROUPS = {"latent_classes": "class", "micro_segments": "group", "advocacy": "standing"}
 NameOption = Annotated[str | None, typer.Option("--name", help="Name of the model.")]
 
 
@@ -213,15 +214,16 @@ def _learn(
     write_page(ws, built, html, moment)
     written = publish_built(ws.stores, built, as_of=moment, now=ws.now) if publish else 0
     if ws.output.as_json:
-        ws.output.json(_document(built, written))
+        ws.output.json(model_document(built, written))
         return built
     ws.output.heading(wanted.name if built.version is None else f"{wanted.name}@{built.version}")
-    ws.output.say(built.reason)
+    if built.figures is None:
+        ws.output.say(built.reason)
     if built.excluded:
         ws.output.note(
             f"Left out, since the segment's own rule asks for it: {', '.join(map(plain_name, built.excluded))}."
         )
-    _show(ws, built)
+    show_model(ws, built)
     if publish and built.people is not None:
         _say_published(ws, built, written)
     return built
@@ -229,108 +231,13 @@ def _learn(
 
 def _say_published(ws: Opened, built: Built, written: int) -> None:
     name = built.definition.name
-    if built.definition.type == "latent_classes":
-        ws.output.say(f"The trait cluster:{name} says each person's class ({written:,} written).")
+    if built.people is not None and "group" in built.people.schema.names:
+        what = _GROUPS[built.definition.type]
+        ws.output.say(f"The trait cluster:{name} says each person's {what} ({written:,} written).")
     else:
         ws.output.say(f"The score {name} says it of each person ({written:,} written).")
     if not written:
         ws.output.note("Nothing was written: it was published as of this moment before.")
-
-
-def _show(ws: Opened, built: Built) -> None:
-    found = built.model
-    if isinstance(found, ClassModel):
-        for note in found.notes:
-            ws.output.say(note)
-        shares = found.fit.shares.tolist()
-        ws.output.table(
-            ["class", "of those who answered"],
-            [(name, f"{share:.1%}") for name, share in zip(found.names, shares, strict=True)],
-        )
-    elif isinstance(found, LookAlikes):
-        ws.output.table(
-            ["share of the others", "people", "least points", "mean likeness", "lift"],
-            [
-                (
-                    f"{one.share:.0%}",
-                    one.people,
-                    one.points,
-                    f"{one.similarity:.2f}",
-                    "" if one.lift is None else f"{one.lift:.1f}",
-                )
-                for one in found.sizes
-            ],
-        )
-        _show_weights(ws, found.card)
-    elif isinstance(found, ScoreCard):
-        _show_card(ws, found)
-        _show_weights(ws, found)
-
-
-def _show_card(ws: Opened, card: ScoreCard) -> None:
-    ws.output.say(
-        f"Begin with {card.base} points; 500 are an average person's chance ({card.rate:.1%}), 20 more double the odds."
-    )
-    ws.output.table(
-        ["attribute", "value", "points", "people"],
-        [
-            (plain_name(one.bins.name), label, f"{points:+d}", f"{share:.0%}")
-            for one in card.attributes
-            for label, points, share in zip(one.bins.labels, one.points, one.shares, strict=True)
-            if share
-        ],
-    )
-
-
-def _show_weights(ws: Opened, card: ScoreCard) -> None:
-    ws.output.table(
-        ["attribute", "information value", "mutual information", "importance", "in words"],
-        [
-            (
-                plain_name(one.name),
-                "" if one.information_value is None else f"{one.information_value:.3f}",
-                "" if one.mutual_information is None else f"{one.mutual_information:.4f}",
-                "" if one.importance is None else f"{one.importance:.3f}",
-                one.words if one.dropped is None else f"{one.words}; left out: {one.dropped}",
-            )
-            for one in card.told
-        ],
-    )
-    for why in card.useless:
-        ws.output.note(f"Of no use, since {why}.")
-
-
-def _document(built: Built, published: int) -> dict[str, Any]:
-    found = built.model
-    body: dict[str, Any] = {
-        "name": built.definition.name,
-        "type": built.definition.type,
-        "version": built.version,
-        "reason": built.reason,
-        "people": 0 if built.people is None else built.people.num_rows,
-        "published": published,
-        "excluded": list(built.excluded),
-    }
-    if isinstance(found, ClassModel):
-        body |= {
-            "classes": [
-                {"name": name, "share": share}
-                for name, share in zip(found.names, found.fit.shares.tolist(), strict=True)
-            ],
-            "entropy": found.entropy,
-            "notes": list(found.notes),
-            "candidates": [candidate.to_dict() for candidate in found.candidates],
-        }
-    elif isinstance(found, LookAlikes):
-        body |= {"tells": found.tells, "sizes": found.sizes, "judged": found.card.judged}
-        body["weights"] = found.card.weights
-    elif isinstance(found, ScoreCard):
-        body |= {"base": found.base, "judged": found.judged, "weights": found.weights}
-        body["card"] = [
-            {"attribute": one.bins.name, "values": one.bins.labels, "points": one.points}
-            for one in found.attributes
-        ]
-    return body
 
 
 def _read(path: Path, wanted: Model, identifier: str) -> pa.Table:

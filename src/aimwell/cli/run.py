@@ -76,7 +76,7 @@ def run(
                 PURGE, kind=PURGE, cron=_EACH_NIGHT, timezone=ws.stores.settings.timezone
             )
         schedule_upkeep(jobs, ws.stores.settings)
-        schedule_following(jobs)
+        schedule_following(jobs, timezone=ws.stores.settings.timezone)
         sync_schedules(ws.stores, jobs)
         worker = jobs.worker(handlers(ws.stores), poll_seconds=poll_seconds)
         with stopped_by_signals(worker):

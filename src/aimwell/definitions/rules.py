@@ -42,7 +42,7 @@ from aimwell.definitions.leaves.trend import TrendRule
 from aimwell.definitions.leaves.usage import UsageRule
 from aimwell.definitions.rule_reading import read_rule
 
-__all__ = ["LEAF_KINDS", "All", "AnyOf", "Not", "Rule", "walk"]
+__all__ = ["LEAF_KINDS", "All", "AnyOf", "Not", "Rule", "asked_segments", "walk"]
 
 
 class All(Part):
@@ -112,3 +112,12 @@ def walk(rule: Rule, path: str = "rule") -> Iterator[tuple[str, Rule]]:
             yield from walk(child, f"{path}.any[{number}]")
     elif isinstance(rule, Not):
         yield from walk(rule.not_, f"{path}.not")
+
+
+def asked_segments(rule: Rule) -> Iterator[tuple[str, SegmentRule]]:
+    """Every other segment that a rule asks for, with the place where it is named."""
+    for path, node in walk(rule):
+        if isinstance(node, SegmentRule):
+            yield f"{path}.segment", node
+        elif isinstance(node, PercentileRule) and node.among is not None:
+            yield f"{path}.among", SegmentRule(segment=node.among)

@@ -16,8 +16,7 @@ from sqlglot import exp
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.segment import Segment
-from aimwell.definitions.leaves.segment import SegmentRule
-from aimwell.definitions.rules import walk
+from aimwell.definitions.rules import asked_segments
 from aimwell.errors import AimwellError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment.standing import read_standings
@@ -96,9 +95,8 @@ def _add(stores: Stores, name: str, found: set[str]) -> None:
         rule = definitions.find(stores.control, Segment, name).rule
     except AimwellError:
         return
-    for _path, node in walk(rule):
-        if isinstance(node, SegmentRule):
-            _add(stores, node.segment, found)
+    for _path, asked in asked_segments(rule):
+        _add(stores, asked.segment, found)
 
 
 def too_many(names: Collection[str]) -> str | None:

@@ -15,6 +15,7 @@ from aimwell.segment.cluster_model import ClusterModel
 from aimwell.segment.clusters import assign_people
 from aimwell.segment.latent_classes import AnswerSheet
 from aimwell.segment.look_alikes import LookAlikes
+from aimwell.segment.micro_model import MicroModel
 from aimwell.segment.model_files import read_model
 from aimwell.segment.people_table import people_table
 from aimwell.segment.score_card import ScoreCard
@@ -24,13 +25,14 @@ from aimwell.store.stores import Stores
 
 __all__ = ["AnyModel", "class_people", "read_any", "said_of_people", "scored_people"]
 
-AnyModel = ClusterModel | ClassModel | ScoreCard | LookAlikes
+AnyModel = ClusterModel | ClassModel | ScoreCard | LookAlikes | MicroModel
 
 _READERS: Mapping[str, Callable[[str], AnyModel]] = {
     "clusters": ClusterModel.from_json,
     "latent_classes": ClassModel.from_json,
     "score_card": ScoreCard.from_json,
     "look_alikes": LookAlikes.from_json,
+    "micro_segments": MicroModel.from_json,
 }
 
 
@@ -64,6 +66,8 @@ def said_of_people(stores: Stores, model: AnyModel, *, as_of: datetime) -> pa.Ta
             return assign_people(moment, model)
         if isinstance(model, ClassModel):
             return _classes(moment, model)
+        if isinstance(model, MicroModel):
+            return model.people(moment)
         card = model.card if isinstance(model, LookAlikes) else model
         return scored_people(model, people_table(moment, card.columns, among=card.among))
 

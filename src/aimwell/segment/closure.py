@@ -11,11 +11,12 @@ from typing import Any
 from aimwell.definitions.kinds.privacy_rules import PrivacyRules
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.leaves.base import Leaf
+from aimwell.definitions.leaves.percentile import PercentileRule
 from aimwell.definitions.leaves.segment import SegmentRule
 from aimwell.definitions.rules import All, AnyOf, Not, Rule
 from aimwell.segment.changing import Changes
 from aimwell.segment.leaf_kinds import kind_of
-from aimwell.segment.queries import inner_rule, needed_consents
+from aimwell.segment.queries import every_leaf, inner_rule, needed_consents
 from aimwell.store.stores import Stores
 from aimwell.unify.merging import profile_rules
 
@@ -57,7 +58,7 @@ def closure(segment: Segment, find: Find, *, ways: str, privacy: PrivacyRules) -
     """
     leaves: dict[str, Leaf] = {}
     document = _plain(segment.rule, find, (segment.name,), leaves)
-    gates = needed_consents((("rule", leaf) for leaf in leaves.values()), privacy)
+    gates = needed_consents(every_leaf(segment.rule, find, around=(segment.name,)), privacy)
     if gates:
         leaves |= {_text(gate): gate for gate in gates}
         document = {"all": [document, *map(_text, gates)]}
@@ -91,5 +92,11 @@ def _plain(rule: Rule, find: Find, around: tuple[str, ...], leaves: dict[str, Le
         inner = inner_rule(rule, find, around)
         return _plain(inner, find, (*around, rule.segment), leaves)
     text = _text(rule)
+    if isinstance(rule, PercentileRule) and rule.among is not None:
+        among = SegmentRule(segment=rule.among)
+        ranked = _plain(inner_rule(among, find, around), find, (*around, rule.among), {})
+        text = (
+            f"{text} {json.dumps(ranked, sort_keys=True)}"  # who is ranked hangs on that rule, too
+        )
     leaves[text] = rule
     return text

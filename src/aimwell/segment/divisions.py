@@ -10,7 +10,7 @@ segments:A,B,C          the first of these segments that a person is in; who is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 from sqlglot import exp
@@ -20,9 +20,8 @@ from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.leaves.base import Leaf
 from aimwell.definitions.leaves.feature import FeatureRule
 from aimwell.definitions.leaves.percentile import PercentileRule
-from aimwell.definitions.leaves.segment import SegmentRule
 from aimwell.definitions.leaves.trait import TraitRule
-from aimwell.definitions.rules import Rule, walk
+from aimwell.definitions.rules import Rule, asked_segments, walk
 from aimwell.definitions.special_data import Asks
 from aimwell.errors import SegmentError
 from aimwell.history.moment import Moment
@@ -30,7 +29,7 @@ from aimwell.privacy.special import privacy_rules
 from aimwell.segment.cluster_files import load_clusters
 from aimwell.segment.clusters import assign_people
 from aimwell.segment.lifecycle import lifecycle
-from aimwell.segment.people_table import is_trait, plain_name
+from aimwell.segment.people_table import is_trait, plain_name, without_visitors
 from aimwell.segment.rfm import rfm
 from aimwell.segment.service import compiled, members_query
 from aimwell.store.sql import identifier, sql, union_all
@@ -62,8 +61,13 @@ class Division:
     trait: str | None = None
 
 
-def divide(moment: Moment, by: str) -> Division:
+def divide(moment: Moment, by: str, *, visitors: bool = False) -> Division:
     """The division that a text names.
+
+    Args:
+        moment: The cut session.
+        by: See above.
+        visitors: Whether mere visitors are divided too; see `people_table`.
 
     Raises:
         SegmentError: There is no such form or model, nobody is in a group, or a trait has too many values.
@@ -91,11 +95,24 @@ def divide(moment: Moment, by: str) -> Division:
         found = _segments(moment, by, [one.strip() for one in rest.split(",") if one.strip()])
     else:
         raise SegmentError(f"'{by}' names no division of people. Known: {_FORMS}.")
+    if not visitors:
+        found = _of_people(moment, found)
     if not found.groups.num_rows:
         raise SegmentError(
             f"Nobody is in a group of {found.title} by then. Take another moment. Collect orders first: aimwell collect orders FILE --explain"
         )
     return found
+
+
+def _of_people(moment: Moment, found: Division) -> Division:
+    groups = without_visitors(moment, found.groups)
+    left = found.groups.num_rows - groups.num_rows
+    if not left:
+        return found
+    told = f"{left:,} visitors, of whom nothing but pages is known, are left out."
+    return replace(
+        found, groups=groups, note=told if found.note is None else f"{found.note} {told}"
+    )
 
 
 def _trait(moment: Moment, by: str, name: str) -> Division:
@@ -174,13 +191,13 @@ def built_from(rule: Rule, moment: Moment) -> frozenset[str]:
     A leaf that looks at orders is taken for all that the usual figures of buying say.
     """
     found: set[str] = set()
+    for _path, asked in asked_segments(rule):
+        inner = definitions.find(moment.stores.control, Segment, asked.segment)
+        found |= built_from(inner.rule, moment)
     for _path, node in walk(rule):
         if not isinstance(node, Leaf):
             continue
-        if isinstance(node, SegmentRule):
-            inner = definitions.find(moment.stores.control, Segment, node.segment)
-            found |= built_from(inner.rule, moment)
-        elif isinstance(node, TraitRule):
+        if isinstance(node, TraitRule):
             found.add(f"trait {node.trait}")
         elif isinstance(node, FeatureRule):
             found.add(node.feature)

@@ -14,7 +14,7 @@ from aimwell.segment.words import describe, describe_leaf
 from aimwell.store.engine import Session
 from aimwell.store.sql import identifier, sql
 
-__all__ = ["explain_rule"]
+__all__ = ["explain_rule", "explained_members"]
 
 
 def explain_rule(
@@ -24,7 +24,7 @@ def explain_rule(
     tests = list(leaves(tree))
     names = {id(test): f"leaf_{number}" for number, test in enumerate(tests)}
     flags = [exp.alias_(predicate(test), names[id(test)]) for test in tests]
-    session.materialise("leaf_flags", exp.select("visitor", *flags).from_("known"))
+    session.materialise("leaf_flags", exp.select("profile_id", "visitor", *flags).from_("known"))
     everyone = set(names)
     visitors, inside = exp.column("visitor"), _kept(tree, everyone, names)
     wanted: list[exp.Expr | None] = [visitors, _both(visitors, inside), None, inside]
@@ -51,6 +51,13 @@ def explain_rule(
         visitors=visitors_inside,
         known_visitors=known_visitors,
     )
+
+
+def explained_members(tree: Tree) -> exp.Expr:
+    """After `explain_rule` in the same session: who fulfils the rule, read off from what is known of each leaf."""
+    names = {id(test): f"leaf_{number}" for number, test in enumerate(leaves(tree))}
+    inside = _kept(tree, set(names), names)
+    return exp.select("profile_id").from_("leaf_flags").where(inside)
 
 
 def _both(one: exp.Expr, other: exp.Expr | None) -> exp.Expr:

@@ -102,7 +102,7 @@ class Flows:
 
 
 def flows(moment: Moment, *, months: int = 6, kind: Kind = "life") -> Flows:
-    """Stages at the ends of the last months and at the moment, and the flows between them.
+    """Stages at the ends of the last months and at the moment, and the flows between them. Mere visitors are left out.
 
     Args:
         moment: The cut session.
@@ -115,6 +115,7 @@ def flows(moment: Moment, *, months: int = 6, kind: Kind = "life") -> Flows:
     if not 1 <= months <= MONTHS_MAX:
         raise SegmentError(f"{months} months cannot be shown; ask for 1 to {MONTHS_MAX}.")
     moment.bind_profiles()
+    moment.bind_known()
     (first,) = moment.session.rows(sql("SELECT min(first_seen_at) AS first_at FROM profiles"))
     if first[0] is None:
         raise SegmentError("Nobody was known by then. Collect orders or customers first.")
@@ -132,7 +133,7 @@ def flows(moment: Moment, *, months: int = 6, kind: Kind = "life") -> Flows:
             FROM (
               SELECT place, :stage AS stage,
                      lag(:stage) OVER (PARTITION BY profile_id ORDER BY place) AS before
-              FROM life_states
+              FROM life_states WHERE NOT profile_id IN (SELECT profile_id FROM known WHERE visitor)
             ) AS s
             GROUP BY place, before, stage
             """,

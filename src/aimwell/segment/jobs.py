@@ -1,4 +1,5 @@
-"""Background work of *segment*: memberships follow each minute, and everybody is looked at where that is needed.
+"""Background work of *segment*: memberships follow each minute, and everybody is looked at where that is needed; models say
+anew each night what they say of people.
 
 Beside it, whoever flushes tracking messages has a `Follower`, so that what somebody just did counts within seconds.
 """
@@ -16,13 +17,18 @@ from aimwell.jobs.model import utc_now
 from aimwell.jobs.service import Jobs
 from aimwell.jobs.worker import Handler
 from aimwell.segment.following import follow
+from aimwell.segment.model_upkeep import say_anew
 from aimwell.store.stores import Stores
 
-__all__ = ["FOLLOW", "Follower", "schedule_following", "segment_handlers"]
+__all__ = ["FOLLOW", "MODELS", "Follower", "schedule_following", "segment_handlers"]
 
 FOLLOW = "segment.follow"
 """Looks at those whom something happened to, and at everybody where that is needed."""
 
+MODELS = "segment.models"
+"""Lets models say of everybody what they were learnt to say, where their definitions want that."""
+
+_EACH_NIGHT = "15 4 * * *"
 _EACH_MINUTE = "* * * * *"
 _QUIET_SECONDS = 5.0
 _SHARE_MAX = 0.05
@@ -52,11 +58,14 @@ class Follower:
         self._next = ended + max(_QUIET_SECONDS, (ended - began) / _SHARE_MAX)
 
 
-def schedule_following(jobs: Jobs) -> None:
-    """See to it that workers look each minute."""
+def schedule_following(jobs: Jobs, *, timezone: str) -> None:
+    """See to it that workers look each minute, and that models speak each night of the firm's."""
     # Only where it is missing: somebody may have changed it or switched it off.
-    if FOLLOW not in {schedule.name for schedule in jobs.schedules.all()}:
+    known = {schedule.name for schedule in jobs.schedules.all()}
+    if FOLLOW not in known:
         jobs.schedules.put(FOLLOW, kind=FOLLOW, cron=_EACH_MINUTE, timezone="UTC")
+    if MODELS not in known:
+        jobs.schedules.put(MODELS, kind=MODELS, cron=_EACH_NIGHT, timezone=timezone)
 
 
 def segment_handlers(
@@ -76,4 +85,11 @@ def segment_handlers(
             "failing": sorted(one.segment for one in done.counts if one.failure),
         }
 
-    return {FOLLOW: look}
+    def speak(_context: JobContext, _payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        said = say_anew(stores, clock=clock)
+        return {
+            "written": sum(one.people for one in said),
+            "failing": [one.model for one in said if one.failure],
+        }
+
+    return {FOLLOW: look, MODELS: speak}

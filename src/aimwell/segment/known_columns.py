@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from aimwell.history.features import features
 from aimwell.history.moment import Moment
+from aimwell.segment.people_table import without_visitors
 from aimwell.segment.persona_traits import TRAIT_COLUMN, read_traits
 from aimwell.segment.preparation import prepare
 from aimwell.store.sql import sql
@@ -46,14 +47,17 @@ class KnownColumns:
         return np.hstack(columns) if columns else np.empty((len(self.people), 0))
 
 
-def known_columns(moment: Moment, names: Sequence[str]) -> KnownColumns:
+def known_columns(moment: Moment, names: Sequence[str], *, visitors: bool = False) -> KnownColumns:
     """Everybody known at the moment, by profile_id.
 
     Args:
         moment: The cut session.
         names: Features.
+        visitors: Whether mere visitors are among them; see `people_table`.
     """
     table = features(moment, list(names))
+    if not visitors:
+        table = without_visitors(moment, table)
     people = table.column("profile_id").to_pylist()
     moment.session.bind(
         "grouped",

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aimwell.definitions.base import Definition
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import SegmentError
@@ -36,7 +35,7 @@ from aimwell.stats.intervals import wilson
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
-__all__ = ["MicroGroup", "MicroSegments", "micro_definitions", "micro_segments", "split_groups"]
+__all__ = ["MicroGroup", "MicroSegments", "micro_segments", "split_groups"]
 
 Way = tuple[tuple[int, bool], ...]
 
@@ -120,7 +119,7 @@ def micro_segments(
     else:
         later = _reported(stores, response, as_of, as_of - horizon)
     with open_moment(stores, as_of=as_of - horizon, horizon=horizon) as moment:
-        known = known_columns(moment, list(dict.fromkeys(["orders", *names])))
+        known = known_columns(moment, list(dict.fromkeys(["orders", *names])), visitors=True)
         if later is None:
             table = outcomes(moment).select(["profile_id", response]).to_pydict()
             later = dict(zip(table["profile_id"], map(float, table[response]), strict=True))
@@ -344,20 +343,3 @@ def _warnings(groups: Sequence[MicroGroup]) -> tuple[str, ...]:
             f"{len(groups)} groups are more than anybody can look after: use at most {_MANY} at once, or ask for larger ones.",
         )
     return ()
-
-
-def micro_definitions(found: MicroSegments, name: str) -> list[Definition]:
-    """A segment for each group, `NAME-1` with the highest response first; none where there is nothing."""
-    if len(found.groups) < 2:
-        return []
-    return [
-        check(
-            {
-                "kind": "segment",
-                "name": f"{name}-{place}",
-                "description": f"Micro-segment by {found.response} within {found.days} days.",
-                "rule": one.rule,
-            }
-        )
-        for place, one in enumerate(found.groups, start=1)
-    ]

@@ -116,7 +116,9 @@ def segment_questions(
             for name in [one.strip() for one in rest.split(",") if one.strip()]:
                 groups[name] = _members(moment, name)
         else:
-            table = divide(moment, by).groups.select(["profile_id", "group"]).to_pydict()
+            table = (
+                divide(moment, by, visitors=True).groups.select(["profile_id", "group"]).to_pydict()
+            )
             for person, group in zip(table["profile_id"], table["group"], strict=True):
                 groups.setdefault(group, []).append(person)
         for group, people in sorted(groups.items()):

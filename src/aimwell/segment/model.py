@@ -31,7 +31,7 @@ class Explanation:
     `most_excluding` is the leaf without which the segment would grow most; None where no leaf keeps anybody out, and
     where the rule has but one leaf.
     `note` says what to know where the segment is empty. `warnings` name what was never collected, in leaves that
-    nobody fulfils. `visitors` of the members, and `known_visitors` of all, are browsers of which nothing but pages is known.
+    nobody fulfils, and protected attributes that the segment stands in for. `visitors` of the members, and `known_visitors` of all, are browsers of which nothing but pages is known.
     """
 
     segment: str | None

@@ -19,7 +19,7 @@ from aimwell.store.lake import Snapshot
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["KIND_WORDS", "keep_model", "read_model"]
+__all__ = ["KIND_WORDS", "has_model", "keep_model", "read_model"]
 
 _models = metadata.tables["models"]
 
@@ -28,6 +28,7 @@ KIND_WORDS: Mapping[str, str] = {
     "latent_classes": "latent classes",
     "score_card": "points",
     "look_alikes": "look-alikes",
+    "micro_segments": "micro-segments",
 }
 """Kind in the registry → what such a model is one of."""
 
@@ -92,6 +93,13 @@ def keep_model(
             )
         )
     return version
+
+
+def has_model(stores: Stores, name: str, *, kind: str) -> bool:
+    """Whether any version of a model of this kind is kept."""
+    kept = sa.select(_models.c.version).where(_models.c.name == name, _models.c.kind == kind)
+    with stores.read_control() as connection:
+        return connection.execute(kept.limit(1)).first() is not None
 
 
 def read_model(

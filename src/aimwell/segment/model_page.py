@@ -9,11 +9,15 @@ from zoneinfo import ZoneInfo
 
 from aimwell.pages.model_charts import GROUP_STYLE
 from aimwell.pages.page import render_page
+from aimwell.segment.advocacy_model import Advocacy
+from aimwell.segment.advocacy_page import advocacy_html
+from aimwell.segment.built import Built
 from aimwell.segment.class_model import ClassModel
 from aimwell.segment.cluster_model import ClusterModel
 from aimwell.segment.look_alikes import LookAlikes
+from aimwell.segment.micro import MicroSegments
+from aimwell.segment.micro_page import micro_html
 from aimwell.segment.model_sections import Section, class_sections, cluster_sections
-from aimwell.segment.modelling import Built
 from aimwell.segment.ranking_sections import card_sections, look_alike_sections
 from aimwell.segment.score_card import ScoreCard
 from aimwell.version import VERSION
@@ -26,11 +30,17 @@ _EYEBROWS: Mapping[str, str] = {
     "latent_classes": "Latent classes",
     "score_card": "Score card",
     "look_alikes": "Look-alikes",
+    "micro_segments": "Micro-segments",
+    "advocacy": "Advocacy",
 }
 
 
 def model_html(built: Built, *, as_of: datetime, now: datetime, timezone: str) -> str:
     """The whole page as text; the same findings give the same page."""
+    if isinstance(built.figures, MicroSegments):
+        return micro_html(built.figures, as_of=as_of, timezone=timezone)
+    if isinstance(built.figures, Advocacy):
+        return advocacy_html(built.figures, as_of=as_of, timezone=timezone)
     zone = ZoneInfo(timezone)
     sections, badge, verdict = _found(built)
     people = f" · {built.people.num_rows:,} people" if built.people is not None else ""

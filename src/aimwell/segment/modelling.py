@@ -6,13 +6,12 @@ Each `build_*` gives what was found, kept as a new version where there is someth
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlglot import exp
 
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.model import Model
@@ -25,53 +24,30 @@ from aimwell.errors import SegmentError
 from aimwell.history.features import feature_names
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment.applying import (
-    AnyModel,
     class_people,
     read_any,
     said_of_people,
     scored_people,
 )
+from aimwell.segment.built import Built
 from aimwell.segment.card_fitting import fit_score_card
 from aimwell.segment.class_model import find_classes
 from aimwell.segment.cluster_files import save_clusters
-from aimwell.segment.cluster_model import Sketch
 from aimwell.segment.clusters import CLUSTER_FEATURES, find_clusters
+from aimwell.segment.group_models import build_advocacy, build_micro
 from aimwell.segment.look_alikes import LookAlikes, fit_look_alikes
 from aimwell.segment.model_files import keep_model
 from aimwell.segment.people_table import is_special, people_table
-from aimwell.segment.publishing import publish_groups, publish_scores
+from aimwell.segment.publishing import group_trait, publish_groups, publish_scores
 from aimwell.segment.score_card import ScoreCard
 from aimwell.segment.service import members
 from aimwell.segment.survey_answers import answer_sheet
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
-__all__ = ["Built", "apply_kept", "build_model", "publish_built"]
+__all__ = ["apply_kept", "build_model", "publish_built"]
 
 _TRAITS_MAX = 100
-
-
-@dataclass(frozen=True, eq=False)
-class Built:
-    """What a definition of the kind model came to.
-
-    Args:
-        definition: What was asked for.
-        model: None where there is nothing to find.
-        reason: Why this, or why nothing; with figures.
-        version: Under which it is kept; None: nothing is.
-        people: Everyone whom it says something of: `profile_id` and `group`, or `score` (0 to 1).
-        excluded: Columns that were left out because the target's own rule asks for them.
-        sketch: Some people of clusters, to be drawn.
-    """
-
-    definition: Model
-    model: AnyModel | None
-    reason: str
-    version: int | None
-    people: pa.Table | None
-    excluded: tuple[str, ...] = ()
-    sketch: Sketch | None = None
 
 
 def build_model(stores: Stores, wanted: str | Model, *, as_of: datetime, now: datetime) -> Built:
@@ -92,11 +68,17 @@ def build_model(stores: Stores, wanted: str | Model, *, as_of: datetime, now: da
         return _clusters(stores, model, as_of, now)
     if model.type == "latent_classes":
         return _classes(stores, model, as_of, now)
+    if model.type == "micro_segments":
+        return build_micro(stores, model, as_of=as_of, now=now)
+    if model.type == "advocacy":
+        return build_advocacy(stores, model, as_of=as_of)
     return _ranking(stores, model, as_of, now)
 
 
 def apply_kept(stores: Stores, wanted: str | Model, *, as_of: datetime) -> Built:
     """What the newest kept version says of everybody, those included who came after it was learnt. Nothing is learnt.
+
+    Of advocacy nothing is kept, and it is asked anew.
 
     Args:
         stores: The workspace.
@@ -108,22 +90,48 @@ def apply_kept(stores: Stores, wanted: str | Model, *, as_of: datetime) -> Built
         SegmentError: None was learnt yet, or it has seen later data than `as_of` leaves.
     """
     model = definitions.find(stores.control, Model, wanted) if isinstance(wanted, str) else wanted
+    if model.type == "advocacy":
+        return build_advocacy(stores, model, as_of=as_of)
     kept, version = read_any(stores, model.name, kind=model.type)
     people = said_of_people(stores, kept, as_of=as_of)
     reason = f"{model.name}@{version}, as it was learnt, says it of {people.num_rows:,} people."
     return Built(model, kept, reason, version, people)
 
 
-def publish_built(stores: Stores, built: Built, *, as_of: datetime, now: datetime) -> int:
-    """Write what a model says of people, for rules: a trait `cluster:NAME`, or a score. Returns how many people."""
-    if built.people is None or built.version is None:
+def publish_built(
+    stores: Stores, built: Built, *, as_of: datetime, now: datetime, changes_only: bool = False
+) -> int:
+    """Write what a model says of people, for rules: a trait `cluster:NAME`, or a score. Returns how many people.
+
+    With `changes_only` nobody's group is written who is in it already; scores always are, for a rule may ask how old they are.
+    """
+    if built.people is None:
         return 0
     name = built.definition.name
     if "group" in built.people.schema.names:
-        return publish_groups(stores, built.people, name=name, as_of=as_of, now=now)
+        people = _moved(stores, built.people, name, as_of) if changes_only else built.people
+        return publish_groups(stores, people, name=name, as_of=as_of, now=now)
+    assert built.version is not None  # noqa: S101 - what gives scores is kept
     return publish_scores(
         stores, built.people, name=name, version=built.version, as_of=as_of, now=now
     )
+
+
+def _moved(stores: Stores, people: pa.Table, name: str, as_of: datetime) -> pa.Table:
+    """Those whose group is another one than rules find by now."""
+    with open_moment(stores, as_of=as_of) as moment:
+        moment.session.bind("said", people.select(["profile_id", "group"]))
+        rows = moment.session.table(
+            sql(
+                """
+                SELECT s.profile_id, s."group" FROM said AS s
+                LEFT JOIN :held AS t ON t.profile_id = s.profile_id
+                WHERE t.value IS NULL OR t.value <> s."group" ORDER BY s.profile_id
+                """,
+                held=exp.Subquery(this=moment.latest_trait(group_trait(name))),
+            )
+        )
+    return rows
 
 
 def _clusters(stores: Stores, model: Model, as_of: datetime, now: datetime) -> Built:
@@ -173,7 +181,7 @@ def _classes(stores: Stores, model: Model, as_of: datetime, now: datetime) -> Bu
         kind="latent_classes",
         name=model.name,
         as_of=as_of,
-        settings=_settings(model),
+        settings=model.settings(),
         metrics={
             "groups": len(found.model.names),
             "reason": found.model.reason,
@@ -195,7 +203,7 @@ def _ranking(stores: Stores, model: Model, as_of: datetime, now: datetime) -> Bu
     before = as_of - model.look_ahead if model.look_ahead is not None else as_of
     with open_moment(stores, as_of=before, snapshot=snapshot) as moment:
         columns, excluded = _columns(moment, model, segment)
-        table = people_table(moment, columns, among=model.people)
+        table = people_table(moment, columns, among=model.people, visitors=before != as_of)
     who = members(stores, segment, as_of=as_of, snapshot=snapshot).column("profile_id")
     did = pc.is_in(table.column("profile_id"), who.combine_chunks())
     outcome = (
@@ -236,7 +244,7 @@ def _ranking(stores: Stores, model: Model, as_of: datetime, now: datetime) -> Bu
         kind=model.type,
         name=model.name,
         as_of=before,
-        settings=_settings(model),
+        settings=model.settings(),
         metrics={"reason": reason},
         now=now,
         snapshot=snapshot,
@@ -258,7 +266,7 @@ def _columns(
     if not columns:
         rows = moment.session.rows(
             sql(
-                "SELECT name FROM traits WHERE NOT starts_with(name, 'cluster:') GROUP BY name "
+                "SELECT name FROM traits WHERE NOT contains(name, ':') GROUP BY name "
                 "ORDER BY count(*) DESC, name LIMIT :most",
                 most=_TRAITS_MAX,
             )
@@ -283,7 +291,3 @@ def _columns(
             f"All columns are asked for by the rule of '{segment.name}' itself and tell nothing but it. Name others."
         )
     return kept, tuple(name for name in columns if name in asked)
-
-
-def _settings(model: Model) -> dict[str, Any]:
-    return {key: value for key, value in model.document().items() if key not in ("kind", "name")}

@@ -32,6 +32,7 @@ __all__ = [
     "plain_name",
     "refuse_special",
     "typed_column",
+    "without_visitors",
 ]
 
 BUYERS = "buyers"
@@ -51,13 +52,17 @@ def plain_name(column: str) -> str:
     return column.removeprefix(TRAIT_PREFIX)
 
 
-def people_table(moment: Moment, columns: Sequence[str], *, among: str = BUYERS) -> pa.Table:
+def people_table(
+    moment: Moment, columns: Sequence[str], *, among: str = BUYERS, visitors: bool = False
+) -> pa.Table:
     """The people known at the moment, by profile_id.
 
     Args:
         moment: The cut session.
         columns: Features, and traits as `trait:NAME`.
         among: `buyers`, `everybody`, or the name of a segment.
+        visitors: Whether everybody includes mere visitors. Who is one is known as of today, so where people are judged by
+            what they did after the moment, to leave visitors out would be to look ahead.
 
     Returns:
         `profile_id` and the columns in the order given; null where unknown.
@@ -77,7 +82,13 @@ def people_table(moment: Moment, columns: Sequence[str], *, among: str = BUYERS)
     query = exp.select("f.*").from_(features_query(moment, needed).subquery("f"))
     if among == BUYERS:
         query = query.where(sql('f."orders" > 0'))
-    elif among != EVERYBODY:
+    elif among == EVERYBODY:
+        if not visitors:
+            moment.bind_known()
+            query = query.where(
+                sql("f.profile_id IN (SELECT profile_id FROM known WHERE NOT visitor)")
+            )
+    else:
         segment = definitions.find(moment.stores.control, Segment, among)
         moment.bind_known()
         tree = compiled(moment, segment.rule, name=among)
@@ -87,6 +98,18 @@ def people_table(moment: Moment, columns: Sequence[str], *, among: str = BUYERS)
         if is_trait(name):
             table = table.append_column(name, _trait(moment, name, table.column("profile_id")))
     return table.select(["profile_id", *columns])
+
+
+def without_visitors(moment: Moment, people: pa.Table) -> pa.Table:
+    """The rows of those who are more than mere visitors by now: browsers of which nothing but pages is known."""
+    moment.bind_known()
+    visitors = moment.session.table(sql("SELECT profile_id FROM known WHERE visitor"))
+    if not visitors.num_rows:
+        return people
+    mere = pc.is_in(
+        people.column("profile_id"), value_set=visitors.column("profile_id").combine_chunks()
+    )
+    return people.filter(pc.invert(mere))
 
 
 def is_special(moment: Moment, asked: Asks) -> bool:

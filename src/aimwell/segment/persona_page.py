@@ -9,10 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from aimwell.history.catalogue import FEATURES
+from aimwell.pages.charts import bar
 from aimwell.pages.columns import columns, effect_bar, two_bars
 from aimwell.pages.page import render_page
 from aimwell.segment.leaves.rfm import group_words
 from aimwell.segment.persona_model import Difference, Persona
+from aimwell.segment.phrases import field_words
 from aimwell.version import VERSION
 
 __all__ = ["personas_html"]
@@ -43,6 +45,7 @@ def personas_html(
         currency: The workspace's.
     """
     people = sum(one.size for one in faces)
+    bought = any(one.revenue_share is not None for one in faces)
     return render_page(
         _TEMPLATE,
         title=title,
@@ -50,7 +53,8 @@ def personas_html(
         people=f"{people:,}",
         groups=len(faces),
         when=f"{as_of.astimezone(ZoneInfo(timezone)):%-d %B %Y}",
-        rows=[_row(one) for one in faces],
+        bought=bought,
+        rows=[_row(one, bought=bought) for one in faces],
         personas=[_persona(one, faces, currency) for one in faces],
         names=[_label(one) for one in faces],
         figures=_figures(faces, currency),
@@ -63,10 +67,12 @@ def _label(one: Persona) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _row(one: Persona) -> dict[str, Any]:
+def _row(one: Persona, *, bought: bool) -> dict[str, Any]:
     return {
         "name": _label(one),
-        "drawing": two_bars(one.share, max(one.revenue_share or 0.0, 0.0)),
+        "drawing": two_bars(one.share, max(one.revenue_share or 0.0, 0.0))
+        if bought
+        else bar(one.share, "sent"),
         "share": f"{one.share:.0%}",
         "revenue": "unknown" if one.revenue_share is None else f"{one.revenue_share:.0%}",
     }
@@ -97,7 +103,7 @@ def _persona(one: Persona, faces: Sequence[Persona], currency: str) -> dict[str,
         "demographics": _demographics(one),
         "numbers": [
             {
-                "trait": found.trait,
+                "trait": field_words(found.trait),
                 "text": f"half are between {_plain(found.quarter)} and {_plain(found.three_quarters)}",
                 "median": _plain(found.median),
                 "others": None if found.others is None else _plain(found.others),
@@ -177,7 +183,7 @@ def _demographics(one: Persona) -> list[dict[str, Any]]:
         traits.setdefault(found.trait, []).append(found)
     return [
         {
-            "trait": trait,
+            "trait": field_words(trait),
             "values": [
                 {
                     "value": found.value,

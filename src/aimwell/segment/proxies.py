@@ -13,7 +13,7 @@ from aimwell.segment.validity_model import Proxy, Verdict
 from aimwell.stats.association import independence, rate_ratio
 from aimwell.stats.multiplicity import benjamini_hochberg
 
-__all__ = ["banded", "proxies"]
+__all__ = ["Counts", "banded", "group_proxies", "number_of", "proxies"]
 
 _PROXY_MIN = 0.3
 _ALPHA = 0.05
@@ -24,6 +24,16 @@ _OTHER = "other values"
 _VALUES_MAX = 12
 
 Labels = npt.NDArray[np.str_]
+Counts = Mapping[str, tuple[int, int]]
+"""Value of an attribute → people of a group who have it, people who have it."""
+
+
+def number_of(value: str | None) -> float:
+    """A text as a number; NaN where it is none."""
+    try:
+        return float(value) if value is not None else np.nan
+    except ValueError:
+        return np.nan
 
 
 def banded(values: npt.NDArray[np.float64], bands: Sequence[float] | None) -> list[str | None]:
@@ -72,6 +82,27 @@ def proxies(
         for name, values in attributes.items()
         for group in np.unique(groups).tolist()
     ]
+    return _adjusted(found, used)
+
+
+def group_proxies(group: str, tables: Mapping[str, Counts], *, seed: int) -> tuple[Proxy, ...]:
+    """The same of a single group against all others, by counts.
+
+    Args:
+        group: Its name.
+        tables: Attribute → counts by value.
+        seed: Of the resampling.
+    """
+    found = [
+        _counted(
+            group, name, _commonest(table), sum(whole for _inside, whole in table.values()), seed
+        )
+        for name, table in tables.items()
+    ]
+    return _adjusted(found, frozenset())
+
+
+def _adjusted(found: Sequence[Proxy], used: Container[str]) -> tuple[Proxy, ...]:
     adjusted = benjamini_hochberg([one.strength.p_value for one in found])
     return tuple(
         _judged(replace(one, strength=replace(one.strength, p_value=p_value)), built_from=used)
@@ -81,7 +112,10 @@ def proxies(
 
 def _one(group: str, name: str, groups: Labels, values: Sequence[str | None], seed: int) -> Proxy:
     held = [(own == group, value) for own, value in zip(groups, values, strict=True) if value]
-    table = _table(held)
+    return _counted(group, name, _table(held), len(held), seed)
+
+
+def _counted(group: str, name: str, table: Counts, people: int, seed: int) -> Proxy:
     counts = [[inside, whole - inside] for inside, whole in table.values()] or [[0, 0]]
     strength = independence(np.array(counts), seed=seed)
     enough = {value: counts for value, counts in table.items() if counts[1] >= _VALUE_MIN}
@@ -91,7 +125,7 @@ def _one(group: str, name: str, groups: Labels, values: Sequence[str | None], se
     ratio = rate_ratio(
         enough[least] if least is not None else nobody, enough[most] if most is not None else nobody
     )
-    verdict: Verdict = "fine" if len(held) >= _KNOWN_MIN else "unknown"
+    verdict: Verdict = "fine" if people >= _KNOWN_MIN else "unknown"
     return Proxy(group, name, strength, least, most, ratio, verdict)
 
 
@@ -117,8 +151,12 @@ def _table(held: Sequence[tuple[bool, str]]) -> dict[str, tuple[int, int]]:
         own = counts.setdefault(value, [0, 0])
         own[0] += inside
         own[1] += 1
+    return _commonest({value: (inside, whole) for value, (inside, whole) in counts.items()})
+
+
+def _commonest(counts: Counts) -> dict[str, tuple[int, int]]:
     ordered = sorted(counts, key=lambda value: (-counts[value][1], value))
-    table = {value: (counts[value][0], counts[value][1]) for value in ordered[:_VALUES_MAX]}
+    table = {value: counts[value] for value in ordered[:_VALUES_MAX]}
     rest = [counts[value] for value in ordered[_VALUES_MAX:]]
     if rest:
         table[_OTHER] = (sum(one[0] for one in rest), sum(one[1] for one in rest))

@@ -10,9 +10,14 @@ from aimwell.errors import SegmentError
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES, TIME
 
-__all__ = ["publish_groups", "publish_scores"]
+__all__ = ["group_trait", "publish_groups", "publish_scores"]
 
 _INSTANT = timedelta(microseconds=1)  # what the lake's times tell apart
+
+
+def group_trait(name: str, *, kind: str = "cluster") -> str:
+    """The trait that says everyone's group."""
+    return f"{kind}:{name}"
 
 
 def publish_groups(
@@ -44,9 +49,11 @@ def publish_groups(
         SegmentError: A later publication stands already.
     """
     count = int(people.num_rows)
+    if not count:
+        return 0
     given = {
         "origin_id": people.column("profile_id"),
-        "name": pa.array([f"{kind}:{name}"] * count, pa.string()),
+        "name": pa.array([group_trait(name, kind=kind)] * count, pa.string()),
         "value": people.column("group"),
         "set_at": pa.array([as_of - _INSTANT] * count, TIME),
         "source": pa.array(["segment"] * count, pa.string()),

@@ -20,7 +20,7 @@ from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.leaves.base import Leaf
 from aimwell.definitions.leaves.consent import Consent, ConsentRule
 from aimwell.definitions.leaves.segment import SegmentRule
-from aimwell.definitions.rules import All, AnyOf, Not, Rule
+from aimwell.definitions.rules import All, AnyOf, Not, Rule, asked_segments, walk
 from aimwell.definitions.special_data import asks
 from aimwell.errors import SegmentError
 from aimwell.segment.leaf_kinds import kind_of
@@ -33,6 +33,7 @@ __all__ = [
     "Negation",
     "Tree",
     "compile_rule",
+    "every_leaf",
     "inner_rule",
     "leaves",
     "predicate",
@@ -86,9 +87,13 @@ def compile_rule(rule: Rule, scope: Scope, *, path: str = "rule", name: str | No
             no consent is declared.
         UnknownDefinitionError: A segment that the rule asks for is not there.
     """
-    tree = _compile(rule, scope, path, (name,) if name is not None else ())
+    around = (name,) if name is not None else ()
+    tree = _compile(rule, scope, path, around)
     gates = [
-        _compile(one, scope, "consent", ()) for one in needed_consents(_asked(tree), scope.privacy)
+        _compile(one, scope, "consent", ())
+        for one in needed_consents(
+            every_leaf(rule, scope.find, path=path, around=around), scope.privacy
+        )
     ]
     return Group("all", (tree, *gates)) if gates else tree
 
@@ -97,7 +102,7 @@ def needed_consents(asked: Iterable[tuple[str, Leaf]], privacy: PrivacyRules) ->
     """The consents without which these leaves may not look at somebody.
 
     Args:
-        asked: Where a leaf stands, and the leaf; those of other segments too.
+        asked: Where a leaf stands, and the leaf; see `every_leaf`.
         privacy: Which data need a consent.
 
     Raises:
@@ -117,12 +122,21 @@ def needed_consents(asked: Iterable[tuple[str, Leaf]], privacy: PrivacyRules) ->
     ]
 
 
-def _asked(tree: Tree) -> Iterator[tuple[str, Leaf]]:
-    for leaf in leaves(tree):
-        if leaf.inner is None:
-            yield leaf.path, leaf.rule
-        else:
-            yield from _asked(leaf.inner)
+def every_leaf(
+    rule: Rule, find: Callable[[str], Segment], *, path: str = "rule", around: tuple[str, ...] = ()
+) -> Iterator[tuple[str, Leaf]]:
+    """Where a leaf stands, and the leaf: those of a rule and of all segments that it asks for, in its own words or to rank among.
+
+    Raises:
+        SegmentError: Segments refer to each other in a circle.
+        UnknownDefinitionError: A segment that the rule asks for is not there.
+    """
+    for place, node in walk(rule, path):
+        if isinstance(node, Leaf) and not isinstance(node, SegmentRule):
+            yield place, node
+    for _place, asked in asked_segments(rule):
+        inner = inner_rule(asked, find, around)
+        yield from every_leaf(inner, find, around=(*around, asked.segment))
 
 
 def _compile(rule: Rule, scope: Scope, path: str, around: tuple[str, ...]) -> Tree:

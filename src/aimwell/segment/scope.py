@@ -25,7 +25,8 @@ class Scope:
     `activity_of` an event's rows, `latest_trait` a trait's values (profile_id, value), `feature` a feature's
     (profile_id, value), `consents` the answers for a channel and a purpose, explicit ones alone or all (profile_id, state),
     `rfm` quintiles, `lifecycle` stages (profile_id, stage, marketing) by the limits of being active and lapsed, or by the shop's
-    own, `occasion` the people (profile_id) of an occasion. `privacy` says which data need a consent.
+    own, `occasion` the people (profile_id) of an occasion, `members` those of another segment. `privacy` says which data need a
+    consent.
     """
 
     as_of: datetime
@@ -38,6 +39,7 @@ class Scope:
     rfm: Callable[[], exp.Expr]
     lifecycle: Callable[[timedelta | None, timedelta | None], exp.Expr]
     occasion: Callable[[OccasionRule], exp.Expr]
+    members: Callable[[str], exp.Expr]
     privacy: PrivacyRules = field(default_factory=PrivacyRules)
 
 

@@ -13,16 +13,18 @@ from sqlglot import exp
 
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.leaves.segment import SegmentRule
 from aimwell.definitions.rules import Rule
 from aimwell.errors import DefinitionError
 from aimwell.history.features import features_query
 from aimwell.history.moment import Moment, open_moment
 from aimwell.privacy.special import privacy_rules
-from aimwell.segment.explaining import explain_rule
+from aimwell.segment.explaining import explain_rule, explained_members
+from aimwell.segment.fairness import proxy_warnings
 from aimwell.segment.lifecycle import lifecycle_query
 from aimwell.segment.model import Explanation
 from aimwell.segment.occasions.service import occasion_people
-from aimwell.segment.queries import LeafQuery, Tree, compile_rule, leaves, predicate
+from aimwell.segment.queries import LeafQuery, Tree, compile_rule, inner_rule, leaves, predicate
 from aimwell.segment.rfm import rfm_query
 from aimwell.segment.scope import Scope
 from aimwell.segment.unknown_names import rule_leaves, unknown_names
@@ -78,7 +80,11 @@ def explain(
             if leaf.alone == (found.known if test.inverted else 0)
         ]
         asked = [one.rule for test in idle for one in _flat(test)]
-        return replace(found, warnings=unknown_names(moment, asked, values=True))
+        warnings = unknown_names(moment, asked, values=True)
+        if 0 < found.members < found.known:
+            people, called = explained_members(tree), name or "this rule"
+            warnings += proxy_warnings(moment, rule, scope_of(moment), people, name=called)
+        return replace(found, warnings=warnings)
 
 
 def unknown(
@@ -126,8 +132,8 @@ def compiled(moment: Moment, rule: Rule, *, name: str | None = None) -> Tree:
     return tree
 
 
-def scope_of(moment: Moment) -> Scope:
-    """What rules are compiled for in a session."""
+def scope_of(moment: Moment, *, around: tuple[str, ...] = ()) -> Scope:
+    """What rules are compiled for in a session; `around` are segments among whose members a rule ranks, the outermost first."""
     stores = moment.stores
     return Scope(
         as_of=moment.as_of,
@@ -140,8 +146,19 @@ def scope_of(moment: Moment) -> Scope:
         rfm=lambda: moment.materialised("rfm", lambda: rfm_query(moment.as_of)),
         lifecycle=lambda active, lapsed: _lifecycle(moment, active, lapsed),
         occasion=lambda leaf: occasion_people(moment, leaf),
+        members=lambda other: _ranked(moment, other, around),
         privacy=privacy_rules(stores.control),
     )
+
+
+def _ranked(moment: Moment, name: str, around: tuple[str, ...]) -> exp.Table:
+    """The people of a segment, computed once a session."""
+    asked = SegmentRule(segment=name)
+    find = scope_of(moment).find
+    rule = inner_rule(asked, find, around)
+    tree = compile_rule(rule, scope_of(moment, around=(*around, name)), name=name)
+    moment.bind_known()
+    return moment.materialised(f"members {name}", lambda: members_query(tree))
 
 
 def _lifecycle(moment: Moment, active: timedelta | None, lapsed: timedelta | None) -> exp.Table:

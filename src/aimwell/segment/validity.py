@@ -22,7 +22,7 @@ from aimwell.history.outcomes import outcomes
 from aimwell.privacy.special import privacy_rules
 from aimwell.segment.divisions import Division, divide
 from aimwell.segment.personas import PERSONA_FEATURES, personas
-from aimwell.segment.proxies import banded, proxies
+from aimwell.segment.proxies import banded, number_of, proxies
 from aimwell.segment.steadiness import steadiness
 from aimwell.segment.validity_model import Aftermath, Validity
 from aimwell.segment.validity_parts import (
@@ -59,7 +59,7 @@ def validity(
     after, before, no_past = None, None, None
     try:
         with open_moment(stores, as_of=as_of - horizon, horizon=horizon) as earlier:
-            then = divide(earlier, by)
+            then = divide(earlier, by, visitors=True)
             after = _aftermath(earlier, then, horizon.days, seed)
             before = _places(then)
     except SegmentError as error:
@@ -167,7 +167,7 @@ def _attributes(
             continue
         values = _values(moment, name, rules.purpose(asked))
         held = [values.get(person) for person in people]
-        numbers = np.array([_number(value) for value in held], dtype=np.float64)
+        numbers = np.array([number_of(value) for value in held], dtype=np.float64)
         known = [value for value in held if value is not None]
         many = len(set(known)) > 12 and np.count_nonzero(~np.isnan(numbers)) >= 0.95 * len(known)
         found[name] = banded(numbers, attribute.bands) if attribute.bands or many else held
@@ -189,10 +189,3 @@ def _values(moment: Moment, name: str, purpose: str | None) -> dict[str, str]:
             )
         )
     return {row[0]: row[1] for row in moment.session.rows(query)}
-
-
-def _number(value: str | None) -> float:
-    try:
-        return float(value) if value is not None else np.nan
-    except ValueError:
-        return np.nan

@@ -19,6 +19,7 @@ from aimwell.segment.active import rebuild_active
 from aimwell.segment.advocacy import advocacy
 from aimwell.segment.advocacy_model import Advocacy
 from aimwell.segment.audiences.service import Audience, adapted, audience, audiences
+from aimwell.segment.built import Built
 from aimwell.segment.chronicle import (
     DaySize,
     News,
@@ -36,7 +37,7 @@ from aimwell.segment.following import Followed, follow
 from aimwell.segment.lifecycle import lifecycle
 from aimwell.segment.micro import MicroSegments, micro_segments
 from aimwell.segment.model import Explanation, SegmentCount
-from aimwell.segment.modelling import Built, apply_kept, build_model, publish_built
+from aimwell.segment.modelling import apply_kept, build_model, publish_built
 from aimwell.segment.occasions.assessing import Assessment, assess
 from aimwell.segment.occasions.service import next_occasions, stored_occasions
 from aimwell.segment.overlap import Overlap, overlap

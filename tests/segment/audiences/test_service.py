@@ -83,6 +83,25 @@ def test_each_uses_all_its_parameters_and_is_the_same_as_text(moment: Moment) ->
         moment.session.rows(members_query(compiled(moment, segment.rule)))
 
 
+def test_of_a_shop_without_orders_none_that_needs_them_is_made(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    view = {"customer": "ann", "event": "Product Viewed", "occurred_at": day(1)}
+    add_events(stores, [view])
+    with open_moment(stores, as_of=day(2)) as moment:
+        lacking = {one.name: missing(moment, one) for one in audiences()}
+    assert lacking["at-risk"] == ("Order Completed",)
+    assert {name for name, events in lacking.items() if not events} == {
+        "coupon-responders",
+        "ad-responders",
+        "category-browsers",
+        "window-shoppers",
+        "prospects-aware",
+        "prospects-interested",
+        "prospects-considering",
+    }
+    stores.close()
+
+
 def test_every_figure_is_used_by_some_audience() -> None:
     assert set(FIGURES) == {figure for one in audiences() for figure in one.learns.values()}
 

@@ -17,12 +17,11 @@ from pydantic import (
 
 from aimwell.definitions.base import Definition, Reference
 from aimwell.definitions.leaves.occasion import OccasionRule
-from aimwell.definitions.leaves.segment import SegmentRule
 from aimwell.definitions.leaves.survey import SurveyRule
 from aimwell.definitions.parameters import Parameters, filled, replaced
 from aimwell.definitions.rule_reading import refuse_huge
 from aimwell.definitions.rule_text import parse_rule, place_of, write_rule
-from aimwell.definitions.rules import LEAF_KINDS, Rule, walk
+from aimwell.definitions.rules import LEAF_KINDS, Rule, asked_segments, walk
 from aimwell.errors import DefinitionError, Fault
 
 __all__ = ["Segment"]
@@ -97,10 +96,10 @@ class Segment(Definition):
 
     def references(self) -> Iterator[Reference]:
         """Segments that the rule asks for, surveys and occasions."""
+        for path, asked in asked_segments(self.rule):
+            yield path, "segment", asked.segment
         for path, node in walk(self.rule):
-            if isinstance(node, SegmentRule):
-                yield f"{path}.segment", "segment", node.segment
-            elif isinstance(node, SurveyRule):
+            if isinstance(node, SurveyRule):
                 yield f"{path}.survey", "survey", node.survey
             elif isinstance(node, OccasionRule):
                 yield f"{path}.occasion", "occasion", node.occasion

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
 
-from aimwell.definitions.base import Duration, Part
+from aimwell.definitions.base import Duration, Name, Part
 from aimwell.definitions.conditions import Text
 from aimwell.definitions.leaves.acts import Measure
 from aimwell.definitions.leaves.base import Leaf
@@ -39,7 +39,7 @@ class PercentileRule(Leaf):
     """Who is in the top, or bottom, share of those who have the figure. Equal people are in or out together.
 
     Ranked are people with the feature, or who did what is measured; `by` ranks within each group of people who have the
-    same value of a trait.
+    same value of a trait, `among` only those of a segment, to whom the others do not belong.
     """
 
     key: ClassVar = "percentile"
@@ -48,6 +48,7 @@ class PercentileRule(Leaf):
     top: _Top | None = Field(default=None, description="0.1: fewer than a tenth have more.")
     bottom: _Top | None = Field(default=None, description="0.1: fewer than a tenth have less.")
     by: Text | None = Field(default=None, description="Trait; who has none is not ranked.")
+    among: Name | None = Field(default=None, description="Segment; who is not in it is not ranked.")
 
     @model_validator(mode="after")
     def _one_end(self) -> PercentileRule:

@@ -80,7 +80,11 @@ def missing(moment: Moment, wanted: Audience) -> tuple[str, ...]:
         event
         for event in wanted.needs
         if not moment.session.rows(
-            sql("SELECT 1 AS one FROM activity_events WHERE event = :event LIMIT 1", event=event)
+            sql(
+                "SELECT 1 AS one FROM :rows AS a WHERE event = :event LIMIT 1",
+                rows=moment.activity_of(event),
+                event=event,
+            )
         )
     )
 

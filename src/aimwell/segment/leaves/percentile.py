@@ -30,6 +30,12 @@ def people(rule: PercentileRule, scope: Scope) -> People:
             figures=figures,
             traits=exp.paren(scope.latest_trait(rule.by)),
         )
+    if rule.among is not None:
+        grouped = sql(
+            "SELECT * FROM :grouped AS g WHERE profile_id IN (SELECT profile_id FROM :ranked AS r)",
+            grouped=grouped,
+            ranked=scope.members(rule.among),
+        )
     order = "value DESC" if rule.top is not None else "value"
     return People(
         sql(
@@ -68,7 +74,9 @@ def words(rule: PercentileRule) -> str:
     else:
         lately = f" {in_span(figure.within)}" if figure.within is not None else ""
         by = f"the {measure_words(figure.measure)}{lately}"
-    among = f" among those with the same {field_words(rule.by)}" if rule.by is not None else ""
+    ranked = [f"in the segment {quoted(rule.among)}"] if rule.among is not None else []
+    ranked += [f"with the same {field_words(rule.by)}"] if rule.by is not None else []
+    among = f" among those {' and '.join(ranked)}" if ranked else ""
     return f"who are in the {end} by {by}{among}"
 
 
