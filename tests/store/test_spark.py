@@ -5,19 +5,34 @@ All short tests of Spark are in this file, so that Spark starts once, in one wor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 
+import pyarrow as pa
 import pytest
 
 from aimwell.errors import QueryError, StoreError
+from aimwell.history.features import features
+from aimwell.history.moment import Moment
+from aimwell.history.outcomes import outcomes
+from aimwell.history.repeat_purchases import repeat_purchases
+from aimwell.segment.lifecycle import lifecycle
+from aimwell.segment.refreshing import current_members, refresh
+from aimwell.segment.rfm import rfm
+from aimwell.segment.service import explain, members
 from aimwell.store.engine import DuckDBEngine, Engine, Session
 from aimwell.store.spark.dialect import ALIKE, MENDED, rendered
 from aimwell.store.spark.errors import translated
 from aimwell.store.sql import sql
+from aimwell.store.stores import Stores
 from engine_contract import EngineContract
-from engines_alike import alike
+from engines_alike import alike, assert_alike, at_both, batched, drawn, people_of
+from rule_strategies import NEW_LEAVES, RULES
+from shop import day
 from spark_here import spark_here
 from spark_values import AGGREGATES, ODD_VALUES, REFUSED, ROW_WISE, WINDOWS
+from town import NESTED, make_town
 
 
 class TestSpark(EngineContract):
@@ -87,3 +102,53 @@ def test_every_function_that_is_let_through_is_tried_by_value() -> None:
 def test_what_is_not_known_to_mean_the_same_is_refused(text: str) -> None:
     with pytest.raises(QueryError, match="no proven form"):
         rendered(sql(ROWS.format(text)))
+
+
+# --- rules, features and refreshes --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    stores, _lives = make_town(tmp_path_factory.mktemp("town"))
+    yield replace(stores, history_engine=spark_here())
+    stores.close()
+
+
+@pytest.fixture(scope="module")
+def views(town: Stores) -> Iterator[tuple[Moment, Moment]]:
+    with at_both(town, town.history_engine, day(60), horizon=timedelta(days=30)) as opened:
+        yield opened
+
+
+def test_rules_yield_the_same_people_on_both_engines(views: tuple[Moment, Moment]) -> None:
+    rules = [drawn(leaf, 4)[-1] for leaf in NEW_LEAVES.values()] + drawn(RULES, 30)[-6:]
+    one, other = (people_of(view, rules) for view in views)
+    assert one == other
+
+
+@pytest.mark.long
+def test_thousands_of_rules_yield_the_same_people_on_both_engines(town: Stores) -> None:
+    rules = [rule for leaf in NEW_LEAVES.values() for rule in drawn(leaf, 40)] + drawn(RULES, 1500)
+    for number, as_of in enumerate((day(30), day(60), day(61.25), day(500))):
+        with at_both(town, town.history_engine, as_of) as (one, other):
+            for some in batched(rules[number::4], 16):
+                assert people_of(other, some) == people_of(one, some)
+
+
+@pytest.mark.parametrize("table", [features, rfm, lifecycle, repeat_purchases, outcomes])
+def test_tables_of_people_are_the_same_on_both_engines(
+    views: tuple[Moment, Moment], table: Callable[[Moment], pa.Table]
+) -> None:
+    assert_alike(*map(table, views))
+
+
+def test_a_refresh_on_spark_writes_who_is_in_and_who_came_and_went(town: Stores) -> None:
+    here = replace(town, history_engine=town.engine)
+    for as_of in (day(40), day(60)):
+        counts = refresh(town, now=as_of)
+        assert {one.segment for one in counts} == set(NESTED)
+        for name in NESTED:
+            there = members(here, name, as_of=as_of).column("profile_id")
+            assert current_members(town, name).column("profile_id") == there
+    assert sum(one.entered for one in counts) > 0
+    assert explain(town, "loud", as_of=day(60)) == explain(here, "loud", as_of=day(60))
