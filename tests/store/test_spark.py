@@ -5,14 +5,16 @@ All short tests of Spark are in this file, so that Spark starts once, in one wor
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from aimwell.errors import QueryError, StoreError
+from aimwell.errors import QueryError, StoreError, WorkspaceError
 from aimwell.history.features import features
 from aimwell.history.moment import Moment
 from aimwell.history.outcomes import outcomes
@@ -25,7 +27,7 @@ from aimwell.store.engine import DuckDBEngine, Engine, Session
 from aimwell.store.spark.dialect import ALIKE, MENDED, rendered
 from aimwell.store.spark.errors import translated
 from aimwell.store.sql import sql
-from aimwell.store.stores import Stores
+from aimwell.store.stores import Stores, create_stores, open_stores
 from engine_contract import EngineContract
 from engines_alike import alike, assert_alike, at_both, batched, drawn, people_of
 from rule_strategies import NEW_LEAVES, RULES
@@ -50,6 +52,23 @@ def test_spark_writes_no_word_to_the_standard_error(capfd: pytest.CaptureFixture
     with spark_here().session() as session, pytest.raises(Exception, match="could not compute"):
         session.rows(sql("SELECT CAST(CAST('ann@example.com' AS varchar) || 'x' AS double) AS n"))
     assert "@" not in "".join(capfd.readouterr())
+
+
+def test_settings_choose_it_for_histories_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_stores(tmp_path / "shop", engine="spark").close()
+    stores = open_stores(tmp_path / "shop")
+    assert (stores.engine.name, stores.history_engine.name) == ("duckdb", "spark")
+    stores.close()
+    monkeypatch.setitem(
+        sys.modules, "aimwell.store.spark.engine", None
+    )  # as where it is not installed
+    with pytest.raises(WorkspaceError, match=r'pip install "aimwell\[spark\]"'):
+        open_stores(tmp_path / "shop")
+    stores = open_stores(tmp_path / "shop", engine="duckdb")
+    assert stores.history_engine is stores.engine
+    stores.close()
 
 
 # --- what queries mean --------------------------------------------------------------------------------------
