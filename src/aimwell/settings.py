@@ -88,8 +88,8 @@ class Settings(BaseModel):
     )
     engine: Literal["duckdb", "spark"] = Field(
         default="duckdb",
-        description="What computes segments over everybody's history: DuckDB on this machine, or Spark where that is too "
-        "small (needs aimwell[spark] and Java 17).",
+        description="What computes over everybody's history (segments, features): DuckDB on this machine, or Spark where "
+        "that is too small (needs aimwell[spark] and Java 17).",
         json_schema_extra={"group": "engine"},
     )
     spark_master: str | None = Field(
