@@ -68,6 +68,8 @@ def _allowed(schema: dict[str, Any]) -> str:
 def _form(form: dict[str, Any]) -> str:
     if "const" in form:
         return f"`{form['const']}`"
+    if "enum" in form:
+        return " or ".join(f"`{one}`" for one in form["enum"])
     if "pattern" in form:
         return f"text of the form `{form['pattern']}`"
     low, high = form.get("minimum"), form.get("maximum")

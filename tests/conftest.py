@@ -32,7 +32,8 @@ _NEED_POSTGRES = {"postgres_server", "crash_postgres"}
 
 # Files that take longest begin, the longest first: one of them at the end would leave the other worker idle.
 _BEGIN = (
-    *("deliver/test_killed_senders.py", "loop/test_online_retail.py", "collect/test_commands.py"),
+    *("deliver/test_killed_senders.py", "loop/test_online_retail.py", "store/test_spark.py"),
+    "collect/test_commands.py",
     *("collect/tracking/test_killed_tracking.py", "cli/test_demo.py", "predict/test_service.py"),
     *(
         "collect/test_replaying_crashes.py",

@@ -86,9 +86,15 @@ class Settings(BaseModel):
         "postgresql+psycopg://user@host/aimwell. Default: the file control.sqlite3 in the workspace.",
         json_schema_extra={"group": "store"},
     )
-    engine: Literal["duckdb"] = Field(
+    engine: Literal["duckdb", "spark"] = Field(
         default="duckdb",
-        description="What computes over the lake.",
+        description="What computes over everybody's history (segments, features): DuckDB on this machine, or Spark where "
+        "that is too small (needs aimwell[spark] and Java 17).",
+        json_schema_extra={"group": "engine"},
+    )
+    spark_master: str | None = Field(
+        default=None,
+        description="Master of the Spark cluster, as spark://host:7077. Default: Spark on this machine.",
         json_schema_extra={"group": "engine"},
     )
     engine_memory_mb: int | None = Field(

@@ -17,7 +17,7 @@ from aimwell.store.stores import create_stores
 
 HEAVY = {
     "alembic", "deltalake", "duckdb", "email_validator", "jinja2", "lightgbm", "liquid", "litestar",
-    "mrml", "numpy", "phonenumbers", "pyarrow", "scipy", "sklearn", "sqlalchemy",
+    "mrml", "numpy", "phonenumbers", "pyarrow", "pyspark", "scipy", "sklearn", "sqlalchemy",
     "sqlglot", "uvicorn",
 }  # fmt: skip
 CALL = """

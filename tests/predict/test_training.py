@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.history.features import feature_names
 from aimwell.history.moment import open_moment
 from aimwell.predict.training import feature_table, recorded, span_days, training_tables
+from aimwell.store.engine import DuckDBEngine, DuckDBSession
 from aimwell.store.stores import Stores
 from shop import add_events, add_orders, add_people, day, make_stores, merge_people, origin
 
@@ -54,6 +57,25 @@ def test_each_person_has_their_own_outcome(stores: Stores) -> None:
     _, table = feature_table(stores, as_of=day(40), horizon=MONTH, names=("orders",))
     assert table.outcome is None
     assert sorted(table.values[:, 0]) == [0, 0, 6]
+
+
+class Counting(DuckDBEngine):
+    """Counts its sessions."""
+
+    sessions = 0
+
+    @contextmanager
+    def session(self) -> Iterator[DuckDBSession]:
+        self.sessions += 1
+        with super().session() as opened:
+            yield opened
+
+
+def test_the_engine_for_histories_reads_the_tables(stores: Stores) -> None:
+    counting = Counting(threads=1)
+    there = replace(stores, history_engine=counting)
+    assert outcomes_of(there, day(30)) == outcomes_of(stores, day(30))
+    assert counting.sessions == 1
 
 
 def test_the_tables_are_two_horizons_and_one_horizon_old(stores: Stores) -> None:

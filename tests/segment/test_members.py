@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aimwell.definitions.catalogue import check
-from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.service import apply
 from aimwell.errors import SegmentError, UnknownDefinitionError
 from aimwell.history.features import features
@@ -24,7 +23,7 @@ from aimwell.segment.rfm import rfm
 from aimwell.segment.service import compiled, explain, members, members_query
 from aimwell.segment.words import describe
 from aimwell.store.stores import Stores
-from lives import ACCOUNTS, PRODUCTS, SHOPS, add_places, live, store
+from lives import ACCOUNTS, PRODUCTS, SHOPS, store
 from rule_reference import Life, World, fulfils
 from rule_strategies import FEATURES, NEW_LEAVES, RULES
 from shop import (
@@ -39,25 +38,9 @@ from shop import (
     merge_people,
     origin,
 )
+from town import NESTED, OCCASION, ZONE, make_town, segment, settle
 
 Row = dict[str, Any]
-ZONE = "America/New_York"
-SURVEY = {
-    "kind": "survey",
-    "name": "nps",
-    "questions": {"recommend": {"type": "nps"}, "why": {"type": "text"}},
-}
-OCCASION = {"kind": "occasion", "name": "month-end", "when": {"payday": {"day": "last"}}}
-NESTED = {
-    "buyers": {"event": "Order Completed"},
-    "loud": {"any": [{"event": "Login", "count": {"at_least": 2}}, {"segment": "buyers"}]},
-}
-
-
-def segment(rule: Any, name: str = "some") -> Segment:
-    found = check({"kind": "segment", "name": name, "rule": rule})
-    assert isinstance(found, Segment)
-    return found
 
 
 def people_in(stores: Stores, rule: Any, as_of: datetime = day(60)) -> set[str]:
@@ -71,31 +54,9 @@ def people_in(stores: Stores, rule: Any, as_of: datetime = day(60)) -> set[str]:
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, list[Life]]]:
-    stores = make_stores(tmp_path_factory.mktemp("town"), timezone=ZONE)
-    lives = _settle(stores, 30)
-    apply(
-        stores.control,
-        [check(SURVEY), check(OCCASION), *(segment(rule, name) for name, rule in NESTED.items())],
-        now=day(0),
-        by="test",
-    )
-    add_places(stores)
+    stores, lives = make_town(tmp_path_factory.mktemp("town"))
     yield stores, list(lives.values())
     stores.close()
-
-
-def _settle(stores: Stores, people: int) -> dict[str, Life]:
-    """So many lives, drawn each by its own number, and all in the lake."""
-    lives = {}
-    for number in range(people):
-        name = f"person {number}"
-        lives[name] = live(origin(stores, name), name, random.Random(number))  # noqa: S311
-    store(stores, lives)
-    add_people(
-        stores,
-        [{"customer": name, "first_seen_at": life.first_seen_at} for name, life in lives.items()],
-    )
-    return lives
 
 
 @dataclass(frozen=True)
@@ -225,7 +186,7 @@ def _live_later(later: Life, name: str, draw: random.Random, when: datetime) -> 
 
 def test_later_rows_change_no_membership(tmp_path: Path) -> None:
     stores = make_stores(tmp_path, timezone=ZONE)
-    lives = _settle(stores, 10)
+    lives = settle(stores, 10)
     apply(stores.control, [check(OCCASION)], now=day(0), by="test")
     draw = random.Random(99)  # noqa: S311
     rules = [

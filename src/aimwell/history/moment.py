@@ -25,7 +25,7 @@ from aimwell.history import views
 from aimwell.history.views import ACTIVITY_COLUMNS
 from aimwell.privacy.consent import latest_consents
 from aimwell.privacy.erased import bind_erased
-from aimwell.store.engine import Session
+from aimwell.store.engine import Engine, Session
 from aimwell.store.lake import Snapshot, empty_table
 from aimwell.store.listed import among
 from aimwell.store.schema import metadata
@@ -231,6 +231,7 @@ def open_moment(
     horizon: timedelta | None = None,
     snapshot: Snapshot | None = None,
     people: Collection[str] | None = None,
+    engine: Engine | None = None,
 ) -> Iterator[Moment]:
     """A session in which each table ends at `as_of`.
 
@@ -244,6 +245,8 @@ def open_moment(
     alone is the same as among all. The large tables then lack columns that no view or feature reads (ids of rows,
     provenance).
 
+    `engine`: what computes; default: the one of this machine.
+
     Raises:
         HistoryError: `as_of` has no time zone, the horizon is not positive or beyond the calendar, or the
             snapshot lacks a table.
@@ -255,7 +258,7 @@ def open_moment(
         raise HistoryError(
             f"The snapshot lacks the tables {', '.join(missing)}. Pin at least: {', '.join(TIME_COLUMNS)}."
         )
-    with stores.engine.session() as session:
+    with (engine or stores.engine).session() as session:
         merged = people is None and bind_identity(stores, session)
         erased = bind_erased(stores, session)
         if people is not None:

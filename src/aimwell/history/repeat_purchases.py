@@ -57,8 +57,8 @@ def repeat_purchases(moment: Moment, *, unit_days: float = 7.0) -> pa.Table:
           SELECT profile_id, CAST(sum(revenue) AS double) AS revenue FROM loose_returns GROUP BY profile_id
         )
         SELECT b.profile_id, CAST(b.frequency AS bigint) AS frequency,
-               (b.last_day - b.first_day) / CAST(:unit AS double) AS recency,
-               (CAST(:until AS date) - b.first_day) / CAST(:unit AS double) AS age,
+               date_diff('day', b.first_day, b.last_day) / CAST(:unit AS double) AS recency,
+               date_diff('day', b.first_day, :until) / CAST(:unit AS double) AS age,
                CASE WHEN b.frequency > 0 THEN
                  greatest(0.0, b.repeat_revenue / b.frequency)
                    * CASE WHEN b.revenue > 0

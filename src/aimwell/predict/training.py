@@ -109,8 +109,10 @@ def feature_table(
         names: Features; default: all.
         snapshot: Versions of the lake's tables; default: the newest.
     """
-    ahead = horizon if event is not None else None
-    with open_moment(stores, as_of=as_of, horizon=ahead, snapshot=snapshot) as moment:
+    ahead, engine = horizon if event is not None else None, stores.history_engine
+    with open_moment(
+        stores, as_of=as_of, horizon=ahead, snapshot=snapshot, engine=engine
+    ) as moment:
         table = features(moment, names)
         ids = table.column("profile_id").combine_chunks()
         if event is not None:

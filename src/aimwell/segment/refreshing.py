@@ -94,7 +94,8 @@ def refresh(
         notes = read_notes(stores) if segments is None else Notes()
         if not strict:
             moment_ = moment_after(stores, moment_)
-        with open_moment(stores, as_of=moment_.astimezone(UTC)) as moment:
+        as_of, engine = moment_.astimezone(UTC), stores.history_engine
+        with open_moment(stores, as_of=as_of, engine=engine) as moment:
             wanted = None if segments is None else found.names
             written = _written(moment, wanted) if strict else {}
             return _refresh(

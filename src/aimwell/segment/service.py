@@ -206,5 +206,6 @@ def _opened(
     if isinstance(segment, str):
         segment = definitions.find(stores.control, Segment, segment)
     name, rule = (segment.name, segment.rule) if isinstance(segment, Segment) else (None, segment)
-    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
+    engine = stores.history_engine
+    with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
         yield moment, rule, compiled(moment, rule, name=name), name

@@ -16,7 +16,7 @@ from aimwell.errors import (
 )
 from aimwell.store.disk import is_full
 
-__all__ = ["translated"]
+__all__ = ["full_disk", "gone", "shown", "translated"]
 
 _TEXT_MAX = 2000
 _DAMAGED = re.compile(
@@ -40,15 +40,9 @@ def translated(error: Exception, query: exp.Expr) -> Exception:
     if isinstance(error, AimwellError):
         return error
     if is_full(error) or "max_temp_directory_size" in told:
-        return StorageFullError(
-            "The disk is full: the query needs more room for what does not fit into memory. Free some space "
-            "(or point TMPDIR to a bigger disk) and try again."
-        )
+        return full_disk()
     if "No files found that match" in told or ("Cannot open file" in told and ".parquet" in told):
-        return SnapshotGoneError(
-            "A file of the table version being read has been removed by a vacuum. Read the newest version "
-            "(run it again; if it stays so, the file was removed by hand: restore the lake from a copy)."
-        )
+        return gone()
     if isinstance(error, duckdb.InvalidInputException) and _DAMAGED.search(told):
         named = _PARQUET.search(told)
         return StoreError(
@@ -61,11 +55,11 @@ def translated(error: Exception, query: exp.Expr) -> Exception:
             "AIMWELL_ENGINE_MEMORY_MB."
         )
     if isinstance(error, _WRITTEN_WRONGLY):
-        return QueryError(f"The engine refused a query: {_first(told)}\n{_shown(query)}")
+        return QueryError(f"The engine refused a query: {_first(told)}\n{shown(query)}")
     if isinstance(error, duckdb.Error | OSError):
         # Errors about values quote them, and a value may be somebody's address.
         kind = told.split(":")[0] if isinstance(error, OSError) else type(error).__name__
-        return QueryError(f"The engine could not compute a query ({kind:.60}).\n{_shown(query)}")
+        return QueryError(f"The engine could not compute a query ({kind:.60}).\n{shown(query)}")
     return error
 
 
@@ -74,7 +68,23 @@ def _first(told: str) -> str:
     return told.split("\nLINE ")[0].strip()
 
 
-def _shown(query: exp.Expr) -> str:
+def full_disk() -> StorageFullError:
+    """There is no room for what does not fit into memory."""
+    return StorageFullError(
+        "The disk is full: the query needs more room for what does not fit into memory. Free some space "
+        "(or point TMPDIR to a bigger disk) and try again."
+    )
+
+
+def gone() -> SnapshotGoneError:
+    """A file of the lake that is to be read is not there."""
+    return SnapshotGoneError(
+        "A file of the table version being read has been removed by a vacuum. Read the newest version "
+        "(run it again; if it stays so, the file was removed by hand: restore the lake from a copy)."
+    )
+
+
+def shown(query: exp.Expr) -> str:
     """The query with each text in it left out."""
 
     def veil(node: exp.Expr) -> exp.Expr:

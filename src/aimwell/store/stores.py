@@ -52,6 +52,7 @@ _REFUSED = re.compile("authentication failed|does not exist|pg_hba.conf|no passw
 class Stores:
     """The opened stores of the workspace at `root`.
 
+    `engine` computes on this machine; `history_engine` over everybody's history, on a cluster where settings say so.
     `identity_key` keys the hashes of identifiers and the ids of origins; `token_key` the tokens in links.
     """
 
@@ -60,6 +61,7 @@ class Stores:
     control: Control
     lake: Lake
     engine: Engine
+    history_engine: Engine
     leases: Leases
     workspace_id: str
     identity_key: bytes = field(repr=False)
@@ -326,14 +328,32 @@ def _assemble(root: Path, settings: Settings, control: Control) -> Stores:
             f"The control database of {root} is not finished. Finish the workspace with: aimwell init {root}"
         )
     leases = Leases(control, seconds=settings.lease_seconds)
+    engine = DuckDBEngine(memory_mb=settings.engine_memory_mb, threads=settings.engine_threads)
     return Stores(
         root=root,
         settings=settings,
         control=control,
         lake=Lake(root / "lake", leases.hold, Pins(control).versions),
-        engine=DuckDBEngine(memory_mb=settings.engine_memory_mb, threads=settings.engine_threads),
+        engine=engine,
+        history_engine=engine if settings.engine == "duckdb" else _spark(settings),
         leases=leases,
         workspace_id=meta["workspace_id"],
         identity_key=bytes.fromhex(meta["identity_key"]),
         token_key=bytes.fromhex(meta["token_key"]),
+    )
+
+
+def _spark(settings: Settings) -> Engine:
+    # Imported here, because it is an extra.
+    try:
+        from aimwell.store.spark.engine import SparkEngine
+    except ModuleNotFoundError as error:
+        raise WorkspaceError(
+            f'engine = "spark" in {FILE_NAME} needs {error.name}, which is not installed. Install it with: pip install '
+            '"aimwell[spark]"'
+        ) from error
+    return SparkEngine(
+        master=settings.spark_master,
+        memory_mb=settings.engine_memory_mb,
+        threads=settings.engine_threads,
     )

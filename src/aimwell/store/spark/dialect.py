@@ -1,0 +1,248 @@
+"""A query written for DuckDB as text for Spark that gives the same rows.
+
+SQLGlot writes what both engines mean alike. Where the same words mean something else, the tree is mended here, once
+for all queries. What is neither known to mean the same nor mended is refused: an error is better than another answer.
+Each mending, and each function that is let through, is tried by value on both engines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import ErrorLevel, exp, parse_one
+from sqlglot.errors import UnsupportedError
+
+from aimwell.errors import QueryError
+from aimwell.store.spark import foreign
+from aimwell.store.spark.foreign import Foreign
+
+__all__ = ["ALIKE", "MENDED", "Rendered", "rendered"]
+
+ALIKE: frozenset[str] = frozenset({
+    "Abs", "Add", "And", "Array", "ArrayFilter", "ArrayMax", "Asin", "Avg", "Case", "Coalesce", "Contains", "Cos",
+    "Count", "DayOfYear", "Exists", "Explode", "Greatest", "Hour", "If", "In", "Lag", "Lead", "Least", "Left",
+    "Length", "Ln", "Lower", "Max", "MD5", "Min", "Month", "Nullif", "Or", "Pi", "Pow", "Radians", "Rank", "Round",
+    "RowNumber", "Sign", "Sin", "Sqrt", "StartsWith", "StddevSamp", "Struct", "Substring", "Sum",
+    "TimestampTrunc", "Trim", "Upper", "Year",
+})  # fmt: skip
+"""Functions, by SQLGlot's names, that mean the same on both engines."""
+
+_IN_OTHER_WORDS = frozenset({"from_utc_timestamp", "to_utc_timestamp"})
+
+
+@dataclass
+class Rendered:
+    """Spark's text of a query, and the functions of DuckDB that it calls."""
+
+    text: str
+    functions: dict[str, Foreign] = field(default_factory=dict)
+
+
+def rendered(query: exp.Expr) -> Rendered:
+    """The query for Spark.
+
+    Raises:
+        QueryError: It has something that is not known to give the same on Spark.
+    """
+    found = Rendered("")
+    tree = query.copy()
+    # From the leaves up: whoever mends a node finds what stands below it mended. New nodes are not looked at again.
+    for node in reversed(list(tree.walk(bfs=False))):
+        mended = _mended(node, found.functions)
+        if mended is node:
+            continue
+        if node is tree:
+            tree = mended
+        else:
+            node.replace(mended)
+    try:
+        found.text = tree.sql("spark", unsupported_level=ErrorLevel.RAISE)
+    except UnsupportedError as error:
+        raise QueryError(f"A query has no form on Spark: {error}") from error
+    return found
+
+
+def _mended(node: exp.Expr, functions: dict[str, Foreign]) -> exp.Expr:
+    if isinstance(node, exp.Anonymous):
+        return _anonymous(node, functions)
+    if isinstance(node, exp.JSONExtractScalar):
+        return _json_text(node.this, node.expression, functions)
+    if isinstance(node, exp.Cast):  # a TryCast is one
+        return _cast(node, functions)
+    mend = MENDED.get(type(node).__name__)
+    if mend is not None:
+        return mend(node)
+    if isinstance(node, exp.Func) and type(node).__name__ not in ALIKE:
+        raise QueryError(f"The function {node.sql('duckdb'):.60} has no proven form on Spark.")
+    return node
+
+
+def _spark(text: str, **parts: exp.Expr) -> exp.Expr:
+    """An expression in Spark's own words."""
+    return exp.replace_placeholders(
+        parse_one(text, read="spark").copy(),
+        **{name: exp.paren(part.copy(), copy=False) for name, part in parts.items()},
+    )
+
+
+def _called(name: str, *arguments: exp.Expr) -> exp.Anonymous:
+    return exp.Anonymous(this=name, expressions=[argument.copy() for argument in arguments])
+
+
+def _foreign(
+    function: Foreign, functions: dict[str, Foreign], *arguments: exp.Expr
+) -> exp.Anonymous:
+    functions[function.name] = function
+    return _called(function.name, *arguments)
+
+
+# --- functions that SQLGlot has no name for -----------------------------------------------------------------
+
+
+def _anonymous(node: exp.Anonymous, functions: dict[str, Foreign]) -> exp.Expr:
+    name, arguments = node.name.lower(), node.expressions
+    if name == "json_extract_string":
+        return _json_text(arguments[0], arguments[1], functions)
+    if name == "timezone":
+        return _at_zone(*arguments)
+    if name == "to_months":
+        return _called("make_ym_interval", exp.Literal.number(0), *arguments)
+    if name == "list_position":
+        return exp.Nullif(this=_called("array_position", *arguments), expression=exp.convert(0))
+    if name == "product":
+        return _spark(
+            "aggregate(collect_list(CAST(:x AS double)), CAST(1 AS double), (a, b) -> a * b)",
+            x=arguments[0],
+        )
+    if name in functions or name in _IN_OTHER_WORDS:
+        return node
+    raise QueryError(f"The function {name} has no proven form on Spark.")
+
+
+def _json_text(value: exp.Expr, path: exp.Expr, functions: dict[str, Foreign]) -> exp.Expr:
+    if not path.is_string:
+        path = exp.Literal.string(path.sql("duckdb").strip("'"))
+    return _foreign(foreign.json_text(), functions, value, path)
+
+
+def _at_zone(zone: exp.Expr, time: exp.Expr) -> exp.Expr:
+    """The local time of a moment, or the moment of a local time.
+
+    Spark's session is in UTC, so a local time is the moment that bears its digits there. Which of both an argument is
+    can be read off: a local time was made by the same function.
+    """
+    local = any(
+        called.name == "from_utc_timestamp" for called in time.find_all(exp.Anonymous, bfs=False)
+    )
+    return _called("to_utc_timestamp" if local else "from_utc_timestamp", time, zone)
+
+
+# --- casts --------------------------------------------------------------------------------------------------
+
+_WHOLE = (exp.Count, exp.RowNumber, exp.Rank, exp.IntDiv, exp.Window)
+
+
+def _cast(node: exp.Cast, functions: dict[str, Foreign]) -> exp.Expr:
+    value, to = node.this, node.to
+    if isinstance(node, exp.TryCast):
+        return _foreign(foreign.try_as_type(to), functions, value)
+    if isinstance(value, exp.Null | exp.Literal | exp.Boolean):
+        return node
+    if isinstance(value, exp.Explode):
+        # Spark takes rows out of a list only where nothing stands around it.
+        lists = exp.DataType(this=exp.DataType.Type.ARRAY, expressions=[to], nested=True)
+        return exp.Explode(this=exp.Cast(this=value.this, to=lists))
+    if to.is_type("bigint", "int"):
+        if isinstance(value, exp.DPipe) and value.this.is_string and value.this.name == "0x":
+            digits = _called("conv", value.expression, exp.convert(16), exp.convert(10))
+            return exp.cast(digits, "bigint")
+        return (
+            node if isinstance(value, _WHOLE) else _foreign(foreign.as_type(to), functions, value)
+        )
+    if to.is_type("text", "varchar", "decimal"):
+        return _foreign(foreign.as_type(to), functions, value)
+    return node
+
+
+# --- words that mean something else -------------------------------------------------------------------------
+
+
+def _division(node: exp.Expr) -> exp.Expr:
+    """Always of doubles: Spark divides decimals as decimals."""
+    return _spark("CAST(:a AS double) / CAST(:b AS double)", a=node.this, b=node.expression)
+
+
+def _seconds(node: exp.Expr) -> exp.Expr:
+    """With their fraction."""
+    return exp.paren(_spark("CAST(UNIX_MICROS(:x) AS double) / 1000000", x=node.this))
+
+
+def _days_between(node: exp.Expr) -> exp.Expr:
+    """Midnights between; `b - a` in days."""
+    unit = node.args.get("unit")
+    if unit is None or unit.name.upper() != "DAY":
+        raise QueryError(f"{node.sql('duckdb'):.60} has no proven form on Spark; only days have.")
+    return _called("datediff", exp.cast(node.this, "date"), exp.cast(node.expression, "date"))
+
+
+def _weekday(node: exp.Expr) -> exp.Expr:
+    """Monday is 1."""
+    return exp.paren(_spark("weekday(:x) + 1", x=node.this))
+
+
+def _extreme(node: exp.Expr) -> exp.Expr:
+    """DuckDB passes over rows without a value, and holds null in a tuple for greater than anything."""
+    name = "max_by" if isinstance(node, exp.ArgMax) else "min_by"
+    value, by = node.this, node.expression
+    parts = by.expressions if isinstance(by, exp.Tuple) else [by]
+    found: exp.Expr = by
+    if isinstance(by, exp.Tuple):
+        keys = [key for part in parts for key in (exp.paren(_is_null(part)), part)]
+        found = _called("struct", *keys)
+    call = _called(name, value, found)
+    if isinstance(value, exp.Struct):
+        return call
+    there = exp.Where(this=exp.not_(_is_null(value)))
+    return exp.Filter(this=call, expression=there)
+
+
+def _is_null(value: exp.Expr) -> exp.Expr:
+    return exp.Is(this=exp.paren(value.copy()), expression=exp.null())
+
+
+def _filter(node: exp.Expr) -> exp.Expr:
+    """Of two filters, one in the other, one."""
+    inner = node.this
+    if not isinstance(inner, exp.Filter):
+        return node
+    both = exp.and_(inner.expression.this, node.expression.this)
+    return exp.Filter(this=inner.this, expression=exp.Where(this=both))
+
+
+def _select(node: exp.Expr) -> exp.Expr:
+    """`* REPLACE (x AS a)` as `* EXCEPT (a), x AS a`: the column comes last, where columns are read by their names."""
+    columns: list[exp.Expr] = []
+    for one in node.expressions:
+        star = one.this if isinstance(one, exp.Column) else one
+        replaced = star.args.get("replace") if isinstance(star, exp.Star) else None
+        columns.append(one)
+        if replaced:
+            star.set("replace", None)
+            star.set("except_", [exp.to_identifier(new.alias) for new in replaced])
+            columns.extend(new.copy() for new in replaced)
+    node.set("expressions", columns)
+    return node
+
+
+MENDED: Mapping[str, Callable[[exp.Expr], exp.Expr]] = {
+    "ArgMax": _extreme,
+    "ArgMin": _extreme,
+    "DateDiff": _days_between,
+    "DayOfWeekIso": _weekday,
+    "Div": _division,
+    "Filter": _filter,
+    "Select": _select,
+    "TimeToUnix": _seconds,
+}
+"""By SQLGlot's names of nodes: what is said otherwise on Spark."""

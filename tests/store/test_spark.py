@@ -1,0 +1,173 @@
+"""Spark behind the protocol of engines: all that any engine must do, and what is Spark's own.
+
+All short tests of Spark are in this file, so that Spark starts once, in one worker.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from aimwell.errors import QueryError, StoreError, WorkspaceError
+from aimwell.history.features import features
+from aimwell.history.moment import Moment
+from aimwell.history.outcomes import outcomes
+from aimwell.history.repeat_purchases import repeat_purchases
+from aimwell.segment.lifecycle import lifecycle
+from aimwell.segment.refreshing import current_members, refresh
+from aimwell.segment.rfm import rfm
+from aimwell.segment.service import explain, members
+from aimwell.store.engine import DuckDBEngine, Engine, Session
+from aimwell.store.spark.dialect import ALIKE, MENDED, rendered
+from aimwell.store.spark.errors import translated
+from aimwell.store.sql import sql
+from aimwell.store.stores import Stores, create_stores, open_stores
+from engine_contract import EngineContract
+from engines_alike import alike, assert_alike, at_both, batched, drawn, people_of
+from rule_strategies import NEW_LEAVES, RULES
+from shop import day
+from spark_here import spark_here
+from spark_values import AGGREGATES, ODD_VALUES, REFUSED, ROW_WISE, WINDOWS
+from town import NESTED, make_town
+
+
+class TestSpark(EngineContract):
+    @pytest.fixture
+    def engine(self) -> Engine:
+        return spark_here()
+
+
+def test_errors_of_others_stay_as_they_are() -> None:
+    for error in (KeyError("x"), StoreError("ours"), OSError("disk")):
+        assert translated(error, sql("SELECT 1")) is error
+
+
+def test_spark_writes_no_word_to_the_standard_error(capfd: pytest.CaptureFixture[str]) -> None:
+    with spark_here().session() as session, pytest.raises(Exception, match="could not compute"):
+        session.rows(sql("SELECT CAST(CAST('ann@example.com' AS varchar) || 'x' AS double) AS n"))
+    assert "@" not in "".join(capfd.readouterr())
+
+
+def test_settings_choose_it_for_histories_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_stores(tmp_path / "shop", engine="spark").close()
+    stores = open_stores(tmp_path / "shop")
+    assert (stores.engine.name, stores.history_engine.name) == ("duckdb", "spark")
+    stores.close()
+    monkeypatch.setitem(
+        sys.modules, "aimwell.store.spark.engine", None
+    )  # as where it is not installed
+    with pytest.raises(WorkspaceError, match=r'pip install "aimwell\[spark\]"'):
+        open_stores(tmp_path / "shop")
+    stores = open_stores(tmp_path / "shop", engine="duckdb")
+    assert stores.history_engine is stores.engine
+    stores.close()
+
+
+# --- what queries mean --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def both() -> Iterator[tuple[Session, Session]]:
+    """A session of each engine with the table `odd`."""
+    with DuckDBEngine(threads=1).session() as one, spark_here().session() as other:
+        for session in (one, other):
+            session.bind("odd", ODD_VALUES)
+        yield one, other
+
+
+ROWS = "SELECT n, {} FROM odd ORDER BY n"
+
+
+@pytest.mark.parametrize(
+    ("texts", "around"),
+    [
+        (ROW_WISE, ROWS),
+        (AGGREGATES, "SELECT g, {} FROM odd GROUP BY g ORDER BY g"),
+        (WINDOWS, ROWS),
+    ],
+    ids=["rows", "aggregates", "windows"],
+)
+def test_an_expression_means_the_same_on_both_engines(
+    both: tuple[Session, Session], texts: list[str], around: str
+) -> None:
+    query = sql(around.format(", ".join(f"{text} AS c{n}" for n, text in enumerate(texts))))
+    one, other = (list(zip(*session.rows(query), strict=True)) for session in both)
+    different = {
+        text: [(a, b) for a, b in zip(first, second, strict=True) if not alike(a, b)]
+        for text, first, second in zip(["key", *texts], one, other, strict=True)
+    }
+    assert {text: pairs for text, pairs in different.items() if pairs} == {}
+
+
+def test_every_function_that_is_let_through_is_tried_by_value() -> None:
+    tried = {
+        type(node).__name__
+        for text in (*ROW_WISE, *AGGREGATES, *WINDOWS)
+        for node in sql(ROWS.format(text)).walk()
+    }
+    others = {"ArrayFilter", "Explode"}  # by the refresh of segments
+    assert (ALIKE | MENDED.keys()) - tried == others
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_is_not_known_to_mean_the_same_is_refused(text: str) -> None:
+    with pytest.raises(QueryError, match="no proven form"):
+        rendered(sql(ROWS.format(text)))
+
+
+# --- rules, features and refreshes --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    stores, _lives = make_town(tmp_path_factory.mktemp("town"))
+    yield replace(stores, history_engine=spark_here())
+    stores.close()
+
+
+@pytest.fixture(scope="module")
+def views(town: Stores) -> Iterator[tuple[Moment, Moment]]:
+    with at_both(town, town.history_engine, day(60), horizon=timedelta(days=30)) as opened:
+        yield opened
+
+
+def test_rules_yield_the_same_people_on_both_engines(views: tuple[Moment, Moment]) -> None:
+    rules = [drawn(leaf, 4)[-1] for leaf in NEW_LEAVES.values()] + drawn(RULES, 30)[-6:]
+    one, other = (people_of(view, rules) for view in views)
+    assert one == other
+
+
+@pytest.mark.long
+def test_thousands_of_rules_yield_the_same_people_on_both_engines(town: Stores) -> None:
+    rules = [rule for leaf in NEW_LEAVES.values() for rule in drawn(leaf, 40)] + drawn(RULES, 1500)
+    for number, as_of in enumerate((day(30), day(60), day(61.25), day(500))):
+        with at_both(town, town.history_engine, as_of) as (one, other):
+            for some in batched(rules[number::4], 16):
+                assert people_of(other, some) == people_of(one, some)
+
+
+@pytest.mark.parametrize("table", [features, rfm, lifecycle, repeat_purchases, outcomes])
+def test_tables_of_people_are_the_same_on_both_engines(
+    views: tuple[Moment, Moment], table: Callable[[Moment], pa.Table]
+) -> None:
+    assert_alike(*map(table, views))
+
+
+def test_a_refresh_on_spark_writes_who_is_in_and_who_came_and_went(town: Stores) -> None:
+    here = replace(town, history_engine=town.engine)
+    for as_of in (day(40), day(60)):
+        counts = refresh(town, now=as_of)
+        assert {one.segment for one in counts} == set(NESTED)
+        for name in NESTED:
+            there = members(here, name, as_of=as_of).column("profile_id")
+            assert current_members(town, name).column("profile_id") == there
+    assert sum(one.entered for one in counts) > 0
+    assert explain(town, "loud", as_of=day(60)) == explain(here, "loud", as_of=day(60))
