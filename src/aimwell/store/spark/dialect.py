@@ -20,8 +20,8 @@ from aimwell.store.spark.foreign import Foreign
 __all__ = ["ALIKE", "MENDED", "Rendered", "rendered"]
 
 ALIKE: frozenset[str] = frozenset({
-    "Abs", "Add", "And", "Array", "ArrayFilter", "ArrayMax", "Asin", "Avg", "Case", "Coalesce", "Contains", "Cos",
-    "Count", "DayOfYear", "Exists", "Explode", "Greatest", "Hour", "If", "In", "Lag", "Lead", "Least", "Left",
+    "Abs", "Add", "And", "Array", "ArrayFilter", "ArrayMax", "Asin", "Avg", "Case", "Ceil", "Coalesce", "Contains", "Cos",
+    "Count", "DateFromParts", "Day", "DayOfYear", "Exists", "Exp", "Explode", "Greatest", "Hour", "If", "In", "Lag", "Lead", "Least", "Left",
     "Length", "Ln", "Lower", "Max", "MD5", "Min", "Month", "Nullif", "Or", "Pi", "Pow", "Radians", "Rank", "Round",
     "RowNumber", "Sign", "Sin", "Sqrt", "StartsWith", "StddevSamp", "Struct", "Substring", "Sum",
     "TimestampTrunc", "Trim", "Upper", "Year",
