@@ -117,6 +117,16 @@ def test_every_function_that_is_let_through_is_tried_by_value() -> None:
     assert (ALIKE | MENDED.keys()) - tried == others
 
 
+def test_subqueries_with_parts_of_one_name_are_each_for_itself(
+    both: tuple[Session, Session],
+) -> None:
+    part = "n IN (WITH part AS (SELECT max(n) AS n FROM odd WHERE g = {}) SELECT n FROM part)"
+    query = sql(ROWS.replace(" ORDER", f" WHERE {part} OR {part} ORDER").format("g", 1, 2))
+    one, other = (session.rows(query) for session in both)
+    assert one == other
+    assert len(one) == 2
+
+
 @pytest.mark.parametrize("text", REFUSED)
 def test_what_is_not_known_to_mean_the_same_is_refused(text: str) -> None:
     with pytest.raises(QueryError, match="no proven form"):

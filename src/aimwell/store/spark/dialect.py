@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from sqlglot import ErrorLevel, exp, parse_one
+from sqlglot.dialects.spark import Spark
 from sqlglot.errors import UnsupportedError
 
 from aimwell.errors import QueryError
@@ -20,8 +22,8 @@ from aimwell.store.spark.foreign import Foreign
 __all__ = ["ALIKE", "MENDED", "Rendered", "rendered"]
 
 ALIKE: frozenset[str] = frozenset({
-    "Abs", "Add", "And", "Array", "ArrayFilter", "ArrayMax", "Asin", "Avg", "Case", "Coalesce", "Contains", "Cos",
-    "Count", "DayOfYear", "Exists", "Explode", "Greatest", "Hour", "If", "In", "Lag", "Lead", "Least", "Left",
+    "Abs", "Add", "And", "Array", "ArrayFilter", "ArrayMax", "Asin", "Avg", "Case", "Ceil", "Coalesce", "Contains", "Cos",
+    "Count", "DateFromParts", "Day", "DayOfYear", "Exists", "Exp", "Explode", "Greatest", "Hour", "If", "In", "Lag", "Lead", "Least", "Left",
     "Length", "Ln", "Lower", "Max", "MD5", "Min", "Month", "Nullif", "Or", "Pi", "Pow", "Radians", "Rank", "Round",
     "RowNumber", "Sign", "Sin", "Sqrt", "StartsWith", "StddevSamp", "Struct", "Substring", "Sum",
     "TimestampTrunc", "Trim", "Upper", "Year",
@@ -29,6 +31,13 @@ ALIKE: frozenset[str] = frozenset({
 """Functions, by SQLGlot's names, that mean the same on both engines."""
 
 _IN_OTHER_WORDS = frozenset({"from_utc_timestamp", "to_utc_timestamp"})
+
+
+class _Spark(Spark):
+    """Subqueries keep their own WITH: brought to the top, two of one name would be one."""
+
+    class Generator(Spark.Generator):  # type: ignore[misc,valid-type]
+        EXPRESSIONS_WITHOUT_NESTED_CTES: ClassVar[set[type[exp.Expr]]] = set()
 
 
 @dataclass
@@ -57,7 +66,7 @@ def rendered(query: exp.Expr) -> Rendered:
         else:
             node.replace(mended)
     try:
-        found.text = tree.sql("spark", unsupported_level=ErrorLevel.RAISE)
+        found.text = tree.sql(_Spark, unsupported_level=ErrorLevel.RAISE)
     except UnsupportedError as error:
         raise QueryError(f"A query has no form on Spark: {error}") from error
     return found
