@@ -145,6 +145,13 @@ def test_trees_fill_holes_with_their_own_precedence(session: DuckDBSession) -> N
     assert answer(session, "SELECT 1 IN :q", q=sql("SELECT 1")) is True
 
 
+def test_a_bracket_that_begins_with_a_hole_is_a_condition_among_others(
+    session: DuckDBSession,
+) -> None:
+    either = exp.or_(sql("(:a AND :b)", a=True, b=False), copy=False)
+    assert session.rows(exp.select(exp.and_(either, sql("(:a)", a=True)))) == [(False,)]
+
+
 def test_the_same_text_can_be_filled_again_with_other_parts(session: DuckDBSession) -> None:
     part = sql("1 + 1")
     assert [answer(session, "SELECT (:x)", x=x) for x in (1, "two", part, part)] == [1, "two", 2, 2]

@@ -34,10 +34,16 @@ def _parse(text: str) -> exp.Expr:
             f"{f['description']} (line {f['line']}, column {f['col']})" for f in error.errors
         )
         raise QueryError(f"This SQL cannot be parsed: {faults or error}\n{text}") from error
+    # A bracket that begins with a hole is read as an expression that bears another name, without the name.
+    tree = tree.transform(_without_no_name, copy=False)
     # Where in the text each part stood is copied with every use, and nobody asks.
     for node in tree.walk():
         node._meta = None
     return tree
+
+
+def _without_no_name(node: exp.Expr) -> exp.Expr:
+    return node.this if isinstance(node, exp.Alias) and not node.args.get("alias") else node
 
 
 def sql(text: str, **parts: Any) -> exp.Expr:
