@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from sqlglot import ErrorLevel, exp, parse_one
-from sqlglot.dialects.spark import Spark
 from sqlglot.errors import UnsupportedError
 
 from aimwell.errors import QueryError
@@ -31,13 +29,6 @@ ALIKE: frozenset[str] = frozenset({
 """Functions, by SQLGlot's names, that mean the same on both engines."""
 
 _IN_OTHER_WORDS = frozenset({"from_utc_timestamp", "to_utc_timestamp"})
-
-
-class _Spark(Spark):
-    """Subqueries keep their own WITH: brought to the top, two of one name would be one."""
-
-    class Generator(Spark.Generator):  # type: ignore[misc,valid-type]
-        EXPRESSIONS_WITHOUT_NESTED_CTES: ClassVar[set[type[exp.Expr]]] = set()
 
 
 @dataclass
@@ -66,7 +57,9 @@ def rendered(query: exp.Expr) -> Rendered:
         else:
             node.replace(mended)
     try:
-        found.text = tree.sql(_Spark, unsupported_level=ErrorLevel.RAISE)
+        # SQLGlot brings each WITH to the top of a query, as older Sparks need it, where two of one name would be one.
+        # Of what stands in brackets it does not.
+        found.text = exp.Paren(this=tree).sql("spark", unsupported_level=ErrorLevel.RAISE)[1:-1]
     except UnsupportedError as error:
         raise QueryError(f"A query has no form on Spark: {error}") from error
     return found
