@@ -26,7 +26,8 @@ _INT_MAX = 2**63 - 1
 
 
 @lru_cache(maxsize=1024)
-def _parse(text: str) -> exp.Expr:
+def _parse(text: str) -> tuple[exp.Expr, frozenset[str]]:
+    """The tree, which is never to be changed, and the names of its holes."""
     try:
         tree = parse_one(text, read="duckdb")
     except ParseError as error:
@@ -39,7 +40,7 @@ def _parse(text: str) -> exp.Expr:
     # Where in the text each part stood is copied with every use, and nobody asks.
     for node in tree.walk():
         node._meta = None
-    return tree
+    return tree, frozenset(hole.name for hole in tree.find_all(exp.Placeholder))
 
 
 def _without_no_name(node: exp.Expr) -> exp.Expr:
@@ -60,12 +61,11 @@ def sql(text: str, **parts: Any) -> exp.Expr:
         QueryError: A hole without a part, a part without a hole, or a value without an SQL form
             (naive datetime, NaN, infinity, a decimal or integer too long, broken text, unknown type).
     """
-    tree = _parse(text).copy()
-    holes = {hole.name for hole in tree.find_all(exp.Placeholder)}
+    tree, holes = _parse(text)
     if holes != parts.keys():
         raise QueryError(f"The query needs the parts {sorted(holes)}, got {sorted(parts)}:\n{text}")
     if not parts:
-        return tree
+        return tree.copy()
     filled = exp.replace_placeholders(tree, **{name: _node(part) for name, part in parts.items()})
     nothing = any(isinstance(part, Sequence) and not part for part in parts.values())
     return filled.transform(_in_nothing, copy=False) if nothing else filled
