@@ -1,9 +1,11 @@
-"""The vault: newer values win, what is not said stays."""
+"""The vault: of each field the value that was said last wins, in whatever order they come; what is not said stays."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
 from pathlib import Path
 
 import pyarrow as pa
@@ -67,6 +69,37 @@ def test_newer_values_win_and_older_ones_only_fill_gaps(stores: Stores) -> None:
         at=NOW + timedelta(days=1),
     )
     assert fields(stores, "o1") == {"email": "newest@example.com", "phone": "+447700900123"}
+
+
+def test_the_order_in_which_words_come_does_not_matter(stores: Stores) -> None:
+    words: list[tuple[int, dict[str, str]]] = [
+        (1, {"email": "first@example.com", "last_name": "Old"}),
+        (2, {"email": "second@example.com"}),
+        (3, {"last_name": "New"}),
+        (4, {"customer_id": "c"}),
+    ]
+
+    def told(origin: str, order: Iterable[tuple[int, dict[str, str]]]) -> dict[str, str]:
+        for days, said in order:
+            keep(stores, {"origin_id": origin, **said}, at=NOW + timedelta(days))
+        return fields(stores, origin)
+
+    found = [told(f"o{n}", order) for n, order in enumerate(permutations(words))]
+    expected = {"email": "second@example.com", "last_name": "New", "customer_id": "c"}
+    assert found == [expected] * 24
+
+
+def test_of_a_merged_person_each_field_is_the_newest_word_of_any_origin(stores: Stores) -> None:
+    keep(stores, {"origin_id": "o1", "email": "new@example.com", "phone": "+447700900123"})
+    keep(stores, {"origin_id": "o1", "first_name": "Ann"}, at=NOW + timedelta(days=2))
+    keep(stores, {"origin_id": "o2", "email": "newest@example.com"}, at=NOW + timedelta(days=1))
+    keep(stores, {"origin_id": "o2", "phone": "+447700900124"}, at=NOW - timedelta(days=1))
+    merge(stores, "o1", "o2")
+    assert fields(stores, "o1") == {
+        "email": "newest@example.com",
+        "phone": "+447700900123",
+        "first_name": "Ann",
+    }
 
 
 def test_a_merged_person_has_the_fields_of_all_origins(stores: Stores) -> None:

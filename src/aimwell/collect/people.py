@@ -68,9 +68,7 @@ class Persons:
         """Keep them in the vault, and their identifiers; returns how many different people they are. Once only."""
         people = 0
         for batch in self._people:
-            people += keep_people(
-                self._stores, pa.table(batch), source=self._source, set_at=self._now
-            )
+            people += keep_people(self._stores, pa.table(batch), source=self._source)
         for reader in self._identifiers:
             for batch in reader:
                 keep_identifiers(self._stores, _in_micros(pa.table(batch)), source=self._source)
@@ -104,27 +102,14 @@ def find_persons(
         names: Mapped fields; those of PERSON_FIELDS, and `vault.…` go to the vault.
         source: Source definition.
         namespace: Of the customer ids.
-        seen: Column of `fresh` that tells when the person was seen; may be null.
-        now: When it was collected.
+        seen: Column of `fresh` that tells when the person was seen, and what it says of them was so; may be null.
+        now: When it was collected; whatever has no time was so then.
         forms: Personal field that is brought into one form → how.
     """
-    fields = [name for name in PERSON_FIELDS if name in names]
-    extra = _extra(names)
-    said = (
-        exp.select(
-            "f.person",
-            *(exp.alias_(sql("arg_max(:x, n)", x=column(name, "f")), name) for name in fields),
-            *([exp.alias_(sql("arg_max(:x, n)", x=extra), "extra")] if extra is not None else []),
-        )
-        .from_(exp.to_table("fresh").as_("f"))
-        .group_by("f.person")
-    )
+    said, told = _said(names, seen, now)
     # Each person has one origin, so rows are brought together first, and only their sums are joined.
     rows = (
-        exp.select(
-            "o.origin_id",
-            *(column(name, "s") for name in [*fields, *(["extra"] if extra is not None else [])]),
-        )
+        exp.select("o.origin_id", *(column(name, "s") for name in told))
         .from_(said.subquery("s"))
         .join(exp.to_table("origins").as_("o"), on="o.person = s.person")
         .order_by("o.origin_id")  # a database inserts several times faster in the order of its keys
@@ -145,6 +130,37 @@ def find_persons(
             if name in names and _was_changed(session, name, how)
         ],
     )
+
+
+def _said(names: Sequence[str], seen: str, now: datetime) -> tuple[exp.Select, Sequence[str]]:
+    """A query of what `fresh` says last of each person, with when; and the columns of it."""
+    values: dict[str, exp.Expr] = {
+        name: column(name, "f") for name in PERSON_FIELDS if name in names
+    }
+    extra = _extra(names)
+    if extra is not None:
+        values["extra"] = extra
+    is_dated = seen in names
+    at = (
+        sql("coalesce(:seen, :now)", seen=column(seen, "f"), now=now)
+        if is_dated
+        else sql(":now", now=now)
+    )
+    place = sql("row(:at, n)", at=at) if is_dated else sql("n")
+    columns: list[exp.Expr] = []
+    for name, value in values.items():
+        # Who has a customer id is known by it, so it is the same in all of their rows.
+        last = (
+            sql("any_value(:x)", x=value)
+            if name == "customer_id"
+            else sql("arg_max(:x, :place)", x=value, place=place)
+        )
+        when = sql("max(:at) FILTER (WHERE :x IS NOT NULL)", at=at, x=value)
+        columns += [exp.alias_(last, name), exp.alias_(when, f"{name}_at")]
+    # The row as a whole is as new as the last that says anything.
+    columns.append(exp.alias_(sql("max(:at)", at=at), "set_at"))
+    query = exp.select("f.person", *columns).from_(exp.to_table("fresh").as_("f"))
+    return query.group_by("f.person"), [one.alias for one in columns]
 
 
 def _was_changed(session: Session, name: str, how: str) -> bool:

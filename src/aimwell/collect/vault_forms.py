@@ -95,13 +95,15 @@ class VaultForms:
         ).where(_originals.c.source == self._source.name, _originals.c.field == name)
         if name in _CONTACTS:  # one that needed no original is in its form
             return [kept]
-        value = _people.c[name] if name in PERSON_FIELDS else _people.c.extra[name].as_string()
+        own = name in PERSON_FIELDS
+        value = _people.c[name] if own else _people.c.extra[name].as_string()
+        said_at = _people.c[f"{name}_at"] if own else _people.c.extra_at
         made = sa.exists().where(
             _originals.c.origin_id == _people.c.origin_id,
             _originals.c.field == name,
             _originals.c.value == value,
         )
-        as_came = sa.select(_people.c.origin_id, value, value, _people.c.set_at).where(
+        as_came = sa.select(_people.c.origin_id, value, value, said_at).where(
             _people.c.source == self._source.name, value.is_not(None), ~made
         )
         return [kept, as_came]

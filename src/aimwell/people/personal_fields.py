@@ -38,7 +38,7 @@ def personal_fields(
     """What the vault holds of a person.
 
     Of what identifies it is known who told it first, and when. Other fields have the source that began their row of the
-    vault, and the time of its newest word; by that time all of them grow old.
+    vault, and the time at which they were said last; by that time all of them grow old.
 
     Args:
         connection: To the control database.
@@ -74,14 +74,16 @@ def personal_fields(
 
 
 def _heard(connection: sa.Connection, origins: Sequence[str]) -> dict[str, _Said]:
-    """Of each field the newest row that has it, as in the vault's own merge."""
-    heard: dict[str, _Said] = {}
-    rows = sa.select(_vault).where(_vault.c.origin_id.in_(origins))
-    for row in connection.execute(rows.order_by(_vault.c.set_at.desc(), _vault.c.origin_id)):
-        told = [name for name in PERSON_FIELDS if getattr(row, name) is not None]
-        for name in (*told, *(row.extra or {})):
-            heard.setdefault(name, (row.source, row.set_at))
-    return heard
+    """Of each field the row that said it last, as in the vault's own merge."""
+    heard: dict[str, tuple[str, datetime]] = {}
+    rows = sa.select(_vault).where(_vault.c.origin_id.in_(origins)).order_by(_vault.c.origin_id)
+    for row in connection.execute(rows).mappings():
+        told = {name: row[f"{name}_at"] for name in PERSON_FIELDS if row[name] is not None}
+        told |= dict.fromkeys(row["extra"] or {}, row["extra_at"])
+        for name, at in told.items():
+            if name not in heard or at > heard[name][1]:
+                heard[name] = (row["source"], at)
+    return dict(heard)
 
 
 def _told_first(

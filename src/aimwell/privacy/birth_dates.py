@@ -21,7 +21,7 @@ def birth_dates(stores: Stores) -> pa.Table:
         sa.select(profile, _people.c.birth_date)
         .select_from(_people.outerjoin(_overrides, _overrides.c.origin_id == _people.c.origin_id))
         .where(_people.c.birth_date.is_not(None))
-        .order_by(_people.c.set_at, _people.c.origin_id)
+        .order_by(_people.c.birth_date_at, _people.c.origin_id.desc())
     )
     with stores.read_control() as connection:
         newest = {row[0]: row[1] for row in connection.execute(query)}

@@ -86,23 +86,14 @@ def _newest(stores: Stores, origins: Sequence[str]) -> Iterator[tuple[str, pa.Ta
         for row in connection.execute(query):
             person = found.setdefault(row.source, {}).setdefault(row.origin_id, {})
             person[row.field] = row.value
-            person["set_at"] = row.said_at
+            person[f"{row.field}_at"] = person["set_at"] = row.said_at
     for source, people in sorted(found.items()):
-        fields = sorted({name for person in people.values() for name in person} - {"set_at"})
         keys = sorted(people)
-        yield (
-            source,
-            pa.table(
-                {
-                    "origin_id": pa.array(keys, pa.string()),
-                    **{
-                        name: pa.array([people[key].get(name) for key in keys], pa.string())
-                        for name in fields
-                    },
-                    "set_at": pa.array([people[key]["set_at"] for key in keys], TIME),
-                }
-            ),
-        )
+        columns = {"origin_id": pa.array(keys, pa.string())}
+        for name in sorted({name for person in people.values() for name in person}):
+            kind = TIME if name.endswith("_at") else pa.string()
+            columns[name] = pa.array([people[key].get(name) for key in keys], kind)
+        yield source, pa.table(columns)
 
 
 def _insert(stores: Stores, statement: Any, rows: pa.Table, *, times: Sequence[str]) -> int:

@@ -1,18 +1,21 @@
 """The vault: the only place of personal data, in the control database.
 
-A row is what is known of one origin. Newer values win, and what a newer row does not say stays.
+A row is what is known of one origin. Of each field the value that was said last wins, in whatever order they come, and
+what a newer row does not say stays.
 """
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cache
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from aimwell.store.control import (
@@ -24,6 +27,7 @@ from aimwell.store.control import (
 from aimwell.store.listed import GIVEN, among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
+from aimwell.store.tables import TIME
 
 __all__ = [
     "PERSON_FIELDS",
@@ -56,11 +60,12 @@ _rows = metadata.tables["vault_rows"]
 _texts_table = metadata.tables["vault_texts"]
 _overrides = metadata.tables["identity_overrides"]
 _BATCH = 5_000
+_SQLITE_SECONDS = SQLITE_TIME.removesuffix(".%f")  # Arrow adds the fraction to the seconds
 
 
 @dataclass(frozen=True)
 class Person:
-    """What the vault knows of one profile, merged over its origins, the newest first."""
+    """What the vault knows of one profile: of each field what was said last of any of its origins."""
 
     profile_id: str
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -83,47 +88,61 @@ def keep_people(
     """Keep what `rows` say of people.
 
     Args:
-        rows: One row per `origin_id`, with any of PERSON_FIELDS as text and `extra` as JSON text.
+        rows: One row per `origin_id`, with any of PERSON_FIELDS as text and `extra` as JSON text; and in `FIELD_at`
+            when a field was said, where that is not the same for the whole row.
         source: Source definition.
         set_at: When it was said; older sayings do not overwrite newer ones. None: `rows` say it in `set_at`.
 
     Returns:
         Number of rows kept.
     """
-    names = [name for name in PERSON_FIELDS if name in rows.schema.names]
+    names = [name for name in (*PERSON_FIELDS, "extra") if name in rows.schema.names]
     statement = insert_statement(stores.control.is_sqlite, _people)
     new, old = statement.excluded, _people.c
-    newer = new.set_at >= old.set_at
-    changes: dict[str, Any] = {
-        name: sa.case(
-            (newer, sa.func.coalesce(new[name], old[name])),
-            else_=sa.func.coalesce(old[name], new[name]),
-        )
-        for name in names
-    }
-    if "extra" in rows.schema.names:
-        changes["extra"] = sa.case(
-            (newer, _laid_over(stores, old.extra, new.extra)),
-            else_=_laid_over(stores, new.extra, old.extra),
-        )
-    changes["set_at"] = sa.case((newer, new.set_at), else_=old.set_at)
+    changes: dict[str, Any] = {}
+    for name in names:
+        new_at, old_at = new[f"{name}_at"], old[f"{name}_at"]
+        newer = sa.and_(new_at.is_not(None), sa.or_(old_at.is_(None), new_at >= old_at))
+        changes[name] = sa.case((newer, new[name]), else_=old[name])
+        changes[f"{name}_at"] = sa.case((newer, new_at), else_=old_at)
+        if name == "extra":
+            changes[name] = sa.case(
+                (newer, _laid_over(stores, old.extra, new.extra)),
+                else_=_laid_over(stores, new.extra, old.extra),
+            )
+    changes["set_at"] = sa.case((new.set_at >= old.set_at, new.set_at), else_=old.set_at)
     statement = statement.on_conflict_do_update(index_elements=["origin_id"], set_=changes)
-    for batch in rows.to_batches(max_chunksize=_BATCH):
+    for batch in _timed(rows, names, set_at).to_batches(max_chunksize=_BATCH):
         if not batch.num_rows:
             continue
         with stores.control.begin() as connection:
             if stores.control.is_sqlite:
-                insert_columns(connection, statement, _texts(batch, source, set_at))
+                insert_columns(connection, statement, _texts(batch, source))
                 continue
             values = batch.to_pylist()
             for value in values:
                 value["source"] = source
-                if set_at is not None:
-                    value["set_at"] = set_at
                 if "extra" in value:
                     value["extra"] = json.loads(value["extra"]) if value["extra"] else sa.null()
             connection.execute(statement, values)
     return int(rows.num_rows)
+
+
+def _timed(rows: pa.Table, names: Sequence[str], set_at: datetime | None) -> pa.Table:
+    """The rows with `set_at`, and with `FIELD_at` of each field: null where the field says nothing."""
+    if set_at is not None:
+        rows = rows.append_column("set_at", pa.repeat(pa.scalar(set_at, TIME), rows.num_rows))
+    for name in names:
+        value, known = rows.column(name), f"{name}_at" in rows.schema.names
+        says = value.is_valid() if name != "extra" else pc.fill_null(pc.not_equal(value, ""), False)
+        times = rows.column(f"{name}_at" if known else "set_at")
+        times = pc.if_else(says, times, pa.scalar(None, times.type))
+        if known:
+            place = rows.schema.get_field_index(f"{name}_at")
+            rows = rows.set_column(place, f"{name}_at", times)
+        else:
+            rows = rows.append_column(f"{name}_at", times)
+    return rows
 
 
 def _laid_over(
@@ -135,18 +154,15 @@ def _laid_over(
     return sa.case((below.is_(None), above), (above.is_(None), below), else_=both)
 
 
-def _texts(
-    rows: pa.RecordBatch, source: str, set_at: datetime | None
-) -> dict[str, Sequence[str | None]]:
+def _texts(rows: pa.RecordBatch, source: str) -> dict[str, Sequence[str | None]]:
     """Rows of people as SQLite keeps them."""
-    texts: dict[str, Sequence[str | None]] = {
-        name: rows.column(name).to_pylist() for name in rows.schema.names
-    }
+    texts: dict[str, Sequence[str | None]] = {}
+    for name, values in zip(rows.schema.names, rows.columns, strict=True):
+        if pa.types.is_timestamp(values.type):
+            values = pc.strftime(values.cast(TIME), _SQLITE_SECONDS)
+        texts[name] = values.to_pylist()
     if "extra" in texts:
         texts["extra"] = [text or None for text in texts["extra"]]
-    said: Sequence[Any] = rows.column("set_at").to_pylist() if set_at is None else [set_at]
-    when = [moment.astimezone(UTC).strftime(SQLITE_TIME) for moment in said]
-    texts["set_at"] = when if set_at is None else when * rows.num_rows
     return {**texts, "source": [source] * rows.num_rows}
 
 
@@ -196,28 +212,32 @@ def read_row(connection: sa.Connection, row_hash: str) -> str | None:
 def read_people(connection: sa.Connection, profile_ids: Sequence[str]) -> dict[str, Person]:
     """What the vault knows of the profiles. Profiles of which it knows nothing are left out."""
     wanted = set(profile_ids)
-    found: dict[str, Person] = {}
-    for profile_id, extra, *values in connection.execute(_of_people(), {"ids": profile_ids}).all():
-        if profile_id not in wanted:
-            continue
-        fields = {
-            name: value
-            for name, value in zip(PERSON_FIELDS, values, strict=True)
-            if value is not None
-        }
-        newer = found.get(profile_id)
-        if newer is None:
-            found[profile_id] = Person(profile_id, fields, extra or {})
-        else:
-            found[profile_id] = Person(
-                profile_id, {**fields, **newer.fields}, {**(extra or {}), **newer.extra}
-            )
-    return found
+    rows: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in connection.execute(_of_people(), {"ids": profile_ids}):
+        if row[0] in wanted:
+            rows[row[0]].append(row)
+    return {profile_id: _merged(profile_id, found) for profile_id, found in rows.items()}
+
+
+def _merged(profile_id: str, rows: Sequence[Any]) -> Person:
+    """One person of rows of their origins, in the order of these."""
+    said: dict[str, tuple[datetime, str]] = {}
+    extras: list[tuple[datetime, Mapping[str, Any]]] = []
+    for _, extra, extra_at, *cells in rows:
+        if extra:
+            extras.append((extra_at, extra))
+        for name, value, at in zip(PERSON_FIELDS, cells[0::2], cells[1::2], strict=True):
+            if value is not None and (name not in said or at > said[name][0]):
+                said[name] = (at, value)
+    further: dict[str, Any] = {}
+    for _, extra in sorted(extras, key=lambda one: one[0], reverse=True):
+        further = {**extra, **further}
+    return Person(profile_id, {name: value for name, (_, value) in said.items()}, further)
 
 
 @cache
 def _of_people() -> sa.Select[Any]:
-    """Profile, further fields and PERSON_FIELDS of every origin of given profiles, the newest first."""
+    """Profile, further fields and PERSON_FIELDS of every origin of given profiles, each with its time."""
     profile = sa.func.coalesce(_overrides.c.profile_id, _people.c.origin_id)
     joined = _people.outerjoin(_overrides, _overrides.c.origin_id == _people.c.origin_id)
     # Two look-ups by key, because an expression over the join could use no index.
@@ -225,9 +245,10 @@ def _of_people() -> sa.Select[Any]:
         sa.select(_overrides.c.origin_id).where(among(_overrides.c.profile_id, GIVEN)),
         sa.select(_people.c.origin_id).where(among(_people.c.origin_id, GIVEN)),
     )
+    cells = [(_people.c[name], _people.c[f"{name}_at"]) for name in ("extra", *PERSON_FIELDS)]
     return (
-        sa.select(profile, _people.c.extra, *(_people.c[name] for name in PERSON_FIELDS))
+        sa.select(profile, *(cell for pair in cells for cell in pair))
         .select_from(joined)
         .where(_people.c.origin_id.in_(origins))
-        .order_by(_people.c.set_at.desc(), _people.c.origin_id)
+        .order_by(_people.c.origin_id)
     )

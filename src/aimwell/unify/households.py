@@ -28,6 +28,8 @@ _people = metadata.tables["vault_people"]
 _overrides = metadata.tables["identity_overrides"]
 _households = metadata.tables["households"]
 _BATCH = 10_000
+_TOLD = ("street", "last_name", "full_name")
+"""Fields by whose newest words people live together; a postcode belongs to its street."""
 _WORD = re.compile(r"\w+")
 _SHORT = {
     "street": "st",
@@ -184,9 +186,10 @@ def _homes(
             _people.c.postcode,
             _people.c.last_name,
             _people.c.full_name,
+            *(_people.c[f"{name}_at"] for name in _TOLD),
         )
         .select_from(_people.outerjoin(_overrides, _overrides.c.origin_id == _people.c.origin_id))
-        .order_by(_people.c.set_at.desc(), _people.c.origin_id)
+        .order_by(_people.c.origin_id)
     )
     if profiles is None:
         # Who has no address has no home; of the others the names may stand at another origin.
@@ -205,13 +208,17 @@ def _homes(
 
 def _newest(key: bytes, rows: Iterable[Any]) -> dict[str, Home]:
     told: dict[str, dict[str, str | None]] = {}
+    said: dict[tuple[str, str], datetime] = {}
     for row in rows:
         mine = told.setdefault(row.profile_id, {})
-        if row.street is not None and "street" not in mine:
-            mine |= {"street": row.street, "postcode": row.postcode}
-        for name in ("last_name", "full_name"):
-            if getattr(row, name) is not None:
-                mine.setdefault(name, getattr(row, name))
+        for name in _TOLD:
+            at, before = getattr(row, f"{name}_at"), said.get((row.profile_id, name))
+            if at is None or (before is not None and at <= before):
+                continue
+            said[row.profile_id, name] = at
+            mine[name] = getattr(row, name)
+            if name == "street":
+                mine["postcode"] = row.postcode
     homes = {
         profile: home_of(
             key,

@@ -21,23 +21,23 @@ __all__ = [
     "vault_texts",
 ]
 
+_FIELDS = (
+    *("customer_id", "email", "phone", "first_name", "last_name", "full_name", "street"),
+    *("postcode", "birth_date", "ip"),
+)
+
 vault_people = sa.Table(
     "vault_people",
     metadata,
     sa.Column("origin_id", Text, primary_key=True),
-    sa.Column("customer_id", Text),
-    sa.Column("email", Text),
-    sa.Column("phone", Text),
-    sa.Column("first_name", Text),
-    sa.Column("last_name", Text),
-    sa.Column("full_name", Text),
-    sa.Column("street", Text),
-    sa.Column("postcode", Text),
-    sa.Column("birth_date", Text),
-    sa.Column("ip", Text),
+    *(sa.Column(name, Text) for name in _FIELDS),
     sa.Column("extra", JsonType, comment="Other personal fields by name."),
     sa.Column("source", Text, nullable=False),
     sa.Column("set_at", UtcDateTime, nullable=False),
+    *(
+        sa.Column(f"{name}_at", UtcDateTime, comment=f"When {name} was said; null: it was not.")
+        for name in (*_FIELDS, "extra")
+    ),
 )
 
 vault_originals = sa.Table(

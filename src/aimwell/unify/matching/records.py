@@ -71,9 +71,12 @@ def bind_people(stores: Stores, session: DuckDBSession) -> tuple[MatchField, ...
             sa.func.coalesce(_overrides.c.profile_id, _people.c.origin_id),
             *(_people.c[name] for name in _VAULT),
             sa.cast(_people.c.extra, sa.Text),
-            sa.cast(_people.c.set_at, sa.Text),
+            *(sa.cast(_people.c[f"{name}_at"], sa.Text) for name in (*_VAULT, "extra")),
         ).select_from(_people.outerjoin(_overrides, _overrides.c.origin_id == _people.c.origin_id)),
-        ("person_id", "profile_id", *_VAULT, "extra", "set_at"),
+        (
+            *("person_id", "profile_id", *_VAULT, "extra"),
+            *(f"{name}_at" for name in (*_VAULT, "extra")),
+        ),
     )
     traits = _read(
         stores,
@@ -84,10 +87,10 @@ def bind_people(stores: Stores, session: DuckDBSession) -> tuple[MatchField, ...
     session.bind("states", traits)
     codes = _codes(session)
     newest = [
-        exp.alias_(sql("arg_max(:x, set_at)", x=value), name, quoted=True)
-        for name, value in [
-            *((name, column(name)) for name in _VAULT),
-            *((name, _inside("extra", name)) for name in codes),
+        exp.alias_(sql("arg_max(:x, :at)", x=value, at=column(at)), name, quoted=True)
+        for name, value, at in [
+            *((name, column(name), f"{name}_at") for name in _VAULT),
+            *((name, _inside("extra", name), "extra_at") for name in codes),
         ]
     ]
     session.bind(
