@@ -82,7 +82,7 @@ def kill_within(shop: Shop, source: Any, seconds: float) -> bool:
 
 
 @pytest.mark.timeout(1_800)
-@pytest.mark.parametrize("wanted", [4, pytest.param(60, marks=pytest.mark.long)])
+@pytest.mark.parametrize("wanted", [2, pytest.param(60, marks=pytest.mark.long)])
 def test_killed_at_any_moment_and_run_again_it_is_as_if_it_had_run_once(
     empty_workspace: Path, tmp_path: Path, clean: Shop, wanted: int, seed: int
 ) -> None:

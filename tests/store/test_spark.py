@@ -171,6 +171,7 @@ def test_tables_of_people_are_the_same_on_both_engines(
     assert_alike(*map(table, views))
 
 
+@pytest.mark.long
 def test_a_refresh_on_spark_writes_who_is_in_and_who_came_and_went(town: Stores) -> None:
     here = replace(town, history_engine=town.engine)
     for as_of in (day(40), day(60)):
