@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from aimwell.privacy.vault import keep_people
-from aimwell.store.control import SQLITE_TIME, insert_columns, insert_statement
+from aimwell.store.control import SQLITE_SECONDS, insert_columns, insert_statement
 from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
@@ -25,7 +25,6 @@ __all__ = ["keep_parts", "keep_statements", "read_parts"]
 
 _parts = metadata.tables["vault_parts"]
 _statements = metadata.tables["vault_statements"]
-_SECONDS = SQLITE_TIME.removesuffix(".%f")  # Arrow adds the fraction to the seconds
 _BATCH = 20_000
 
 
@@ -102,7 +101,7 @@ def _insert(stores: Stores, statement: Any, rows: pa.Table, *, times: Sequence[s
             if stores.control.is_sqlite:
                 texts = {
                     name: (
-                        pc.strftime(batch.column(name).cast(TIME), _SECONDS)
+                        pc.strftime(batch.column(name).cast(TIME), SQLITE_SECONDS)
                         if name in times
                         else batch.column(name)
                     ).to_pylist()

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from aimwell.store.control import (
-    SQLITE_TIME,
+    SQLITE_SECONDS,
     insert_columns,
     insert_missing,
     insert_statement,
@@ -60,7 +60,6 @@ _rows = metadata.tables["vault_rows"]
 _texts_table = metadata.tables["vault_texts"]
 _overrides = metadata.tables["identity_overrides"]
 _BATCH = 5_000
-_SQLITE_SECONDS = SQLITE_TIME.removesuffix(".%f")  # Arrow adds the fraction to the seconds
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def _texts(rows: pa.RecordBatch, source: str) -> dict[str, Sequence[str | None]]
     texts: dict[str, Sequence[str | None]] = {}
     for name, values in zip(rows.schema.names, rows.columns, strict=True):
         if pa.types.is_timestamp(values.type):
-            values = pc.strftime(values.cast(TIME), _SQLITE_SECONDS)
+            values = pc.strftime(values.cast(TIME), SQLITE_SECONDS)
         texts[name] = values.to_pylist()
     if "extra" in texts:
         texts["extra"] = [text or None for text in texts["extra"]]

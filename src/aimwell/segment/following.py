@@ -22,7 +22,7 @@ from aimwell.segment.closure import Closure
 from aimwell.segment.computing import compute
 from aimwell.segment.defined import Defined, defined
 from aimwell.segment.model import SegmentCount
-from aimwell.segment.noticing import forget_notes, notice, read_notes
+from aimwell.segment.noticing import Notes, forget_notes, notice, read_notes
 from aimwell.segment.recording import Counts, compare, write
 from aimwell.segment.refreshing import LEASE, moment_after, refresh
 from aimwell.segment.standing import (
@@ -105,14 +105,14 @@ def follow(
             return _everybody(stores, clock)
         if complete and full_after is not None and _is_old(stores, found, clock() - full_after):
             return _everybody(stores, clock)
-        if complete and read_notes(stores).of_everybody:
+        notes = read_notes(stores)
+        if complete and notes.of_everybody:
             return _everybody(stores, clock)
-        followed = _follow(stores, found, seen, clock, held)
+        followed = _follow(stores, found, seen, notes, clock, held)
         if not complete:
             return followed
         if followed.people is None:
-            everybody = _everybody(stores, clock)
-            return replace(everybody, counts=_joined(followed.counts, everybody.counts))
+            return _everybody(stores, clock)
         if followed.behind:
             due = _due(stores, followed.behind, clock())
             counts = refresh(stores, now=clock, segments=due)
@@ -136,9 +136,13 @@ def _everybody(stores: Stores, clock: Callable[[], datetime]) -> Followed:
 
 
 def _follow(
-    stores: Stores, found: Defined, seen: Seen, clock: Callable[[], datetime], held: Held
+    stores: Stores,
+    found: Defined,
+    seen: Seen,
+    notes: Notes,
+    clock: Callable[[], datetime],
+    held: Held,
 ) -> Followed:
-    notes = read_notes(stores)
     now = moment_after(stores, clock()).astimezone(UTC)
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     standings = read_standings(stores)

@@ -24,6 +24,7 @@ from aimwell.errors import ControlBusyError, StorageFullError, StoreError, Works
 from aimwell.store.column_types import JsonType, Money, UtcDateTime
 
 __all__ = [
+    "SQLITE_SECONDS",
     "SQLITE_TIME",
     "Control",
     "JsonType",
@@ -38,6 +39,9 @@ __all__ = [
 
 SQLITE_TIME = "%Y-%m-%d %H:%M:%S.%f"
 """How SQLite keeps a time in UTC as text."""
+
+SQLITE_SECONDS = SQLITE_TIME.removesuffix(".%f")
+"""The same for Arrow, which adds the fraction to the seconds."""
 
 _BUSY_MS = 30_000
 _URLS = "sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
