@@ -49,6 +49,8 @@ class EngineContract:
         session.materialise("now", sql("SELECT count(*) AS n FROM t"))
         session.bind("t", numbers(5))
         assert session.rows(sql("SELECT later.n, now.n FROM later, now")) == [(5, 2)]
+        session.bind("t", numbers(7))
+        assert session.rows(sql("SELECT n FROM later")) == [(7,)], "also once it was read"
 
     def test_a_name_can_be_bound_again_to_anything(self, session: Session) -> None:
         session.bind("t", numbers(4))

@@ -581,9 +581,40 @@ def test_a_commit_between_the_tables_of_a_pin_is_noticed(
                 lake.append("touches", empty_table("touches"))
         return table
 
+    lake.append("events", empty_table("events"))  # one that is known would not be opened
     monkeypatch.setattr(lake, "_open", interrupted)
     found = lake.pin("events", "touches").versions
-    assert {name: found[name] - start[name] for name in found} == {"events": 3, "touches": 3}
+    assert {name: found[name] - start[name] for name in found} == {"events": 4, "touches": 3}
+
+
+def test_a_table_that_did_not_change_is_not_opened_again(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.append("events", events(["a"]))
+    copy = tmp_path / "copy"
+    shutil.copytree(lake.root / "events", copy)
+    opened, open_one = [], lake._open
+
+    def noted(name: str, version: int | None = None) -> DeltaTable:
+        opened.append(name)
+        return open_one(name, version)
+
+    monkeypatch.setattr(lake, "_open", noted)
+    first = lake.pin("events", "touches")
+    assert lake.pin("events", "touches") == first
+    assert opened == ["events", "touches"]
+    lake.append("events", events(["b"]))
+    opened.clear()
+    assert lake.pin("events").tables["events"].version == first.tables["events"].version + 1
+    assert opened == ["events"]
+    # A workspace that is restored from a copy has older versions, and the same numbers for other ones.
+    shutil.rmtree(lake.root / "events")
+    shutil.copytree(copy, lake.root / "events")
+    assert lake.pin("events").tables["events"].files == first.tables["events"].files
+    lake.append("events", events(["c"]))
+    with DuckDBEngine(threads=1).session() as session:
+        session.bind("t", lake.pin("events").tables["events"])
+        assert session.rows(sql("SELECT event_id FROM t ORDER BY event_id")) == [("a",), ("c",)]
 
 
 def test_tables_that_never_stand_still_are_not_pinned(

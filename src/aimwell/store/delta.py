@@ -29,6 +29,7 @@ __all__ = [
     "added_files",
     "append_rows",
     "column_names",
+    "commit_mark",
     "commits",
     "files_of",
     "has_commit",
@@ -128,6 +129,18 @@ def has_transaction(table: DeltaTable, transaction: tuple[str, int]) -> bool:
 def is_newest(folder: Path, version: int) -> bool:
     """Whether no commit came after this version: the next one would lie in the log under its number."""
     return not (folder / "_delta_log" / f"{version + 1:020}.json").exists()
+
+
+def commit_mark(folder: Path, version: int) -> tuple[int, ...] | None:
+    """What tells this version's commit from another under the same number; None where the log lost it.
+
+    A log is shortened from its beginning: where this commit is, later ones are too.
+    """
+    try:
+        found = (folder / "_delta_log" / f"{version:020}.json").stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def column_names(table: DeltaTable) -> list[str]:

@@ -18,6 +18,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from aimwell.store.engine_errors import translated
+from aimwell.store.instances import Instance, lent_instance
 from aimwell.store.scan import scan
 from aimwell.store.spill import spill_folder
 from aimwell.store.sql import identifier
@@ -64,26 +65,59 @@ class Engine(Protocol):
 class DuckDBSession:
     """A session on one in-memory DuckDB."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self.connection = connection
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        # A command binds many more names than its queries read, and a view costs milliseconds.
+        self._awaited: dict[str, TableVersion | pa.Table | exp.Expr] = {}
         self._kinds: dict[str, str] = {}
         self._arrow: dict[str, pa.Table] = {}
         self._numbers = count()
 
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection, for what a Session cannot do, with all names that were bound."""
+        for name in list(self._awaited):
+            self._make(name)
+        return self._instance.connection
+
     def bind(self, name: str, source: TableVersion | pa.Table | exp.Expr) -> None:
         """See Session.bind."""
-        if isinstance(source, pa.Table):
-            hidden = f"arrow_{next(self._numbers)}"
-            self._arrow[hidden] = source
-            self.connection.register(hidden, source)
-            source = exp.select("*").from_(exp.Table(this=identifier(hidden)))
-        elif isinstance(source, TableVersion):
-            source = scan(source)
-        self._create(name, "VIEW", source)
+        self._awaited[name] = source
+        if name in self._kinds:  # views that were made already may read it
+            self._make(name)
 
     def materialise(self, name: str, query: exp.Expr) -> None:
         """See Session.materialise."""
+        self._make_read(query)
+        self._awaited.pop(name, None)
         self._create(name, "TABLE", query)
+
+    def _make_read(self, query: exp.Expr) -> None:
+        """Make the names that the query reads, and those that they read in turn."""
+        if self._awaited:
+            for table in query.find_all(exp.Table):
+                self._make(table.name)
+
+    def _make(self, name: str) -> None:
+        source = self._awaited.pop(name, None)
+        if source is None:
+            return
+        try:
+            self._create(name, "VIEW", self._rows_of(source))
+        except BaseException:
+            self._awaited[name] = source
+            raise
+
+    def _rows_of(self, source: TableVersion | pa.Table | exp.Expr) -> exp.Expr:
+        if isinstance(source, TableVersion):
+            return scan(source)
+        if isinstance(source, pa.Table):
+            hidden = f"arrow_{next(self._numbers)}"
+            self._arrow[hidden] = source
+            self._instance.connection.register(hidden, source)
+            return exp.select("*").from_(exp.Table(this=identifier(hidden)))
+        self._make_read(source)
+        return source
 
     def _create(self, name: str, kind: str, query: exp.Expr) -> None:
         # Not temporary ones: those belong to one connection, and streams have their own.
@@ -103,13 +137,13 @@ class DuckDBSession:
 
     def table(self, query: exp.Expr) -> pa.Table:
         """See Session.table."""
-        return _guarded(query, lambda text: self.connection.sql(text).to_arrow_table())
+        self._make_read(query)
+        return _guarded(query, lambda text: self._instance.connection.sql(text).to_arrow_table())
 
     def batches(self, query: exp.Expr, *, rows: int = 100_000) -> pa.RecordBatchReader:
         """See Session.batches."""
-        # A connection is busy as long as a stream of it is open.
-        cursor = self.connection.cursor()
-        _quieten(cursor)
+        self._make_read(query)
+        cursor = self._instance.another()
         for name, table in self._arrow.items():
             cursor.register(name, table)
         reader = _guarded(query, lambda text: cursor.sql(text).to_arrow_reader(rows))
@@ -120,20 +154,17 @@ class DuckDBSession:
             except Exception as error:
                 raise translated(error, query) from error
             finally:
-                cursor.close()
+                self._instance.close(cursor)
 
         return pa.RecordBatchReader.from_batches(reader.schema, stream())
 
     def rows(self, query: exp.Expr) -> list[tuple[Any, ...]]:
         """See Session.rows."""
-        return _guarded(query, lambda text: self.connection.execute(text).fetchall())
+        self._make_read(query)
+        return _guarded(query, lambda text: self._instance.connection.execute(text).fetchall())
 
     def _run(self, statement: exp.Expr) -> None:
-        _guarded(statement, self.connection.execute)
-
-
-def _quieten(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute("SET enable_progress_bar = false")
+        _guarded(statement, self._instance.connection.execute)
 
 
 def _guarded(query: exp.Expr, run: Callable[[str], T]) -> T:
@@ -167,17 +198,10 @@ class DuckDBEngine:
     @contextmanager
     def session(self) -> Iterator[DuckDBSession]:
         """See Engine.session."""
-        with spill_folder(self._temp_root) as spill:
-            settings: dict[str, str | bool | int | float | list[str]] = {
-                "temp_directory": str(spill),
-                "memory_limit": f"{self._memory_mb}MB" if self._memory_mb else "60%",
-            }
-            if self._threads is not None:
-                settings["threads"] = self._threads
-            connection = duckdb.connect(":memory:", config=settings)
-            try:
-                connection.execute("SET GLOBAL TimeZone = 'UTC'")
-                _quieten(connection)
-                yield DuckDBSession(connection)
-            finally:
-                connection.close()
+        with (
+            spill_folder(self._temp_root) as spill,
+            lent_instance(
+                memory_mb=self._memory_mb, threads=self._threads, spill=spill
+            ) as instance,
+        ):
+            yield DuckDBSession(instance)

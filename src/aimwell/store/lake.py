@@ -32,6 +32,7 @@ from aimwell.store.delta import (
     added_files,
     append_rows,
     column_names,
+    commit_mark,
     commits,
     files_of,
     has_commit,
@@ -88,6 +89,7 @@ class Lake:
         refuse_unusable_path(root)
         self.root = root
         self._lease, self._pinned = lease, pinned
+        self._newest: dict[str, tuple[tuple[int, ...], TableVersion]] = {}
 
     def create(self) -> None:
         """Create the canonical tables that are missing and add columns that a newer version knows."""
@@ -125,14 +127,14 @@ class Lake:
             StoreError: A table is missing, or tables were written so fast that no such moment was found.
         """
         wanted = names or tuple(LAKE_TABLES)
-        found = {name: self._version(name, None) for name in wanted}
+        found = {name: self._newest_version(name) for name in wanted}
         # Versions only rise. One that was the newest when it was opened, and still is now, was so all the time
         # between; if none has changed, all of them were the newest when the last one had been opened.
         for _ in range(_PIN_TRIES):
             changed = [one for one in found.values() if not self._is_newest(one)]
             if not changed:
                 return Snapshot(found)
-            found.update((one.name, self._version(one.name, None)) for one in changed)
+            found.update((one.name, self._newest_version(one.name)) for one in changed)
         raise StoreError(
             f"The tables {', '.join(wanted)} were written again and again while they were pinned. "
             "Try again when fewer loads run."
@@ -140,6 +142,21 @@ class Lake:
 
     def _is_newest(self, version: TableVersion) -> bool:
         return is_newest(self.root / version.name, version.version)
+
+    def _newest_version(self, name: str) -> TableVersion:
+        """The newest version; opened only where it is another than at the last look."""
+        if name in self._newest:
+            known, version = self._newest[name]
+            if self._is_newest(version) and self._mark(version) == known:
+                return version
+        version = self._version(name, None)
+        mark = self._mark(version)
+        if mark is not None:
+            self._newest[name] = mark, version
+        return version
+
+    def _mark(self, version: TableVersion) -> tuple[int, ...] | None:
+        return commit_mark(self.root / version.name, version.version)
 
     def pinned(self, versions: Mapping[str, int]) -> Snapshot:
         """The given versions of tables. Raises StoreError where a version is gone (vacuumed)."""
