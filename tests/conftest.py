@@ -10,6 +10,7 @@ Switches of a run, all through the environment:
 from __future__ import annotations
 
 import ctypes
+import functools
 import gc
 import os
 import shutil
@@ -20,8 +21,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import hypothesis
 import pytest
+from httpx._transports import default as httpx_transports
 
 from aimwell.store.control import Control
 from aimwell.store.migrate import upgrade
@@ -55,6 +58,9 @@ time.tzset()
 for _name in [name for name in os.environ if name.startswith("AIMWELL_")]:
     if _name != "AIMWELL_DATA" and not _name.startswith("AIMWELL_TEST_"):
         del os.environ[_name]
+
+# Each client would read all authorities that the world trusts anew; servers of tests are on loopback.
+vars(httpx_transports)["create_ssl_context"] = functools.cache(httpx.create_ssl_context)
 
 # A worker of xdist would finish its test (and keep its PostgreSQL) after pytest itself was killed.
 if "PYTEST_XDIST_WORKER" in os.environ and sys.platform == "linux":

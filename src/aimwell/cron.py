@@ -14,11 +14,12 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from croniter import CroniterBadDateError, croniter
 
-from aimwell.errors import JobError, nearest
+from aimwell.errors import JobError
+from aimwell.zones import known_zones, nearest_zone
 
 __all__ = ["check_cron", "check_zone", "last_fire", "next_fire"]
 
@@ -28,17 +29,11 @@ _FIELD = re.compile(rf"{_ATOM}(?:[-/,]{_ATOM})*", re.IGNORECASE)
 _WINDOWS = [timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=31)]
 
 
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
 def check_zone(name: str) -> ZoneInfo:
     """The time zone of this name. Raises JobError where there is none."""
-    if name not in _zones():
+    if name not in known_zones():
         raise JobError(
-            f"No time zone is called '{name}'. {nearest(name, sorted(_zones()))} "
-            "Allowed: IANA names, as Europe/London."
+            f"No time zone is called '{name}'. {nearest_zone(name)} Allowed: IANA names, as Europe/London."
         )
     return ZoneInfo(name)
 

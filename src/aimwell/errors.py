@@ -117,7 +117,6 @@ __all__ = [
     "UnknownDefinitionError",
     "WorkspaceError",
     "nearest",
-    "nearest_zone",
 ]
 
 
@@ -129,14 +128,6 @@ def nearest(name: str, known: Sequence[str]) -> str:
     if not known:
         return "None is known yet."
     return "Known: " + ", ".join(sorted(known)[:30]) + ("…" if len(known) > 30 else ".")
-
-
-def nearest_zone(name: str, known: Sequence[str]) -> str:
-    """The same for time zones, of which there are six hundred."""
-    told = nearest(name, known)
-    if told.startswith("Known"):
-        return "Names are as Europe/London, America/New_York, Asia/Tokyo or UTC."
-    return told
 
 
 class AimwellError(Exception):

@@ -16,11 +16,11 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from aimwell.errors import JobError, SettingsError, nearest, nearest_zone
+from aimwell.errors import JobError, SettingsError, nearest
+from aimwell.zones import known_zones, nearest_zone
 
 __all__ = ["FILE_NAME", "Settings", "known_country", "load_settings", "render_toml"]
 
@@ -335,9 +335,8 @@ class Settings(BaseModel):
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
-        if value not in available_timezones():
-            zones = sorted(available_timezones())
-            raise ValueError(f"no IANA time zone has this name. {nearest_zone(value, zones)}")
+        if value not in known_zones():
+            raise ValueError(f"no IANA time zone has this name. {nearest_zone(value)}")
         return value
 
     @property

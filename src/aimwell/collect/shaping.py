@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast, get_args
-from zoneinfo import available_timezones
 
 import pyarrow as pa
 from sqlglot import exp
@@ -36,6 +35,7 @@ from aimwell.definitions.source_more import (
 )
 from aimwell.definitions.source_values import Medium
 from aimwell.store.sql import column, sql
+from aimwell.zones import known_zones
 
 __all__ = ["number_of", "stage_more"]
 
@@ -139,7 +139,7 @@ def _shops(job: Job, _entity: Entity, shape: _Shape) -> None:
         unknown = sql(
             ":x IS NOT NULL AND NOT :known",
             x=column("timezone"),
-            known=is_one_of(column("timezone"), sorted(available_timezones())),
+            known=is_one_of(column("timezone"), sorted(known_zones())),
         )
         shape.check("timezone", "unknown_timezone", "there is no time zone of this name", unknown)
     if "hours" in job.names:

@@ -90,9 +90,10 @@ async def send_plan(batch: Batch, *, progress: Callable[[int], None] | None = No
     rules = StopRules(batch.stores, batch.plan, batch.parts, batch.clock)
     held = Handful([])
     # What is there by now stays till the end, so the collector of cyclic garbage need not look through it again and
-    # again; of what a message takes nothing is left for it.
-    gc.collect()
-    gc.freeze()
+    # again; of what a message takes nothing is left for it. Whoever froze it before us keeps it frozen.
+    freezes = gc.get_freeze_count() == 0
+    if freezes:
+        gc.freeze()
     try:
         while True:
             claimed = _record_and_claim(batch, run, held)
@@ -113,7 +114,8 @@ async def send_plan(batch: Batch, *, progress: Callable[[int], None] | None = No
                     made_up_only=batch.made_up_only,
                 )
     finally:
-        gc.unfreeze()
+        if freezes:
+            gc.unfreeze()
         if held.claimed:
             _insist(batch, lambda connection: _record(connection, batch, run, held))
         for transport in batch.transports.values():

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
 from aimwell.definitions.base import Definition, Duration, LocalMoment, Name, Part, Reference, Share
 from aimwell.definitions.parameters import ParameterValues
+from aimwell.zones import known_zones
 
 __all__ = ["Action", "Audience", "Campaign", "Goal", "Policy", "Schedule"]
 
@@ -84,7 +84,7 @@ class Schedule(Part):
     @field_validator("timezone")
     @classmethod
     def _known(cls, value: str) -> str:
-        if value != "recipient" and value not in available_timezones():
+        if value != "recipient" and value not in known_zones():
             raise ValueError(
                 "no such time zone; allowed: 'recipient' or an IANA name as Europe/London"
             )

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
-from zoneinfo import available_timezones
 
 from pydantic import (
     AfterValidator,
@@ -60,8 +59,9 @@ from aimwell.definitions.source_values import (
     RatesMap,
     Value,
 )
-from aimwell.errors import nearest, nearest_zone
+from aimwell.errors import nearest
 from aimwell.settings import known_country
+from aimwell.zones import known_zones, nearest_zone
 
 __all__ = [
     "Consent",
@@ -89,9 +89,8 @@ _WORDS = ("iso", "epoch", "epoch_ms")
 
 
 def _known_zone(value: str) -> str:
-    zones = sorted(available_timezones())
-    if value not in zones:
-        raise ValueError(f"there is no time zone of this name. {nearest_zone(value, zones)}")
+    if value not in known_zones():
+        raise ValueError(f"there is no time zone of this name. {nearest_zone(value)}")
     return value
 
 
