@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimwell.errors import PredictError
-from aimwell.predict.blas import one_blas_thread
 from aimwell.predict.newton import Derivatives, Optimum, maximise
 from aimwell.stats.samples import FloatArray
+from aimwell.stats.threads import one_blas_thread
 
 __all__ = ["PRIOR_SPREAD", "PositiveFit", "fit_positive"]
 

@@ -8,11 +8,11 @@ from typing import ClassVar, Self
 import numpy as np
 from scipy.special import expit, logit
 
-from aimwell.predict.blas import one_blas_thread
 from aimwell.predict.folds import folds, sample
 from aimwell.predict.preparation import Preparation, prepare
 from aimwell.predict.tables import BoolArray
 from aimwell.stats.samples import FloatArray
+from aimwell.stats.threads import one_blas_thread
 
 __all__ = ["LogisticLearner", "LogisticScorer"]
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from aimwell.segment.advocacy_model import Likely, LikelyKind
 from aimwell.stats.discrimination import auc
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.intervals import wilson
+from aimwell.stats.threads import one_thread
 
 __all__ = ["Told", "resembling", "told_by"]
 
@@ -134,6 +134,6 @@ def _fitted(rows: FloatArray, outcome: BoolArray) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    with threadpool_limits(limits=1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression(C=1.0, max_iter=300).fit(rows, outcome)

@@ -13,7 +13,6 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
-from threadpoolctl import threadpool_limits
 
 from aimwell.segment.attribute_weights import (
     Codes,
@@ -31,6 +30,7 @@ from aimwell.segment.score_card import (
     ScoreCard,
     chances_of,
 )
+from aimwell.stats.threads import one_thread
 
 __all__ = ["LEARN_SHARE", "CardResult", "fit_score_card"]
 
@@ -150,7 +150,7 @@ def _slopes(
     kept = list(promising)
     while kept:
         rows = np.column_stack([evidence[one.name][codes[one.name][0]] for one in kept])
-        with threadpool_limits(limits=1):
+        with one_thread():
             model = LogisticRegression(C=_STRENGTH, solver="newton-cholesky", max_iter=200)
             slopes = model.fit(rows, outcome).coef_[0]
         if slopes.min() > 0:

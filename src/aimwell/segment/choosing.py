@@ -25,7 +25,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from aimwell.segment.criteria import Trial, try_numbers
 from aimwell.segment.made_up import made_up, sample_rows
@@ -33,6 +32,7 @@ from aimwell.segment.methods import METHODS, Method
 from aimwell.segment.preparation import FloatArray
 from aimwell.segment.shapes import IntArray
 from aimwell.stats.resampling import stability
+from aimwell.stats.threads import one_thread
 
 __all__ = [
     "BEYOND_MIN",
@@ -125,7 +125,7 @@ def choose_number(
     draw = np.random.default_rng(seed)
     sample = sample_rows(rows, _SAMPLE, draw)
     numbers = list(range(2, largest + 1)) if number is None else [number]
-    with threadpool_limits(limits=1):  # sums in another order would give other last digits
+    with one_thread():  # sums in another order would give other last digits
         own = try_numbers(sample, numbers, method, blocks, seed=seed, starts=10, whole=True)
         without = _without_groups(sample, numbers, method, blocks, draw)
         larger = sample_rows(rows, method.steady, draw)

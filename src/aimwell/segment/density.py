@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from aimwell.segment.choosing import (
     BEYOND_MIN,
@@ -28,6 +27,7 @@ from aimwell.segment.methods import Division, fit_centroids
 from aimwell.segment.preparation import FloatArray
 from aimwell.segment.shapes import IntArray, Patches
 from aimwell.stats.resampling import stability
+from aimwell.stats.threads import one_thread
 
 __all__ = ["DENSITY_METHODS", "DensityMethod", "find_dense_groups"]
 
@@ -66,7 +66,7 @@ def find_dense_groups(
             else f"{len(rows)} people"
         )
         return GroupCount(None, f"There are no groups to find: {what}.", ()), None
-    with threadpool_limits(limits=1):
+    with one_thread():
         labels, number = _labels(rows, method)
         found = _judged(rows, labels, number, method, blocks, seed)
         if found.problem is not None:

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from aimwell.segment.preparation import FloatArray
 from aimwell.segment.shapes import IntArray
+from aimwell.stats.threads import one_thread
 
 __all__ = ["MISSING", "AnswerSheet", "ClassFit", "Item", "fit_classes"]
 
@@ -116,7 +116,7 @@ def fit_classes(sheet: AnswerSheet, number: int, *, seed: int, starts: int = 8) 
     draw = np.random.default_rng(seed)
     marks = sheet.marks()
     widths = [len(item.levels) for item in sheet.items]
-    with threadpool_limits(limits=1):  # sums in another order would give other last digits
+    with one_thread():  # sums in another order would give other last digits
         begun = [
             _rounds(marks, widths, *_start(marks, widths, number, draw), rounds=_FIRST_ROUNDS)
             for _start_number in range(1 if number == 1 else starts)

@@ -16,11 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from aimwell.segment.categories import MARK
 from aimwell.segment.preparation import FloatArray
 from aimwell.segment.shapes import Centres, IntArray, Mixture, Shape, nearest_centroid
+from aimwell.stats.threads import one_thread
 
 __all__ = ["METHODS", "Division", "Method", "fit_centroids", "refine_centroids"]
 
@@ -61,7 +61,7 @@ class Method:
         self, rows: FloatArray, number: int, blocks: Sequence[int], *, seed: int, starts: int = 10
     ) -> Division:
         """Divide the rows; same rows and seed, same groups."""
-        with threadpool_limits(limits=1):  # sums in another order would give other last digits
+        with one_thread():  # sums in another order would give other last digits
             return self.fit(rows, number, blocks, seed, min(starts, self.starts))
 
 
@@ -71,7 +71,7 @@ def fit_centroids(rows: FloatArray, number: int, *, seed: int, starts: int = 10)
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
-    with threadpool_limits(limits=1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         # Fewer different people than groups: some centres coincide, which whoever calls sees by the sizes.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = KMeans(number, n_init=starts, random_state=seed).fit(rows)

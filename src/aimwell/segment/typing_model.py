@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from scipy.special import ndtri
-from threadpoolctl import threadpool_limits
 
 from aimwell.segment.preparation import FloatArray, Preparation, prepare
 from aimwell.segment.shapes import IntArray
+from aimwell.stats.threads import one_thread
 
 __all__ = ["TypingModel", "fit_typing"]
 
@@ -149,7 +149,7 @@ def _fitted(rows: FloatArray, groups: IntArray, number: int) -> tuple[FloatArray
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    with threadpool_limits(limits=1), warnings.catch_warnings():
+    with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = LogisticRegression(C=_STRENGTH, max_iter=300).fit(rows, groups)
     weights, intercepts = model.coef_, model.intercept_

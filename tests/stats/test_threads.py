@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from aimwell.predict.blas import one_blas_thread
+from aimwell.stats.threads import one_blas_thread, one_thread
+
+One = Callable[[], AbstractContextManager[None]]
 
 
 def threads() -> set[int]:
@@ -24,11 +31,12 @@ def two_threads() -> object:
         yield
 
 
-def test_inside_there_is_one_thread_and_afterwards_as_many_as_before() -> None:
+@pytest.mark.parametrize("one", [one_blas_thread, one_thread])
+def test_inside_there_is_one_thread_and_afterwards_as_many_as_before(one: One) -> None:
     assert threads() == {2}
-    with one_blas_thread():
+    with one():
         assert threads() == {1}
-        with one_blas_thread():
+        with one():
             assert threads() == {1}
         assert threads() == {1}
     assert threads() == {2}
@@ -57,3 +65,23 @@ def test_two_at_once_that_overlap_leave_as_many_as_before() -> None:
     may_leave.set()
     other.join(10)
     assert threads() == {2}
+
+
+def test_a_library_that_was_imported_later_is_limited_too() -> None:
+    """In a process of its own: here everything has been imported."""
+    code = (
+        "from aimwell.stats.threads import one_thread\n"
+        "with one_thread(): pass\n"
+        "import sklearn.cluster\n"
+        "from threadpoolctl import threadpool_info\n"
+        "with one_thread(): print({one['user_api']: one['num_threads'] for one in threadpool_info()})\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "OMP_NUM_THREADS": "2"},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "'openmp': 1" in told.stdout
