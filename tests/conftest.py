@@ -28,6 +28,7 @@ from httpx._transports import default as httpx_transports
 
 from aimwell.store.control import Control
 from aimwell.store.migrate import upgrade
+from databases import take_turns
 from postgres import PostgresServer, running_postgres
 
 DEFAULT_SEED = 20260301
@@ -115,8 +116,11 @@ def pytest_report_header() -> list[str]:
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks at -m, so that `-m "not postgres"` works too
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what needs PostgreSQL, leave it out where that was asked for, and begin with what takes longest."""
+    if not _sqlite_only():
+        take_turns(items, Path(__file__).parent)
     for item in items:
         if _NEED_POSTGRES.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.postgres)
@@ -158,7 +162,7 @@ def crash_postgres() -> Iterator[PostgresServer]:
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def control_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a new, empty control database; the test runs once on SQLite, once on PostgreSQL."""
+    """The URL of a new, empty control database; the test runs once on SQLite, once on PostgreSQL (see databases.py)."""
     if request.param == "sqlite":
         yield f"sqlite+pysqlite:///{tmp_path / 'control.sqlite3'}"
         return
