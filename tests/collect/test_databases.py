@@ -62,7 +62,7 @@ class Sales:
         with self.engine.begin() as connection:
             connection.execute(sa.text(text), values)
 
-    def add(self, order: int, changed: str, sku: str = "mug") -> None:
+    def add(self, order: int, changed: str | None, sku: str = "mug") -> None:
         self.run(
             "INSERT INTO sales VALUES (:id, :day, :customer, :sku, 2, 4.5, :changed)",
             id=order,
@@ -127,6 +127,13 @@ def test_rows_at_the_cursor_are_neither_lost_nor_doubled(shop: Shop, sales: Sale
     sales.add(6, "2026-01-05 08:00:00")
     again = collect(shop.stores, asked, root=shop.folder, now=NOW, from_start=True).loads[0]
     assert (again.rows_read, again.rows_taken, again.known) == (6, 1, 5)
+    sales.add(7, None)
+    load = collect(shop.stores, asked, root=shop.folder, now=NOW).loads[0]
+    assert (load.rows_read, load.rows_taken) == (2, 1)
+    sales.add(8, "2026-01-05 14:00:00")  # the one without a value is read each time, and taken once
+    load = collect(shop.stores, asked, root=shop.folder, now=NOW).loads[0]
+    assert (load.rows_read, load.rows_taken, load.known) == (3, 1, 2)
+    assert orders(shop) == ["1", "2", "3", "4", "5", "6", "7", "8"]
 
 
 def test_a_query_is_asked_in_the_databases_own_words(shop: Shop, sales: Sales) -> None:
@@ -301,8 +308,9 @@ class DuckFile:
         with duckdb.connect(str(self.path)) as connection:
             connection.execute(statement)
 
-    def add(self, order: int, changed: str) -> None:
-        row = f"({order}, '2026-01-05 10:00', 'c{order}', 'mug', 2, 4.5, '{changed}')"
+    def add(self, order: int, changed: str | None) -> None:
+        word = "NULL" if changed is None else f"'{changed}'"
+        row = f"({order}, '2026-01-05 10:00', 'c{order}', 'mug', 2, 4.5, {word})"
         self.run(f"INSERT INTO sales VALUES {row}")  # noqa: S608 - of the test's own numbers
 
 
@@ -322,12 +330,13 @@ def test_a_duckdb_file_is_read_from_the_cursor_on(shop: Shop, duck: DuckFile) ->
     ]
     duck.add(2, "2026-01-05 11:00:00.000001")
     duck.add(3, "2026-01-05 10:59:00")
+    duck.add(4, None)
     load = collect(shop.stores, asked, root=shop.folder, now=NOW).loads[0]
-    assert (load.rows_read, load.rows_taken, load.known) == (2, 1, 1)
+    assert (load.rows_read, load.rows_taken, load.known) == (3, 2, 1)
     late = source(query="SELECT * FROM sales WHERE sku = 'mug';", cursor="changed", overlap="1d")
     load = collect(shop.stores, late, root=shop.folder, now=NOW).loads[0]
-    assert (load.rows_read, load.rows_taken) == (3, 1)
-    assert explain(shop.stores, late, root=shop.folder, now=NOW).entities[0].sample_rows == 3
+    assert (load.rows_read, load.rows_taken) == (4, 1)
+    assert explain(shop.stores, late, root=shop.folder, now=NOW).entities[0].sample_rows == 4
 
 
 def test_a_duckdb_file_is_only_read_and_what_is_wrong_is_told(

@@ -1,7 +1,7 @@
 """Rows of a SQL database, streamed into a file of the load's own folder.
 
 With a cursor only rows that are not older than the last one taken are read; those at the cursor's very value are read again,
-because more of them may have come, and are known by their ids. The cursor moves when all is taken, not before.
+because more of them may have come, and are known by their ids; so are those without a value. The cursor moves when all is taken, not before.
 """
 
 from __future__ import annotations
@@ -247,7 +247,8 @@ def _statement(
     if spec.cursor is not None:
         cursor_column: sa.ColumnClause[Any] = sa.column(spec.cursor)
         if since is not None:
-            statement = statement.where(cursor_column >= since)
+            # Of rows that have no value nobody knows when they came: they are read each time.
+            statement = statement.where(sa.or_(cursor_column >= since, cursor_column.is_(None)))
         statement = statement.order_by(cursor_column)
     return statement if rows_max is None else statement.limit(rows_max)
 

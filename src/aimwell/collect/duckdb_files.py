@@ -66,7 +66,8 @@ def _asked(connection: Any, spec: DatabaseSpec, name: str, since: Any, rows_max:
     if spec.cursor is not None and spec.cursor in asked.columns:
         column = duckdb.ColumnExpression(spec.cursor)
         if since is not None:
-            asked = asked.filter(column >= duckdb.ConstantExpression(since))
+            newer = column >= duckdb.ConstantExpression(since)
+            asked = asked.filter(newer | column.isnull())
         asked = asked.sort(column)
     return asked if rows_max is None else asked.limit(rows_max)
 
