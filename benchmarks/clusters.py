@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 from sklearn.cluster import KMeans
 
-from aimwell.segment.grouping import find_groups
-from aimwell.segment.preparation import prepare
+from aimwell.segment.attributes.preparation import prepare
+from aimwell.segment.clusters.grouping import find_groups
 from aimwell.stats.resampling import adjusted_rand_index
 
 MOST_RATIO = 1.0

@@ -22,8 +22,8 @@ from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from aimwell.segment.methods import METHODS, fit_centroids, refine_centroids
-from aimwell.segment.shapes import Mixture, nearest_centroid
+from aimwell.segment.clusters.methods import METHODS, fit_centroids, refine_centroids
+from aimwell.segment.clusters.shapes import Mixture, nearest_centroid
 
 GROUPS, COLUMNS, SAMPLE = 8, 12, 20_000
 MOST_RATIO = 1.0

@@ -27,7 +27,7 @@ from aimwell.definitions.reading import read_documents
 from aimwell.deliver import service as deliver
 from aimwell.measure.service import measure, store_report
 from aimwell.predict.service import fit_lifetime_value, train_propensity
-from aimwell.segment.refreshing import refresh
+from aimwell.segment.membership.refreshing import refresh
 from aimwell.store.stores import create_stores
 from aimwell.unify.service import unify
 

@@ -17,8 +17,8 @@ from typing import Any
 from aimwell.definitions import service as definitions
 from aimwell.definitions.catalogue import check
 from aimwell.history.touched import note_touched
-from aimwell.segment.following import follow
-from aimwell.segment.refreshing import current_members, refresh
+from aimwell.segment.membership.following import follow
+from aimwell.segment.membership.refreshing import current_members, refresh
 from aimwell.segment.service import members
 from aimwell.store.stores import Stores, create_stores
 from segment_rules import AS_OF, TABLES, batches, fill, timed

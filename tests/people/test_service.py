@@ -21,7 +21,7 @@ from aimwell.privacy.consent import record
 from aimwell.privacy.hashing import identifier_hash
 from aimwell.privacy.masking import masked
 from aimwell.privacy.suppression import suppress
-from aimwell.segment.refreshing import refresh
+from aimwell.segment.membership.refreshing import refresh
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from aimwell.workspace.erasing import erase_person

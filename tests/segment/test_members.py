@@ -20,8 +20,8 @@ from aimwell.errors import SegmentError, UnknownDefinitionError
 from aimwell.history.features import features
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment.rfm import rfm
+from aimwell.segment.rules.words import describe
 from aimwell.segment.service import compiled, explain, members, members_query
-from aimwell.segment.words import describe
 from aimwell.store.stores import Stores
 from lives import ACCOUNTS, PRODUCTS, SHOPS, store
 from rule_reference import Life, World, fulfils

@@ -22,8 +22,8 @@ from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.kinds.source import Source
 from aimwell.definitions.reading import read_documents
 from aimwell.history.moment import open_moment
-from aimwell.segment.class_model import find_classes
-from aimwell.segment.latent_classes import MISSING, AnswerSheet, Item
+from aimwell.segment.classes.latent_classes import MISSING, AnswerSheet, Item
+from aimwell.segment.classes.model import find_classes
 from aimwell.segment.occasions.assessing import assess
 from aimwell.segment.service import members
 from aimwell.store.stores import Stores, create_stores

@@ -11,10 +11,10 @@ from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.service import apply
 from aimwell.history.moment import Moment, open_moment
+from aimwell.segment.attributes.known_columns import known_columns
+from aimwell.segment.attributes.people_table import EVERYBODY, people_table
 from aimwell.segment.divisions import divide
 from aimwell.segment.flows import flows
-from aimwell.segment.known_columns import known_columns
-from aimwell.segment.people_table import EVERYBODY, people_table
 from aimwell.segment.service import members
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores

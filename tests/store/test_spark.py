@@ -20,7 +20,7 @@ from aimwell.history.moment import Moment
 from aimwell.history.outcomes import outcomes
 from aimwell.history.repeat_purchases import repeat_purchases
 from aimwell.segment.lifecycle import lifecycle
-from aimwell.segment.refreshing import current_members, refresh
+from aimwell.segment.membership.refreshing import current_members, refresh
 from aimwell.segment.rfm import rfm
 from aimwell.segment.service import explain, members
 from aimwell.store.engine import DuckDBEngine, Engine, Session

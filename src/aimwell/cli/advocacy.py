@@ -10,14 +10,14 @@ import typer
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.definitions import service as definitions
 from aimwell.history.moment import open_moment
-from aimwell.segment.advocacy import advocacy as compute_advocacy
-from aimwell.segment.advocacy_model import Advocacy
-from aimwell.segment.advocacy_page import advocacy_html, likely_words, points, unlike_words
-from aimwell.segment.advocacy_segments import (
+from aimwell.segment.advocacy.model import Advocacy
+from aimwell.segment.advocacy.page import advocacy_html, likely_words, points, unlike_words
+from aimwell.segment.advocacy.segments import (
     advocacy_segments,
     advocacy_trait,
     publish_likely,
 )
+from aimwell.segment.advocacy.service import advocacy as compute_advocacy
 
 __all__ = ["advocacy", "show_advocacy"]
 

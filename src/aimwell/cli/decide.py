@@ -15,7 +15,7 @@ from aimwell.decide.detectable import in_words
 from aimwell.decide.model import EXCLUSIONS, Detectable, Plan
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.stored import list_plans, load_plan
-from aimwell.segment.active import active_names, too_many
+from aimwell.segment.membership.active import active_names, too_many
 
 __all__ = ["app"]
 

@@ -23,11 +23,11 @@ from aimwell.definitions.reading import render_yaml
 from aimwell.definitions.rule_text import write_rule
 from aimwell.definitions.rules import LEAF_KINDS
 from aimwell.history.moment import open_moment
-from aimwell.segment.built import Built
-from aimwell.segment.cluster_model import ClusterModel
-from aimwell.segment.grouping import CLUSTER_METHODS
-from aimwell.segment.modelling import build_model, publish_built
-from aimwell.segment.personas import personas as compute_personas
+from aimwell.segment.clusters.grouping import CLUSTER_METHODS
+from aimwell.segment.clusters.model import ClusterModel
+from aimwell.segment.models.built import Built
+from aimwell.segment.models.modelling import build_model, publish_built
+from aimwell.segment.personas.service import personas as compute_personas
 
 __all__ = ["clusters", "show_clusters"]
 

@@ -12,9 +12,9 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.definitions import service as definitions
-from aimwell.segment.micro import MicroSegments, micro_segments
-from aimwell.segment.micro_model import micro_definitions
-from aimwell.segment.micro_page import micro_html, response_words
+from aimwell.segment.micro.model import micro_definitions
+from aimwell.segment.micro.page import micro_html, response_words
+from aimwell.segment.micro.service import MicroSegments, micro_segments
 
 __all__ = ["micro", "show_micro"]
 

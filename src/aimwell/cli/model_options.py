@@ -12,7 +12,7 @@ import typer
 from aimwell.cli.context import Opened
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.model import Model
-from aimwell.segment.built import Built
+from aimwell.segment.models.built import Built
 
 __all__ = ["AmongOption", "ByOption", "HtmlOption", "SeedOption", "defined", "write_page"]
 
@@ -46,7 +46,7 @@ def write_page(ws: Opened, built: Built, html: Path | None, as_of: datetime) -> 
     if html is None:
         return
     # Imported when it is needed, for whoever wants no page.
-    from aimwell.segment.model_page import model_html
+    from aimwell.segment.models.page import model_html
 
     page = model_html(built, as_of=as_of, now=ws.now, timezone=ws.stores.settings.timezone)
     html.write_text(page, encoding="utf-8")

@@ -7,13 +7,13 @@ from typing import Any
 from aimwell.cli.advocacy import show_advocacy
 from aimwell.cli.context import Opened
 from aimwell.cli.micro import show_micro
-from aimwell.segment.advocacy_model import Advocacy
-from aimwell.segment.built import Built
-from aimwell.segment.class_model import ClassModel
-from aimwell.segment.look_alikes import LookAlikes
-from aimwell.segment.micro import MicroSegments
-from aimwell.segment.people_table import plain_name
-from aimwell.segment.score_card import ScoreCard
+from aimwell.segment.advocacy.model import Advocacy
+from aimwell.segment.attributes.people_table import plain_name
+from aimwell.segment.cards.look_alikes import LookAlikes
+from aimwell.segment.cards.score_card import ScoreCard
+from aimwell.segment.classes.model import ClassModel
+from aimwell.segment.micro.service import MicroSegments
+from aimwell.segment.models.built import Built
 
 __all__ = ["model_document", "show_model"]
 

@@ -24,10 +24,10 @@ from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.model import Model
 from aimwell.errors import SegmentError
 from aimwell.privacy.lists import write_list
-from aimwell.segment.built import Built
-from aimwell.segment.look_alikes import LookAlikes
-from aimwell.segment.modelling import apply_kept, build_model, publish_built
-from aimwell.segment.people_table import is_trait, plain_name, typed_column
+from aimwell.segment.attributes.people_table import is_trait, plain_name, typed_column
+from aimwell.segment.cards.look_alikes import LookAlikes
+from aimwell.segment.models.built import Built
+from aimwell.segment.models.modelling import apply_kept, build_model, publish_built
 
 __all__ = ["classes", "look_alikes", "model", "score_card"]
 

@@ -12,10 +12,10 @@ from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption,
 from aimwell.cli.old_orders import note_old_orders
 from aimwell.history.moment import open_moment
 from aimwell.segment.divisions import divide
-from aimwell.segment.leaves.rfm import group_words
-from aimwell.segment.persona_model import Persona
-from aimwell.segment.persona_page import personas_html
-from aimwell.segment.personas import personas as compute_personas
+from aimwell.segment.personas.model import Persona
+from aimwell.segment.personas.page import personas_html
+from aimwell.segment.personas.service import personas as compute_personas
+from aimwell.segment.rules.leaves.rfm import group_words
 
 __all__ = ["DivisionArgument", "personas", "show_personas"]
 

@@ -28,12 +28,12 @@ from aimwell.jobs.model import utc_now
 from aimwell.privacy.lists import with_personal, write_list
 from aimwell.privacy.vault import PERSON_FIELDS
 from aimwell.segment import service
-from aimwell.segment.active import rebuild_active, too_many
-from aimwell.segment.chronicle import comings, segment_lines, sizes
-from aimwell.segment.following import follow
-from aimwell.segment.leaves.rfm import group_words
-from aimwell.segment.refreshing import refresh as run_refresh
+from aimwell.segment.membership.active import rebuild_active, too_many
+from aimwell.segment.membership.chronicle import comings, segment_lines, sizes
+from aimwell.segment.membership.following import follow
+from aimwell.segment.membership.refreshing import refresh as run_refresh
 from aimwell.segment.rfm import rfm as compute_rfm
+from aimwell.segment.rules.leaves.rfm import group_words
 
 __all__ = ["app"]
 

@@ -11,10 +11,10 @@ import typer
 from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.cli.personas import DivisionArgument
 from aimwell.history.moment import open_moment
-from aimwell.segment.leaves.rfm import group_words
-from aimwell.segment.overlap import overlap as compute_overlap
-from aimwell.segment.validity import validity as compute_validity
-from aimwell.segment.validity_page import shown, validity_html
+from aimwell.segment.membership.overlap import overlap as compute_overlap
+from aimwell.segment.rules.leaves.rfm import group_words
+from aimwell.segment.validity.page import shown, validity_html
+from aimwell.segment.validity.service import validity as compute_validity
 
 __all__ = ["overlap", "validity"]
 

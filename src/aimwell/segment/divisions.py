@@ -26,10 +26,10 @@ from aimwell.definitions.special_data import Asks
 from aimwell.errors import SegmentError
 from aimwell.history.moment import Moment
 from aimwell.privacy.special import privacy_rules
-from aimwell.segment.cluster_files import load_clusters
-from aimwell.segment.clusters import assign_people
+from aimwell.segment.attributes.people_table import is_trait, plain_name, without_visitors
+from aimwell.segment.clusters.files import load_clusters
+from aimwell.segment.clusters.service import assign_people
 from aimwell.segment.lifecycle import lifecycle
-from aimwell.segment.people_table import is_trait, plain_name, without_visitors
 from aimwell.segment.rfm import rfm
 from aimwell.segment.service import compiled, members_query
 from aimwell.store.sql import identifier, sql, union_all

@@ -16,8 +16,8 @@ from aimwell.jobs.context import JobContext
 from aimwell.jobs.model import utc_now
 from aimwell.jobs.service import Jobs
 from aimwell.jobs.worker import Handler
-from aimwell.segment.following import follow
-from aimwell.segment.model_upkeep import say_anew
+from aimwell.segment.membership.following import follow
+from aimwell.segment.models.upkeep import say_anew
 from aimwell.store.stores import Stores
 
 __all__ = ["FOLLOW", "MODELS", "Follower", "schedule_following", "segment_handlers"]

@@ -19,15 +19,22 @@ from aimwell.errors import DefinitionError
 from aimwell.history.features import features_query
 from aimwell.history.moment import Moment, open_moment
 from aimwell.privacy.special import privacy_rules
-from aimwell.segment.explaining import explain_rule, explained_members
-from aimwell.segment.fairness import proxy_warnings
 from aimwell.segment.lifecycle import lifecycle_query
 from aimwell.segment.model import Explanation
 from aimwell.segment.occasions.service import occasion_people
-from aimwell.segment.queries import LeafQuery, Tree, compile_rule, inner_rule, leaves, predicate
 from aimwell.segment.rfm import rfm_query
-from aimwell.segment.scope import Scope
-from aimwell.segment.unknown_names import rule_leaves, unknown_names
+from aimwell.segment.rules.explaining import explain_rule, explained_members
+from aimwell.segment.rules.queries import (
+    LeafQuery,
+    Tree,
+    compile_rule,
+    inner_rule,
+    leaves,
+    predicate,
+)
+from aimwell.segment.rules.scope import Scope
+from aimwell.segment.rules.unknown_names import rule_leaves, unknown_names
+from aimwell.segment.validity.fairness import proxy_warnings
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import column, sql
 from aimwell.store.stores import Stores

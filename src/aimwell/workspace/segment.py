@@ -15,12 +15,17 @@ from aimwell.definitions.catalogue import check
 from aimwell.definitions.service import apply
 from aimwell.history.moment import Moment, open_moment
 from aimwell.segment import service as segment_service
-from aimwell.segment.active import rebuild_active
-from aimwell.segment.advocacy import advocacy
-from aimwell.segment.advocacy_model import Advocacy
+from aimwell.segment.advocacy.model import Advocacy
+from aimwell.segment.advocacy.service import advocacy
+from aimwell.segment.attributes.people_table import BUYERS
 from aimwell.segment.audiences.service import Audience, adapted, audience, audiences
-from aimwell.segment.built import Built
-from aimwell.segment.chronicle import (
+from aimwell.segment.clusters.model import Clustering
+from aimwell.segment.clusters.service import CLUSTER_FEATURES, find_clusters
+from aimwell.segment.divisions import divide
+from aimwell.segment.flows import Flows, Kind, flows
+from aimwell.segment.lifecycle import lifecycle
+from aimwell.segment.membership.active import rebuild_active
+from aimwell.segment.membership.chronicle import (
     DaySize,
     News,
     SegmentLine,
@@ -29,25 +34,20 @@ from aimwell.segment.chronicle import (
     segment_lines,
     sizes,
 )
-from aimwell.segment.cluster_model import Clustering
-from aimwell.segment.clusters import CLUSTER_FEATURES, find_clusters
-from aimwell.segment.divisions import divide
-from aimwell.segment.flows import Flows, Kind, flows
-from aimwell.segment.following import Followed, follow
-from aimwell.segment.lifecycle import lifecycle
-from aimwell.segment.micro import MicroSegments, micro_segments
+from aimwell.segment.membership.following import Followed, follow
+from aimwell.segment.membership.overlap import Overlap, overlap
+from aimwell.segment.membership.refreshing import current_members, refresh
+from aimwell.segment.micro.service import MicroSegments, micro_segments
 from aimwell.segment.model import Explanation, SegmentCount
-from aimwell.segment.modelling import apply_kept, build_model, publish_built
+from aimwell.segment.models.built import Built
+from aimwell.segment.models.modelling import apply_kept, build_model, publish_built
 from aimwell.segment.occasions.assessing import Assessment, assess
 from aimwell.segment.occasions.service import next_occasions, stored_occasions
-from aimwell.segment.overlap import Overlap, overlap
-from aimwell.segment.people_table import BUYERS
-from aimwell.segment.persona_model import Persona
-from aimwell.segment.personas import personas
-from aimwell.segment.refreshing import current_members, refresh
+from aimwell.segment.personas.model import Persona
+from aimwell.segment.personas.service import personas
 from aimwell.segment.rfm import rfm
-from aimwell.segment.validity import validity
-from aimwell.segment.validity_model import Validity
+from aimwell.segment.validity.model import Validity
+from aimwell.segment.validity.service import validity
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Segments"]

@@ -35,7 +35,7 @@ from aimwell.measure.formatting import money
 from aimwell.measure.model import CampaignResult, Truth
 from aimwell.measure.service import measure, store_report
 from aimwell.predict.service import fit_lifetime_value, train_propensity
-from aimwell.segment.refreshing import refresh
+from aimwell.segment.membership.refreshing import refresh
 from aimwell.segment.rfm import rfm
 from aimwell.settings import FILE_NAME
 from aimwell.simulate import Shop, ShopSpec, open_shop, write_sources

@@ -17,9 +17,9 @@ from aimwell.errors import AimwellError
 from aimwell.jobs.service import open_jobs
 from aimwell.jobs.watching import START
 from aimwell.privacy.secrets import read_secret
-from aimwell.segment.active import too_many
-from aimwell.segment.chronicle import segment_lines
-from aimwell.segment.standing import ALERTS as SEGMENT_ALERTS
+from aimwell.segment.membership.active import too_many
+from aimwell.segment.membership.chronicle import segment_lines
+from aimwell.segment.membership.standing import ALERTS as SEGMENT_ALERTS
 from aimwell.store.nodes import nodes
 from aimwell.store.processes import process_is_gone
 from aimwell.store.schema import metadata

@@ -17,9 +17,9 @@ from aimwell.definitions.kinds.occasion import Occasion
 from aimwell.errors import SegmentError
 from aimwell.history.moment import Moment
 from aimwell.privacy.birth_dates import birth_dates
-from aimwell.segment.comparing import limits
 from aimwell.segment.occasions.dates import calendar_days
 from aimwell.segment.occasions.life_events import life_events_query
+from aimwell.segment.rules.comparing import limits
 from aimwell.settings import known_country
 from aimwell.store.sql import sql
 

@@ -1,0 +1,1 @@
+"""Advocacy: promoters, passives and detractors, also among those who did not answer."""

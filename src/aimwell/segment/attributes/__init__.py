@@ -1,0 +1,1 @@
+"""Attributes of people as columns that models learn from."""

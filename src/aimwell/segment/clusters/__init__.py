@@ -1,0 +1,1 @@
+"""Groups that nobody wrote a rule for: divided, judged, described by rules."""

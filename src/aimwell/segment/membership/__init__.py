@@ -1,0 +1,1 @@
+"""Memberships in the lake: who is in each segment, who entered and left when, kept up to date as things happen."""

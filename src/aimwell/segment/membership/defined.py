@@ -1,0 +1,63 @@
+"""Segments as they are written down now, each with all that it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.segment import Segment
+from aimwell.errors import AimwellError, UnknownDefinitionError
+from aimwell.privacy.special import privacy_rules
+from aimwell.segment.membership.computing import reason_of
+from aimwell.segment.rules.closure import Closure, closure, ways
+from aimwell.store.stores import Stores
+
+__all__ = ["Defined", "defined"]
+
+
+@dataclass(frozen=True)
+class Defined:
+    """Segments by name: those that can be computed, why others cannot, and the revision of each that can be read."""
+
+    closures: Mapping[str, Closure]
+    broken: Mapping[str, str]
+    revisions: Mapping[str, int]
+
+    @property
+    def names(self) -> list[str]:
+        """All of them."""
+        return sorted({*self.closures, *self.broken})
+
+
+def defined(stores: Stores, segments: Collection[str] | None = None) -> Defined:
+    """The definitions of segments (default: of all). Raises UnknownDefinitionError where a name has none."""
+    if segments is None:
+        segments = [name for _kind, name in definitions.names(stores.control, "segment")]
+    read: dict[str, Segment] = {}
+    revisions: dict[str, int] = {}
+    broken: dict[str, str] = {}
+    for name in segments:
+        try:
+            definition, revisions[name] = definitions.get(stores.control, "segment", name)
+        except UnknownDefinitionError:
+            raise
+        except AimwellError as error:
+            broken[name] = reason_of(error)
+            continue
+        assert isinstance(definition, Segment)  # noqa: S101 - the catalogue maps the kind to this class
+        read[name] = definition
+
+    def find(name: str) -> Segment:
+        if name not in read:
+            read[name] = definitions.find(stores.control, Segment, name)
+        return read[name]
+
+    by, privacy = ways(stores), privacy_rules(stores.control)
+    closures: dict[str, Closure] = {}
+    for name in sorted(set(segments) - broken.keys()):
+        try:
+            closures[name] = closure(read[name], find, ways=by, privacy=privacy)
+        except AimwellError as error:
+            broken[name] = reason_of(error)
+    return Defined(closures, broken, revisions)

@@ -1,0 +1,142 @@
+"""Who entered and left: computed members against those by the rows of `memberships`, written as one commit.
+
+In the table, a person is in a segment when their newest row since its last snapshot is not 'left'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pyarrow as pa
+from sqlglot import exp
+
+from aimwell.errors import SegmentError
+from aimwell.history.moment import Moment
+from aimwell.segment.membership.computing import Computed
+from aimwell.store.leases import Held
+from aimwell.store.sql import sql
+from aimwell.store.stores import Stores
+from aimwell.store.tables import TIME
+
+__all__ = ["FULL", "TOUCHED", "Counts", "compare", "write"]
+
+FULL, TOUCHED = "segment", "segment:touched"
+"""Sources of rows: a look at everybody, or at those alone whom something happened to."""
+
+_BEGIN = datetime(1, 1, 2, tzinfo=UTC)
+
+# People and segments as numbers: a table of all memberships is compared in a fraction of the time.
+_INSIDE = """
+    SELECT b.place, n.number, max(m.revision) AS revision,
+           arg_max(m.change <> 'left', (m.occurred_at, m.change <> 'left')) AS inside
+    FROM (SELECT segment, profile_id, occurred_at, change, revision FROM memberships WHERE occurred_at >= :oldest) AS m
+    JOIN bases AS b ON b.segment = m.segment AND m.occurred_at >= b.base_at
+    JOIN numbered AS n ON n.profile_id = m.profile_id
+    GROUP BY b.place, n.number
+    """
+
+_CHANGES = """
+    SELECT f.number, f.place, 'entered' AS change, CAST(NULL AS bigint) AS revision FROM fresh AS f
+    ANTI JOIN inside AS i ON i.number = f.number AND i.place = f.place
+    UNION ALL
+    SELECT i.number, i.place, 'left', i.revision FROM inside AS i
+    ANTI JOIN fresh AS f ON f.number = i.number AND f.place = i.place
+    """
+
+_COUNTS = """
+    SELECT place, sum(members), sum(entered), sum("left"), max(revision) FROM (
+      SELECT place, 1 AS members, 0 AS entered, 0 AS "left", NULL AS revision FROM fresh
+      UNION ALL
+      SELECT place, 0, CASE change WHEN 'entered' THEN 1 ELSE 0 END, CASE change WHEN 'left' THEN 1 ELSE 0 END,
+             revision FROM changes
+    ) AS rows_ GROUP BY place
+    """
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Of one segment: who is in it among those looked at, who entered, who left; revision of those who left last."""
+
+    members: int
+    entered: int
+    left: int
+    revision: int | None
+
+
+def compare(
+    moment: Moment, computed: Computed, bases: Mapping[str, datetime | None]
+) -> dict[str, Counts]:
+    """Bind `changes` (number, place, change, revision): who entered and who left.
+
+    Args:
+        moment: The session in which `compute` has been.
+        computed: What it gave.
+        bases: Segment → moment of its last snapshot (None: of none), from which on rows count. A segment that was not
+            computed loses all who are in it.
+
+    Returns:
+        Segment → counts, of those in `bases`.
+    """
+    session = moment.session
+    gone = sorted(set(bases) - set(computed.places))
+    places = {**computed.places, **{name: len(computed.places) + n for n, name in enumerate(gone)}}
+    since = {name: bases.get(name) or _BEGIN for name in places}
+    session.bind(
+        "bases",
+        pa.table(
+            {
+                "place": pa.array(list(places.values()), pa.int32()),
+                "segment": pa.array(list(places), pa.string()),
+                "base_at": pa.array([since[name] for name in places], TIME),
+            }
+        ),
+    )
+    oldest = min(since.values(), default=_BEGIN)
+    state = exp.alias_(exp.paren(sql(_INSIDE, oldest=oldest)), "state", table=True)
+    session.materialise("inside", exp.select("*").from_(state).where("inside"))
+    session.materialise("changes", sql(_CHANGES))
+    names = {place: name for name, place in places.items()}
+    found = {names[row[0]]: Counts(*row[1:]) for row in session.rows(sql(_COUNTS))}
+    return {name: found.get(name, Counts(0, 0, 0, None)) for name in places}
+
+
+def write(
+    stores: Stores,
+    moment: Moment,
+    *,
+    held: Held,
+    application: str,
+    snapshot: bool,
+    version: int | None = None,
+) -> None:
+    """Write the changes, and with `snapshot` all who are in, as one commit.
+
+    A row lies beside the others of its person, so the file is small and a few people are found quickly.
+
+    Raises:
+        SegmentError: Somebody wrote as of a later moment meanwhile.
+    """
+    now = moment.as_of
+    inside = "SELECT number, place, 'snapshot' AS change, CAST(NULL AS bigint) AS revision FROM fresh UNION ALL"
+    query = sql(
+        f"""
+        SELECT b.segment, CAST(coalesce(n.revision, c.revision) AS bigint) AS revision, p.profile_id AS origin_id,
+               c.change, :now AS occurred_at, :source AS source, CAST(NULL AS varchar) AS load_id, :now AS received_at
+        FROM ({inside if snapshot else ""} SELECT number, place, change, revision FROM changes) AS c
+        JOIN bases AS b ON b.place = c.place
+        LEFT JOIN named AS n ON n.place = c.place
+        JOIN numbered AS p ON p.number = c.number
+        """,  # noqa: S608 - texts of this file
+        now=now,
+        source=FULL if snapshot else TOUCHED,
+    )
+    held.check()
+    batches = moment.session.batches(query)
+    number = int(now.timestamp() * 1_000_000) if version is None else version
+    if not stores.lake.append("memberships", batches, transaction=(application, number)):
+        raise SegmentError(
+            "Another process refreshed these segments as of a later moment in the meantime. "
+            "Refresh them again."
+        )

@@ -1,0 +1,1 @@
+"""Micro-segments: the smallest groups that still respond differently."""

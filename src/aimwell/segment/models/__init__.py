@@ -1,0 +1,1 @@
+"""Models of people as definitions ask for them: learnt, kept, shown, published, applied to newcomers."""

@@ -1,0 +1,1 @@
+"""Personas: groups of people with a face."""
