@@ -23,6 +23,7 @@ from aimwell.collect.load_keys import digest, fingerprint
 from aimwell.collect.model import LoadReport
 from aimwell.collect.money import NO_RATE, TOO_LARGE
 from aimwell.collect.settling import Settled, settle_rows
+from aimwell.collect.under_way import begun_again, lease_of
 from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.errors import AimwellError, LeaseLostError
 from aimwell.store.control import insert_missing
@@ -165,10 +166,16 @@ def _begin(stores: Stores, row: dict[str, Any]) -> Load:
                 known = connection.execute(_by_id(load_id)).one_or_none()
                 if known is not None:
                     break
-        elif known.state == "failed":
+        elif known.state in ("running", "failed"):
             connection.execute(
-                sa.update(_loads).where(_loads.c.load_id == load_id).values(state="running")
+                sa.update(_loads)
+                .where(_loads.c.load_id == load_id)
+                .values(
+                    state="running",
+                    started_at=begun_again(connection, known.started_at, now=row["started_at"]),
+                )
             )
+            known = connection.execute(_by_id(load_id)).one()
     assert known is not None  # noqa: S101 - a hundred others would have had to come first
     return _load(known)
 
@@ -322,8 +329,13 @@ def publish(stores: Stores, load_id: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish_prepared(stores: Stores, source: str | None = None) -> list[str]:
-    """End the loads that were prepared when their process died; of one source or of all."""
+def publish_prepared(
+    stores: Stores, source: str | None = None, *, left_alone: bool = False
+) -> list[str]:
+    """End the loads that were prepared when their process died; of one source or of all.
+
+    `left_alone`: only of sources that nobody collects just now, so that nobody is waited for.
+    """
     query = (
         sa.select(_loads.c.load_id, _loads.c.source)
         .where(_loads.c.state == "prepared")
@@ -333,6 +345,8 @@ def publish_prepared(stores: Stores, source: str | None = None) -> list[str]:
         query = query.where(_loads.c.source == source)
     with stores.control.read() as connection:
         waiting = connection.execute(query).all()
+    if left_alone:
+        waiting = [row for row in waiting if not stores.leases.is_held(lease_of(row.source))]
     for load_id, whose in waiting:
         with hold_source(stores, whose):
             publish(stores, load_id)
@@ -362,7 +376,7 @@ def mark_unified(stores: Stores, load_ids: Sequence[str]) -> None:
 
 def hold_source(stores: Stores, source: str) -> AbstractContextManager[Held]:
     """Hold a source: its loads come one after another, however long each takes."""
-    return stores.leases.hold(f"collect:{source}", wait_seconds=_WAIT_SECONDS)
+    return stores.leases.hold(lease_of(source), wait_seconds=_WAIT_SECONDS)
 
 
 def hold_rates(stores: Stores) -> AbstractContextManager[Held]:

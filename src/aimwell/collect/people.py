@@ -68,13 +68,26 @@ class Persons:
         """Keep them in the vault, and their identifiers; returns how many different people they are. Once only."""
         people = 0
         for batch in self._people:
-            people += keep_people(self._stores, pa.table(batch), source=self._source)
+            people += keep_people(
+                self._stores, pa.table(batch), source=self._source, received_at=self._now
+            )
         for reader in self._identifiers:
             for batch in reader:
-                keep_identifiers(self._stores, _in_micros(pa.table(batch)), source=self._source)
+                keep_identifiers(
+                    self._stores,
+                    _in_micros(pa.table(batch)),
+                    source=self._source,
+                    received_at=self._now,
+                )
         for reader in self._originals:
             for batch in reader:
-                keep_originals(self._stores, pa.table(batch), source=self._source, set_at=self._now)
+                keep_originals(
+                    self._stores,
+                    pa.table(batch),
+                    source=self._source,
+                    set_at=self._now,
+                    received_at=self._now,
+                )
         return people
 
 

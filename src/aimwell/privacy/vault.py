@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from aimwell.privacy.erased import without_erased
 from aimwell.store.control import (
     SQLITE_SECONDS,
     insert_columns,
@@ -82,7 +83,12 @@ class Person:
 
 
 def keep_people(
-    stores: Stores, rows: pa.Table, *, source: str, set_at: datetime | None = None
+    stores: Stores,
+    rows: pa.Table,
+    *,
+    source: str,
+    set_at: datetime | None = None,
+    received_at: datetime | None = None,
 ) -> int:
     """Keep what `rows` say of people.
 
@@ -91,9 +97,10 @@ def keep_people(
             when a field was said, where that is not the same for the whole row.
         source: Source definition.
         set_at: When it was said; older sayings do not overwrite newer ones. None: `rows` say it in `set_at`.
+        received_at: When it came: of people who were erased since nothing is kept. None: just now.
 
     Returns:
-        Number of rows kept.
+        Number of rows.
     """
     names = [name for name in (*PERSON_FIELDS, "extra") if name in rows.schema.names]
     statement = insert_statement(stores.control.is_sqlite, _people)
@@ -112,13 +119,14 @@ def keep_people(
     changes["set_at"] = sa.case((new.set_at >= old.set_at, new.set_at), else_=old.set_at)
     statement = statement.on_conflict_do_update(index_elements=["origin_id"], set_=changes)
     for batch in _timed(rows, names, set_at).to_batches(max_chunksize=_BATCH):
-        if not batch.num_rows:
-            continue
         with stores.control.begin() as connection:
-            if stores.control.is_sqlite:
-                insert_columns(connection, statement, _texts(batch, source))
+            kept = without_erased(connection, batch, received_at)
+            if not kept.num_rows:
                 continue
-            values = batch.to_pylist()
+            if stores.control.is_sqlite:
+                insert_columns(connection, statement, _texts(kept, source))
+                continue
+            values = kept.to_pylist()
             for value in values:
                 value["source"] = source
                 if "extra" in value:
@@ -187,10 +195,16 @@ def known_rows(connection: sa.Connection, hashes: Sequence[str]) -> list[str]:
     return sorted(connection.execute(query).scalars())
 
 
-def keep_texts(stores: Stores, rows: pa.RecordBatch, *, source: str) -> None:
-    """Keep free texts: text_id, origin_id (null: nobody known), kind, content, said_at. Known ones stay as they are."""
-    values = [{**row, "source": source} for row in rows.to_pylist()]
+def keep_texts(
+    stores: Stores, rows: pa.RecordBatch, *, source: str, received_at: datetime | None = None
+) -> None:
+    """Keep free texts: text_id, origin_id (null: nobody known), kind, content, said_at. Known ones stay as they are.
+
+    `received_at` as for `keep_people`.
+    """
     with stores.control.begin() as connection:
+        kept = without_erased(connection, rows, received_at)
+        values = [{**row, "source": source} for row in kept.to_pylist()]
         insert_missing(connection, _texts_table, values)
 
 
