@@ -29,11 +29,20 @@ from aimwell.store.spark.errors import translated
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores, create_stores, open_stores
 from engine_contract import EngineContract
-from engines_alike import alike, assert_alike, at_both, batched, drawn, people_of
+from engines_alike import (
+    alike,
+    assert_alike,
+    assert_near,
+    at_both,
+    batched,
+    drawn,
+    kind_of,
+    people_of,
+)
 from rule_strategies import NEW_LEAVES, RULES
 from shop import day
 from spark_here import spark_here
-from spark_values import AGGREGATES, ODD_VALUES, REFUSED, ROW_WISE, WINDOWS
+from spark_values import AGGREGATES, ODD_VALUES, OF_OTHER_TYPES, REFUSED, ROW_WISE, WINDOWS
 from town import NESTED, make_town
 
 
@@ -99,12 +108,19 @@ def test_an_expression_means_the_same_on_both_engines(
     both: tuple[Session, Session], texts: list[str], around: str
 ) -> None:
     query = sql(around.format(", ".join(f"{text} AS c{n}" for n, text in enumerate(texts))))
-    one, other = (list(zip(*session.rows(query), strict=True)) for session in both)
+    one, other = (session.table(query).columns for session in both)
     different = {
-        text: [(a, b) for a, b in zip(first, second, strict=True) if not alike(a, b)]
+        text: [
+            (a, b)
+            for a, b in zip(first.to_pylist(), second.to_pylist(), strict=True)
+            if not alike(a, b)
+        ]
         for text, first, second in zip(["key", *texts], one, other, strict=True)
     }
     assert {text: pairs for text, pairs in different.items() if pairs} == {}
+    kinds = zip(texts, one[1:], other[1:], strict=True)
+    others = {text for text, a, b in kinds if kind_of(a.type) != kind_of(b.type)}
+    assert others == OF_OTHER_TYPES.intersection(texts)
 
 
 def test_every_function_that_is_let_through_is_tried_by_value() -> None:
