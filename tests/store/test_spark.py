@@ -6,7 +6,8 @@ All short tests of Spark are in this file, so that Spark starts once, in one wor
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,6 +29,11 @@ from aimwell.store.spark.dialect import ALIKE, MENDED, rendered
 from aimwell.store.spark.errors import translated
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores, create_stores, open_stores
+from aimwell.unify.matching.fields import MatchField
+from aimwell.unify.matching.model import fit, pairs
+from aimwell.unify.matching.records import bind_records
+from aimwell.unify.matching.service import match
+from data_folder import data_folder
 from engine_contract import EngineContract
 from engines_alike import (
     alike,
@@ -39,8 +45,10 @@ from engines_alike import (
     kind_of,
     people_of,
 )
+from linkage_data import bind_linkage, made_up_people
+from registered_twice import crowd
 from rule_strategies import NEW_LEAVES, RULES
-from shop import day
+from shop import day, make_stores
 from spark_here import spark_here
 from spark_values import AGGREGATES, ODD_VALUES, OF_OTHER_TYPES, REFUSED, ROW_WISE, WINDOWS
 from town import NESTED, make_town
@@ -198,3 +206,59 @@ def test_a_refresh_on_spark_writes_who_is_in_and_who_came_and_went(town: Stores)
             assert current_members(town, name).column("profile_id") == there
     assert sum(one.entered for one in counts) > 0
     assert explain(town, "loud", as_of=day(60)) == explain(here, "loud", as_of=day(60))
+
+
+# --- people who are alike -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def records_at_both(
+    people: pa.Table, codes: Sequence[str] = ()
+) -> Iterator[tuple[Session, Session, tuple[MatchField, ...]]]:
+    """The same people to compare on both engines, and their fields."""
+    with DuckDBEngine(threads=1).session() as one, spark_here().session() as other:
+        one.bind("given", people)
+        fields = bind_records(one, "given", key="id", codes=codes)
+        other.bind("records", one.table(sql("SELECT * FROM records")))
+        yield one, other, fields
+
+
+def test_people_are_compared_alike_on_both_engines() -> None:
+    """By two fields, because Spark plans each query longer than it computes it."""
+    people = made_up_people(160, 50)
+    cards = [f"{number % 160:06}" for number in range(len(people["id"]))]
+    two = pa.table({"id": people["id"], "last_name": people["last_name"], "card_no": cards})
+    with records_at_both(two, codes=["card_no"]) as (one, other, fields):
+        model = fit(one, fields)
+        first, second = (pairs(session, model, probability_min=0.2) for session in (one, other))
+    assert first.num_rows >= 45
+    assert_near(second.to_pydict(), first.to_pydict())
+
+
+@pytest.mark.long
+def test_a_model_of_likeness_learned_on_spark_is_the_same_and_holds_on_both() -> None:
+    with DuckDBEngine(threads=1).session() as session:
+        bind_linkage(session, data_folder() / "record-linkage", "fake_1000")
+        people = session.table(sql("SELECT * FROM given"))
+    with records_at_both(people) as (one, other, fields):
+        model, there = fit(one, fields), fit(other, fields)
+        assert_near(there.to_dict(), model.to_dict())
+        found = [pairs(one, model, probability_min=0.01), pairs(other, there, probability_min=0.01)]
+        found.append(pairs(one, there, probability_min=0.01))
+    assert found[0].num_rows > 1000
+    for name in ("left_id", "right_id", "probability", "weight", "fields"):
+        first, *others = (
+            table.sort_by([("left_id", "ascending"), ("right_id", "ascending")])[name].to_pylist()
+            for table in found
+        )
+        for values in others:
+            assert_near(values, first)
+
+
+@pytest.mark.long
+def test_people_are_joined_by_likeness_where_settings_choose_spark(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    crowd(stores, now=day(30))
+    found = match(replace(stores, history_engine=spark_here()), now=day(30), by="ann")
+    assert (found.compared, found.new, found.merged) == (140, 140, 40)
+    stores.close()

@@ -37,6 +37,9 @@ class Session(Protocol):
     def materialise(self, name: str, query: exp.Expr) -> None:
         """Compute `query` once and make `name` stand for its rows."""
 
+    def drop(self, name: str) -> None:
+        """Forget a name, and give back what was materialised under it."""
+
     def table(self, query: exp.Expr) -> pa.Table:
         """All rows of `query` as one Arrow table."""
 
@@ -84,6 +87,11 @@ class DuckDBSession:
     def materialise(self, name: str, query: exp.Expr) -> None:
         """See Session.materialise."""
         self._create(name, "TABLE", query)
+
+    def drop(self, name: str) -> None:
+        """See Session.drop."""
+        if (kind := self._kinds.pop(name, None)) is not None:
+            self._run(exp.Drop(tables=[exp.Table(this=identifier(name))], kind=kind))
 
     def _create(self, name: str, kind: str, query: exp.Expr) -> None:
         # Not temporary ones: those belong to one connection, and streams have their own.
