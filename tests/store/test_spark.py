@@ -33,7 +33,6 @@ from aimwell.unify.matching.fields import MatchField
 from aimwell.unify.matching.model import fit, pairs
 from aimwell.unify.matching.records import bind_records
 from aimwell.unify.matching.service import match
-from data_folder import data_folder
 from engine_contract import EngineContract
 from engines_alike import (
     alike,
@@ -45,7 +44,7 @@ from engines_alike import (
     kind_of,
     people_of,
 )
-from linkage_data import bind_linkage, made_up_people
+from linkage_data import made_up_people
 from registered_twice import crowd
 from rule_strategies import NEW_LEAVES, RULES
 from shop import day, make_stores
@@ -237,15 +236,14 @@ def test_people_are_compared_alike_on_both_engines() -> None:
 
 @pytest.mark.long
 def test_a_model_of_likeness_learned_on_spark_is_the_same_and_holds_on_both() -> None:
-    with DuckDBEngine(threads=1).session() as session:
-        bind_linkage(session, data_folder() / "record-linkage", "fake_1000")
-        people = session.table(sql("SELECT * FROM given"))
-    with records_at_both(people) as (one, other, fields):
+    with records_at_both(pa.table(made_up_people(400, 60))) as (one, other, fields):
         model, there = fit(one, fields), fit(other, fields)
-        assert_near(there.to_dict(), model.to_dict())
+        # Splink gives each a name by chance.
+        first, second = ({**learned.settings, "linker_uid": ""} for learned in (model, there))
+        assert_near(second, first)
         found = [pairs(one, model, probability_min=0.01), pairs(other, there, probability_min=0.01)]
         found.append(pairs(one, there, probability_min=0.01))
-    assert found[0].num_rows > 1000
+    assert found[0].num_rows == 60
     for name in ("left_id", "right_id", "probability", "weight", "fields"):
         first, *others = (
             table.sort_by([("left_id", "ascending"), ("right_id", "ascending")])[name].to_pylist()
