@@ -8,19 +8,27 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from aimwell.errors import QueryError, StoreError, WorkspaceError
 from aimwell.history.features import features
+from aimwell.history.freshness import order_days
 from aimwell.history.moment import Moment
 from aimwell.history.outcomes import outcomes
 from aimwell.history.repeat_purchases import repeat_purchases
+from aimwell.segment.clusters import CLUSTER_FEATURES
+from aimwell.segment.divisions import divide
+from aimwell.segment.flows import flows
 from aimwell.segment.lifecycle import lifecycle
+from aimwell.segment.overlap import overlap
+from aimwell.segment.people_table import people_table
+from aimwell.segment.personas import personas
 from aimwell.segment.refreshing import current_members, refresh
 from aimwell.segment.rfm import rfm
 from aimwell.segment.service import explain, members
@@ -192,6 +200,31 @@ def test_tables_of_people_are_the_same_on_both_engines(
     views: tuple[Moment, Moment], table: Callable[[Moment], pa.Table]
 ) -> None:
     assert_alike(*map(table, views))
+
+
+def _personas(moment: Moment) -> list[dict[str, Any]]:
+    division = divide(moment, "lifecycle")
+    return [asdict(one) for one in personas(moment, division.groups)]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda moment: people_table(moment, CLUSTER_FEATURES, among="everybody").to_pydict(),
+        lambda moment: asdict(flows(moment, months=3)),
+        lambda moment: asdict(overlap(moment)),
+        _personas,
+        order_days,
+    ],
+    ids=["cluster features", "flows", "overlap", "personas", "days with orders"],
+)
+def test_what_groups_are_told_by_is_the_same_on_both_engines(
+    views: tuple[Moment, Moment], read: Callable[[Moment], Any]
+) -> None:
+    one, other = map(read, views)
+    assert one
+    assert_near(other, one)
 
 
 @pytest.mark.long
