@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 import pytest
+from sqlglot import exp
 
 from aimwell.errors import QueryError, SnapshotGoneError
 from aimwell.store.engine import Engine, Session
@@ -51,6 +52,17 @@ class EngineContract:
         assert session.rows(sql("SELECT later.n, now.n FROM later, now")) == [(5, 2)]
         session.bind("t", numbers(7))
         assert session.rows(sql("SELECT n FROM later")) == [(7,)], "also once it was read"
+
+    def test_a_dropped_name_stands_for_nothing(self, session: Session) -> None:
+        session.bind("t", numbers(2))
+        session.bind("later", sql("SELECT x + 1 AS x FROM t"))
+        session.materialise("now", sql("SELECT x FROM t"))
+        for name in ("later", "now", "never"):
+            session.drop(name)
+            with pytest.raises(QueryError):
+                session.rows(sql("SELECT * FROM :name", name=exp.to_table(name)))
+        session.bind("now", sql("SELECT count(*) AS n FROM t"))
+        assert session.rows(sql("SELECT n FROM now")) == [(2,)]
 
     def test_a_name_can_be_bound_again_to_anything(self, session: Session) -> None:
         session.bind("t", numbers(4))

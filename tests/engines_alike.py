@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,16 @@ from aimwell.store.sql import sql, union_all
 from aimwell.store.stores import Stores
 from town import segment
 
-__all__ = ["alike", "assert_alike", "at_both", "batched", "drawn", "people_of"]
+__all__ = [
+    "alike",
+    "assert_alike",
+    "assert_near",
+    "at_both",
+    "batched",
+    "drawn",
+    "kind_of",
+    "people_of",
+]
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -30,13 +40,37 @@ def alike(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
+def kind_of(type_: pa.DataType) -> pa.DataType:
+    """A column's type; decimals are of one kind, however many digits an engine gives them."""
+    return pa.decimal128(38, 4) if pa.types.is_decimal(type_) else type_
+
+
 def assert_alike(one: pa.Table, other: pa.Table) -> None:
     """The tables have the same columns, rows and values."""
     assert one.num_rows > 0
-    assert one.column_names == other.column_names
+    assert [(field.name, kind_of(field.type)) for field in one.schema] == [
+        (field.name, kind_of(field.type)) for field in other.schema
+    ]
     for name in one.column_names:
         pairs = zip(one[name].to_pylist(), other[name].to_pylist(), strict=True)
         assert [pair for pair in pairs if not alike(*pair)] == [], name
+
+
+def assert_near(one: Any, other: Any) -> None:
+    """The documents are the same, numbers within what comes of adding in another order again and again."""
+    if isinstance(other, Mapping):
+        assert one.keys() == other.keys()
+        pairs = [(one[key], other[key]) for key in other]
+    elif isinstance(other, list | tuple):
+        pairs = list(zip(one, other, strict=True))
+    elif isinstance(other, float):
+        assert one == pytest.approx(other, rel=1e-6, abs=1e-9)
+        return
+    else:
+        assert one == other
+        return
+    for first, second in pairs:
+        assert_near(first, second)
 
 
 @contextmanager
@@ -45,7 +79,7 @@ def at_both(
 ) -> Iterator[tuple[Moment, Moment]]:
     """The same moment on this machine's engine and on another."""
     with (
-        open_moment(stores, as_of=as_of, **more) as one,
+        open_moment(stores, as_of=as_of, engine=stores.engine, **more) as one,
         open_moment(stores, as_of=as_of, engine=engine, **more) as other,
     ):
         yield one, other

@@ -1,16 +1,17 @@
-"""The record-linkage data sets as rows for matching: columns named, nothing else done; `truth` says who is who."""
+"""People for matching: the record-linkage data sets, of which `truth` says who is who, and made-up ones."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from sqlglot import exp
 
 from aimwell.store.engine import DuckDBSession
 from aimwell.store.sql import sql
 
-__all__ = ["SETS", "bind_linkage", "true_pairs"]
+__all__ = ["SETS", "bind_linkage", "made_up_people", "true_pairs"]
 
 _FEBRL = (
     "rec_id, first_name, last_name, street_number, address, more_address, city, postcode, region, birth_date, "
@@ -64,3 +65,29 @@ def true_pairs(session: DuckDBSession) -> int:
     """How many pairs of `given` are one person."""
     query = "SELECT sum(n * (n - 1) / 2) FROM (SELECT count(*) AS n FROM given GROUP BY truth) AS groups"
     return int(session.rows(sql(query))[0][0])
+
+
+def made_up_people(count: int, doubles: int) -> dict[str, list[str | None]]:
+    """Made-up people, the first `doubles` of whom stand there twice, the second time with first and last name swapped."""
+    draw = np.random.default_rng(7)
+    syllables = ["ba", "ko", "mi", "ru", "te", "la", "sho", "ve", "ni", "do", "fra", "gu"]
+
+    def word() -> str:
+        return "".join(draw.choice(syllables, 3))
+
+    rows = [
+        (
+            word(),
+            word(),
+            f"19{draw.integers(40, 99)}-{draw.integers(1, 13):02}-{draw.integers(1, 29):02}",
+        )
+        for _ in range(count)
+    ]
+    rows += [(last, first, born) for first, last, born in rows[:5]]
+    rows += rows[5:doubles]
+    return {
+        "id": [f"{number:04}" for number in range(len(rows))],
+        "first_name": [row[0] for row in rows],
+        "last_name": [row[1] for row in rows],
+        "birth_date": [row[2] for row in rows],
+    }

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 
-__all__ = ["AGGREGATES", "ODD_VALUES", "REFUSED", "ROW_WISE", "WINDOWS"]
+__all__ = ["AGGREGATES", "ODD_VALUES", "OF_OTHER_TYPES", "REFUSED", "ROW_WISE", "WINDOWS"]
 
 _TEXTS = [
     *("20", " 20 ", "20.0", "1e3", "1f", "0x1f", "nan", "inf", "1_000", "٣", ".5", "-", "", "1.005", None),
@@ -88,6 +88,8 @@ ROW_WISE = [
     "CAST(m AS double)",
     "CAST(i AS double) / 3",
     "m / 7",
+    *("m / i", "m / g", "i / (g - 1)", "g / g", "1 / nullif(g, 0)", "d / (CASE WHEN b THEN 0 END)"),
+    "CASE WHEN g > 0 THEN i / g END",
     "i / 2",
     "(i - 3) // 4",
     "1 + 10 * i // 7",
@@ -103,7 +105,7 @@ ROW_WISE = [
     "round(m, 1)",
     "sqrt(abs(d))",
     "power(d, 2)",
-    "ln(abs(d) + 1)",
+    *("ln(d)", "log2(i)", "log10(m)", "ln(CAST('nan' AS double))"),
     "sin(d) + cos(d) + asin(0.5) + radians(d) + pi()",
     # Texts.
     "length(s)",
@@ -115,6 +117,13 @@ ROW_WISE = [
     "s || 'x'",
     "s < '2'",
     "md5(s)",
+    *(
+        f"{name}(s, '2026-02-0é')"
+        for name in ("levenshtein", "damerau_levenshtein", "jaro_winkler_similarity")
+    ),
+    *("hash(s) % 1000000000 < 250000000", "(abs(hash(s || '_1')) % 7) + 1"),
+    "regexp_extract(s, '^[^-e]+')",
+    "regexp_matches(lower(s), '^[^0-9]|\\bx')",
     "CAST('0x' || substr(md5('salt:' || s), 1, 8) AS bigint) % 10000",
     # Times.
     "epoch(t)",
@@ -136,6 +145,8 @@ ROW_WISE = [
     "list_position([1, 3, 3], 3)",
     "list_position([1, 3], i)",
     "list_max([i, 3])",
+    "list_has_any([i, 3], [g, n])",
+    "list_has_any([CAST(s AS varchar)], [s])",
     "EXISTS (SELECT 1 FROM odd AS o WHERE o.n = odd.i)",
     "CASE WHEN b OR i > 3 AND NOT b THEN 'yes' END",
     "CASE g WHEN 1 THEN 'one' ELSE 'other' END",
@@ -149,6 +160,8 @@ AGGREGATES = [
     "sum(m) FILTER (WHERE m < 100)",
     "avg(CASE WHEN abs(d) < 100 THEN d END)",
     "stddev_samp(i)",
+    "bool_or(b)",
+    "sum(m) / count(*) FILTER (WHERE n > 90)",
     "min(s)",
     "max(t)",
     "arg_max(s, (t, i, s))",
@@ -163,18 +176,30 @@ WINDOWS = [
     "row_number() OVER (ORDER BY m, n)",
     "rank() OVER (PARTITION BY g ORDER BY m DESC)",
     "rank() OVER (ORDER BY s)",
+    "cume_dist() OVER (ORDER BY d)",
     "lag(i) OVER (ORDER BY t, n)",
     "lead(i) OVER (PARTITION BY b ORDER BY d DESC, n)",
     "count(*) OVER ()",
+    "bool_or(b) OVER (PARTITION BY s)",
     "sum(i) OVER (ORDER BY m)",
     "max(CASE WHEN b THEN t END) OVER (PARTITION BY g ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)",
 ]
+
+OF_OTHER_TYPES = {
+    "sum(i)",
+    "sum(i) OVER (ORDER BY m)",
+    "ceil(CASE WHEN abs(d) < 1e9 THEN d END)",
+    "(abs(hash(s || '_1')) % 7) + 1",
+}
+"""Whole numbers of another width on Spark; a tree does not tell of what they are made."""
 
 REFUSED = [
     "floor(d)",
     "median(d)",
     "quantile_cont(d, 0.5)",
     "strftime(t, '%Y')",
-    "hash(s)",
+    "regexp_extract(s, '(a)b', 1)",
+    "regexp_matches(s, 'a', 'i')",
+    "log(d)",
     "date_diff('month', t, t)",
 ]

@@ -21,6 +21,7 @@ from aimwell.privacy.consent import record
 from aimwell.privacy.hashing import identifier_hash
 from aimwell.privacy.masking import masked
 from aimwell.privacy.suppression import suppress
+from aimwell.privacy.vault import keep_people
 from aimwell.segment.membership.refreshing import refresh
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
@@ -207,6 +208,17 @@ def test_an_identifier_has_the_source_that_told_it_first(tmp_path: Path) -> None
     assert said["email"] == ("crm", START - timedelta(days=9))
     assert said["phone"] == ("pos", day(1)), "crm told another number"
     assert said["street"] == ("test", START)
+
+
+def test_a_field_has_the_source_and_the_time_of_the_word_that_stands(tmp_path: Path) -> None:
+    stores = lived(make_stores(tmp_path))
+    who = [origin(stores, "ann")]
+    for source, days, street in (("crm", 2, "1 New Road"), ("till", -2, "9 Old Road")):
+        told = pa.table({"origin_id": who, "street": [street], "extra": ['{"pass": "P"}']})
+        keep_people(stores, told, source=source, set_at=START + timedelta(days=days))
+    said = {one.name: (one.source, one.since) for one in page(stores).personal}
+    assert said["street"] == said["pass"] == ("crm", START + timedelta(days=2))
+    assert said["first_name"] == ("test", START)
 
 
 def test_revealing_is_written_down_without_what_was_seen(stores: Stores) -> None:

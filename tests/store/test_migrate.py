@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from alembic.script import ScriptDirectory
 
 from aimwell.errors import WorkspaceError
 from aimwell.store import migrate
-from aimwell.store.control import Control
+from aimwell.store.control import Control, JsonType, UtcDateTime
 from aimwell.store.migrate import alembic_config, upgrade
 from aimwell.store.revisions import current_revision, head_revision
 from aimwell.store.schema import metadata
@@ -123,6 +124,37 @@ def test_a_database_with_the_numbers_of_before_the_release_still_opens(control_u
     upgrade(control)
     assert current_revision(control) == head_revision()
     assert names_of_tables(control) == {*metadata.tables, "alembic_version"}
+    control.close()
+
+
+BEGIN = datetime(1970, 1, 1, 0, 0, 1, 1, tzinfo=UTC)
+_OF_BEFORE = sa.table(
+    "vault_people",
+    sa.column("origin_id"),
+    sa.column("source"),
+    sa.column("set_at", UtcDateTime()),
+    sa.column("extra", JsonType),
+    sa.column("extra_at", UtcDateTime()),
+)
+
+
+def test_words_of_further_fields_are_those_of_their_row(control_url: str) -> None:
+    control = Control(control_url)
+    with control.begin() as connection:
+        command.upgrade(alembic_config(connection), "0015")
+        said = {"source": "crm", "set_at": BEGIN}
+        connection.execute(
+            sa.insert(_OF_BEFORE),
+            [
+                {"origin_id": "a", "extra": {"passport": "P1"}, "extra_at": BEGIN, **said},
+                {"origin_id": "b", "extra": sa.null(), "extra_at": None, **said},
+            ],
+        )
+    upgrade(control)
+    people = metadata.tables["vault_people"]
+    with control.read() as connection:
+        found = dict(connection.execute(sa.select(people.c.origin_id, people.c.extra_words)).all())
+    assert found == {"a": {"passport": [1_000_001, "crm"]}, "b": None}
     control.close()
 
 

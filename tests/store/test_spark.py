@@ -6,21 +6,30 @@ All short tests of Spark are in this file, so that Spark starts once, in one wor
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from aimwell.errors import QueryError, StoreError, WorkspaceError
 from aimwell.history.features import features
+from aimwell.history.freshness import order_days
 from aimwell.history.moment import Moment
 from aimwell.history.outcomes import outcomes
 from aimwell.history.repeat_purchases import repeat_purchases
+from aimwell.segment.attributes.people_table import people_table
+from aimwell.segment.clusters.service import CLUSTER_FEATURES
+from aimwell.segment.divisions import divide
+from aimwell.segment.flows import flows
 from aimwell.segment.lifecycle import lifecycle
+from aimwell.segment.membership.overlap import overlap
 from aimwell.segment.membership.refreshing import current_members, refresh
+from aimwell.segment.personas.service import personas
 from aimwell.segment.rfm import rfm
 from aimwell.segment.service import explain, members
 from aimwell.store.engine import DuckDBEngine, Engine, Session
@@ -28,12 +37,27 @@ from aimwell.store.spark.dialect import ALIKE, MENDED, rendered
 from aimwell.store.spark.errors import translated
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores, create_stores, open_stores
+from aimwell.unify.matching.fields import MatchField
+from aimwell.unify.matching.model import fit, pairs
+from aimwell.unify.matching.records import bind_records
+from aimwell.unify.matching.service import match
 from engine_contract import EngineContract
-from engines_alike import alike, assert_alike, at_both, batched, drawn, people_of
+from engines_alike import (
+    alike,
+    assert_alike,
+    assert_near,
+    at_both,
+    batched,
+    drawn,
+    kind_of,
+    people_of,
+)
+from linkage_data import made_up_people
+from registered_twice import crowd
 from rule_strategies import NEW_LEAVES, RULES
-from shop import day
+from shop import day, make_stores
 from spark_here import spark_here
-from spark_values import AGGREGATES, ODD_VALUES, REFUSED, ROW_WISE, WINDOWS
+from spark_values import AGGREGATES, ODD_VALUES, OF_OTHER_TYPES, REFUSED, ROW_WISE, WINDOWS
 from town import NESTED, make_town
 
 
@@ -99,12 +123,19 @@ def test_an_expression_means_the_same_on_both_engines(
     both: tuple[Session, Session], texts: list[str], around: str
 ) -> None:
     query = sql(around.format(", ".join(f"{text} AS c{n}" for n, text in enumerate(texts))))
-    one, other = (list(zip(*session.rows(query), strict=True)) for session in both)
+    one, other = (session.table(query).columns for session in both)
     different = {
-        text: [(a, b) for a, b in zip(first, second, strict=True) if not alike(a, b)]
+        text: [
+            (a, b)
+            for a, b in zip(first.to_pylist(), second.to_pylist(), strict=True)
+            if not alike(a, b)
+        ]
         for text, first, second in zip(["key", *texts], one, other, strict=True)
     }
     assert {text: pairs for text, pairs in different.items() if pairs} == {}
+    kinds = zip(texts, one[1:], other[1:], strict=True)
+    others = {text for text, a, b in kinds if kind_of(a.type) != kind_of(b.type)}
+    assert others == OF_OTHER_TYPES.intersection(texts)
 
 
 def test_every_function_that_is_let_through_is_tried_by_value() -> None:
@@ -171,6 +202,31 @@ def test_tables_of_people_are_the_same_on_both_engines(
     assert_alike(*map(table, views))
 
 
+def _personas(moment: Moment) -> list[dict[str, Any]]:
+    division = divide(moment, "lifecycle")
+    return [asdict(one) for one in personas(moment, division.groups)]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda moment: people_table(moment, CLUSTER_FEATURES, among="everybody").to_pydict(),
+        lambda moment: asdict(flows(moment, months=3)),
+        lambda moment: asdict(overlap(moment)),
+        _personas,
+        order_days,
+    ],
+    ids=["cluster features", "flows", "overlap", "personas", "days with orders"],
+)
+def test_what_groups_are_told_by_is_the_same_on_both_engines(
+    views: tuple[Moment, Moment], read: Callable[[Moment], Any]
+) -> None:
+    one, other = map(read, views)
+    assert one
+    assert_near(other, one)
+
+
 @pytest.mark.long
 def test_a_refresh_on_spark_writes_who_is_in_and_who_came_and_went(town: Stores) -> None:
     here = replace(town, history_engine=town.engine)
@@ -182,3 +238,58 @@ def test_a_refresh_on_spark_writes_who_is_in_and_who_came_and_went(town: Stores)
             assert current_members(town, name).column("profile_id") == there
     assert sum(one.entered for one in counts) > 0
     assert explain(town, "loud", as_of=day(60)) == explain(here, "loud", as_of=day(60))
+
+
+# --- people who are alike -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def records_at_both(
+    people: pa.Table, codes: Sequence[str] = ()
+) -> Iterator[tuple[Session, Session, tuple[MatchField, ...]]]:
+    """The same people to compare on both engines, and their fields."""
+    with DuckDBEngine(threads=1).session() as one, spark_here().session() as other:
+        one.bind("given", people)
+        fields = bind_records(one, "given", key="id", codes=codes)
+        other.bind("records", one.table(sql("SELECT * FROM records")))
+        yield one, other, fields
+
+
+def test_people_are_compared_alike_on_both_engines() -> None:
+    """By two fields, because Spark plans each query longer than it computes it."""
+    people = made_up_people(160, 50)
+    cards = [f"{number % 160:06}" for number in range(len(people["id"]))]
+    two = pa.table({"id": people["id"], "last_name": people["last_name"], "card_no": cards})
+    with records_at_both(two, codes=["card_no"]) as (one, other, fields):
+        model = fit(one, fields)
+        first, second = (pairs(session, model, probability_min=0.2) for session in (one, other))
+    assert first.num_rows >= 45
+    assert_near(second.to_pydict(), first.to_pydict())
+
+
+@pytest.mark.long
+def test_a_model_of_likeness_learned_on_spark_is_the_same_and_holds_on_both() -> None:
+    with records_at_both(pa.table(made_up_people(400, 60))) as (one, other, fields):
+        model, there = fit(one, fields), fit(other, fields)
+        # Splink gives each a name by chance.
+        first, second = ({**learned.settings, "linker_uid": ""} for learned in (model, there))
+        assert_near(second, first)
+        found = [pairs(one, model, probability_min=0.01), pairs(other, there, probability_min=0.01)]
+        found.append(pairs(one, there, probability_min=0.01))
+    assert found[0].num_rows == 60
+    for name in ("left_id", "right_id", "probability", "weight", "fields"):
+        first, *others = (
+            table.sort_by([("left_id", "ascending"), ("right_id", "ascending")])[name].to_pylist()
+            for table in found
+        )
+        for values in others:
+            assert_near(values, first)
+
+
+@pytest.mark.long
+def test_people_are_joined_by_likeness_where_settings_choose_spark(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    crowd(stores, now=day(30))
+    found = match(replace(stores, history_engine=spark_here()), now=day(30), by="ann")
+    assert (found.compared, found.new, found.merged) == (140, 140, 40)
+    stores.close()

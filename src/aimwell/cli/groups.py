@@ -98,7 +98,7 @@ def show_clusters(
         ws.output.say(built.reason)
         return
     published = publish_built(ws.stores, built, as_of=as_of, now=ws.now) if publish else 0
-    with open_moment(ws.stores, as_of=as_of) as cut:
+    with open_moment(ws.stores, as_of=as_of, engine=ws.stores.history_engine) as cut:
         note_old_orders(ws, cut)
         faces = compute_personas(cut, people)
     described = model.description

@@ -37,7 +37,8 @@ def lifecycle(
 ) -> None:
     """Show who is prospect, new, active, lapsing, lapsed or reactivated, and who moved where month by month."""
     with opened(workspace, as_json=as_json) as ws:
-        with open_moment(ws.stores, as_of=ws.moment(as_of) or ws.now) as moment:
+        at, engine = ws.moment(as_of) or ws.now, ws.stores.history_engine
+        with open_moment(ws.stores, as_of=at, engine=engine) as moment:
             found = flows(moment, months=months, kind="marketing" if marketing else "life")
             note_old_orders(ws, moment)
         zone = ZoneInfo(ws.stores.settings.timezone)

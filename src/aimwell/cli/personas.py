@@ -41,7 +41,9 @@ def personas(
     """Show each group with its size, its value and what sets it apart from everybody else."""
     with (
         opened(workspace, as_json=as_json) as ws,
-        open_moment(ws.stores, as_of=ws.moment(as_of) or ws.now) as moment,
+        open_moment(
+            ws.stores, as_of=ws.moment(as_of) or ws.now, engine=ws.stores.history_engine
+        ) as moment,
     ):
         division = divide(moment, by)
         with ws.output.progress("Comparing groups"):

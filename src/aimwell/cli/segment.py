@@ -402,7 +402,8 @@ def rfm(
 ) -> None:
     """Count people by the usual groups of recency, frequency and money."""
     with opened(workspace, as_json=as_json) as ws:
-        with open_moment(ws.stores, as_of=ws.moment(as_of) or ws.now) as moment:
+        at, engine = ws.moment(as_of) or ws.now, ws.stores.history_engine
+        with open_moment(ws.stores, as_of=at, engine=engine) as moment:
             rows = compute_rfm(moment).to_pylist()
             note_old_orders(ws, moment)
         groups = Counter(row["group"] for row in rows)

@@ -93,7 +93,8 @@ def overlap(
 ) -> None:
     """Show how many people are in both of any two segments, and which segments are nearly the same."""
     with opened(workspace, as_json=as_json) as ws:
-        with open_moment(ws.stores, as_of=ws.moment(as_of) or ws.now) as moment:
+        at, engine = ws.moment(as_of) or ws.now, ws.stores.history_engine
+        with open_moment(ws.stores, as_of=at, engine=engine) as moment:
             found = compute_overlap(moment, names or None)
         if as_json:
             ws.output.json(found)

@@ -76,7 +76,7 @@ def keep_opt_ins(
         """,
         now=now,
     )
-    return _record(stores, session, news, consent, basis="opt_in", source=source)
+    return _record(stores, session, news, consent, basis="opt_in", source=source, now=now)
 
 
 def bind_answers_before(stores: Stores, session: Session, purpose: str) -> None:
@@ -130,7 +130,7 @@ def unreadable_answers(session: Session, names: tuple[str, ...]) -> int:
 
 
 def keep_soft_opt_ins(
-    stores: Stores, session: Session, consent: Consent, *, source: str
+    stores: Stores, session: Session, consent: Consent, *, source: str, now: datetime
 ) -> dict[str, int]:
     """Record that the buyers among `fresh` order lines may be written to, from their first purchase on.
 
@@ -159,7 +159,7 @@ def keep_soft_opt_ins(
             for medium in consent.soft_opt_in
         ]
     )
-    return _record(stores, session, rows, consent, basis="soft_opt_in", source=source)
+    return _record(stores, session, rows, consent, basis="soft_opt_in", source=source, now=now)
 
 
 def _record(
@@ -170,6 +170,7 @@ def _record(
     *,
     basis: str,
     source: str,
+    now: datetime,
 ) -> dict[str, int]:
     counts: dict[str, int] = {}
     for batch in session.batches(rows, rows=_BATCH):
@@ -185,7 +186,7 @@ def _record(
             table = table.append_column(name, pa.array([value] * size, pa.string()))
         place = table.schema.get_field_index("occurred_at")
         table = table.set_column(place, "occurred_at", table.column("occurred_at").cast(TIME))
-        record(stores, table)
+        record(stores, table, received_at=now)
         for answer in (
             table.group_by(["channel", "state"]).aggregate([([], "count_all")]).to_pylist()
         ):

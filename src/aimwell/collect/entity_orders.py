@@ -99,7 +99,7 @@ def take_orders(job: Job, entity: OrdersEntity) -> Tally:
     consents = {}
     if job.source.consent is not None:
         consents = keep_soft_opt_ins(
-            job.stores, session, job.source.consent, source=job.source.name
+            job.stores, session, job.source.consent, source=job.source.name, now=job.now
         )
     return _tally(job, currencies, people, statements, consents)
 

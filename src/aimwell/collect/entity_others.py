@@ -183,8 +183,7 @@ def stage_events(job: Job) -> tuple[exp.Query, list[Check]]:
 def take_events(job: Job) -> Tally:
     """The staged events that the lake lacks, and the people who did them."""
     session, names = job.session, job.names
-    session.bind("all_events", job.lake("events"))
-    session.bind("lake_events", sql("SELECT event_id FROM all_events"))
+    job.bind_own("events", "lake_events", "event_id")
     sort_out_events(session, has_known=has_rows(session, "lake_events"))
     bind_fresh(session, "fresh")
     bind_origins(job.stores, session, job.source.id_namespace, names)

@@ -112,7 +112,7 @@ def _keep_texts(job: Job, table: str) -> None:
         time=column(time),
     )
     for batch in job.session.batches(rows, rows=_BATCH):
-        keep_texts(job.stores, batch, source=job.source.name)
+        keep_texts(job.stores, batch, source=job.source.name, received_at=job.now)
 
 
 def _text_id(job: Job, *parts: exp.Expr) -> exp.Expr:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
+from aimwell.privacy.erased import without_erased
 from aimwell.store.control import (
     insert_columns,
     insert_statement,
@@ -25,22 +27,28 @@ def customer_kind(namespace: str | None) -> str:
     return f"customer_id:{namespace}" if namespace else "customer_id"
 
 
-def keep_identifiers(stores: Stores, rows: pa.Table, *, source: str) -> int:
+def keep_identifiers(
+    stores: Stores, rows: pa.Table, *, source: str, received_at: datetime | None = None
+) -> int:
     """Keep identifiers; of those that are there the earliest sight counts, in whatever order they are told.
 
     Args:
         rows: kind, value_hash, origin_id, first_seen_at.
         source: Source definition.
+        received_at: When they came: of people who were erased since nothing is kept. None: just now.
 
     Returns:
         Number of rows read.
     """
     for batch in rows.to_batches(max_chunksize=_BATCH):
         with stores.control.begin() as connection:
+            kept = without_erased(connection, batch, received_at)
+            if not kept.num_rows:
+                continue
             if stores.control.is_sqlite:
-                _insert_texts(connection, batch, source)
+                _insert_texts(connection, kept, source)
             else:
-                values = [{**row, "source": source} for row in batch.to_pylist()]
+                values = [{**row, "source": source} for row in kept.to_pylist()]
                 connection.execute(_statement(is_sqlite=False), values)
     return int(rows.num_rows)
 

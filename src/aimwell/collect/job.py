@@ -18,10 +18,12 @@ from aimwell.collect.provenance import Provenance
 from aimwell.collect.raw import RawTable
 from aimwell.collect.staging import Check
 from aimwell.definitions.kinds.source import Source
+from aimwell.privacy.erased import not_erased
 from aimwell.store.engine import DuckDBSession
 from aimwell.store.lake import Snapshot, TableVersion
 from aimwell.store.sql import column, sql
 from aimwell.store.stores import Stores
+from aimwell.store.tables import LAKE_TABLES
 
 __all__ = ["Job"]
 
@@ -35,6 +37,7 @@ class Job:
     for which a corrected row was replayed. `is_replay`: the rows had waited in quarantine.
     `lenient`: expectations keep none of them out, as a person has said that they are right. `is_marked`: `marks` tells which values were filled or brought into another form.
     `forms`: personal field that is brought into one form → how. `filled`: fields whose gaps are filled by rule.
+    `has_erased`: the session has `erased_origins`, of people whose rows are still in the files.
     """
 
     stores: Stores
@@ -51,6 +54,7 @@ class Job:
     is_replay: bool = False
     lenient: bool = False
     is_marked: bool = False
+    has_erased: bool = False
     forms: Mapping[str, str] = field(default_factory=dict)
     filled: frozenset[str] = frozenset()
 
@@ -69,9 +73,18 @@ class Job:
         """Currency of rows that say none."""
         return self.source.currency or self.stores.settings.currency
 
-    def lake(self, table: str) -> TableVersion:
-        """A table of the lake as it was when the work began."""
-        return self.snapshot.tables[table]
+    def lake(self, table: str) -> TableVersion | exp.Query:
+        """A table of the lake as it was when the work began, to be bound.
+
+        Without what is there of people who were erased by then: what is told of them again is new, also before a purge
+        has taken the old rows out of the files.
+        """
+        version = self.snapshot.tables[table]
+        if not self.has_erased or "origin_id" not in LAKE_TABLES[table].names:
+            return version
+        self.session.bind(f"whole_{table}", version)
+        whole = exp.alias_(exp.to_table(f"whole_{table}"), "t", table=True)
+        return exp.select("t.*").from_(whole).where(not_erased("t"))
 
     def bind_own(self, table: str, name: str, *columns: str) -> None:
         """Bind `name` to the columns of the source's own rows in a table of the lake."""

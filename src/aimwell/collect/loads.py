@@ -23,6 +23,7 @@ from aimwell.collect.load_keys import digest, fingerprint
 from aimwell.collect.model import LoadReport
 from aimwell.collect.money import NO_RATE, TOO_LARGE
 from aimwell.collect.settling import Settled, settle_rows
+from aimwell.collect.under_way import begun_again, lease_of
 from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.errors import AimwellError, LeaseLostError
 from aimwell.store.control import insert_missing
@@ -56,6 +57,7 @@ TOUCHED_FOLDER = "touched"
 """Folder of the files that say whom loads touched, until those are unified."""
 
 _ID_LENGTH = 20
+_OTHER = "Another process collected '{source}' while this one was held up. Nothing of this load was taken; run it again."
 _WAIT_SECONDS = 6 * 3600.0
 
 
@@ -165,10 +167,17 @@ def _begin(stores: Stores, row: dict[str, Any]) -> Load:
                 known = connection.execute(_by_id(load_id)).one_or_none()
                 if known is not None:
                     break
-        elif known.state == "failed":
+        elif known.state in ("running", "failed"):
             connection.execute(
-                sa.update(_loads).where(_loads.c.load_id == load_id).values(state="running")
+                sa.update(_loads)
+                .where(_loads.c.load_id == load_id)
+                .values(
+                    state="running",
+                    started_at=begun_again(connection, known.started_at, now=row["started_at"]),
+                    files={name: told for name, told in known.files.items() if name != "staging"},
+                )
             )
+            known = connection.execute(_by_id(load_id)).one()
     assert known is not None  # noqa: S101 - a hundred others would have had to come first
     return _load(known)
 
@@ -220,13 +229,29 @@ def _ended(connection: sa.Connection, source: str) -> frozenset[str]:
 
 
 def new_folder(stores: Stores, load: Load) -> Path:
-    """A folder for the files of this attempt; what earlier attempts left behind goes."""
+    """A folder for the files of this attempt; what earlier attempts left behind goes.
+
+    The load is this attempt's from now on: one that lives still, and was taken for dead, can no longer prepare it.
+
+    Raises:
+        LeaseLostError: It was the other way round.
+    """
     staging = stores.folder("staging")
+    name = f"{load.load_id}-{secrets.token_hex(4)}"
+    with stores.control.begin() as connection:
+        row = connection.execute(_by_id(load.load_id).with_for_update()).one()
+        if row.state != "running":
+            raise LeaseLostError(_OTHER.format(source=load.source))
+        connection.execute(
+            sa.update(_loads)
+            .where(_loads.c.load_id == load.load_id)
+            .values(files={**row.files, "staging": name})
+        )
     for left in staging.glob(f"{load.load_id}-*"):
         shutil.rmtree(left, ignore_errors=True)
     for left in stores.folder(TOUCHED_FOLDER).glob(f"{load.load_id}-*"):
         left.unlink(missing_ok=True)
-    folder = staging / f"{load.load_id}-{secrets.token_hex(4)}"
+    folder = staging / name
     folder.mkdir()
     return folder
 
@@ -256,7 +281,7 @@ def prepare(
         also: What is done in the same transaction, so that it counts from here on, too.
 
     Raises:
-        LeaseLostError: Another load of the source came meanwhile; begin again.
+        LeaseLostError: Another load of the source came meanwhile, or another attempt at this one; begin again.
     """
     settle(sorted(path for path in folder.rglob("*") if path.is_file()))
     with stores.control.begin() as connection:
@@ -265,19 +290,16 @@ def prepare(
             .where(_loads.c.source == load.source)
             .with_for_update()
         ).all()
-        if _ended(connection, load.source) != seen:
-            raise LeaseLostError(
-                f"Another process collected '{load.source}' while this one was held up. Nothing of this load "
-                "was taken; run it again."
-            )
         files = next(row.files for row in rows if row.load_id == load.load_id)
+        if _ended(connection, load.source) != seen or files.get("staging") != folder.name:
+            raise LeaseLostError(_OTHER.format(source=load.source))
         connection.execute(
             sa.update(_loads)
             .where(_loads.c.load_id == load.load_id)
             .values(
                 state="prepared",
                 report=report.to_dict(),
-                files={**files, "staging": folder.name, "touched": touched},
+                files={**files, "touched": touched},
             )
         )
         _keep_results(connection, load, report)
@@ -322,8 +344,13 @@ def publish(stores: Stores, load_id: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def publish_prepared(stores: Stores, source: str | None = None) -> list[str]:
-    """End the loads that were prepared when their process died; of one source or of all."""
+def publish_prepared(
+    stores: Stores, source: str | None = None, *, left_alone: bool = False
+) -> list[str]:
+    """End the loads that were prepared when their process died; of one source or of all.
+
+    `left_alone`: only of sources that nobody collects just now, so that nobody is waited for.
+    """
     query = (
         sa.select(_loads.c.load_id, _loads.c.source)
         .where(_loads.c.state == "prepared")
@@ -333,6 +360,8 @@ def publish_prepared(stores: Stores, source: str | None = None) -> list[str]:
         query = query.where(_loads.c.source == source)
     with stores.control.read() as connection:
         waiting = connection.execute(query).all()
+    if left_alone:
+        waiting = [row for row in waiting if not stores.leases.is_held(lease_of(row.source))]
     for load_id, whose in waiting:
         with hold_source(stores, whose):
             publish(stores, load_id)
@@ -362,7 +391,7 @@ def mark_unified(stores: Stores, load_ids: Sequence[str]) -> None:
 
 def hold_source(stores: Stores, source: str) -> AbstractContextManager[Held]:
     """Hold a source: its loads come one after another, however long each takes."""
-    return stores.leases.hold(f"collect:{source}", wait_seconds=_WAIT_SECONDS)
+    return stores.leases.hold(lease_of(source), wait_seconds=_WAIT_SECONDS)
 
 
 def hold_rates(stores: Stores) -> AbstractContextManager[Held]:
@@ -373,22 +402,22 @@ def hold_rates(stores: Stores) -> AbstractContextManager[Held]:
 def fail(
     stores: Stores, load: Load, folder: Path | None = None, *, error: BaseException | None = None
 ) -> None:
-    """Say that a load was given up and why, and remove its files; one that is prepared by now stays as it is."""
+    """Say that a load was given up and why, and remove its files; one that is prepared by now, or another attempt's, stays
+    as it is."""
     with stores.control.begin() as connection:
         row = connection.execute(_by_id(load.load_id).with_for_update()).one()
-        connection.execute(
-            sa.update(_loads)
-            .where(_loads.c.load_id == load.load_id, _loads.c.state == "running")
-            .values(
-                state="failed",
-                finished_at=datetime.now(UTC),
-                files={**row.files, "error": words_of(error)},
+        mine = row.files.get("staging") == (folder.name if folder is not None else None)
+        if mine and row.state == "running":
+            connection.execute(
+                sa.update(_loads)
+                .where(_loads.c.load_id == load.load_id)
+                .values(
+                    state="failed",
+                    finished_at=datetime.now(UTC),
+                    files={**row.files, "error": words_of(error)},
+                )
             )
-        )
-        state = connection.execute(
-            sa.select(_loads.c.state).where(_loads.c.load_id == load.load_id)
-        ).scalar_one()
-    if folder is not None and state != "prepared":
+    if folder is not None and not (mine and row.state == "prepared"):
         shutil.rmtree(folder, ignore_errors=True)
         (stores.folder(TOUCHED_FOLDER) / f"{folder.name}.parquet").unlink(missing_ok=True)
 

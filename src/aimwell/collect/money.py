@@ -46,7 +46,7 @@ _CONVERTED_MAX = 1e13
 _CHECKS_MAX = 12  # a check is a bit of 64; the rest of the currencies share the last one
 
 
-def bind_standing(session: Session, market: TableVersion | pa.Table) -> None:
+def bind_standing(session: Session, market: TableVersion | pa.Table | exp.Query) -> None:
     """Bind `standing` (name, set_at, rate, source, received_at): of each pair and moment the newest statement.
 
     It counts whatever source it came from; what was converted by an older one stays as it is.
@@ -67,7 +67,7 @@ def bind_standing(session: Session, market: TableVersion | pa.Table) -> None:
     )
 
 
-def bind_rates(session: Session, market: TableVersion | pa.Table, to: str) -> None:
+def bind_rates(session: Session, market: TableVersion | pa.Table | exp.Query, to: str) -> None:
     """Bind `rates` (rate_of, rate_at, rate, name, received_at): one for each currency and moment, into `to`.
 
     For one moment a direct rate comes before an inverse one. Rates beyond `RATE_MIN` to `RATE_MAX`, which an
@@ -100,7 +100,10 @@ def bind_rates(session: Session, market: TableVersion | pa.Table, to: str) -> No
 
 
 def first_rates(
-    session: Session, market: TableVersion | pa.Table, currencies: Sequence[str], to: str
+    session: Session,
+    market: TableVersion | pa.Table | exp.Query,
+    currencies: Sequence[str],
+    to: str,
 ) -> dict[str, datetime | None]:
     """For each currency but `to`: from when on there is a rate; None: there is none at all."""
     foreign = [currency for currency in currencies if currency != to]
@@ -157,7 +160,7 @@ def _check(detail: str, unrated: exp.Expr, has_money: exp.Expr) -> Check:
 
 def convert_money(
     session: Session,
-    market: TableVersion | pa.Table,
+    market: TableVersion | pa.Table | exp.Query,
     *,
     money: Sequence[str],
     time: str,

@@ -68,13 +68,26 @@ class Persons:
         """Keep them in the vault, and their identifiers; returns how many different people they are. Once only."""
         people = 0
         for batch in self._people:
-            people += keep_people(self._stores, pa.table(batch), source=self._source)
+            people += keep_people(
+                self._stores, pa.table(batch), source=self._source, received_at=self._now
+            )
         for reader in self._identifiers:
             for batch in reader:
-                keep_identifiers(self._stores, _in_micros(pa.table(batch)), source=self._source)
+                keep_identifiers(
+                    self._stores,
+                    _in_micros(pa.table(batch)),
+                    source=self._source,
+                    received_at=self._now,
+                )
         for reader in self._originals:
             for batch in reader:
-                keep_originals(self._stores, pa.table(batch), source=self._source, set_at=self._now)
+                keep_originals(
+                    self._stores,
+                    pa.table(batch),
+                    source=self._source,
+                    set_at=self._now,
+                    received_at=self._now,
+                )
         return people
 
 
@@ -106,7 +119,7 @@ def find_persons(
         now: When it was collected; whatever has no time was so then.
         forms: Personal field that is brought into one form → how.
     """
-    said, told = _said(names, seen, now)
+    said, told = _said(names, seen, now, source)
     # Each person has one origin, so rows are brought together first, and only their sums are joined.
     rows = (
         exp.select("o.origin_id", *(column(name, "s") for name in told))
@@ -132,14 +145,13 @@ def find_persons(
     )
 
 
-def _said(names: Sequence[str], seen: str, now: datetime) -> tuple[exp.Select, Sequence[str]]:
+def _said(
+    names: Sequence[str], seen: str, now: datetime, source: str
+) -> tuple[exp.Select, Sequence[str]]:
     """A query of what `fresh` says last of each person, with when; and the columns of it."""
-    values: dict[str, exp.Expr] = {
-        name: column(name, "f") for name in PERSON_FIELDS if name in names
-    }
-    extra = _extra(names)
-    if extra is not None:
-        values["extra"] = extra
+    further = _further(names)
+    values = {name: name for name in PERSON_FIELDS if name in names}
+    values |= {f"further.{called}": name for called, name in further.items()}
     is_dated = seen in names
     at = (
         sql("coalesce(:seen, :now)", seen=column(seen, "f"), now=now)
@@ -149,7 +161,8 @@ def _said(names: Sequence[str], seen: str, now: datetime) -> tuple[exp.Select, S
     # A whole number of both is compared twice as quickly as a pair.
     place = sql("CAST(epoch_us(:at) AS hugeint) * 4294967296 + n", at=at) if is_dated else sql("n")
     columns: list[exp.Expr] = []
-    for name, value in values.items():
+    for called, name in values.items():
+        value = column(name, "f")
         # Who has a customer id is known by it, so it is the same in all of their rows.
         last = (
             sql("any_value(:x)", x=value)
@@ -157,11 +170,52 @@ def _said(names: Sequence[str], seen: str, now: datetime) -> tuple[exp.Select, S
             else sql("arg_max(:x, :place)", x=value, place=place)
         )
         when = sql("max(:at) FILTER (WHERE :x IS NOT NULL)", at=at, x=value)
-        columns += [exp.alias_(last, name), exp.alias_(when, f"{name}_at")]
+        columns += [
+            exp.alias_(last, called, quoted=True),
+            exp.alias_(when, f"{called}_at", quoted=True),
+        ]
     # The row as a whole is as new as the last that says anything.
     columns.append(exp.alias_(sql("max(:at)", at=at), "set_at"))
     query = exp.select("f.person", *columns).from_(exp.to_table("fresh").as_("f"))
-    return query.group_by("f.person"), [one.alias for one in columns]
+    query = query.group_by("f.person")
+    if further:
+        query = _with_further(query, list(further), source)
+    return query, [one.alias for one in query.selects if one.alias_or_name != "person"]
+
+
+def _with_further(query: exp.Select, names: Sequence[str], source: str) -> exp.Select:
+    """Further fields as JSON objects: of their values in `extra`, and of when and by whom each was said in `extra_words`."""
+    values: list[exp.Expr] = []
+    words: list[exp.Expr] = []
+    for name in names:
+        value, at = column(f"further.{name}"), column(f"further.{name}_at")
+        values += [exp.Literal.string(name), value]
+        word = sql(
+            "CASE WHEN :x IS NOT NULL THEN json_array(epoch_us(:at), :source) END",
+            x=value,
+            at=at,
+            source=source,
+        )
+        words += [exp.Literal.string(name), word]
+    times = [column(f"further.{name}_at") for name in names]
+    kept = [
+        one.alias for one in query.selects if one.alias and not one.alias.startswith("further.")
+    ]
+    return exp.select(
+        "person",
+        *(exp.alias_(column(name), name) for name in kept),
+        exp.alias_(_json_of(values), "extra"),
+        exp.alias_(_json_of(words), "extra_words"),
+        exp.alias_(exp.Anonymous(this="greatest", expressions=times), "extra_at"),
+    ).from_(query.subquery("said"))
+
+
+def _json_of(pairs: Sequence[exp.Expr]) -> exp.Expr:
+    """The text of a JSON object without its missing members; null where none is left."""
+    return sql(
+        "CAST(nullif(CAST(json_merge_patch('{}', :whole) AS varchar), '{}') AS varchar)",
+        whole=exp.Anonymous(this="json_object", expressions=list(pairs)),
+    )
 
 
 def _was_changed(session: Session, name: str, how: str) -> bool:
@@ -196,8 +250,8 @@ def _originals(name: str, how: str) -> exp.Expr:
     )
 
 
-def _extra(names: Sequence[str]) -> exp.Expr | None:
-    """What the vault keeps beside its own columns, as a JSON object; None: nothing is mapped.
+def _further(names: Sequence[str]) -> dict[str, str]:
+    """What the vault keeps beside its own columns: name there → mapped field.
 
     Devices and anonymous visitors are known by their hashes only, as they tell nothing to anybody.
     """
@@ -207,16 +261,7 @@ def _extra(names: Sequence[str]) -> exp.Expr | None:
         for name in identifiers_in(names)
         if name == "loyalty_card" or "." in name
     }
-    if not fields:
-        return None
-    pairs: list[exp.Expr] = []
-    for called, name in fields.items():
-        pairs += [exp.Literal.string(called), column(name)]
-    whole = exp.Anonymous(this="json_object", expressions=pairs)
-    return sql(
-        "CAST(nullif(CAST(json_merge_patch('{}', :whole) AS varchar), '{}') AS varchar)",
-        whole=whole,
-    )
+    return fields
 
 
 def _identifiers(stores: Stores, kind: str, name: str, seen: str, now: datetime) -> exp.Expr:

@@ -56,7 +56,7 @@ def keep_consents(job: Job) -> dict[str, int]:
                 table = table.append_column(name, same)
             place = table.schema.get_field_index("occurred_at")
             times = table.column("occurred_at").cast(TIME)
-            record(job.stores, table.set_column(place, "occurred_at", times))
+            record(job.stores, table.set_column(place, "occurred_at", times), received_at=job.now)
             found = table.group_by(["channel", "state"]).aggregate([([], "count_all")]).to_pylist()
             for one in found:
                 key = f"{one['channel']} {one['state']}"

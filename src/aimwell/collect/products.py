@@ -42,7 +42,7 @@ def product_rows(names: tuple[str, ...], currency: str) -> exp.Query:
 def product_table(
     session: Session,
     names: tuple[str, ...],
-    lake: TableVersion,
+    lake: TableVersion | exp.Query,
     provenance: Provenance,
     *,
     now: datetime,
@@ -90,7 +90,7 @@ def product_table(
 
 
 def named_by_lines(
-    session: Session, names: tuple[str, ...], lake: TableVersion, provenance: Provenance
+    session: Session, names: tuple[str, ...], lake: TableVersion | exp.Query, provenance: Provenance
 ) -> exp.Query | None:
     """Products that nothing else describes, as order lines call them most often; None: lines tell no names.
 

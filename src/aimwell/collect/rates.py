@@ -95,7 +95,9 @@ def rate_rows(currency: str) -> tuple[exp.Query, list[Check]]:
     return rows, checks
 
 
-def bind_known_rates(session: Session, market: TableVersion | pa.Table, source: str) -> None:
+def bind_known_rates(
+    session: Session, market: TableVersion | pa.Table | exp.Query, source: str
+) -> None:
     """Bind `standing` (see `bind_standing`) and `own_rates` (name, set_at, rate): what the source said last."""
     bind_standing(session, market)
     session.bind(
@@ -138,8 +140,8 @@ class _Change(NamedTuple):
 
 def change_warnings(
     session: Session,
-    market: TableVersion | pa.Table,
-    orders: TableVersion | pa.Table,
+    market: TableVersion | pa.Table | exp.Query,
+    orders: TableVersion | pa.Table | exp.Query,
     currencies: Mapping[str, Sequence[str]],
     *,
     source: str,
@@ -202,8 +204,8 @@ def _orders(count: int, exact: bool) -> str:
 
 def _converted(
     session: Session,
-    market: TableVersion | pa.Table,
-    orders: TableVersion | pa.Table,
+    market: TableVersion | pa.Table | exp.Query,
+    orders: TableVersion | pa.Table | exp.Query,
     currencies: Mapping[str, Sequence[str]],
     to: str,
 ) -> dict[tuple[str, datetime], tuple[int, bool]]:

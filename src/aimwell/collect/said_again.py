@@ -11,7 +11,6 @@ from sqlglot import exp
 
 from aimwell.collect.job import Job
 from aimwell.collect.load_keys import digest
-from aimwell.privacy.erased import bind_erased, not_erased
 from aimwell.store.sql import column, sql
 
 __all__ = ["sort_out_said_again", "write_known"]
@@ -62,10 +61,9 @@ def sort_out_said_again(job: Job) -> int:
     held = sql(
         """
         SELECT k.origin_id, arg_max(k.content, k.received_at) AS content FROM lake_known AS k
-        WHERE starts_with(k.content, :mapping) AND :stays GROUP BY k.origin_id
+        WHERE starts_with(k.content, :mapping) GROUP BY k.origin_id
         """,
         mapping=mapping[:_MAPPING_LENGTH],
-        stays=not_erased("k") if bind_erased(job.stores, session) else True,
     )
     session.materialise(
         "said_anew",

@@ -24,6 +24,7 @@ from aimwell.collect.touching import note_touched
 from aimwell.collect.waiting import superseded
 from aimwell.definitions.kinds.source import Entity, Source
 from aimwell.errors import MappingError
+from aimwell.privacy.erased import bind_erased
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
@@ -65,6 +66,7 @@ def take_entity(
             superseded=() if replay else tuple(superseded(stores, source.name, entity.entity)),
             is_replay=replay is not None,
             lenient=replay is not None and replay.accepted,
+            has_erased=bind_erased(stores, desk.session),
             is_marked=bool(steps_of(entity) or entity.fill),
             filled=frozenset(entity.fill),
             forms=personal_forms(entity, source.country or stores.settings.country),

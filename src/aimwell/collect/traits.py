@@ -19,7 +19,7 @@ __all__ = ["mark_table", "trait_table"]
 def trait_table(
     session: Session,
     names: tuple[str, ...],
-    lake: TableVersion,
+    lake: TableVersion | exp.Query,
     provenance: Provenance,
     *,
     dated_by: str | None,

@@ -98,13 +98,16 @@ class VaultForms:
         own = name in PERSON_FIELDS
         value = _people.c[name] if own else _people.c.extra[name].as_string()
         said_at = _people.c[f"{name}_at"] if own else _people.c.extra_at
+        whose = _people.c[f"{name}_source"] if own else _people.c.extra_words[(name, 1)].as_string()
         made = sa.exists().where(
             _originals.c.origin_id == _people.c.origin_id,
             _originals.c.field == name,
             _originals.c.value == value,
         )
         as_came = sa.select(_people.c.origin_id, value, value, said_at).where(
-            _people.c.source == self._source.name, value.is_not(None), ~made
+            sa.func.coalesce(whose, _people.c.source) == self._source.name,
+            value.is_not(None),
+            ~made,
         )
         return [kept, as_came]
 

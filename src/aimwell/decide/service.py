@@ -170,7 +170,8 @@ def _audience(
 ) -> tuple[list[str], str]:
     wanted = parts.campaign.audience
     if wanted.segment is None:
-        with open_moment(stores, as_of=moment, snapshot=snapshot) as past:
+        engine = stores.history_engine
+        with open_moment(stores, as_of=moment, snapshot=snapshot, engine=engine) as past:
             past.bind_profiles()
             rows = past.session.rows(sql("SELECT profile_id FROM profiles ORDER BY profile_id"))
         return [row[0] for row in rows], "everyone known"
@@ -357,7 +358,13 @@ def _baseline(
     earlier = moment - goal.window
     same, _words = _audience(stores, parts, earlier, snapshot)
     judged = same or eligible
-    with open_moment(stores, as_of=earlier, horizon=goal.window, snapshot=snapshot) as before:
+    with open_moment(
+        stores,
+        as_of=earlier,
+        horizon=goal.window,
+        snapshot=snapshot,
+        engine=stores.history_engine,
+    ) as before:
         table = outcomes(before, event=goal.event)
     rows = {row["profile_id"]: row for row in table.to_pylist()}
     known = goal.value != "margin" or all(row["margin"] is not None for row in rows.values())
@@ -373,7 +380,8 @@ def _baseline(
 
 def _stale(stores: Stores, moment: datetime, snapshot: Snapshot) -> list[str]:
     """A warning where no order is as new as the moment of the plan lets one expect."""
-    with open_moment(stores, as_of=moment, snapshot=snapshot) as past:
+    engine = stores.history_engine
+    with open_moment(stores, as_of=moment, snapshot=snapshot, engine=engine) as past:
         days = order_days(past)
     words = stale_orders(days, moment=moment.astimezone(UTC).date())
     return [] if words is None else [words]

@@ -106,7 +106,7 @@ def _of_events(event: str) -> exp.Expr:
         )
         SELECT k.profile_id, d.times IS NOT NULL AS bought, CAST(coalesce(d.times, 0) AS bigint) AS orders,
                CASE WHEN d.profile_id IS NULL THEN 0.0 ELSE d.revenue END AS revenue,
-               CASE WHEN d.profile_id IS NULL THEN 0.0 END AS margin
+               CASE WHEN d.profile_id IS NULL THEN CAST(0 AS double) END AS margin
         FROM known AS k LEFT JOIN done AS d ON d.profile_id = k.profile_id
         ORDER BY k.profile_id
         """,

@@ -11,7 +11,7 @@ from aimwell.people.model import PersonalField
 from aimwell.privacy.hashing import identifier_hash
 from aimwell.privacy.masking import masked
 from aimwell.privacy.originals import read_originals
-from aimwell.privacy.vault import PERSON_FIELDS, read_people
+from aimwell.privacy.vault import read_people
 from aimwell.store.schema import metadata
 from aimwell.unify.kinds import family
 from aimwell.unify.recency import Ageing
@@ -19,10 +19,6 @@ from aimwell.unify.recency import Ageing
 __all__ = ["personal_fields"]
 
 _identifiers = metadata.tables["identifiers"]
-_vault = metadata.tables["vault_people"]
-
-_Said = tuple[str | None, datetime | None]
-"""A source, and when."""
 
 
 def personal_fields(
@@ -37,8 +33,8 @@ def personal_fields(
 ) -> tuple[PersonalField, ...]:
     """What the vault holds of a person.
 
-    Of what identifies it is known who told it first, and when. Other fields have the source that began their row of the
-    vault, and the time at which they were said last; by that time all of them grow old.
+    Of what identifies it is known who told it first, and when. Other fields have the source and time of the word that
+    stands, which is the last; by that time all of them grow old.
 
     Args:
         connection: To the control database.
@@ -52,16 +48,16 @@ def personal_fields(
     person = read_people(connection, [profile_id]).get(profile_id)
     if person is None:
         return ()
-    heard, told = _heard(connection, origins), _told_first(connection, origins)
+    told = _told_first(connection, origins)
     fields = {**person.fields, **{name: str(value) for name, value in person.extra.items()}}
     written = read_originals(connection, origins) if reveal else {}
     found = []
     for name, value in fields.items():
         if not value:
             continue
-        source, at = heard.get(name, (None, None))
-        fresh = None if at is None else ages.contact(name, at, now)
-        source, since = _first_word(told, key, name, value) or (source, at)
+        word = person.said[name]
+        fresh = ages.contact(name, word.at, now)
+        source, since = _first_word(told, key, name, value) or (word.source, word.at)
         shown = value if reveal else masked(value)
         original = written.get((name, value))
         found.append(PersonalField(name, shown, source, since, fresh, original))
@@ -71,19 +67,6 @@ def personal_fields(
         if not value and not fields.get(name)
     ]
     return tuple(found)
-
-
-def _heard(connection: sa.Connection, origins: Sequence[str]) -> dict[str, _Said]:
-    """Of each field the row that said it last, as in the vault's own merge."""
-    heard: dict[str, tuple[str, datetime]] = {}
-    rows = sa.select(_vault).where(_vault.c.origin_id.in_(origins)).order_by(_vault.c.origin_id)
-    for row in connection.execute(rows).mappings():
-        told = {name: row[f"{name}_at"] for name in PERSON_FIELDS if row[name] is not None}
-        told |= dict.fromkeys(row["extra"] or {}, row["extra_at"])
-        for name, at in told.items():
-            if name not in heard or at > heard[name][1]:
-                heard[name] = (row["source"], at)
-    return dict(heard)
 
 
 def _told_first(

@@ -11,6 +11,7 @@ from datetime import datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
+from aimwell.privacy.erased import without_erased
 from aimwell.privacy.suppression import of_profiles
 from aimwell.store.control import insert_missing
 from aimwell.store.listed import Ids, among
@@ -25,19 +26,21 @@ _BATCH = 5_000
 _COLUMNS = ("origin_id", "purpose", "channel", "state", "occurred_at", "basis", "source", "wording")
 
 
-def record(stores: Stores, rows: pa.Table) -> int:
+def record(stores: Stores, rows: pa.Table, *, received_at: datetime | None = None) -> int:
     """Keep answers; one that is already there changes nothing.
 
     Args:
         rows: One row per answer: origin_id, purpose, channel, state ('granted', 'denied', 'revoked'),
             occurred_at, basis ('opt_in', 'soft_opt_in', 'request'), source, wording (may be null).
+        received_at: When they came: of people who were erased since nothing is kept. None: just now.
 
     Returns:
         Number of rows read.
     """
     for batch in rows.select(list(_COLUMNS)).to_batches(max_chunksize=_BATCH):
         with stores.control.begin() as connection:
-            insert_missing(connection, _consents, batch.to_pylist())
+            kept = without_erased(connection, batch, received_at)
+            insert_missing(connection, _consents, kept.to_pylist())
     return int(rows.num_rows)
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import TypeVar
+
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlglot import exp
 
@@ -12,11 +16,43 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.store.tables import TIME
 
-__all__ = ["ERASED", "bind_erased", "not_erased"]
+__all__ = ["ERASED", "bind_erased", "lock_for_erasing", "not_erased", "without_erased"]
 
 ERASED = "erased_origins"
 
 _origins = metadata.tables["erased_origins"]
+_Rows = TypeVar("_Rows", pa.Table, pa.RecordBatch)
+
+
+def lock_for_erasing(connection: sa.Connection) -> None:
+    """The first statement of an erasure: whoever keeps something of people just now ends first, and sees it afterwards.
+
+    On SQLite writers come one after another anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("LOCK TABLE erased_origins IN EXCLUSIVE MODE"))
+
+
+def without_erased(connection: sa.Connection, rows: _Rows, received_at: datetime | None) -> _Rows:
+    """The rows (with `origin_id`) without those of people who were erased since: for a transaction that keeps them.
+
+    It holds off erasures until the transaction ends, so it is the first statement of one that is short.
+
+    Args:
+        connection: A writing transaction.
+        rows: What is to be kept.
+        received_at: When it was received; None: just now, so that it is all kept.
+    """
+    if received_at is None or not rows.num_rows:
+        return rows
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("LOCK TABLE erased_origins IN SHARE MODE"))
+    since = sa.select(_origins.c.origin_id).where(_origins.c.erased_at >= received_at)
+    gone = connection.execute(since).scalars().all()
+    if not gone:
+        return rows
+    theirs = pc.is_in(rows.column("origin_id"), value_set=pa.array(gone, pa.string()))
+    return rows.filter(pc.invert(theirs))
 
 
 def bind_erased(stores: Stores, session: Session) -> bool:

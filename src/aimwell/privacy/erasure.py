@@ -9,14 +9,15 @@ killed and repeated. Of the person a receipt with counts is left, and keyed hash
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from aimwell.privacy.erased import bind_erased, not_erased
+from aimwell.privacy.erased import bind_erased, lock_for_erasing, not_erased
 from aimwell.privacy.originals import written_contacts
 from aimwell.privacy.vault import PERSON_FIELDS
 from aimwell.store.listed import among
@@ -100,7 +101,7 @@ def erase(
         stores: The workspace.
         profile_id: The person.
         origins: All their origins, `profile_id` among them.
-        now: When; rows of the lake received later are a new person's.
+        now: The present; rows of the lake received after the erasure has begun to write are a new person's.
         by: Who does it.
         reason: As the reference of a request; not personal.
         before: Done first in the same transaction, while all is still there.
@@ -109,7 +110,10 @@ def erase(
     people = sorted({profile_id, *origins})
     # One for each id: a person who was several when a plan was made has several places in it.
     stand_ins = {one: f"{_STAND_IN}{erasure_id}:{place}" for place, one in enumerate(people)}
+    begun_at = time.monotonic()
     with stores.control.begin() as connection:
+        lock_for_erasing(connection)
+        now += timedelta(seconds=time.monotonic() - begun_at)
         before(connection)
         told = _told(connection, people)
         counts = {"vault_rows": _forget_rows(connection, told)}
@@ -199,7 +203,7 @@ def purge(stores: Stores, *, now: datetime, not_before: datetime | None = None) 
     Args:
         stores: The workspace.
         now: The present.
-        not_before: Messages received from then on still wait in the inbox, so erasures from then on do not end yet.
+        not_before: What was received from then on is not all in the lake yet, so erasures from then on do not end yet.
 
     Returns:
         The receipts of those that ended.

@@ -8,12 +8,14 @@ last, so that the newest value of a field is the same in whatever order messages
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from aimwell.privacy.erased import without_erased
 from aimwell.privacy.vault import keep_people
 from aimwell.store.control import SQLITE_SECONDS, insert_columns, insert_statement
 from aimwell.store.listed import among
@@ -28,8 +30,11 @@ _statements = metadata.tables["vault_statements"]
 _BATCH = 20_000
 
 
-def keep_parts(stores: Stores, rows: pa.Table) -> int:
-    """Keep parts: vault_key, origin_id, source, content, first_at, last_at. A known one widens its times."""
+def keep_parts(stores: Stores, rows: pa.Table, *, received_at: datetime | None = None) -> int:
+    """Keep parts: vault_key, origin_id, source, content, first_at, last_at. A known one widens its times.
+
+    `received_at` as for `vault.keep_people`.
+    """
     statement = insert_statement(stores.control.is_sqlite, _parts)
     new, old = statement.excluded, _parts.c
     statement = statement.on_conflict_do_update(
@@ -40,7 +45,7 @@ def keep_parts(stores: Stores, rows: pa.Table) -> int:
         },
         where=sa.or_(new.first_at < old.first_at, new.last_at > old.last_at),
     )
-    return _insert(stores, statement, rows, times=("first_at", "last_at"))
+    return _insert(stores, statement, rows, received_at, times=("first_at", "last_at"))
 
 
 def read_parts(connection: sa.Connection, vault_keys: Sequence[str]) -> dict[str, str]:
@@ -51,12 +56,13 @@ def read_parts(connection: sa.Connection, vault_keys: Sequence[str]) -> dict[str
     return {row.vault_key: row.content for row in connection.execute(query)}
 
 
-def keep_statements(stores: Stores, rows: pa.Table) -> int:
+def keep_statements(stores: Stores, rows: pa.Table, *, received_at: datetime | None = None) -> int:
     """Keep what was said of people, and bring their rows of the vault in step; returns how many people.
 
     Args:
         stores: The workspace.
         rows: origin_id, source, field (a column of the vault), value, said_at; each combination once.
+        received_at: As for `vault.keep_people`.
     """
     statement = insert_statement(stores.control.is_sqlite, _statements)
     new = statement.excluded.said_at
@@ -65,11 +71,11 @@ def keep_statements(stores: Stores, rows: pa.Table) -> int:
         set_={"said_at": new},
         where=new > _statements.c.said_at,
     )
-    _insert(stores, statement, rows, times=("said_at",))
+    _insert(stores, statement, rows, received_at, times=("said_at",))
     origins = pc.unique(rows.column("origin_id")).to_pylist()
     for start in range(0, len(origins), _BATCH):
         for source, people in _newest(stores, origins[start : start + _BATCH]):
-            keep_people(stores, people, source=source)
+            keep_people(stores, people, source=source, received_at=received_at)
     return len(origins)
 
 
@@ -95,9 +101,17 @@ def _newest(stores: Stores, origins: Sequence[str]) -> Iterator[tuple[str, pa.Ta
         yield source, pa.table(columns)
 
 
-def _insert(stores: Stores, statement: Any, rows: pa.Table, *, times: Sequence[str]) -> int:
-    for batch in rows.to_batches(max_chunksize=_BATCH):
+def _insert(
+    stores: Stores,
+    statement: Any,
+    rows: pa.Table,
+    received_at: datetime | None,
+    *,
+    times: Sequence[str],
+) -> int:
+    for whole in rows.to_batches(max_chunksize=_BATCH):
         with stores.control.begin() as connection:
+            batch = without_erased(connection, whole, received_at)
             if stores.control.is_sqlite:
                 texts = {
                     name: (

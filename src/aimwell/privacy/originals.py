@@ -12,6 +12,7 @@ from datetime import datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
+from aimwell.privacy.erased import without_erased
 from aimwell.store.control import insert_statement
 from aimwell.store.listed import among
 from aimwell.store.schema import metadata
@@ -24,8 +25,17 @@ _BATCH = 5_000
 _CONTACTS = ("email", "phone")
 
 
-def keep_originals(stores: Stores, rows: pa.Table, *, source: str, set_at: datetime) -> int:
+def keep_originals(
+    stores: Stores,
+    rows: pa.Table,
+    *,
+    source: str,
+    set_at: datetime,
+    received_at: datetime | None = None,
+) -> int:
     """Keep originals: origin_id, field, value (empty: nothing was made), written, how; the newest of each form stands.
+
+    `received_at` as for `vault.keep_people`.
 
     Returns:
         Number of rows.
@@ -38,9 +48,10 @@ def keep_originals(stores: Stores, rows: pa.Table, *, source: str, set_at: datet
         where=new.set_at >= old.set_at,
     )
     for batch in rows.to_batches(max_chunksize=_BATCH):
-        values = [{**row, "source": source, "set_at": set_at} for row in batch.to_pylist()]
-        if values:
-            with stores.control.begin() as connection:
+        with stores.control.begin() as connection:
+            kept = without_erased(connection, batch, received_at)
+            values = [{**row, "source": source, "set_at": set_at} for row in kept.to_pylist()]
+            if values:
                 connection.execute(statement, values)
     return int(rows.num_rows)
 

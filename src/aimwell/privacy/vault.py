@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
+from aimwell.privacy.erased import without_erased
+from aimwell.privacy.vault_words import Word, laid_over, words_in, words_of
 from aimwell.store.control import (
     SQLITE_SECONDS,
     insert_columns,
@@ -55,6 +57,8 @@ PERSON_FIELDS = (
 )
 """Columns of the vault that hold text."""
 
+_JSON = frozenset({"extra", "extra_words"})
+
 _people = metadata.tables["vault_people"]
 _rows = metadata.tables["vault_rows"]
 _texts_table = metadata.tables["vault_texts"]
@@ -64,11 +68,15 @@ _BATCH = 5_000
 
 @dataclass(frozen=True)
 class Person:
-    """What the vault knows of one profile: of each field what was said last of any of its origins."""
+    """What the vault knows of one profile: of each field what was said last of any of its origins.
+
+    `said`: of each of them when that was, and which source said it.
+    """
 
     profile_id: str
     fields: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    said: Mapping[str, Word] = field(default_factory=dict)
 
     @property
     def email(self) -> str | None:
@@ -82,18 +90,25 @@ class Person:
 
 
 def keep_people(
-    stores: Stores, rows: pa.Table, *, source: str, set_at: datetime | None = None
+    stores: Stores,
+    rows: pa.Table,
+    *,
+    source: str,
+    set_at: datetime | None = None,
+    received_at: datetime | None = None,
 ) -> int:
     """Keep what `rows` say of people.
 
     Args:
         rows: One row per `origin_id`, with any of PERSON_FIELDS as text and `extra` as JSON text; and in `FIELD_at`
-            when a field was said, where that is not the same for the whole row.
+            when a field was said, where that is not the same for the whole row; of the members of `extra` in `extra_words`
+            (see `vault_words`).
         source: Source definition.
         set_at: When it was said; older sayings do not overwrite newer ones. None: `rows` say it in `set_at`.
+        received_at: When it came: of people who were erased since nothing is kept. None: just now.
 
     Returns:
-        Number of rows kept.
+        Number of rows.
     """
     names = [name for name in (*PERSON_FIELDS, "extra") if name in rows.schema.names]
     statement = insert_statement(stores.control.is_sqlite, _people)
@@ -102,33 +117,33 @@ def keep_people(
     for name in names:
         new_at, old_at = new[f"{name}_at"], old[f"{name}_at"]
         newer = sa.and_(new_at.is_not(None), sa.or_(old_at.is_(None), new_at >= old_at))
-        changes[name] = sa.case((newer, new[name]), else_=old[name])
         changes[f"{name}_at"] = sa.case((newer, new_at), else_=old_at)
         if name == "extra":
-            changes[name] = sa.case(
-                (newer, _laid_over(stores, old.extra, new.extra)),
-                else_=_laid_over(stores, new.extra, old.extra),
-            )
+            changes |= laid_over(old, new, is_sqlite=stores.control.is_sqlite)
+            continue
+        changes[name] = sa.case((newer, new[name]), else_=old[name])
+        changes[f"{name}_source"] = sa.case((newer, new.source), else_=old[f"{name}_source"])
     changes["set_at"] = sa.case((new.set_at >= old.set_at, new.set_at), else_=old.set_at)
     statement = statement.on_conflict_do_update(index_elements=["origin_id"], set_=changes)
-    for batch in _timed(rows, names, set_at).to_batches(max_chunksize=_BATCH):
-        if not batch.num_rows:
-            continue
+    for batch in _timed(rows, names, set_at, source).to_batches(max_chunksize=_BATCH):
         with stores.control.begin() as connection:
-            if stores.control.is_sqlite:
-                insert_columns(connection, statement, _texts(batch, source))
+            kept = without_erased(connection, batch, received_at)
+            if not kept.num_rows:
                 continue
-            values = batch.to_pylist()
+            if stores.control.is_sqlite:
+                insert_columns(connection, statement, _texts(kept, source))
+                continue
+            values = kept.to_pylist()
             for value in values:
                 value["source"] = source
-                if "extra" in value:
-                    value["extra"] = json.loads(value["extra"]) if value["extra"] else sa.null()
+                for name in _JSON & value.keys():
+                    value[name] = json.loads(value[name]) if value[name] else sa.null()
             connection.execute(statement, values)
     return int(rows.num_rows)
 
 
-def _timed(rows: pa.Table, names: Sequence[str], set_at: datetime | None) -> pa.Table:
-    """The rows with `set_at`, and with `FIELD_at` of each field: null where the field says nothing."""
+def _timed(rows: pa.Table, names: Sequence[str], set_at: datetime | None, source: str) -> pa.Table:
+    """The rows with `set_at`, with `FIELD_at` of each field (null where the field says nothing), and `extra_words`."""
     if set_at is not None:
         rows = rows.append_column("set_at", pa.repeat(pa.scalar(set_at, TIME), rows.num_rows))
     for name in names:
@@ -141,16 +156,10 @@ def _timed(rows: pa.Table, names: Sequence[str], set_at: datetime | None) -> pa.
             rows = rows.set_column(place, f"{name}_at", times)
         else:
             rows = rows.append_column(f"{name}_at", times)
+    if "extra" in names and "extra_words" not in rows.schema.names:
+        words = words_in(rows.column("extra"), rows.column("extra_at"), source)
+        rows = rows.append_column("extra_words", words)
     return rows
-
-
-def _laid_over(
-    stores: Stores, below: sa.ColumnElement[Any], above: sa.ColumnElement[Any]
-) -> sa.ColumnElement[Any]:
-    """Two objects as one: what the one above says, and what only the one below does."""
-    joined = sa.func.json_patch if stores.control.is_sqlite else sa.func.jsonb_concat
-    both = joined(below, above)
-    return sa.case((below.is_(None), above), (above.is_(None), below), else_=both)
 
 
 def _texts(rows: pa.RecordBatch, source: str) -> dict[str, Sequence[str | None]]:
@@ -160,8 +169,8 @@ def _texts(rows: pa.RecordBatch, source: str) -> dict[str, Sequence[str | None]]
         if pa.types.is_timestamp(values.type):
             values = pc.strftime(values.cast(TIME), SQLITE_SECONDS)
         texts[name] = values.to_pylist()
-    if "extra" in texts:
-        texts["extra"] = [text or None for text in texts["extra"]]
+    for name in _JSON & texts.keys():
+        texts[name] = [text or None for text in texts[name]]
     return {**texts, "source": [source] * rows.num_rows}
 
 
@@ -187,10 +196,16 @@ def known_rows(connection: sa.Connection, hashes: Sequence[str]) -> list[str]:
     return sorted(connection.execute(query).scalars())
 
 
-def keep_texts(stores: Stores, rows: pa.RecordBatch, *, source: str) -> None:
-    """Keep free texts: text_id, origin_id (null: nobody known), kind, content, said_at. Known ones stay as they are."""
-    values = [{**row, "source": source} for row in rows.to_pylist()]
+def keep_texts(
+    stores: Stores, rows: pa.RecordBatch, *, source: str, received_at: datetime | None = None
+) -> None:
+    """Keep free texts: text_id, origin_id (null: nobody known), kind, content, said_at. Known ones stay as they are.
+
+    `received_at` as for `keep_people`.
+    """
     with stores.control.begin() as connection:
+        kept = without_erased(connection, rows, received_at)
+        values = [{**row, "source": source} for row in kept.to_pylist()]
         insert_missing(connection, _texts_table, values)
 
 
@@ -220,23 +235,24 @@ def read_people(connection: sa.Connection, profile_ids: Sequence[str]) -> dict[s
 
 def _merged(profile_id: str, rows: Sequence[Any]) -> Person:
     """One person of rows of their origins, in the order of these."""
-    said: dict[str, tuple[datetime, str]] = {}
-    extras: list[tuple[datetime, Mapping[str, Any]]] = []
-    for _, extra, extra_at, *cells in rows:
-        if extra:
-            extras.append((extra_at, extra))
-        for name, value, at in zip(PERSON_FIELDS, cells[0::2], cells[1::2], strict=True):
-            if value is not None and (name not in said or at > said[name][0]):
-                said[name] = (at, value)
-    further: dict[str, Any] = {}
-    for _, extra in sorted(extras, key=lambda one: one[0], reverse=True):
-        further = {**extra, **further}
-    return Person(profile_id, {name: value for name, (_, value) in said.items()}, further)
+    own: dict[str, Word] = {}
+    further: dict[str, Word] = {}
+    for _, source, extra, extra_at, words, *cells in rows:
+        for name, word in words_of(extra, words, at=extra_at, source=source):
+            if name not in further or word.at > further[name].at:
+                further[name] = word
+        for name, value, at, whose in zip(
+            PERSON_FIELDS, cells[0::3], cells[1::3], cells[2::3], strict=True
+        ):
+            if value is not None and (name not in own or at > own[name].at):
+                own[name] = Word(value, at, whose or source)
+    fields, extras = ({name: word.value for name, word in said.items()} for said in (own, further))
+    return Person(profile_id, fields, extras, {**further, **own})
 
 
 @cache
 def _of_people() -> sa.Select[Any]:
-    """Profile, further fields and PERSON_FIELDS of every origin of given profiles, each with its time."""
+    """Profile, source, further fields and PERSON_FIELDS of every origin of given profiles, each with its time and source."""
     profile = sa.func.coalesce(_overrides.c.profile_id, _people.c.origin_id)
     joined = _people.outerjoin(_overrides, _overrides.c.origin_id == _people.c.origin_id)
     # Two look-ups by key, because an expression over the join could use no index.
@@ -244,9 +260,11 @@ def _of_people() -> sa.Select[Any]:
         sa.select(_overrides.c.origin_id).where(among(_overrides.c.profile_id, GIVEN)),
         sa.select(_people.c.origin_id).where(among(_people.c.origin_id, GIVEN)),
     )
-    cells = [(_people.c[name], _people.c[f"{name}_at"]) for name in ("extra", *PERSON_FIELDS)]
+    whole = [_people.c[name] for name in ("source", "extra", "extra_at", "extra_words")]
+    ends = ("", "_at", "_source")
+    cells = [_people.c[f"{name}{end}"] for name in PERSON_FIELDS for end in ends]
     return (
-        sa.select(profile, *(cell for pair in cells for cell in pair))
+        sa.select(profile, *whole, *cells)
         .select_from(joined)
         .where(_people.c.origin_id.in_(origins))
         .order_by(_people.c.origin_id)

@@ -38,6 +38,9 @@ class Session(Protocol):
     def materialise(self, name: str, query: exp.Expr) -> None:
         """Compute `query` once and make `name` stand for its rows."""
 
+    def drop(self, name: str) -> None:
+        """Forget a name, and give back what was materialised under it."""
+
     def table(self, query: exp.Expr) -> pa.Table:
         """All rows of `query` as one Arrow table."""
 
@@ -118,6 +121,12 @@ class DuckDBSession:
             return exp.select("*").from_(exp.Table(this=identifier(hidden)))
         self._make_read(source)
         return source
+
+    def drop(self, name: str) -> None:
+        """See Session.drop."""
+        self._awaited.pop(name, None)
+        if (kind := self._kinds.pop(name, None)) is not None:
+            self._run(exp.Drop(tables=[exp.Table(this=identifier(name))], kind=kind))
 
     def _create(self, name: str, kind: str, query: exp.Expr) -> None:
         # Not temporary ones: those belong to one connection, and streams have their own.

@@ -102,6 +102,10 @@ class Leases:
             except (SQLAlchemyError, StoreError):
                 _left.add(held.token)
 
+    def is_held(self, name: str) -> bool:
+        """Whether some living process or thread holds `name` just now."""
+        return self._holder(name) is not None
+
     def _acquire(self, name: str, wait_seconds: float) -> str:
         token, deadline = secrets.token_hex(16), time.monotonic() + wait_seconds
         while True:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
+from aimwell.collect.loads import publish_prepared
 from aimwell.collect.tracking.door import inbox_folder
+from aimwell.collect.under_way import oldest_under_way
 from aimwell.deliver.letters import remove_letters
 from aimwell.history.current import refresh_state
 from aimwell.privacy.erasure import Receipt, erase, purge
@@ -31,7 +34,10 @@ def erase_person(
     Raises:
         UnifyError: Nobody is known by it, or it names several people.
     """
+    called_at = time.monotonic()
     with stores.leases.hold("unify"):
+        # What was received while it waited is the person's too.
+        now += timedelta(seconds=time.monotonic() - called_at)
         profile_id = find_profile(stores, who)
         with stores.read_control() as connection:
             origins = merge_of(connection, profile_id).origins
@@ -59,11 +65,14 @@ def erase_person(
 def purge_erased(stores: Stores, *, now: datetime) -> list[Receipt]:
     """Take the erased out of every file: letters of trials, the inbox, tables of the lake and their older versions."""
     remove_letters(stores, "erased:")
-    # What waits in the inbox is flushed first; an erasure of whose moment something still waits ends another time.
+    # What waits in the inbox or was prepared by a load that died comes in first; an erasure of whose moment something
+    # still waits there, or is under way, ends another time.
+    publish_prepared(stores, left_alone=True)
     flush_and_unify(stores, now=now, refresh=refresh_state)
     folder = inbox_folder(stores)
     oldest = inbox_state(folder).oldest_ns
     here = None if oldest is None else datetime.fromtimestamp(oldest / 1e9, UTC)
     there = oldest_elsewhere(stores.control, node_of(folder), now=now)
-    not_before = min((at for at in (here, there) if at is not None), default=None)
+    loading = oldest_under_way(stores)
+    not_before = min((at for at in (here, there, loading) if at is not None), default=None)
     return purge(stores, now=now, not_before=not_before)

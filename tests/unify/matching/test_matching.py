@@ -22,7 +22,7 @@ from aimwell.unify.matching.fields import MatchField, standardised
 from aimwell.unify.matching.model import MatchModel, fit, pairs
 from aimwell.unify.matching.records import bind_records
 from data_folder import data_folder
-from linkage_data import bind_linkage, true_pairs
+from linkage_data import bind_linkage, made_up_people, true_pairs
 
 
 @pytest.fixture
@@ -149,34 +149,8 @@ def test_texts_are_made_comparable(
     assert session.rows(exp.select(found).from_("given")) == [(expected,)]
 
 
-def _people(count: int, doubles: int) -> dict[str, list[str | None]]:
-    """Made-up people, the first `doubles` of whom stand there twice, the second time with first and last name swapped."""
-    draw = np.random.default_rng(7)
-    syllables = ["ba", "ko", "mi", "ru", "te", "la", "sho", "ve", "ni", "do", "fra", "gu"]
-
-    def word() -> str:
-        return "".join(draw.choice(syllables, 3))
-
-    rows = [
-        (
-            word(),
-            word(),
-            f"19{draw.integers(40, 99)}-{draw.integers(1, 13):02}-{draw.integers(1, 29):02}",
-        )
-        for _ in range(count)
-    ]
-    rows += [(last, first, born) for first, last, born in rows[:5]]
-    rows += rows[5:doubles]
-    return {
-        "id": [f"{number:04}" for number in range(len(rows))],
-        "first_name": [row[0] for row in rows],
-        "last_name": [row[1] for row in rows],
-        "birth_date": [row[2] for row in rows],
-    }
-
-
 def test_swapped_names_are_found(session: DuckDBSession) -> None:
-    session.bind("given", pa.table(_people(400, 60)))
+    session.bind("given", pa.table(made_up_people(400, 60)))
     model = fit(session, bind_records(session, "given", key="id"))
     found = pairs(session, model, probability_min=0.5).to_pylist()
     wanted = {(f"{number:04}", f"{400 + number:04}") for number in range(60)}
@@ -184,7 +158,7 @@ def test_swapped_names_are_found(session: DuckDBSession) -> None:
 
 
 def test_short_forms_of_a_name_speak_for_one_person(session: DuckDBSession) -> None:
-    people = _people(400, 60)
+    people = made_up_people(400, 60)
     forms = [("william", "bill"), ("robert", "Bob"), ("Екатерина", "Катя"), ("francisco", "paco")]
     for number in range(5, 21):
         people["first_name"][number], people["first_name"][400 + number] = forms[number % 4]
@@ -199,7 +173,7 @@ def test_short_forms_of_a_name_speak_for_one_person(session: DuckDBSession) -> N
 
 
 def test_a_whole_name_is_split_where_its_parts_are_not_known(session: DuckDBSession) -> None:
-    people = _people(400, 60)
+    people = made_up_people(400, 60)
     names = zip(people["first_name"], people["last_name"], strict=True)
     whole = [f"{first} {last}" for first, last in names]
     half = len(whole) // 2
@@ -211,7 +185,7 @@ def test_a_whole_name_is_split_where_its_parts_are_not_known(session: DuckDBSess
 
 
 def test_too_few_sure_pairs_are_told_instead_of_learned_from(session: DuckDBSession) -> None:
-    session.bind("given", pa.table(_people(400, 20)))
+    session.bind("given", pa.table(made_up_people(400, 20)))
     fields = bind_records(session, "given", key="id")
     with pytest.raises(TooFewPairsError, match=r"Only 15 pairs of 420 people") as told:
         fit(session, fields)
@@ -229,7 +203,7 @@ def test_nobody_at_all_is_told_too(session: DuckDBSession) -> None:
 
 
 def test_fields_that_nobody_has_or_all_share_are_left_out(session: DuckDBSession) -> None:
-    people = _people(100, 10)
+    people = made_up_people(100, 10)
     size = len(people["id"])
     session.bind(
         "given",

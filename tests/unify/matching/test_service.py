@@ -7,13 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 import sqlalchemy as sa
 
 from aimwell.errors import TooFewPairsError
 from aimwell.history.upkeep import MATCH, upkeep_handlers
-from aimwell.privacy.vault import keep_people
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from aimwell.unify.identity import merge_of
@@ -21,40 +19,11 @@ from aimwell.unify.matching.service import match
 from aimwell.unify.review import refuse, waiting
 from aimwell.unify.service import unify, unify_touched
 from databases import shortly_on
-from shop import add_orders, day, make_stores, origin
+from registered_twice import crowd, known
+from shop import make_stores, origin
 
 NOW = datetime(2027, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
-_SYLLABLES = ("ba", "ko", "mi", "ru", "te", "la", "sho", "ve", "ni", "do", "fra", "gu")
-
-
-def word(number: int) -> str:
-    """Different words for different numbers below 1,728."""
-    size = len(_SYLLABLES)
-    return "".join(_SYLLABLES[(number // size**place) % size] for place in range(3))
-
-
-def known(stores: Stores, people: dict[str, int], *, at: datetime) -> None:
-    """Customers with an order each and a vault row drawn from a number: equal numbers are one person."""
-    add_orders(
-        stores,
-        [
-            {"customer": name, "order_id": f"o-{name}", "ordered_at": day(1), "revenue": 1}
-            for name in people
-        ],
-    )
-    rows = pa.table(
-        {
-            "origin_id": [origin(stores, name) for name in people],
-            "first_name": [word(7 * n + 5) for n in people.values()],
-            "last_name": [word(11 * n + 300) for n in people.values()],
-            "birth_date": [
-                f"19{40 + n % 55}-{1 + n % 12:02}-{1 + n % 28:02}" for n in people.values()
-            ],
-            "postcode": [f"LS{n % 97:02}{n % 89:02}" for n in people.values()],
-        }
-    )
-    keep_people(stores, rows, source="crm", set_at=at)
 
 
 @pytest.fixture
@@ -62,16 +31,6 @@ def stores(tmp_path: Path, control_url: str) -> Iterator[Stores]:
     made = make_stores(tmp_path, control_url)
     yield made
     made.close()
-
-
-def crowd(stores: Stores) -> None:
-    """A hundred people, forty of whom registered a second time."""
-    known(
-        stores,
-        {f"a{n}": n for n in range(100)} | {f"b{n}": n for n in range(40)},
-        at=NOW - timedelta(hours=1),
-    )
-    unify(stores, now=NOW)
 
 
 def together(stores: Stores, one: str, other: str) -> bool:
@@ -82,7 +41,7 @@ def together(stores: Stores, one: str, other: str) -> bool:
 
 @shortly_on("postgresql")
 def test_people_are_joined_once_and_a_second_run_changes_nothing(stores: Stores) -> None:
-    crowd(stores)
+    crowd(stores, now=NOW)
     found = match(stores, now=NOW, by="ann")
     assert (found.learned, found.compared, found.new) == (True, 140, 140)
     assert found.merged == 40
@@ -98,7 +57,7 @@ def test_people_are_joined_once_and_a_second_run_changes_nothing(stores: Stores)
 
 @shortly_on("sqlite")
 def test_who_is_new_is_compared_with_everybody_and_the_others_are_not_again(stores: Stores) -> None:
-    crowd(stores)
+    crowd(stores, now=NOW)
     match(stores, now=NOW, by="ann")
     known(stores, {"c60": 60, "c500": 500}, at=LATER)
     unify_touched(stores, [origin(stores, "c60"), origin(stores, "c500")], now=LATER)
@@ -110,7 +69,7 @@ def test_who_is_new_is_compared_with_everybody_and_the_others_are_not_again(stor
 
 @shortly_on("postgresql")
 def test_what_a_person_refused_is_not_joined_again(stores: Stores) -> None:
-    crowd(stores)
+    crowd(stores, now=NOW)
     match(stores, now=NOW, by="ann")
     pair = {origin(stores, "a3"), origin(stores, "b3")}
     with stores.read_control() as connection:

@@ -138,7 +138,8 @@ def _keep(flush: Flush, rows: Sequence[Mapping[str, Any]]) -> int:
         schema = pa.schema(
             [(name, TIME if name == "occurred_at" else pa.string()) for name in new[0]]
         )
-        record(flush.stores, pa.Table.from_pylist(new, schema=schema))
+        answered_anew = pa.Table.from_pylist(new, schema=schema)
+        record(flush.stores, answered_anew, received_at=flush.received_until())
     if gone:
         with flush.stores.control.begin() as connection:
             for start in range(0, len(gone), 500):

@@ -32,7 +32,7 @@ _SEPARATOR = "\x1f"
 def keep_messages(flush: Flush) -> None:
     """Keep the personal side of the taken messages: before the lake gets the rest, so that nothing can be lost."""
     _bind_contacts(flush)
-    session = flush.session
+    session, received = flush.session, flush.received_until()
     parts = sql(
         """
         SELECT f.vault_key, f.origin_id, f.source, any_value(m.hidden) AS content,
@@ -42,13 +42,15 @@ def keep_messages(flush: Flush) -> None:
         """
     )
     for batch in session.batches(parts, rows=_BATCH):
-        keep_parts(flush.stores, _in_micros(pa.table(batch), "first_at", "last_at"))
+        rows = _in_micros(pa.table(batch), "first_at", "last_at")
+        keep_parts(flush.stores, rows, received_at=received)
     for batch in session.batches(_statements(), rows=_BATCH):
-        keep_statements(flush.stores, _in_micros(pa.table(batch), "said_at"))
+        rows = _in_micros(pa.table(batch), "said_at")
+        keep_statements(flush.stores, rows, received_at=received)
     for name in sorted(row[0] for row in session.rows(sql("SELECT source FROM kinds"))):
         for batch in session.batches(_identifiers(flush, name), rows=_BATCH):
             rows = _in_micros(pa.table(batch), "first_seen_at")
-            keep_identifiers(flush.stores, rows, source=name)
+            keep_identifiers(flush.stores, rows, source=name, received_at=received)
 
 
 def _in_micros(rows: pa.Table, *names: str) -> pa.Table:

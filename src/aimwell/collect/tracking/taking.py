@@ -66,6 +66,11 @@ class Flush:
         index = RowIndex(folder, self.session, *keys[table])
         self.session.bind(name, index.narrowed(self.snapshot.tables[table], asked))
 
+    def received_until(self) -> datetime | None:
+        """When the last of the taken messages came. Who was erased before that had no part in them, or came again."""
+        [(last,)] = self.session.rows(sql("SELECT max(received_at) FROM taken"))
+        return last if isinstance(last, datetime) else None
+
     def write(self, table: str, query: exp.Expr) -> int:
         """Write rows for a table of the lake; returns how many."""
         folder = self.folder / table

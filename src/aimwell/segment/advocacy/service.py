@@ -176,29 +176,30 @@ def _answers(moment: Moment, survey: str, question: str) -> list[tuple[str, floa
 
 
 def _periods(moment: Moment, survey: str, question: str, limits: Thresholds) -> tuple[Score, ...]:
+    answered = sql("timezone(:zone, a.answered_at)", zone=moment.stores.settings.timezone)
     rows = moment.session.rows(
         sql(
             """
-            SELECT period, number, count(*) FROM (
-              SELECT strftime(timezone(:zone, a.answered_at), '%Y-%m') AS period, a.number,
+            SELECT year, month, number, count(*) FROM (
+              SELECT a.number, :year AS year, :month AS month,
                      row_number() OVER (
-                       PARTITION BY a.profile_id, strftime(timezone(:zone, a.answered_at), '%Y-%m')
-                       ORDER BY a.answered_at DESC, a.number
+                       PARTITION BY a.profile_id, :year, :month ORDER BY a.answered_at DESC, a.number
                      ) AS place
               FROM answers AS a JOIN known AS k ON k.profile_id = a.profile_id
               WHERE a.survey = :survey AND a.question = :question AND a.number IS NOT NULL
                 AND coalesce(a.applicable, TRUE)
             ) AS ranked
-            WHERE place = 1 GROUP BY period, number ORDER BY period
+            WHERE place = 1 GROUP BY year, month, number ORDER BY year, month
             """,
-            zone=moment.stores.settings.timezone,
+            year=sql("year(:time)", time=answered),
+            month=sql("month(:time)", time=answered),
             survey=survey,
             question=question,
         )
     )
     counts: dict[str, Counter[Standing]] = {}
-    for period, number, people in rows:
-        counts.setdefault(period, Counter())[limits.standing(number)] += people
+    for year, month, number, people in rows:
+        counts.setdefault(f"{year}-{month:02}", Counter())[limits.standing(number)] += people
     return tuple(_score(period, counts[period]) for period in sorted(counts)[-_PERIODS:])
 
 

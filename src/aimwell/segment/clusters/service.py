@@ -60,7 +60,8 @@ def find_clusters(
         SegmentError: Nobody has such a trait; there is no such method.
         UnknownDefinitionError: There is no such segment.
     """
-    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
+    engine = stores.history_engine
+    with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
         table = people_table(moment, names, among=among)
     return find_groups(
         table,
@@ -97,6 +98,6 @@ def publish_clusters(stores: Stores, model: ClusterModel, *, as_of: datetime, no
     Raises:
         SegmentError: A later publication stands already.
     """
-    with open_moment(stores, as_of=as_of) as moment:
+    with open_moment(stores, as_of=as_of, engine=stores.history_engine) as moment:
         people = assign_people(moment, model)
     return publish_groups(stores, people, name=model.name, as_of=as_of, now=now)

@@ -98,12 +98,14 @@ def assess(moment: Moment, occasions: Sequence[Occasion]) -> tuple[Assessment, .
 
 
 def _one(moment: Moment, occasion: Occasion) -> Assessment:
-    ((people, next_on),) = moment.session.rows(
+    days = moment.session.rows(
         sql(
-            "SELECT count(*) AS n, mode(next_on) AS next_on FROM :days AS d",
+            "SELECT next_on, count(*) AS n FROM :days AS d GROUP BY next_on ORDER BY n DESC, next_on",
             days=occasion_days(moment, occasion),
         )
     )
+    people = sum(number for _day, number in days)
+    next_on = next((one for one, _number in days if one is not None), None)
     learned = learn(moment, occasion)
     likely, reach = 0, None
     told: tuple[Sign, ...] = ()

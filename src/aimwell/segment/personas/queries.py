@@ -28,7 +28,7 @@ def product_counts(smallest: int) -> exp.Expr:
         liked AS (
           SELECT sku FROM bought GROUP BY sku HAVING count(*) >= :smallest
         )
-        SELECT b.own AS "group", b.sku, any_value(f.name) AS name, count(*) AS buyers
+        SELECT b.own AS "group", b.sku, max(f.name) AS name, count(*) AS buyers
         FROM bought AS b JOIN liked AS k ON k.sku = b.sku LEFT JOIN product_facts AS f ON f.sku = b.sku
         GROUP BY b.own, b.sku ORDER BY b.sku, b.own
         """,

@@ -38,6 +38,15 @@ vault_people = sa.Table(
         sa.Column(f"{name}_at", UtcDateTime, comment=f"When {name} was said; null: it was not.")
         for name in (*_FIELDS, "extra")
     ),
+    *(
+        sa.Column(f"{name}_source", Text, comment=f"Who said {name}; null: `source` did.")
+        for name in _FIELDS
+    ),
+    sa.Column(
+        "extra_words",
+        JsonType,
+        comment="Of each name in extra: when it was said (microseconds since 1970), and by which source.",
+    ),
 )
 
 vault_originals = sa.Table(

@@ -21,10 +21,10 @@ __all__ = ["ALIKE", "MENDED", "Rendered", "rendered"]
 
 ALIKE: frozenset[str] = frozenset({
     "Abs", "Add", "And", "Array", "ArrayFilter", "ArrayMax", "Asin", "Avg", "Case", "Ceil", "Coalesce", "Contains", "Cos",
-    "Count", "DateFromParts", "Day", "DayOfYear", "Exists", "Exp", "Explode", "Greatest", "Hour", "If", "In", "Lag", "Lead", "Least", "Left",
-    "Length", "Ln", "Lower", "Max", "MD5", "Min", "Month", "Nullif", "Or", "Pi", "Pow", "Radians", "Rank", "Round",
-    "RowNumber", "Sign", "Sin", "Sqrt", "StartsWith", "StddevSamp", "Struct", "Substring", "Sum",
-    "TimestampTrunc", "Trim", "Upper", "Year",
+    "Count", "CumeDist", "Exists", "Exp", "Explode", "Greatest", "If", "In", "Lag", "Lead", "Least", "Left",
+    "LogicalOr", "Lower", "Max", "MD5", "Min", "Nullif", "Or", "Pi", "Pow", "Radians", "Rank", "Round",
+    "RowNumber", "Sin", "Sqrt", "StartsWith", "StddevSamp", "Struct", "Substring", "Sum",
+    "TimestampTrunc", "Trim", "Upper",
 })  # fmt: skip
 """Functions, by SQLGlot's names, that mean the same on both engines."""
 
@@ -72,6 +72,12 @@ def _mended(node: exp.Expr, functions: dict[str, Foreign]) -> exp.Expr:
         return _json_text(node.this, node.expression, functions)
     if isinstance(node, exp.Cast):  # a TryCast is one
         return _cast(node, functions)
+    if (kind := _LIKENESS.get(type(node).__name__)) is not None:
+        return _foreign(foreign.likeness(*kind), functions, node.this, node.expression)
+    if isinstance(node, exp.RegexpLike) and not node.args.get("flag"):
+        return _foreign(foreign.matches(), functions, node.this, node.expression)
+    if isinstance(node, exp.RegexpExtract):
+        return _first_match(node, functions)
     mend = MENDED.get(type(node).__name__)
     if mend is not None:
         return mend(node)
@@ -110,8 +116,13 @@ def _anonymous(node: exp.Anonymous, functions: dict[str, Foreign]) -> exp.Expr:
         return _at_zone(*arguments)
     if name == "to_months":
         return _called("make_ym_interval", exp.Literal.number(0), *arguments)
+    if name == "hash":
+        return _foreign(foreign.hashed(), functions, *arguments)
+    if name == "damerau_levenshtein":
+        return _foreign(foreign.likeness(name, "bigint"), functions, *arguments)
     if name == "list_position":
-        return exp.Nullif(this=_called("array_position", *arguments), expression=exp.convert(0))
+        place = exp.Nullif(this=_called("array_position", *arguments), expression=exp.convert(0))
+        return exp.cast(place, "int")
     if name == "product":
         return _spark(
             "aggregate(collect_list(CAST(:x AS double)), CAST(1 AS double), (a, b) -> a * b)",
@@ -128,6 +139,23 @@ def _json_text(value: exp.Expr, path: exp.Expr, functions: dict[str, Foreign]) -
     return _foreign(foreign.json_text(), functions, value, path)
 
 
+_LIKENESS = {
+    "JarowinklerSimilarity": ("jaro_winkler_similarity", "double"),
+    "Levenshtein": ("levenshtein", "bigint"),
+}
+
+
+def _first_match(node: exp.RegexpExtract, functions: dict[str, Foreign]) -> exp.Expr:
+    group = node.args.get("group")
+    if (group and group.name != "0") or any(
+        node.args.get(name) for name in ("parameters", "position")
+    ):
+        raise QueryError(
+            f"{node.sql('duckdb'):.60} has no proven form on Spark; a whole match has."
+        )
+    return _foreign(foreign.first_match(), functions, node.this, node.expression)
+
+
 def _at_zone(zone: exp.Expr, time: exp.Expr) -> exp.Expr:
     """The local time of a moment, or the moment of a local time.
 
@@ -142,7 +170,7 @@ def _at_zone(zone: exp.Expr, time: exp.Expr) -> exp.Expr:
 
 # --- casts --------------------------------------------------------------------------------------------------
 
-_WHOLE = (exp.Count, exp.RowNumber, exp.Rank, exp.IntDiv, exp.Window)
+_WHOLE = (exp.Count, exp.IntDiv, exp.Window)
 
 
 def _cast(node: exp.Cast, functions: dict[str, Foreign]) -> exp.Expr:
@@ -159,20 +187,53 @@ def _cast(node: exp.Cast, functions: dict[str, Foreign]) -> exp.Expr:
         if isinstance(value, exp.DPipe) and value.this.is_string and value.this.name == "0x":
             digits = _called("conv", value.expression, exp.convert(16), exp.convert(10))
             return exp.cast(digits, "bigint")
-        return (
-            node if isinstance(value, _WHOLE) else _foreign(foreign.as_type(to), functions, value)
-        )
+        return node if _is_whole(value) else _foreign(foreign.as_type(to), functions, value)
     if to.is_type("text", "varchar", "decimal"):
         return _foreign(foreign.as_type(to), functions, value)
     return node
+
+
+def _is_whole(value: exp.Expr) -> bool:
+    return isinstance(value, _WHOLE) or (isinstance(value, exp.Cast) and value.is_type("bigint"))
 
 
 # --- words that mean something else -------------------------------------------------------------------------
 
 
 def _division(node: exp.Expr) -> exp.Expr:
-    """Always of doubles: Spark divides decimals as decimals."""
-    return _spark("CAST(:a AS double) / CAST(:b AS double)", a=node.this, b=node.expression)
+    """Always of doubles: Spark divides decimals as decimals. By nothing it is infinite, or no number for nothing."""
+    a, b = node.this, node.expression
+    if b.is_number and float(b.name):
+        return _spark("CAST(:a AS double) / CAST(:b AS double)", a=a, b=b)
+    return exp.paren(
+        _spark(
+            "CASE WHEN :b = 0 THEN CAST(:a AS double) * CAST('Infinity' AS double) "
+            "ELSE CAST(:a AS double) / CAST(:b AS double) END",
+            a=a,
+            b=b,
+        ),
+        copy=False,
+    )
+
+
+def _logarithm(node: exp.Expr) -> exp.Expr:
+    """Spark has none of what is not above nothing."""
+    value = node.this if isinstance(node, exp.Ln) else node.expression
+    if value is None:
+        raise QueryError(f"{node.sql('duckdb'):.60} has no proven form on Spark; name the base.")
+    return _spark(
+        "CASE WHEN :x > 0 THEN :whole WHEN :x = 0 THEN CAST('-Infinity' AS double) "
+        "WHEN :x < 0 THEN CAST('NaN' AS double) END",
+        x=value,
+        whole=node,
+    )
+
+
+def _overlap(node: exp.Expr) -> exp.Expr:
+    """To Spark nulls might be equal."""
+    return _spark(
+        "arrays_overlap(array_compact(:a), array_compact(:b))", a=node.this, b=node.expression
+    )
 
 
 def _seconds(node: exp.Expr) -> exp.Expr:
@@ -185,12 +246,35 @@ def _days_between(node: exp.Expr) -> exp.Expr:
     unit = node.args.get("unit")
     if unit is None or unit.name.upper() != "DAY":
         raise QueryError(f"{node.sql('duckdb'):.60} has no proven form on Spark; only days have.")
-    return _called("datediff", exp.cast(node.this, "date"), exp.cast(node.expression, "date"))
+    days = _called("datediff", exp.cast(node.this, "date"), exp.cast(node.expression, "date"))
+    return exp.cast(days, "bigint")
 
 
 def _weekday(node: exp.Expr) -> exp.Expr:
     """Monday is 1."""
-    return exp.paren(_spark("weekday(:x) + 1", x=node.this))
+    return exp.cast(_spark("weekday(:x) + 1", x=node.this), "bigint")
+
+
+def _date(node: exp.Expr) -> exp.Expr:
+    """Of numbers of 32 bits."""
+    return _called(
+        "make_date", *(exp.cast(node.args[part].copy(), "int") for part in ("year", "month", "day"))
+    )
+
+
+def _long(node: exp.Expr) -> exp.Expr:
+    """Of 64 bits; Spark's has 32."""
+    return exp.cast(node.copy(), "bigint")
+
+
+def _sign(node: exp.Expr) -> exp.Expr:
+    """A whole number."""
+    return exp.cast(node.copy(), "tinyint")
+
+
+def _window(node: exp.Expr) -> exp.Expr:
+    """Numbers of rows have 64 bits."""
+    return _long(node) if isinstance(node.this, exp.RowNumber | exp.Rank) else node
 
 
 def _extreme(node: exp.Expr) -> exp.Expr:
@@ -240,11 +324,23 @@ def _select(node: exp.Expr) -> exp.Expr:
 MENDED: Mapping[str, Callable[[exp.Expr], exp.Expr]] = {
     "ArgMax": _extreme,
     "ArgMin": _extreme,
+    "ArrayOverlaps": _overlap,
+    "DateFromParts": _date,
     "DateDiff": _days_between,
+    "Day": _long,
     "DayOfWeekIso": _weekday,
+    "DayOfYear": _long,
     "Div": _division,
     "Filter": _filter,
+    "Hour": _long,
+    "Length": _long,
+    "Ln": _logarithm,
+    "Log": _logarithm,
+    "Month": _long,
     "Select": _select,
+    "Sign": _sign,
     "TimeToUnix": _seconds,
+    "Window": _window,
+    "Year": _long,
 }
 """By SQLGlot's names of nodes: what is said otherwise on Spark."""

@@ -40,6 +40,7 @@ class SparkEngineSession:
     def __init__(self, spark: SparkSession) -> None:
         self.spark = spark
         self._kept: list[DataFrame] = []
+        self._materialised: dict[str, DataFrame] = {}
         self._functions: set[str] = set()
 
     def bind(self, name: str, source: TableVersion | pa.Table | exp.Expr) -> None:
@@ -64,6 +65,14 @@ class SparkEngineSession:
         frame = self._keep(query)
         _guarded(query, frame.count)
         frame.createOrReplaceTempView(_quoted(name))
+        self._materialised[name] = frame
+
+    def drop(self, name: str) -> None:
+        """See Session.drop."""
+        self.spark.catalog.dropTempView(name)
+        if (frame := self._materialised.pop(name, None)) is not None:
+            frame.unpersist()
+            self._kept.remove(frame)
 
     def table(self, query: exp.Expr) -> pa.Table:
         """See Session.table."""

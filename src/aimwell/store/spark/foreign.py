@@ -15,7 +15,16 @@ from aimwell.errors import QueryError
 from aimwell.store.spark.workers import ARGUMENTS, BATCH
 from aimwell.store.sql import column, identifier
 
-__all__ = ["Foreign", "as_type", "json_text", "try_as_type"]
+__all__ = [
+    "Foreign",
+    "as_type",
+    "first_match",
+    "hashed",
+    "json_text",
+    "likeness",
+    "matches",
+    "try_as_type",
+]
 
 _FIRST, _SECOND = map(column, ARGUMENTS)
 
@@ -44,6 +53,30 @@ def json_text() -> Foreign:
     """The text of what a JSON pointer (`b`) finds in a document (`a`)."""
     value = exp.Anonymous(this="json_extract_string", expressions=[_FIRST.copy(), _SECOND.copy()])
     return Foreign("duckdb_json_text", _query(value), "string")
+
+
+def likeness(function: str, returns: str) -> Foreign:
+    """How alike two texts are; DuckDB's functions count bytes, others letters."""
+    value = exp.Anonymous(this=function, expressions=[_FIRST.copy(), _SECOND.copy()])
+    return Foreign(f"duckdb_{function}", _query(value), returns)
+
+
+def first_match() -> Foreign:
+    """The first part of a text (`a`) that a regular expression (`b`) matches."""
+    value = exp.Anonymous(this="regexp_extract", expressions=[_FIRST.copy(), _SECOND.copy()])
+    return Foreign("duckdb_first_match", _query(value), "string")
+
+
+def matches() -> Foreign:
+    """Whether a regular expression (`b`) matches anywhere in a text (`a`)."""
+    value = exp.Anonymous(this="regexp_matches", expressions=[_FIRST.copy(), _SECOND.copy()])
+    return Foreign("duckdb_matches", _query(value), "boolean")
+
+
+def hashed() -> Foreign:
+    """DuckDB's hash of a value, whose 64 bits have no sign."""
+    value = exp.cast(exp.Anonymous(this="hash", expressions=[_FIRST.copy()]), "decimal(20, 0)")
+    return Foreign("duckdb_hash", _query(value), "decimal(20,0)")
 
 
 def as_type(to: exp.DataType) -> Foreign:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from aimwell.store.engine import DuckDBSession
+from aimwell.store.engine import Session
 from aimwell.store.sql import column, sql
 from aimwell.unify.matching.fields import MatchField
 
@@ -87,9 +87,7 @@ def keys_of(fields: Sequence[MatchField]) -> tuple[Key, ...]:
     return tuple(key for key in _KEYS if key.fields <= known) + codes
 
 
-def pairs_of(
-    session: DuckDBSession, records: str, key: Key, *, block_max: int | None = None
-) -> int:
+def pairs_of(session: Session, records: str, key: Key, *, block_max: int | None = None) -> int:
     """How many pairs of rows agree in a key, not counting blocks of more than `block_max` rows."""
     query = sql(
         """
@@ -111,7 +109,7 @@ def pairs_a_key(people: int, keys: int) -> int:
 
 
 def bind_blocks(
-    session: DuckDBSession, records: str, keys: Sequence[Key], *, name: str, new: str | None = None
+    session: Session, records: str, keys: Sequence[Key], *, name: str, new: str | None = None
 ) -> tuple[str, ...]:
     """Make `name`: the rows of `records` with a column for each key, null where its block is too large.
 

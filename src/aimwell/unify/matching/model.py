@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+from splink import Linker, SettingsCreator, block_on
 from splink.internals.blocking_rule_creator import BlockingRuleCreator
 from sqlglot import exp
 
 from aimwell.errors import TooFewPairsError
-from aimwell.store.engine import DuckDBSession
+from aimwell.store.engine import Session
 from aimwell.store.sql import column, sql
 from aimwell.unify.matching.blocking import Key, bind_blocks, keys_of, pairs_of
 from aimwell.unify.matching.fields import MatchField, comparison
+from aimwell.unify.matching.over_session import SessionAPI
 
 __all__ = ["RECORDS", "MatchModel", "fit", "pairs"]
 
@@ -82,7 +83,7 @@ class MatchModel:
         )
 
 
-def fit(session: DuckDBSession, fields: Sequence[MatchField], *, seed: int = 1) -> MatchModel:
+def fit(session: Session, fields: Sequence[MatchField], *, seed: int = 1) -> MatchModel:
     """Learn a model from `records`.
 
     Raises:
@@ -112,7 +113,7 @@ def fit(session: DuckDBSession, fields: Sequence[MatchField], *, seed: int = 1) 
 
 
 def pairs(
-    session: DuckDBSession, model: MatchModel, *, probability_min: float, new: str | None = None
+    session: Session, model: MatchModel, *, probability_min: float, new: str | None = None
 ) -> pa.Table:
     """Pairs of `records` that may be one person.
 
@@ -198,13 +199,13 @@ def _certain(fields: Sequence[MatchField]) -> list[tuple[str, ...]]:
     return found + [(field.name,) for field in fields if field.kind in ("code", "email")]
 
 
-def _count_certain(session: DuckDBSession, certain: Sequence[tuple[str, ...]]) -> int:
+def _count_certain(session: Session, certain: Sequence[tuple[str, ...]]) -> int:
     """At least so many pairs agree in fields that only one person has together."""
     keys = [Key(tuple((name, None) for name in names)) for names in certain]
     return max((pairs_of(session, RECORDS, key) for key in keys), default=0)
 
 
-def _rounds(session: DuckDBSession, fields: Sequence[MatchField]) -> Iterator[tuple[str, ...]]:
+def _rounds(session: Session, fields: Sequence[MatchField]) -> Iterator[tuple[str, ...]]:
     """Blocks to learn from: each round learns of the fields that its block does not fix, so two at least are needed."""
     known = {field.name for field in fields}
     choices = [names for names in _LEARN_FROM if known.issuperset(names)]
@@ -239,11 +240,8 @@ def _settings(
     )
 
 
-def _linker(
-    session: DuckDBSession, table: str, settings: SettingsCreator | dict[str, Any]
-) -> Linker:
-    api = DuckDBAPI(session.connection)
-    return Linker(api.register(table), settings, log_level=logging.ERROR)
+def _linker(session: Session, table: str, settings: SettingsCreator | dict[str, Any]) -> Linker:
+    return Linker(SessionAPI(session).register(table), settings, log_level=logging.ERROR)
 
 
 @contextmanager

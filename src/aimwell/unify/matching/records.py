@@ -71,11 +71,12 @@ def bind_people(stores: Stores, session: DuckDBSession) -> tuple[MatchField, ...
             sa.func.coalesce(_overrides.c.profile_id, _people.c.origin_id),
             *(_people.c[name] for name in _VAULT),
             sa.cast(_people.c.extra, sa.Text),
-            *(sa.cast(_people.c[f"{name}_at"], sa.Text) for name in (*_VAULT, "extra")),
+            sa.cast(_people.c.extra_words, sa.Text),
+            *(sa.cast(_people.c[f"{name}_at"], sa.Text) for name in _VAULT),
         ).select_from(_people.outerjoin(_overrides, _overrides.c.origin_id == _people.c.origin_id)),
         (
-            *("person_id", "profile_id", *_VAULT, "extra"),
-            *(f"{name}_at" for name in (*_VAULT, "extra")),
+            *("person_id", "profile_id", *_VAULT, "extra", "extra_words"),
+            *(f"{name}_at" for name in _VAULT),
         ),
     )
     traits = _read(
@@ -87,10 +88,10 @@ def bind_people(stores: Stores, session: DuckDBSession) -> tuple[MatchField, ...
     session.bind("states", traits)
     codes = _codes(session)
     newest = [
-        exp.alias_(sql("arg_max(:x, :at)", x=value, at=column(at)), name, quoted=True)
+        exp.alias_(sql("arg_max(:x, :at)", x=value, at=at), name, quoted=True)
         for name, value, at in [
-            *((name, column(name), f"{name}_at") for name in _VAULT),
-            *((name, _inside("extra", name), "extra_at") for name in codes),
+            *((name, column(name), column(f"{name}_at")) for name in _VAULT),
+            *((name, _inside("extra", name), _when_inside(name)) for name in codes),
         ]
     ]
     session.bind(
@@ -232,6 +233,11 @@ def _codes(session: DuckDBSession) -> tuple[str, ...]:
         for name, filled, different in rows
         if name.lower() not in taken and different >= _CODE_DIFFERENT_MIN * filled
     )
+
+
+def _when_inside(name: str) -> exp.Expr:
+    """When a member of `extra` was said, in microseconds."""
+    return sql("TRY_CAST(json_extract_string(extra_words, :path) AS bigint)", path=f'$."{name}"[0]')
 
 
 def _inside(document: str, name: str) -> exp.Expr:

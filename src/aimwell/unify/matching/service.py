@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
+from sqlglot import exp
 
 from aimwell.errors import UnifyError
-from aimwell.store.engine import DuckDBEngine, DuckDBSession
+from aimwell.store.engine import DuckDBEngine, Session
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.unify.matching.fields import MatchField
-from aimwell.unify.matching.model import fit, pairs
+from aimwell.unify.matching.model import RECORDS, fit, pairs
 from aimwell.unify.matching.records import bind_people, person_before_likeness
 from aimwell.unify.matching.stored import StoredModel, keep_model, newest_model, note_compared
 from aimwell.unify.review import Candidate, Proposed, propose
@@ -76,10 +78,7 @@ def match(
         UnifyError: A model would have to be learned, and that was not allowed.
         LeaseBusyError: Another process is at it.
     """
-    memory = min(stores.settings.engine_memory_mb or _MEMORY_MB_MAX, _MEMORY_MB_MAX)
-    engine = DuckDBEngine(memory_mb=memory, threads=stores.settings.engine_threads)
-    with stores.leases.hold("unify:match"), engine.session() as session:
-        fields = bind_people(stores, session)
+    with stores.leases.hold("unify:match"), _people_to_compare(stores) as (session, fields):
         known = newest_model(stores)
         learned = learn or known is None or known.model.fields != fields
         if learned and not may_learn:
@@ -112,9 +111,30 @@ def match(
     )
 
 
+@contextmanager
+def _people_to_compare(stores: Stores) -> Iterator[tuple[Session, tuple[MatchField, ...]]]:
+    """A session of the engine for histories with `records`, and their fields.
+
+    They are read and made comparable here, where the vault can be reached, and compared there.
+    """
+    memory = min(stores.settings.engine_memory_mb or _MEMORY_MB_MAX, _MEMORY_MB_MAX)
+    here = DuckDBEngine(memory_mb=memory, threads=stores.settings.engine_threads)
+    with here.session() as session:
+        fields = bind_people(stores, session)
+        if stores.history_engine.name == here.name:
+            yield session, fields
+            return
+        people = session.table(sql("SELECT * FROM :records", records=exp.to_table(RECORDS)))
+    with stores.history_engine.session() as there:
+        there.bind("given", people)
+        there.materialise(RECORDS, sql("SELECT * FROM given"))
+        del people
+        yield there, fields
+
+
 def _learned(
     stores: Stores,
-    session: DuckDBSession,
+    session: Session,
     fields: tuple[MatchField, ...],
     *,
     now: datetime,
@@ -123,9 +143,7 @@ def _learned(
     return keep_model(stores, fit(session, fields), now=now, by=by)
 
 
-def _bind_new(
-    stores: Stores, session: DuckDBSession, model: StoredModel, *, everybody: bool
-) -> int:
+def _bind_new(stores: Stores, session: Session, model: StoredModel, *, everybody: bool) -> int:
     """Bind who is to be compared with all others; returns how many they are."""
     if everybody:
         session.bind(_NEW, sql("SELECT unique_id FROM records"))
@@ -151,7 +169,7 @@ def _bind_new(
 
 def _propose(
     stores: Stores,
-    session: DuckDBSession,
+    session: Session,
     model: StoredModel,
     *,
     everybody: bool,
