@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from aimwell.errors import StatsError
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, checked_share
+from aimwell.stats.roots import root
 from aimwell.stats.samples import Sample, as_sample
 from aimwell.stats.two_means import TwoMeans
 
@@ -112,7 +112,7 @@ def _newcombe_p_value(treated: tuple[int, int], control: tuple[int, int]) -> flo
         return 1.0
     if gap < 0.0:
         treated, control = control, treated
-    touching = brentq(lambda z: _newcombe_bounds(treated, control, z)[0], 1e-12, 1e6, xtol=1e-12)
+    touching = root(lambda z: _newcombe_bounds(treated, control, z)[0], 1e-12, 1e6, within=1e-12)
     return 2.0 * float(ndtr(-touching))
 
 

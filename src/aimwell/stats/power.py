@@ -12,11 +12,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy.optimize import brentq
 from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
 from aimwell.errors import StatsError
 from aimwell.stats.estimate import Figure, checked_share
+from aimwell.stats.roots import root
 
 __all__ = [
     "DEFAULT_ALPHA",
@@ -162,7 +162,7 @@ def mean_sample_size(
         most *= 2.0
         if most > _LARGEST:
             raise StatsError(f"A difference of {d!r} standard deviations is too small to plan for.")
-    control = least if most == least else float(brentq(lacking, least, most, xtol=1e-9))
+    control = least if most == least else root(lacking, least, most, within=1e-9)
     return SampleSize(treated=control * treated_per_control, control=control)
 
 
@@ -171,7 +171,7 @@ def _distance(power_at: Callable[[float], float], power: float) -> float:
     most = 1.0
     while power_at(most) < power:
         most *= 2.0
-    return float(brentq(lambda nc: power_at(nc) - power, 0.0, most, xtol=1e-12))
+    return root(lambda nc: power_at(nc) - power, 0.0, most, within=1e-12)
 
 
 def smallest_proportion_lift(
