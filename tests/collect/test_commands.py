@@ -84,7 +84,7 @@ def clean(tmp_path: Path) -> Iterator[Shop]:
     stores.close()
 
 
-@shortly_on("sqlite")
+@pytest.mark.long
 def test_two_commands_at_once_take_each_line_of_overlapping_files_once(
     shop_on_both: Shop, clean: Shop
 ) -> None:
@@ -101,7 +101,7 @@ def test_two_commands_at_once_take_each_line_of_overlapping_files_once(
     assert sums(shop) == sums(clean)
 
 
-@shortly_on("postgresql")
+@pytest.mark.long
 def test_two_commands_at_once_of_the_same_file_are_as_one(shop_on_both: Shop, clean: Shop) -> None:
     shop = shop_on_both
     shop.write(content(0, 900), "all.csv")
@@ -124,7 +124,7 @@ def sums(shop: Shop) -> dict[str, Any]:
 
 
 @pytest.mark.timeout(1_800)
-@pytest.mark.parametrize("kills", [2, pytest.param(40, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [1, pytest.param(40, marks=pytest.mark.long)])
 @shortly_on("sqlite")
 def test_killed_at_any_moment_and_called_again_it_is_as_after_one_clean_call(
     shop_on_both: Shop, clean: Shop, kills: int, seed: int
@@ -372,7 +372,9 @@ def test_a_file_replaced_while_it_is_read_is_refused_and_taken_by_the_next_call(
     )
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=[] if way == "limit" else pytest.mark.long) for way in WAYS]
+)
 def test_a_full_disk_ends_the_command_in_words_and_the_next_one_well(
     tmp_path: Path, way: str
 ) -> None:

@@ -16,7 +16,7 @@ from aimwell.store.stores import Stores, open_stores
 from collecting import COLUMNS, ORDERS, Shop, source_of
 
 _numbers = count()
-FEW = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 MANY = settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 # Values as files have them: good ones, and everything that people and programs make of them.

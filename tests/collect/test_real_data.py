@@ -196,7 +196,7 @@ def test_olist_joins_its_linked_files(workspace: Any) -> None:
 # --- Starbucks --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_starbucks_comes_from_nested_json(workspace: Any) -> None:
     root = data_path("starbucks-rewards/transcript.json.gz").parent
     stores = workspace("USD")
@@ -326,7 +326,7 @@ def test_explaining_tells_that_a_rate_is_missing(shop: Shop) -> None:
 # --- other things than orders -----------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_complete_journey_comes_in_with_its_eight_tables(workspace: Any) -> None:
     root = data_path("complete-journey/campaigns.parquet").parent
     stores = workspace("USD")
@@ -377,7 +377,7 @@ def test_touchpoints_and_conversions_come_apart(workspace: Any) -> None:
     stores.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_hillstrom_is_an_experiment_of_64000_people_without_ids(workspace: Any) -> None:
     root = data_path("hillstrom-email/hillstrom.csv.gz").parent
     stores = workspace("USD")

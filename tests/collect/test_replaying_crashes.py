@@ -83,7 +83,7 @@ def test_a_replay_killed_at_any_moment_and_run_again_takes_each_row_once(
     assert_all_is_well(shop, before)
 
 
-@shortly_on("sqlite")
+@pytest.mark.long
 def test_two_replays_at_once_of_the_same_file_take_each_row_once(shop_on_both: Shop) -> None:
     shop = shop_on_both
     path = prepared(shop)

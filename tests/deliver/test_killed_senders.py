@@ -151,8 +151,7 @@ def _into_a_server(
     stores.close()
 
 
-@pytest.mark.slow
-@shortly_on("postgresql")
+@pytest.mark.long
 def test_killed_senders_lose_nobody_into_a_folder(
     tmp_path: Path, control_url: str, seed: int
 ) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from shop import add_orders, add_products, day, make_stores
 
 _CHILD = """
@@ -26,6 +28,7 @@ stores.close()
 """
 
 
+@pytest.mark.long
 def test_models_are_the_same_in_every_process_whatever_its_threads(tmp_path: Path) -> None:
     stores = make_stores(tmp_path)
     add_products(stores, [{"sku": f"p{n}", "unit_cost": f"{1 + n * 0.37:.2f}"} for n in range(40)])

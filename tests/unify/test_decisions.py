@@ -156,7 +156,7 @@ def merge_and_split(stores: Stores, shared_by: list[str], *, one_by_one: bool) -
 
 
 @shortly_on("sqlite")
-@pytest.mark.parametrize("erased", ["bob", "dan"])
+@pytest.mark.parametrize("erased", ["bob", pytest.param("dan", marks=pytest.mark.long)])
 def test_an_erasure_between_merge_and_split_is_respected(stores: Stores, erased: str) -> None:
     """Whoever else is erased stays gone and the two come apart exactly; who is erased as one is gone as both."""
     touched = bear(stores, "phone", "+447700900123", "ann", "dan")
