@@ -28,6 +28,7 @@ __all__ = [
     "Revision",
     "apply",
     "check_all",
+    "documents",
     "find",
     "get",
     "names",
@@ -210,6 +211,14 @@ def names(control: Control, kind: str | None = None) -> list[tuple[str, str]]:
     """(kind, name) of all definitions, or of one kind, in order."""
     with control.read() as connection:
         return sorted(key for key in _known(connection) if kind in (None, key[0]))
+
+
+def documents(control: Control, kind: str) -> dict[str, tuple[Any, int]]:
+    """Name → (document, revision) of all definitions of a kind, in one look; `catalogue.check` makes each a typed one."""
+    query = sa.select(_current.c.name, _current.c.document, _current.c.revision)
+    with control.read() as connection:
+        rows = connection.execute(query.where(_current.c.kind == kind)).all()
+    return {row.name: (row.document, row.revision) for row in rows}
 
 
 def find(control: Control, cls: type[D], name: str) -> D:

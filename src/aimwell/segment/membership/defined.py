@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from aimwell.definitions import service as definitions
+from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import AimwellError, UnknownDefinitionError
 from aimwell.privacy.special import privacy_rules
@@ -32,27 +33,29 @@ class Defined:
 
 def defined(stores: Stores, segments: Collection[str] | None = None) -> Defined:
     """The definitions of segments (default: of all). Raises UnknownDefinitionError where a name has none."""
+    written = definitions.documents(stores.control, "segment")
     if segments is None:
-        segments = [name for _kind, name in definitions.names(stores.control, "segment")]
+        segments = sorted(written)
     read: dict[str, Segment] = {}
-    revisions: dict[str, int] = {}
+
+    def find(name: str) -> Segment:
+        if name not in written:  # raises, and names the nearest
+            return definitions.find(stores.control, Segment, name)
+        if name not in read:
+            definition = check(written[name][0])
+            assert isinstance(definition, Segment)  # noqa: S101 - the catalogue maps the kind to this class
+            read[name] = definition
+        return read[name]
+
     broken: dict[str, str] = {}
     for name in segments:
         try:
-            definition, revisions[name] = definitions.get(stores.control, "segment", name)
+            find(name)
         except UnknownDefinitionError:
             raise
         except AimwellError as error:
             broken[name] = reason_of(error)
-            continue
-        assert isinstance(definition, Segment)  # noqa: S101 - the catalogue maps the kind to this class
-        read[name] = definition
-
-    def find(name: str) -> Segment:
-        if name not in read:
-            read[name] = definitions.find(stores.control, Segment, name)
-        return read[name]
-
+    revisions = {name: written[name][1] for name in segments if name not in broken}
     by, privacy = ways(stores), privacy_rules(stores.control)
     closures: dict[str, Closure] = {}
     for name in sorted(set(segments) - broken.keys()):
