@@ -35,13 +35,14 @@ def shortly_on(database: str) -> pytest.MarkDecorator:
 def take_turns(items: Iterable[pytest.Item], tests: Path) -> None:
     """Leave one of the two databases of each test to the long run."""
     for item in items:
-        database = getattr(item, "callspec", None) and item.callspec.params.get("control_url")  # type: ignore[attr-defined]
+        callspec = getattr(item, "callspec", None)
+        database = callspec.params.get("control_url") if callspec is not None else None
         chosen = any("control_url" in mark.args[0] for mark in item.iter_markers("parametrize"))
         if (
             database in _OTHER
             and not chosen
             and item.path.relative_to(tests).parts[0] not in _ON_BOTH
         ):
-            both = item.nodeid.replace(f"{database}", "*")
+            both = item.nodeid.replace(database, "*")
             if crc32(both.encode()) % 2 != (database == "sqlite"):
                 item.add_marker(pytest.mark.long)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from aimwell.store.instances import Instance, lent_instance
@@ -58,7 +59,7 @@ def test_nothing_of_a_session_is_left_to_the_next(tmp_path: Path) -> None:
         instance.connection.execute("CREATE TABLE t AS SELECT 1 AS x")
         instance.connection.execute("CREATE TEMP TABLE u AS SELECT 1 AS x")
         instance.connection.execute("CREATE MACRO twice(x) AS 2 * x")
-        instance.connection.register("v", duckdb.sql("SELECT 1 AS x").to_arrow_table())
+        instance.connection.register("v", pa.table({"x": [1]}))
         assert instance.another().execute("SELECT x FROM t").fetchall() == [(1,)]
         instance.close(instance.another())
         [stream] = instance._streams
@@ -71,18 +72,23 @@ def test_nothing_of_a_session_is_left_to_the_next(tmp_path: Path) -> None:
 
 
 def test_one_whose_session_failed_is_not_lent_again(tmp_path: Path) -> None:
-    marked = []
+    failed = []
 
     def fail() -> None:
         with lent(tmp_path) as instance:
             mark(instance, "5GB")
-            marked.append(number(instance))
+            failed.append((instance, number(instance)))
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
+    [(gone, marked)] = failed
+    with pytest.raises(
+        duckdb.ConnectionException
+    ):  # else its memory would stay as long as the error does
+        gone.connection.execute("SELECT 1")
     with lent(tmp_path) as instance:
-        assert number(instance) != marked[0]
+        assert number(instance) != marked
 
 
 def test_one_that_is_still_read_is_not_lent_again(tmp_path: Path) -> None:

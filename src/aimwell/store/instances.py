@@ -73,10 +73,9 @@ def lent_instance(*, memory_mb: int | None, threads: int | None, spill: Path) ->
     """
     memory = f"{memory_mb}MB" if memory_mb else "60%"
     root = _ready(memory, threads, spill)
-    kept = False
+    connection, kept = root.cursor(), False
     try:
         database = f"session_{next(_numbers)}"
-        connection = root.cursor()
         connection.execute(f"ATTACH ':memory:' AS {database}")
         _use(connection, database)
         instance = Instance(connection, database, [])
@@ -84,7 +83,10 @@ def lent_instance(*, memory_mb: int | None, threads: int | None, spill: Path) ->
         connection.close()
         kept = not instance.streaming and _emptied(root, database) and _kept(root)
     finally:
-        if not kept:
+        if (
+            not kept
+        ):  # both: an instance lives, with all its memory, as long as any connection to it
+            connection.close()
             root.close()
 
 
