@@ -8,61 +8,58 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import nursery
 
 __all__ = ["Child", "child", "eventually", "is_stopped"]
 
 WAIT_SECONDS = 60.0
 _HERE = Path(__file__).parent
-# As the command itself: most of a child's short life is imports, and these make no garbage.
-_SELDOM = "import gc; gc.set_threshold(50_000, 20, 50)\n"
 
 
 class Child:
     """A Python process that runs a piece of source."""
 
-    def __init__(self, source: str, *arguments: object) -> None:
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-W",
-                "error",
-                "-c",
-                _SELDOM + textwrap.dedent(source),
-                *map(str, arguments),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(_HERE)},
+    def __init__(self, source: str, *arguments: object, imports: Sequence[str] = ()) -> None:
+        theirs, ours = zip(os.pipe(), _turned(os.pipe()), _turned(os.pipe()), strict=True)
+        self._stdin = os.fdopen(ours[0], "w")
+        self._stdout, self._stderr = (os.fdopen(pipe) for pipe in ours[1:])
+        self._process = nursery.begin(
+            textwrap.dedent(source),
+            [*map(str, arguments)],
+            files=theirs,
+            environment={**os.environ, "PYTHONPATH": str(_HERE)},
+            imports=imports,
         )
+        for pipe in theirs:
+            os.close(pipe)
         self.pid = self._process.pid
 
     def line(self) -> str:
         """The next line that it prints; fails with what it complained of where there is none."""
-        assert self._process.stdout is not None
-        found = self._process.stdout.readline().strip()
+        found = self._stdout.readline().strip()
         if not found:
-            assert self._process.stderr is not None
             self.kill()
-            raise AssertionError(f"the child said nothing: {self._process.stderr.read()}")
+            raise AssertionError(f"the child said nothing: {self._stderr.read()}")
         return found
 
     def read_on(self) -> None:
         """Read what it prints until it ends, so that it never waits for a reader."""
-        assert self._process.stdout is not None
         with contextlib.suppress(ValueError):  # closed meanwhile
-            for _ in self._process.stdout:
+            for _ in self._stdout:
                 pass
+
+    def lines(self) -> list[str]:
+        """All whole lines that it prints until it ends. The last one may have been cut by a kill, and is left out then."""
+        return [line.strip() for line in self._stdout if line.endswith("\n")]
 
     def go(self) -> None:
         """Let it go on from `input()`."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
+        self._stdin.write("\n")
+        self._stdin.flush()
 
     def send(self, number: int) -> None:
         """Send it a signal."""
@@ -83,25 +80,32 @@ class Child:
 
     def end(self) -> int:
         """Wait until it ends by itself; its exit code. Complains of what it wrote to stderr."""
-        assert self._process.stderr is not None
         code = self._process.wait(WAIT_SECONDS)
         if code:
-            sys.stderr.write(self._process.stderr.read())
+            sys.stderr.write(self._stderr.read())
         return code
 
     def close(self) -> None:
         """Kill it if it still runs, and close its pipes."""
         if self._process.poll() is None:
             self.kill()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            if pipe is not None:
+        for pipe in (self._stdin, self._stdout, self._stderr):
+            with contextlib.suppress(BrokenPipeError):
                 pipe.close()
 
 
+def _turned(pipe: tuple[int, int]) -> tuple[int, int]:
+    """The end to write to, and the end to read from."""
+    return pipe[1], pipe[0]
+
+
 @contextmanager
-def child(source: str, *arguments: object) -> Iterator[Child]:
-    """A child for the length of the block; `arguments` are its `sys.argv[1:]`."""
-    process = Child(source, *arguments)
+def child(source: str, *arguments: object, imports: Sequence[str] = ()) -> Iterator[Child]:
+    """A child for the length of the block; `arguments` are its `sys.argv[1:]`.
+
+    `imports` are modules that it will import later than at its beginning (see `nursery`).
+    """
+    process = Child(source, *arguments, imports=imports)
     try:
         yield process
     finally:

@@ -24,10 +24,12 @@ from pathlib import Path
 import httpx
 import hypothesis
 import pytest
+import sqlalchemy as sa
 from httpx._transports import default as httpx_transports
 
 from aimwell.store.control import Control
 from aimwell.store.migrate import upgrade
+from compiled_once import compiled_once
 from databases import take_turns
 from postgres import PostgresServer, running_postgres
 
@@ -63,6 +65,8 @@ for _name in [name for name in os.environ if name.startswith("AIMWELL_")]:
 # Each client would read all authorities that the world trusts anew; servers of tests are on loopback.
 vars(httpx_transports)["create_ssl_context"] = functools.cache(httpx.create_ssl_context)
 
+sa.create_engine = compiled_once(sa.create_engine)
+
 # A worker of xdist would finish its test (and keep its PostgreSQL) after pytest itself was killed.
 if "PYTEST_XDIST_WORKER" in os.environ and sys.platform == "linux":
     _PR_SET_PDEATHSIG = 1
@@ -86,14 +90,14 @@ _ENOUGH_MEMORY = 6 << 30
 def pytest_configure(config: pytest.Config) -> None:
     """Let the short run keep its folders in memory: thousands of small writes that wait for a disk are most of its waiting.
 
-    What a killed process leaves is the same there. The long run has big data, and stays on the disk.
+    What a killed process leaves is the same there. The long run has big data, and stays on the disk. Queries of the
+    short run take one thread, as the two workers have one core each; those of the long run take all.
     """
+    if not config.option.markexpr.startswith("not long"):
+        return
+    os.environ.setdefault("AIMWELL_ENGINE_THREADS", "1")
     memory = Path("/dev/shm")  # noqa: S108
-    if (
-        config.option.markexpr.startswith("not long")
-        and os.access(memory, os.W_OK)
-        and shutil.disk_usage(memory).free > _ENOUGH_MEMORY
-    ):
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ENOUGH_MEMORY:
         os.environ.setdefault("TMPDIR", str(memory))
         tempfile.tempdir = None
 
@@ -116,7 +120,6 @@ def pytest_report_header() -> list[str]:
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest looks at -m, so that `-m "not postgres"` works too
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what needs PostgreSQL, leave it out where that was asked for, and begin with what takes longest."""
     if not _sqlite_only():

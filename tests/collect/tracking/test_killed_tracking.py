@@ -238,7 +238,7 @@ def flushed(stores: Stores) -> bool:
 
 
 OPTIONS = {"lease_seconds": 2, "inbox_segment_seconds": 0.05}
-TIMES = [6, pytest.param(200, marks=pytest.mark.long)]
+TIMES = [12, pytest.param(200, marks=pytest.mark.long)]
 
 
 @pytest.mark.timeout(3_600)
