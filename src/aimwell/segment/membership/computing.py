@@ -27,6 +27,9 @@ __all__ = ["Computed", "compute", "reason_of"]
 _COLUMNS_AT_ONCE = 24
 """So many hash tables of people stand in memory together."""
 
+_FEW = 100_000
+"""Of so many people, several leaves are computed by one statement."""
+
 _NUMBERED = """
     SELECT CAST(row_number() OVER (ORDER BY profile_id) - 1 AS integer) AS number, profile_id FROM known
     """
@@ -85,30 +88,62 @@ def _answers(
     session, scope = moment.session, scope_of(moment)
     answers: dict[str, exp.Expr] = {}
     lost: dict[str, str] = {}
-    names = []
+    asked: dict[str, _Asked] = {}
     for number, (text, leaf) in enumerate(leaves.items()):
         name = f"leaf_{number}"
         try:
             ask = kind_of(leaf).people
             assert ask is not None  # noqa: S101 - every leaf of a closure asks for people
             people = ask(leaf, scope)
-            session.materialise(
-                name, sql("SELECT number FROM numbered WHERE profile_id IN :ids", ids=people.query)
-            )
+            asked[text] = _Asked(name, _whether_among(moment, name, people.query))
         except AimwellError as error:
             lost[text] = reason_of(error)
             continue
-        names.append(name)
         answers[text] = exp.not_(column(name)) if people.inverted else column(name)
-    session.bind("answers", sql("SELECT number FROM numbered"))
-    for start in range(0, len(names), _COLUMNS_AT_ONCE):
-        query = sql("SELECT * FROM answers")
-        assert isinstance(query, exp.Select)  # noqa: S101 - the text above is a SELECT
-        for name in names[start : start + _COLUMNS_AT_ONCE]:
-            among = exp.select("number").from_(exp.Table(this=identifier(name)))
-            query = query.select(exp.alias_(sql("number IN :those", those=among), name))
-        session.materialise("answers", query)
-    return answers, lost
+    session.bind("answers", sql("SELECT number, profile_id FROM numbered"))
+    texts = list(asked)
+    for start in range(0, len(texts), _COLUMNS_AT_ONCE):
+        lost |= _answered(moment, {text: asked[text] for text in texts[start:][:_COLUMNS_AT_ONCE]})
+    return {text: answer for text, answer in answers.items() if text not in lost}, lost
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The column of a leaf, and what says for a row of `numbered` whether its person is among those of whom it holds."""
+
+    name: str
+    among: exp.Expr
+
+
+def _whether_among(moment: Moment, name: str, people: exp.Expr) -> exp.Expr:
+    # Of everybody a leaf's people are found first, one leaf after the other: in one query with others, the sums of millions
+    # would stand in memory for each of them at the same time. Of a few people a statement costs more than what it computes.
+    if moment.people is not None and len(moment.people) <= _FEW:
+        return sql("coalesce(profile_id IN :ids, FALSE)", ids=people)
+    moment.session.materialise(
+        name, sql("SELECT number FROM numbered WHERE profile_id IN :ids", ids=people)
+    )
+    return sql(
+        "number IN :those", those=exp.select("number").from_(exp.Table(this=identifier(name)))
+    )
+
+
+def _answered(moment: Moment, asked: Mapping[str, _Asked]) -> dict[str, str]:
+    """Add columns to `answers`; gives why leaves failed, of which there is no column then."""
+    query = sql("SELECT * FROM answers")
+    assert isinstance(query, exp.Select)  # noqa: S101 - the text above is a SELECT
+    for one in asked.values():
+        query = query.select(exp.alias_(one.among, one.name), copy=False)
+    try:
+        moment.session.materialise("answers", query)
+    except AimwellError as error:
+        if len(asked) == 1:
+            return dict.fromkeys(asked, reason_of(error))
+        reason_of(error)  # what is no leaf's fault is raised
+        # One of them keeps the others from being computed. Which one it is shows when each is asked by itself.
+        found = [_answered(moment, {text: one}) for text, one in asked.items()]
+        return {text: reason for one in found for text, reason in one.items()}
+    return {}
 
 
 def reason_of(error: AimwellError) -> str:
