@@ -64,7 +64,7 @@ def assert_near(one: Any, other: Any) -> None:
     elif isinstance(other, list | tuple):
         pairs = list(zip(one, other, strict=True))
     elif isinstance(other, float):
-        assert one == pytest.approx(other, rel=1e-6, abs=1e-9)
+        assert one == pytest.approx(other, rel=1e-6, abs=1e-9, nan_ok=True)
         return
     else:
         assert one == other

@@ -22,6 +22,8 @@ from aimwell.history.freshness import order_days
 from aimwell.history.moment import Moment
 from aimwell.history.outcomes import outcomes
 from aimwell.history.repeat_purchases import repeat_purchases
+from aimwell.predict.buying import later_buying, purchase_history, usual_margin
+from aimwell.predict.training import PURCHASE, recorded
 from aimwell.segment.attributes.people_table import people_table
 from aimwell.segment.clusters.service import CLUSTER_FEATURES
 from aimwell.segment.divisions import divide
@@ -207,6 +209,20 @@ def _personas(moment: Moment) -> list[dict[str, Any]]:
     return [asdict(one) for one in personas(moment, division.groups)]
 
 
+def _buying(moment: Moment) -> dict[str, list[Any]]:
+    people, history = purchase_history(moment)
+    later = later_buying(moment, people)
+    numbers = {
+        "frequency": history.frequency,
+        "recency": history.recency,
+        "age": history.age,
+        "spend": history.spend,
+        "purchases later": later.purchases,
+        "revenue later": later.revenue,
+    }
+    return {"people": people.to_pylist(), **{name: one.tolist() for name, one in numbers.items()}}
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     "read",
@@ -216,10 +232,22 @@ def _personas(moment: Moment) -> list[dict[str, Any]]:
         lambda moment: asdict(overlap(moment)),
         _personas,
         order_days,
+        _buying,
+        lambda moment: asdict(recorded(moment, PURCHASE)),
+        lambda moment: asdict(usual_margin(moment)),
     ],
-    ids=["cluster features", "flows", "overlap", "personas", "days with orders"],
+    ids=[
+        "cluster features",
+        "flows",
+        "overlap",
+        "personas",
+        "days with orders",
+        "buying before and after",
+        "what is recorded of purchases",
+        "the usual margin",
+    ],
 )
-def test_what_groups_are_told_by_is_the_same_on_both_engines(
+def test_what_groups_and_models_are_told_by_is_the_same_on_both_engines(
     views: tuple[Moment, Moment], read: Callable[[Moment], Any]
 ) -> None:
     one, other = map(read, views)

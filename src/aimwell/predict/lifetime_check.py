@@ -75,7 +75,10 @@ def check_lifetime_value(
         )
     span = span_days(holdout_days)
     cut_at = as_of.astimezone(UTC) - span
-    with open_moment(stores, as_of=cut_at, horizon=span, snapshot=snapshot) as moment:
+    engine = stores.history_engine
+    with open_moment(
+        stores, as_of=cut_at, horizon=span, snapshot=snapshot, engine=engine
+    ) as moment:
         recorded(moment, PURCHASE)
         ids, history = purchase_history(moment)
         later = later_buying(moment, ids)

@@ -78,7 +78,8 @@ def training_tables(
     """
     horizon = span_days(horizon_days)
     snapshot = stores.lake.pin(*TIME_COLUMNS)
-    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
+    engine = stores.history_engine
+    with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
         known = recorded(moment, event)
     moments = _moments(known, as_of, horizon, event)
     tables = []

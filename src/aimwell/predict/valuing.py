@@ -166,7 +166,8 @@ def fit_lifetime_value(
 
 
 def _read(stores: Stores, as_of: datetime, horizon_days: int, snapshot: Snapshot) -> _Read:
-    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
+    engine = stores.history_engine
+    with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
         known = recorded(moment, PURCHASE)
         warnings = _check_reach(known, as_of, horizon_days)
         ids, history = purchase_history(moment)
