@@ -90,7 +90,8 @@ def _standardised(values: FloatArray, column: PreparedColumn) -> FloatArray:
     shown = np.where(np.isnan(shown), column.fill, shown)
     if column.log:
         shown = np.log1p(np.maximum(shown, 0.0))
-    return np.clip((shown - column.centre) / column.spread, -_CUT, _CUT)
+    with np.errstate(over="ignore"):  # beyond all numbers is beyond the cut, too
+        return np.clip((shown - column.centre) / column.spread, -_CUT, _CUT)
 
 
 def _skewness(values: FloatArray) -> float:
