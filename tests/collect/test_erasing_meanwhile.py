@@ -16,13 +16,14 @@ from aimwell.collect import loads
 from aimwell.collect import taking as taking_module
 from aimwell.collect.people import Persons
 from aimwell.collect.under_way import oldest_under_way
+from aimwell.history.current import bring_up_to_date
 from aimwell.privacy import erasure
 from aimwell.privacy.erased import bind_erased, lock_for_erasing, not_erased
 from aimwell.privacy.vault import keep_people
 from aimwell.store.schema import metadata
 from aimwell.store.sql import column
 from aimwell.store.tables import LAKE_TABLES
-from aimwell.workspace.erasing import purge_erased
+from aimwell.workspace.erasing import erase_person, purge_erased
 from collecting import COLUMNS, NOW, ORDERS, Shop, source_of
 from databases import shortly_on
 
@@ -206,3 +207,53 @@ def test_an_erasure_and_who_keeps_people_wait_for_each_other(shop_on_both: Shop)
         connection.execute(sa.insert(origins).values(origin_id=shop.origin("ann"), **values))
     keeper.join(30)
     assert in_vault(shop) == []
+
+
+def waiting(shop: Shop) -> str:
+    return " ".join(row[0] for row in shop.control_rows("vault_rows", "content"))
+
+
+@pytest.mark.parametrize("received_after", [False, True], ids=["under way", "of later"])
+def test_a_row_that_is_set_aside_after_an_erasure_does_not_name_the_erased(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, received_after: bool
+) -> None:
+    """Rows without a date are set aside: one of the erased, one that names them in a note, one of somebody else."""
+    taken(shop, ANN + BOB, NOW)
+    wrong = (
+        "3,never,ann,mug,1,4, ANN@example.com\n",
+        "4,never,carl,for <ann@example.com>,1,4,\n",
+        "5,never,bob,mug,1,4,bob@example.com\n",
+    )
+    if received_after:
+        erase_ann(shop, NOW + HOUR)
+        taken(shop, "".join(wrong), NOW + 2 * HOUR)
+        assert "ANN@example.com" in waiting(shop), "who comes again is a new person"
+        return
+    with monkeypatch.context() as patch:
+        erased_when(patch, taking_module, "set_aside", lambda: erase_ann(shop, NOW + 3 * HOUR))
+        taken(shop, "".join(wrong), NOW + 2 * HOUR)
+    assert "ann@" not in waiting(shop).casefold()
+    assert "bob@example.com" in waiting(shop)
+    assert len(shop.control_rows("erased_values", "value_hash")) == 1
+    purge_erased(shop.stores, now=NOW + 4 * HOUR)
+    assert shop.control_rows("erased_values", "value_hash") == []
+
+
+def test_who_was_collected_and_not_joined_yet_is_erased_with_the_person(shop: Shop) -> None:
+    taken(shop, ANN + BOB, NOW)
+    bring_up_to_date(shop.stores, now=NOW)
+    again = ANN_AGAIN.replace(",ann,", ",ann-at-work,")
+    taken(shop, again, NOW + HOUR)
+    erase_person(shop.stores, "ann@example.com", now=NOW + 2 * HOUR, by="clerk")
+    assert seen(shop) == ["2"]
+    assert in_vault(shop) == ["bob"]
+    assert [row[0] for row in shop.control_rows("profiles", "profile_id")] == [shop.origin("bob")]
+
+
+def test_one_who_came_again_and_was_erased_again_ends_both_erasures(shop: Shop) -> None:
+    taken(shop, ANN + BOB, NOW)
+    erase_ann(shop, NOW + HOUR)
+    taken(shop, ANN + BOB + ANN_AGAIN, NOW + 2 * HOUR)
+    erase_ann(shop, NOW + 3 * HOUR)
+    assert len(purge_erased(shop.stores, now=NOW + 4 * HOUR)) == 2
+    assert seen(shop) == ["2"]

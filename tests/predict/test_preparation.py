@@ -12,7 +12,9 @@ from aimwell.predict.preparation import prepare
 CELLS = st.one_of(st.just(float("nan")), st.floats(-1e9, 1e9), st.floats(0, 1))
 
 
-@example(rows=[(0.0, 0.0, 0.0), (1e-9, 1e-9, 1e-9)])  # hardly any spread: a large number is beyond all numbers then
+@example(
+    rows=[(0.0, 0.0, 0.0), (1e-9, 1e-9, 1e-9)]
+)  # hardly any spread: a large number is beyond all numbers then
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=40))
 def test_whatever_comes_the_result_is_finite_and_bounded(rows: list[tuple[float, ...]]) -> None:
     values = np.array(rows)

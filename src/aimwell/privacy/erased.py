@@ -1,26 +1,46 @@
-"""Who was erased and is not yet out of the lake's files: their rows are hidden from every reader."""
+"""Who was erased and is not yet out of the lake's files: their rows are hidden from every reader.
+
+What a load that is under way keeps of people is kept without them. A row that it sets aside bears no origin: whether it
+is one of theirs is told by the words in it, of which a keyed hash is held until the purge.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 from sqlglot import exp
 
+from aimwell.privacy.hashing import identifier_hash
 from aimwell.store.engine import Session
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.store.tables import TIME
 
-__all__ = ["ERASED", "bind_erased", "lock_for_erasing", "not_erased", "without_erased"]
+__all__ = [
+    "ERASED",
+    "bind_erased",
+    "keep_values",
+    "lock_for_erasing",
+    "not_erased",
+    "not_naming_erased",
+    "without_erased",
+]
 
 ERASED = "erased_origins"
 
 _origins = metadata.tables["erased_origins"]
+_values = metadata.tables["erased_values"]
+_erasures = metadata.tables["erasures"]
+_KIND = "erased"
+_BETWEEN_WORDS = re.compile(r"[\s,;|\"'<>()\[\]{}]+")
 _Rows = TypeVar("_Rows", pa.Table, pa.RecordBatch)
 
 
@@ -45,14 +65,70 @@ def without_erased(connection: sa.Connection, rows: _Rows, received_at: datetime
     """
     if received_at is None or not rows.num_rows:
         return rows
-    if connection.dialect.name == "postgresql":
-        connection.execute(sa.text("LOCK TABLE erased_origins IN SHARE MODE"))
+    _hold_off(connection)
     since = sa.select(_origins.c.origin_id).where(_origins.c.erased_at >= received_at)
     gone = connection.execute(since).scalars().all()
     if not gone:
         return rows
     theirs = pc.is_in(rows.column("origin_id"), value_set=pa.array(gone, pa.string()))
     return rows.filter(pc.invert(theirs))
+
+
+def _hold_off(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("LOCK TABLE erased_origins IN SHARE MODE"))
+
+
+def keep_values(
+    connection: sa.Connection, key: bytes, values: Collection[str], erasure_id: str
+) -> None:
+    """Hold until the purge by which words an erased person stands in rows."""
+    hashes = sorted({_hash(key, value) for value in values})
+    if hashes:
+        connection.execute(
+            sa.insert(_values), [{"value_hash": one, "erasure_id": erasure_id} for one in hashes]
+        )
+
+
+def not_naming_erased(
+    connection: sa.Connection, key: bytes, contents: Sequence[str], received_at: datetime
+) -> list[bool]:
+    """For each row (JSON text) whether it may be kept: it names nobody who was erased since it was received.
+
+    It holds off erasures until the transaction ends, as `without_erased` does.
+    """
+    _hold_off(connection)
+    query = sa.select(_values.c.value_hash).join(
+        _erasures, _erasures.c.erasure_id == _values.c.erasure_id
+    )
+    gone = set(connection.execute(query.where(_erasures.c.erased_at >= received_at)).scalars())
+    if not gone:
+        return [True] * len(contents)
+    return [
+        gone.isdisjoint(_hash(key, word) for word in set(_words(content))) for content in contents
+    ]
+
+
+def _hash(key: bytes, value: str) -> str:
+    return identifier_hash(key, _KIND, value.strip().casefold())
+
+
+def _words(content: str) -> Iterator[str]:
+    """All that a row may name somebody by: each value in it, and each word of a value."""
+    try:
+        waiting: list[Any] = [json.loads(content)]
+    except ValueError:
+        waiting = [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+        elif value is not None:
+            text = str(value)
+            yield text
+            yield from _BETWEEN_WORDS.split(text)
 
 
 def bind_erased(stores: Stores, session: Session) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from aimwell.privacy.erased import bind_erased, lock_for_erasing, not_erased
+from aimwell.privacy.erased import bind_erased, keep_values, lock_for_erasing, not_erased
 from aimwell.privacy.originals import written_contacts
 from aimwell.privacy.vault import PERSON_FIELDS
 from aimwell.store.listed import among
@@ -55,6 +55,7 @@ PEOPLE_TABLES: Mapping[str, Mapping[str, Rule]] = {
 
 _erasures = metadata.tables["erasures"]
 _origins = metadata.tables["erased_origins"]
+_values = metadata.tables["erased_values"]
 _people = metadata.tables["vault_people"]
 _rows = metadata.tables["vault_rows"]
 _messages = metadata.tables["messages"]
@@ -127,6 +128,8 @@ def erase(
                 erasure_id=erasure_id, erased_at=now, erased_by=by, reason=reason, receipt=counts
             )
         )
+        # What a load under way sets aside later must not name them either.
+        keep_values(connection, stores.identity_key, told, erasure_id)
         # Who was erased before and came again is erased up to now.
         connection.execute(sa.delete(_origins).where(among(_origins.c.origin_id, people)))
         connection.execute(
@@ -241,18 +244,14 @@ def _still_there(stores: Stores, name: str) -> set[str]:
 
 def _end(stores: Stores, origins: list[str], now: datetime) -> list[Receipt]:
     with stores.control.begin() as connection:
-        ended = set(
-            connection.execute(
-                sa.select(_origins.c.erasure_id).where(among(_origins.c.origin_id, origins))
-            ).scalars()
-        )
         connection.execute(sa.delete(_origins).where(among(_origins.c.origin_id, origins)))
         still = set(connection.execute(sa.select(_origins.c.erasure_id)).scalars())
-        done = sorted(ended - still)
+        query = sa.select(_erasures.c.erasure_id).where(_erasures.c.purged_at.is_(None))
+        # One of somebody who came again and was erased again has no origins any more, and ends, too.
+        done = sorted(set(connection.execute(query).scalars()) - still)
+        connection.execute(sa.delete(_values).where(among(_values.c.erasure_id, done)))
         connection.execute(
-            sa.update(_erasures)
-            .where(among(_erasures.c.erasure_id, done), _erasures.c.purged_at.is_(None))
-            .values(purged_at=now)
+            sa.update(_erasures).where(among(_erasures.c.erasure_id, done)).values(purged_at=now)
         )
     return [one for one in receipts(stores) if one.erasure_id in done]
 

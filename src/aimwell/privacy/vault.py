@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from aimwell.privacy.erased import without_erased
+from aimwell.privacy.erased import not_naming_erased, without_erased
 from aimwell.privacy.vault_words import Word, laid_over, words_in, words_of
 from aimwell.store.control import (
     SQLITE_SECONDS,
@@ -176,16 +176,25 @@ def _texts(rows: pa.RecordBatch, source: str) -> dict[str, Sequence[str | None]]
 
 def keep_rows(stores: Stores, rows: pa.Table, *, source: str, kept_at: datetime) -> int:
     """Keep quarantined rows: `row_hash` and `content` (the row as JSON text); of known ones the time at which they came
-    last."""
+    last. One that names somebody who was erased since `kept_at` is not kept."""
     statement = insert_statement(stores.control.is_sqlite, _rows)
     new = statement.excluded.kept_at
     statement = statement.on_conflict_do_update(
         index_elements=["row_hash"], set_={"kept_at": new}, where=new > _rows.c.kept_at
     )
     for batch in rows.to_batches(max_chunksize=_BATCH):
-        values = [{**row, "source": source, "kept_at": kept_at} for row in batch.to_pylist()]
-        if values:
-            with stores.control.begin() as connection:
+        if not batch.num_rows:
+            continue
+        with stores.control.begin() as connection:
+            kept = not_naming_erased(
+                connection, stores.identity_key, batch.column("content").to_pylist(), kept_at
+            )
+            values = [
+                {**row, "source": source, "kept_at": kept_at}
+                for row, stays in zip(batch.to_pylist(), kept, strict=True)
+                if stays
+            ]
+            if values:
                 connection.execute(statement, values)
     return int(rows.num_rows)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from aimwell.collect.loads import publish_prepared
+from aimwell.collect.loads import not_unified, publish_prepared
 from aimwell.collect.tracking.door import inbox_folder
 from aimwell.collect.under_way import oldest_under_way
 from aimwell.deliver.letters import remove_letters
-from aimwell.history.current import refresh_state
+from aimwell.history.current import bring_collected_up_to_date, refresh_state
 from aimwell.privacy.erasure import Receipt, erase, purge
 from aimwell.store.inbox import inbox_state
 from aimwell.store.nodes import node_of, oldest_elsewhere
@@ -35,13 +37,13 @@ def erase_person(
         UnifyError: Nobody is known by it, or it names several people.
     """
     called_at = time.monotonic()
-    with stores.leases.hold("unify"):
+    concerned: set[str] = set()
+    with _everybody_joined(stores, now):
         # What was received while it waited is the person's too.
         now += timedelta(seconds=time.monotonic() - called_at)
         profile_id = find_profile(stores, who)
         with stores.read_control() as connection:
             origins = merge_of(connection, profile_id).origins
-        concerned: set[str] = set()
         receipt = erase(
             stores,
             profile_id,
@@ -60,6 +62,19 @@ def erase_person(
     )
     remove_letters(stores, f"erased:{receipt.erasure_id}:")
     return receipt
+
+
+@contextmanager
+def _everybody_joined(stores: Stores, now: datetime) -> Iterator[None]:
+    """The lease of joining people, when all that was collected is joined: an identity that is not yet would stay."""
+    while True:
+        if not_unified(stores):
+            bring_collected_up_to_date(stores, now=now)
+        with stores.leases.hold("unify"):
+            if not_unified(stores):  # a load that ended between
+                continue
+            yield
+            return
 
 
 def purge_erased(stores: Stores, *, now: datetime) -> list[Receipt]:

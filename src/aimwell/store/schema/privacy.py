@@ -10,6 +10,7 @@ from aimwell.store.schema.base import AutoId, Text, metadata
 __all__ = [
     "consents",
     "erased_origins",
+    "erased_values",
     "erasures",
     "secrets",
     "suppressions",
@@ -154,6 +155,20 @@ erasures = sa.Table(
     sa.Column("reason", Text),
     sa.Column("receipt", JsonType, nullable=False, comment="Rows by table; no id of the person."),
     sa.Column("purged_at", UtcDateTime, comment="Out of every file; null: not yet."),
+)
+
+erased_values = sa.Table(
+    "erased_values",
+    metadata,
+    sa.Column(
+        "value_hash",
+        Text,
+        primary_key=True,
+        comment="Keyed hash of an identifier, address or number by which the person stands in rows.",
+    ),
+    sa.Column(
+        "erasure_id", Text, sa.ForeignKey("erasures.erasure_id"), primary_key=True, nullable=False
+    ),
 )
 
 erased_origins = sa.Table(
