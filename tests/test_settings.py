@@ -44,7 +44,7 @@ CHANGED: dict[str, Any] = {
     "port": 0,
     "public_url": "https://shop.example/aimwell/",
     "inbox_folder": "elsewhere",
-    "inbox_segment_seconds": 0.5,
+    "inbox_segment_seconds": 0.7,
     "quarantine_days": 8,
     "message_parts_days": 8,
     "texts_days": 8,

@@ -280,7 +280,7 @@ class Settings(BaseModel):
         json_schema_extra={"group": "privacy"},
     )
     inbox_segment_seconds: float = Field(
-        default=2.0,
+        default=0.5,
         ge=0.05,
         le=3600,
         description="Seconds after which tracking messages that came are handed on to be flushed into the lake.",
@@ -297,7 +297,7 @@ class Settings(BaseModel):
         default=2.0,
         ge=0.05,
         le=3600,
-        description="Seconds that `aimwell serve` and `aimwell run` wait before they look for messages to flush again.",
+        description="Seconds from one flush of tracking messages to the next; one that took longer is followed at once.",
         json_schema_extra={"group": "tracking"},
     )
     tracking_per_second: float | None = Field(

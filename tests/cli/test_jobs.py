@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -149,3 +151,17 @@ def test_a_server_tells_its_address_once_it_answers(run: Run, stores: Stores) ->
         server.send(signal.SIGTERM)
         assert json.loads(server.line())["event"] == "stopped"
         assert server.end() == 0
+
+
+def test_lines_of_json_that_nobody_reads_any_more_end_a_command_without_complaint(
+    stores: Stores,
+) -> None:
+    command = [str(Path(sys.executable).with_name("aimwell")), "run", "--until-idle", "--json"]
+    with subprocess.Popen(
+        [*command, "-w", stores.root], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as worker:
+        assert worker.stdout is not None
+        assert worker.stderr is not None
+        worker.stdout.close()
+        assert worker.stderr.read() == b""
+    assert worker.returncode == 1

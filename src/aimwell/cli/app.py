@@ -187,6 +187,10 @@ def main() -> None:
     try:
         app(standalone_mode=True)
     except SystemExit as end:
+        if isinstance(
+            end.__context__, BrokenPipeError
+        ):  # noticed by the parser of the command line
+            _nobody_reads()
         if end.code == _INTERRUPTED:
             _fail(output, KeyboardInterrupt())
         # How the parser of the command line ends: it has said on stderr what was wrong.
@@ -194,13 +198,17 @@ def main() -> None:
             output.json_error("UsageError", _of_the_parser(end))
         raise
     except BrokenPipeError:
-        # The reader of our output has gone; that is its right.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(WRONG_INPUT)
+        _nobody_reads()
     except Exception as error:
         if os.environ.get("AIMWELL_TRACEBACK"):
             raise
         _fail(output, error)
+
+
+def _nobody_reads() -> NoReturn:
+    """The reader of our output has gone; that is its right."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(WRONG_INPUT)
 
 
 def _of_the_parser(end: SystemExit) -> str:

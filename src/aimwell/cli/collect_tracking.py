@@ -21,6 +21,8 @@ from aimwell.unify.live import flush_and_unify
 
 __all__ = ["flush", "keys_app"]
 
+_PAUSE_SECONDS_MIN = 0.05
+
 keys_app = typer.Typer(
     no_args_is_help=True, help="Write keys, with which tracking clients send messages."
 )
@@ -89,7 +91,7 @@ def flush(
         float | None,
         typer.Option(
             min=0.05,
-            help="Go on for ever, and look again after so many seconds.",
+            help="Go on for ever, and begin anew each so many seconds, or at once where it took longer.",
             metavar="SECONDS",
         ),
     ] = None,
@@ -136,6 +138,7 @@ def _flush_on(ws: Opened, seconds: float, *, while_stdin: bool) -> None:
     trouble = ""
     follower = Follower(ws.stores)
     while True:
+        began = time.monotonic()
         try:
             report = flush_and_unify(
                 ws.stores, now=datetime.now(UTC), wait_seconds=0.0, refresh=refresh_state
@@ -146,7 +149,9 @@ def _flush_on(ws: Opened, seconds: float, *, while_stdin: bool) -> None:
             if not error.retryable and str(error) != trouble:
                 trouble = str(error)
                 ws.output.error(trouble)
+        # From one beginning to the next: what somebody does while a flush is at work must not wait twice.
+        pause = max(_PAUSE_SECONDS_MIN, seconds - (time.monotonic() - began))
         if not while_stdin:
-            time.sleep(seconds)
-        elif select.select([sys.stdin], [], [], seconds)[0] and not os.read(0, 1):
+            time.sleep(pause)
+        elif select.select([sys.stdin], [], [], pause)[0] and not os.read(0, 1):
             return
