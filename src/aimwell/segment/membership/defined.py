@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aimwell.definitions import service as definitions
 from aimwell.definitions.catalogue import check
+from aimwell.definitions.kinds.privacy_rules import PrivacyRules
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import AimwellError, UnknownDefinitionError
 from aimwell.privacy.special import privacy_rules
@@ -31,11 +34,34 @@ class Defined:
         return sorted({*self.closures, *self.broken})
 
 
+_KEPT_MAX = 4
+_kept: dict[str, Defined] = {}
+
+
 def defined(stores: Stores, segments: Collection[str] | None = None) -> Defined:
     """The definitions of segments (default: of all). Raises UnknownDefinitionError where a name has none."""
     written = definitions.documents(stores.control, "segment")
-    if segments is None:
-        segments = sorted(written)
+    by, privacy = ways(stores), privacy_rules(stores.control)
+    if segments is not None:
+        return _read(stores, written, segments, by, privacy)
+    # Whoever follows what happens asks each few seconds, and the same documents mean the same.
+    text = json.dumps([written, by, privacy.document()], sort_keys=True)
+    found = _kept.get(text)
+    if found is None:
+        found = _read(stores, written, sorted(written), by, privacy)
+        while len(_kept) >= _KEPT_MAX:
+            _kept.pop(next(iter(_kept)), None)
+        _kept[text] = found
+    return found
+
+
+def _read(
+    stores: Stores,
+    written: Mapping[str, tuple[Any, int]],
+    segments: Collection[str],
+    by: str,
+    privacy: PrivacyRules,
+) -> Defined:
     read: dict[str, Segment] = {}
 
     def find(name: str) -> Segment:
@@ -56,7 +82,6 @@ def defined(stores: Stores, segments: Collection[str] | None = None) -> Defined:
         except AimwellError as error:
             broken[name] = reason_of(error)
     revisions = {name: written[name][1] for name in segments if name not in broken}
-    by, privacy = ways(stores), privacy_rules(stores.control)
     closures: dict[str, Closure] = {}
     for name in sorted(set(segments) - broken.keys()):
         try:
