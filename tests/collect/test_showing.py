@@ -35,6 +35,15 @@ BAD = f"""{COLUMNS}
 # --- explain ----------------------------------------------------------------------------------------------
 
 
+def test_a_form_of_dates_is_told_once_with_or_without_a_time_of_day(shop: Shop) -> None:
+    shop.write(
+        COLUMNS + "\n1,31/12/2024,a@example.com,mug,1,2\n2,31/12/2024 09:30,b@example.com,mug,1,2\n"
+    )
+    [found] = explain(shop.stores, source_of(ORDERS), root=shop.folder, now=NOW).entities
+    [read_as] = [field.read_as for field in found.fields if field.target == "ordered_at"]
+    assert read_as.endswith(", ISO or %d/%m/%Y, %d-%m-%Y")
+
+
 def test_an_explanation_shows_how_each_field_is_read(shop: Shop) -> None:
     shop.write(
         "order;day;customer;email;qty;price;extra;Phone\n1;31.01.2026;ann;ann@example.com;2;4,50;x;1\n"
