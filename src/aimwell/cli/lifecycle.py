@@ -51,10 +51,10 @@ def lifecycle(
         ws.output.say(found.rhythm.words)
         ws.output.say()
         ws.output.table(
-            ["stage", *[_day(one, zone) for one in found.bounds]],
+            ["as of", *found.stages],
             [
-                (stage, *[found.people(place, stage) for place in range(len(found.bounds))])
-                for stage in found.stages
+                (_day(one, zone), *[found.people(place, stage) for stage in found.stages])
+                for place, one in enumerate(found.bounds)
             ],
         )
         last = len(found.bounds) - 1
