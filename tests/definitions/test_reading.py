@@ -45,6 +45,12 @@ def test_several_documents_in_one_file(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_no_document_is_told_with_its_line_alone(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        check_all(read_documents([written(tmp_path, "Order;Day;Customer")]))
+    assert "a.yaml:1: this is not a mapping" in str(caught.value)
+
+
 def test_json_is_read_too(tmp_path: Path) -> None:
     path = written(
         tmp_path, '{"kind": "offer", "name": "ten", "benefit": {"percent": 10}}', "a.json"

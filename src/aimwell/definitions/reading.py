@@ -57,7 +57,13 @@ class SourceDocument:
         while path and path not in self.lines:
             path = re.sub(r"(\.[^.\[]*|\[\d+\])$", "", path) if re.search(r"[.\[]", path) else ""
         line = self.lines.get(path, self.lines.get("", 1))
-        return Fault(f"{self.file}:{line}: {fault.path}", fault.problem, fault.value, fault.allowed)
+        place = f"{self.file}:{line}"
+        return Fault(
+            f"{place}: {fault.path}" if fault.path else place,
+            fault.problem,
+            fault.value,
+            fault.allowed,
+        )
 
 
 def find_files(path: Path) -> list[Path]:
