@@ -375,3 +375,17 @@ def test_a_file_name_may_look_like_a_pattern(tmp_path: Path) -> None:
     file.write_text("order_id,ordered_at,quantity,unit_price\n1,2026-01-05,1,1\n")
     source, root, _ = inline_source("orders", file, mapping={})
     assert [str(path) for path in root.glob(source.files["file"].path[0])] == [str(file)]
+
+
+def test_a_file_that_another_source_has_taken_is_warned_of(shop: Shop) -> None:
+    rows = COLUMNS + "\n1,2026-01-05,ann,mug,2,4.50\n"
+    assert not shop.collect(rows).warnings
+    other = source_of(name="till")
+    [explained] = explain(shop.stores, other, root=shop.folder, now=NOW).entities
+    for warnings in (explained.warnings, shop.collect(source=other).warnings):
+        assert (
+            "orders.csv was taken already by the source 'shop': each of its rows counts twice"
+            in " ".join(warnings)
+        )
+    other_rows = shop.collect(rows.replace("\n1,", "\n2,"), source=other)
+    assert not other_rows.warnings

@@ -131,7 +131,7 @@ def _explained(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Explain
         warnings=(
             *staged.bound.warnings,
             *evidence.warnings,
-            *warnings_of(job, evidence, rows),
+            *warnings_of(job, entity, evidence, rows),
             *_advice(job, columns, used),
         ),
         hints=_hints_of_goods(job, entity) if isinstance(entity, OrdersEntity) else (),
