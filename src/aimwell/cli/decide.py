@@ -39,9 +39,10 @@ def plan(
 ) -> None:
     """Work out who gets what, and store it. Nothing is sent."""
     with opened(workspace, as_json=as_json) as ws:
-        made = service.plan(
-            ws.stores, campaign, now=ws.now, by=ws.by, as_of=ws.moment(as_of), trial=trial
-        )
+        with ws.output.progress("Planning"):
+            made = service.plan(
+                ws.stores, campaign, now=ws.now, by=ws.by, as_of=ws.moment(as_of), trial=trial
+            )
         show(ws, made)
         ws.output.say()
         ws.output.say(f"Approve it with: aimwell decide approve {made.plan_id}")

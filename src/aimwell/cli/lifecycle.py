@@ -39,7 +39,8 @@ def lifecycle(
     with opened(workspace, as_json=as_json) as ws:
         at, engine = ws.moment(as_of) or ws.now, ws.stores.history_engine
         with open_moment(ws.stores, as_of=at, engine=engine) as moment:
-            found = flows(moment, months=months, kind="marketing" if marketing else "life")
+            with ws.output.progress("Looking month by month"):
+                found = flows(moment, months=months, kind="marketing" if marketing else "life")
             note_old_orders(ws, moment)
         zone = ZoneInfo(ws.stores.settings.timezone)
         if html is not None:
