@@ -108,6 +108,7 @@ def test_from_a_file_of_orders_to_a_report(run: Run, orders: Path, tmp_path: Pat
     assert len(list((tmp_path / "shop" / "outbox").rglob("*.eml"))) == plan["summary"]["treated"]
     assert run("deliver", "status", "latest:spring", "-w", "shop", "--json").json["state"] == "sent"
     assert [p["state"] for p in run("decide", "plans", "-w", "shop", "--json").json] == ["sent"]
+    assert "2026-05-01 00:00 BST" in run("decide", "plans", "-w", "shop").out  # as it was asked for
 
     report = run("measure", "report", "latest:spring", "-w", "shop", "--json").json
     assert Path(report["html"]).read_text(encoding="utf-8").startswith("<!doctype html>")

@@ -105,10 +105,18 @@ def plans(
         found = list_plans(ws.stores.control, campaign)
         if as_json:
             ws.output.json([_brief(p) for p in found])
+        zone = ZoneInfo(ws.stores.settings.timezone)
         ws.output.table(
             ["plan", "state", "trial", "as of", "treated", "control"],
             [
-                (p.plan_id, p.state, p.trial, p.as_of, p.summary["treated"], p.summary["control"])
+                (
+                    p.plan_id,
+                    p.state,
+                    p.trial,
+                    p.as_of.astimezone(zone),
+                    p.summary["treated"],
+                    p.summary["control"],
+                )
                 for p in found
             ],
         )
