@@ -122,6 +122,17 @@ def test_a_folder_is_read_whole_and_an_empty_one_is_an_error(tmp_path: Path) -> 
         find_files(tmp_path / "absent")
 
 
+def test_what_a_workspace_keeps_in_its_folders_is_no_document(tmp_path: Path) -> None:
+    for folder in ("lake/orders/_delta_log", "segments"):
+        (tmp_path / folder).mkdir(parents=True)
+    written(tmp_path / "lake/orders/_delta_log", '{"commitInfo": {}}\n{"add": {}}', "0.json")
+    written(tmp_path / "segments", GOOD)
+    written(tmp_path, '{"kind": "offer", "name": "two"}', "two.json")
+    assert len(find_files(tmp_path)) == 3
+    written(tmp_path, "", "aimwell.toml")
+    assert [p.name for p in find_files(tmp_path)] == ["a.yaml", "two.json"]
+
+
 def test_the_same_document_twice_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(DefinitionError, match="stands twice"):
         check_all(
