@@ -22,7 +22,11 @@ def compiled_once(create_engine: Callable[..., sa.Engine]) -> Callable[..., sa.E
         engine = create_engine(*arguments, **options)
         if "json_serializer" not in options:  # a database of somebody else, as a source
             return engine
-        shared = first.setdefault((engine.dialect.driver, options["json_serializer"]), engine)
+        key = (engine.dialect.driver, options["json_serializer"])
+        shared = first.setdefault(key, engine)
+        # A dialect learns of its database when its own engine connects first. One that never did knows nothing.
+        if not hasattr(shared.dialect, "default_isolation_level"):
+            shared = first[key] = engine
         engine.dialect, engine._compiled_cache = shared.dialect, shared._compiled_cache
         return engine
 

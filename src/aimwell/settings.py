@@ -436,9 +436,12 @@ def load_settings(
     values |= _from_environment(os.environ if environment is None else environment)
     values |= {name: value for name, value in overrides.items() if value is not None}
     unset = {name for name, value in values.items() if _means_unset(name, value)}
+    only_given = path is None and set(values) <= overrides.keys()
     return _validated(
         {name: value for name, value in values.items() if name not in unset},
-        f"Settings are wrong ({FILE_NAME}, or {_PREFIX}… in the environment):",
+        "Settings are wrong:"
+        if only_given
+        else f"Settings are wrong ({FILE_NAME}, or {_PREFIX}… in the environment):",
         strict=False,
     )
 
@@ -460,7 +463,8 @@ def _fault(name: str, found: Any, message: str) -> str:
     for pattern, words in _FORMS.items():
         said = said.replace(f"String should match pattern '{pattern}'", words)
     shown = "" if name in _SECRET else f" = {found!r:.100}"
-    return f"{name}{shown}: {said}. It is: {Settings.model_fields[name].description}"
+    end = "" if said.endswith("?") else "."
+    return f"{name}{shown}: {said}{end} It is: {Settings.model_fields[name].description}"
 
 
 def render_toml(settings: Settings) -> str:

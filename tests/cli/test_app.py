@@ -108,6 +108,7 @@ def test_from_a_file_of_orders_to_a_report(run: Run, orders: Path, tmp_path: Pat
     assert len(list((tmp_path / "shop" / "outbox").rglob("*.eml"))) == plan["summary"]["treated"]
     assert run("deliver", "status", "latest:spring", "-w", "shop", "--json").json["state"] == "sent"
     assert [p["state"] for p in run("decide", "plans", "-w", "shop", "--json").json] == ["sent"]
+    assert "2026-05-01 00:00 BST" in run("decide", "plans", "-w", "shop").out  # as it was asked for
 
     report = run("measure", "report", "latest:spring", "-w", "shop", "--json").json
     assert Path(report["html"]).read_text(encoding="utf-8").startswith("<!doctype html>")
@@ -116,11 +117,28 @@ def test_from_a_file_of_orders_to_a_report(run: Run, orders: Path, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("shop")
+def test_nobody_is_asked_whether_to_erase_somebody_unknown(run: Run) -> None:
+    told = run("erase", "nobody@example.com", "-w", "shop", code=1)
+    assert "Nobody is known by that" in told.err
+    assert "Erase this person?" not in told.out + told.err
+
+
+def test_a_wrong_option_of_init_is_not_looked_for_in_a_file(run: Run) -> None:
+    told = run("init", "firm", "--timezone", "Berlin", code=2).err
+    assert "aimwell.toml" not in told
+    assert "Did you mean 'Europe/Berlin'? It is: IANA" in told
+
+
+@pytest.mark.usefixtures("shop")
 def test_a_preview_shows_what_a_person_would_get(run: Run, orders: Path) -> None:
     run("collect", "orders", orders, *PLAIN, "-w", "shop")
+    assert "Nothing is defined yet" in run("get", "-w", "shop").out
     Path("campaign.yaml").write_text(CAMPAIGN, encoding="utf-8")
     run("apply", "campaign.yaml", "-w", "shop")
-    assert "Ten percent off" in run("deliver", "preview", "spring", "--as", "c1", "-w", "shop").out
+    shown = run("deliver", "preview", "spring", "--as", "c1", "--html", "look.html", "-w", "shop")
+    assert "Ten percent off" in shown.out
+    assert "The message is text alone, so nothing was written to look.html." in shown.out
+    assert not Path("look.html").exists()
     assert (
         "went out"
         in run(

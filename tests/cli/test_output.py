@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from aimwell.cli.context import moment
 from aimwell.cli.output import Output, forget_written, plain
@@ -106,6 +107,22 @@ def test_wide_rows_stand_beside_each_other_as_far_as_the_screen_reaches(
     assert ["price", "2.5"] in [line[:2] for line in lines]
     assert "a very long name of a…" in told
     assert max(map(len, told.splitlines())) <= 80
+
+
+def test_a_step_without_an_end_does_not_keep_that_of_the_step_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[tuple[float, float | None]] = []
+    out = Output(as_json=False)
+    monkeypatch.setattr(
+        "aimwell.cli.output._Count.render",
+        lambda _self, task: (shown.append((task.completed, task.total)), Text(""))[1],
+    )
+    monkeypatch.setattr(out, "err", Console(file=io.StringIO(), force_terminal=True))
+    with out.progress("Collecting") as step:
+        step(5, 10, "looking at files")
+        step(40, None, "reading file")
+    assert shown[-1] == (40, None)
 
 
 def test_rows_are_not_shown_where_json_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

@@ -207,6 +207,11 @@ def test_a_ready_made_audience_becomes_a_segment_of_this_shop(run: Run, tmp_path
     assert len(listed) == added["explanation"]["members"]
     run("segment", "add", "at-risk", "vip-gold", "--set", "orders=3", *at, code=2)
     stages = json.loads(run("segment", "lifecycle", "--months", "2", "--json", *at).out)
+    head, month = run("segment", "lifecycle", "--months", "2", *at).out.splitlines()[3:5]
+    assert head.split()[:4] == ["as", "of", "prospect", "new"]
+    assert month.startswith(
+        "2026-"
+    )  # a row a month: columns of many months are too narrow for numbers
     assert sum(one["people"] for one in stages["stages"] if one["at"][:10] == "2026-08-01") == 120
 
 

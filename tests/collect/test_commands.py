@@ -278,6 +278,12 @@ def test_a_sheet_is_chosen_and_a_list_inside_json_is_found(run: Run) -> None:
     assert "3 of 3 rows taken" in said.out
 
 
+def test_moments_are_shown_in_the_time_zone_of_the_firm(run: Run) -> None:
+    Path("orders.csv").write_text(HEADER + "1,2026-07-05 00:00,ann,ann@example.com,mug,1,4.50\n")
+    said = run("collect", "orders", "orders.csv", *TAKE, "--timezone=Europe/London", "--explain")
+    assert "2026-07-05 00:00 BST" in said.out  # in UTC it is still the day before
+
+
 CODES = [
     (["--map=nonsense=sku"], 2, "a target that does not exist, whatever the file"),
     (["--timezone=Europe/Lundon"], 2, "a zone that does not exist"),

@@ -35,6 +35,15 @@ BAD = f"""{COLUMNS}
 # --- explain ----------------------------------------------------------------------------------------------
 
 
+def test_a_form_of_dates_is_told_once_with_or_without_a_time_of_day(shop: Shop) -> None:
+    shop.write(
+        COLUMNS + "\n1,31/12/2024,a@example.com,mug,1,2\n2,31/12/2024 09:30,b@example.com,mug,1,2\n"
+    )
+    [found] = explain(shop.stores, source_of(ORDERS), root=shop.folder, now=NOW).entities
+    [read_as] = [field.read_as for field in found.fields if field.target == "ordered_at"]
+    assert read_as.endswith(", ISO or %d/%m/%Y, %d-%m-%Y")
+
+
 def test_an_explanation_shows_how_each_field_is_read(shop: Shop) -> None:
     shop.write(
         "order;day;customer;email;qty;price;extra;Phone\n1;31.01.2026;ann;ann@example.com;2;4,50;x;1\n"
@@ -366,3 +375,17 @@ def test_a_file_name_may_look_like_a_pattern(tmp_path: Path) -> None:
     file.write_text("order_id,ordered_at,quantity,unit_price\n1,2026-01-05,1,1\n")
     source, root, _ = inline_source("orders", file, mapping={})
     assert [str(path) for path in root.glob(source.files["file"].path[0])] == [str(file)]
+
+
+def test_a_file_that_another_source_has_taken_is_warned_of(shop: Shop) -> None:
+    rows = COLUMNS + "\n1,2026-01-05,ann,mug,2,4.50\n"
+    assert not shop.collect(rows).warnings
+    other = source_of(name="till")
+    [explained] = explain(shop.stores, other, root=shop.folder, now=NOW).entities
+    for warnings in (explained.warnings, shop.collect(source=other).warnings):
+        assert (
+            "orders.csv was taken already by the source 'shop': each of its rows counts twice"
+            in " ".join(warnings)
+        )
+    other_rows = shop.collect(rows.replace("\n1,", "\n2,"), source=other)
+    assert not other_rows.warnings

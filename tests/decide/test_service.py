@@ -288,12 +288,22 @@ def test_a_template_of_another_medium_is_refused(lite: Stores) -> None:
         planned(lite)
 
 
+def test_a_mistyped_plan_is_told_with_the_newest_of_the_nearest_campaign(stores: Stores) -> None:
+    set_up(stores, 20)
+    made = planned(stores)
+    for wrong in (made.campaign, f"latest:{made.campaign[:-1]}"):
+        with pytest.raises(DecideError, match=f"Did you mean 'latest:{made.campaign}'"):
+            load_plan(stores.control, wrong)
+    with pytest.raises(DecideError, match=f"Did you mean '{made.plan_id}'"):
+        load_plan(stores.control, made.plan_id[:-1])
+
+
 def test_states_move_forward_only(stores: Stores) -> None:
     set_up(stores, 20)
     made = planned(stores)
     approved = approve(stores, made.plan_id, now=NOW, by="bob")
     assert (approved.state, approved.approved_by) == ("approved", "bob")
-    with pytest.raises(DecideError, match="is approved and cannot become approved"):
+    with pytest.raises(DecideError, match="is approved already"):
         approve(stores, made.plan_id, now=NOW, by="bob")
     assert cancel(stores, made.plan_id, now=NOW, by="bob").state == "cancelled"
     with pytest.raises(DecideError, match="is cancelled"):

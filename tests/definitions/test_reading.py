@@ -45,6 +45,12 @@ def test_several_documents_in_one_file(tmp_path: Path) -> None:
     ]
 
 
+def test_what_is_no_document_is_told_with_its_line_alone(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        check_all(read_documents([written(tmp_path, "Order;Day;Customer")]))
+    assert "a.yaml:1: this is not a mapping" in str(caught.value)
+
+
 def test_json_is_read_too(tmp_path: Path) -> None:
     path = written(
         tmp_path, '{"kind": "offer", "name": "ten", "benefit": {"percent": 10}}', "a.json"
@@ -114,6 +120,17 @@ def test_a_folder_is_read_whole_and_an_empty_one_is_an_error(tmp_path: Path) -> 
     assert [p.name for p in find_files(tmp_path)] == ["a.yaml", "b.yml"]
     with pytest.raises(DefinitionError, match="nothing to read"):
         find_files(tmp_path / "absent")
+
+
+def test_what_a_workspace_keeps_in_its_folders_is_no_document(tmp_path: Path) -> None:
+    for folder in ("lake/orders/_delta_log", "segments"):
+        (tmp_path / folder).mkdir(parents=True)
+    written(tmp_path / "lake/orders/_delta_log", '{"commitInfo": {}}\n{"add": {}}', "0.json")
+    written(tmp_path / "segments", GOOD)
+    written(tmp_path, '{"kind": "offer", "name": "two"}', "two.json")
+    assert len(find_files(tmp_path)) == 3
+    written(tmp_path, "", "aimwell.toml")
+    assert [p.name for p in find_files(tmp_path)] == ["a.yaml", "two.json"]
 
 
 def test_the_same_document_twice_is_a_fault(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from aimwell.history.freshness import stale_orders
+from aimwell.history.freshness import order_days, stale_orders
+from aimwell.history.moment import open_moment
+from shop import add_orders, make_stores
 
 END = date(2011, 12, 9)
 DAILY = [END - timedelta(days=n) for n in range(200)][::-1]
@@ -50,3 +53,27 @@ def test_one_day_of_orders_has_no_usual_gap_and_none_has_no_age() -> None:
 def test_the_moment_and_the_advice_are_said_as_asked() -> None:
     told = stale_orders([END], moment=END + timedelta(days=20), what="today", advice="Look.")
     assert told == "The newest order is of 2011-12-09, 20 days before today. Look."
+
+
+def test_an_order_is_of_the_day_that_the_firm_wrote(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path, timezone="Europe/Berlin")
+    # Midnight in Berlin, where New Year's Eve begins; in UTC it is still the day before.
+    add_orders(
+        stores,
+        [
+            {
+                "customer": "ann",
+                "order_id": "1",
+                "revenue": 5,
+                "ordered_at": datetime(2024, 12, 30, 23, tzinfo=UTC),
+            },
+            {
+                "customer": "bob",
+                "order_id": "2",
+                "revenue": 5,
+                "ordered_at": datetime(2024, 12, 31, 20, tzinfo=UTC),
+            },
+        ],
+    )
+    with open_moment(stores, as_of=datetime(2025, 2, 1, tzinfo=UTC)) as moment:
+        assert order_days(moment) == [date(2024, 12, 31)]

@@ -143,6 +143,11 @@ def test_names_that_people_wrote_do_nothing(result: CampaignResult) -> None:
     assert NASTY in "".join(reader.text)
 
 
+def test_a_minus_is_not_parted_from_its_amount_at_the_end_of_a_line(result: CampaignResult) -> None:
+    page = report_html(replace(result, sentence="It could be anything between −£40 and £660."))
+    assert "between −\N{WORD JOINER}£40 and" in page
+
+
 def test_everything_that_is_drawn_is_also_told(result: CampaignResult) -> None:
     reader = read(report_html(result))
     drawings = [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -12,7 +13,7 @@ from aimwell.definitions.leaves.lifecycle import LIFE_STAGES
 from aimwell.errors import SegmentError
 from aimwell.history.moment import open_moment
 from aimwell.segment.flows import Flow, flows, month_starts
-from aimwell.segment.flows_page import flows_html
+from aimwell.segment.flows_page import flows_html, flows_sentence
 from aimwell.segment.lifecycle import ACTIVE_DAYS, LAPSED_DAYS, Rhythm, lifecycle, rhythm
 from aimwell.store.stores import Stores
 from shop import add_orders, add_people, day, make_stores, origin
@@ -154,6 +155,16 @@ def test_without_people_or_with_absurd_months_it_says_so(tmp_path: Path) -> None
             flows(moment)
         with pytest.raises(SegmentError, match="1 to 60"):
             flows(moment, months=0)
+    stores.close()
+
+
+def test_one_is_a_prospect_and_several_are_prospects(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    add_orders(stores, bought("one", 3))
+    add_people(stores, [{"customer": name, "first_seen_at": day(1)} for name in ("p1", "p2")])
+    with open_moment(stores, as_of=day(212)) as moment:
+        said = flows_sentence(flows(moment, months=1), ZoneInfo("UTC"))
+    assert said.startswith("3 people: 2 prospects and 1 ")
     stores.close()
 
 

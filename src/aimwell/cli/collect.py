@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, get_args
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -325,6 +327,13 @@ def _run(
         )
 
 
+def _where_the_firm_is(ws: Opened, value: Any) -> Any:
+    """A moment in the workspace's time zone, so that a day is the one in the file; all else as it is."""
+    if isinstance(value, datetime):
+        return value.astimezone(ZoneInfo(ws.stores.settings.timezone))
+    return value
+
+
 def _show_explanation(ws: Opened, explanation: Explanation) -> None:
     out = ws.output
     show_absent(ws, explanation.absent)
@@ -344,7 +353,11 @@ def _show_explanation(ws: Opened, explanation: Explanation) -> None:
         for target, column in entity.suggestions.items():
             out.say(f"Perhaps: --map {target}={column}")
         out.say()
-        out.records(entity.rows, title="As they would be taken:")
+        rows = [
+            {name: _where_the_firm_is(ws, value) for name, value in row.items()}
+            for row in entity.rows
+        ]
+        out.records(rows, title="As they would be taken:")
         if entity.refused:
             refused = ", ".join(f"{count:,} × {reason}" for reason, count in entity.refused.items())
             out.note(

@@ -88,7 +88,16 @@ def quarantine(
         ws.output.say()
         ws.output.table(
             ["file", "line", "field", "what was wrong"],
-            [(row.file, row.line, row.field, row.detail or row.reason) for row in found.rows],
+            [
+                # A number to look up in an editor, which knows no marks between thousands.
+                (
+                    row.file,
+                    None if row.line is None else str(row.line),
+                    row.field,
+                    row.detail or row.reason,
+                )
+                for row in found.rows
+            ],
         )
         for row in found.rows if reveal else ():
             where = row.file if row.line is None else f"{row.file}:{row.line}"

@@ -39,9 +39,10 @@ def plan(
 ) -> None:
     """Work out who gets what, and store it. Nothing is sent."""
     with opened(workspace, as_json=as_json) as ws:
-        made = service.plan(
-            ws.stores, campaign, now=ws.now, by=ws.by, as_of=ws.moment(as_of), trial=trial
-        )
+        with ws.output.progress("Planning"):
+            made = service.plan(
+                ws.stores, campaign, now=ws.now, by=ws.by, as_of=ws.moment(as_of), trial=trial
+            )
         show(ws, made)
         ws.output.say()
         ws.output.say(f"Approve it with: aimwell decide approve {made.plan_id}")
@@ -104,10 +105,18 @@ def plans(
         found = list_plans(ws.stores.control, campaign)
         if as_json:
             ws.output.json([_brief(p) for p in found])
+        zone = ZoneInfo(ws.stores.settings.timezone)
         ws.output.table(
             ["plan", "state", "trial", "as of", "treated", "control"],
             [
-                (p.plan_id, p.state, p.trial, p.as_of, p.summary["treated"], p.summary["control"])
+                (
+                    p.plan_id,
+                    p.state,
+                    p.trial,
+                    p.as_of.astimezone(zone),
+                    p.summary["treated"],
+                    p.summary["control"],
+                )
                 for p in found
             ],
         )

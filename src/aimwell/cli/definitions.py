@@ -101,6 +101,9 @@ def get(
             names = service.names(ws.stores.control, kind)
             if as_json:
                 ws.output.json([{"kind": k, "name": n} for k, n in names])
+            elif not names:
+                what = "Nothing" if kind is None else f"No {kind}"
+                ws.output.say(f"{what} is defined yet. Define it with: aimwell apply FILE")
             else:
                 ws.output.table(["kind", "name"], names)
             return

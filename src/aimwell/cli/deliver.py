@@ -164,7 +164,7 @@ def preview(
         )
         if isinstance(made, Stopped):
             raise DeliverError(f"This person would get no message: {made.reason}")
-        if html is not None:
+        if html is not None and made.html:
             try:
                 html.write_text(made.html, encoding="utf-8")
             except OSError as error:
@@ -180,6 +180,12 @@ def preview(
             )
         ws.output.heading(made.subject)
         ws.output.say(made.text)
+        if html is not None:
+            ws.output.say(
+                f"Written to {html}."
+                if made.html
+                else f"The message is text alone, so nothing was written to {html}."
+            )
 
 
 @app.command("test")

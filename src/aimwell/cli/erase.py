@@ -9,6 +9,7 @@ import typer
 from aimwell.cli.calls import call_is_right
 from aimwell.cli.context import JsonOption, WorkspaceOption, opened
 from aimwell.privacy.erasure import Receipt, receipts
+from aimwell.unify.lookup import find_profile
 from aimwell.workspace.erasing import erase_person, purge_erased
 
 __all__ = ["erase"]
@@ -46,6 +47,7 @@ def erase(
         made: list[Receipt] = []
         if who is not None:
             if not yes and not as_json:
+                find_profile(ws.stores, who)  # nobody is asked about somebody unknown
                 typer.confirm("Erase this person? It cannot be undone.", abort=True)
             made = [erase_person(ws.stores, who, now=ws.now, by=ws.by, reason=reason)]
         ended = purge_erased(ws.stores, now=ws.now) if purge else []

@@ -39,7 +39,8 @@ def lifecycle(
     with opened(workspace, as_json=as_json) as ws:
         at, engine = ws.moment(as_of) or ws.now, ws.stores.history_engine
         with open_moment(ws.stores, as_of=at, engine=engine) as moment:
-            found = flows(moment, months=months, kind="marketing" if marketing else "life")
+            with ws.output.progress("Looking month by month"):
+                found = flows(moment, months=months, kind="marketing" if marketing else "life")
             note_old_orders(ws, moment)
         zone = ZoneInfo(ws.stores.settings.timezone)
         if html is not None:
@@ -51,10 +52,10 @@ def lifecycle(
         ws.output.say(found.rhythm.words)
         ws.output.say()
         ws.output.table(
-            ["stage", *[_day(one, zone) for one in found.bounds]],
+            ["as of", *found.stages],
             [
-                (stage, *[found.people(place, stage) for place in range(len(found.bounds))])
-                for stage in found.stages
+                (_day(one, zone), *[found.people(place, stage) for stage in found.stages])
+                for place, one in enumerate(found.bounds)
             ],
         )
         last = len(found.bounds) - 1

@@ -41,7 +41,8 @@ def report(
     """Measure a plan and write its report (HTML and JSON) into the workspace's folder reports/."""
     with opened(workspace, as_json=as_json) as ws:
         plan = load_plan(ws.stores.control, plan_id)
-        result = measure(ws.stores, plan.plan_id, now=ws.now, seed=seed)
+        with ws.output.progress("Measuring"):
+            result = measure(ws.stores, plan.plan_id, now=ws.now, seed=seed)
         stored = store_report(ws.stores, result)
         if as_json:
             ws.output.json({**result.to_dict(), "html": str(stored.html)})

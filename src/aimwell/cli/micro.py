@@ -13,7 +13,7 @@ import typer
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.definitions import service as definitions
 from aimwell.segment.micro.model import micro_definitions
-from aimwell.segment.micro.page import micro_html, response_words
+from aimwell.segment.micro.page import micro_html, response_unit, response_words
 from aimwell.segment.micro.service import MicroSegments, micro_segments
 
 __all__ = ["micro", "show_micro"]
@@ -74,7 +74,10 @@ def micro(
             else []
         )
         if html is not None:
-            page = micro_html(found, as_of=when, timezone=ws.stores.settings.timezone)
+            settings = ws.stores.settings
+            page = micro_html(
+                found, as_of=when, timezone=settings.timezone, currency=settings.currency
+            )
             html.write_text(page, encoding="utf-8")
         if as_json:
             segments = {one.name: one.action for one in changes}
@@ -97,9 +100,17 @@ def show_micro(ws: Opened, found: MicroSegments) -> None:
     ws.output.say(found.sentence)
     for text in found.warnings:
         ws.output.note(f"Warning: {text}")
+    unit = response_unit(found.response, ws.stores.settings.currency)
     ws.output.say()
     ws.output.table(
-        ["group", "people", found.response, "share of it", "people so far", "share so far"],
+        [
+            "group",
+            "people",
+            f"{found.response} ({unit})" if unit else found.response,
+            "share of it",
+            "people so far",
+            "share so far",
+        ],
         [
             (
                 place,

@@ -48,6 +48,9 @@ def write_page(ws: Opened, built: Built, html: Path | None, as_of: datetime) -> 
     # Imported when it is needed, for whoever wants no page.
     from aimwell.segment.models.page import model_html
 
-    page = model_html(built, as_of=as_of, now=ws.now, timezone=ws.stores.settings.timezone)
+    settings = ws.stores.settings
+    page = model_html(
+        built, as_of=as_of, now=ws.now, timezone=settings.timezone, currency=settings.currency
+    )
     html.write_text(page, encoding="utf-8")
     ws.output.say(f"Written to {html}.")

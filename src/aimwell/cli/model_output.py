@@ -10,7 +10,7 @@ from aimwell.cli.micro import show_micro
 from aimwell.segment.advocacy.model import Advocacy
 from aimwell.segment.attributes.people_table import plain_name
 from aimwell.segment.cards.look_alikes import LookAlikes
-from aimwell.segment.cards.score_card import ScoreCard
+from aimwell.segment.cards.score_card import ScoreCard, points_words
 from aimwell.segment.classes.model import ClassModel
 from aimwell.segment.micro.service import MicroSegments
 from aimwell.segment.models.built import Built
@@ -60,7 +60,7 @@ def _show_card(ws: Opened, card: ScoreCard) -> None:
     ws.output.table(
         ["attribute", "value", "points", "people"],
         [
-            (plain_name(one.bins.name), label, f"{points:+d}", f"{share:.0%}")
+            (plain_name(one.bins.name), label, points_words(points), f"{share:.0%}")
             for one in card.attributes
             for label, points, share in zip(one.bins.labels, one.points, one.shares, strict=True)
             if share
@@ -76,7 +76,7 @@ def _show_weights(ws: Opened, card: ScoreCard) -> None:
                 plain_name(one.name),
                 "" if one.information_value is None else f"{one.information_value:.3f}",
                 "" if one.mutual_information is None else f"{one.mutual_information:.4f}",
-                "" if one.importance is None else f"{one.importance:.3f}",
+                "" if one.importance is None else f"{one.importance:z.3f}",
                 one.words if one.dropped is None else f"{one.words}; left out: {one.dropped}",
             )
             for one in card.told

@@ -208,7 +208,10 @@ class Output:
 
             def step(done: int, total: int | None = None, note: str = "") -> None:
                 text = f"{words}: {note}" if note else words
-                bar.update(task, completed=done, total=total, description=escape(text))
+                bar.update(task, completed=done, description=escape(text))
+                bar.tasks[
+                    0
+                ].total = total  # `update` takes None for "as it was", and the end would be another step's
 
             yield step
 

@@ -80,8 +80,8 @@ def propensity(
         ws.output.say(trained.entry.metrics["reason"])
         ws.output.say()
         ws.output.say(
-            f"{scored['people']:,} people have a score as of {_day(ws, trained.entry)}; together they make "
-            f"{scored['expected']:,.0f} expected."
+            f"{scored['people']:,} people have a score as of {_day(ws, trained.entry)}; of all of them together "
+            f"{scored['expected']:,.0f} are expected to do it."
         )
         _end(ws, trained.entry, card)
 

@@ -135,7 +135,8 @@ def explain(
     """Say a segment's rule in words, with the people after every leaf."""
     with opened(workspace, as_json=as_json) as ws:
         wanted = service.parametrised(ws.stores, name, read_parameters(given))
-        found = service.explain(ws.stores, wanted, as_of=ws.moment(as_of) or ws.now)
+        with ws.output.progress("Counting people"):
+            found = service.explain(ws.stores, wanted, as_of=ws.moment(as_of) or ws.now)
         if as_json:
             ws.output.json(found)
         people, known = found.members - found.visitors, found.known - found.known_visitors
@@ -191,7 +192,8 @@ def members(
     with opened(workspace, as_json=as_json) as ws:
         moment = ws.moment(as_of) or ws.now
         wanted = service.parametrised(ws.stores, name, read_parameters(given))
-        table = service.members(ws.stores, wanted, as_of=moment)
+        with ws.output.progress("Looking for people"):
+            table = service.members(ws.stores, wanted, as_of=moment)
         unknown = service.unknown(ws.stores, wanted, as_of=moment, values=not table.num_rows)
         for warning in unknown:
             ws.output.note(f"Warning: {warning}")
@@ -404,7 +406,8 @@ def rfm(
     with opened(workspace, as_json=as_json) as ws:
         at, engine = ws.moment(as_of) or ws.now, ws.stores.history_engine
         with open_moment(ws.stores, as_of=at, engine=engine) as moment:
-            rows = compute_rfm(moment).to_pylist()
+            with ws.output.progress("Grouping people"):
+                rows = compute_rfm(moment).to_pylist()
             note_old_orders(ws, moment)
         groups = Counter(row["group"] for row in rows)
         money: defaultdict[str, float] = defaultdict(float)

@@ -63,6 +63,11 @@ def serve(
     def started() -> None:
         output.event("serving", address=address, pid=os.getpid(), base_url=settings.base_url)
         output.say(f"Serving on {address} (links lead to {settings.base_url}).")
+        if settings.public_url is None and address != settings.base_url:
+            output.note(
+                f"Warning: links in messages lead to {settings.base_url}, and not here. Set `port` (or `public_url`) in "
+                "aimwell.toml, so that messages that are made from now on lead to where this serves."
+            )
         output.say("Ctrl-C or SIGTERM end it.")
 
     run_server(find_workspace(workspace), listener, reports=reports, flush=flush, started=started)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -37,6 +38,9 @@ __all__ = ["explain"]
 _SAMPLE_BYTES = 4 << 20
 _SAMPLE_ROWS = 20_000
 _ROWS = 10
+_TIME_OF_DAY = re.compile(
+    r"[ T,:]*%[HI].*"
+)  # with or without one, each form of a date is told once
 _CODES = 8
 _CODE_CHARACTERS = 12
 _VAULT = {
@@ -127,7 +131,7 @@ def _explained(job: Job, entity: Entity, raw: Mapping[str, RawTable]) -> Explain
         warnings=(
             *staged.bound.warnings,
             *evidence.warnings,
-            *warnings_of(job, evidence, rows),
+            *warnings_of(job, entity, evidence, rows),
             *_advice(job, columns, used),
         ),
         hints=_hints_of_goods(job, entity) if isinstance(entity, OrdersEntity) else (),
@@ -191,7 +195,8 @@ def _read_as(field: TargetField, evidence: Evidence, job: Job) -> str:
         zone = job.source.timezone or job.stores.settings.timezone
         if form.plain:
             return f"ISO time in {zone}" if form.plain == "iso" else "ISO time in UTC"
-        shown = [one for one in form.forms if one != "iso"][:4]
+        dates = (_TIME_OF_DAY.sub("", one) for one in form.forms if one != "iso")
+        shown = list(dict.fromkeys(dates))[:4]
         return f"time in {zone}, ISO" + (f" or {', '.join(shown)}" if shown else "")
     if field.kind == "number":
         form_ = evidence.numbers[field.name]

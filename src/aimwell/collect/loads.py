@@ -48,6 +48,7 @@ __all__ = [
     "publish",
     "publish_prepared",
     "sweep",
+    "taken_elsewhere",
     "words_of",
 ]
 
@@ -111,6 +112,21 @@ def begin(
         "started_at": now,
     }
     return _begin(stores, row)
+
+
+def taken_elsewhere(
+    stores: Stores, source: str, entity: str, inputs: Sequence[InputFile]
+) -> dict[str, list[str]]:
+    """Files of which other sources have taken the same bytes as the same entity: name → these sources."""
+    query = sa.select(_loads.c.source, _loads.c.files).where(
+        _loads.c.source != source, _loads.c.entity == entity, _loads.c.state == "done"
+    )
+    with stores.read_control() as connection:
+        takers: dict[str, set[str]] = {}
+        for other, files in connection.execute(query):
+            for one in files.get("inputs", ()):
+                takers.setdefault(one["sha256"], set()).add(other)
+    return {one.name: sorted(takers[one.sha256]) for one in inputs if one.sha256 in takers}
 
 
 def begin_replay(

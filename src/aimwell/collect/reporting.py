@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from sqlglot import exp
@@ -53,7 +54,7 @@ def load_report(
     values["warnings"] = (
         *staged.bound.warnings,
         *evidence.warnings,
-        *warnings_of(job, evidence, read),
+        *warnings_of(job, entity, evidence, read),
         *tally.warnings,
         *(told for one in results if (told := one.warning)),
         *staged.standardised.warnings(entity),
@@ -137,9 +138,9 @@ def one_piece_each(job: Job) -> bool:
     return "unit_price" in named and not named & {"quantity", "line_total"}
 
 
-def warnings_of(job: Job, evidence: Evidence, rows: int) -> list[str]:
+def warnings_of(job: Job, entity: Entity, evidence: Evidence, rows: int) -> list[str]:
     """What a person should know though nothing is wrong."""
-    found: list[str] = []
+    found: list[str] = _twice(job, entity)
     if not rows and not any(part.rejects for part in job.raw.parts):
         found.append("the files have no rows")
     for part in job.raw.parts:
@@ -175,6 +176,25 @@ def warnings_of(job: Job, evidence: Evidence, rows: int) -> list[str]:
                 f"{field.name}: {unreadable:,} are not readable; the rows were taken without them"
             )
     return found
+
+
+def _twice(job: Job, entity: Entity) -> list[str]:
+    """A warning for each file that another source has taken: rows are known within their source alone."""
+    if job.is_replay or entity.entity not in ("orders", "events"):
+        return []
+    files = [part.file for part in job.raw.parts]
+    return [
+        f"{name} was taken already by {_named(sources)}: each of its rows "
+        f"counts twice. Take a file under one name; to have it under '{job.source.name}' alone, collect it into a new "
+        "workspace"
+        for name, sources in loads.taken_elsewhere(
+            job.stores, job.source.name, entity.entity, files
+        ).items()
+    ]
+
+
+def _named(sources: Sequence[str]) -> str:
+    return " and ".join(f"the source '{one}'" for one in sources)
 
 
 def _lost(job: Job) -> list[TargetField]:

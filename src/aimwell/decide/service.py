@@ -383,7 +383,7 @@ def _stale(stores: Stores, moment: datetime, snapshot: Snapshot) -> list[str]:
     engine = stores.history_engine
     with open_moment(stores, as_of=moment, snapshot=snapshot, engine=engine) as past:
         days = order_days(past)
-    words = stale_orders(days, moment=moment.astimezone(UTC).date())
+    words = stale_orders(days, moment=_day(stores, moment))
     return [] if words is None else [words]
 
 

@@ -74,12 +74,20 @@ def load_plan(control: Control, plan_id: str) -> Plan:
             query = sa.select(_plans).where(_plans.c.plan_id == plan_id)
         row = connection.execute(query).one_or_none()
         if row is None:
-            known = connection.execute(sa.select(_plans.c.plan_id)).scalars().all()
             raise DecideError(
-                f"There is no plan '{plan_id}'. {nearest(plan_id, list(known))} "
+                f"There is no plan '{plan_id}'. {_nearest_plan(connection, plan_id)} "
                 "Make one with: aimwell decide plan CAMPAIGN"
             )
     return Plan(**row._mapping)
+
+
+def _nearest_plan(connection: sa.Connection, wanted: str) -> str:
+    """The nearest name of a plan: where a campaign was named, its newest plan."""
+    campaigns = connection.execute(sa.select(_plans.c.campaign).distinct()).scalars().all()
+    if wanted.startswith("latest:") or wanted in campaigns:
+        wanted = f"latest:{wanted.removeprefix('latest:')}"
+        return nearest(wanted, [f"latest:{campaign}" for campaign in campaigns])
+    return nearest(wanted, connection.execute(sa.select(_plans.c.plan_id)).scalars().all())
 
 
 def list_plans(control: Control, campaign: str | None = None) -> list[Plan]:
@@ -137,6 +145,8 @@ def move(
             .values(state=state, **stamps)
         ).rowcount
     plan = load_plan(control, plan_id)
+    if not changed and plan.state == state:
+        raise DecideError(f"The plan '{plan_id}' is {state} already.")
     if not changed:
         raise DecideError(
             f"The plan '{plan_id}' is {plan.state} and cannot become {state}; "

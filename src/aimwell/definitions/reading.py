@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from aimwell.errors import DefinitionError, Fault
+from aimwell.settings import FILE_NAME
 
 __all__ = ["SourceDocument", "find_files", "read_documents", "render_yaml"]
 
@@ -57,17 +58,33 @@ class SourceDocument:
         while path and path not in self.lines:
             path = re.sub(r"(\.[^.\[]*|\[\d+\])$", "", path) if re.search(r"[.\[]", path) else ""
         line = self.lines.get(path, self.lines.get("", 1))
-        return Fault(f"{self.file}:{line}: {fault.path}", fault.problem, fault.value, fault.allowed)
+        place = f"{self.file}:{line}"
+        return Fault(
+            f"{place}: {fault.path}" if fault.path else place,
+            fault.problem,
+            fault.value,
+            fault.allowed,
+        )
 
 
 def find_files(path: Path) -> list[Path]:
-    """The file, or all YAML and JSON files under a folder. Raises DefinitionError where there is none."""
+    """The file, or all YAML and JSON files under a folder. Raises DefinitionError where there is none.
+
+    Of a workspace the JSON in its folders (the lake's log, models, reports) is its own, and no documents.
+    """
     if path.is_file():
         return [path]
-    files = sorted(p for p in path.rglob("*") if p.suffix in _SUFFIXES and p.is_file())
+    is_workspace = (path / FILE_NAME).is_file()
+    files = sorted(
+        p
+        for p in path.rglob("*")
+        if p.suffix in _SUFFIXES
+        and p.is_file()
+        and not (is_workspace and p.suffix == ".json" and p.parent != path)
+    )
     if not files:
         raise DefinitionError(
-            f"There is nothing to read at {path}.",
+            f"There is nothing to read at '{path}'.",
             [Fault(str(path), "no such file or folder, or no .yaml, .yml or .json file in it")],
         )
     return files

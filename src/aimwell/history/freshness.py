@@ -19,9 +19,17 @@ _PLAN_ADVICE = "Collect newer orders first, or plan a trial as of that time (--t
 
 
 def order_days(moment: Moment) -> list[date]:
-    """The days with orders that are known at a moment, in order, each once."""
+    """The days of the firm's time zone with orders that are known at a moment, in order, each once."""
+    # Minutes first: to bring each of many millions of orders into the zone would take seconds.
     rows = moment.session.rows(
-        sql("SELECT DISTINCT CAST(ordered_at AS DATE) AS day FROM orders ORDER BY day")
+        sql(
+            """
+            SELECT DISTINCT CAST(timezone(:zone, o.minute_at) AS DATE) AS day
+            FROM (SELECT DISTINCT date_trunc('minute', ordered_at) AS minute_at FROM orders) AS o
+            ORDER BY day
+            """,
+            zone=moment.stores.settings.timezone,
+        )
     )
     return [row[0] for row in rows]
 
@@ -40,7 +48,7 @@ def stale_orders(
 
     Args:
         days: Days with orders, in order, each once.
-        moment: The day that is looked from.
+        moment: The day that is looked from, in the same time zone.
         what: That day in words.
         advice: What to do, as a sentence.
     """

@@ -63,16 +63,16 @@ def points(
         for tick in y_ticks
     ]
     parts += [
-        Markup('<text class="tick" x="{}%" y="{:.1f}" text-anchor="end">{:,.6g}</text>').format(
-            left - 1, y(tick) + 4, tick
+        Markup('<text class="tick" x="{}%" y="{:.1f}" text-anchor="end">{}</text>').format(
+            left - 1, y(tick) + 4, _number(tick)
         )
         for tick in y_ticks
     ]
     parts += [
-        Markup('<text class="tick" x="{:.2f}%" y="{}" text-anchor="middle">{:,.6g}</text>').format(
-            x(tick), bottom + 18, tick
+        Markup('<text class="tick" x="{:.2f}%" y="{}" text-anchor="{}">{}</text>').format(
+            x(tick), bottom + 18, "end" if tick == x_ticks[-1] else "middle", _number(tick)
         )
-        for tick in x_ticks[:-1]
+        for tick in x_ticks
     ]
     parts += [
         Markup('<circle class="person {}" cx="{:.2f}%" cy="{:.1f}" r="3.5"/>').format(
@@ -100,6 +100,10 @@ def points(
         )
     )
     return figure(Markup("").join(parts), title=title, description=description, height=height)
+
+
+def _number(value: float) -> str:
+    return f"{value:,.6g}".replace("-", "−")
 
 
 def tree(

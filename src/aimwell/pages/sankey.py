@@ -63,6 +63,7 @@ def sankey(
     tops = [_tops(column, scale) for column in columns]
     span = (100.0 - _NODE) / max(len(columns) - 1, 1)
     parts = [_ribbons(columns, ribbons, tops, scale, css)]
+    texts: list[Markup] = []  # above all groups: on a phone a number reaches into the next column
     for place, column in enumerate(columns):
         left = span * place
         parts += [
@@ -73,12 +74,12 @@ def sankey(
         if not _told(place, len(columns)):
             continue
         inner = "" if place in (0, len(columns) - 1) else " inner"
-        parts.append(
+        texts.append(
             Markup('<text class="tick{}" x="{:.3f}%" y="{}" text-anchor="{}">{}</text>').format(
                 inner, at, _HEIGHT - 8, anchor, column.label
             )
         )
-        parts += [
+        texts += [
             Markup(
                 '<text class="figure{}" x="{:.3f}%" y="{:.2f}" text-anchor="{}">{:,.0f}</text>'
             ).format(
@@ -91,7 +92,8 @@ def sankey(
             for name, size in _there(column)
             if size * scale >= _SMALL
         ]
-    return figure(Markup("").join(parts), title=title, description=description, height=int(_HEIGHT))
+    drawing = Markup("").join([*parts, *texts])
+    return figure(drawing, title=title, description=description, height=int(_HEIGHT))
 
 
 def _told(place: int, columns: int) -> bool:

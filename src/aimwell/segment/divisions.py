@@ -99,7 +99,8 @@ def divide(moment: Moment, by: str, *, visitors: bool = False) -> Division:
         found = _of_people(moment, found)
     if not found.groups.num_rows:
         raise SegmentError(
-            f"Nobody is in a group of {found.title} by then. Take another moment. Collect orders first: aimwell collect orders FILE --explain"
+            f"Nobody is in a group of {found.title} by then. Collect orders first (aimwell collect orders FILE --explain), "
+            "or take another moment or division."
         )
     return found
 

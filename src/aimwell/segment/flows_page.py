@@ -88,7 +88,9 @@ def flows_html(found: Flows, *, now: datetime, timezone: str) -> str:
             )
             for stage in stages
         ],
-        labels=labels,
+        labels=[
+            label.replace(" ", "\N{NO-BREAK SPACE}", 1) for label in labels
+        ],  # breaks before the year
         counts=[
             (stage, [f"{found.people(place, stage):,}" for place in range(len(labels))])
             for stage in stages
@@ -130,7 +132,7 @@ def flows_sentence(found: Flows, zone: ZoneInfo) -> str:
     last = len(found.bounds) - 1
     within = "in " if found.kind == "marketing" else ""
     stood = [
-        f"{found.people(last, stage):,} {within}{stage}"
+        f"{found.people(last, stage):,} {within}{_some(stage, found.people(last, stage))}"
         for stage in (_LIFE if found.kind == "life" else _MARKETING)
         if found.people(last, stage)
     ]
@@ -159,6 +161,11 @@ def flows_sentence(found: Flows, zone: ZoneInfo) -> str:
     ]
     day = f"{since.astimezone(zone):%-d %B %Y}"
     return f"{told} Since {day} {_and(changes)}." if changes else told
+
+
+def _some(stage: str, people: int) -> str:
+    """The stage as it stands after a number; all but this one are adjectives, or begin with "in"."""
+    return "prospects" if stage == "prospect" and people != 1 else stage
 
 
 def _and(parts: list[str]) -> str:

@@ -143,7 +143,7 @@ def test_a_definition_gives_everybody_their_standing(shop: Stores) -> None:
     again = apply_kept(shop, "fans", as_of=day(201))
     assert again.people is not None
     assert again.people.equals(built.people)
-    page = model_html(built, as_of=day(200), now=day(200), timezone="UTC")
+    page = model_html(built, as_of=day(200), now=day(200), timezone="UTC", currency="GBP")
     assert built.reason in page
 
 

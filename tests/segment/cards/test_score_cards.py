@@ -15,7 +15,7 @@ from aimwell.segment.attributes.people_table import typed_column
 from aimwell.segment.cards.binning import chi_square, fit_bins, weights_of_evidence
 from aimwell.segment.cards.fitting import fit_score_card
 from aimwell.segment.cards.look_alikes import LookAlikes, fit_look_alikes
-from aimwell.segment.cards.score_card import AVERAGE_POINTS, ScoreCard, strength_words
+from aimwell.segment.cards.score_card import AVERAGE_POINTS, ScoreCard, points_words, strength_words
 from data_folder import data_path
 
 AS_OF = datetime(2026, 6, 1, tzinfo=UTC)
@@ -235,3 +235,7 @@ def test_responders_of_a_real_campaign_are_found_by_the_held_out_lift() -> None:
     assert best.share == 0.2
     assert (best.lift or 0) > 1.7
     assert (best.gain or 0) > 0.35
+
+
+def test_points_have_their_sign_and_none_has_none() -> None:
+    assert [points_words(points) for points in (52, -22, 0)] == ["+52", "−22", "0"]

@@ -113,6 +113,14 @@ def test_groups_are_named_by_what_sets_them_apart(known: Known) -> None:
     assert sum(model.shares) == pytest.approx(1.0)
 
 
+def test_few_people_or_none_are_told_as_what_they_are(known: Known) -> None:
+    table = known[0]
+    few = groups_of(table.slice(0, 20)).reason
+    assert few == "There are no groups to find: 20 people, and it takes at least 50."
+    nobody = groups_of(table.slice(0, 0)).reason
+    assert nobody.startswith("There are no groups to find: nobody had bought anything by then.")
+
+
 KINDS = ("normal", "correlated", "even", "skewed", "heavy tails")
 
 

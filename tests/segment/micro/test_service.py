@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -173,8 +174,13 @@ def test_from_data_to_segments_with_members(shop: Stores) -> None:
         for place in range(1, len(found.groups) + 1)
     ]
     assert inside == [one.people for one in found.groups]
-    page = micro_html(found, as_of=day(100), timezone="UTC")
+    page = micro_html(found, as_of=day(100), timezone="UTC", currency="GBP")
     assert "Group 1" in page
+    assert "GBP" not in page
+    earned = micro_segments(shop, as_of=day(100), horizon=timedelta(days=50), response="revenue")
+    page = micro_html(earned, as_of=day(100), timezone="UTC", currency="GBP")
+    assert "In GBP a person." in page
+    assert re.search(r"<b>[0-9.]+ GBP</b> <small>\([0-9.]+ to [0-9.]+\) · [0-9]+ people", page)
 
 
 def test_a_definition_is_learnt_kept_published_and_asked_for_by_rules(shop: Stores) -> None:
@@ -212,7 +218,9 @@ def test_a_definition_is_learnt_kept_published_and_asked_for_by_rules(shop: Stor
     assert later.people is not None
     assert later.version == built.version
     assert origin(shop, "late") in later.people.column("profile_id").to_pylist()
-    assert "Group 1" in model_html(built, as_of=day(100), now=day(100), timezone="UTC")
+    assert "Group 1" in model_html(
+        built, as_of=day(100), now=day(100), timezone="UTC", currency="GBP"
+    )
 
 
 def test_what_an_experiment_reports_is_a_response(shop: Stores) -> None:

@@ -132,7 +132,7 @@ def test_groups_become_rules_that_take_the_same_people_and_a_trait(town: Stores)
         apply_kept(town, built.definition, as_of=day(29))
     kept, version = read_model(town, "kinds", kind="clusters", read=ClusterModel.from_json)
     assert (kept.to_json(), version) == (built.model.to_json(), 1)
-    page = model_html(built, as_of=AS_OF, now=AS_OF, timezone="UTC")
+    page = model_html(built, as_of=AS_OF, now=AS_OF, timezone="UTC", currency="GBP")
     assert all(name in page for name in groups)
     assert "<script" not in page
 
@@ -161,7 +161,9 @@ def test_those_who_did_not_answer_are_placed_into_the_classes_of_those_who_did(
         found = ids(town, {"trait": "cluster:tastes", "is": name})
         kinds = [len(found & ids(town, {"trait": "kind", "is": kind})) for kind in range(3)]
         assert max(kinds) >= 0.95 * len(found)
-    assert "How each class answers" in model_html(built, as_of=AS_OF, now=AS_OF, timezone="UTC")
+    assert "How each class answers" in model_html(
+        built, as_of=AS_OF, now=AS_OF, timezone="UTC", currency="GBP"
+    )
     nothing = model(name="x", type="latent_classes", survey="likes", questions=["q0", "qq"])
     with pytest.raises(SegmentError, match="no question 'qq'"):
         build_model(town, nothing, as_of=AS_OF, now=AS_OF)
@@ -181,7 +183,9 @@ def test_people_like_a_seed_are_asked_for_by_score(town: Stores) -> None:
     second = ids(town, {"segment": "second"})
     like = ids(town, {"score": "like-second", "above": 0})
     assert len(like & second) > 0.9 * len(like | second)
-    assert "Size against likeness" in model_html(built, as_of=AS_OF, now=AS_OF, timezone="UTC")
+    assert "Size against likeness" in model_html(
+        built, as_of=AS_OF, now=AS_OF, timezone="UTC", currency="GBP"
+    )
 
 
 def test_a_card_looks_ahead_without_seeing_ahead(town: Stores) -> None:
@@ -201,7 +205,7 @@ def test_a_card_looks_ahead_without_seeing_ahead(town: Stores) -> None:
     assert "trait:drink" in built.model.columns
     assert built.model.judged.auc > 0.99
     assert built.model.as_of == day(20)
-    assert "The card" in model_html(built, as_of=AS_OF, now=AS_OF, timezone="UTC")
+    assert "The card" in model_html(built, as_of=AS_OF, now=AS_OF, timezone="UTC", currency="GBP")
     other = model(name="won", type="look_alikes", audience="won")
     with pytest.raises(SegmentError, match="another kind"):
         build_model(town, other, as_of=AS_OF, now=AS_OF)

@@ -234,6 +234,14 @@ def test_a_group_buys_more_at_a_time_that_is_not_its_commonest() -> None:
     assert (eleven.value, eleven.index) == (11, pytest.approx(1400 / 900))
 
 
+def test_orders_that_bear_days_alone_tell_no_hour() -> None:
+    found = times(
+        *_timed({"a": {0: 40}, "b": {0: 60}}, each=2), ["a", "b"], top=5, false_share=0.05
+    )
+    assert {(one.weekday, one.hour, one.hours) for one in found.values()} == {(4, None, ())}
+    assert time_words(found["a"]) == " They buy most on Thursdays."
+
+
 def test_one_heavy_buyer_is_not_the_habit_of_a_group() -> None:
     orders = {"few": {11: 900, 8: 600}, "many": {11: 1400, 8: 100}}
     counts, spread = _timed(orders, each=2)
@@ -293,11 +301,12 @@ def test_people_without_orders_make_a_persona_without_times(shop: Stores) -> Non
     (one,) = described(shop, division).values()
     assert (one.size, one.revenue, one.revenue_share) == (1, 0.0, None)
     assert (one.weekday, one.hour, one.weekdays, one.hours) == (None, None, (), ())
-    assert one.sentence == "1 people (100%)."
+    assert one.sentence == "1 person (100%)."
     page = personas_html(
         [one], title="the new", note=None, as_of=day(1), timezone="UTC", currency="GBP"
     )
     assert "there is no revenue to share" in page
+    assert "1 <small>person, 100%</small>" in page
     assert "GBP" not in page
     empty = pa.table({"profile_id": pa.array([], pa.string()), "group": pa.array([], pa.string())})
     assert described(shop, empty) == {}

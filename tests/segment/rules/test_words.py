@@ -12,6 +12,7 @@ from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.rules import All, AnyOf, Not
 from aimwell.segment.rules.leaves.rfm import group_words
+from aimwell.segment.rules.phrases import share_words
 from aimwell.segment.rules.words import describe
 from rule_strategies import LEAVES, RULES
 
@@ -136,6 +137,14 @@ def plain(value: Any) -> Any:
     if len(found.get("in", ())) == 1 and "is" not in found:
         found["is"] = found.pop("in")[0]
     return found
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0.0, "0%"), (0.0014, "under 1%"), (0.005, "under 1%"), (0.0051, "1%"), (1.0, "100%")],
+)
+def test_a_little_share_is_not_called_none(share: float, words: str) -> None:
+    assert share_words(share) == words
 
 
 def test_two_rules_that_differ_have_two_sentences() -> None:

@@ -31,6 +31,7 @@ __all__ = [
     "PointsBand",
     "ScoreCard",
     "chances_of",
+    "points_words",
     "strength_words",
 ]
 
@@ -41,6 +42,11 @@ POINTS_PER_NAT = DOUBLING_POINTS / float(np.log(2.0))
 _FORMAT = 1
 _FALSE_MAX = 0.05
 _STRENGTHS = ((0.02, "tells nothing"), (0.1, "weak"), (0.3, "medium"), (0.5, "strong"))
+
+
+def points_words(points: int) -> str:
+    """Points that are added, as "+52", "−22" or "0"."""
+    return f"{points:+d}".replace("-", "−") if points else "0"
 
 
 def strength_words(information_value: float) -> str:

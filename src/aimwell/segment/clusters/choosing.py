@@ -31,6 +31,7 @@ from aimwell.segment.clusters.criteria import Trial, try_numbers
 from aimwell.segment.clusters.made_up import made_up, sample_rows
 from aimwell.segment.clusters.methods import METHODS, Method
 from aimwell.segment.clusters.shapes import IntArray
+from aimwell.segment.rules.phrases import people_words
 from aimwell.stats.resampling import stability
 from aimwell.stats.threads import one_thread
 
@@ -42,6 +43,7 @@ __all__ = [
     "Candidate",
     "GroupCount",
     "choose_number",
+    "too_little",
 ]
 
 _SAMPLE = 2_500
@@ -116,12 +118,7 @@ def choose_number(
         blocks: Sizes of the categories' blocks of columns, which stand last.
     """
     if len(rows) < PEOPLE_MIN or rows.shape[1] == 0:
-        what = (
-            ("1 person" if len(rows) == 1 else f"{len(rows)} people")
-            if len(rows) < PEOPLE_MIN
-            else "no feature that tells people apart"
-        )
-        return GroupCount(None, f"There are no groups to find: {what}.", ())
+        return GroupCount(None, too_little(len(rows)), ())
     draw = np.random.default_rng(seed)
     sample = sample_rows(rows, _SAMPLE, draw)
     numbers = list(range(2, largest + 1)) if number is None else [number]
@@ -209,6 +206,16 @@ def _judged(
         own.between,
         own.bic,
     )
+
+
+def too_little(people: int) -> str:
+    """Why no groups were looked for: so few people, or no feature."""
+    what = (
+        f"{people_words(people)}, and it takes at least {PEOPLE_MIN}"
+        if people < PEOPLE_MIN
+        else "no feature that tells people apart"
+    )
+    return f"There are no groups to find: {what}."
 
 
 def _without_groups(

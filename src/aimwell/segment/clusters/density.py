@@ -22,6 +22,7 @@ from aimwell.segment.clusters.choosing import (
     STABILITY_MIN,
     Candidate,
     GroupCount,
+    too_little,
 )
 from aimwell.segment.clusters.made_up import made_up, sample_rows
 from aimwell.segment.clusters.methods import Division, fit_centroids
@@ -58,14 +59,7 @@ def find_dense_groups(
         How many with the reason, and their shape with the rows' own labels; None where there are no groups.
     """
     if len(rows) < PEOPLE_MIN or rows.shape[1] == 0:
-        what = (
-            "no feature that tells people apart"
-            if len(rows) >= PEOPLE_MIN
-            else "1 person"
-            if len(rows) == 1
-            else f"{len(rows)} people"
-        )
-        return GroupCount(None, f"There are no groups to find: {what}.", ()), None
+        return GroupCount(None, too_little(len(rows)), ()), None
     with one_thread():
         labels, number = _labels(rows, method)
         found = _judged(rows, labels, number, method, blocks, seed)

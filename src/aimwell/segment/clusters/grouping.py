@@ -14,7 +14,7 @@ from aimwell.errors import SegmentError, nearest
 from aimwell.segment.attributes.categories import MARK, is_text
 from aimwell.segment.attributes.people_table import BUYERS
 from aimwell.segment.attributes.preparation import FloatArray, Preparation, prepare
-from aimwell.segment.clusters.choosing import GroupCount, choose_number
+from aimwell.segment.clusters.choosing import PEOPLE_MIN, GroupCount, choose_number
 from aimwell.segment.clusters.dendrogram import Dendrogram, grow_dendrogram
 from aimwell.segment.clusters.density import DENSITY_METHODS, DensityMethod, find_dense_groups
 from aimwell.segment.clusters.describing import describe
@@ -81,7 +81,9 @@ def find_groups(
     rows = preparation.apply(sample)
     count, division = _divided(rows, preparation, method, seed, largest=largest, number=number)
     if count.number is None or division is None:
-        return Clustering(None, _with_dropped(count, preparation), None)
+        return Clustering(
+            None, _explained(count, preparation, among=among, people=features.num_rows), None
+        )
     shape, whole = division.shape, preparation.apply(features)
     if method == "kmeans" and features.num_rows > _FIT_MAX and isinstance(shape, Centres):
         shape = Centres(refine_centroids(whole, shape.centres, seed=seed))
@@ -158,9 +160,14 @@ def _divided(
     return count, way.divide(rows, count.number, blocks, seed=seed)
 
 
-def _with_dropped(count: GroupCount, preparation: Preparation) -> GroupCount:
-    """Where no feature is left, the reason names what was wrong with each."""
-    if preparation.names or not preparation.dropped:
+def _explained(
+    count: GroupCount, preparation: Preparation, *, among: str, people: int
+) -> GroupCount:
+    """With what was wrong with each feature where none is left, and where else people are where nobody has bought."""
+    if not people and among == BUYERS:
+        told = "nobody had bought anything by then. Groups of all people are found among everybody"
+        return replace(count, reason=f"There are no groups to find: {told}.")
+    if preparation.names or not preparation.dropped or people < PEOPLE_MIN:
         return count
     told = "; ".join(f"{name} is {why}" for name, why in preparation.dropped.items())
     return replace(count, reason=f"{count.reason} {told}.")

@@ -58,7 +58,7 @@ def overlap(moment: Moment, names: Sequence[str] | None = None) -> Overlap:
         names = [name for _kind, name in definitions.names(moment.stores.control, "segment")]
     names = tuple(dict.fromkeys(names))
     if len(names) < 2:
-        raise SegmentError("To overlap takes two segments. Name them, or define another.")
+        raise SegmentError("It takes two segments to overlap. Name them, or define another.")
     parts = []
     for number, name in enumerate(names):
         rule = definitions.find(moment.stores.control, Segment, name).rule

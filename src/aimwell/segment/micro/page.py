@@ -13,22 +13,28 @@ from aimwell.segment.micro.service import MicroSegments
 from aimwell.stats.estimate import Estimate
 from aimwell.version import VERSION
 
-__all__ = ["micro_html", "response_words"]
+__all__ = ["micro_html", "response_unit", "response_words"]
 
 _TEMPLATE = Path(__file__).parents[1] / "templates" / "micro.html"
 
 
-def response_words(one: Estimate, kind: str) -> str:
-    """As '12% (10% to 14%)' or '3.20 (2.90 to 3.50)', or the reason why there is no figure."""
+def response_words(one: Estimate, kind: str, *, unit: str = "") -> str:
+    """As '12% (10% to 14%)' or '3.20 GBP (2.90 to 3.50)', or the reason why there is no figure."""
     if one.estimate is None:
         return one.reason or "unknown"
     form = "{:.1%}" if kind == "share" else "{:,.2f}"
     figure, low, high = (form.format(value) for value in (one.estimate, one.lower, one.upper))
-    return f"{figure} ({low} to {high})"
+    return f"{figure}{f' {unit}' if unit else ''} ({low} to {high})"
 
 
-def micro_html(found: MicroSegments, *, as_of: datetime, timezone: str) -> str:
+def response_unit(response: str, currency: str) -> str:
+    """What a mean response is counted in: the workspace's currency of revenue; nothing of what an experiment reports."""
+    return currency if response == "revenue" else ""
+
+
+def micro_html(found: MicroSegments, *, as_of: datetime, timezone: str, currency: str) -> str:
     """The whole page as text; the same groups give the same page."""
+    unit = response_unit(found.response, currency)
     whiskers = [_whisker(one.response) for one in found.groups]
     low, high = whiskers_scale([one for one in whiskers if one is not None])
     scale = (max(low, 0.0) if all(w is None or w.lower >= 0 for w in whiskers) else low), high
@@ -41,7 +47,8 @@ def micro_html(found: MicroSegments, *, as_of: datetime, timezone: str) -> str:
         found=found,
         what="buyers" if found.response == "bought" else found.response,
         people=f"{found.people:,}",
-        overall=response_words(found.overall, found.kind),
+        overall=response_words(found.overall, found.kind, unit=unit),
+        unit=unit,
         when=f"{as_of.astimezone(ZoneInfo(timezone)):%-d %B %Y}",
         groups=[
             {
@@ -50,14 +57,14 @@ def micro_html(found: MicroSegments, *, as_of: datetime, timezone: str) -> str:
                 "people": f"{one.people:,}",
                 "share": f"{one.share:.0%}",
                 "value": "–" if one.value_share is None else f"{one.value_share:.0%}",
-                "figure": response_words(one.response, found.kind),
+                "figure": response_words(one.response, found.kind, unit=unit),
                 "drawing": None
                 if drawn is None
                 else whisker(
                     drawn,
                     scale,
                     title=f"Response of group {place}",
-                    description=response_words(one.response, found.kind),
+                    description=response_words(one.response, found.kind, unit=unit),
                     ticks=[tick for tick, _text in ticks],
                 ),
                 "pareto": two_bars(one.cumulative_people, one.cumulative_value or 0.0),

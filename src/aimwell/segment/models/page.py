@@ -35,10 +35,12 @@ _EYEBROWS: Mapping[str, str] = {
 }
 
 
-def model_html(built: Built, *, as_of: datetime, now: datetime, timezone: str) -> str:
+def model_html(
+    built: Built, *, as_of: datetime, now: datetime, timezone: str, currency: str
+) -> str:
     """The whole page as text; the same findings give the same page."""
     if isinstance(built.figures, MicroSegments):
-        return micro_html(built.figures, as_of=as_of, timezone=timezone)
+        return micro_html(built.figures, as_of=as_of, timezone=timezone, currency=currency)
     if isinstance(built.figures, Advocacy):
         return advocacy_html(built.figures, as_of=as_of, timezone=timezone)
     zone = ZoneInfo(timezone)

@@ -8,7 +8,12 @@ from aimwell.pages.charts import bar
 from aimwell.pages.model_charts import deviation
 from aimwell.segment.attributes.people_table import plain_name
 from aimwell.segment.cards.look_alikes import LookAlikes
-from aimwell.segment.cards.score_card import AVERAGE_POINTS, DOUBLING_POINTS, ScoreCard
+from aimwell.segment.cards.score_card import (
+    AVERAGE_POINTS,
+    DOUBLING_POINTS,
+    ScoreCard,
+    points_words,
+)
 from aimwell.segment.models.sections import Section, lines_chart
 
 __all__ = ["card_sections", "look_alike_sections"]
@@ -98,7 +103,7 @@ def _card(card: ScoreCard) -> Section:
                 (
                     Markup("{} <small>{}</small>").format(_plain(one.bins.name), label),
                     deviation(points, "sent" if points >= 0 else "held", most=_POINTS_MOST),
-                    f"{points:+d}",
+                    points_words(points),
                     f"{one.shares[place]:.0%}",
                     "" if rate is None else f"{rate:.1%}",
                 )

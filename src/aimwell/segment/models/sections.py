@@ -201,7 +201,9 @@ def _sizes(names: Sequence[str], shares: Sequence[float], groups: int) -> Sectio
         )
         for place, (name, share) in enumerate(zip(names, shares, strict=True))
     ]
-    return Section("How large they are", head=("group", "", "people"), rows=rows, css=_DRAWN)
+    return Section(
+        "How large they are", head=("group", "", "share of people"), rows=rows, css=_DRAWN
+    )
 
 
 def _cluster_cards(model: ClusterModel) -> list[dict[str, Any]]:
@@ -242,8 +244,8 @@ def _numbers_of_groups(model: ClusterModel) -> list[Section]:
         found.append(
             Section(
                 "How many groups",
-                "The silhouette: how much nearer people are to their own group than to the next one. Only what lies above "
-                "that of made-up people without groups speaks for groups.",
+                "The silhouette by the number of groups: how much nearer people are to their own group than to the next "
+                "one. Only what lies above that of made-up people without groups speaks for groups.",
                 lines_chart(
                     [
                         ("these people", "treated", own),

@@ -14,7 +14,7 @@ from aimwell.pages.columns import columns, effect_bar, two_bars
 from aimwell.pages.page import render_page
 from aimwell.segment.personas.model import Difference, Persona
 from aimwell.segment.rules.leaves.rfm import group_words
-from aimwell.segment.rules.phrases import field_words
+from aimwell.segment.rules.phrases import field_words, share_words
 from aimwell.version import VERSION
 
 __all__ = ["personas_html"]
@@ -73,8 +73,8 @@ def _row(one: Persona, *, bought: bool) -> dict[str, Any]:
         "drawing": two_bars(one.share, max(one.revenue_share or 0.0, 0.0))
         if bought
         else bar(one.share, "sent"),
-        "share": f"{one.share:.0%}",
-        "revenue": "unknown" if one.revenue_share is None else f"{one.revenue_share:.0%}",
+        "share": share_words(one.share),
+        "revenue": "unknown" if one.revenue_share is None else share_words(one.revenue_share),
     }
 
 
@@ -85,10 +85,11 @@ def _persona(one: Persona, faces: Sequence[Persona], currency: str) -> dict[str,
         "anchor": f"p{faces.index(one)}",
         "name": "" if one.name.lower() == label.lower() else one.name,
         "size": f"{one.size:,}",
-        "share": f"{one.share:.0%}",
+        "people": "person" if one.size == 1 else "people",
+        "share": share_words(one.share),
         "worth": f"{one.revenue_per_person:,.2f} {currency}",
         "orders": f"{one.orders_per_person:.1f}",
-        "revenue_share": None if one.revenue_share is None else f"{one.revenue_share:.0%}",
+        "revenue_share": None if one.revenue_share is None else share_words(one.revenue_share),
         "differences": [_difference(found, currency) for found in one.differences],
         "favourites": [(found.name or found.sku, f"{found.own:.0%}") for found in one.favourites],
         "over": [
@@ -151,6 +152,9 @@ def _times(one: Persona, faces: Sequence[Persona]) -> list[dict[str, Any]]:
             f"{day} {share:.0%}" for day, share in zip(_DAYS, one.weekdays, strict=True)
         ),
     )
+    charts = [{"what": "Weekday", "drawing": days}]
+    if not one.hours:
+        return charts
     hours = columns(
         one.hours,
         _others(one, faces, [other.hours for other in faces]),
@@ -158,7 +162,7 @@ def _times(one: Persona, faces: Sequence[Persona]) -> list[dict[str, Any]]:
         title=f"Orders by hour of {_label(one)}",
         description=", ".join(f"{hour}:00 {share:.0%}" for hour, share in enumerate(one.hours)),
     )
-    return [{"what": "Weekday", "drawing": days}, {"what": "Hour", "drawing": hours}]
+    return [*charts, {"what": "Hour", "drawing": hours}]
 
 
 def _others(
@@ -187,8 +191,8 @@ def _demographics(one: Persona) -> list[dict[str, Any]]:
             "values": [
                 {
                     "value": found.value,
-                    "own": f"{found.own:.0%}",
-                    "others": "" if found.others is None else f"others {found.others:.0%}",
+                    "own": share_words(found.own),
+                    "others": "" if found.others is None else f"others {share_words(found.others)}",
                     "drawing": two_bars(found.own, found.others or 0.0),
                 }
                 for found in values

@@ -26,6 +26,7 @@ from aimwell.segment.personas.queries import (
 )
 from aimwell.segment.personas.times import Times, time_words, times
 from aimwell.segment.personas.traits import TRAIT_COLUMN, Traits, demographics, read_traits
+from aimwell.segment.rules.phrases import people_words, share_words
 
 __all__ = ["PERSONA_FEATURES", "personas"]
 
@@ -218,9 +219,9 @@ def _sentence(
     when: Times,
 ) -> str:
     worth = _worth(table, inside, total)
-    text = f"{worth['size']:,} people ({worth['share']:.0%})"
+    text = f"{people_words(worth['size'])} ({share_words(worth['share'])})"
     if worth["revenue_share"] is not None:
-        text += f" with {worth['revenue_share']:.0%} of the revenue"
+        text += f" with {share_words(worth['revenue_share'])} of the revenue"
     if apart:
         text += f": {', '.join(one.words for one in apart[:3])}"
     text += "." + time_words(when)

@@ -30,7 +30,10 @@ _KINDS: tuple[tuple[Kind, int, int], ...] = (("weekday", 1, 1), ("hour", 0, 0))
 
 @dataclass(frozen=True)
 class Times:
-    """When a group buys. `weekdays` (Monday first) and `hours` are shares of its orders; empty where it has none."""
+    """When a group buys. `weekdays` (Monday first) and `hours` are shares of its orders; empty where it has none.
+
+    `hours` are empty, too, where all orders of everybody fall into one hour: they bear days, and no time of day.
+    """
 
     weekdays: tuple[float, ...]
     hours: tuple[float, ...]
@@ -99,10 +102,11 @@ def times(
             found.setdefault((group, one.kind), []).append(replace(one, p_value=p_value))
     for likings in found.values():
         likings.sort(key=lambda one: (one.others - one.own, one.value))
+    hours_known = np.count_nonzero(sum(grid.sum(axis=0) for grid in grids.values())) > 1
     return {
         group: Times(
             _shares(grid.sum(axis=1)),
-            _shares(grid.sum(axis=0)),
+            _shares(grid.sum(axis=0)) if hours_known else (),
             tuple(found.get((group, "weekday"), [])[:top]),
             tuple(found.get((group, "hour"), [])[:top]),
         )
@@ -161,9 +165,11 @@ def _shares(counts: FloatArray) -> tuple[float, ...]:
 
 def time_words(found: Times) -> str:
     """When they buy most, and when more than others, as sentences with a space before each; empty without orders."""
-    if found.weekday is None or found.hour is None:
+    if found.weekday is None:
         return ""
-    text = f" They buy most {_weekday(found.weekday)} and {_hour(found.hour)}"
+    text = f" They buy most {_weekday(found.weekday)}"
+    if found.hour is not None:
+        text += f" and {_hour(found.hour)}"
     more = [
         f"{words(ones[0].value)} ({ones[0].own:.0%}, others {ones[0].others:.0%})"
         for words, ones in ((_weekday, found.more_weekdays), (_hour, found.more_hours))

@@ -22,8 +22,10 @@ __all__ = [
     "machine_words",
     "often",
     "only_zero",
+    "people_words",
     "percent",
     "quoted",
+    "share_words",
     "span",
     "value_words",
     "verb",
@@ -172,6 +174,17 @@ def _bound(value: Any) -> str:
 def percent(share: float) -> str:
     """A share in words, as "10 %"."""
     return f"{share * 100:.10g} %"
+
+
+def people_words(number: int) -> str:
+    """How many people, as "1 person" or "4,372 people"."""
+    return "1 person" if number == 1 else f"{number:,} people"
+
+
+def share_words(share: float) -> str:
+    """A share rounded to whole percents, as "12%"; one that is little but not nothing is "under 1%"."""
+    words = f"{share:.0%}"
+    return "under 1%" if share > 0 and words == "0%" else words
 
 
 def quoted(text: str) -> str:
