@@ -133,10 +133,13 @@ def test_keys_may_lie_in_the_workspace_and_are_never_in_the_document(
     assert "geheim" not in str(stored.document())
 
 
-def test_what_is_not_there_or_cannot_be_reached_is_told(shop: Shop, bucket: Bucket) -> None:
+def test_what_is_not_there_or_cannot_be_reached_is_told(
+    shop: Shop, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for path in ("s3://shop/absent.csv", "s3://nowhere/a.csv", "s3://shop/none-*.csv"):
         with pytest.raises(SourceFileError, match="There is no object"):
             collect(shop.stores, bucket.source(path), root=shop.folder, now=NOW)
+    monkeypatch.setattr(remote, "_ATTEMPTS", 1)  # or it would try for seconds
     away = bucket.source("s3://shop/a.csv", endpoint="http://127.0.0.1:9")
     with pytest.raises(SourceAwayError, match="cannot be reached now") as told:
         collect(shop.stores, away, root=shop.folder, now=NOW)

@@ -164,7 +164,13 @@ class Case:
     lake: Rows
 
 
-@pytest.fixture(scope="module", params=list(AUDIENCES))
+@pytest.fixture(
+    scope="module",
+    params=[
+        "lapsing",
+        *(pytest.param(n, marks=pytest.mark.long) for n in AUDIENCES if n != "lapsing"),
+    ],
+)
 def case(request: pytest.FixtureRequest, stores: Stores) -> Case:
     made = plan(stores, request.param, now=NOW, as_of=START, by="test")
     approve(stores, made.plan_id, now=NOW, by="test")

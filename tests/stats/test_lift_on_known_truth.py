@@ -109,7 +109,7 @@ def _check(tallies, effect: Effect, *, shops: int) -> None:
 
 
 @pytest.mark.parametrize("name", list(EFFECTS))
-@pytest.mark.parametrize("sizes", [(112, 28), (660, 165)])
+@pytest.mark.parametrize("sizes", [(112, 28), pytest.param((660, 165), marks=pytest.mark.long)])
 def test_intervals_cover_the_true_effect_in_150_shops(sizes, name):
     tallies = _simulated(sizes, EFFECTS[name], shops=150, permutations=199)
     _check(tallies, EFFECTS[name], shops=150)

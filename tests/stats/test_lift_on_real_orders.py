@@ -61,14 +61,15 @@ def test_the_customers_are_those_that_the_proof_speaks_of(customer_groups, group
     assert customers.after.mean() == pytest.approx(mean, abs=0.01)
 
 
-@pytest.mark.parametrize("group", ["all", "lapsing_repeat"])
+# All customers go this way, too, in measure/test_on_real_orders.py.
+@pytest.mark.parametrize("group", ["lapsing_repeat", pytest.param("all", marks=pytest.mark.long)])
 def test_without_any_treatment_the_interval_covers_zero_in_200_trials(customer_groups, group):
     coverage = _coverage(customer_groups[group], salts=200, permutations=199)
     # 95 % ± 3 standard errors of 200 trials.
     assert 0.904 <= coverage["rule"] <= 0.996
 
 
-@pytest.mark.parametrize("group", ["all", "lapsing_repeat"])
+@pytest.mark.parametrize("group", ["lapsing_repeat", pytest.param("all", marks=pytest.mark.long)])
 def test_without_any_covariate_the_interval_covers_zero_in_200_trials(customer_groups, group):
     covered = 0
     for number in range(200):

@@ -8,6 +8,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from aimwell.collect.provenance import Provenance
+from aimwell.store.sql import cast
 from aimwell.store.tables import LAKE_TABLES, MONEY, TIME
 
 __all__ = ["cast_to_lake", "lake_query"]
@@ -24,8 +25,8 @@ _NAMES: Mapping[pa.DataType, str] = {
 
 def cast_to_lake(table: str, name: str, value: exp.Expr | None) -> exp.Expr:
     """A value as the type of a column of the lake; None: missing."""
-    kind = exp.DataType.build(_NAMES[LAKE_TABLES[table].schema.field(name).type], dialect="duckdb")
-    return exp.cast(value if value is not None else exp.null(), kind)
+    kind = _NAMES[LAKE_TABLES[table].schema.field(name).type]
+    return cast(value.copy() if value is not None else exp.null(), kind)
 
 
 def lake_query(

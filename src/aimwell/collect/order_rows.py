@@ -106,8 +106,10 @@ def line_table(
             ),
             *provenance.columns(),
         )
-        .from_(exp.to_table("fresh").as_("f"))
-        .join(exp.to_table("origins").as_("o"), on="o.person = f.person", join_type="left")
+        .from_(exp.to_table("fresh").as_("f"), copy=False)
+        .join(
+            exp.to_table("origins").as_("o"), on="o.person = f.person", join_type="left", copy=False
+        )
     )
 
 
@@ -127,8 +129,8 @@ def order_table(entity: OrdersEntity, names: tuple[str, ...], provenance: Proven
             "bool_or(goods) AS any_goods",
             *(exp.alias_(_first(name, names), name) for name in _TEXTS),
         )
-        .from_("fresh")
-        .group_by("order_id", "kind", "CASE WHEN kind = 'return' THEN ordered_at END")
+        .from_("fresh", copy=False)
+        .group_by("order_id", "kind", "CASE WHEN kind = 'return' THEN ordered_at END", copy=False)
     )
     # A known order's first sale was counted; what comes later adds to it. So does an invoice without goods.
     kind = sql(
@@ -157,9 +159,16 @@ def order_table(entity: OrdersEntity, names: tuple[str, ...], provenance: Proven
             sql("CAST(NULL AS varchar) AS properties"),
             *provenance.columns(),
         )
-        .from_(summed.subquery("g"))
-        .join(exp.to_table("origins").as_("o"), on="o.person = g.person", join_type="left")
-        .join(exp.to_table("sold").as_("s"), on="s.order_id = g.order_id", join_type="left")
+        .from_(summed.subquery("g", copy=False), copy=False)
+        .join(
+            exp.to_table("origins").as_("o"), on="o.person = g.person", join_type="left", copy=False
+        )
+        .join(
+            exp.to_table("sold").as_("s"),
+            on="s.order_id = g.order_id",
+            join_type="left",
+            copy=False,
+        )
     )
 
 

@@ -26,7 +26,7 @@ from aimwell.collect.null_texts import trimmed, without_nulls
 from aimwell.definitions.kinds.source import Source
 from aimwell.privacy.contact_points import normalise_emails, normalise_phones
 from aimwell.store.engine import Session
-from aimwell.store.sql import column, sql
+from aimwell.store.sql import cast, column, sql
 
 __all__ = ["Check", "bind_texts", "bind_typed", "bits_of", "stage"]
 
@@ -173,7 +173,7 @@ def bind_typed(
 
 
 def _nothing(kind: FieldKind) -> exp.Expr:
-    return exp.cast(exp.null(), exp.DataType.build(_TYPES.get(kind, "varchar"), dialect="duckdb"))
+    return cast(exp.null(), _TYPES.get(kind, "varchar"))
 
 
 def _field(

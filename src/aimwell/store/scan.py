@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 from sqlglot import exp
 
-from aimwell.store.sql import column, identifier, sql
+from aimwell.store.sql import cast, column, identifier, sql
 from aimwell.store.tables import LAKE_TABLES
 from aimwell.store.versions import TableVersion
 
@@ -44,8 +44,7 @@ def _no_rows(fields: list[pa.Field]) -> exp.Select:
 
 
 def _null(field: pa.Field) -> exp.Expr:
-    typed = exp.cast(exp.null(), _duck_type(field.type))
-    return exp.alias_(typed, identifier(field.name))
+    return exp.alias_(cast(exp.null(), _duck_type(field.type)), identifier(field.name), copy=False)
 
 
 def _duck_type(kind: pa.DataType) -> str:

@@ -11,16 +11,17 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlglot import exp, parse_one
 from sqlglot.errors import ParseError
 
 from aimwell.errors import QueryError
 
-__all__ = ["column", "identifier", "sql", "union_all"]
+__all__ = ["cast", "column", "identifier", "sql", "union_all"]
 
 
+E = TypeVar("E", bound=exp.Expr)
 _MONEY_PLACES, _MONEY_DIGITS = 4, 18
 _INT_MAX = 2**63 - 1
 
@@ -37,14 +38,29 @@ def _parse(text: str) -> tuple[exp.Expr, frozenset[str]]:
         raise QueryError(f"This SQL cannot be parsed: {faults or error}\n{text}") from error
     # A bracket that begins with a hole is read as an expression that bears another name, without the name.
     tree = tree.transform(_without_no_name, copy=False)
-    # Where in the text each part stood is copied with every use, and nobody asks.
+    return _without_places(tree), frozenset(hole.name for hole in tree.find_all(exp.Placeholder))
+
+
+def _without_places(tree: E) -> E:
+    """Without where in the text each part stood, which is copied with every use, and nobody asks."""
     for node in tree.walk():
         node._meta = None
-    return tree, frozenset(hole.name for hole in tree.find_all(exp.Placeholder))
+    return tree
 
 
 def _without_no_name(node: exp.Expr) -> exp.Expr:
     return node.this if isinstance(node, exp.Alias) and not node.args.get("alias") else node
+
+
+@lru_cache(maxsize=256)
+def _type(kind: str) -> exp.DataType:
+    """The tree, which is never to be changed."""
+    return _without_places(exp.DataType.build(kind, dialect="duckdb"))
+
+
+def cast(value: exp.Expr, kind: str) -> exp.Cast:
+    """`CAST(value AS kind)`, where `kind` is a type of DuckDB's, as `decimal(18,4)`."""
+    return exp.Cast(this=value, to=_type(kind).copy())
 
 
 def sql(text: str, **parts: Any) -> exp.Expr:
@@ -93,11 +109,11 @@ def _literal(value: Any) -> exp.Expr:
     if isinstance(value, str):
         return exp.Literal.string(_text(value))
     if isinstance(value, datetime):
-        return exp.cast(exp.Literal.string(_utc(value)), "timestamptz")
+        return cast(exp.Literal.string(_utc(value)), "timestamptz")
     if isinstance(value, date):
-        return exp.cast(exp.Literal.string(value.isoformat()), "date")
+        return cast(exp.Literal.string(value.isoformat()), "date")
     if isinstance(value, Decimal):
-        return exp.cast(exp.Literal.string(_money(value)), "decimal(18,4)")
+        return cast(exp.Literal.string(_money(value)), "decimal(18,4)")
     if isinstance(value, float):
         if not math.isfinite(value):
             raise QueryError(f"The number {value} has no SQL form; pass a finite one.")

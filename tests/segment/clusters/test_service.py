@@ -124,7 +124,13 @@ def test_few_people_or_none_are_told_as_what_they_are(known: Known) -> None:
 KINDS = ("normal", "correlated", "even", "skewed", "heavy tails")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=[] if kind in {"correlated", "heavy tails"} else pytest.mark.long)
+        for kind in KINDS
+    ],
+)
 def test_where_there_are_no_groups_it_says_so(seed: int, kind: str) -> None:
     found = groups_of(one_crowd(seed, kind))
     assert found.model is None
