@@ -174,6 +174,18 @@ def test_the_usual_hour_is_the_persons_own(stores: Stores) -> None:
     assert of(stores, "yui")["usual_weekday"] == 5  # 2 and 9 January 2026
 
 
+def test_days_without_a_time_tell_no_hour(stores: Stores) -> None:
+    noon = [event("ann", "Login", n + 12 / 24) for n in (1, 2)]
+    days = [event(who, "Login", n) for who in ("ann", "zoe") for n in (3, 4, 5)]
+    add_events(stores, [*noon, *days])
+    assert of(stores, "ann")["usual_hour"] == 12
+    found = of(stores, "zoe")
+    assert "usual_hour" not in found
+    assert (
+        found["usual_weekday"] == 1
+    )  # 4, 5 and 6 January 2026 are a Sunday, a Monday and a Tuesday
+
+
 def test_visits_devices_and_interests_come_from_events(stores: Stores) -> None:
     phone = json.dumps({"context": {"userAgent": "Mozilla/5.0 (iPhone) Mobile/15E148"}})
     add_events(

@@ -6,7 +6,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -168,11 +168,11 @@ def expected(life: Row, as_of: datetime) -> Row:
     found["categories"] = len({int(sku[4:]) % 3 for sku in skus if int(sku[4:]) < 6})
     local = [row["ordered_at"].astimezone(ZoneInfo(ZONE)) for row in kept]
     for name, values in (
-        ("hour", [when.hour for when in local]),
+        ("hour", [when.hour for when in local if when.time() != time()]),
         ("weekday", [when.isoweekday() for when in local]),
     ):
         counts = Counter(values)
-        best = min((-count, value) for value, count in counts.items())[1] if n else None
+        best = min((-count, value) for value, count in counts.items())[1] if counts else None
         found[f"favourite_{name}"] = best
         found[f"favourite_{name}_share"] = counts[best] / n if best is not None else None
     found["weekend_share"] = sum(when.isoweekday() >= 6 for when in local) / n if n else None
@@ -230,6 +230,31 @@ def test_every_feature_is_what_a_plain_computation_gives(
         for feature, value in wanted.items():
             close = None if value is None else pytest.approx(value, rel=1e-9, abs=1e-6)
             assert row[feature] == close, (name, feature)
+
+
+def test_orders_that_bear_a_day_and_no_time_tell_no_hour(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path, timezone=ZONE)
+    midnight = datetime(2026, 1, 3, tzinfo=ZoneInfo(ZONE))
+    moments = {"ann": [0, 1, 2, 2.5], "bob": [0, 1]}
+    add_orders(
+        stores,
+        [
+            {
+                "customer": who,
+                "order_id": f"{who}{n}",
+                "ordered_at": (midnight + timedelta(days=n)).astimezone(UTC),
+                "revenue": 5,
+            }
+            for who, days in moments.items()
+            for n in days
+        ],
+    )
+    names = ["favourite_hour", "favourite_hour_share", "favourite_weekday"]
+    found = by_person(stores, day(30), names)
+    ann, bob = (found[origin(stores, who)] for who in ("ann", "bob"))
+    assert (ann["favourite_hour"], ann["favourite_hour_share"]) == (12, 0.25)
+    assert (bob["favourite_hour"], bob["favourite_hour_share"]) == (None, None)
+    assert bob["favourite_weekday"] == 6
 
 
 def test_some_of_those_lives_reach_every_corner(history: tuple[Stores, dict[str, Row]]) -> None:

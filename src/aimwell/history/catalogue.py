@@ -34,6 +34,7 @@ class Feature:
 
 _NEVER = "never"
 _NO_ORDER = "no order yet"
+_NO_HOUR = "no order yet that bears a time of day"
 _REVENUE = "coalesce(o.revenue, 0) + coalesce(r.revenue, 0)"
 
 
@@ -174,7 +175,7 @@ _HABITS = (
         "favourite_hour",
         "hour",
         "hour of the day with most orders (the earlier of equals), 0–23",
-        _NO_ORDER,
+        _NO_HOUR,
         "h",
         "h.hour",
     ),
@@ -182,7 +183,7 @@ _HABITS = (
         "favourite_hour_share",
         "share",
         "orders in the favourite hour ÷ orders",
-        _NO_ORDER,
+        _NO_HOUR,
         "h",
         "h.hour_share",
     ),

@@ -161,7 +161,7 @@ COMPUTED: tuple[ComputedTrait, ...] = (
         "hour",
         "behavioural",
         "hour of most orders and events (the earlier of equals), 0–23, in the person's time zone, else the firm's",
-        "no order or event yet",
+        "no order or event yet that bears a time of day",
         "h.hour",
     ),
     _own(

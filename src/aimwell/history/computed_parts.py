@@ -87,15 +87,18 @@ def _counts(column: str, values: range) -> str:
     return f"[{', '.join(counts)}]"
 
 
-# One pass with a counter a value, as in `feature_parts`.
+# One pass with a counter a value, as in `feature_parts`; a day without a time (midnight where the firm is) tells no hour.
 _HOURS = f"""
-    SELECT profile_id, list_position(hours, list_max(hours)) - 1 AS hour,
+    SELECT profile_id, CASE WHEN list_max(hours) > 0 THEN list_position(hours, list_max(hours)) - 1 END AS hour,
            list_position(weekdays, list_max(weekdays)) AS weekday
     FROM (
       SELECT profile_id, {_counts("hour", range(24))} AS hours, {_counts("weekday", range(1, 8))} AS weekdays
       FROM (
-        SELECT profile_id, hour(moment) AS hour, isodow(moment) AS weekday FROM (
-          SELECT d.profile_id, timezone(coalesce(z.timezone, :zone), d.moment_at) AS moment
+        SELECT profile_id, CASE WHEN firms <> date_trunc('day', firms) THEN hour(moment) END AS hour,
+               isodow(moment) AS weekday
+        FROM (
+          SELECT d.profile_id, timezone(coalesce(z.timezone, :zone), d.moment_at) AS moment,
+                 timezone(:zone, d.moment_at) AS firms
           FROM (
             SELECT profile_id, ordered_at AS moment_at FROM purchases WHERE kept
             UNION ALL

@@ -12,8 +12,10 @@ __all__ = ["BOUGHT", "LOCAL", "PARTS"]
 
 BOUGHT = "SELECT * FROM purchases"
 
+# Orders of a file with days and no times lie at midnight: they tell no hour.
 LOCAL = """
-    SELECT profile_id, hour(moment) AS hour, isodow(moment) AS weekday,
+    SELECT profile_id, CASE WHEN moment <> date_trunc('day', moment) THEN hour(moment) END AS hour,
+           isodow(moment) AS weekday,
            2 * pi() * dayofyear(moment) / 365.25 AS angle
     FROM (SELECT profile_id, timezone(:zone, ordered_at) AS moment FROM bought WHERE kept) AS m
     """
@@ -71,8 +73,8 @@ def _counts(column: str, values: range) -> str:
 # One pass with a counter a value: several times faster than to group by person and value, and to join. The first of
 # equal counts is the earlier one.
 _HABITS = f"""
-    SELECT profile_id, list_position(hours, list_max(hours)) - 1 AS hour,
-           CAST(list_max(hours) AS double) / orders AS hour_share,
+    SELECT profile_id, CASE WHEN list_max(hours) > 0 THEN list_position(hours, list_max(hours)) - 1 END AS hour,
+           CASE WHEN list_max(hours) > 0 THEN CAST(list_max(hours) AS double) / orders END AS hour_share,
            list_position(weekdays, list_max(weekdays)) AS weekday,
            CAST(list_max(weekdays) AS double) / orders AS weekday_share,
            CAST(weekdays[6] + weekdays[7] AS double) / orders AS weekend_share, season
