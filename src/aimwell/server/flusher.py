@@ -61,8 +61,10 @@ class Flusher:
                 if self._stopping.is_set() and self._process.stdin is not None:
                     self._process.stdin.close()
                 code = self._process.wait()
-                if not self._stopping.is_set():
+                # A signal to the whole group ends it a moment before the server is told to stop.
+                if not self._stopping.wait(_AGAIN_SECONDS):
                     _log.warning("the flusher ended (%d) and is started again", code)
+                continue
             self._stopping.wait(_AGAIN_SECONDS)
 
     def _begin(self) -> subprocess.Popen[bytes]:
