@@ -73,7 +73,9 @@ SHEETS: dict[str, pa.Schema] = {
             *((name, _T) for name in ("sku", "name", "category", "brand", "price", "currency")),
         ]
     ),
-    "said_orders": pa.schema([_N, ("order_id", _T), ("content", _T)]),
+    "said_orders": pa.schema(
+        [_N, *((name, _T) for name in ("order_id", "content", "reason", "field", "detail"))]
+    ),
     "faults": pa.schema(
         [
             *((name, _T) for name in ("source", "reason", "field", "detail", "content")),
@@ -295,9 +297,14 @@ class Sheets:
     def _commerce(
         self, number: int, event: str, properties: Mapping[str, Any], *, orders: bool
     ) -> None:
+        if event in commerce.ORDER_NAMES and orders:
+            fault = commerce.order_fault(event, properties)
+            content = _encode(commerce.order_content(properties)).decode()
+            order_id = commerce.id_text(properties.get("order_id"))
+            self._rows["said_orders"].append(
+                (number, order_id, content, *(fault or (None, None, None)))
+            )
         if not properties:
-            if event in commerce.ORDER_NAMES and orders:
-                self._rows["said_orders"].append((number, None, "{}"))
             return
         products = self._rows["said_products"]
         currency = commerce.currency_of(properties.get("currency"))
@@ -311,10 +318,6 @@ class Sheets:
                     currency,
                 )
             )
-        if event in commerce.ORDER_NAMES and orders:
-            content = _encode(commerce.order_content(properties)).decode()
-            order_id = commerce.id_text(properties.get("order_id"))
-            self._rows["said_orders"].append((number, order_id, content))
 
     def _consents(self, number: int, message: Message) -> None:
         rows = self._rows["said_consents"]
