@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from aimwell.currencies import known_currency
 from aimwell.errors import JobError, SettingsError, nearest
 from aimwell.zones import known_zones, nearest_zone
 
@@ -327,6 +328,11 @@ class Settings(BaseModel):
         except JobError as error:
             raise ValueError(f"{error} Or 'off'") from None
 
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, value: str) -> str:
+        return known_currency(value)
+
     @field_validator("country")
     @classmethod
     def _known_country(cls, value: str | None) -> str | None:
@@ -460,7 +466,8 @@ def _fault(name: str, found: Any, message: str) -> str:
     for pattern, words in _FORMS.items():
         said = said.replace(f"String should match pattern '{pattern}'", words)
     shown = "" if name in _SECRET else f" = {found!r:.100}"
-    return f"{name}{shown}: {said}. It is: {Settings.model_fields[name].description}"
+    stop = "" if said.endswith("?") else "."
+    return f"{name}{shown}: {said}{stop} It is: {Settings.model_fields[name].description}"
 
 
 def render_toml(settings: Settings) -> str:

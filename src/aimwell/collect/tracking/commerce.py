@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from aimwell.collect.currencies import CURRENCIES
+from aimwell.currencies import CURRENCIES
 
 __all__ = [
     "CANCELLED",
