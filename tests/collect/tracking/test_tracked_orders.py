@@ -406,6 +406,20 @@ def test_what_an_order_came_to_waits_where_it_cannot_be_read(stores: Stores) -> 
     assert sums(stores)["o2"][0] == "30.00", "nobody said that all of it came back"
 
 
+def test_amounts_in_a_currency_that_there_is_not_are_no_money(stores: Stores) -> None:
+    seen = {"sku": "mug", "name": "Mug", "price": 5, "revenue": 5}
+    flushed(
+        stores,
+        said("Product Viewed", 1, **seen, currency="QQQ"),
+        said("Product Viewed", 2, **{**seen, "sku": "cup"}, currency="gbp"),
+    )
+    found = rows(stores, "events", "sku", "revenue")
+    assert dict(found) == {"mug": None, "cup": Decimal(5)}
+    assert "QQQ" in str(rows(stores, "events", "properties")), "nothing of the message is lost"
+    prices = dict(rows(stores, "products", "sku", "price"))
+    assert prices == {"mug": None, "cup": Decimal(5)}
+
+
 AT = datetime(2026, 1, 1, tzinfo=NOW.tzinfo)
 AMOUNT = st.integers(0, 10_000).map(lambda n: n / 100) | st.sampled_from(
     ["7.5", "x", None, -3, True, 1e300]

@@ -18,6 +18,7 @@ __all__ = [
     "UPDATED",
     "amount_of",
     "currency_of",
+    "has_money",
     "id_text",
     "number_text",
     "order_content",
@@ -90,6 +91,12 @@ def currency_of(value: Any) -> str | None:
     return text if text in CURRENCIES else None
 
 
+def has_money(properties: Mapping[str, Any]) -> bool:
+    """Whether its amounts are money: they are not where a currency is told that there is not."""
+    currency = properties.get("currency")
+    return _empty(currency) or currency_of(currency) is not None
+
+
 def order_content(properties: Mapping[str, Any]) -> dict[str, Any]:
     """What an order's message says that its rows are made of."""
     found = {key: properties[key] for key in _ORDER_KEYS if properties.get(key) is not None}
@@ -111,8 +118,7 @@ def order_fault(event: str, properties: Mapping[str, Any]) -> tuple[str, str, st
         return "no_order_id", "properties.order_id", detail
     if event == CANCELLED:
         return None
-    currency = properties.get("currency")
-    if not _empty(currency) and currency_of(currency) is None:
+    if not has_money(properties):
         detail = "the message is kept as an event, but its currency is no code of ISO 4217, as GBP"
         return "unknown_currency", "properties.currency", detail
     told = next((name for name in _AMOUNTS if not _empty(properties.get(name))), None)

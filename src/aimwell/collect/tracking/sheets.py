@@ -228,7 +228,9 @@ class Sheets:
                 commerce.id_text(properties.get("category")),
                 commerce.id_text(properties.get("session_id"))
                 or commerce.id_text(message.context.get("sessionId")),
-                commerce.number_text(properties.get("revenue")),
+                commerce.number_text(properties.get("revenue"))
+                if commerce.has_money(properties)
+                else None,
                 commerce.number_text(properties.get("quantity")),
                 commerce.currency_of(properties.get("currency")),
                 _encode(properties).decode() if properties else None,
@@ -314,7 +316,9 @@ class Sheets:
                     number,
                     sku,
                     *(commerce.id_text(said.get(n)) for n in ("name", "category", "brand")),
-                    commerce.number_text(said.get("price")),
+                    commerce.number_text(said.get("price"))
+                    if commerce.has_money(properties)
+                    else None,
                     currency,
                 )
             )
