@@ -127,7 +127,11 @@ def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
             r"currency = 'eur': three capital letters, as GBP. It is: ISO 4217",
         ),
         ('[workspace]\ncurrency = ""\n', r"currency = ''"),
-        ('[workspace]\ntimezone = "Europe/Londn"\n', "Did you mean 'Europe/London'"),
+        (
+            '[workspace]\ncurrency = "QQQ"\n',
+            r"'QQQ': no currency has this ISO 4217 code. Codes are as GBP, EUR, USD. It is: ",
+        ),
+        ('[workspace]\ntimezone = "Europe/Londn"\n', r"Did you mean 'Europe/London'\? It is: "),
         ('[workspace]\ntimezone = "Mars/Phobos"\n', "has this name. Names are as Europe/London"),
         ("[workspace]\nmargin_default = 1.5\n", "less than or equal to 1"),
         ("[workspace]\nmargin_default = nan\n", "margin_default"),

@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,7 +26,7 @@ from aimwell.store.schema import metadata
 from aimwell.store.sql import column
 from aimwell.store.stores import Stores
 
-__all__ = ["NOW", "control_rows", "put", "put_bodies", "rows", "tracked_state"]
+__all__ = ["NOW", "control_rows", "people_state", "put", "put_bodies", "rows", "tracked_state"]
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -103,3 +104,18 @@ def tracked_state(stores: Stores) -> dict[str, Any]:
     for table, names_ in _CONTROL.items():
         found[table] = control_rows(stores, table, *names_)
     return found
+
+
+def people_state(stores: Stores) -> dict[str, Any]:
+    """Who is whom and all that is known of them after `bring_up_to_date`, and what their orders come to."""
+    profiles = metadata.tables["profiles"]
+    names = sorted(set(profiles.c.keys()) - {"updated_at", "computed_at"})
+    sums: dict[tuple[Any, ...], Decimal] = {}
+    for *which, revenue in rows(stores, "orders", "order_id", "origin_id", "revenue"):
+        sums[tuple(which)] = sums.get(tuple(which), Decimal(0)) + revenue
+    overrides = metadata.tables["identity_overrides"]
+    return {
+        "profiles": control_rows(stores, "profiles", *names),
+        "overrides": control_rows(stores, "identity_overrides", *sorted(overrides.c.keys())),
+        "order_sums": sums,
+    }

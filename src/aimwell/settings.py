@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from aimwell.currencies import known_currency
 from aimwell.errors import JobError, SettingsError, nearest
 from aimwell.zones import known_zones, nearest_zone
 
@@ -326,6 +327,11 @@ class Settings(BaseModel):
             return check_cron(text)
         except JobError as error:
             raise ValueError(f"{error} Or 'off'") from None
+
+    @field_validator("currency")
+    @classmethod
+    def _known_currency(cls, value: str) -> str:
+        return known_currency(value)
 
     @field_validator("country")
     @classmethod

@@ -91,6 +91,12 @@ def test_an_unknown_time_zone_is_refused_with_the_nearest() -> None:
     assert caught.value.faults[0].path == "timezone"
 
 
+def test_a_currency_that_there_is_not_is_refused() -> None:
+    with pytest.raises(DefinitionError, match="no currency has this ISO 4217 code") as caught:
+        source_of(currency="QQQ")
+    assert caught.value.faults[0].path == "currency"
+
+
 # --- values -----------------------------------------------------------------------------------------------
 
 

@@ -262,6 +262,25 @@ def test_a_folder_is_told_with_how_to_give_several_files(run: Run) -> None:
     assert "--root exports" in told.err
 
 
+def test_an_address_is_told_with_what_takes_it(run: Run) -> None:
+    told = run("collect", "orders", "s3://shop/orders.csv", *TAKE, code=1)
+    assert "'s3://shop/orders.csv' is an address" in told.err
+    assert "aimwell collect source NAME" in told.err
+
+
+def test_a_file_that_only_calls_itself_an_archive_is_refused(run: Run) -> None:
+    Path("orders.zip").write_text("not a zip")
+    told = run("collect", "orders", "orders.zip", *TAKE, code=1)
+    assert "The ZIP archive (or spreadsheet) 'orders.zip' is damaged" in told.err
+
+
+def test_reviews_that_say_nothing_are_no_reviews(run: Run) -> None:
+    Path("orders.csv").write_text("order_id,quantity\n1,2\n")
+    told = run("collect", "reviews", "orders.csv", "--guess", code=2)
+    assert "one of rating, text, title, recommended is needed" in told.err
+    assert "map one of" not in told.err, "said once"
+
+
 def test_a_sheet_is_chosen_and_a_list_inside_json_is_found(run: Run) -> None:
     cells = [line.split(",") for line in orders(1, 4).splitlines()]
     write_xlsx(Path("orders.xlsx"), {"Notes": [["hello"]], "Orders": cells})

@@ -347,6 +347,11 @@ def test_the_words_of_a_review_are_in_the_vault_and_its_mark_in_the_lake(shop: S
 # --- amounts ----------------------------------------------------------------------------------------------
 
 
+def test_reviews_of_which_nothing_is_mapped_are_refused() -> None:
+    with pytest.raises(DefinitionError, match="map one of rating, text, title, recommended"):
+        source_of(entity("reviews", mapped={"sku": "sku"}))
+
+
 def test_restated_cost_is_netted(shop: Shop) -> None:
     spend = entity(
         "ad_spend",

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimwell.collect import collect
-from aimwell.collect.currencies import CURRENCIES
 from aimwell.collect.inline import inline_source
 from aimwell.collect.inspecting import quarantine
 from aimwell.collect.money import convert_money, first_rates, rate_checks
+from aimwell.currencies import CURRENCIES
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.source import Source
 from aimwell.definitions.reading import read_documents

@@ -11,7 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from aimwell.collect.identities import keep_identifiers
+from aimwell.collect.service import collect
 from aimwell.definitions.catalogue import check
+from aimwell.definitions.kinds.source import Source
 from aimwell.definitions.service import apply
 from aimwell.errors import UnifyError
 from aimwell.history.current import bring_up_to_date
@@ -160,6 +162,38 @@ def test_traits_bear_kind_source_age_and_confidence(read_only: Stores) -> None:
     assert (country.name, country.data, country.source) == ("country", "demographic", "test")
     assert country.recency == pytest.approx(0.5 ** ((NOW - day(1)).days / 730))
     assert (interests.data, interests.source, interests.since) == ("psychographic", "web", day(2))
+
+
+def test_a_trait_that_a_rule_filled_says_so(tmp_path: Path) -> None:
+    made = make_stores(tmp_path / "workspace")
+    (tmp_path / "people.csv").write_text(
+        "id,tier,day\nann,,2026-01-01\nbob,gold,2026-01-01\ncec,,\n"
+    )
+    entity = {
+        "entity": "customers",
+        "from": "people",
+        "map": {"customer_id": "id", "set_at": "day"},
+        "traits": {"tier": "tier"},
+        "fill": {"traits.tier": {"constant": "basic"}},
+    }
+    source = check(
+        {
+            "kind": "source",
+            "name": "crm",
+            "files": {"people": "people.csv"},
+            "entities": [entity],
+        }
+    )
+    assert isinstance(source, Source)
+    collect(made, source, root=tmp_path, now=NOW - timedelta(days=1))
+    bring_up_to_date(made, now=NOW - timedelta(hours=1))
+    found = {who: page(made, who).traits for who in ("ann", "bob", "cec")}
+    assert {who: (one.value, one.filled) for who, (one,) in found.items()} == {
+        "ann": ("basic", "constant"),
+        "bob": ("gold", None),
+        "cec": ("basic", "constant"),
+    }
+    made.close()
 
 
 def test_outside_data_of_where_a_person_lives_are_on_the_page(read_only: Stores) -> None:

@@ -289,6 +289,10 @@ def test_an_unknown_call_under_v1_is_answered_to_programs_and_elsewhere_to_peopl
     with serving(stores) as base:
         answer = httpx.post(base + "/v1/nosuch", json={})
         assert answer.status_code == 404
-        assert answer.json() == {"success": False, "message": "The request was refused."}
+        assert answer.json()["success"] is False
+        assert "no such call. Calls are /v1/identify, /v1/track" in answer.json()["message"]
+        wrong = httpx.get(base + "/v1/track")
+        assert wrong.status_code == 405
+        assert "messages are sent by POST" in wrong.json()["message"]
         assert answer.headers["Access-Control-Allow-Origin"] == "*"
         assert "Please use the link in the message" in httpx.get(base + "/nosuch").text

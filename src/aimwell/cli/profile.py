@@ -118,7 +118,7 @@ def _known(output: Output, page: ProfilePage, zone: ZoneInfo, _currency: str) ->
                 kind,
                 one.name,
                 one.value,
-                one.source,
+                one.source if one.filled is None else f"{one.source}, filled: {one.filled}",
                 _day(one.since, zone),
                 f"{one.confidence:.2f}",
                 f"{one.recency:.2f}",

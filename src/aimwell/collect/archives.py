@@ -31,11 +31,11 @@ class Member:
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is a ZIP archive of files (spreadsheets are archives too, but of one document)."""
+    """Whether a file is a ZIP archive of files (spreadsheets are archives too, but of one document), or says so."""
     try:
         with path.open("rb") as file:
             if file.read(4) not in (b"PK\x03\x04", b"PK\x05\x06"):
-                return False
+                return path.suffix.lower() == ".zip"  # which unpacking tells is none
         with zipfile.ZipFile(path) as archive:
             return not any(name in _SHEETS for name in archive.namelist()[:_MEMBERS_MAX])
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):

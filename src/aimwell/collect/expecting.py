@@ -15,7 +15,6 @@ import sqlalchemy as sa
 from sqlglot import exp
 
 from aimwell.collect.casts import yes_or_no
-from aimwell.collect.currencies import CURRENCIES
 from aimwell.collect.expressions import Typed, compile_expression
 from aimwell.collect.fields import FieldKind, TargetField
 from aimwell.collect.identities import customer_kind
@@ -24,6 +23,7 @@ from aimwell.collect.model import ExpectationResult
 from aimwell.collect.null_texts import is_one_of
 from aimwell.collect.staging import Check
 from aimwell.collect.standard_countries import COUNTRY_CODES
+from aimwell.currencies import CURRENCIES
 from aimwell.definitions.kinds.source import Entity
 from aimwell.definitions.source_expectations import Expectation, ValueType
 from aimwell.privacy.hashing import identifier_hash_sql

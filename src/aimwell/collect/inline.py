@@ -42,6 +42,8 @@ __all__ = ["absent_columns", "format_of", "inline_source", "plain_file", "read_c
 
 _HEAD_BYTES = 1 << 20
 _COLUMNS_SHOWN = 40
+_ADDRESS = re.compile(r"[a-z][a-z0-9+]+:/+")
+"""How an address begins, with as many strokes as a path has left of them."""
 
 
 def format_of(file: Path) -> str:
@@ -95,6 +97,12 @@ def read_columns(
             f"'{file}' is a folder. Name one of its files; several files of one form are a source definition "
             "with a pattern, as files: {rows: 'orders-*.csv.gz'}, which is taken with "
             f"`aimwell collect source NAME --root {shlex.quote(str(file))}`.",
+            file=file.name,
+        )
+    if not file.exists() and _ADDRESS.match(str(file)):
+        raise SourceFileError(
+            f"'{_ADDRESS.sub(lambda found: found[0].rstrip('/') + '//', str(file), count=1)}' is an address. What does not lie in a folder is taken by a source definition, as files: "
+            "{rows: 's3://shop/orders-*.csv.gz'}, with `aimwell collect source NAME`.",
             file=file.name,
         )
     if not file.is_file():

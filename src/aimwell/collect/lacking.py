@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from aimwell.collect.entity_specs import SPECS
 from aimwell.collect.suggesting import EntityName, target_maps
+from aimwell.definitions.source_maps import REVIEW_SAYS
 from aimwell.errors import nearest
 
 __all__ = ["Lack", "find_lacks", "option_of"]
@@ -17,6 +18,7 @@ _ONE_OF: Mapping[str, tuple[str, ...]] = {
     "orders": ("unit_price", "line_total"),
     "customers": ("customer_id", "email", "phone"),
     "events": ("customer_id", "email", "phone"),
+    "reviews": REVIEW_SAYS,
     **{
         name: ("customer_id", "email", "phone")
         for name, spec in SPECS.items()

@@ -13,12 +13,12 @@ from typing import NamedTuple
 import pyarrow as pa
 from sqlglot import exp
 
-from aimwell.collect.currencies import CURRENCIES
 from aimwell.collect.field_kinds import FieldKind
 from aimwell.collect.money import RATE_MAX, RATE_MIN, bind_rates, bind_standing
 from aimwell.collect.null_texts import is_one_of
 from aimwell.collect.provenance import Provenance
 from aimwell.collect.staging import Check
+from aimwell.currencies import CURRENCIES
 from aimwell.store.engine import Session
 from aimwell.store.lake import TableVersion
 from aimwell.store.sql import sql

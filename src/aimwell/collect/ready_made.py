@@ -26,12 +26,12 @@ class Template:
 
 def list_templates() -> tuple[Template, ...]:
     """All of them, by name."""
-    names = sorted(
-        entry.name.removesuffix(".yaml")
-        for entry in _FOLDER.iterdir()
-        if entry.name.endswith(".yaml")
-    )
-    return tuple(_described(name) for name in names)
+    return tuple(_described(name) for name in _names())
+
+
+def _names() -> list[str]:
+    entries = (entry.name for entry in _FOLDER.iterdir())
+    return sorted(name.removesuffix(".yaml") for name in entries if name.endswith(".yaml"))
 
 
 def _described(name: str) -> Template:
@@ -53,10 +53,10 @@ def read_template(name: str) -> str:
     Raises:
         UnknownDefinitionError: There is none of this name; names those there are.
     """
-    known = [entry.name.removesuffix(".yaml") for entry in _FOLDER.iterdir()]
-    if name not in known or not name:
+    known = _names()
+    if name not in known:
         raise UnknownDefinitionError(
-            f"There is no ready-made source '{name}'. {nearest(name, sorted(known))} "
+            f"There is no ready-made source '{name}'. {nearest(name, known)} "
             "`aimwell collect templates` lists them."
         )
     return _FOLDER.joinpath(f"{name}.yaml").read_text(encoding="utf-8")

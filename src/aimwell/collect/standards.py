@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 
-from aimwell.collect.currencies import CURRENCIES
 from aimwell.collect.standard_countries import country_code
+from aimwell.currencies import CURRENCIES
 from aimwell.definitions.source_standards import Step
 
 __all__ = ["is_lossy", "standard"]

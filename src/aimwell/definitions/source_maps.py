@@ -17,6 +17,7 @@ from aimwell.definitions.source_values import (
 
 __all__ = [
     "MORE_MAPS",
+    "REVIEW_SAYS",
     "AccountMembersMap",
     "AccountsMap",
     "AdSpendMap",
@@ -234,6 +235,10 @@ class AnswersMap(_OfSomebody):
     answer: Value | None = target("The answer to it.")
 
 
+REVIEW_SAYS = ("rating", "text", "title", "recommended")
+"""What a review may say; one without any of them is none."""
+
+
 class ReviewsMap(PersonMap):
     """Columns of a review."""
 
@@ -248,6 +253,12 @@ class ReviewsMap(PersonMap):
     recommended: Value | None = target("Whether it is recommended: yes or no.")
     helpful: Value | None = target("How many found the review helpful.")
     reviewed_at: Value | None = target("When; default: when it was collected.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> ReviewsMap:
+        if all(getattr(self, target) is None for target in REVIEW_SAYS):
+            raise ValueError(f"map one of {', '.join(REVIEW_SAYS)}")
+        return self
 
 
 class ConsentsMap(_OfSomebody):

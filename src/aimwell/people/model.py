@@ -59,7 +59,10 @@ class PersonalField:
 
 @dataclass(frozen=True)
 class TraitValue:
-    """One trait: the value that counts, whence, since when, how sure and how fresh it is (0 to 1)."""
+    """One trait: the value that counts, whence, since when, how sure and how fresh it is (0 to 1).
+
+    `filled` is the rule of the source that stood in where it said nothing, as 'constant'; None: the source said it.
+    """
 
     name: str
     value: str
@@ -68,6 +71,7 @@ class TraitValue:
     since: datetime
     confidence: float
     recency: float
+    filled: str | None = None
 
 
 @dataclass(frozen=True)

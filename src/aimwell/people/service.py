@@ -35,6 +35,7 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.unify.identity import merge_of
 from aimwell.unify.lookup import find_profile
+from aimwell.unify.merging import said_since
 from aimwell.unify.reading import bind_people
 from aimwell.unify.recency import Ageing, ageing, newest_facts, overall, recency
 
@@ -49,9 +50,11 @@ _plans = metadata.tables["plans"]
 _places = metadata.tables["plan_people"]
 _messages = metadata.tables["messages"]
 
-_LAKE = (*TIMELINE_TABLES, "scores", "account_members", "market")
+_LAKE = (*TIMELINE_TABLES, "scores", "account_members", "market", "trait_marks")
 _MARKETING = "marketing"
 _LETTERS_MAX = 50
+_Statement = tuple[str, str, datetime]
+"""Trait, source, and since when it holds."""
 
 # Snapshots are of a whole segment, so they are looked for among everybody's rows.
 _SEGMENTS = """
@@ -151,6 +154,7 @@ def profile_page(
         segments = _segments(session, now)
         scores = tuple(ScoreValue(*found) for found in session.rows(sql(_SCORES)))
         around = surroundings(session, _own(row.traits, row.computed), ages, now)
+        filled = _filled(session)
         accounts = tuple(tuple(found) for found in session.rows(sql(_ACCOUNTS, now=now)))
     others = [
         one
@@ -171,7 +175,7 @@ def profile_page(
         identity=Identity(merge.origins, merge.evidence, kinds, accounts, household),
         personal=personal,
         revealed=reveal,
-        traits=_traits(row.traits, row.provenance, ages, now),
+        traits=_traits(row.traits, row.provenance, filled, ages, now),
         surroundings=around,
         computed=_computed(row.computed),
         computed_at=row.computed_at,
@@ -218,9 +222,22 @@ def _merges(connection: sa.Connection, profile_id: str) -> list[Happening]:
     ]
 
 
+def _filled(session: Session) -> dict[_Statement, str]:
+    """Statement of a trait → the rule that stood in for it, where its source said nothing."""
+    query = sql(
+        """
+        SELECT name, source, :since AS since, substr(how, length('filled:') + 1) FROM trait_marks
+        WHERE how LIKE 'filled:%'
+        """,
+        since=said_since(sql("set_at"), sql("received_at")),
+    )
+    return {(name, source, since): how for name, source, since, how in session.rows(query)}
+
+
 def _traits(
     values: Mapping[str, str],
     provenance: Mapping[str, Any] | None,
+    filled: Mapping[_Statement, str],
     ages: Ageing,
     now: datetime,
 ) -> tuple[TraitValue, ...]:
@@ -229,7 +246,8 @@ def _traits(
         since = datetime.fromisoformat(told)
         kind = ages.kind(name, source)
         fresh = ages.trait(name, source, since, now)
-        found.append(TraitValue(name, values[name], kind, source, since, confidence, fresh))
+        how = filled.get((name, source, since))
+        found.append(TraitValue(name, values[name], kind, source, since, confidence, fresh, how))
     return tuple(sorted(found, key=lambda trait: (trait.data, trait.name)))
 
 

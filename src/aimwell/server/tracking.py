@@ -249,7 +249,11 @@ def refused(_request: _Request, error: HTTPException) -> Response[dict[str, Any]
     # The protocol knows no 413.
     status = 400 if error.status_code == 413 else error.status_code
     too_much = f"The request was refused: it has more than {BATCH_BYTES_MAX:,} bytes."
-    words = too_much if error.status_code == 413 else "The request was refused."
+    words = {
+        404: f"There is no such call. Calls are {PREFIX}/{f', {PREFIX}/'.join(_SHORT)}.",
+        405: "The request was refused: messages are sent by POST.",
+        413: too_much,
+    }.get(error.status_code, "The request was refused.")
     return _answer(status, words, dict(_CORS))
 
 

@@ -27,5 +27,9 @@ def test_each_is_a_right_definition_that_says_where_it_comes_from(name: str) -> 
 def test_an_unknown_one_is_told_with_the_nearest() -> None:
     with pytest.raises(UnknownDefinitionError, match="Did you mean 'stripe'"):
         read_template("strip")
-    with pytest.raises(UnknownDefinitionError):
-        read_template("../secret")
+    for name in ("../secret", "", "quality.html"):  # a page lies in the same folder
+        with pytest.raises(UnknownDefinitionError, match=r"There is no ready-made source") as told:
+            read_template(name)
+        assert "quality.html" not in str(told.value).removeprefix(
+            f"There is no ready-made source '{name}'."
+        )

@@ -16,13 +16,14 @@ from aimwell.collect.tracking.flush import flush_inbox
 from aimwell.collect.tracking.sources import ensure_tracking_source
 from aimwell.collect.tracking.whole import whole_message
 from aimwell.errors import LeaseBusyError
+from aimwell.history.current import bring_up_to_date
 from aimwell.jobs.alerts import Alerts
 from aimwell.privacy.hashing import identifier_hash
 from aimwell.privacy.message_parts import read_parts
 from aimwell.store.inbox import sealed_segments
 from aimwell.store.stores import Stores, open_stores
 from collecting import Shop
-from tracked import NOW, control_rows, put, rows, tracked_state
+from tracked import NOW, control_rows, people_state, put, rows, tracked_state
 
 ANN = {"userId": "ann", "anonymousId": "a-1"}
 
@@ -328,7 +329,7 @@ def test_a_tracking_source_is_made_once_and_takes_no_files(stores: Stores, tmp_p
         collect(stores, source, root=tmp_path, now=NOW)
 
 
-def test_replayed_split_and_turned_round_the_lake_is_the_same(
+def test_replayed_split_and_turned_round_the_lake_and_its_people_are_the_same(
     empty_workspace: Path, tmp_path: Path, seed: int
 ) -> None:
     import random
@@ -353,6 +354,13 @@ def test_replayed_split_and_turned_round_the_lake_is_the_same(
         }
         if draw.random() < 0.5:
             message["userId"] = f"u-{who}"
+        if message["type"] == "track" and draw.random() < 0.5:
+            message["event"] = draw.choice(["Order Completed", "Order Refunded", "Product Added"])
+            message["properties"] = {
+                "order_id": f"o{draw.randrange(4)}",
+                "currency": "GBP",
+                "products": [{"sku": draw.choice("xyz"), "price": draw.randrange(1, 9)}],
+            }
         messages.append(message)
     messages.append({"type": "buy", "userId": "bad"})
     states = []
@@ -368,6 +376,8 @@ def test_replayed_split_and_turned_round_the_lake_is_the_same(
             if turn == 0 or draw.random() < 0.6:
                 flush_inbox(opened, now=NOW, batch_bytes=draw.choice([1, 10**9]))
         flush_inbox(opened, now=NOW)
-        states.append(tracked_state(opened))
+        bring_up_to_date(opened, now=NOW)
+        states.append(tracked_state(opened) | people_state(opened))
         opened.close()
     assert states[0] == states[1]
+    assert len(states[0]["profiles"]) > 1

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimwell.collect import collect
+from aimwell.collect.tracking.commerce import order_fault
 from aimwell.collect.tracking.flush import flush_inbox
 from aimwell.collect.tracking.order_state import Told, order_of
 from aimwell.collect.tracking.sources import ensure_tracking_source
@@ -352,6 +353,71 @@ def test_an_order_without_its_number_stays_an_event_and_a_person_sees_it(stores:
     assert report.quarantined == {"no_order_id": 2}
     assert len(rows(stores, "events")) == 2
     assert rows(stores, "orders") == []
+
+
+@pytest.mark.parametrize(
+    ("event", "content", "reason", "field"),
+    [
+        ("Order Completed", {"revenue": "10,50"}, "order_not_readable", "revenue"),
+        ("Order Completed", {"total": 1e300}, "order_not_readable", "total"),
+        ("Order Updated", {"revenue": 5 * 10**13}, "order_not_readable", "revenue"),
+        ("Order Refunded", {"total": "£12.50"}, "order_not_readable", "total"),
+        (
+            "Order Completed",
+            {"products": [{"price": 2}, {"price": "two"}]},
+            "order_not_readable",
+            "products[1].price",
+        ),
+        (
+            "Order Refunded",
+            {"products": [{"sku": "a", "quantity": "one"}]},
+            "order_not_readable",
+            "products[0].quantity",
+        ),
+        ("Order Completed", {"revenue": 5, "currency": "pounds"}, "unknown_currency", "currency"),
+    ],
+)
+def test_an_amount_that_cannot_be_read_makes_no_order_and_no_refund(
+    event: str, content: dict[str, Any], reason: str, field: str
+) -> None:
+    found = order_fault(event, {"order_id": "o1", **content})
+    assert found is not None
+    assert found[:2] == (reason, f"properties.{field}")
+
+
+def test_amounts_that_are_absent_or_not_needed_are_no_fault() -> None:
+    empty = {"order_id": "o1", "revenue": "", "currency": None, "products": [{"price": " "}, "x"]}
+    assert order_fault("Order Completed", empty) is None
+    assert order_fault("Order Cancelled", {"order_id": "o1", "revenue": "all"}) is None
+    told = {"order_id": "o1", "revenue": 5, "products": [{"price": "cheap", "quantity": 2}]}
+    assert order_fault("Order Completed", told) is None, "the order says what it came to"
+
+
+def test_what_an_order_came_to_waits_where_it_cannot_be_read(stores: Stores) -> None:
+    report = flushed(
+        stores,
+        said("Order Completed", 1, order_id="o1", revenue="10,50"),
+        said("Order Completed", 2, order_id="o2", revenue=30, currency="GBP"),
+        said("Order Refunded", 3, order_id="o2", total="12,50"),
+    )
+    assert report.quarantined == {"order_not_readable": 2}
+    assert len(rows(stores, "events")) == 3
+    assert sums(stores).keys() == {"o2"}
+    assert sums(stores)["o2"][0] == "30.00", "nobody said that all of it came back"
+
+
+def test_amounts_in_a_currency_that_there_is_not_are_no_money(stores: Stores) -> None:
+    seen = {"sku": "mug", "name": "Mug", "price": 5, "revenue": 5}
+    flushed(
+        stores,
+        said("Product Viewed", 1, **seen, currency="QQQ"),
+        said("Product Viewed", 2, **{**seen, "sku": "cup"}, currency="gbp"),
+    )
+    found = rows(stores, "events", "sku", "revenue")
+    assert dict(found) == {"mug": None, "cup": Decimal(5)}
+    assert "QQQ" in str(rows(stores, "events", "properties")), "nothing of the message is lost"
+    prices = dict(rows(stores, "products", "sku", "price"))
+    assert prices == {"mug": None, "cup": Decimal(5)}
 
 
 AT = datetime(2026, 1, 1, tzinfo=NOW.tzinfo)

@@ -188,13 +188,12 @@ def _identifiers(flush: Flush, source: str) -> exp.Expr:
     )
 
 
-_ORDERS_WITHOUT_ID = sql(
+_NO_ORDERS = sql(
     """
-    SELECT f.source, 'no_order_id' AS reason, 'properties.order_id' AS field,
-           'the message is kept as an event, but without an order_id it is no order' AS detail,
+    SELECT f.source, o.reason, o.field, o.detail,
            CAST(json_object('messageId', f.event_id, 'event', f.event, 'properties', o.content) AS varchar) AS content,
            f.received_at
-    FROM said_orders AS o JOIN taken AS f ON f.n = o.n WHERE o.order_id IS NULL
+    FROM said_orders AS o JOIN taken AS f ON f.n = o.n WHERE o.reason IS NOT NULL
     """
 )
 
@@ -239,7 +238,7 @@ def keep_faults(flush: Flush) -> Counter[str]:
             GROUP BY source, row_hash, reason
             """,
             hashed=hashed,
-            all=union_all([sql("SELECT * FROM faults"), _ORDERS_WITHOUT_ID.copy()]),
+            all=union_all([sql("SELECT * FROM faults"), _NO_ORDERS.copy()]),
         ),
     )
     _bind_noted(flush)

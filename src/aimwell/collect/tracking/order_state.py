@@ -17,16 +17,15 @@ from aimwell.collect.tracking.commerce import (
     CANCELLED,
     COMPLETED,
     UPDATED,
+    amount_of,
     currency_of,
     id_text,
-    number_text,
     sku_of,
 )
 
 __all__ = ["Brought", "Line", "Order", "Part", "Told", "order_of"]
 
 _UNIT = Decimal("0.0001")
-_MOST = Decimal(10) ** 13
 _ZERO = Decimal(0)
 _REVENUES = ("revenue", "total", "subtotal", "value")
 _OF_LINES = frozenset({*_REVENUES, "discount", "tax", "shipping", "products"})
@@ -178,7 +177,7 @@ def _brought_sale(brought: Brought, updates: Sequence[Mapping[str, Any]]) -> Par
             ],
         }
         content = _updated(before, updates)
-        tax, shipping = _money(content.get("tax")), _money(content.get("shipping"))
+        tax, shipping = amount_of(content.get("tax")), amount_of(content.get("shipping"))
         lines = _sold(content, tax, shipping)
     return Part(
         message="",
@@ -198,7 +197,7 @@ def _plus(value: Decimal | None, more: Decimal) -> Decimal | None:
 
 
 def _sale(completed: Told, content: Mapping[str, Any]) -> Part:
-    tax, shipping = _money(content.get("tax")), _money(content.get("shipping"))
+    tax, shipping = amount_of(content.get("tax")), amount_of(content.get("shipping"))
     return Part(
         message="",
         origin_id=completed.origin_id,
@@ -217,7 +216,7 @@ def _sold(
 ) -> tuple[Line, ...]:
     goods = [line for line in map(_goods, content.get("products") or ()) if line is not None]
     revenue = _revenue(content, tax, shipping)
-    given = _money(content.get("discount")) or _ZERO
+    given = amount_of(content.get("discount")) or _ZERO
     priced = sum((price * q for _, q, price, _ in goods if price is not None), _ZERO)
     unpriced = sum((q for _, q, price, _ in goods if price is None), _ZERO)
     if revenue is None:
@@ -241,29 +240,29 @@ def _revenue(
     content: Mapping[str, Any], tax: Decimal | None, shipping: Decimal | None
 ) -> Decimal | None:
     """Goods after discount, without tax and shipping, as far as the message tells it."""
-    told = _money(content.get("revenue"))
+    told = amount_of(content.get("revenue"))
     if told is not None:
         return told
-    total = _money(content.get("total"))
+    total = amount_of(content.get("total"))
     if total is not None:
         return max(total - (tax or _ZERO) - (shipping or _ZERO), _ZERO)
-    subtotal = _money(content.get("subtotal"))
+    subtotal = amount_of(content.get("subtotal"))
     if subtotal is not None:
-        return max(subtotal - (_money(content.get("discount")) or _ZERO), _ZERO)
-    return _money(content.get("value"))
+        return max(subtotal - (amount_of(content.get("discount")) or _ZERO), _ZERO)
+    return amount_of(content.get("value"))
 
 
 def _goods(product: Any) -> tuple[str | None, Decimal, Decimal | None, Decimal | None] | None:
     """(sku, quantity, price, unit cost) of a product of the message; None: nothing was bought of it."""
     if not isinstance(product, Mapping):
         return None
-    quantity = _money(product.get("quantity", 1))
+    quantity = amount_of(product.get("quantity", 1))
     if quantity is None:
         quantity = Decimal(1)
     if quantity <= 0:
         return None
-    cost = _money(product.get("unit_cost", product.get("cost")))
-    return sku_of(product), quantity, _money(product.get("price")), cost
+    cost = amount_of(product.get("unit_cost", product.get("cost")))
+    return sku_of(product), quantity, amount_of(product.get("price")), cost
 
 
 def _spread(
@@ -341,7 +340,7 @@ class _Left:
                 self._unassigned -= twice
                 lines.append(Line(None, _ZERO, _ZERO, _ZERO, twice))
             return tuple(lines)
-        tax, shipping = _money(content.get("tax")), _money(content.get("shipping"))
+        tax, shipping = amount_of(content.get("tax")), amount_of(content.get("shipping"))
         amount = _revenue(content, tax, shipping)
         if amount is None or amount >= self._revenue():
             return self.all()
@@ -351,7 +350,7 @@ class _Left:
         return (Line(None, _ZERO, _ZERO, _ZERO, -amount),)
 
     def _product(self, product: Mapping[str, Any]) -> list[Line]:
-        sku, wanted = sku_of(product), _money(product.get("quantity"))
+        sku, wanted = sku_of(product), amount_of(product.get("quantity"))
         found = []
         for left in self._lines:
             if left.line.sku != sku or left.units <= 0:
@@ -373,14 +372,6 @@ class _Left:
         left.discount -= discount
         left.revenue -= revenue
         return Line(line.sku, -quantity, line.unit_price, -discount, -revenue, line.unit_cost)
-
-
-def _money(value: Any) -> Decimal | None:
-    text = number_text(value)
-    if text is None:
-        return None
-    found = Decimal(text).quantize(_UNIT)
-    return found if abs(found) < _MOST else None
 
 
 def _negative(value: Decimal | None) -> Decimal | None:

@@ -108,7 +108,7 @@ def _keep_new(flush: Flush) -> set[Key]:
         """
         SELECT f.source, f.event_id, o.order_id, f.event, f.origin_id, f.occurred_at, o.content
         FROM said_orders AS o JOIN taken AS f ON f.n = o.n
-        WHERE o.order_id IS NOT NULL ORDER BY f.source, f.event_id
+        WHERE o.reason IS NULL ORDER BY f.source, f.event_id
         """
     )
     found: set[Key] = set()

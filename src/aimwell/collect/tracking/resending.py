@@ -25,6 +25,7 @@ import msgspec
 from aimwell.collect import loads
 from aimwell.collect.corrections import Correction, Waiting, write_waiting
 from aimwell.collect.settling import Settled, settle_rows
+from aimwell.collect.tracking.commerce import ORDER_FAULTS, order_fault
 from aimwell.collect.tracking.door import inbox_folder
 from aimwell.collect.tracking.messages import OPTED_OUT, Fault, Received, read_messages
 from aimwell.collect.tracking.records import Kept, pack
@@ -41,9 +42,6 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
 __all__ = ["Resent", "resend", "write_messages"]
-
-NO_ORDER_ID = "no_order_id"
-"""Reason of messages that were taken as events, and wait to be taken as orders as well."""
 
 _INBOX = "inbox"
 
@@ -142,7 +140,7 @@ def _waiting(stores: Stores, source: str, reason: str | None) -> list[Waiting]:
     rows = [row for row in waiting_rows(stores, source, reason=reason) if row.entity == MESSAGES]
     if not rows:
         raise nothing_waits(stores, source, reason)
-    known = {row.row_hash: _parsed(row.content) for row in rows if row.reason == NO_ORDER_ID}
+    known = {row.row_hash: _parsed(row.content) for row in rows if row.reason in ORDER_FAULTS}
     events = _events(stores, source, [str(one["messageId"]) for one in known.values()])
     found = []
     for row in rows:
@@ -226,7 +224,7 @@ def _body(row: Waiting, document: Any, arrived: datetime) -> tuple[bytes, Receiv
     if isinstance(document, dict):
         document = dict(document)
         opted_out = document.pop(OPTED_OUT, False) is True
-        if row.reason == NO_ORDER_ID:
+        if row.reason in ORDER_FAULTS:
             # The event has its id already; this one makes an order of it.
             digest = hashlib.sha256(str(document.get("messageId")).encode()).hexdigest()
             document["messageId"] = f"order-{digest[:32]}"
@@ -240,10 +238,14 @@ def _refused(
     row: Waiting, document: Any, body: bytes, received: Received, nobody: Collection[str]
 ) -> str | None:
     """Why the message would not be taken; None: it would."""
-    if row.reason == NO_ORDER_ID:
-        properties = document.get("properties") if isinstance(document, dict) else None
-        if not isinstance(properties, dict) or not properties.get("order_id"):
-            return NO_ORDER_ID
+    if row.reason in ORDER_FAULTS:
+        message = document if isinstance(document, dict) else {}
+        properties = message.get("properties")
+        fault = order_fault(
+            str(message.get("event")), properties if isinstance(properties, dict) else {}
+        )
+        if fault is not None:
+            return fault[0]
     [found] = read_messages(body, received, nobody=nobody)
     if isinstance(found, Fault):
         return found.reason

@@ -73,7 +73,9 @@ SHEETS: dict[str, pa.Schema] = {
             *((name, _T) for name in ("sku", "name", "category", "brand", "price", "currency")),
         ]
     ),
-    "said_orders": pa.schema([_N, ("order_id", _T), ("content", _T)]),
+    "said_orders": pa.schema(
+        [_N, *((name, _T) for name in ("order_id", "content", "reason", "field", "detail"))]
+    ),
     "faults": pa.schema(
         [
             *((name, _T) for name in ("source", "reason", "field", "detail", "content")),
@@ -226,7 +228,9 @@ class Sheets:
                 commerce.id_text(properties.get("category")),
                 commerce.id_text(properties.get("session_id"))
                 or commerce.id_text(message.context.get("sessionId")),
-                commerce.number_text(properties.get("revenue")),
+                commerce.number_text(properties.get("revenue"))
+                if commerce.has_money(properties)
+                else None,
                 commerce.number_text(properties.get("quantity")),
                 commerce.currency_of(properties.get("currency")),
                 _encode(properties).decode() if properties else None,
@@ -295,9 +299,14 @@ class Sheets:
     def _commerce(
         self, number: int, event: str, properties: Mapping[str, Any], *, orders: bool
     ) -> None:
+        if event in commerce.ORDER_NAMES and orders:
+            fault = commerce.order_fault(event, properties)
+            content = _encode(commerce.order_content(properties)).decode()
+            order_id = commerce.id_text(properties.get("order_id"))
+            self._rows["said_orders"].append(
+                (number, order_id, content, *(fault or (None, None, None)))
+            )
         if not properties:
-            if event in commerce.ORDER_NAMES and orders:
-                self._rows["said_orders"].append((number, None, "{}"))
             return
         products = self._rows["said_products"]
         currency = commerce.currency_of(properties.get("currency"))
@@ -307,14 +316,12 @@ class Sheets:
                     number,
                     sku,
                     *(commerce.id_text(said.get(n)) for n in ("name", "category", "brand")),
-                    commerce.number_text(said.get("price")),
+                    commerce.number_text(said.get("price"))
+                    if commerce.has_money(properties)
+                    else None,
                     currency,
                 )
             )
-        if event in commerce.ORDER_NAMES and orders:
-            content = _encode(commerce.order_content(properties)).decode()
-            order_id = commerce.id_text(properties.get("order_id"))
-            self._rows["said_orders"].append((number, order_id, content))
 
     def _consents(self, number: int, message: Message) -> None:
         rows = self._rows["said_consents"]

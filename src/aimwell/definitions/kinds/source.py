@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from aimwell.currencies import known_currency
 from aimwell.definitions.base import Definition, Name, Part, Reference
 from aimwell.definitions.data_kinds import DataKind
 from aimwell.definitions.nobody import NOBODY
@@ -119,6 +120,7 @@ def _pattern(value: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_known_zone)]
+Currency = Annotated[str, Field(pattern="^[A-Z]{3}$"), AfterValidator(known_currency)]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$"), AfterValidator(known_country)]
 
 
@@ -364,7 +366,7 @@ class Source(Definition):
     dates: tuple[Annotated[str, AfterValidator(_date_format)], ...] = Field(
         default=(), description="Forms of times, tried in turn; default: told by the values."
     )
-    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = Field(
+    currency: Currency | None = Field(
         default=None, description="ISO 4217 code; default: the workspace's."
     )
     timezone: Zone | None = Field(
