@@ -151,6 +151,8 @@ def _times(one: Persona, faces: Sequence[Persona]) -> list[dict[str, Any]]:
             f"{day} {share:.0%}" for day, share in zip(_DAYS, one.weekdays, strict=True)
         ),
     )
+    if not one.hours:
+        return [{"what": "Weekday", "drawing": days}]
     hours = columns(
         one.hours,
         _others(one, faces, [other.hours for other in faces]),
