@@ -237,6 +237,11 @@ def test_models_are_learnt_shown_published_and_written(run: Run, tmp_path: Path)
 
     shown = run("segment", "model", "kinds", "--html", tmp_path / "kinds.html", "-w", "shop").out
     assert "2 groups" in shown
+    for command in ("personas", "validity"):
+        told = run("segment", command, "trait:plam", "-w", "shop", code=1).err
+        assert "Nobody has the trait 'plam' by then. Did you mean 'plan'?" in told
+    for command in ("micro", "validity"):
+        assert "3650" in run("segment", command, "--horizon", "99999999", "-w", "shop", code=2).err
     assert "plan == free" in shown
     assert "<svg" in (tmp_path / "kinds.html").read_text(encoding="utf-8")
 
@@ -250,6 +255,19 @@ def test_models_are_learnt_shown_published_and_written(run: Run, tmp_path: Path)
     (tmp_path / "bare.csv").write_text("id,age\nx,31\n", encoding="utf-8")
     files = ("--prospects", tmp_path / "bare.csv", "--to", tmp_path / "ranked.csv")
     assert "lacks the columns plan" in run(*alike, *files, "-w", "shop", code=1).err
+
+    (tmp_path / "like.yaml").write_text(
+        "kind: model\nname: like\ntype: look_alikes\naudience: vip\ncolumns: ['trait:age', 'trait:plan']\n"
+    )
+    run("apply", tmp_path / "like.yaml", "-w", "shop")
+    files = ("--prospects", tmp_path / "new.csv", "--to", tmp_path / "defined.csv")
+    run("segment", "model", "like", *files, "-w", "shop")
+    assert (tmp_path / "defined.csv").read_text(encoding="utf-8").splitlines() == ranked
+    (tmp_path / "defined.csv").unlink()
+    run("segment", "model", "like", "--kept", *files, "-w", "shop")
+    assert (tmp_path / "defined.csv").read_text(encoding="utf-8").splitlines() == ranked
+    assert "type clusters" in run("segment", "model", "kinds", *files, "-w", "shop", code=1).err
+    assert "--to FILE" in run("segment", "model", "like", *files[:2], "-w", "shop", code=2).err
 
     card = json.loads(run("segment", "score-card", "vip", *by, "--json", "-w", "shop").out)
     assert card["judged"]["auc"] > 0.99
@@ -288,6 +306,12 @@ def test_how_segments_stand_and_what_became_of_them_is_shown(run: Run, tmp_path:
     run("segment", "history", "buyers", "--who", "--to", "who.csv", "-w", "shop")
     assert len((tmp_path / "who.csv").read_text().splitlines()) == 4
     assert "add --who" in run("segment", "history", "buyers", "--to", "x", "-w", "shop", code=2).err
+    (tmp_path / "s.yaml").write_text("kind: segment\nname: nobody\nrule: {event: Never Done}\n")
+    run("apply", "s.yaml", "-w", "shop")
+    history = ("segment", "history", "nobody", "-w", "shop")
+    assert "was never refreshed" in run(*history).out
+    run("segment", "refresh", "-w", "shop")
+    assert "Nobody was ever in 'nobody'" in run(*history).out
     assert "fine" in json.dumps(json.loads(run("doctor", "--json", "-w", "shop").out)["findings"])
 
 

@@ -27,7 +27,7 @@ def micro(
         ),
     ] = "revenue",
     horizon: Annotated[
-        int, typer.Option(min=1, help="Days in which the response is counted.")
+        int, typer.Option(min=1, max=3650, help="Days in which the response is counted.")
     ] = 90,
     cross: Annotated[
         list[str] | None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,20 @@ PublishOption = Annotated[
 ]
 _GROUPS = {"latent_classes": "class", "micro_segments": "group", "advocacy": "standing"}
 NameOption = Annotated[str | None, typer.Option("--name", help="Name of the model.")]
+ProspectsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--prospects",
+        help="For look-alikes: a CSV file of other people, with columns called as the features and traits that the model is by.",
+    ),
+]
+IdOption = Annotated[
+    str, typer.Option("--id", help="The column of that file by which people are named.")
+]
+RankedOption = Annotated[
+    Path | None,
+    typer.Option("--to", help="Write these people with their likeness to this CSV file."),
+]
 
 
 def classes(
@@ -124,29 +139,15 @@ def look_alikes(
     seed: SeedOption = 0,
     publish: PublishOption = False,
     html: HtmlOption = None,
-    prospects: Annotated[
-        Path | None,
-        typer.Option(
-            "--prospects",
-            help="A CSV file of other people, with columns called as the features and traits that --by names.",
-        ),
-    ] = None,
-    identifier: Annotated[
-        str, typer.Option("--id", help="The column of that file by which people are named.")
-    ] = "id",
-    to: Annotated[
-        Path | None,
-        typer.Option("--to", help="Write these people with their likeness to this CSV file."),
-    ] = None,
+    prospects: ProspectsOption = None,
+    identifier: IdOption = "id",
+    to: RankedOption = None,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the people most like a segment, if it can be told from others at all."""
-    if (prospects is None) != (to is None):
-        raise typer.BadParameter(
-            "other people need both: --prospects FILE and --to FILE.", param_hint="--prospects"
-        )
+    _both(prospects, to)
     if prospects is not None and not by:
         raise typer.BadParameter(
             "say with --by what the file and the workspace both know of people.", param_hint="--by"
@@ -162,14 +163,10 @@ def look_alikes(
         }
     )
     with opened(workspace, as_json=as_json) as ws:
-        others = None if prospects is None else _read(prospects, wanted, identifier)
+        others = None if prospects is None else _read(prospects, wanted.columns, identifier)
         built = _learn(ws, wanted, as_of, publish=publish, html=html)
         if others is not None and to is not None:
-            if not isinstance(built.model, LookAlikes) or not built.model.tells:
-                ws.output.note(f"{to} was not written: there is no likeness to tell by.")
-                return
-            write_list(built.model.rank(others, identifier=identifier), to)
-            ws.output.say(f"{others.num_rows:,} people with their likeness are in {to}.")
+            _rank(ws, built, others, identifier, to)
 
 
 def model(
@@ -183,14 +180,42 @@ def model(
     ] = False,
     publish: PublishOption = False,
     html: HtmlOption = None,
+    prospects: ProspectsOption = None,
+    identifier: IdOption = "id",
+    to: RankedOption = None,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Learn what a definition of the kind model asks for, and keep it."""
+    _both(prospects, to)
     with opened(workspace, as_json=as_json) as ws:
         wanted = definitions.find(ws.stores.control, Model, name)
-        _learn(ws, wanted, as_of, publish=publish, html=html, kept=kept)
+        if prospects is not None and (wanted.type != "look_alikes" or not wanted.columns):
+            raise SegmentError(
+                f"People of another table are ranked by look-alikes whose definition says by which columns; '{name}' is of the "
+                f"type {wanted.type}{'' if wanted.columns else ' and names none'}."
+            )
+        others = None if prospects is None else _read(prospects, wanted.columns, identifier)
+        built = _learn(ws, wanted, as_of, publish=publish, html=html, kept=kept)
+        if others is not None and to is not None:
+            _rank(ws, built, others, identifier, to)
+
+
+def _both(prospects: Path | None, to: Path | None) -> None:
+    if (prospects is None) != (to is None):
+        raise typer.BadParameter(
+            "other people need both: --prospects FILE and --to FILE.", param_hint="--prospects"
+        )
+
+
+def _rank(ws: Opened, built: Built, others: pa.Table, identifier: str, to: Path) -> None:
+    """Write other people with their likeness, the most alike first, if there is a likeness."""
+    if not isinstance(built.model, LookAlikes) or not built.model.tells:
+        ws.output.note(f"{to} was not written: there is no likeness to tell by.")
+        return
+    write_list(built.model.rank(others, identifier=identifier), to)
+    ws.output.say(f"{others.num_rows:,} people with their likeness are in {to}.")
 
 
 def _learn(
@@ -240,23 +265,21 @@ def _say_published(ws: Opened, built: Built, written: int) -> None:
         ws.output.note("Nothing was written: it was published as of this moment before.")
 
 
-def _read(path: Path, wanted: Model, identifier: str) -> pa.Table:
+def _read(path: Path, names: Sequence[str], identifier: str) -> pa.Table:
     """The file's people with the columns that the model asks for, each called as in the model."""
     try:
         table = csv.read_csv(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise SegmentError(f"{path} cannot be read as CSV: {error}") from error
     missing = [
-        name
-        for name in (identifier, *map(plain_name, wanted.columns))
-        if name not in table.schema.names
+        name for name in (identifier, *map(plain_name, names)) if name not in table.schema.names
     ]
     if missing:
         raise SegmentError(
             f"{path} lacks the columns {', '.join(missing)}. It has: {', '.join(table.schema.names)}."
         )
     columns = {identifier: table.column(identifier)}
-    for name in wanted.columns:
+    for name in names:
         column = table.column(plain_name(name))
         columns[name] = typed_column(column) if is_trait(name) else column
     return pa.table(columns)

@@ -179,9 +179,17 @@ def _tell(ws: Opened, one: Assessment) -> None:
         )
     if one.products:
         ws.output.table(
-            ["product", "name", "in its windows", "of days", "lift", "q"],
+            ["product", "name", "in its windows", "of days", "lift", "q", "units by year"],
             [
-                (p.sku, p.name, p.inside, p.days, f"{p.lift:.1f}", f"{p.q_value:.2g}")
+                (
+                    p.sku,
+                    p.name,
+                    p.inside,
+                    p.days,
+                    f"{p.lift:.1f}",
+                    f"{p.q_value:.2g}",
+                    ", ".join(f"{year}: {units:,.0f}" for year, units in p.demand.items()),
+                )
                 for p in one.products
             ],
         )

@@ -374,7 +374,13 @@ def history(
                 ws.output.json({"segment": name, "days": list(days)})
                 return
             if not days:
-                ws.output.say(f"'{name}' was never refreshed. Run: aimwell segment refresh {name}")
+                (line,) = (one for one in segment_lines(ws.stores) if one.segment == name)
+                if line.as_of is None:
+                    told = f"'{name}' was never refreshed. Run: aimwell segment refresh {name}"
+                else:
+                    ever = "ever in" if until is None else "by then in"
+                    told = f"Nobody was {ever} '{name}', last looked at {line.as_of:%Y-%m-%d %H:%M} UTC."
+                ws.output.say(told)
                 return
             ws.output.table(
                 ["day", "entered", "left", "members"],

@@ -22,7 +22,10 @@ __all__ = ["overlap", "validity"]
 def validity(
     by: DivisionArgument = "rfm",
     horizon: Annotated[
-        int, typer.Option(min=1, help="Days of what came after, by which the groups are judged.")
+        int,
+        typer.Option(
+            min=1, max=3650, help="Days of what came after, by which the groups are judged."
+        ),
     ] = 90,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write a page with charts to this file.")

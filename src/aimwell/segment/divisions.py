@@ -26,7 +26,12 @@ from aimwell.definitions.special_data import Asks
 from aimwell.errors import SegmentError
 from aimwell.history.moment import Moment
 from aimwell.privacy.special import privacy_rules
-from aimwell.segment.attributes.people_table import is_trait, plain_name, without_visitors
+from aimwell.segment.attributes.people_table import (
+    is_trait,
+    nobody_has,
+    plain_name,
+    without_visitors,
+)
 from aimwell.segment.clusters.files import load_clusters
 from aimwell.segment.clusters.service import assign_people
 from aimwell.segment.lifecycle import lifecycle
@@ -133,6 +138,8 @@ def _trait(moment: Moment, by: str, name: str) -> Division:
             trait=exp.Subquery(this=moment.latest_trait(name)),
         )
     )
+    if not table.num_rows:
+        raise nobody_has(moment, name)
     values = len(table.column("group").unique())
     if values > _VALUES_MAX:
         raise SegmentError(

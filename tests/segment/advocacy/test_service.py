@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,6 +122,57 @@ def test_likely_promoters_are_told_published_and_are_a_segment(shop: Stores) -> 
     ) == found.all.counts
     with pytest.raises(SegmentError, match="published as of a later moment"):
         publish_likely(shop, found, answers, as_of=day(99), now=day(103))
+
+
+def test_reviews_and_referrals_tell_of_the_silent(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    draw = np.random.default_rng(4)
+    answers, people, reviews, events = [], [], [], []
+    fond = {f"p{number}" for number in range(400) if draw.random() < 0.5}
+    for number in range(400):
+        name = f"p{number}"
+        people.append({"customer": name, "first_seen_at": day(0)})
+        mark = float(draw.integers(9, 11) if name in fond else draw.integers(0, 7))
+        if number < 300:
+            answers.append(
+                {
+                    "origin_id": origin(stores, name),
+                    "survey": "voice",
+                    "question": "recommend",
+                    "value": str(int(mark)),
+                    "number": mark,
+                    "answered_at": day(40),
+                }
+            )
+        if number % 2:  # a review a person, but not of everybody
+            reviews.append(
+                {
+                    "review_id": name,
+                    "origin_id": origin(stores, name),
+                    "rating": 5.0 if name in fond else 2.0,
+                    "rating_max": 5.0,
+                    "reviewed_at": day(30),
+                }
+            )
+        elif name in fond and number % 4 == 0:
+            events.append({"customer": name, "event": "Friend Referred", "occurred_at": day(50)})
+    add_people(stores, people)
+    add_events(stores, events)
+    append(stores, "answers", answers)
+    append(stores, "reviews", reviews)
+    apply(stores.control, [check(SURVEY)], now=day(0), by="test")
+    with open_moment(stores, as_of=day(100)) as moment:
+        found, answered = advocacy(moment, "voice")
+    assert found.ratings["promoter"] == 1.0
+    assert found.ratings["detractor"] == pytest.approx(0.4)
+    assert found.likely[0].reason is None
+    called = {one for one, kind in answered.likely.items() if kind == "promoter"}
+    told = {row["origin_id"] for row in reviews if row["rating"] == 5.0}
+    told |= {origin(stores, event["customer"]) for event in events}
+    assert called == told & set(answered.silent)
+    with open_moment(stores, as_of=day(29)) as moment:
+        assert set(advocacy(moment, "voice")[0].ratings.values()) == {None}
+    stores.close()
 
 
 def test_a_definition_gives_everybody_their_standing(shop: Stores) -> None:

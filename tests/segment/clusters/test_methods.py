@@ -68,6 +68,20 @@ def test_known_groups_are_found_again_kept_and_described(seed: int, method: str)
     assert model.description.agreement > 0.85 > model.description.dull
 
 
+@pytest.mark.parametrize("method", ["dbscan", "hdbscan", "hierarchical"])
+def test_of_more_people_than_the_sample_the_rest_are_assigned(method: str) -> None:
+    table, truth = people(1, apart=1.6, size=5_300)
+    result = found(table, method, largest=4)
+    assert table.num_rows > 20_000
+    assert result.model is not None, result.reason
+    assert result.assignments is not None
+    labels = result.assignments.column("cluster").to_numpy()
+    assert len(labels) == table.num_rows
+    inside = labels < result.model.shape.number
+    assert inside.mean() > 0.9
+    assert adjusted_rand_index(truth[inside], labels[inside]) > 0.98
+
+
 @pytest.mark.parametrize(
     "method",
     [

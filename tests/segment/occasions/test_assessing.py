@@ -117,7 +117,10 @@ def test_the_planted_occasion_is_found_with_its_size_lead_and_goods(
     assert found.rhythm.windows == 4
     assert found.rhythm.lead in (7, 14)
     assert found.rhythm.observed - found.rhythm.expected == pytest.approx(2 * len(GIVERS), rel=0.3)
-    assert [one.sku for one in found.products] == ["bouquet"]
+    (bouquet,) = found.products
+    assert bouquet.sku == "bouquet"
+    assert list(bouquet.demand) == [2026, 2027]
+    assert sum(bouquet.demand.values()) == bouquet.inside  # everybody bought one
     assert found.purpose == "gift"  # a bouquet speaks of giving
     assert found.people == PEOPLE
     assert found.next_on in (date(2028, 3, 26), date(2028, 5, 14))

@@ -122,7 +122,7 @@ def test_a_division_by_segments_puts_everybody_into_the_first_that_fits(shop: St
             ("segments:older", UnknownDefinitionError, "older"),
             ("trait:religion", SegmentError, "special category"),
             ("trait:number", SegmentError, "120 values"),
-            ("trait:none", SegmentError, "Nobody is in a group"),
+            ("trait:none", SegmentError, "Nobody has the trait 'none'"),
         ):
             with pytest.raises(error, match=said):
                 divide(moment, by)

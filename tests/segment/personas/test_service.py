@@ -216,6 +216,17 @@ def test_when_a_group_buys_more_than_others_is_said_beside_when_it_buys_most(sho
         assert "They buy most on Tuesdays and between 9:00 and 10:00. Favourite" in one.sentence
 
 
+def test_days_without_a_time_of_day_make_no_hour() -> None:
+    orders = {"one": {0: 40}, "other": {0: 60}}
+    found = times(*_timed(orders, each=2), list(orders), top=5, false_share=0.05)["one"]
+    assert (found.hour, found.hours, found.more_hours) == (None, (), ())
+    assert time_words(found) == " They buy most on Thursdays."
+    found = times(
+        *_timed(orders | {"late": {9: 1}}, each=1), [*orders, "late"], top=5, false_share=0.05
+    )["one"]
+    assert found.hour == 0
+
+
 def test_a_group_buys_more_at_a_time_that_is_not_its_commonest() -> None:
     orders = {"early": {11: 900, 8: 600}, "late": {11: 1400, 8: 100}}
     found = times(*_timed(orders, each=2), list(orders), top=5, false_share=0.05)

@@ -9,6 +9,7 @@ import pytest
 
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.segment import Segment
+from aimwell.definitions.service import apply
 from aimwell.segment.rules.unknown_names import rule_leaves
 from aimwell.segment.service import explain, unknown
 from aimwell.store.stores import Stores
@@ -146,3 +147,13 @@ def test_leaves_are_found_in_order_through_every_join() -> None:
         getattr(leaf, "trait", None) or getattr(leaf, "event", None) for leaf in rule_leaves(rule)
     ]
     assert found == ["a", "b", "c"]
+
+
+def test_a_model_that_was_never_published_is_told_from_a_slip_of_the_pen(stores: Stores) -> None:
+    wanted = {"kind": "model", "name": "habits", "type": "clusters"}
+    apply(stores.control, [check(wanted)], now=day(0), by="test")
+    told = "The model 'habits' has said nothing of anybody yet. Run: aimwell segment model habits --publish"
+    for rule in ({"trait": "cluster:habits", "is": "x"}, {"score": "habits", "above": 0.5}):
+        assert unknown(stores, segment(rule), as_of=day(10)) == (told,)
+    (slip,) = unknown(stores, segment({"trait": "cluster:habit", "is": "x"}), as_of=day(10))
+    assert slip.startswith("No trait 'cluster:habit' was ever collected.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,7 +112,10 @@ def advocacy(
     for person, standing in newest.items():
         stages.setdefault(stage.get(person, "unknown"), Counter())[standing] += 1
     periods = _periods(moment, survey, question, limits)
-    told_promoter, told_detractor, asks, weights, people = _likely(moment, newest, seed)
+    ratings, referrals = _ratings(moment), _referrals(moment)
+    told_promoter, told_detractor, asks, weights, people = _likely(
+        moment, newest, ratings, referrals, seed
+    )
     outcome = {
         kind: np.array([newest[one] == kind for one in people[0]], dtype=bool) for kind in GROUPS
     }
@@ -136,8 +139,10 @@ def advocacy(
         moved=dict(
             sorted(Counter((before[one], newest[one]) for one in before if one in newest).items())
         ),
-        ratings=_by_standing(_ratings(moment), newest),
-        referrals=_by_standing(_referrals(moment, newest), newest),
+        ratings=_by_standing(ratings, newest),
+        referrals=_by_standing(
+            {one: float(one in referrals) for one in newest} if referrals else {}, newest
+        ),
         likely=(promoter, detractor),
         asks=asks,
         sentence=_sentence(everybody, asked.type == "nps"),
@@ -227,8 +232,8 @@ def _ratings(moment: Moment) -> dict[str, float]:
     return {row[0]: float(row[1]) for row in rows}
 
 
-def _referrals(moment: Moment, told: Mapping[str, Standing]) -> dict[str, float]:
-    """1 for who referred, invited or shared, 0 for all others; empty where nobody ever did."""
+def _referrals(moment: Moment) -> frozenset[str]:
+    """Who ever referred, invited or shared."""
     rows = moment.session.rows(
         sql(
             """
@@ -237,8 +242,7 @@ def _referrals(moment: Moment, told: Mapping[str, Standing]) -> dict[str, float]
             """
         )
     )
-    did = {row[0] for row in rows}
-    return {person: float(person in did) for person in told} if did else {}
+    return frozenset(row[0] for row in rows)
 
 
 def _by_standing(
@@ -253,13 +257,33 @@ def _by_standing(
     return found
 
 
+def _deeds(
+    people: Sequence[str], ratings: Mapping[str, float], referrals: Container[str]
+) -> npt.NDArray[np.float64]:
+    """Columns of reviews and referrals, a row a person: whether they wrote a review, how far its mark is from the mean of all
+    (0 for who wrote none, 1 is a standard deviation), whether they refer. Most people do neither, so that the usual
+    preparation would leave them out."""
+    marks = np.array([ratings.get(one, np.nan) for one in people], dtype=np.float64)
+    wrote = ~np.isnan(marks)
+    refer = np.array([one in referrals for one in people], dtype=np.float64)
+    away = np.zeros(len(people))
+    if wrote.any() and (spread := float(marks[wrote].std())) > 0.0:
+        away[wrote] = (marks[wrote] - marks[wrote].mean()) / spread
+    return np.column_stack([wrote.astype(np.float64), away, refer])
+
+
 def _likely(
-    moment: Moment, newest: Mapping[str, Standing], seed: int
+    moment: Moment,
+    newest: Mapping[str, Standing],
+    ratings: Mapping[str, float],
+    referrals: Container[str],
+    seed: int,
 ) -> tuple[Told, Told, Estimate, npt.NDArray[np.float64], tuple[list[str], list[str]]]:
     """Promoters and detractors as told by what is known, how far who answers can be told, the weights of those who did,
     and (who answered, who did not)."""
     known = known_columns(moment, PERSONA_FEATURES)
-    rows = known.prepared()
+    deeds = _deeds(known.people, ratings, referrals)
+    rows = np.hstack([known.prepared(), deeds[:, deeds.any(axis=0)]])
     answered = np.array([person in newest for person in known.people], dtype=bool)
     own, others = rows[answered], rows[~answered]
     here = [one for one in known.people if one in newest]

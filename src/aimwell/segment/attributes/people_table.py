@@ -16,7 +16,7 @@ from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.model import TRAIT_PREFIX
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.special_data import Asks
-from aimwell.errors import SegmentError
+from aimwell.errors import SegmentError, nearest
 from aimwell.history.features import features_query
 from aimwell.history.moment import Moment
 from aimwell.privacy.special import privacy_rules
@@ -28,6 +28,7 @@ __all__ = [
     "EVERYBODY",
     "is_special",
     "is_trait",
+    "nobody_has",
     "people_table",
     "plain_name",
     "refuse_special",
@@ -145,6 +146,13 @@ def typed_column(values: pa.ChunkedArray) -> pa.ChunkedArray:
     return numbers.cast(pa.float64())
 
 
+def nobody_has(moment: Moment, trait: str) -> SegmentError:
+    """The error that nobody has a trait as of the moment, with the traits that there are."""
+    known = moment.session.rows(sql("SELECT DISTINCT name FROM traits ORDER BY name"))
+    names = nearest(trait, [row[0] for row in known])
+    return SegmentError(f"Nobody has the trait '{trait}' by then. {names}")
+
+
 def _trait(moment: Moment, column: str, people: pa.ChunkedArray) -> pa.ChunkedArray:
     """The trait's value of each of the people, in their order."""
     name = plain_name(column)
@@ -155,9 +163,7 @@ def _trait(moment: Moment, column: str, people: pa.ChunkedArray) -> pa.ChunkedAr
         )
     )
     if not newest.num_rows:
-        known = moment.session.rows(sql("SELECT DISTINCT name FROM traits ORDER BY name LIMIT 50"))
-        listed = ", ".join(row[0] for row in known) or "none"
-        raise SegmentError(f"Nobody has the trait '{name}' by then. Known traits: {listed}.")
+        raise nobody_has(moment, name)
     values = newest.column("value").combine_chunks()
     places = pc.index_in(
         people.combine_chunks(), value_set=newest.column("profile_id").combine_chunks()

@@ -29,6 +29,7 @@ from aimwell.segment.micro.questions import (
 )
 from aimwell.segment.micro.tree import Leaf, Response, grow, join
 from aimwell.segment.personas.service import PERSONA_FEATURES
+from aimwell.segment.rules.scope import ago
 from aimwell.segment.rules.words import describe
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 from aimwell.stats.intervals import wilson
@@ -117,8 +118,8 @@ def micro_segments(
     if response in ("bought", "revenue"):
         later = None
     else:
-        later = _reported(stores, response, as_of, as_of - horizon)
-    with open_moment(stores, as_of=as_of - horizon, horizon=horizon) as moment:
+        later = _reported(stores, response, as_of, ago(as_of, horizon))
+    with open_moment(stores, as_of=ago(as_of, horizon), horizon=horizon) as moment:
         known = known_columns(moment, list(dict.fromkeys(["orders", *names])), visitors=True)
         if later is None:
             table = outcomes(moment).select(["profile_id", response]).to_pydict()

@@ -41,6 +41,7 @@ from aimwell.segment.models.built import Built
 from aimwell.segment.models.files import keep_model
 from aimwell.segment.models.group_models import build_advocacy, build_micro
 from aimwell.segment.models.publishing import group_trait, publish_groups, publish_scores
+from aimwell.segment.rules.scope import ago
 from aimwell.segment.service import members
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -200,7 +201,7 @@ def _ranking(stores: Stores, model: Model, as_of: datetime, now: datetime) -> Bu
     snapshot = stores.lake.pin()
     chosen = str(model.target if model.type == "score_card" else model.audience)
     segment = definitions.find(stores.control, Segment, chosen)
-    before = as_of - model.look_ahead if model.look_ahead is not None else as_of
+    before = ago(as_of, model.look_ahead) if model.look_ahead is not None else as_of
     with open_moment(stores, as_of=before, snapshot=snapshot) as moment:
         columns, excluded = _columns(moment, model, segment)
         table = people_table(moment, columns, among=model.people, visitors=before != as_of)

@@ -10,7 +10,8 @@ speaks of giving (gift, present, wrap, card …) or of feeling (love, heart, mem
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from math import sqrt
 from typing import Any, Literal
 
@@ -35,7 +36,10 @@ Purpose = Literal["gift", "own use", "cannot tell"]
 
 @dataclass(frozen=True)
 class Product:
-    """A product that sells for the occasion: on `inside` of `days` days of buying; `lift` times what all products do."""
+    """A product that sells for the occasion: on `inside` of `days` days of buying; `lift` times what all products do.
+
+    `demand`: year in which the occasion fell → units sold in its windows, before returns.
+    """
 
     sku: str
     name: str | None
@@ -44,6 +48,7 @@ class Product:
     days: int
     lift: float
     q_value: float
+    demand: Mapping[int, float]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -111,11 +116,34 @@ def products(moment: Moment, days: exp.Expr, *, most: int = 20) -> tuple[Product
     p_values = binom.sf(k - 1, n, usual)
     q_values = np.array(benjamini_hochberg(p_values.tolist()), dtype=np.float64)
     named = [
-        Product(sku, name, category, int(here), int(there), float(here / there / usual), float(q))
+        Product(
+            sku, name, category, int(here), int(there), float(here / there / usual), float(q), {}
+        )
         for (sku, name, category, here, there), q in zip(rows, q_values, strict=True)
         if q <= _Q_MAX
     ]
-    return tuple(sorted(named, key=lambda one: (one.q_value, -one.lift, one.sku))[:most])
+    surest = sorted(named, key=lambda one: (one.q_value, -one.lift, one.sku))[:most]
+    demand = _demand(moment, days)
+    return tuple(replace(one, demand=demand[one.sku]) for one in surest)
+
+
+def _demand(moment: Moment, days: exp.Expr) -> dict[str, dict[int, float]]:
+    """Product → year of the occasion's day → units sold in its windows."""
+    rows = moment.session.rows(
+        sql(
+            """
+            SELECT l.sku, year(d.falls_on) AS year, sum(l.units) AS units
+            FROM :lines AS l JOIN :days AS d ON d.profile_id = l.profile_id AND d.day = l.day
+            WHERE d.falls_on IS NOT NULL GROUP BY l.sku, year(d.falls_on) ORDER BY l.sku, year
+            """,
+            lines=_lines(moment),
+            days=days,
+        )
+    )
+    found: dict[str, dict[int, float]] = {}
+    for sku, year, units in rows:
+        found.setdefault(sku, {})[int(year)] = float(units)
+    return found
 
 
 def _lines(moment: Moment) -> exp.Table:

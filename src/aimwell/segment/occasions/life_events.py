@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from aimwell.definitions.kinds.occasion import Goods, Occasion
 from aimwell.history.moment import Moment
+from aimwell.segment.rules.scope import ago
 from aimwell.stats.mixture import Mixture, fit_mixture
 from aimwell.store.sql import sql
 
@@ -68,7 +69,7 @@ def _bind(moment: Moment, occasion: Occasion) -> exp.Table:
             GROUP BY l.profile_id, CAST(timezone(:zone, l.ordered_at) AS date)
             """,
             zone=moment.stores.settings.timezone,
-            start=moment.as_of - signs.within,
+            start=ago(moment.as_of, signs.within),
             sign=goods_test(signs),
         ),
     )

@@ -20,6 +20,7 @@ from aimwell.privacy.birth_dates import birth_dates
 from aimwell.segment.occasions.dates import calendar_days
 from aimwell.segment.occasions.life_events import life_events_query
 from aimwell.segment.rules.comparing import limits
+from aimwell.segment.rules.scope import ago
 from aimwell.settings import known_country
 from aimwell.store.sql import sql
 
@@ -230,7 +231,7 @@ def _triggers(moment: Moment, occasion: Occasion) -> exp.Expr:
         ) AS m WHERE place = 1 AND told_at >= :start
         """,
         series=asked.series,
-        start=moment.as_of - asked.within,
+        start=ago(moment.as_of, asked.within),
     )
     holds = exp.and_(
         *(sql(f"d.value {symbol} :bound", bound=bound) for symbol, bound in limits(asked.value))

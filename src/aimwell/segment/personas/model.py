@@ -131,8 +131,7 @@ class Persona:
 
     `share` is of all grouped people, `revenue_share` of their revenue (None where there was none in all).
     `weekdays` (Monday first) and `hours` (0–23) are shares of the group's orders in the firm's time zone; empty
-    where it has none, and `weekday` (1–7) and `hour`, the commonest ones, are then None. There are no hours, too, where
-    the orders bear days and no time of day: all of everybody's fall into one hour. `more_weekdays` and
+    where it has none (hours also where only days are known), and `weekday` (1–7) and `hour`, the commonest ones, are then None. `more_weekdays` and
     `more_hours` are those at which it buys more than others do, which need not be the commonest.
 
     `name` says in plain words what sets it apart, no two groups alike. `averages` are its means of the features that

@@ -30,10 +30,8 @@ _KINDS: tuple[tuple[Kind, int, int], ...] = (("weekday", 1, 1), ("hour", 0, 0))
 
 @dataclass(frozen=True)
 class Times:
-    """When a group buys. `weekdays` (Monday first) and `hours` are shares of its orders; empty where it has none.
-
-    `hours` are empty, too, where all orders of everybody fall into one hour: they bear days, and no time of day.
-    """
+    """When a group buys. `weekdays` (Monday first) and `hours` are shares of its orders; empty where it has none, hours also
+    where everybody's orders lie in the hour after midnight: then days are known, and no times of day."""
 
     weekdays: tuple[float, ...]
     hours: tuple[float, ...]
@@ -102,11 +100,11 @@ def times(
             found.setdefault((group, one.kind), []).append(replace(one, p_value=p_value))
     for likings in found.values():
         likings.sort(key=lambda one: (one.others - one.own, one.value))
-    hours_known = np.count_nonzero(sum(grid.sum(axis=0) for grid in grids.values())) > 1
+    days_only = not any(grid[:, 1:].any() for grid in grids.values())
     return {
         group: Times(
             _shares(grid.sum(axis=1)),
-            _shares(grid.sum(axis=0)) if hours_known else (),
+            () if days_only else _shares(grid.sum(axis=0)),
             tuple(found.get((group, "weekday"), [])[:top]),
             tuple(found.get((group, "hour"), [])[:top]),
         )
@@ -167,9 +165,8 @@ def time_words(found: Times) -> str:
     """When they buy most, and when more than others, as sentences with a space before each; empty without orders."""
     if found.weekday is None:
         return ""
-    text = f" They buy most {_weekday(found.weekday)}"
-    if found.hour is not None:
-        text += f" and {_hour(found.hour)}"
+    hour = "" if found.hour is None else f" and {_hour(found.hour)}"
+    text = f" They buy most {_weekday(found.weekday)}{hour}"
     more = [
         f"{words(ones[0].value)} ({ones[0].own:.0%}, others {ones[0].others:.0%})"
         for words, ones in ((_weekday, found.more_weekdays), (_hour, found.more_hours))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlglot import exp
 
+from aimwell.definitions import service as definitions
 from aimwell.definitions.conditions import Condition
 from aimwell.definitions.leaves.base import Leaf
 from aimwell.definitions.leaves.event_fields import ORDER_EVENTS, PRODUCT_FIELDS, property_keys
@@ -22,6 +23,7 @@ __all__ = ["rule_leaves", "unknown_names"]
 
 # More names than these are not read: they serve to find a near one.
 _VALUES_MAX = 5_000
+_GROUP_TRAIT = "cluster:"
 
 
 def rule_leaves(rule: Rule) -> Iterator[Leaf]:
@@ -65,9 +67,28 @@ def _named(moment: Moment, leaf: Leaf, *, values: bool) -> Iterator[str]:
             continue
         known = _known(moment, name)
         if name.value not in known and len(known) < _VALUES_MAX:
-            yield f"{name.told.format(name.value)} {_hint(name.value, known)}"
+            model = None if name.compared else _defined_model(moment, name)
+            if model is None:
+                yield f"{name.told.format(name.value)} {_hint(name.value, known)}"
+            else:
+                yield (
+                    f"The model '{model}' has said nothing of anybody yet. Run: aimwell segment model {model} --publish"
+                )
             if not name.compared:
                 return
+
+
+def _defined_model(moment: Moment, name: Named) -> str | None:
+    """The defined model that would say what is asked for, as a group or as a score."""
+    if name.table == "traits" and name.value.startswith(_GROUP_TRAIT):
+        wanted = name.value.removeprefix(_GROUP_TRAIT)
+    elif name.table == "scores":
+        wanted = name.value
+    else:
+        return None
+    return (
+        wanted if ("model", wanted) in definitions.names(moment.stores.control, "model") else None
+    )
 
 
 def _known(moment: Moment, name: Named) -> list[str]:

@@ -22,6 +22,7 @@ from aimwell.history.outcomes import outcomes
 from aimwell.privacy.special import privacy_rules
 from aimwell.segment.divisions import Division, divide
 from aimwell.segment.personas.service import PERSONA_FEATURES, personas
+from aimwell.segment.rules.scope import ago
 from aimwell.segment.validity.model import Aftermath, Validity
 from aimwell.segment.validity.parts import (
     aftermath,
@@ -58,7 +59,7 @@ def validity(
     """
     after, before, no_past = None, None, None
     try:
-        with open_moment(stores, as_of=as_of - horizon, horizon=horizon) as earlier:
+        with open_moment(stores, as_of=ago(as_of, horizon), horizon=horizon) as earlier:
             then = divide(earlier, by, visitors=True)
             after = _aftermath(earlier, then, horizon.days, seed)
             before = _places(then)
