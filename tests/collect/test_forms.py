@@ -153,7 +153,8 @@ def test_merged_cells_are_told_or_repeated(shop: Shop) -> None:
     spec = {"path": "o.xlsx", **EXCEL, "merged": "repeat"}
     other = source_of(files={"rows": spec}, name="other")
     load = collect(shop.stores, other, root=shop.folder, now=NOW).loads[0]
-    assert (load.rows_taken, load.warnings) == (2, ())
+    assert load.rows_taken == 2
+    assert not any("merged" in warning for warning in load.warnings)
     assert {row[0] for row in shop.rows("order_lines", "order_id")} == {"1"}
 
 
