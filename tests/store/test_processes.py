@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,9 @@ from aimwell.store import processes
 from aimwell.store.processes import process_is_gone, process_name
 from child import child, eventually
 
-TELL_NAME = "from aimwell.store.processes import process_name; print(process_name()); input()"
+TELL_NAME = (
+    "from aimwell.store.processes import process_name; print(process_name(), flush=True); input()"
+)
 
 
 def test_this_process_is_not_gone() -> None:
@@ -21,8 +25,9 @@ def test_this_process_is_not_gone() -> None:
 
 
 def test_a_killed_process_is_gone_also_before_its_parent_has_noticed() -> None:
-    with child(TELL_NAME) as process:
-        name = process.line()
+    pipes: dict[str, int] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", TELL_NAME], text=True, **pipes) as process:  # type: ignore[call-overload]
+        name = process.stdout.readline().strip()
         assert not process_is_gone(name)
         os.kill(process.pid, 9)  # not waited for: it stays in the table of processes
         eventually(lambda: process_is_gone(name), seconds=10)
