@@ -23,14 +23,17 @@ RULES = {
     "quiet": {"event": "Login", "count": {"at_most": 0}},
     "large": {"trait": "size", "above": 3},
     "large-or-loud": {"any": [{"segment": "large"}, {"segment": "loud"}]},
+    # Of the lake's table `answers`, beside whatever the session makes for itself.
+    "said": {"survey": "nps", "question": "why", "is": "cheap"},
 }
+SURVEY = {"kind": "survey", "name": "nps", "questions": {"why": {"type": "text"}}}
 
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Stores:
     stores = make_stores(tmp_path)
     found = [check({"kind": "segment", "name": name, "rule": rule}) for name, rule in RULES.items()]
-    apply(stores.control, found, now=day(0), by="test")
+    apply(stores.control, [check(SURVEY), *found], now=day(0), by="test")
     add_events(
         stores,
         [{"customer": "ann", "event": "Login", "occurred_at": day(n)} for n in (1, 2)]
@@ -79,6 +82,7 @@ def test_each_segment_has_those_of_whom_its_rule_is_true(stores: Stores, few: bo
         "quiet": {"cleo"},
         "large": {"cleo"},
         "large-or-loud": {"ann", "cleo"},
+        "said": set(),
     }
     assert failures == {}
 
@@ -89,7 +93,7 @@ def test_a_leaf_that_cannot_be_computed_fails_the_segments_that_have_it_and_no_o
 ) -> None:
     breaking(monkeypatch, QueryError("The engine gave up.\nIts own words."))
     inside, failures = computed(stores, few=few)
-    assert inside == {"loud": {"ann"}, "quiet": {"cleo"}}
+    assert inside == {"loud": {"ann"}, "quiet": {"cleo"}, "said": set()}
     assert failures == dict.fromkeys(("large", "large-or-loud"), "The engine gave up.")
 
 

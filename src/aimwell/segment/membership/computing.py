@@ -84,7 +84,7 @@ def compute(
 def _answers(
     moment: Moment, leaves: Mapping[str, Leaf]
 ) -> tuple[dict[str, exp.Expr], dict[str, str]]:
-    """Bind `answers`, a person a row, a leaf a column; gives what says for a row whether a leaf holds, and why others failed."""
+    """Bind `answered`, a person a row, a leaf a column; gives what says for a row whether a leaf holds, and why others failed."""
     session, scope = moment.session, scope_of(moment)
     answers: dict[str, exp.Expr] = {}
     lost: dict[str, str] = {}
@@ -100,7 +100,7 @@ def _answers(
             lost[text] = reason_of(error)
             continue
         answers[text] = exp.not_(column(name)) if people.inverted else column(name)
-    session.bind("answers", sql("SELECT number, profile_id FROM numbered"))
+    session.bind("answered", sql("SELECT number, profile_id FROM numbered"))
     texts = list(asked)
     for start in range(0, len(texts), _COLUMNS_AT_ONCE):
         lost |= _answered(moment, {text: asked[text] for text in texts[start:][:_COLUMNS_AT_ONCE]})
@@ -129,13 +129,13 @@ def _whether_among(moment: Moment, name: str, people: exp.Expr) -> exp.Expr:
 
 
 def _answered(moment: Moment, asked: Mapping[str, _Asked]) -> dict[str, str]:
-    """Add columns to `answers`; gives why leaves failed, of which there is no column then."""
-    query = sql("SELECT * FROM answers")
+    """Add columns to `answered`; gives why leaves failed, of which there is no column then."""
+    query = sql("SELECT * FROM answered")
     assert isinstance(query, exp.Select)  # noqa: S101 - the text above is a SELECT
     for one in asked.values():
         query = query.select(exp.alias_(one.among, one.name), copy=False)
     try:
-        moment.session.materialise("answers", query)
+        moment.session.materialise("answered", query)
     except AimwellError as error:
         if len(asked) == 1:
             return dict.fromkeys(asked, reason_of(error))
@@ -175,7 +175,7 @@ def _fresh(predicates: Sequence[exp.Expr]) -> exp.Expr:
     return sql(
         """
         SELECT number, place FROM (
-          SELECT number, CAST(unnest(list_filter(:places, x -> x IS NOT NULL)) AS integer) AS place FROM answers
+          SELECT number, CAST(unnest(list_filter(:places, x -> x IS NOT NULL)) AS integer) AS place FROM answered
         ) AS inside
         """,
         places=exp.Array(expressions=places),
