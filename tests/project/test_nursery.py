@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from child import Child, child, eventually
+from child import Child, child
 
 
 def test_it_runs_the_source_with_its_arguments_environment_and_folder(
@@ -91,7 +91,7 @@ def test_a_killed_one_is_told_as_killed_and_the_next_one_begins() -> None:
         assert process.wait(30)
         assert process.end() == -number
         process.close()
-        eventually(lambda pid=process.pid: not Path(f"/proc/{pid}").exists())  # type: ignore[misc]
+        assert not Path(f"/proc/{process.pid}").exists()
 
 
 def test_one_that_is_closed_is_gone() -> None:

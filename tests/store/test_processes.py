@@ -25,8 +25,13 @@ def test_this_process_is_not_gone() -> None:
 
 
 def test_a_killed_process_is_gone_also_before_its_parent_has_noticed() -> None:
-    pipes: dict[str, int] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", TELL_NAME], text=True, **pipes) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(
+        [sys.executable, "-c", TELL_NAME],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
         name = process.stdout.readline().strip()
         assert not process_is_gone(name)
         os.kill(process.pid, 9)  # not waited for: it stays in the table of processes
