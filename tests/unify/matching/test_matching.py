@@ -21,7 +21,7 @@ from aimwell.unify.matching.blocking import Key, bind_blocks, keys_of, pairs_of
 from aimwell.unify.matching.fields import MatchField, standardised
 from aimwell.unify.matching.model import MatchModel, fit, pairs
 from aimwell.unify.matching.records import bind_records
-from data_folder import data_folder
+from data_folder import data_path
 from linkage_data import bind_linkage, made_up_people, true_pairs
 
 
@@ -43,7 +43,7 @@ class Found:
 @pytest.fixture(scope="module")
 def febrl() -> Iterator[Found]:
     with DuckDBEngine(memory_mb=1_000, threads=1).session() as session:
-        codes = bind_linkage(session, data_folder() / "record-linkage", "febrl_dataset3")
+        codes = bind_linkage(session, data_path("record-linkage"), "febrl_dataset3")
         fields = bind_records(session, "given", key="id", codes=codes)
         # As it is stored and read again.
         model = MatchModel.from_dict(json.loads(json.dumps(fit(session, fields).to_dict())))
