@@ -179,7 +179,16 @@ def _tell(ws: Opened, one: Assessment) -> None:
         )
     if one.products:
         ws.output.table(
-            ["product", "name", "in its windows", "of days", "lift", "q", "units by year"],
+            [
+                "product",
+                "name",
+                "in its windows",
+                "of days",
+                "lift",
+                "q",
+                "one of its goods",
+                "units by year",
+            ],
             [
                 (
                     p.sku,
@@ -188,6 +197,7 @@ def _tell(ws: Opened, one: Assessment) -> None:
                     p.days,
                     f"{p.lift:.1f}",
                     f"{p.q_value:.2g}",
+                    "yes" if p.wanted else "",
                     ", ".join(f"{year}: {units:,.0f}" for year, units in p.demand.items()),
                 )
                 for p in one.products

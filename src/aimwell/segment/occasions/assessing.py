@@ -119,7 +119,10 @@ def _one(moment: Moment, occasion: Occasion) -> Assessment:
             )
         )
         reach = inside / buyers if buyers else None
-        told, goods = signs(moment, learned.days), products(moment, learned.days)
+        told, goods = (
+            signs(moment, learned.days),
+            products(moment, learned.days, goods=occasion.goods),
+        )
     if learned.comers is not None or occasion.when.way == "life_event":
         ((likely,),) = moment.session.rows(
             sql(

@@ -1,7 +1,9 @@
 """What is bought for an occasion: products that sell in its windows, and whether they look like gifts.
 
 **Products**: a product's days of buying in the windows against the share of *all* days of buying that lie there, so that a
-busy season lifts no product by itself. One-sided binomial test; of all products named at most 5 % are expected to be false.
+busy season lifts no product by itself. One-sided binomial test; of all products found at most 5 % are expected to be false.
+What the occasion's definition names as its goods comes first: in a shop of one year, the windows of Christmas hold a cold
+December's hot-water bottles, too.
 
 **Signs** compare a person's days in the windows with the same person's other days, and the mean difference over people has its
 interval: the share of products never bought by them before (gifts are seldom what one buys for oneself), of products whose name
@@ -19,7 +21,9 @@ import numpy as np
 from scipy.stats import binom
 from sqlglot import exp
 
+from aimwell.definitions.kinds.occasion import Goods
 from aimwell.history.moment import Moment
+from aimwell.segment.occasions.life_events import goods_test
 from aimwell.stats.multiplicity import benjamini_hochberg
 from aimwell.store.sql import sql
 
@@ -38,7 +42,8 @@ Purpose = Literal["gift", "own use", "cannot tell"]
 class Product:
     """A product that sells for the occasion: on `inside` of `days` days of buying; `lift` times what all products do.
 
-    `demand`: year in which the occasion fell → units sold in its windows, before returns.
+    `wanted`: it is among the goods that the occasion's definition names. `demand`: year in which the occasion fell → units
+    sold in its windows, before returns.
     """
 
     sku: str
@@ -48,6 +53,7 @@ class Product:
     days: int
     lift: float
     q_value: float
+    wanted: bool
     demand: Mapping[int, float]
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,13 +88,16 @@ class Sign:
         return self.upper < 0
 
 
-def products(moment: Moment, days: exp.Expr, *, most: int = 20) -> tuple[Product, ...]:
-    """Products that sell for the occasion, the surest first.
+def products(
+    moment: Moment, days: exp.Expr, *, goods: Goods | None = None, most: int = 20
+) -> tuple[Product, ...]:
+    """Products that sell for the occasion: those of its `goods` first, and of each kind the surest.
 
     Args:
         moment: The cut session.
         days: Days of buying with their window: profile_id, day, falls_on.
-        most: How many to name.
+        goods: What its definition names as bought for it.
+        most: How many to give.
     """
     ((total, inside),) = moment.session.rows(
         sql("SELECT count(*) AS n, count(falls_on) AS k FROM :days AS d", days=days)
@@ -98,12 +107,13 @@ def products(moment: Moment, days: exp.Expr, *, most: int = 20) -> tuple[Product
     rows = moment.session.rows(
         sql(
             """
-            SELECT b.sku, f.name, f.category, b.inside, b.days FROM (
+            SELECT l.sku, f.name, f.category, l.inside, l.days, coalesce(:wanted, FALSE) AS wanted FROM (
               SELECT l.sku, count(*) AS days, count(d.falls_on) AS inside
               FROM :lines AS l JOIN :days AS d ON d.profile_id = l.profile_id AND d.day = l.day
               GROUP BY l.sku HAVING count(d.falls_on) >= :few
-            ) AS b LEFT JOIN product_facts AS f ON f.sku = b.sku ORDER BY b.sku
+            ) AS l LEFT JOIN product_facts AS f ON f.sku = l.sku ORDER BY l.sku
             """,
+            wanted=exp.paren(goods_test(goods)) if goods is not None else sql("FALSE"),
             lines=_lines(moment),
             days=days,
             few=_FEW,
@@ -115,16 +125,32 @@ def products(moment: Moment, days: exp.Expr, *, most: int = 20) -> tuple[Product
     k, n = (np.array([row[c] for row in rows], dtype=np.int64) for c in (3, 4))
     p_values = binom.sf(k - 1, n, usual)
     q_values = np.array(benjamini_hochberg(p_values.tolist()), dtype=np.float64)
-    named = [
+    found = [
         Product(
-            sku, name, category, int(here), int(there), float(here / there / usual), float(q), {}
+            sku,
+            name,
+            category,
+            int(here),
+            int(there),
+            float(here / there / usual),
+            float(q),
+            wanted,
+            {},
         )
-        for (sku, name, category, here, there), q in zip(rows, q_values, strict=True)
+        for (sku, name, category, here, there, wanted), q in zip(rows, q_values, strict=True)
         if q <= _Q_MAX
     ]
-    surest = sorted(named, key=lambda one: (one.q_value, -one.lift, one.sku))[:most]
+    surest = _first(sorted(found, key=lambda one: (one.q_value, -one.lift, one.sku)), most)
     demand = _demand(moment, days)
     return tuple(replace(one, demand=demand[one.sku]) for one in surest)
+
+
+def _first(surest: list[Product], most: int) -> list[Product]:
+    """The goods of the occasion, then others, which have half of the places where there are so many."""
+    wanted = [one for one in surest if one.wanted]
+    others = [one for one in surest if not one.wanted]
+    room = most - min(len(others), most // 2)
+    return [*wanted[:room], *others][:most]
 
 
 def _demand(moment: Moment, days: exp.Expr) -> dict[str, dict[int, float]]:
