@@ -30,7 +30,7 @@ __all__ = ["NOW", "control_rows", "people_state", "put", "put_bodies", "rows", "
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
-Body = tuple[dict[str, Any], datetime, bool]
+Body = tuple[dict[str, Any] | bytes, datetime, bool]
 
 
 def put(
@@ -52,7 +52,8 @@ def put_bodies(stores: Stores, bodies: Sequence[Body], *, source: str = "web") -
         writer = InboxWriter(inbox_folder(stores), cipher=inbox_cipher(stores))
         for body, at, opted_out in bodies:
             received = Received(call="batch", received_at=at, opted_out=opted_out)
-            await writer.append(pack(Kept(source, received, json.dumps(body).encode())))
+            text = body if isinstance(body, bytes) else json.dumps(body).encode()
+            await writer.append(pack(Kept(source, received, text)))
         await writer.close()
 
     asyncio.run(write())

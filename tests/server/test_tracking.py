@@ -174,6 +174,15 @@ def test_a_bad_message_takes_no_neighbour_along(stores: Stores) -> None:
     assert [type(one) for one in shop.messages()] == [Message, Fault, Fault, Message]
 
 
+def test_nor_does_one_that_is_nested_more_deeply_than_can_be_read(stores: Stores) -> None:
+    good = json.dumps({"type": "track", "userId": "u", "event": "e"})
+    deep = good.replace('"e"', "[" * 5_000 + "]" * 5_000)
+    with tracking(stores) as shop:
+        body = f'{{"batch":[{good},{deep},{good}]}}'.encode()
+        assert shop.post("/v1/batch", body).status_code == 200
+    assert [type(one) for one in shop.messages()] == [Message, Fault, Message]
+
+
 def test_too_many_messages_are_answered_with_when_to_come_again(stores: Stores) -> None:
     item = {"type": "track", "userId": "u", "event": "e"}
     with tracking(stores, messages_per_second=1.0) as shop:

@@ -105,5 +105,5 @@ def _as_content(values: Mapping[str, str | None]) -> str:
 def _parsed(content: str) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

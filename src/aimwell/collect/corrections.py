@@ -64,7 +64,7 @@ class Waiting:
 def _object(content: str) -> dict[str, Any]:
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
@@ -145,7 +145,7 @@ def _write_lines(file: io.TextIOBase, rows: Sequence[Waiting]) -> None:
         else:
             try:
                 body = {_CONTENT: json.loads(row.content)}
-            except ValueError:
+            except (ValueError, RecursionError):
                 body = {_TEXT: row.content}
         file.write(json.dumps({**_marks(row), **body}, ensure_ascii=False) + "\n")
 

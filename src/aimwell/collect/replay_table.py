@@ -85,7 +85,7 @@ def _bad(row: Row, is_json: bool) -> str | None:
         return None
     try:
         return None if isinstance(json.loads(row.content), dict) else "not_an_object"
-    except ValueError:
+    except (ValueError, RecursionError):
         return "not_json"
 
 

@@ -104,7 +104,7 @@ def _is_one_line(content: str) -> bool:
     """Whether the content is that of a record that could not be cut."""
     try:
         found = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(found, dict) and set(found) == {"line"}
 

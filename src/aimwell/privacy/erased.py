@@ -117,7 +117,7 @@ def _words(content: str) -> Iterator[str]:
     """All that a row may name somebody by: each value in it, and each word of a value."""
     try:
         waiting: list[Any] = [json.loads(content)]
-    except ValueError:
+    except (ValueError, RecursionError):
         waiting = [content]
     while waiting:
         value = waiting.pop()

@@ -51,6 +51,31 @@ def test_the_call_says_the_type_of_a_single_message() -> None:
     assert (found.type, found.traits, found.opted_out) == ("identify", {"plan": "pro"}, True)
 
 
+@pytest.mark.parametrize("levels", [950, 1_000, 20_000])
+@pytest.mark.parametrize("with_id", [True, False])
+def test_a_deep_message_is_set_aside_alone_with_what_its_batch_said(
+    levels: int, with_id: bool
+) -> None:
+    own = {"messageId": "m2"} if with_id else {}
+    deep = json.dumps({**SEEN, **own, "properties": {"a": 0}}).replace(
+        "0", "[" * levels + "]" * levels
+    )
+    if not with_id:
+        deep = deep.replace('"messageId": "m1", ', "")
+    good = json.dumps(SEEN)
+    body = f'{{"sentAt":"{ARRIVED.isoformat()}","batch":[{good},{deep},{good}]}}'.encode()
+    received = Received(call="batch", received_at=ARRIVED, opted_out=True)
+    first, found, last = read_messages(body, received)
+    assert isinstance(first, Message)
+    assert first == last
+    if isinstance(found, Message):  # it could be read after all, as the rest of the path finds
+        assert levels < 1_000
+        return
+    assert found.reason == "nested_too_deeply"
+    said = json.dumps({"sentAt": ARRIVED.isoformat(), "_sec_gpc": True}, separators=(",", ":"))
+    assert found.content == said[:-1] + "," + deep[1:]
+
+
 def test_what_holds_for_a_batch_holds_for_its_messages() -> None:
     found = one(
         {**SEEN, "context": {"page": "p"}, "integrations": {"X": False}},

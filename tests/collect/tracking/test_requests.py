@@ -16,6 +16,7 @@ from aimwell.collect.tracking.requests import (
     Request,
     decode_json,
     read_request,
+    sizes_in_batch,
 )
 from aimwell.errors import TrackingRequestError
 
@@ -62,12 +63,23 @@ def test_messages_that_make_no_sense_are_let_in() -> None:
         (b"{}", "another form"),
         (b'{"batch":{}}', "another form"),
         (b'{"batch":[],"writeKey":7}', "another form"),
-        (b'{"batch":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+        (b'{"batch":[],"context":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested too deeply"),
+        (b'{"batch":[' + b"[" * 100_000, "not valid JSON"),
+        (b'{"batch":[' + b"[" * 100_000 + b"]" * 100_000 + b"]", "not valid JSON"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_in_words(body: bytes, words: str) -> None:
     with pytest.raises(TrackingRequestError, match=words):
         read_request(body, "batch")
+
+
+@pytest.mark.parametrize("levels", [100, 900, 1_000, 100_000])
+def test_a_deep_message_keeps_no_neighbour_out(levels: int) -> None:
+    item = b'{"properties":{"a":' + b"[" * levels + b"]" * levels + b"}}"
+    body = b'{"writeKey":"k","batch":[{},' + item + b",{}]}"
+    assert read_request(body, "batch") == Request("k", 3)
+    sizes = sizes_in_batch(body)
+    assert sizes == [2, len(item), 2]
 
 
 def test_the_limits_are_exact() -> None:

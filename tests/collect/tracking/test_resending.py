@@ -21,7 +21,7 @@ from aimwell.collect.tracking.sources import ensure_tracking_source
 from aimwell.errors import CollectError, SourceFileError
 from aimwell.store.stores import Stores, open_stores
 from collecting import Shop
-from tracked import NOW, control_rows, put, rows
+from tracked import NOW, control_rows, put, put_bodies, rows
 
 SENT = (NOW - timedelta(hours=1)).isoformat()
 HAPPENED = (NOW - timedelta(hours=2)).isoformat()
@@ -166,4 +166,38 @@ def test_what_still_makes_no_sense_stays_and_what_never_will_is_dismissed(
     assert "too_large" not in reasons(stores)
     with pytest.raises(CollectError, match="No row of 'web' waits for the reason 'too_large'"):
         resend(stores, "web", now=NOW, reason="too_large")
+    stores.close()
+
+
+def test_what_is_nested_too_deeply_waits_whole_and_can_be_mended(
+    empty_workspace: Path, tmp_path: Path
+) -> None:
+    stores = open_stores(shutil.copytree(empty_workspace, tmp_path / "w"))
+    ensure_tracking_source(stores, "web", now=NOW, by="test")
+    good = {"type": "track", "userId": "ann", "event": "Good", "messageId": "m1"}
+    texts = [
+        json.dumps({**good, "messageId": f"m{n}", "properties": {"a": 0}}) for n in range(2, 5)
+    ]
+    for place, levels in enumerate((400, 980, 30_000)):
+        texts[place] = texts[place].replace('"a": 0', '"a": ' + "[" * levels + "]" * levels)
+    body = f'{{"batch":[{json.dumps(good)},{",".join(texts)}]}}'.encode()
+    put_bodies(stores, [(body, NOW, False)])
+    flush_inbox(stores, now=NOW)
+    assert rows(stores, "events", "event_id") == [("m1",)]
+    assert reasons(stores) == {"nested_too_deeply": 3}
+    done = resend(stores, "web", now=NOW)
+    assert (done.left, done.stay) == (0, {"nested_too_deeply": 3})
+    path = tmp_path / "bad.jsonl"
+    assert write_messages(stores, "web", path, by="test") == 3
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        text = line.pop("_text", None) or json.dumps(line.pop("_content"))
+        assert text in texts
+        line["_text"] = text.replace("[", "").replace("]", "").replace('"a": ', '"a": 1')
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = resend(stores, "web", corrections=read_corrections(path), file=path.name, now=NOW)
+    assert (done.left, done.stay) == (3, {})
+    flush_inbox(stores, now=NOW)
+    assert len(rows(stores, "events", "event_id")) == 4
+    assert reasons(stores) == {}
     stores.close()

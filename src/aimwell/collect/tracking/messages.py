@@ -17,9 +17,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from aimwell.collect.tracking.batch_parts import DEPTH_MAX, Part, parts_of, without_deep
 from aimwell.collect.tracking.requests import (
     MESSAGE_BYTES_MAX,
     Call,
+    TooDeepError,
     decode_json,
     sizes_in_batch,
 )
@@ -27,7 +29,16 @@ from aimwell.collect.tracking.robots import is_robot
 from aimwell.collect.unseen import clean_text
 from aimwell.definitions.nobody import is_nobody
 
-__all__ = ["OPTED_OUT", "Fault", "Message", "MessageType", "Received", "read_messages"]
+__all__ = [
+    "OPTED_OUT",
+    "TOO_DEEP",
+    "Fault",
+    "Message",
+    "MessageType",
+    "Received",
+    "read_messages",
+    "too_deep",
+]
 
 MessageType = Literal["identify", "track", "page", "screen", "group", "alias"]
 TYPES: tuple[MessageType, ...] = ("identify", "track", "page", "screen", "group", "alias")
@@ -39,6 +50,9 @@ AHEAD_MAX = timedelta(hours=24)
 """A moment so far after its arrival is a wrong clock; the message then counts as of its arrival."""
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """What is said to have happened before is a clock that was never set."""
+
+TOO_DEEP = "nested_too_deeply"
+"""The reason for which a message of too many levels is set aside."""
 
 OPTED_OUT = "_sec_gpc"
 """In a message that is set aside: the request had `Sec-GPC: 1`."""
@@ -127,8 +141,14 @@ def read_messages(
     A batch's `context` and `integrations` hold for its messages where these say nothing else; so does its `sentAt`.
     `nobody`: ids that name nobody, as 0 or undefined; a message with such an id is one without it.
     """
+    deep: dict[int, Part] = {}
     try:
-        whole = decode_json(body)
+        try:
+            whole = decode_json(body)
+        except TooDeepError:
+            parts = parts_of(body)
+            deep = {place: part for place, part in enumerate(parts) if part.depth > DEPTH_MAX}
+            whole = decode_json(without_deep(body, parts))
     except (
         ValueError
     ) as error:  # the door lets none through, but an inbox may be older than the door
@@ -140,15 +160,48 @@ def read_messages(
         yield _fault(_RefusedError("not_an_object", None, "a message is a JSON object"), whole)
         return
     if received.call != "batch":
-        yield _read(whole, {}, received, len(body), nobody)
+        try:
+            yield _read(whole, {}, received, len(body), nobody)
+        except RecursionError:
+            yield too_deep(body, received)
         return
     batch = whole.get("batch")
     items = batch if isinstance(batch, list) else []
-    shared = {name: value for name, value in whole.items() if name not in {"batch", "writeKey"}}
+    shared = _shared(whole)
     # No message of a short batch can be too long.
     sizes = sizes_in_batch(body) if len(body) > MESSAGE_BYTES_MAX else None
     for place, item in enumerate(items):
-        yield _read(item, shared, received, sizes[place] if sizes else None, nobody)
+        if place in deep:
+            yield too_deep(body, received, place)
+            continue
+        try:
+            yield _read(item, shared, received, sizes[place] if sizes else None, nobody)
+        except RecursionError:
+            yield too_deep(body, received, place)
+
+
+def too_deep(body: bytes, received: Received, place: int = 0) -> Fault:
+    """The message at a place of a request as one that is nested too deeply, with its text as it came."""
+    parts = parts_of(body) if received.call == "batch" else ()
+    text, shared = body, {}
+    if place < len(parts):
+        text = body[parts[place].start : parts[place].end].strip()
+        shared = _shared(decode_json(body[: parts[0].start] + body[parts[-1].end :]))
+    said = _alone({}, shared, received)
+    if said and text.startswith(b"{"):
+        # What the request said for it stands before what it says itself, which counts.
+        text = msgspec.json.encode(said)[:-1] + b"," + text[1:]
+    return Fault(
+        reason=TOO_DEEP,
+        detail="its objects are nested more deeply than can be read",
+        field=None,
+        content=text.decode(errors="replace"),
+    )
+
+
+def _shared(batch: dict[str, Any]) -> dict[str, Any]:
+    """What a batch says for its messages."""
+    return {name: value for name, value in batch.items() if name not in {"batch", "writeKey"}}
 
 
 def _read(

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aimwell.collect.tracking.messages import Fault, Message, read_messages
+from aimwell.collect.tracking.messages import Fault, read_messages, too_deep
 from aimwell.collect.tracking.records import unpack
 from aimwell.collect.tracking.sheets import SHEETS, Rules, Sheets
 from aimwell.definitions.nobody import ids_in
@@ -130,28 +130,24 @@ def _read(
         for record in records:
             kept = unpack(record)
             nobody = rules.get(kept.source, others).nobody
-            for found in read_messages(kept.body, kept.received, nobody=nobody):
+            read = read_messages(kept.body, kept.received, nobody=nobody)
+            for at, found in enumerate(read):
                 if isinstance(found, Fault):
                     sheets.add_fault(kept.source, found, kept.received.received_at)
                     continue
                 try:
                     sheets.add(kept.source, found)
                 except RecursionError:
-                    sheets.add_fault(kept.source, _too_deep(found), kept.received.received_at)
+                    sheets.add_fault(
+                        kept.source,
+                        too_deep(kept.body, kept.received, at),
+                        kept.received.received_at,
+                    )
         if records.damaged:
             damaged[path.name] = records.lost_bytes
     sheets.write()
     files = {name: tuple(sheets.files(name)) for name in SHEETS}
     return Read(files, sheets.messages, sheets.faults, sheets.robots, damaged, frozenset(places))
-
-
-def _too_deep(message: Message) -> Fault:
-    return Fault(
-        reason="nested_too_deeply",
-        detail="its objects are nested more deeply than can be read",
-        field=None,
-        content=f'{{"messageId":"{message.message_id[:20]}"}}',
-    )
 
 
 def _begin(

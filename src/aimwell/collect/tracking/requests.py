@@ -14,6 +14,7 @@ from typing import Any, Literal, NoReturn
 
 import msgspec
 
+from aimwell.collect.tracking.batch_parts import parts_of, without_deep
 from aimwell.errors import TrackingRequestError
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "MESSAGE_BYTES_MAX",
     "Call",
     "Request",
+    "TooDeepError",
     "decode_json",
     "read_request",
     "sizes_in_batch",
@@ -42,6 +44,10 @@ class Request:
 
     write_key: str | None
     messages: int
+
+
+class TooDeepError(ValueError):
+    """It is JSON of more levels than can be read."""
 
 
 class _Single(msgspec.Struct):
@@ -66,8 +72,16 @@ def read_request(body: bytes, call: Call) -> Request:
     """What can be said of a request without looking into its messages.
 
     Raises:
-        TrackingRequestError: It is too large, no JSON, not of the form that the call demands, or empty.
+        TrackingRequestError: It is too large, no JSON, not of the form that the call demands, or nested too deeply
+            where that is not in a message of a batch.
     """
+    try:
+        return _read_request(body, call)
+    except TooDeepError as error:
+        _refuse(str(error))
+
+
+def _read_request(body: bytes, call: Call) -> Request:
     if call == "batch":
         return _read_batch(body)
     if len(body) > MESSAGE_BYTES_MAX:
@@ -78,7 +92,10 @@ def read_request(body: bytes, call: Call) -> Request:
 def _read_batch(body: bytes) -> Request:
     if len(body) > BATCH_BYTES_MAX:
         _refuse(f"a batch has {len(body):,} bytes; at most {BATCH_BYTES_MAX:,} are allowed")
-    found = _decoded(body, _batch)
+    try:
+        found = _decoded(body, _batch)
+    except TooDeepError:
+        found = _decoded(without_deep(body, parts_of(body)), _batch)
     if len(found.batch) > BATCH_MESSAGES_MAX:
         _refuse(
             f"a batch has {len(found.batch):,} messages; at most {BATCH_MESSAGES_MAX:,} are allowed"
@@ -94,8 +111,8 @@ def _decoded(body: bytes, decoder: msgspec.json.Decoder[Any]) -> Any:
         _refuse("the body is not UTF-8")
     except msgspec.ValidationError as error:
         _refuse(f"the body has another form than the call demands: {error}")
-    except RecursionError:
-        _refuse("the body is nested too deeply")
+    except RecursionError as error:
+        raise TooDeepError("the body is nested too deeply") from error
     except msgspec.DecodeError as error:
         found = _tolerated(body, str(error))
     try:
@@ -108,6 +125,8 @@ def _tolerated(body: bytes, reason: str) -> Any:
     """The body as the slower and more patient reader has it; JavaScript may send half a character."""
     try:
         found = decode_json(body)
+    except TooDeepError:
+        raise
     except ValueError:
         _refuse(f"the body is not valid JSON: {reason}")
     if isinstance(found, dict) and isinstance(found.get("batch"), list):
@@ -120,28 +139,29 @@ def sizes_in_batch(body: bytes) -> list[int]:
     try:
         return [len(raw) for raw in _raw_batch.decode(body).batch]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return [len(msgspec.json.encode(item)) for item in decode_json(body)["batch"]]
+        return [len(body[part.start : part.end].strip()) for part in parts_of(body)]
 
 
 def decode_json(body: bytes) -> Any:
     """Any JSON, also with halves of surrogate pairs, which become U+FFFD.
 
     Raises:
-        ValueError: It is no JSON, not UTF-8, nested too deeply, or holds NaN or an infinity.
+        TooDeepError: It is nested more deeply than can be read.
+        ValueError: It is no JSON, not UTF-8, or holds NaN or an infinity.
     """
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
     except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        raise TooDeepError("it is nested too deeply") from error
     try:
         found = json.loads(body.decode(), parse_constant=_no_number, parse_float=_finite)
         # Half a surrogate pair cannot be written; `replace` would write a question mark for it.
         text = json.dumps(found, ensure_ascii=False).encode("utf-16", "surrogatepass")
         return json.loads(text.decode("utf-16", "replace"))
     except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
+        raise TooDeepError("it is nested too deeply") from error
 
 
 def _finite(text: str) -> float:

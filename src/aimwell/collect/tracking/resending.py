@@ -27,7 +27,7 @@ from aimwell.collect.corrections import Correction, Waiting, write_waiting
 from aimwell.collect.settling import Settled, settle_rows
 from aimwell.collect.tracking.commerce import ORDER_FAULTS, order_fault
 from aimwell.collect.tracking.door import inbox_folder
-from aimwell.collect.tracking.messages import OPTED_OUT, Fault, Received, read_messages
+from aimwell.collect.tracking.messages import OPTED_OUT, TOO_DEEP, Fault, Received, read_messages
 from aimwell.collect.tracking.records import Kept, pack
 from aimwell.collect.tracking.sources import settings_of, tracking_sources
 from aimwell.collect.tracking.whole import whole_message
@@ -112,8 +112,12 @@ def resend(
         records, settled = [], []
         stay: Counter[str] = Counter()
         for row, document in wanted:
-            body, received = _body(row, document, arrived[row.row_hash])
-            refused = _refused(row, document, body, received, nobody)
+            try:
+                body, received = _body(row, document, arrived[row.row_hash])
+                refused = _refused(row, document, body, received, nobody)
+            except RecursionError:
+                stay[TOO_DEEP] += 1
+                continue
             if refused is not None:
                 stay[refused] += 1
                 continue
@@ -204,6 +208,8 @@ def _wanted(
         text = one.document if one.document is not None else one.text
         try:
             given[one.row_hash] = json.loads(text or "")
+        except RecursionError:
+            given[one.row_hash] = text
         except ValueError:
             raise SourceFileError(
                 f"Line {one.place} of '{file}': the message is no JSON.", file=file
@@ -214,7 +220,7 @@ def _wanted(
 def _parsed(content: str) -> Any:
     try:
         return json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return content
 
 
@@ -247,6 +253,8 @@ def _refused(
         if fault is not None:
             return fault[0]
     [found] = read_messages(body, received, nobody=nobody)
+    if row.reason == TOO_DEEP and document == _parsed(row.content):
+        return row.reason  # as it was, it would come back
     if isinstance(found, Fault):
         return found.reason
-    return row.reason if row.reason == "nested_too_deeply" else None
+    return None
