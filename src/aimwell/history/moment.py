@@ -86,6 +86,13 @@ _READ_ONCE: Mapping[str, frozenset[str]] = {
 """Tables of which the rows of a few people are gathered once, because several queries read them, and the columns that
 none of these reads, which are left out there."""
 
+_WIDE: Mapping[str, tuple[str, ...]] = {
+    "events": ("properties", "envelope"),
+    "orders": ("properties",),
+    "touches": ("properties",),
+}
+"""Columns of these that are long, and read for few questions."""
+
 _NAMES = exp.select("event").distinct()
 
 _profiles = metadata.tables["profiles"]
@@ -231,6 +238,7 @@ def open_moment(
     horizon: timedelta | None = None,
     snapshot: Snapshot | None = None,
     people: Collection[str] | None = None,
+    properties: bool = True,
     engine: Engine | None = None,
 ) -> Iterator[Moment]:
     """A session in which each table ends at `as_of`.
@@ -244,6 +252,8 @@ def open_moment(
     With `people` only these profiles' rows are there, gathered in one reading of each table; what is computed of a person
     alone is the same as among all. The large tables then lack columns that no view or feature reads (ids of rows,
     provenance).
+
+    `properties`: with `people`, whether what they did has its properties and what stood around it; else these are null.
 
     `engine`: what computes; default: the one of this machine.
 
@@ -267,12 +277,16 @@ def open_moment(
             session.bind(f"raw_{name}", snapshot.tables.get(name) or empty_table(name))
             whose = identified(name, merged=merged, erased=erased)
             if people is not None and "origin_id" in LAKE_TABLES[name].names:
-                left_out = _READ_ONCE.get(name, frozenset())
+                unread = () if properties else _WIDE.get(name, ())
+                left_out = _READ_ONCE.get(name, frozenset()) | set(unread)
                 kept = [one for one in LAKE_TABLES[name].names if one not in left_out]
                 whose = theirs(name, kept, erased=erased)
                 if name in _READ_ONCE:
                     session.materialise(gathered(name).name, whose)
-                    whose = exp.select("*").from_(exp.alias_(gathered(name), "t", table=True))
+                    nulls = [exp.alias_(sql("CAST(NULL AS varchar)"), one) for one in unread]
+                    whose = exp.select("t.*", *nulls).from_(
+                        exp.alias_(gathered(name), "t", table=True)
+                    )
             session.bind(name, _cut(name, whose, None, as_of))
             if end is not None and name in _AHEAD:
                 session.bind(f"{name}_ahead", _cut(name, whose, as_of, end))

@@ -29,6 +29,7 @@ from aimwell.people.surroundings import surroundings
 from aimwell.people.timeline import TIMELINE_COLUMNS, TIMELINE_TABLES, lake_happenings
 from aimwell.privacy.permission import REFUSALS, permissions
 from aimwell.privacy.suppression import ADDRESS_KINDS
+from aimwell.segment.membership.recording import inside as inside_now
 from aimwell.store.engine import Session
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
@@ -64,7 +65,7 @@ _SEGMENTS = """
     )
     SELECT m.segment,
            coalesce(max(m.occurred_at) FILTER (WHERE m.change = 'entered'), min(m.occurred_at)) AS since,
-           arg_max(m.change <> 'left', (m.occurred_at, m.change <> 'left')) AS inside,
+           :inside AS inside,
            s.snapshot_at IS NULL OR max(m.occurred_at) >= s.snapshot_at AS lately
     FROM memberships AS m LEFT JOIN snapshots AS s ON s.segment = m.segment
     WHERE CAST(m.occurred_at AS timestamptz) < :now
@@ -382,7 +383,7 @@ def _letters(connection: sa.Connection, origins: Sequence[str]) -> tuple[Letter,
 
 
 def _segments(session: Session, now: datetime) -> tuple[SegmentPlace, ...]:
-    rows = session.rows(sql(_SEGMENTS, now=now))
+    rows = session.rows(sql(_SEGMENTS, now=now, inside=inside_now()))
     return tuple(
         SegmentPlace(segment, since) for segment, since, inside, lately in rows if inside and lately
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aimwell.definitions.catalogue import check
+from aimwell.definitions.kinds.privacy_rules import PrivacyRules
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.service import apply, find, remove
 from aimwell.history.moment import open_moment
@@ -26,6 +27,7 @@ from aimwell.segment.membership.following import Followed, follow
 from aimwell.segment.membership.refreshing import current_members, refresh
 from aimwell.segment.membership.standing import read_seen, read_standings
 from aimwell.segment.model import SegmentCount
+from aimwell.segment.rules.closure import closure
 from aimwell.segment.rules.leaf_kinds import LEAVES
 from aimwell.segment.service import compiled, members_query
 from aimwell.store.lake import Lake
@@ -203,6 +205,62 @@ def test_following_through_many_loads_gives_what_a_look_at_everybody_gives(
 ) -> None:
     stores = make_stores(tmp_path_factory.mktemp("followed"), timezone="America/New_York")
     followed_as_everybody(stores, rules, seed, steps=8, people=12)
+    stores.close()
+
+
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
+@given(rules=st.lists(RULES, min_size=20, max_size=20))
+def test_what_reads_no_properties_is_answered_alike_without_them(
+    town: Stores, rules: list[Any]
+) -> None:
+    everybody = {
+        name: check({"kind": "segment", "name": name, "rule": one}) for name, one in NESTED.items()
+    }
+    with town.read_control() as connection:
+        people = connection.execute(sa.select(_PROFILES.c.profile_id)).scalars().all()
+    with (
+        open_moment(town, as_of=day(60), people=people) as whole,
+        open_moment(town, as_of=day(60), people=people, properties=False) as narrow,
+    ):
+        for rule in rules:
+            segment = check({"kind": "segment", "name": "x", "rule": rule})
+            assert isinstance(segment, Segment)
+            found = closure(segment, everybody.__getitem__, ways="", privacy=PrivacyRules())  # type: ignore[arg-type]
+            if not found.changes.properties:
+                expected, got = (
+                    sorted(moment.session.rows(members_query(compiled(moment, segment.rule))))
+                    for moment in (whole, narrow)
+                )
+                assert got == expected
+
+
+def test_what_reads_properties_says_so() -> None:
+    wide = [
+        {"event": "Login", "where": {"properties.n": {"above": 1}}},
+        {"event": "Login", "sum": {"of": "properties.n", "above": 1}},
+        {"feature": "event_recency_days", "above": 3},
+    ]
+    narrow = [
+        {"event": "Order Completed", "where": {"category": {"is": "x"}}, "within": "3d"},
+        {"trait": "country", "is": "GB"},
+    ]
+    for rule in (*wide, *narrow):
+        segment = check({"kind": "segment", "name": "x", "rule": rule})
+        assert isinstance(segment, Segment)
+        found = closure(segment, {}.__getitem__, ways="", privacy=PrivacyRules())
+        assert found.changes.properties == (rule in wide)
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """A few people with rows of every kind."""
+    stores = make_stores(tmp_path_factory.mktemp("town"))
+    add_places(stores)
+    define(stores, NESTED)
+    apply(stores.control, [check(SURVEY), check(OCCASION)], now=day(0), by="test")
+    happen(stores, [f"person {n}" for n in range(12)], random.Random(3), day(9))  # noqa: S311
+    happen(stores, [f"person {n}" for n in range(12)], random.Random(5), day(30))  # noqa: S311
+    yield stores
     stores.close()
 
 

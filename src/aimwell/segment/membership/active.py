@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-from sqlglot import exp
 
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.campaign import Campaign
@@ -19,6 +18,7 @@ from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.rules import asked_segments
 from aimwell.errors import AimwellError
 from aimwell.history.moment import Moment, open_moment
+from aimwell.segment.membership.recording import members_of
 from aimwell.segment.membership.standing import read_standings
 from aimwell.store.control import upsert
 from aimwell.store.listed import among
@@ -47,22 +47,6 @@ _FOR_EVER = datetime(9999, 12, 31, tzinfo=UTC)
 _plans = metadata.tables["plans"]
 _rows = metadata.tables["profile_segments"]
 _meta = metadata.tables["workspace_meta"]
-
-_INSIDE = """
-    WITH snapshots AS (
-      SELECT segment, max(occurred_at) AS snapshot_at FROM memberships
-      WHERE change = 'snapshot' GROUP BY segment
-    ),
-    newest AS (
-      SELECT m.segment, m.profile_id,
-             arg_max(m.change <> 'left', (m.occurred_at, m.change <> 'left')) AS inside
-      FROM memberships AS m LEFT JOIN snapshots AS s ON s.segment = m.segment
-      WHERE (s.snapshot_at IS NULL OR m.occurred_at >= s.snapshot_at) AND m.segment IN :segments
-      GROUP BY m.segment, m.profile_id
-    )
-    SELECT profile_id, array_agg(segment ORDER BY segment) AS segments FROM newest
-    WHERE inside AND profile_id IN (SELECT profile_id FROM known) GROUP BY profile_id
-    """
 
 
 def active_names(stores: Stores) -> frozenset[str]:
@@ -184,8 +168,9 @@ def _inside(stores: Stores, names: list[str]) -> Iterator[tuple[str, list[str]]]
         return
     with open_moment(stores, as_of=_FOR_EVER) as moment:
         moment.bind_known()
-        query = exp.select("*").from_(
-            exp.alias_(exp.paren(sql(_INSIDE, segments=names)), "state", table=True)
+        query = sql(
+            "SELECT profile_id, array_agg(segment ORDER BY segment) AS segments FROM :members AS m GROUP BY profile_id",
+            members=members_of(names),
         )
         for batch in moment.session.batches(query):
             yield from zip(*(part.to_pylist() for part in batch.columns), strict=True)

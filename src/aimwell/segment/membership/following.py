@@ -158,9 +158,10 @@ def _follow(
         if name in standings and _is_ready(standings[name], one)
     }
     followed = {name: changes for name, changes in ready.items() if not changes.others}
+    together = _together(followed)
     noticed = notice(
         stores,
-        _together(followed),
+        together,
         notes,
         seen,
         snapshot,
@@ -175,7 +176,13 @@ def _follow(
         active_now: Mapping[str, list[str]] = {}
         if noticed.profiles and followed:
             moment = stack.enter_context(
-                open_moment(stores, as_of=now, snapshot=snapshot, people=noticed.profiles)
+                open_moment(
+                    stores,
+                    as_of=now,
+                    snapshot=snapshot,
+                    people=noticed.profiles,
+                    properties=together.properties,
+                )
             )
             computed = compute(
                 moment, {name: found.closures[name] for name in followed}, found.revisions

@@ -5,7 +5,7 @@ In the table, a person is in a segment when their newest row since its last snap
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,7 +20,7 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.store.tables import TIME
 
-__all__ = ["FULL", "TOUCHED", "Counts", "compare", "write"]
+__all__ = ["FULL", "TOUCHED", "Counts", "compare", "inside", "members_of", "write"]
 
 FULL, TOUCHED = "segment", "segment:touched"
 """Sources of rows: a look at everybody, or at those alone whom something happened to."""
@@ -35,10 +35,24 @@ _THEIRS = """
     """
 
 _INSIDE = """
-    SELECT b.place, m.number, max(m.revision) AS revision,
-           arg_max(m.change <> 'left', (m.occurred_at, m.change <> 'left')) AS inside
+    SELECT b.place, m.number, max(m.revision) AS revision, :inside AS inside
     FROM theirs AS m JOIN bases AS b ON b.segment = m.segment AND m.occurred_at >= b.base_at
     GROUP BY b.place, m.number
+    """
+
+_MEMBERS = """
+    WITH snapshots AS (
+      SELECT segment, max(occurred_at) AS snapshot_at FROM memberships
+      WHERE change = 'snapshot' GROUP BY segment
+    ),
+    newest AS (
+      SELECT m.segment, m.profile_id, :inside AS inside
+      FROM memberships AS m LEFT JOIN snapshots AS s ON s.segment = m.segment
+      WHERE (s.snapshot_at IS NULL OR m.occurred_at >= s.snapshot_at) AND m.segment IN :segments
+      GROUP BY m.segment, m.profile_id
+    )
+    SELECT segment, profile_id FROM newest
+    WHERE inside AND profile_id IN (SELECT profile_id FROM known)
     """
 
 _CHANGES = """
@@ -67,6 +81,22 @@ class Counts:
     entered: int
     left: int
     revision: int | None
+
+
+def inside() -> exp.Expr:
+    """Of a person's rows `m` of one segment since its last snapshot: whether they are in it. Of two rows of the same
+    moment, as a repeated snapshot leaves them, the one that says so counts."""
+    return sql(
+        "coalesce(max(m.occurred_at) = max(m.occurred_at) FILTER (WHERE m.change <> 'left'), FALSE)"
+    )
+
+
+def members_of(segments: Sequence[str]) -> exp.Expr:
+    """Who is in each segment by the rows of a cut session in which `known` is bound: segment, profile_id.
+
+    Who is not known any more (erased) is in none, and nothing new is written of them.
+    """
+    return sql(_MEMBERS, inside=inside(), segments=list(segments))
 
 
 def compare(
@@ -100,7 +130,7 @@ def compare(
     # The rows of a few people are taken out first, so that the rest is done to these alone.
     keep = session.bind if moment.people is None else session.materialise
     keep("theirs", sql(_THEIRS, oldest=min(since.values(), default=_BEGIN)))
-    state = exp.alias_(exp.paren(sql(_INSIDE)), "state", table=True)
+    state = exp.alias_(exp.paren(sql(_INSIDE, inside=inside())), "state", table=True)
     session.materialise("inside", exp.select("*").from_(state).where("inside"))
     session.materialise("changes", sql(_CHANGES))
     names = {place: name for name, place in places.items()}

@@ -21,7 +21,7 @@ from aimwell.history.moment import Moment, open_moment
 from aimwell.segment.membership.computing import Computed, compute
 from aimwell.segment.membership.defined import Defined, defined
 from aimwell.segment.membership.noticing import Notes, forget_notes, read_notes
-from aimwell.segment.membership.recording import FULL, Counts, compare, write
+from aimwell.segment.membership.recording import FULL, Counts, compare, members_of, write
 from aimwell.segment.membership.standing import (
     Seen,
     Standing,
@@ -46,23 +46,6 @@ LEASE = "segments"
 
 _FOR_EVER = datetime(9999, 12, 31, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
-
-_STATE = """
-    WITH snapshots AS (
-      SELECT segment, max(occurred_at) AS snapshot_at FROM memberships
-      WHERE change = 'snapshot' GROUP BY segment
-    ),
-    newest AS (
-      SELECT m.segment, m.profile_id,
-             arg_max(m.change <> 'left', (m.occurred_at, m.change <> 'left')) AS inside
-      FROM memberships AS m LEFT JOIN snapshots AS s ON s.segment = m.segment
-      WHERE (s.snapshot_at IS NULL OR m.occurred_at >= s.snapshot_at) AND m.segment = :segment
-      GROUP BY m.segment, m.profile_id
-    )
-    SELECT profile_id FROM newest
-    WHERE inside AND profile_id IN (SELECT profile_id FROM known)
-    """
-"""Who is in a segment. Who is not known any more (erased) is in none, and nothing new is written of them."""
 
 
 def refresh(
@@ -253,14 +236,14 @@ def current_members(stores: Stores, segment: str, *, as_of: datetime | None = No
             sql(
                 """
                 SELECT i.profile_id, e.since
-                FROM :state AS i
+                FROM :members AS i
                 LEFT JOIN (
                   SELECT profile_id, max(occurred_at) AS since FROM memberships
                   WHERE segment = :segment AND change = 'entered' GROUP BY profile_id
                 ) AS e ON e.profile_id = i.profile_id
                 ORDER BY i.profile_id
                 """,
-                state=sql(_STATE, segment=segment),
+                members=members_of([segment]),
                 segment=segment,
             )
         )

@@ -17,7 +17,7 @@ from datetime import timedelta
 from aimwell.definitions.leaves.acts import Acts, Measure
 from aimwell.definitions.leaves.base import When
 from aimwell.definitions.leaves.event import EventRule
-from aimwell.definitions.leaves.event_fields import ORDER_EVENTS, PRODUCT_FIELDS
+from aimwell.definitions.leaves.event_fields import ORDER_EVENTS, PRODUCT_FIELDS, PROPERTY_PREFIX
 
 __all__ = ["BY_OTHERS", "NEVER", "Boundary", "Changes", "by_acts", "by_rows", "spans_of"]
 
@@ -48,12 +48,15 @@ class Changes:
         shared: Tables of facts that are nobody's: when one got rows, everybody must be looked at.
         clock: Time changes it in ways that no boundary says; seen at the next look at everybody.
         others: It depends on other people's rows.
+        properties: The properties of what people did are read, too, or what stood around it; to leave them where they
+            are makes reading a few people's rows cheaper.
     """
 
     boundaries: frozenset[Boundary] = frozenset()
     shared: frozenset[str] = frozenset()
     clock: bool = False
     others: bool = False
+    properties: bool = False
 
     def __or__(self, other: Changes) -> Changes:
         return Changes(
@@ -61,6 +64,7 @@ class Changes:
             self.shared | other.shared,
             self.clock or other.clock,
             self.others or other.others,
+            self.properties or other.properties,
         )
 
     @property
@@ -72,8 +76,11 @@ class Changes:
 NEVER = Changes()
 """An answer for good, as the bucket of a person."""
 
-BY_OTHERS = Changes(others=True)
+BY_OTHERS = Changes(others=True, properties=True)
 """The safe default."""
+
+_WIDE = frozenset({"events", "orders", "touches"})
+"""Tables whose rows have properties that leaves read."""
 
 
 def by_rows(
@@ -83,11 +90,14 @@ def by_rows(
     *,
     only: tuple[str, str] | None = None,
     shared: Iterable[str] = (),
+    properties: bool = True,
 ) -> Changes:
     """A person's rows of one table, whose age is compared with these spans (None: is not)."""
     every = {NOW, *(span for span in spans if span is not None)}
     return Changes(
-        frozenset(Boundary(table, time, span, only=only) for span in every), frozenset(shared)
+        frozenset(Boundary(table, time, span, only=only) for span in every),
+        frozenset(shared),
+        properties=properties and table in _WIDE,
     )
 
 
@@ -99,12 +109,13 @@ def spans_of(*whens: When | None) -> list[timedelta | None]:
 def by_acts(acts: Acts | Measure | EventRule, spans: Iterable[timedelta | None] = ()) -> Changes:
     """Events of one name, whose age is compared with these spans."""
     every = list(spans)
+    wide = PROPERTY_PREFIX in acts.model_dump_json()
     if acts.event not in ORDER_EVENTS:
         only = ("event", acts.event)
-        return by_rows("events", "occurred_at", every, only=only) | by_rows(
-            "touches", "occurred_at", every, only=only
+        return by_rows("events", "occurred_at", every, only=only, properties=wide) | by_rows(
+            "touches", "occurred_at", every, only=only, properties=wide
         )
-    found = by_rows("orders", "ordered_at", every)
+    found = by_rows("orders", "ordered_at", every, properties=wide)
     if set(acts.where or ()) & set(PRODUCT_FIELDS):
         found |= by_rows("order_lines", "ordered_at", shared=["products"])
     return found
