@@ -31,7 +31,7 @@ from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.sql import column, identifier, sql
 from aimwell.store.stores import Stores
-from aimwell.store.tables import LAKE_TABLES, TIME
+from aimwell.store.tables import LAKE_TABLES, MONEY, TIME
 from aimwell.unify.machines import give_back
 from aimwell.unify.merging import held_trait, held_traits, profile_rules
 from aimwell.unify.reading import bind_identity, identified, of_people, theirs
@@ -86,12 +86,25 @@ _READ_ONCE: Mapping[str, frozenset[str]] = {
 """Tables of which the rows of a few people are gathered once, because several queries read them, and the columns that
 none of these reads, which are left out there."""
 
-_WIDE: Mapping[str, tuple[str, ...]] = {
-    "events": ("properties", "envelope"),
-    "orders": ("properties",),
-    "touches": ("properties",),
+_OPTIONAL: Mapping[str, frozenset[str]] = {
+    "events": frozenset(
+        {"sku", "category", "revenue", "quantity", "properties", "envelope", "received_at"}
+    ),
+    "orders": frozenset(
+        {"discount", "shipping", "coupon", "shop_id", "payment_method", "original_order_id"}
+        | {"properties", "received_at"}
+    ),
+    "touches": frozenset(
+        {"plan_id", "campaign", "channel", "action", "variant", "properties", "received_at"}
+    ),
 }
-"""Columns of these that are long, and read for few questions."""
+"""Columns of these that few questions read."""
+
+_NULLS = {
+    pa.string(): "CAST(NULL AS varchar)",
+    MONEY: "CAST(NULL AS decimal(18, 4))",
+    TIME: "CAST(NULL AS timestamptz)",
+}
 
 _NAMES = exp.select("event").distinct()
 
@@ -238,7 +251,7 @@ def open_moment(
     horizon: timedelta | None = None,
     snapshot: Snapshot | None = None,
     people: Collection[str] | None = None,
-    properties: bool = True,
+    fields: Collection[str] | None = None,
     engine: Engine | None = None,
 ) -> Iterator[Moment]:
     """A session in which each table ends at `as_of`.
@@ -253,7 +266,8 @@ def open_moment(
     alone is the same as among all. The large tables then lack columns that no view or feature reads (ids of rows,
     provenance).
 
-    `properties`: with `people`, whether what they did has its properties and what stood around it; else these are null.
+    `fields`: with `people`, columns of what they did that will be read, beside what it was and when; the others of events,
+    orders and touches may be null. Default: all.
 
     `engine`: what computes; default: the one of this machine.
 
@@ -277,13 +291,15 @@ def open_moment(
             session.bind(f"raw_{name}", snapshot.tables.get(name) or empty_table(name))
             whose = identified(name, merged=merged, erased=erased)
             if people is not None and "origin_id" in LAKE_TABLES[name].names:
-                unread = () if properties else _WIDE.get(name, ())
-                left_out = _READ_ONCE.get(name, frozenset()) | set(unread)
+                unread: set[str] = set()
+                if fields is not None:
+                    unread = set(_OPTIONAL.get(name, ())) - set(fields)
+                left_out = _READ_ONCE.get(name, frozenset()) | unread
                 kept = [one for one in LAKE_TABLES[name].names if one not in left_out]
                 whose = theirs(name, kept, erased=erased)
                 if name in _READ_ONCE:
                     session.materialise(gathered(name).name, whose)
-                    nulls = [exp.alias_(sql("CAST(NULL AS varchar)"), one) for one in unread]
+                    nulls = [exp.alias_(_null(name, one), one) for one in sorted(unread)]
                     whose = exp.select("t.*", *nulls).from_(
                         exp.alias_(gathered(name), "t", table=True)
                     )
@@ -353,6 +369,12 @@ def _cut(name: str, whose: exp.Select, start: datetime | None, end: datetime) ->
     if start is not None:
         query = query.where(sql("CAST(:time AS timestamptz) >= :moment", time=time, moment=start))
     return query
+
+
+def _null(table: str, name: str) -> exp.Expr:
+    """Null of a column's type."""
+    kind = next(one.type for one in LAKE_TABLES[table].columns if one.name == name)
+    return sql(_NULLS[kind])
 
 
 def gathered(name: str) -> exp.Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from aimwell.segment.membership.following import Followed, follow
 from aimwell.segment.membership.refreshing import current_members, refresh
 from aimwell.segment.membership.standing import read_seen, read_standings
 from aimwell.segment.model import SegmentCount
+from aimwell.segment.rules.changing import EVERY_FIELD
 from aimwell.segment.rules.closure import closure
 from aimwell.segment.rules.leaf_kinds import LEAVES
 from aimwell.segment.service import compiled, members_query
@@ -210,7 +211,7 @@ def test_following_through_many_loads_gives_what_a_look_at_everybody_gives(
 
 @settings(max_examples=6, suppress_health_check=list(HealthCheck))
 @given(rules=st.lists(RULES, min_size=20, max_size=20))
-def test_what_reads_no_properties_is_answered_alike_without_them(
+def test_rules_are_answered_alike_by_the_fields_alone_that_they_say_they_read(
     town: Stores, rules: list[Any]
 ) -> None:
     everybody = {
@@ -218,37 +219,51 @@ def test_what_reads_no_properties_is_answered_alike_without_them(
     }
     with town.read_control() as connection:
         people = connection.execute(sa.select(_PROFILES.c.profile_id)).scalars().all()
-    with (
-        open_moment(town, as_of=day(60), people=people) as whole,
-        open_moment(town, as_of=day(60), people=people, properties=False) as narrow,
-    ):
-        for rule in rules:
-            segment = check({"kind": "segment", "name": "x", "rule": rule})
-            assert isinstance(segment, Segment)
-            found = closure(segment, everybody.__getitem__, ways="", privacy=PrivacyRules())  # type: ignore[arg-type]
-            if not found.changes.properties:
-                expected, got = (
-                    sorted(moment.session.rows(members_query(compiled(moment, segment.rule))))
-                    for moment in (whole, narrow)
-                )
-                assert got == expected
-
-
-def test_what_reads_properties_says_so() -> None:
-    wide = [
-        {"event": "Login", "where": {"properties.n": {"above": 1}}},
-        {"event": "Login", "sum": {"of": "properties.n", "above": 1}},
-        {"feature": "event_recency_days", "above": 3},
-    ]
-    narrow = [
-        {"event": "Order Completed", "where": {"category": {"is": "x"}}, "within": "3d"},
-        {"trait": "country", "is": "GB"},
-    ]
-    for rule in (*wide, *narrow):
+    for rule in rules:
         segment = check({"kind": "segment", "name": "x", "rule": rule})
         assert isinstance(segment, Segment)
-        found = closure(segment, {}.__getitem__, ways="", privacy=PrivacyRules())
-        assert found.changes.properties == (rule in wide)
+        found = closure(segment, everybody.__getitem__, ways="", privacy=PrivacyRules())  # type: ignore[arg-type]
+        fields = found.changes.fields
+        if EVERY_FIELD in fields:
+            continue
+        expected, got = (members_of_few(town, segment, people, some) for some in (None, fields))
+        assert got == expected
+
+
+def members_of_few(
+    stores: Stores, segment: Segment, people: Sequence[str], fields: frozenset[str] | None
+) -> list[tuple[Any, ...]]:
+    with open_moment(stores, as_of=day(60), people=people, fields=fields) as moment:
+        return sorted(moment.session.rows(members_query(compiled(moment, segment.rule))))
+
+
+@pytest.mark.parametrize(
+    ("rule", "fields"),
+    [
+        ({"event": "Login", "where": {"properties.n": {"above": 1}}}, {"properties"}),
+        ({"event": "Login", "sum": {"of": "properties.n", "above": 1}}, {"properties"}),
+        ({"event": "Order Completed", "where": {"category": {"is": "x"}}}, {"category"}),
+        (
+            {"event": "Order Completed", "where": {"coupon": {"is": "x"}}, "within": "3d"},
+            {"coupon"},
+        ),
+        (
+            {"trend": {"event": "Order Completed", "of": "gross"}, "window": "9d", "falling": 0.5},
+            {"revenue", "discount"},
+        ),
+        ({"trait": "country", "is": "GB"}, set()),
+        ({"feature": "event_recency_days", "above": 3}, {EVERY_FIELD}),
+        (
+            {"any": [{"event": "Login"}, {"event": "Login", "sum": {"of": "revenue", "above": 1}}]},
+            {"revenue"},
+        ),
+    ],
+)
+def test_rules_say_which_fields_they_read(rule: Any, fields: set[str]) -> None:
+    segment = check({"kind": "segment", "name": "x", "rule": rule})
+    assert isinstance(segment, Segment)
+    found = closure(segment, {}.__getitem__, ways="", privacy=PrivacyRules())
+    assert found.changes.fields == fields
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ from aimwell.segment.membership.standing import (
     tell_alerts,
 )
 from aimwell.segment.model import SegmentCount
-from aimwell.segment.rules.changing import Changes
+from aimwell.segment.rules.changing import EVERY_FIELD, Changes
 from aimwell.segment.rules.closure import Closure
 from aimwell.store.leases import Held
 from aimwell.store.schema import metadata
@@ -181,7 +181,7 @@ def _follow(
                     as_of=now,
                     snapshot=snapshot,
                     people=noticed.profiles,
-                    properties=together.properties,
+                    fields=None if EVERY_FIELD in together.fields else together.fields,
                 )
             )
             computed = compute(

@@ -27,11 +27,16 @@ FULL, TOUCHED = "segment", "segment:touched"
 
 _BEGIN = datetime(1, 1, 2, tzinfo=UTC)
 
-# People and segments as numbers: a table of all memberships is compared in a fraction of the time.
+# People and segments as numbers: a table of all memberships is compared in a fraction of the time. A snapshot is complete, so
+# changes of its very moment say nothing more; they lie in parts of the file of their own, which are then not read.
 _THEIRS = """
-    SELECT n.number, m.segment, m.occurred_at, m.change, m.revision
+    SELECT n.number, m.segment, m.occurred_at, m.change, CAST(:revision AS bigint) AS revision
     FROM memberships AS m JOIN numbered AS n ON n.profile_id = m.profile_id
-    WHERE m.occurred_at >= :oldest
+    WHERE m.change = 'snapshot' AND m.occurred_at >= :oldest
+    UNION ALL
+    SELECT n.number, m.segment, m.occurred_at, m.change, CAST(:revision AS bigint)
+    FROM memberships AS m JOIN numbered AS n ON n.profile_id = m.profile_id
+    WHERE m.change <> 'snapshot' AND m.occurred_at > :oldest
     """
 
 _INSIDE = """
@@ -129,7 +134,10 @@ def compare(
     )
     # The rows of a few people are taken out first, so that the rest is done to these alone.
     keep = session.bind if moment.people is None else session.materialise
-    keep("theirs", sql(_THEIRS, oldest=min(since.values(), default=_BEGIN)))
+    # The revision is told of those who leave a segment that has no definition any more.
+    revision = sql("m.revision") if gone else exp.null()
+    oldest = min(since.values(), default=_BEGIN)
+    keep("theirs", sql(_THEIRS, revision=revision, oldest=oldest))
     state = exp.alias_(exp.paren(sql(_INSIDE, inside=inside())), "state", table=True)
     session.materialise("inside", exp.select("*").from_(state).where("inside"))
     session.materialise("changes", sql(_CHANGES))
@@ -149,7 +157,7 @@ def write(
 ) -> None:
     """Write the changes, and with `snapshot` all who are in, as one commit.
 
-    A row lies beside the others of its person, so the file is small and a few people are found quickly.
+    Of each kind, a row lies beside the others of its person, so the file is small and a few people are found quickly.
 
     Raises:
         SegmentError: Somebody wrote as of a later moment meanwhile.

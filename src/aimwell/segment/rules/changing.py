@@ -10,7 +10,7 @@ have a row whose time, moved by the boundary's span, lies between the two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -19,9 +19,19 @@ from aimwell.definitions.leaves.base import When
 from aimwell.definitions.leaves.event import EventRule
 from aimwell.definitions.leaves.event_fields import ORDER_EVENTS, PRODUCT_FIELDS, PROPERTY_PREFIX
 
-__all__ = ["BY_OTHERS", "NEVER", "Boundary", "Changes", "by_acts", "by_rows", "spans_of"]
+__all__ = [
+    "BY_OTHERS",
+    "EVERY_FIELD",
+    "NEVER",
+    "Boundary",
+    "Changes",
+    "by_acts",
+    "by_rows",
+    "spans_of",
+]
 
 NOW = timedelta(0)
+EVERY_FIELD = "*"
 
 
 @dataclass(frozen=True)
@@ -48,15 +58,15 @@ class Changes:
         shared: Tables of facts that are nobody's: when one got rows, everybody must be looked at.
         clock: Time changes it in ways that no boundary says; seen at the next look at everybody.
         others: It depends on other people's rows.
-        properties: The properties of what people did are read, too, or what stood around it; to leave them where they
-            are makes reading a few people's rows cheaper.
+        fields: What is read of that which people did, beside what it was and when; EVERY_FIELD: any. What is not
+            read can be left where it is, which makes gathering a few people's rows cheaper.
     """
 
     boundaries: frozenset[Boundary] = frozenset()
     shared: frozenset[str] = frozenset()
     clock: bool = False
     others: bool = False
-    properties: bool = False
+    fields: frozenset[str] = frozenset()
 
     def __or__(self, other: Changes) -> Changes:
         return Changes(
@@ -64,7 +74,7 @@ class Changes:
             self.shared | other.shared,
             self.clock or other.clock,
             self.others or other.others,
-            self.properties or other.properties,
+            self.fields | other.fields,
         )
 
     @property
@@ -76,11 +86,10 @@ class Changes:
 NEVER = Changes()
 """An answer for good, as the bucket of a person."""
 
-BY_OTHERS = Changes(others=True, properties=True)
+BY_OTHERS = Changes(others=True, fields=frozenset({EVERY_FIELD}))
 """The safe default."""
 
-_WIDE = frozenset({"events", "orders", "touches"})
-"""Tables whose rows have properties that leaves read."""
+_DEEDS = frozenset({"events", "orders", "order_lines", "touches"})
 
 
 def by_rows(
@@ -90,14 +99,16 @@ def by_rows(
     *,
     only: tuple[str, str] | None = None,
     shared: Iterable[str] = (),
-    properties: bool = True,
+    fields: Iterable[str] | None = None,
 ) -> Changes:
-    """A person's rows of one table, whose age is compared with these spans (None: is not)."""
+    """A person's rows of one table, whose age is compared with these spans (None: is not). `fields`: see `Changes`."""
+    if fields is None:
+        fields = (EVERY_FIELD,) if table in _DEEDS else ()
     every = {NOW, *(span for span in spans if span is not None)}
     return Changes(
         frozenset(Boundary(table, time, span, only=only) for span in every),
         frozenset(shared),
-        properties=properties and table in _WIDE,
+        fields=frozenset(fields),
     )
 
 
@@ -108,14 +119,25 @@ def spans_of(*whens: When | None) -> list[timedelta | None]:
 
 def by_acts(acts: Acts | Measure | EventRule, spans: Iterable[timedelta | None] = ()) -> Changes:
     """Events of one name, whose age is compared with these spans."""
-    every = list(spans)
-    wide = PROPERTY_PREFIX in acts.model_dump_json()
+    every, fields = list(spans), set(_fields(acts))
     if acts.event not in ORDER_EVENTS:
         only = ("event", acts.event)
-        return by_rows("events", "occurred_at", every, only=only, properties=wide) | by_rows(
-            "touches", "occurred_at", every, only=only, properties=wide
+        return by_rows("events", "occurred_at", every, only=only, fields=fields) | by_rows(
+            "touches", "occurred_at", every, only=only, fields=fields
         )
-    found = by_rows("orders", "ordered_at", every, properties=wide)
-    if set(acts.where or ()) & set(PRODUCT_FIELDS):
-        found |= by_rows("order_lines", "ordered_at", shared=["products"])
+    found = by_rows("orders", "ordered_at", every, fields=fields)
+    if fields & set(PRODUCT_FIELDS):
+        found |= by_rows("order_lines", "ordered_at", shared=["products"], fields=fields)
     return found
+
+
+def _fields(acts: Acts | Measure | EventRule) -> Iterator[str]:
+    """What is asked of the events, and what is added up."""
+    sum_ = acts.sum.of if isinstance(acts, EventRule) and acts.sum is not None else None
+    for field in (*(acts.where or ()), getattr(acts, "of", None), sum_):
+        if field == "gross":
+            yield from ("revenue", "discount")
+        elif field is not None and field.startswith(PROPERTY_PREFIX):
+            yield "properties"
+        elif field not in (None, "count"):
+            yield field
