@@ -16,7 +16,7 @@ from aimwell.errors import SegmentError
 from aimwell.history.moment import Moment
 from aimwell.segment.membership.computing import Computed
 from aimwell.store.leases import Held
-from aimwell.store.sql import sql
+from aimwell.store.sql import sql, union_all
 from aimwell.store.stores import Stores
 from aimwell.store.tables import TIME
 
@@ -27,16 +27,10 @@ FULL, TOUCHED = "segment", "segment:touched"
 
 _BEGIN = datetime(1, 1, 2, tzinfo=UTC)
 
-# People and segments as numbers: a table of all memberships is compared in a fraction of the time. A snapshot is complete, so
-# changes of its very moment say nothing more; they lie in parts of the file of their own, which are then not read.
+# People and segments as numbers: a table of all memberships is compared in a fraction of the time.
 _THEIRS = """
     SELECT n.number, m.segment, m.occurred_at, m.change, CAST(:revision AS bigint) AS revision
     FROM memberships AS m JOIN numbered AS n ON n.profile_id = m.profile_id
-    WHERE m.change = 'snapshot' AND m.occurred_at >= :oldest
-    UNION ALL
-    SELECT n.number, m.segment, m.occurred_at, m.change, CAST(:revision AS bigint)
-    FROM memberships AS m JOIN numbered AS n ON n.profile_id = m.profile_id
-    WHERE m.change <> 'snapshot' AND m.occurred_at > :oldest
     """
 
 _INSIDE = """
@@ -132,12 +126,24 @@ def compare(
             }
         ),
     )
-    # The rows of a few people are taken out first, so that the rest is done to these alone.
-    keep = session.bind if moment.people is None else session.materialise
     # The revision is told of those who leave a segment that has no definition any more.
-    revision = sql("m.revision") if gone else exp.null()
+    theirs = sql(_THEIRS, revision=sql("m.revision") if gone else exp.null())
+    assert isinstance(theirs, exp.Select)  # noqa: S101 - the text above is a SELECT
     oldest = min(since.values(), default=_BEGIN)
-    keep("theirs", sql(_THEIRS, revision=revision, oldest=oldest))
+    if moment.people is None:
+        session.bind("theirs", theirs.where(sql("m.occurred_at >= :oldest", oldest=oldest)))
+    else:
+        # The rows of a few people are taken out first, so that the rest is done to these alone. A snapshot is complete,
+        # so changes of its very moment say no more; they lie in parts of the file of their own, which are not read then.
+        session.materialise(
+            "theirs",
+            union_all(
+                [
+                    theirs.where(sql("m.change = 'snapshot' AND m.occurred_at >= :t", t=oldest)),
+                    theirs.where(sql("m.change <> 'snapshot' AND m.occurred_at > :t", t=oldest)),
+                ]
+            ),
+        )
     state = exp.alias_(exp.paren(sql(_INSIDE, inside=inside())), "state", table=True)
     session.materialise("inside", exp.select("*").from_(state).where("inside"))
     session.materialise("changes", sql(_CHANGES))
