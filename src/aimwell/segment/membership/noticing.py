@@ -169,8 +169,7 @@ def _of_lake(
 def _crossing(boundaries: Iterable[Boundary], since: datetime, now: datetime) -> exp.Expr:
     """Rows for which one of the boundaries lies between the two moments."""
     # Which time a row bears is looked at first and by itself: that leaves few, whatever else is asked of them.
-    every: set[exp.Expr] = set()
-    groups: defaultdict[tuple[str, str] | None, list[exp.Expr]] = defaultdict(list)
+    asked: defaultdict[exp.Expr, set[tuple[str, str] | None]] = defaultdict(set)
     for one in sorted(boundaries, key=repr):
         start, end = _range(one, since, now)
         test = sql(
@@ -179,17 +178,27 @@ def _crossing(boundaries: Iterable[Boundary], since: datetime, now: datetime) ->
             start=start,
             end=end,
         )
-        every.add(test)
-        groups[one.only].append(test)
-    in_time = exp.paren(exp.or_(*sorted(every, key=str)))
-    tests: list[exp.Expr] = []
-    for only, ranges in groups.items():
+        asked[test].add(one.only)
+    in_time = exp.paren(exp.or_(*asked))
+    if all(None in only for only in asked.values()):
+        return in_time
+    return exp.and_(
+        in_time, exp.paren(exp.or_(*(_only(test, only) for test, only in asked.items())))
+    )
+
+
+def _only(in_time: exp.Expr, whose: Collection[tuple[str, str] | None]) -> exp.Expr:
+    """Rows in a time with one of these values in their columns; None: whatever is in them."""
+    values: defaultdict[str, list[str]] = defaultdict(list)
+    for only in whose:
         if only is None:
-            tests.extend(ranges)
-            continue
-        any_ = exp.paren(exp.or_(*ranges))
-        tests.append(sql(":name = :value AND :any", name=column(only[0]), value=only[1], any=any_))
-    return in_time if set(groups) == {None} else exp.and_(in_time, exp.paren(exp.or_(*tests)))
+            return in_time
+        values[only[0]].append(only[1])
+    tests = [
+        sql(":name IN :held", name=column(name), held=sorted(held))
+        for name, held in sorted(values.items())
+    ]
+    return exp.and_(in_time, exp.paren(exp.or_(*tests)))
 
 
 def _range(boundary: Boundary, since: datetime, now: datetime) -> tuple[datetime, datetime]:
