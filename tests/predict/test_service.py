@@ -13,6 +13,7 @@ import pytest
 from aimwell.errors import ModelFileError, PredictError, TooLittleDataError
 from aimwell.predict.judging import judge
 from aimwell.predict.propensity import PropensityModel
+from aimwell.predict.questions import Question
 from aimwell.predict.registry import find_model, list_models, load_part
 from aimwell.predict.service import (
     LifetimeValueFit,
@@ -228,7 +229,11 @@ def test_another_event_has_a_model_of_its_own(stores: Stores) -> None:
         ],
     )
     trained = train_propensity(
-        stores, as_of=AS_OF, horizon_days=HORIZON, event="Product Viewed", now=NOW
+        stores,
+        as_of=AS_OF,
+        horizon_days=HORIZON,
+        question=Question.of_event("Product Viewed"),
+        now=NOW,
     )
     assert trained.entry.name == "product-viewed-60d"
     assert (trained.result.chosen.later.auc.estimate or 0) > 0.9
@@ -237,7 +242,13 @@ def test_another_event_has_a_model_of_its_own(stores: Stores) -> None:
             stores, as_of=AS_OF, horizon_days=HORIZON, name="product-viewed-60d", now=NOW
         )
     with pytest.raises(PredictError, match="Did you mean 'Product Viewed'"):
-        train_propensity(stores, as_of=AS_OF, horizon_days=HORIZON, event="Product View", now=NOW)
+        train_propensity(
+            stores,
+            as_of=AS_OF,
+            horizon_days=HORIZON,
+            question=Question.of_event("Product View"),
+            now=NOW,
+        )
 
 
 def test_a_model_does_not_score_a_time_that_it_has_seen(
@@ -345,9 +356,7 @@ def test_online_retail_as_of_september_2011(stores: Stores) -> None:
     assert chosen.random_split.auc.estimate == pytest.approx(0.70, abs=0.03)
     # What nobody could know on that day: the 90 days that really followed.
     scores = score_propensity(stores, trained.entry, as_of=as_of, now=NOW)
-    ids, really = feature_table(
-        stores, as_of=as_of, horizon=timedelta(days=90), event="Order Completed"
-    )
+    ids, really = feature_table(stores, as_of=as_of, horizon=timedelta(days=90), outcome=True)
     assert scores.column("profile_id").combine_chunks() == ids
     truth = judge(scores.column("score").to_numpy(), really.happened)
     assert truth.auc.estimate == pytest.approx(0.737, abs=0.015)

@@ -13,7 +13,8 @@ import pytest
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.history.features import feature_names
 from aimwell.history.moment import open_moment
-from aimwell.predict.training import feature_table, recorded, span_days, training_tables
+from aimwell.predict.questions import Question, recorded
+from aimwell.predict.training import feature_table, span_days, training_tables
 from aimwell.store.engine import DuckDBEngine, DuckDBSession
 from aimwell.store.stores import Stores
 from shop import add_events, add_orders, add_people, day, make_stores, merge_people, origin
@@ -44,7 +45,7 @@ def stores(tmp_path: Path) -> Iterator[Stores]:
 
 
 def outcomes_of(stores: Stores, as_of: datetime) -> dict[str, bool]:
-    ids, table = feature_table(stores, as_of=as_of, horizon=MONTH, event="Order Completed")
+    ids, table = feature_table(stores, as_of=as_of, horizon=MONTH, outcome=True)
     return dict(zip(ids.to_pylist(), table.happened.tolist(), strict=True))
 
 
@@ -116,9 +117,12 @@ def test_the_first_and_last_time_are_those_of_known_people_before_the_moment(
     )
     add_events(stores, [{"customer": "cat", "event": "Login", "occurred_at": day(3)}])
     with open_moment(stores, as_of=day(9)) as moment:
-        bought, came = recorded(moment, "Order Completed"), recorded(moment, "Login")
+        bought, came = (
+            recorded(moment, Question()),
+            recorded(moment, Question.of_event("Login")),
+        )
         with pytest.raises(PredictError, match="Did you mean 'Login'"):
-            recorded(moment, "Logon")
+            recorded(moment, Question.of_event("Logon"))
     # The anonymous sale teaches nothing, and the order that was wholly returned is none.
     assert (bought.first_at, bought.last_at) == (day(1), day(8))
     assert came.first_at == came.last_at == day(3)
@@ -126,7 +130,7 @@ def test_the_first_and_last_time_are_those_of_known_people_before_the_moment(
         open_moment(stores, as_of=day(0)) as moment,
         pytest.raises(PredictError, match="Nothing else is known from before then"),
     ):
-        recorded(moment, "Login")
+        recorded(moment, Question.of_event("Login"))
 
 
 def test_moments_that_the_data_cannot_fill_are_refused(stores: Stores) -> None:

@@ -23,7 +23,7 @@ from aimwell.history.moment import Moment
 from aimwell.history.outcomes import outcomes
 from aimwell.history.repeat_purchases import repeat_purchases
 from aimwell.predict.buying import later_buying, purchase_history, usual_margin
-from aimwell.predict.training import PURCHASE, recorded
+from aimwell.predict.questions import Question, recorded
 from aimwell.segment.attributes.people_table import people_table
 from aimwell.segment.clusters.service import CLUSTER_FEATURES
 from aimwell.segment.divisions import divide
@@ -233,7 +233,7 @@ def _buying(moment: Moment) -> dict[str, list[Any]]:
         _personas,
         order_days,
         _buying,
-        lambda moment: asdict(recorded(moment, PURCHASE)),
+        lambda moment: asdict(recorded(moment, Question())),
         lambda moment: asdict(usual_margin(moment)),
     ],
     ids=[

@@ -16,8 +16,8 @@ from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption,
 from aimwell.predict import service
 from aimwell.predict.card_propensity import chosen_candidate
 from aimwell.predict.cards import card_text, model_card
+from aimwell.predict.questions import PURCHASE, Question
 from aimwell.predict.registry import RegisteredModel, find_model, list_models
-from aimwell.predict.training import PURCHASE
 
 __all__ = ["app"]
 
@@ -54,7 +54,7 @@ def propensity(
                 ws.stores,
                 as_of=moment,
                 horizon_days=horizon,
-                event=event,
+                question=Question.of_event(event),
                 name=name,
                 seed=seed,
                 anew=anew,

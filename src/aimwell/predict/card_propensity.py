@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from aimwell.history.catalogue import FEATURES
 from aimwell.predict.card_words import day, estimate, season_caveat
+from aimwell.predict.questions import Question
 from aimwell.predict.registry import RegisteredModel
-from aimwell.predict.training import PURCHASE
 
 __all__ = ["chosen_candidate", "propensity_words"]
 
@@ -22,13 +22,12 @@ _FLATTERS = 0.02
 def propensity_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
     """The parts of the card, days in `zone`."""
     metrics, horizon = entry.metrics, entry.settings["horizon_days"]
-    event = entry.settings["event"]
+    question = Question.from_settings(entry.settings)
     chosen = chosen_candidate(metrics)
     later = chosen["later"]
-    does = "buys" if event == PURCHASE else f"does '{event}'"
     train, judge = metrics["train"], metrics["judge"]
     return {
-        "predicts": f"The probability that a person {does} within {horizon} days.",
+        "predicts": f"The probability that {question.whose} {question.does} within {horizon} days.",
         "sentence": f"AUC {estimate(later['auc'], '.3f')} on {judge['people']:,} people of a later period than it learnt "
         f"from (a random division would say {chosen['random_split']['auc']['estimate']:.3f}); the likeliest tenth did it "
         f"{_best_tenth(later)}",

@@ -15,8 +15,9 @@ from aimwell.predict.gamma_gamma import GammaGamma, fit_gamma_gamma
 from aimwell.predict.holdout import HoldoutCheck, check_holdout, frequency_buckets, quantile_buckets
 from aimwell.predict.lifetime_value import lifetime_value
 from aimwell.predict.purchases import PurchaseHistory
+from aimwell.predict.questions import Question, recorded
 from aimwell.predict.ranges import Ranges
-from aimwell.predict.training import PURCHASE, recorded, span_days
+from aimwell.predict.training import span_days
 from aimwell.stats.samples import FloatArray
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
@@ -79,7 +80,7 @@ def check_lifetime_value(
     with open_moment(
         stores, as_of=cut_at, horizon=span, snapshot=snapshot, engine=engine
     ) as moment:
-        recorded(moment, PURCHASE)
+        recorded(moment, Question())
         ids, history = purchase_history(moment)
         later = later_buying(moment, ids)
     buying, spending = fit_bgnbd(history), fit_gamma_gamma(history)

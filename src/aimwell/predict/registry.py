@@ -45,6 +45,9 @@ Kind = Literal["propensity", "lifetime_value"]
 
 _models = metadata.tables["models"]
 _LEASE = "models"
+_QUESTION = ("event", "where", "among", "horizon_days")
+"""Settings that say what is asked; by which features it is answered may differ between versions."""
+
 # Names of folders, on every file system.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _NOT_OF_NAMES = re.compile(r"[^a-z0-9]+")
@@ -238,11 +241,8 @@ def _same(stores: Stores, newest: RegisteredModel, made: RegisteredModel) -> boo
 
 def _refuse_another(newest: RegisteredModel, kind: Kind, settings: Mapping[str, Any]) -> None:
     """Versions of a name must answer the same question, or their scores cannot be compared."""
-    asked = {"kind": kind, **{key: settings.get(key) for key in ("event", "horizon_days")}}
-    stands = {
-        "kind": newest.kind,
-        **{key: newest.settings.get(key) for key in ("event", "horizon_days")},
-    }
+    asked = {"kind": kind, **{key: settings.get(key) for key in _QUESTION}}
+    stands = {"kind": newest.kind, **{key: newest.settings.get(key) for key in _QUESTION}}
     if asked != stands:
         raise PredictError(
             f"The name '{newest.name}' stands for another model: {_told(stands)}. This one is: {_told(asked)}. "

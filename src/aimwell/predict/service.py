@@ -17,6 +17,7 @@ from aimwell.errors import PredictError
 from aimwell.predict.cards import model_card
 from aimwell.predict.metrics import propensity_metrics
 from aimwell.predict.propensity import PropensityModel, PropensityResult, fit_propensity
+from aimwell.predict.questions import PURCHASE, Question
 from aimwell.predict.registry import (
     RegisteredModel,
     check_name,
@@ -27,7 +28,6 @@ from aimwell.predict.registry import (
 )
 from aimwell.predict.scoring import keep_scores, scores_table, stored_scores
 from aimwell.predict.training import (
-    PURCHASE,
     Progress,
     feature_table,
     span_days,
@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 _PART = "propensity"
+_RECENCY = "recency_days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +70,21 @@ def train_propensity(
     *,
     as_of: datetime,
     horizon_days: int,
-    event: str = PURCHASE,
+    question: Question | None = None,
     name: str | None = None,
     seed: int = 0,
     anew: bool = False,
     now: datetime,
     progress: Progress | None = None,
 ) -> TrainedModel:
-    """Learn how likely each person is to do `event` within a horizon, judge it on later people, register it.
+    """Learn how likely each person is to do something within a horizon, judge it on later people, register it.
 
     Args:
         stores: The workspace.
         as_of: Nothing from this moment on is seen. The people who judge are those known a horizon before it, the
             people who teach those known two horizons before it.
         horizon_days: How far ahead it looks, in days.
-        event: What people do; orders that were wholly returned do not count as 'Order Completed'.
+        question: What people do, of whom is asked, by which features; default: whether everybody buys.
         name: Of the model; default: `buy-90d`, or the event and the horizon.
         seed: The same data and seed give the same model.
         anew: Register a new version even where the newest is the very same model.
@@ -96,17 +97,20 @@ def train_propensity(
 
     Raises:
         TooLittleDataError: Too short a history, or too few people who did or did not do it; says what is needed.
-        PredictError: Nobody ever did `event`, or `name` stands for another model.
+        PredictError: Nobody ever did it, or `name` stands for another model.
     """
+    question = question or Question()
+    event = question.acts.event
     name = name or usual_name("buy" if event == PURCHASE else event, horizon_days)
-    settings = {"event": event, "horizon_days": horizon_days, "seed": seed}
+    settings = {**question.settings(), "horizon_days": horizon_days, "seed": seed}
     check_name(stores, name, kind="propensity", settings=settings)
     tables = training_tables(
-        stores, as_of=as_of, horizon_days=horizon_days, event=event, progress=progress
+        stores, as_of=as_of, horizon_days=horizon_days, question=question, progress=progress
     )
     if progress is not None:
         progress(2, 4, "learning and judging")
-    result = fit_propensity(tables.train, tables.judge, recency="recency_days", seed=seed)
+    recency = _RECENCY if _RECENCY in tables.train.names else None
+    result = fit_propensity(tables.train, tables.judge, recency=recency, seed=seed)
     if progress is not None:
         progress(3, 4, "storing the model")
     entry = register_model(
@@ -167,6 +171,7 @@ def score_propensity(
         stores,
         as_of=as_of,
         horizon=span_days(int(entry.settings["horizon_days"])),
+        question=Question.from_settings(entry.settings),
         names=fitted.names,
     )
     scores = scores_table(ids, fitted.predict(table))

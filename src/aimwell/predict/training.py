@@ -10,39 +10,28 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
 
-from aimwell.errors import PredictError, TooLittleDataError, nearest
-from aimwell.history.features import feature_names, features
-from aimwell.history.moment import TIME_COLUMNS, Moment, open_moment
-from aimwell.history.outcomes import outcomes
+from aimwell.errors import PredictError, TooLittleDataError
+from aimwell.history.features import feature_names, features_query
+from aimwell.history.moment import TIME_COLUMNS, open_moment
+from aimwell.predict.questions import Question, Recorded, doers_ahead, members_among, recorded
 from aimwell.predict.tables import FeatureTable, TrainingMoments, training_moments
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
 __all__ = [
-    "PURCHASE",
     "Progress",
-    "Recorded",
     "TrainingTables",
     "feature_table",
-    "recorded",
     "span_days",
     "training_tables",
 ]
 
-PURCHASE = "Order Completed"
-
 Progress = Callable[[int, int, str], None]
 """Called with steps done, steps in all, and what comes next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """From when to when an event was done by known people before a moment."""
-
-    first_at: datetime
-    last_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +49,7 @@ def training_tables(
     *,
     as_of: datetime,
     horizon_days: int,
-    event: str = PURCHASE,
+    question: Question | None = None,
     progress: Progress | None = None,
 ) -> TrainingTables:
     """People to learn from and people of a later moment to be judged on; nothing from `as_of` on is seen.
@@ -69,24 +58,26 @@ def training_tables(
         stores: The workspace.
         as_of: Where the outcomes of the later people end.
         horizon_days: Length of both outcomes.
-        event: What people did or did not do.
+        question: What people did or did not do, of whom, by which features; default: whether everybody buys.
         progress: Told of the two readings (steps 0 and 1 of 4).
 
     Raises:
-        PredictError: Nobody did the event, or nobody for a whole horizon before `as_of`.
+        PredictError: Nobody did it, or nobody for a whole horizon before `as_of`.
         TooLittleDataError: The history is shorter than three horizons.
     """
-    horizon = span_days(horizon_days)
+    horizon, question = span_days(horizon_days), question or Question()
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     engine = stores.history_engine
     with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
-        known = recorded(moment, event)
-    moments = _moments(known, as_of, horizon, event)
+        known = recorded(moment, question)
+    moments = _moments(known, as_of, horizon, question.acts.event)
     tables = []
     for step, cut in enumerate((moments.train_as_of, moments.judge_as_of)):
         if progress is not None:
             progress(step, 4, f"reading people as of {cut:%Y-%m-%d}")
-        _, table = feature_table(stores, as_of=cut, horizon=horizon, event=event, snapshot=snapshot)
+        _, table = feature_table(
+            stores, as_of=cut, horizon=horizon, question=question, outcome=True, snapshot=snapshot
+        )
         tables.append(table)
     return TrainingTables(tables[0], tables[1], known, snapshot)
 
@@ -96,74 +87,45 @@ def feature_table(
     *,
     as_of: datetime,
     horizon: timedelta,
-    event: str | None = None,
+    question: Question | None = None,
+    outcome: bool = False,
     names: tuple[str, ...] | None = None,
     snapshot: Snapshot | None = None,
 ) -> tuple[pa.Array, FeatureTable]:
-    """The ids of all people known before `as_of`, in order, and their features.
+    """The ids of the people of whom is asked and who were known before `as_of`, in order, and their features.
 
     Args:
         stores: The workspace.
         as_of: The cut.
         horizon: How far the outcome looks, or would look.
-        event: Read the outcome too; None leaves it out, and nothing from `as_of` on is read.
-        names: Features; default: all.
+        question: What is asked; default: whether everybody buys.
+        outcome: Read what they did, too; else nothing from `as_of` on is read.
+        names: Features; default: those of the question.
         snapshot: Versions of the lake's tables; default: the newest.
     """
-    ahead, engine = horizon if event is not None else None, stores.history_engine
+    question = question or Question()
+    names = names or question.columns or feature_names()
+    ahead, engine = horizon if outcome else None, stores.history_engine
     with open_moment(
         stores, as_of=as_of, horizon=ahead, snapshot=snapshot, engine=engine
     ) as moment:
-        table = features(moment, names)
+        moment.bind_profiles()
+        query = exp.select("f.*").from_(features_query(moment, names).subquery("f"))
+        whom = members_among(moment, question)
+        if whom is not None:
+            query = query.where(sql("f.profile_id IN :whom", whom=whom))
+        table = moment.session.table(query.order_by("f.profile_id"))
         ids = table.column("profile_id").combine_chunks()
-        if event is not None:
-            later = outcomes(moment, event)
-            if later.column("profile_id").combine_chunks() != ids:
-                raise PredictError(
-                    "People became known while they were read. Run the same command again."
-                )
-            table = table.append_column("outcome", later.column("bought"))
+        if outcome:
+            doers = pa.array(sorted(doers_ahead(moment, question)), pa.string())
+            table = table.append_column("outcome", pc.is_in(ids, doers))
     return ids, FeatureTable.from_arrow(
         table,
-        names=names or feature_names(),
+        names=names,
         as_of=as_of.astimezone(UTC),
         horizon=horizon,
-        outcome=None if event is None else "outcome",
+        outcome="outcome" if outcome else None,
     )
-
-
-def recorded(moment: Moment, event: str) -> Recorded:
-    """From when to when known people did `event` before the moment.
-
-    Raises:
-        PredictError: Nobody did; says what people did do.
-    """
-    if event == PURCHASE:
-        query = sql("SELECT min(ordered_at), max(ordered_at) FROM purchases WHERE kept")
-    else:
-        query = sql(
-            """
-            SELECT min(occurred_at), max(occurred_at) FROM activity
-            WHERE event = :event AND NOT machine AND profile_id IS NOT NULL
-            """,
-            event=event,
-        )
-    first, last = moment.session.rows(query)[0]
-    if first is None:
-        rows = moment.session.rows(
-            sql("SELECT DISTINCT event FROM activity WHERE profile_id IS NOT NULL")
-        )
-        others = [row[0] for row in rows if row[0] != event]
-        raise PredictError(
-            f"No known person did '{event}' before {moment.as_of:%Y-%m-%d %H:%M %Z}. "
-            + (
-                nearest(event, others)
-                if others
-                else "Nothing else is known from before then either."
-            )
-            + " Collect what people did, or give a later moment (as of)."
-        )
-    return Recorded(first.astimezone(UTC), last.astimezone(UTC))
 
 
 def span_days(days: int) -> timedelta:

@@ -19,9 +19,10 @@ from aimwell.predict.lifetime_check import LifetimeCheck, check_lifetime_value, 
 from aimwell.predict.lifetime_value import LifetimeValues, lifetime_value
 from aimwell.predict.metrics import check_metrics, lifetime_metrics
 from aimwell.predict.purchases import PurchaseHistory
+from aimwell.predict.questions import Question, Recorded, recorded
 from aimwell.predict.registry import RegisteredModel, check_name, register_model, usual_name
 from aimwell.predict.scoring import SCORES, keep_scores
-from aimwell.predict.training import PURCHASE, Progress, Recorded, recorded, span_days
+from aimwell.predict.training import Progress, span_days
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
@@ -168,7 +169,7 @@ def fit_lifetime_value(
 def _read(stores: Stores, as_of: datetime, horizon_days: int, snapshot: Snapshot) -> _Read:
     engine = stores.history_engine
     with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
-        known = recorded(moment, PURCHASE)
+        known = recorded(moment, Question())
         warnings = _check_reach(known, as_of, horizon_days)
         ids, history = purchase_history(moment)
         return _Read(known, ids, history, usual_margin(moment), warnings)
