@@ -18,6 +18,8 @@ from aimwell.predict.registry import (
     find_model,
     list_models,
     load_part,
+    promote,
+    promotions,
     register_model,
     usual_name,
 )
@@ -224,3 +226,23 @@ def test_models_of_other_stages_are_listed_too(stores: Stores) -> None:
 def test_the_usual_name_can_be_a_name(lite: Stores, words: str, name: str) -> None:
     assert usual_name(words, 90) == name
     assert register(lite, name).name == name
+
+
+def test_the_bare_name_means_the_version_that_was_promoted_last(stores: Stores) -> None:
+    first = register(stores)
+    second = register(stores, metrics={"share": 1 / 4})
+    assert find_model(stores, "value") == second  # of none that was promoted, the newest
+    assert promotions(stores, "value") == ()
+    later = NOW + timedelta(days=1)
+    promote(stores, first, by="ann", reason="the newer one is worse", now=later)
+    assert find_model(stores, "value") == first
+    assert find_model(stores, "value@2") == second
+    third = register(stores, metrics={"share": 1 / 5})
+    assert find_model(stores, "value") == first  # however many are trained since
+    promote(stores, third, by="bob", reason="better", now=later + timedelta(days=1))
+    assert find_model(stores, "value") == third
+    assert [(one.version, one.promoted_by) for one in promotions(stores, "value")] == [
+        (1, "ann"),
+        (3, "bob"),
+    ]
+    assert find_model(stores, "value") != find_model(stores, register(stores, "other").name)

@@ -65,6 +65,14 @@ class Opened:
         """A moment that was typed; days and times without an offset are in the workspace's zone."""
         return None if text is None else moment(text, zone=self.stores.settings.timezone)
 
+    def local(self, when: datetime) -> datetime:
+        """A moment in the firm's time zone, to be shown."""
+        return when.astimezone(ZoneInfo(self.stores.settings.timezone))
+
+    def day(self, when: datetime) -> str:
+        """Its day there, as 2026-03-01."""
+        return f"{self.local(when):%Y-%m-%d}"
+
 
 def user_name() -> str:
     """Who is asking, for revisions and the audit log."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +12,12 @@ import pyarrow.compute as pc
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.predict_care import (
+    compare_versions,
+    monitor_model,
+    promote_version,
+    train_defined_model,
+)
 from aimwell.predict import service
 from aimwell.predict.card_propensity import chosen_candidate
 from aimwell.predict.cards import card_text, model_card
@@ -24,6 +29,11 @@ __all__ = ["app"]
 app = typer.Typer(
     no_args_is_help=True, help="Predict who will buy and what customers are worth; look at models."
 )
+
+app.command("train")(train_defined_model)
+app.command("monitor")(monitor_model)
+app.command("compare")(compare_versions)
+app.command("promote")(promote_version)
 
 NameOption = Annotated[
     str | None,
@@ -268,4 +278,4 @@ def _day(ws: Opened, entry: RegisteredModel) -> str:
 
 
 def _local(ws: Opened, moment: datetime) -> str:
-    return f"{moment.astimezone(ZoneInfo(ws.stores.settings.timezone)):%Y-%m-%d %H:%M}"
+    return f"{ws.local(moment):%Y-%m-%d %H:%M}"

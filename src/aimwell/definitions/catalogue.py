@@ -16,6 +16,7 @@ from aimwell.definitions.kinds.contact_policy import ContactPolicy
 from aimwell.definitions.kinds.model import Model
 from aimwell.definitions.kinds.occasion import Occasion
 from aimwell.definitions.kinds.offer import Offer
+from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.definitions.kinds.privacy_rules import PrivacyRules
 from aimwell.definitions.kinds.profile_rules import ProfileRules
 from aimwell.definitions.kinds.segment import Segment
@@ -38,6 +39,7 @@ _CLASSES: tuple[type[Definition], ...] = (
     Occasion,
     Segment,
     Model,
+    Prediction,
     Campaign,
 )
 

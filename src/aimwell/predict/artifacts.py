@@ -27,6 +27,7 @@ from aimwell.predict.gamma_gamma import GammaGamma
 from aimwell.predict.learners import Scorer
 from aimwell.predict.logistic import LogisticScorer
 from aimwell.predict.propensity import PropensityModel
+from aimwell.predict.reference import Reference
 from aimwell.predict.trees import TreesScorer
 from aimwell.store.disk import is_full, settle
 
@@ -35,10 +36,17 @@ __all__ = ["MANIFEST", "TREES", "Model", "load_model", "save_model"]
 MANIFEST = "model.json"
 TREES = "trees.txt"
 
-Model = BgNbd | GammaGamma | PropensityModel
-ModelT = TypeVar("ModelT", BgNbd, GammaGamma, PropensityModel)
+Model = BgNbd | GammaGamma | PropensityModel | Reference
+ModelT = TypeVar("ModelT", BgNbd, GammaGamma, PropensityModel, Reference)
 
 _FORMAT = 1
+
+_KINDS: Mapping[type[BgNbd | GammaGamma | Reference], str] = {
+    BgNbd: "bgnbd",
+    GammaGamma: "gamma_gamma",
+    Reference: "reference",
+}
+"""Models that lie in the manifest as they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +171,7 @@ def _written(model: Model) -> dict[str, bytes]:
         if isinstance(scorer, TreesScorer):
             files[TREES] = scorer.text.encode()
     else:
-        kind, told = ("bgnbd" if isinstance(model, BgNbd) else "gamma_gamma"), model
+        kind, told = _KINDS[type(model)], model
     manifest = {"format": _FORMAT, "kind": kind, "model": told}
     files[MANIFEST] = msgspec.json.format(msgspec.json.encode(manifest))
     return files
@@ -179,10 +187,9 @@ def _read(files: Mapping[str, bytes]) -> Model:
             raise ModelFileError(
                 f"The model is stored in format {manifest.format}; this version reads format {_FORMAT}. Train it anew."
             )
-        if manifest.kind == "bgnbd":
-            return msgspec.json.decode(manifest.model, type=BgNbd)
-        if manifest.kind == "gamma_gamma":
-            return msgspec.json.decode(manifest.model, type=GammaGamma)
+        for plain, kind in _KINDS.items():
+            if manifest.kind == kind:
+                return msgspec.json.decode(manifest.model, type=plain)
         if manifest.kind == "propensity":
             told = msgspec.json.decode(manifest.model, type=_Propensity)
             return _propensity(told, files.get(TREES))

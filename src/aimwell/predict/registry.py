@@ -32,11 +32,14 @@ from aimwell.version import VERSION
 
 __all__ = [
     "Kind",
+    "Promotion",
     "RegisteredModel",
     "check_name",
     "find_model",
     "list_models",
     "load_part",
+    "promote",
+    "promotions",
     "register_model",
     "usual_name",
 ]
@@ -44,6 +47,7 @@ __all__ = [
 Kind = Literal["propensity", "lifetime_value"]
 
 _models = metadata.tables["models"]
+_promotions = metadata.tables["model_promotions"]
 _LEASE = "models"
 _QUESTION = ("event", "where", "among", "horizon_days")
 """Settings that say what is asked; by which features it is answered may differ between versions."""
@@ -82,6 +86,17 @@ class RegisteredModel:
     def label(self) -> str:
         """Name and version, as `find_model` takes them."""
         return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A version of a model that its bare name has meant since `promoted_at`."""
+
+    name: str
+    version: int
+    promoted_at: datetime
+    promoted_by: str
+    reason: str
 
 
 def register_model(
@@ -164,7 +179,7 @@ def check_name(
 
 
 def find_model(stores: Stores, name: str) -> RegisteredModel:
-    """The newest version of a model, or the one that `name@version` names.
+    """The version of a model that was promoted last, else the newest; or the one that `name@version` names.
 
     Raises:
         PredictError: There is none; says which are known.
@@ -176,6 +191,10 @@ def find_model(stores: Stores, name: str) -> RegisteredModel:
         wanted = int(number) if number.isdecimal() and len(number) <= 9 else -1
         query = query.where(_models.c.version == wanted)
     with stores.read_control() as connection:
+        if not number:
+            promoted = connection.execute(_last_promoted(plain)).scalar()
+            if promoted is not None:
+                query = query.where(_models.c.version == promoted)
         row = connection.execute(query.order_by(_models.c.version.desc()).limit(1)).one_or_none()
         known = connection.execute(sa.select(_models.c.name).distinct()).scalars().all()
     if row is None:
@@ -188,6 +207,45 @@ def find_model(stores: Stores, name: str) -> RegisteredModel:
             "Train one with: aimwell predict propensity, or aimwell predict lifetime-value"
         )
     return _entry(row)
+
+
+def promote(
+    stores: Stores, model: RegisteredModel, *, by: str, reason: str, now: datetime
+) -> Promotion:
+    """From now on the bare name means this version, whichever is the newest.
+
+    Args:
+        stores: The workspace.
+        model: The version.
+        by: Who wants it.
+        reason: Why, in words.
+        now: When.
+    """
+    made = Promotion(model.name, model.version, now, by, reason)
+    with stores.leases.hold(_LEASE) as held:
+        held.check()
+        with stores.control.begin() as connection:
+            row = {name: getattr(made, name) for name in made.__slots__}
+            connection.execute(sa.insert(_promotions).values(**row))
+    stores.audit("model promoted", actor=by, subject=model.label)
+    return made
+
+
+def promotions(stores: Stores, name: str) -> tuple[Promotion, ...]:
+    """Which versions the bare name has meant, the first one first; none: always the newest."""
+    query = sa.select(_promotions).where(_promotions.c.name == name)
+    with stores.read_control() as connection:
+        rows = connection.execute(query.order_by(_promotions.c.promoted_at)).all()
+    return tuple(Promotion(**row._mapping) for row in rows)
+
+
+def _last_promoted(name: str) -> sa.Select[tuple[int]]:
+    return (
+        sa.select(_promotions.c.version)
+        .where(_promotions.c.name == name)
+        .order_by(_promotions.c.promoted_at.desc())
+        .limit(1)
+    )
 
 
 def list_models(stores: Stores) -> tuple[RegisteredModel, ...]:

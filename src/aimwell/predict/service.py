@@ -18,6 +18,7 @@ from aimwell.predict.cards import model_card
 from aimwell.predict.metrics import propensity_metrics
 from aimwell.predict.propensity import PropensityModel, PropensityResult, fit_propensity
 from aimwell.predict.questions import PURCHASE, Question
+from aimwell.predict.reference import reference_of
 from aimwell.predict.registry import (
     RegisteredModel,
     check_name,
@@ -37,6 +38,8 @@ from aimwell.predict.valuing import LifetimeValueFit, fit_lifetime_value
 from aimwell.store.stores import Stores
 
 __all__ = [
+    "PART",
+    "REFERENCE",
     "LifetimeValueFit",
     "TrainedModel",
     "fit_lifetime_value",
@@ -44,7 +47,9 @@ __all__ = [
     "train_propensity",
 ]
 
-_PART = "propensity"
+PART, REFERENCE = "propensity", "reference"
+"""The parts of a registered propensity: the model, and how the people were on whom it was judged."""
+
 _RECENCY = "recency_days"
 
 
@@ -115,7 +120,7 @@ def train_propensity(
         progress(3, 4, "storing the model")
     entry = register_model(
         stores,
-        {_PART: result.model},
+        {PART: result.model, REFERENCE: reference_of(result.model, tables.judge)},
         name=name,
         kind="propensity",
         as_of=as_of.astimezone(UTC),
@@ -163,7 +168,7 @@ def score_propensity(
             f"{as_of:%Y-%m-%d %H:%M %Z} would know their own future. Train a model as of that moment."
         )
     # Read even where the scores stand: who asks with a model that was tampered with must hear of it.
-    fitted = load_part(stores, entry, _PART, PropensityModel)
+    fitted = load_part(stores, entry, PART, PropensityModel)
     found = stored_scores(stores, entry, as_of)
     if found is not None:
         return found

@@ -7,6 +7,18 @@ from typing import Any
 
 import pyarrow as pa
 
+from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.prediction import Prediction
+from aimwell.predict.care.caring import train_defined
+from aimwell.predict.care.comparing import compare
+from aimwell.predict.care.model import Comparison, Monitored
+from aimwell.predict.care.monitoring import monitor
+from aimwell.predict.registry import (
+    Promotion,
+    RegisteredModel,
+    find_model,
+    promote,
+)
 from aimwell.predict.service import (
     LifetimeValueFit,
     TrainedModel,
@@ -39,6 +51,25 @@ class Predictions(Stage):
         return score_propensity(
             self._stores, model, as_of=as_of or self._clock(), now=self._clock()
         )
+
+    def train(self, prediction: str, *, as_of: datetime | None = None) -> RegisteredModel:
+        """Train the next version of a prediction that is defined; the first one is used at once."""
+        moment = as_of or self._clock()
+        wanted = definitions.find(self._stores.control, Prediction, prediction)
+        return train_defined(self._stores, wanted, as_of=moment, now=self._clock(), by=self._by)
+
+    def monitor(self, model: str, *, as_of: datetime | None = None) -> Monitored:
+        """Whether a model still sees people as it knew them, and is still as good as it was."""
+        return monitor(self._stores, model, as_of=as_of or self._clock())
+
+    def compare(self, one: str, other: str, *, as_of: datetime | None = None) -> Comparison:
+        """Two versions, or two models of one question, on people of a later time."""
+        return compare(self._stores, one, other, as_of=as_of or self._clock())
+
+    def promote(self, model: str, *, why: str) -> Promotion:
+        """Use this version (`buy-90d@2`) from now on, wherever the bare name stands."""
+        entry = find_model(self._stores, model)
+        return promote(self._stores, entry, by=self._by, reason=why, now=self._clock())
 
     def lifetime_value(
         self, *, horizon_days: int = 365, as_of: datetime | None = None, **options: Any

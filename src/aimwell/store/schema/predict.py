@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from aimwell.store.control import JsonType, UtcDateTime
 from aimwell.store.schema.base import Int, Text, metadata
 
-__all__ = ["models"]
+__all__ = ["model_promotions", "models"]
 
 models = sa.Table(
     "models",
@@ -23,4 +23,14 @@ models = sa.Table(
     ),
     sa.Column("lake_versions", JsonType, nullable=False),
     sa.Column("trained_at", UtcDateTime, nullable=False),
+)
+
+model_promotions = sa.Table(
+    "model_promotions",
+    metadata,
+    sa.Column("name", Text, primary_key=True),
+    sa.Column("promoted_at", UtcDateTime, primary_key=True),
+    sa.Column("version", Int, nullable=False, comment="What the bare name has meant since then."),
+    sa.Column("promoted_by", Text, nullable=False),
+    sa.Column("reason", Text, nullable=False),
 )

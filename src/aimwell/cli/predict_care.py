@@ -1,0 +1,180 @@
+"""`aimwell predict train|monitor|compare|promote`: predictions that are defined, and how their models are doing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.prediction import Prediction
+from aimwell.predict.cards import model_card
+from aimwell.predict.care.caring import train_defined
+from aimwell.predict.care.comparing import compare
+from aimwell.predict.care.model import Comparison, Monitored
+from aimwell.predict.care.monitoring import monitor
+from aimwell.predict.registry import find_model, promote, promotions
+from aimwell.predict.service import score_propensity
+
+__all__ = ["compare_versions", "monitor_model", "promote_version", "train_defined_model"]
+
+ModelArgument = Annotated[
+    str, typer.Argument(help="A model, as buy-90d, or one version, as buy-90d@2.")
+]
+_SHOWN = 12
+
+
+def train_defined_model(
+    name: Annotated[str, typer.Argument(help="A definition of the kind prediction.")],
+    as_of: AsOfOption = None,
+    use: Annotated[
+        bool, typer.Option("--use", help="Use the new version from now on, whatever it is worth.")
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the next version of a prediction that is defined, and score everybody with the one in use."""
+    with opened(workspace, as_json=as_json) as ws:
+        wanted = definitions.find(ws.stores.control, Prediction, name)
+        moment = ws.moment(as_of) or ws.now
+        with ws.output.progress("Training") as step:
+            entry = train_defined(
+                ws.stores, wanted, as_of=moment, now=ws.now, by=ws.by, progress=step
+            )
+        if use and find_model(ws.stores, name).label != entry.label:
+            promote(ws.stores, entry, by=ws.by, reason="as told when it was trained", now=ws.now)
+        card = model_card(entry, timezone=ws.stores.settings.timezone)
+        used = find_model(ws.stores, name)
+        scored = None
+        if used.as_of <= moment:
+            scored = score_propensity(ws.stores, used, as_of=moment, now=ws.now).num_rows
+        if as_json:
+            ws.output.json({**card, "in_use": used.label, "scored": scored})
+            return
+        ws.output.heading(f"{entry.label}: {card['predicts']}")
+        ws.output.say(card["sentence"])
+        ws.output.say(entry.metrics["reason"])
+        for caveat in card["caveats"]:
+            ws.output.note(f"Beware: {caveat}")
+        if used.label != entry.label:
+            ws.output.note(
+                f"{used.label} stays in use. Compare them with: aimwell predict compare {entry.label} {used.label}"
+            )
+        if scored is not None:
+            ws.output.say(f"{scored:,} people have a probability by {used.label}.")
+        ws.output.say(f"More of it: aimwell predict card {entry.label}")
+
+
+def monitor_model(
+    model: ModelArgument,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Look whether a model still sees people as it knew them, and is still as good as it was."""
+    with opened(workspace, as_json=as_json) as ws:
+        with ws.output.progress("Looking after it"):
+            found = monitor(ws.stores, model, as_of=ws.moment(as_of) or ws.now)
+        if as_json:
+            ws.output.json(found.to_dict())
+            return
+        ws.output.heading(f"{found.model} as of {ws.day(found.as_of)}: {found.verdict}")
+        for line in found.findings:
+            ws.output.say(line)
+        ws.output.say()
+        _realised(ws, found)
+        ws.output.table(
+            ["what", "weight", "PSI", "by chance", "KS", "no value then", "now", "shift"],
+            [
+                (
+                    one.name,
+                    "" if one.weight is None else f"{one.weight:.0%}",
+                    f"{one.drift.psi:.3f}",
+                    f"{one.drift.psi_by_chance:.3f}",
+                    "" if one.drift.ks is None else f"{one.drift.ks:.3f}",
+                    f"{one.drift.missing_before:.0%}",
+                    f"{one.drift.missing_now:.0%}",
+                    one.shift,
+                )
+                for one in found.shifts[:_SHOWN]
+            ],
+            title=f"{found.people:,} people of today against those on whom it was judged",
+        )
+        ws.output.say(
+            "PSI: population stability index, from 0.1 on noticeable, from 0.25 on large; by chance: what it stays under in 99 "
+            "of 100 cases where nothing has changed. KS: largest difference of the distributions. Weight: share of what tells "
+            "people apart in the model."
+        )
+
+
+def _realised(ws: Opened, found: Monitored) -> None:
+    done = found.realised
+    if done is None:
+        ws.output.say(f"How good it has been since: {found.realised_reason}")
+        return
+    change, level = done.auc_change, done.level
+    ws.output.say(
+        f"On {done.judgement.people:,} people of {ws.day(done.as_of)}, whose outcomes it had not seen: AUC "
+        f"{done.judgement.auc.estimate:.3f}, {change.estimate:+.3f} ({change.lower:+.3f} to {change.upper:+.3f}) against its card; "
+        f"{done.judgement.base_rate.estimate:.1%} did it, {done.judgement.mean_predicted:.1%} were predicted "
+        f"({level.estimate:+.1%}, {level.lower:+.1%} to {level.upper:+.1%}). Intervals of 99 %."
+    )
+
+
+def compare_versions(
+    one: ModelArgument,
+    other: ModelArgument,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Hold two versions, or two models of one question, against each other on people of a later time."""
+    with opened(workspace, as_json=as_json) as ws:
+        with ws.output.progress("Comparing"):
+            found = compare(ws.stores, one, other, as_of=ws.moment(as_of) or ws.now)
+        if as_json:
+            ws.output.json(found.to_dict())
+            return
+        ws.output.heading(found.sentence)
+        ws.output.table(
+            ["version", "AUC", "log loss", "predicted", "did it"],
+            _rows(found),
+            title=f"{found.people:,} people of {ws.day(found.as_of)}, {found.positives:,} of whom did it",
+        )
+
+
+def _rows(found: Comparison) -> list[tuple[Any, ...]]:
+    return [
+        (
+            label,
+            f"{judged.auc.estimate:.3f} ({judged.auc.lower:.3f} to {judged.auc.upper:.3f})",
+            f"{judged.log_loss:.4f}",
+            f"{judged.mean_predicted:.1%}",
+            f"{judged.base_rate.estimate:.1%}",
+        )
+        for label, judged in ((found.one, found.one_judged), (found.other, found.other_judged))
+    ]
+
+
+def promote_version(
+    model: Annotated[str, typer.Argument(help="One version, as buy-90d@2.")],
+    why: Annotated[str, typer.Option("--why", help="Why, for the record.")],
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Use this version from now on, wherever the bare name of the model stands."""
+    with opened(workspace, as_json=as_json) as ws:
+        entry = find_model(ws.stores, model)
+        made = promote(ws.stores, entry, by=ws.by, reason=why, now=ws.now)
+        if as_json:
+            ws.output.json({name: getattr(made, name) for name in made.__slots__})
+            return
+        ws.output.say(f"'{entry.name}' means {entry.label} from now on.")
+        ws.output.table(
+            ["version", "since", "by", "why"],
+            [
+                (one.version, ws.day(one.promoted_at), one.promoted_by, one.reason)
+                for one in promotions(ws.stores, entry.name)
+            ],
+        )

@@ -1,0 +1,102 @@
+"""`prediction`: a question about each person that a model answers, asked again and again: who will buy wine within 90 days?
+
+Workers train it, hold it against what came since, train it anew when it is due, and promote the newer version only if it is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, model_validator
+
+from aimwell.definitions.base import Definition, Duration, Reference
+from aimwell.definitions.conditions import Text
+from aimwell.definitions.feature_names import FEATURE_NAMES
+from aimwell.definitions.leaves.acts import Acts
+from aimwell.errors import nearest
+
+__all__ = ["PERIODS", "Prediction", "Promotes", "Retrains"]
+
+Retrains = Literal["never", "weekly", "monthly", "quarterly"]
+Promotes = Literal["better", "sign-off"]
+
+PERIODS: dict[str, timedelta | None] = {
+    "never": None,
+    "weekly": timedelta(days=7),
+    "monthly": timedelta(days=30),
+    "quarterly": timedelta(days=91),
+}
+"""How long after it was trained it is trained anew."""
+
+_DAY = timedelta(days=1)
+
+
+def _feature(name: str) -> str:
+    if name not in FEATURE_NAMES:
+        raise ValueError(f"there is no such feature. {nearest(name, FEATURE_NAMES)}")
+    return name
+
+
+FeatureName = Annotated[Text, AfterValidator(_feature)]
+
+
+class Prediction(Definition):
+    """What is asked of whom, and how the answer is cared for."""
+
+    kind: Literal["prediction"] = "prediction"
+    does: Acts = Field(
+        default_factory=lambda: Acts(event="Order Completed"),
+        description="What people do or do not do, as {event: Order Completed, where: {category: {is: Wine}}}. Default: they order.",
+    )
+    horizon: Duration = Field(
+        default=timedelta(days=90), description="Within which time, in whole days."
+    )
+    among: Text = Field(
+        default="everybody", description="everybody, buyers, or a segment: of whom it is asked."
+    )
+    columns: tuple[FeatureName, ...] = Field(
+        default=(), description="Features that it may look at; default: all."
+    )
+    leave_out: tuple[FeatureName, ...] = Field(
+        default=(), description="Features that it must not look at."
+    )
+    seed: int = Field(default=0, ge=0, description="The same data and seed, the same model.")
+    retrain: Retrains = Field(
+        default="quarterly",
+        description="How often it is trained anew; also when what it looks at has shifted, or it has become worse.",
+    )
+    promote: Promotes = Field(
+        default="better",
+        description="better: a newer version is used once it is better by more than chance on later people; sign-off: only when a person says so, too.",
+    )
+    score: bool = Field(
+        default=False, description="Each night everybody gets a probability by the version in use."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Prediction:
+        if self.horizon % _DAY:
+            raise ValueError("horizon: whole days, as 90d")
+        if not self.features():
+            raise ValueError("leave_out: no feature is left to look at")
+        return self
+
+    def features(self) -> tuple[str, ...]:
+        """Those that it may look at."""
+        return tuple(name for name in self.columns or FEATURE_NAMES if name not in self.leave_out)
+
+    def chosen(self) -> tuple[str, ...]:
+        """The same, or none where it may look at all."""
+        return self.features() if self.columns or self.leave_out else ()
+
+    @property
+    def horizon_days(self) -> int:
+        """In days."""
+        return self.horizon // _DAY
+
+    def references(self) -> Iterator[Reference]:
+        """The segment of whom is asked."""
+        if self.among not in ("everybody", "buyers"):
+            yield "among", "segment", self.among

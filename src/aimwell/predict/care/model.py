@@ -1,0 +1,112 @@
+"""What care finds of a model: shifts, how good it has been since, and how two versions compare."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from aimwell.predict.judging import Judgement
+from aimwell.stats.drift import Drift, Shift
+from aimwell.stats.estimate import Estimate
+
+__all__ = ["SCORES", "Comparison", "Monitored", "Realised", "Shifted", "Verdict"]
+
+SCORES = "probabilities"
+"""The name under which the model's own probabilities stand among what has shifted."""
+
+Verdict = Literal["fine", "look at it", "train it anew", "cannot tell"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shifted:
+    """One feature of today's people, or the model's probabilities, against those on whom it was judged.
+
+    `weight`: share (0-1) of what tells people apart in the model; None for the probabilities. `q_value` counts how many were
+    looked at.
+    """
+
+    name: str
+    weight: float | None
+    drift: Drift
+    q_value: float
+    shift: Shift
+
+
+@dataclass(frozen=True, slots=True)
+class Realised:
+    """How good the model was on people whose outcomes have come since, told by what was known of them then.
+
+    Args:
+        as_of: Their moment; it had not seen what they did after.
+        judgement: Of them.
+        auc_change: AUC now less that when it was judged, with interval.
+        level: Share that did it less the mean probability, with interval.
+        worse: The AUC has fallen by more than chance.
+        off: The level is off by more than chance.
+    """
+
+    as_of: datetime
+    judgement: Judgement
+    auc_change: Estimate
+    level: Estimate
+    worse: bool
+    off: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """What was found of one version as of a moment.
+
+    Args:
+        model: Name and version.
+        as_of: Nothing from this moment on was seen.
+        people: Today's.
+        shifts: The probabilities, then features by falling weight.
+        realised: None where no outcome is complete yet, for `realised_reason`.
+        verdict: In short.
+        findings: In words, the gravest first.
+    """
+
+    model: str
+    as_of: datetime
+    people: int
+    shifts: tuple[Shifted, ...]
+    realised: Realised | None
+    realised_reason: str | None
+    verdict: Verdict
+    findings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two versions on the same later people.
+
+    Args:
+        one, other: Name and version.
+        as_of: The moment of the people.
+        people, positives: How many, and how many did it.
+        one_judged, other_judged: Each by itself.
+        extra_loss: Log loss of `one` above that of `other`, person by person; below 0 means that `one` is better.
+        better: The label of the better one; None where chance may have made the difference.
+        sentence: In words.
+    """
+
+    one: str
+    other: str
+    as_of: datetime
+    people: int
+    positives: int
+    one_judged: Judgement
+    other_judged: Judgement
+    extra_loss: Estimate
+    better: str | None
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)

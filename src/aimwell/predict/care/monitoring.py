@@ -1,0 +1,263 @@
+"""Whether a model in use still looks at people as it knew them, and is still as good as it was judged to be.
+
+**Inputs and probabilities** of today's people are held against those of the people on whom it was judged (`stats.drift`). Of
+all features together at most one in a hundred that has not shifted is called so (Benjamini-Hochberg), and a shift too small
+to matter is none, however sure it is.
+
+**Realised performance**: people of one horizon ago, by what was known of them then, and what they did since. The model has
+not seen that. The AUC is held against the one of its card, the mean probability against the share that did it; intervals are of
+99 %, because it is looked at night after night.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from math import sqrt
+
+import numpy as np
+from scipy.special import ndtri
+
+from aimwell.errors import PredictError
+from aimwell.predict.card_propensity import chosen_candidate
+from aimwell.predict.care.model import SCORES, Monitored, Realised, Shifted, Verdict
+from aimwell.predict.judging import Judgement, judge
+from aimwell.predict.propensity import NEEDED_TO_JUDGE, PropensityModel
+from aimwell.predict.questions import Question
+from aimwell.predict.reference import Reference
+from aimwell.predict.registry import RegisteredModel, find_model, load_part
+from aimwell.predict.service import PART, REFERENCE
+from aimwell.predict.tables import FeatureTable
+from aimwell.predict.training import feature_table, span_days
+from aimwell.stats.drift import drift, word_of
+from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
+from aimwell.stats.multiplicity import benjamini_hochberg
+from aimwell.store.stores import Stores
+
+__all__ = ["monitor"]
+
+_CONFIDENCE = 0.99
+"""It is looked at again and again, so what is called worse or off must be surer than usual."""
+
+_SURE = float(ndtri((1 + _CONFIDENCE) / 2))
+_WEIGHTY = 0.05
+"""A feature of less weight than this may shift without a word of warning."""
+
+
+def monitor(stores: Stores, model: RegisteredModel | str, *, as_of: datetime) -> Monitored:
+    """Look after a propensity in use.
+
+    Args:
+        stores: The workspace.
+        model: A registered version, or a name (`buy-90d`: the version in use; `buy-90d@2`).
+        as_of: Nothing from this moment on is seen.
+
+    Raises:
+        PredictError: There is no such model, it is no propensity, it has seen later data than `as_of` leaves, or it was
+            trained before Aimwell kept what later people are held against.
+        ModelFileError: Its files are missing or were changed.
+    """
+    entry = find_model(stores, model) if isinstance(model, str) else model
+    fitted, reference = _parts(stores, entry, as_of)
+    question = Question.from_settings(entry.settings)
+    horizon = span_days(int(entry.settings["horizon_days"]))
+    _, table = feature_table(
+        stores, as_of=as_of, horizon=horizon, question=question, names=fitted.names
+    )
+    if not len(table):
+        raise PredictError(
+            f"Nobody is there as of {as_of:%Y-%m-%d %H:%M %Z} of whom {entry.label} is asked."
+        )
+    shifts = _shifts(fitted, reference, table)
+    realised, reason = _realised(stores, entry, fitted, as_of=as_of)
+    verdict, findings = _verdict(shifts, realised)
+    return Monitored(
+        model=entry.label,
+        as_of=as_of.astimezone(UTC),
+        people=len(table),
+        shifts=shifts,
+        realised=realised,
+        realised_reason=reason,
+        verdict=verdict,
+        findings=findings,
+    )
+
+
+def _parts(
+    stores: Stores, entry: RegisteredModel, as_of: datetime
+) -> tuple[PropensityModel, Reference]:
+    if entry.kind != "propensity":
+        raise PredictError(
+            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}; only propensities are looked after so far."
+        )
+    if as_of < entry.as_of:
+        raise PredictError(
+            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; look after it as of a later moment than "
+            f"{as_of:%Y-%m-%d %H:%M %Z}."
+        )
+    if not any(path.startswith(f"{REFERENCE}/") for path in entry.files):
+        raise PredictError(
+            f"{entry.label} was trained by an earlier version of Aimwell, which did not keep how its people were. Train it anew."
+        )
+    return (
+        load_part(stores, entry, PART, PropensityModel),
+        load_part(stores, entry, REFERENCE, Reference),
+    )
+
+
+def _shifts(
+    fitted: PropensityModel, reference: Reference, table: FeatureTable
+) -> tuple[Shifted, ...]:
+    values = table.matrix(fitted.names)
+    weights = dict(fitted.influences)
+    earlier = {SCORES: reference.scores, **reference.features}
+    later = {
+        SCORES: fitted.predict(table),
+        **{name: values[:, place] for place, name in enumerate(fitted.names)},
+    }
+    found = {name: drift(one, later[name]) for name, one in earlier.items()}
+    q_values = benjamini_hochberg([one.psi_p for one in found.values()])
+    shifts = [
+        Shifted(
+            name,
+            weights.get(name),
+            one,
+            float(q or 0.0),
+            word_of(one, earlier[name], float(q or 0.0)),
+        )
+        for (name, one), q in zip(found.items(), q_values, strict=True)
+    ]
+    return tuple(sorted(shifts, key=lambda one: -(2.0 if one.weight is None else one.weight)))
+
+
+def _realised(
+    stores: Stores, entry: RegisteredModel, fitted: PropensityModel, *, as_of: datetime
+) -> tuple[Realised | None, str | None]:
+    horizon = span_days(int(entry.settings["horizon_days"]))
+    cut = as_of - horizon
+    if cut < entry.as_of:
+        ready = entry.as_of + horizon
+        return None, f"The first outcomes that it has not seen are complete on {ready:%Y-%m-%d}."
+    _, table = feature_table(
+        stores,
+        as_of=cut,
+        horizon=horizon,
+        question=Question.from_settings(entry.settings),
+        outcome=True,
+        names=fitted.names,
+    )
+    positives = int(table.happened.sum())
+    present = (len(table), positives, len(table) - positives)
+    needed = tuple(NEEDED_TO_JUDGE.values())
+    if any(here < least for here, least in zip(present, needed, strict=True)):
+        told = ", ".join(
+            f"{name} {here:,} of at least {least:,}"
+            for (name, least), here in zip(NEEDED_TO_JUDGE.items(), present, strict=True)
+        )
+        return None, f"Too few people to judge it by: {told}."
+    judged = judge(fitted.predict(table), table.happened)
+    before = chosen_candidate(entry.metrics)["later"]["auc"]
+    change = _change(judged, before)
+    level = _level(judged)
+    return (
+        Realised(
+            as_of=cut.astimezone(UTC),
+            judgement=judged,
+            auc_change=change,
+            level=level,
+            worse=change.upper is not None and change.upper < 0,
+            off=level.lower is not None
+            and level.upper is not None
+            and not level.lower <= 0 <= level.upper,
+        ),
+        None,
+    )
+
+
+def _change(judged: Judgement, before: dict[str, float | None]) -> Estimate:
+    """The AUC less that of before. The two are of different people, so their errors add up in squares."""
+    method = "normal interval; errors from both intervals"
+    now = judged.auc
+    figures = (
+        now.estimate,
+        now.lower,
+        now.upper,
+        *(before[k] for k in ("estimate", "lower", "upper")),
+    )
+    if any(one is None for one in figures):
+        return Estimate.missing("an AUC is missing", method=method, confidence=_CONFIDENCE)
+    here, low, high, there, low_then, high_then = (float(one or 0.0) for one in figures)
+    reach = sqrt(((high - low) / 2) ** 2 + ((high_then - low_then) / 2) ** 2)
+    reach *= _SURE / float(ndtri((1 + DEFAULT_CONFIDENCE) / 2))
+    return Estimate(
+        estimate=here - there,
+        lower=here - there - reach,
+        upper=here - there + reach,
+        confidence=_CONFIDENCE,
+        method=method,
+    )
+
+
+def _level(judged: Judgement) -> Estimate:
+    """Share that did it less the mean probability; the probabilities are what was claimed, so chance is that of the share."""
+    rate = judged.base_rate.estimate or 0.0
+    reach = _SURE * float(np.sqrt(max(judged.brier, 1e-12) / judged.people))
+    gap = rate - judged.mean_predicted
+    return Estimate(
+        estimate=gap,
+        lower=gap - reach,
+        upper=gap + reach,
+        confidence=_CONFIDENCE,
+        method="normal interval by the mean squared error",
+    )
+
+
+def _verdict(
+    shifts: tuple[Shifted, ...], realised: Realised | None
+) -> tuple[Verdict, tuple[str, ...]]:
+    scores = next(one for one in shifts if one.weight is None)
+    inputs = [
+        one
+        for one in shifts
+        if one.weight is not None
+        and one.weight >= _WEIGHTY
+        and one.shift in ("noticeable", "large")
+    ]
+    found: list[str] = []
+    anew = False
+    if realised is not None and realised.worse:
+        anew = True
+        found.append(
+            f"It has become worse: AUC {realised.judgement.auc.estimate:.3f} on people of {realised.as_of:%Y-%m-%d}, "
+            f"{-(realised.auc_change.estimate or 0):.3f} less than when it was judged, by more than chance."
+        )
+    if realised is not None and realised.off:
+        anew = True
+        found.append(
+            f"Its level is off: {realised.judgement.mean_predicted:.1%} were predicted on average, "
+            f"{realised.judgement.base_rate.estimate:.1%} did it."
+        )
+    if scores.shift in ("noticeable", "large"):
+        anew = anew or (scores.shift == "large" and bool(inputs))
+        found.append(
+            f"Its probabilities have shifted ({scores.shift}, PSI {scores.drift.psi:.2f}; chance makes at most "
+            f"{scores.drift.psi_by_chance:.2f})."
+        )
+    found += [
+        f"{one.name}, {one.weight:.0%} of what tells people apart, has shifted ({one.shift}, PSI {one.drift.psi:.2f})"
+        + _gaps(one)
+        for one in inputs
+    ]
+    if anew:
+        return "train it anew", tuple(found)
+    if found:
+        return "look at it", tuple(found)
+    if scores.shift == "cannot tell":
+        return "cannot tell", ("Too few people to tell whether anything has shifted.",)
+    return "fine", ("What it looks at is spread as it was.",)
+
+
+def _gaps(one: Shifted) -> str:
+    before, now = one.drift.missing_before, one.drift.missing_now
+    if abs(now - before) < 0.1:
+        return "."
+    return f"; {now:.0%} have no value, {before:.0%} had none."
