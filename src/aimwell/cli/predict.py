@@ -160,9 +160,19 @@ def models(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
         if not found:
             ws.output.say("There is no model yet. Train one with: aimwell predict propensity")
             return
+        used = {find_model(ws.stores, name).label for name in {one.name for one in found}}
         ws.output.table(
-            ["model", "as of", "trained", "on a later period"],
-            [(one.label, _day(ws, one), _local(ws, one.trained_at), _worth(one)) for one in found],
+            ["model", "as of", "trained", "on a later period", "in use"],
+            [
+                (
+                    one.label,
+                    _day(ws, one),
+                    _local(ws, one.trained_at),
+                    _worth(one),
+                    "yes" if one.label in used else "",
+                )
+                for one in found
+            ],
         )
 
 

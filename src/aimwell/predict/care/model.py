@@ -43,7 +43,7 @@ class Realised:
         auc_change: AUC now less that when it was judged, with interval.
         level: Share that did it less the mean probability, with interval.
         worse: The AUC has fallen by more than chance.
-        off: The level is off by more than chance.
+        off: The level is off by more than chance, and by a tenth of itself or more.
     """
 
     as_of: datetime

@@ -39,6 +39,9 @@ _CONFIDENCE = 0.99
 """It is looked at again and again, so what is called worse or off must be surer than usual."""
 
 _SURE = float(ndtri((1 + _CONFIDENCE) / 2))
+_OFF_MIN = 0.1
+"""A level that is off by less than this share of itself is not worth a word, however sure it is."""
+
 _WEIGHTY = 0.05
 """A feature of less weight than this may shift without a word of warning."""
 
@@ -165,9 +168,7 @@ def _realised(
             auc_change=change,
             level=level,
             worse=change.upper is not None and change.upper < 0,
-            off=level.lower is not None
-            and level.upper is not None
-            and not level.lower <= 0 <= level.upper,
+            off=_is_off(level, judged),
         ),
         None,
     )
@@ -209,6 +210,13 @@ def _level(judged: Judgement) -> Estimate:
         confidence=_CONFIDENCE,
         method="normal interval by the mean squared error",
     )
+
+
+def _is_off(level: Estimate, judged: Judgement) -> bool:
+    if level.lower is None or level.upper is None or level.estimate is None:
+        return False
+    matters = abs(level.estimate) >= _OFF_MIN * (judged.base_rate.estimate or 0.0)
+    return matters and not level.lower <= 0 <= level.upper
 
 
 def _verdict(

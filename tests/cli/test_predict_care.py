@@ -1,0 +1,98 @@
+"""`aimwell predict train|monitor|compare|promote` as a person and as a script call them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aimwell.cli.app import main
+from aimwell.definitions.catalogue import check
+from aimwell.definitions.service import apply
+from shop import day, make_stores
+from steady import add_steady
+
+COLUMNS = ["orders_90d", "recency_days", "revenue_90d", "gap_mean_days"]
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    stores = make_stores(tmp_path_factory.mktemp("cli"))
+    add_steady(stores, people=500, days=420, changes_at=300, rate_then=0.25)
+    found = check({"kind": "prediction", "name": "buy", "horizon": "45d", "columns": COLUMNS})
+    apply(stores.control, [found], now=day(0), by="test")
+    stores.close()
+    return stores.root
+
+
+def test_the_life_of_a_prediction(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["aimwell", "predict", *words, "-w", str(workspace)])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        written = capsys.readouterr()
+        return code, written.out, written.err
+
+    def told(*words: str) -> Any:
+        code, out, err = call(*words, "--json")
+        assert (code, err) == (0, "")
+        return json.loads(out)
+
+    then, later = f"--as-of={day(300).isoformat()}", f"--as-of={day(400).isoformat()}"
+    code, out, _ = call("train", "buy", then)
+    assert code == 0
+    assert "buy@1: The probability that a person buys within 45 days." in out
+    assert "people have a probability by buy@1" in out
+    code, out, _ = call("monitor", "buy", later)
+    assert code == 0
+    assert "buy@1 as of 2027-02-05: train it anew" in out
+    assert "Its level is off" in out
+    assert "population stability index" in out
+    found = told("monitor", "buy", later)
+    assert (found["model"], found["verdict"]) == ("buy@1", "train it anew")
+    assert found["shifts"][0]["name"] == "probabilities"
+    code, _, err = call("train", "buy", later)
+    assert "buy@1 stays in use" in err
+    found = told("compare", "buy@2", "buy", later)
+    assert found["better"] == "buy@2"
+    code, out, _ = call("compare", "buy@2", "buy", later)
+    assert out.startswith("buy@2 is better")
+    code, out, _ = call("promote", "buy@2", "--why", "better since the change")
+    assert (code, "'buy' means buy@2 from now on." in out) == (0, True)
+    code, out, _ = call("models")
+    rows = {line.split()[0]: line.split()[-1] for line in out.splitlines() if "buy@" in line}
+    assert rows["buy@2"] == "yes"
+    assert rows["buy@1"] != "yes"
+    assert told("promote", "buy@1", "--why", "back")["version"] == 1
+    code, _, err = call("train", "buy", later, "--use")
+    assert code == 0
+    assert "stays in use" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("train", "bye"), "There is no prediction 'bye'"),
+        (("monitor", "bye"), "There is no model 'bye'"),
+        (("promote", "bye@3", "--why", "x"), "There is no model 'bye'"),
+    ],
+)
+def test_what_is_not_there_is_refused_with_what_is(
+    workspace: Path,
+    words: tuple[str, ...],
+    error: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.argv", ["aimwell", "predict", *words, "-w", str(workspace)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    assert error in capsys.readouterr().err
