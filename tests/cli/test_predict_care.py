@@ -71,6 +71,16 @@ def test_the_life_of_a_prediction(
     assert rows["buy@2"] == "yes"
     assert rows["buy@1"] != "yes"
     assert told("promote", "buy@1", "--why", "back")["version"] == 1
+    code, out, err = call("why", "buy", "c1", later)
+    assert code == 0
+    assert "by buy@1; on average it was" in out
+    assert "All other features together" in out
+    assert "not what causes what" in err
+    code, out, _ = call("effects", "buy", "orders_90d", later)
+    assert "people who have about that" in out
+    assert [one["name"] for one in told("effects", "buy", later)] == sorted(
+        COLUMNS, key=[one["name"] for one in told("effects", "buy", later)].index
+    )
     code, _, err = call("train", "buy", later, "--use")
     assert code == 0
     assert "stays in use" not in err

@@ -18,6 +18,7 @@ from aimwell.cli.predict_care import (
     promote_version,
     train_defined_model,
 )
+from aimwell.cli.predict_explain import show_effects, show_why
 from aimwell.predict import service
 from aimwell.predict.card_propensity import chosen_candidate
 from aimwell.predict.cards import card_text, model_card
@@ -34,6 +35,8 @@ app.command("train")(train_defined_model)
 app.command("monitor")(monitor_model)
 app.command("compare")(compare_versions)
 app.command("promote")(promote_version)
+app.command("why")(show_why)
+app.command("effects")(show_effects)
 
 NameOption = Annotated[
     str | None,

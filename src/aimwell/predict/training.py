@@ -5,7 +5,7 @@ Everything is read from one snapshot of the lake, through `history`, which alone
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -90,6 +90,7 @@ def feature_table(
     question: Question | None = None,
     outcome: bool = False,
     names: tuple[str, ...] | None = None,
+    people: Collection[str] | None = None,
     snapshot: Snapshot | None = None,
 ) -> tuple[pa.Array, FeatureTable]:
     """The ids of the people of whom is asked and who were known before `as_of`, in order, and their features.
@@ -101,13 +102,18 @@ def feature_table(
         question: What is asked; default: whether everybody buys.
         outcome: Read what they did, too; else nothing from `as_of` on is read.
         names: Features; default: those of the question.
+        people: Only these profiles, read by themselves; default: everybody.
         snapshot: Versions of the lake's tables; default: the newest.
     """
     question = question or Question()
     names = names or question.columns or feature_names()
-    ahead, engine = horizon if outcome else None, stores.history_engine
     with open_moment(
-        stores, as_of=as_of, horizon=ahead, snapshot=snapshot, engine=engine
+        stores,
+        as_of=as_of,
+        horizon=horizon if outcome else None,
+        snapshot=snapshot,
+        people=people,
+        engine=stores.history_engine if people is None else None,
     ) as moment:
         moment.bind_profiles()
         query = exp.select("f.*").from_(features_query(moment, names).subquery("f"))

@@ -15,7 +15,7 @@ from aimwell.stats.samples import FloatArray
 if TYPE_CHECKING:
     import lightgbm
 
-__all__ = ["TreesLearner", "TreesScorer"]
+__all__ = ["TreesLearner", "TreesScorer", "contributions_of_trees"]
 
 _ROUNDS_MAX = 500
 _PATIENCE = 30
@@ -116,6 +116,16 @@ class TreesLearner:
             "num_threads": threads,
             "verbosity": -1,
         }
+
+
+def contributions_of_trees(scorer: TreesScorer, values: FloatArray) -> tuple[float, FloatArray]:
+    """The mean log-odds of those it learnt from, and what each feature adds to each row's, by TreeSHAP."""
+    found = np.asarray(_booster(scorer.text).predict(values, pred_contrib=True), dtype=np.float64)
+    features = values.shape[1]
+    # Features after the last one that a tree asks for are not known to the text.
+    shares = np.zeros((len(values), features))
+    shares[:, : found.shape[1] - 1] = found[:, :-1]
+    return float(found[0, -1]) if len(found) else 0.0, shares
 
 
 def _booster(text: str) -> lightgbm.Booster:

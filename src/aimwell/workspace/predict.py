@@ -13,6 +13,7 @@ from aimwell.predict.care.caring import train_defined
 from aimwell.predict.care.comparing import compare
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor
+from aimwell.predict.explaining import Effect, Explained, effects, why
 from aimwell.predict.registry import (
     Promotion,
     RegisteredModel,
@@ -26,6 +27,7 @@ from aimwell.predict.service import (
     score_propensity,
     train_propensity,
 )
+from aimwell.unify.lookup import find_profile
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Predictions"]
@@ -70,6 +72,17 @@ class Predictions(Stage):
         """Use this version (`buy-90d@2`) from now on, wherever the bare name stands."""
         entry = find_model(self._stores, model)
         return promote(self._stores, entry, by=self._by, reason=why, now=self._clock())
+
+    def why(self, model: str, who: str, *, as_of: datetime | None = None) -> Explained:
+        """Why the person of a profile id, customer id, address or number has the probability that a model gives them."""
+        profile = find_profile(self._stores, who)
+        return why(self._stores, model, profile, as_of=as_of or self._clock())
+
+    def effects(
+        self, model: str, *features: str, as_of: datetime | None = None
+    ) -> tuple[Effect, ...]:
+        """What a model makes of its strongest features, or of those named."""
+        return effects(self._stores, model, as_of=as_of or self._clock(), names=features)
 
     def lifetime_value(
         self, *, horizon_days: int = 365, as_of: datetime | None = None, **options: Any

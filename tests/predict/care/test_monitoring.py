@@ -154,14 +154,16 @@ def test_versions_of_before_say_what_they_lack(steady: Stores) -> None:
 def test_false_alarms_are_as_rare_as_they_should_be(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
+    # What is counted within a window is spread alike at each moment; means over a life become steadier with its length.
+    windows = prediction(columns=["orders_30d", "orders_90d", "revenue_90d"])
     anew, fine = 0, 0
     for seed in range(60):
         stores = make_stores(tmp_path_factory.mktemp("shop"))
         add_steady(stores, people=500, days=420, seed=100 + seed)
-        train_defined(stores, prediction(), as_of=TRAINED, now=TRAINED)
+        train_defined(stores, windows, as_of=TRAINED, now=TRAINED)
         found = monitor(stores, "buy", as_of=day(400))
         anew += found.verdict == "train it anew"
         fine += found.verdict == "fine"
         stores.close()
-    assert anew <= 4
-    assert fine >= 40
+    assert anew <= 3
+    assert fine >= 50

@@ -14,7 +14,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from math import sqrt
 
-import numpy as np
 from scipy.special import ndtri
 
 from aimwell.errors import PredictError
@@ -160,7 +159,7 @@ def _realised(
     judged = judge(fitted.predict(table), table.happened)
     before = chosen_candidate(entry.metrics)["later"]["auc"]
     change = _change(judged, before)
-    level = _level(judged)
+    level = _level(judged, taught=int(entry.metrics["train"]["people"]))
     return (
         Realised(
             as_of=cut.astimezone(UTC),
@@ -198,10 +197,10 @@ def _change(judged: Judgement, before: dict[str, float | None]) -> Estimate:
     )
 
 
-def _level(judged: Judgement) -> Estimate:
-    """Share that did it less the mean probability; the probabilities are what was claimed, so chance is that of the share."""
+def _level(judged: Judgement, *, taught: int) -> Estimate:
+    """Share that did it less the mean probability. Chance is that of these people and of those who taught it the level."""
     rate = judged.base_rate.estimate or 0.0
-    reach = _SURE * float(np.sqrt(max(judged.brier, 1e-12) / judged.people))
+    reach = _SURE * sqrt(max(judged.brier, 1e-12) * (1 / judged.people + 1 / taught))
     gap = rate - judged.mean_predicted
     return Estimate(
         estimate=gap,

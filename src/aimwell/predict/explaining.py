@@ -1,0 +1,286 @@
+"""Why a model gives somebody a probability, and what it makes of a feature: descriptions of the model, not causes.
+
+**For one person**: what each feature adds to the log-odds (`contributions`), told as a factor of the odds, beside the value that is
+usual. **For everybody**: partial dependence (Friedman 2001): the mean probability if everybody had this value of a feature and
+all else were as it is, beside how many people really have about that value. Where few do, little is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from aimwell.errors import PredictError, nearest
+from aimwell.history.catalogue import FEATURES
+from aimwell.predict.card_propensity import chosen_candidate
+from aimwell.predict.contributions import contributions
+from aimwell.predict.propensity import PropensityModel
+from aimwell.predict.questions import Question
+from aimwell.predict.reference import Reference
+from aimwell.predict.registry import RegisteredModel, find_model, load_part
+from aimwell.predict.service import PART, REFERENCE
+from aimwell.predict.tables import FeatureTable
+from aimwell.predict.training import feature_table, span_days
+from aimwell.stats.drift import Spread
+from aimwell.stats.samples import FloatArray
+from aimwell.store.stores import Stores
+
+__all__ = ["Effect", "Explained", "Factor", "effects", "why"]
+
+_PEOPLE_MAX = 2_000
+_POINTS = 9
+_FEATURES_SHOWN = 6
+_KNOWN = {feature.name: feature for feature in FEATURES}
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What one feature makes of a person's odds.
+
+    Args:
+        name, words, unit: Of the feature.
+        value: The person's; None where it is not defined.
+        usual: Median of the people on whom the model was judged; None where it is not known.
+        odds: By so much the odds are multiplied: above 1 likelier, below 1 less likely.
+    """
+
+    name: str
+    words: str
+    unit: str
+    value: float | None
+    usual: float | None
+    odds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a person has a probability.
+
+    Args:
+        model: Name and version.
+        profile_id: Whose.
+        as_of: Nothing from this moment on was looked at.
+        probability: The person's, calibrated.
+        usual: Mean probability of the people on whom the model was judged.
+        factors: The features that make most difference for this person, the strongest first.
+        others: The factor of the odds of all other features together.
+    """
+
+    model: str
+    profile_id: str
+    as_of: datetime
+    probability: float
+    usual: float
+    factors: tuple[Factor, ...]
+    others: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a model makes of one feature.
+
+    Args:
+        name, words, unit, weight: Of the feature; share (0-1) of what tells people apart.
+        points: Value, mean probability if everybody had it, and how many of the people looked at have about that value.
+        without: The same for people without a value; None where everybody has one.
+    """
+
+    name: str
+    words: str
+    unit: str
+    weight: float
+    points: tuple[tuple[float, float, int], ...]
+    without: tuple[float, int] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def why(
+    stores: Stores, model: RegisteredModel | str, profile_id: str, *, as_of: datetime
+) -> Explained:
+    """Why a person has the probability that a model gives them.
+
+    Args:
+        stores: The workspace.
+        model: A registered propensity, or its name.
+        profile_id: Who.
+        as_of: Nothing from this moment on is looked at.
+
+    Raises:
+        PredictError: It is no propensity, has seen later data, or the person is not known at the moment.
+        ModelFileError: Its files are missing or were changed.
+    """
+    entry, fitted = _propensity(stores, model, as_of)
+    ids, table = _table(stores, entry, fitted, as_of=as_of, people=[profile_id])
+    if profile_id not in ids:
+        raise PredictError(
+            f"Nobody of the profile '{profile_id}' was known before {as_of:%Y-%m-%d %H:%M %Z}."
+        )
+    reference = _reference(stores, entry)
+    spreads = [reference.features[name] for name in fitted.names] if reference else []
+    missing = np.array([one.missing / one.people for one in spreads] or [0.0] * len(fitted.names))
+    values = table.matrix(fitted.names)
+    found = contributions(fitted.scorer, values, missing=missing).values[0]
+    order = np.argsort(-np.abs(found), kind="stable")
+    shown = [place for place in order[:_FEATURES_SHOWN] if found[place] != 0]
+    factors = tuple(
+        Factor(
+            name=fitted.names[place],
+            words=_words(fitted.names[place]),
+            unit=_unit(fitted.names[place]),
+            value=None if np.isnan(values[0, place]) else float(values[0, place]),
+            usual=_median(spreads[place]) if spreads else None,
+            odds=float(np.exp(found[place])),
+        )
+        for place in shown
+    )
+    rest = found.sum() - sum(found[place] for place in shown)
+    return Explained(
+        model=entry.label,
+        profile_id=profile_id,
+        as_of=as_of,
+        probability=float(fitted.predict(table)[0]),
+        usual=_usual(entry),
+        factors=factors,
+        others=float(np.exp(rest)),
+    )
+
+
+def effects(
+    stores: Stores,
+    model: RegisteredModel | str,
+    *,
+    as_of: datetime,
+    names: Sequence[str] = (),
+) -> tuple[Effect, ...]:
+    """What a model makes of its strongest features, or of those named.
+
+    Args:
+        stores: The workspace.
+        model: A registered propensity, or its name.
+        as_of: People known then are looked at, two thousand at most, evenly through all.
+        names: Features; default: the six strongest.
+
+    Raises:
+        PredictError: It is no propensity, has seen later data, knows no such feature, or nobody is known.
+        ModelFileError: Its files are missing or were changed.
+    """
+    entry, fitted = _propensity(stores, model, as_of)
+    unknown = [name for name in names if name not in fitted.names]
+    if unknown:
+        raise PredictError(
+            f"{entry.label} does not look at '{unknown[0]}'. {nearest(unknown[0], list(fitted.names))}"
+        )
+    _, table = _table(stores, entry, fitted, as_of=as_of)
+    if not len(table):
+        raise PredictError(f"Nobody was known before {as_of:%Y-%m-%d %H:%M %Z}.")
+    values = table.matrix(fitted.names)
+    step = -(-len(values) // _PEOPLE_MAX)
+    values = values[::step]
+    weights = dict(fitted.influences)
+    chosen = list(names) or [
+        name for name, share in fitted.influences[:_FEATURES_SHOWN] if share > 0
+    ]
+    return tuple(_effect(fitted, values, name, weights[name]) for name in chosen)
+
+
+def _effect(fitted: PropensityModel, values: FloatArray, name: str, weight: float) -> Effect:
+    place = fitted.names.index(name)
+    column = values[:, place]
+    known = np.sort(column[~np.isnan(column)])
+    cuts = (
+        np.unique(np.quantile(known, np.linspace(0, 1, _POINTS), method="lower"))
+        if len(known)
+        else known
+    )
+    # A value of the people stands for those nearest to it.
+    owner = np.searchsorted((cuts[1:] + cuts[:-1]) / 2, known, side="right")
+    counts = np.bincount(owner, minlength=len(cuts))
+    gaps = int(np.isnan(column).sum())
+    return Effect(
+        name=name,
+        words=_words(name),
+        unit=_unit(name),
+        weight=weight,
+        points=tuple(
+            (float(cut), _mean_with(fitted, values, place, float(cut)), int(count))
+            for cut, count in zip(cuts, counts, strict=True)
+        ),
+        without=(_mean_with(fitted, values, place, np.nan), gaps) if gaps else None,
+    )
+
+
+def _mean_with(fitted: PropensityModel, values: FloatArray, place: int, value: float) -> float:
+    moved = values.copy()
+    moved[:, place] = value
+    return float(fitted.calibrator.apply(fitted.scorer.score(moved)).mean())
+
+
+def _propensity(
+    stores: Stores, model: RegisteredModel | str, as_of: datetime
+) -> tuple[RegisteredModel, PropensityModel]:
+    entry = find_model(stores, model) if isinstance(model, str) else model
+    if entry.kind != "propensity":
+        raise PredictError(
+            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}; propensities are explained by their features."
+        )
+    if as_of < entry.as_of:
+        raise PredictError(
+            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; ask as of a later moment than "
+            f"{as_of:%Y-%m-%d %H:%M %Z}."
+        )
+    return entry, load_part(stores, entry, PART, PropensityModel)
+
+
+def _table(
+    stores: Stores,
+    entry: RegisteredModel,
+    fitted: PropensityModel,
+    *,
+    as_of: datetime,
+    people: Sequence[str] | None = None,
+) -> tuple[list[str], FeatureTable]:
+    question = Question() if people is not None else Question.from_settings(entry.settings)
+    ids, table = feature_table(
+        stores,
+        as_of=as_of,
+        horizon=span_days(int(entry.settings["horizon_days"])),
+        question=question,
+        names=fitted.names,
+        people=people,
+    )
+    return ids.to_pylist(), table
+
+
+def _reference(stores: Stores, entry: RegisteredModel) -> Reference | None:
+    """None of a model of before Aimwell kept it."""
+    if not any(path.startswith(f"{REFERENCE}/") for path in entry.files):
+        return None
+    return load_part(stores, entry, REFERENCE, Reference)
+
+
+def _usual(entry: RegisteredModel) -> float:
+    return float(chosen_candidate(entry.metrics)["later"]["mean_predicted"])
+
+
+def _median(one: Spread) -> float | None:
+    return one.quantiles[len(one.quantiles) // 2] if one.quantiles else None
+
+
+def _words(name: str) -> str:
+    feature = _KNOWN.get(name)
+    return name if feature is None else f"{feature.formula}, {feature.window}"
+
+
+def _unit(name: str) -> str:
+    return _KNOWN[name].unit if name in _KNOWN else ""
