@@ -13,6 +13,7 @@ from aimwell.definitions.base import NAME_PATTERN, TEXT_FAULTS, Definition
 from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.channel import Channel
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
+from aimwell.definitions.kinds.feature import Feature
 from aimwell.definitions.kinds.model import Model
 from aimwell.definitions.kinds.occasion import Occasion
 from aimwell.definitions.kinds.offer import Offer
@@ -39,6 +40,7 @@ _CLASSES: tuple[type[Definition], ...] = (
     Occasion,
     Segment,
     Model,
+    Feature,
     Prediction,
     Campaign,
 )

@@ -101,6 +101,12 @@ def _propensity_caveats(
     found = [
         "It says who will do it, not whom a promotion would move. Many of the likeliest need no promotion."
     ]
+    found += [
+        f"'{one['name']}' knows too much: {'whether it has a value' if one['by_gap'] else 'it'} alone tells who does it "
+        f"(AUC {estimate(one['auc'], '.3f')}). Perhaps it is written when it happens, or dated back. If it is not known at "
+        "the moment, leave it out."
+        for one in metrics.get("leaks", ())
+    ]
     rate = later["base_rate"]
     if not rate["lower"] <= later["mean_predicted"] <= rate["upper"]:
         side = "too high" if later["mean_predicted"] > rate["estimate"] else "too low"

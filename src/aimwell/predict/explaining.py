@@ -8,7 +8,7 @@ all else were as it is, beside how many people really have about that value. Whe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,7 @@ from aimwell.predict.registry import RegisteredModel, find_model, load_part
 from aimwell.predict.service import PART, REFERENCE
 from aimwell.predict.tables import FeatureTable
 from aimwell.predict.training import feature_table, span_days
+from aimwell.segment.attributes.people_table import EVERYBODY
 from aimwell.stats.drift import Spread
 from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
@@ -250,7 +251,9 @@ def _table(
     as_of: datetime,
     people: Sequence[str] | None = None,
 ) -> tuple[list[str], FeatureTable]:
-    question = Question() if people is not None else Question.from_settings(entry.settings)
+    question = Question.from_settings(entry.settings)
+    if people is not None:  # whoever it is, asked of the segment or not
+        question = replace(question, among=EVERYBODY)
     ids, table = feature_table(
         stores,
         as_of=as_of,

@@ -9,6 +9,7 @@ import numpy as np
 
 from aimwell.predict.bgnbd import BgNbd
 from aimwell.predict.gamma_gamma import GammaGamma
+from aimwell.predict.leaks import leaks
 from aimwell.predict.lifetime_check import LifetimeCheck
 from aimwell.predict.lifetime_value import LifetimeValues
 from aimwell.predict.propensity import Candidate, PropensityModel, PropensityResult
@@ -36,6 +37,10 @@ def propensity_metrics(result: PropensityResult, tables: TrainingTables) -> dict
             "judge": _people(tables.judge),
             "calibrator": result.model.calibrator.method,
             "candidates": [_candidate(one) for one in result.candidates],
+            "leaks": [
+                {"name": one.name, "auc": one.auc, "by_gap": one.by_gap}
+                for one in leaks(tables.judge)
+            ],
             "features": [
                 {"name": name, "share": share, "direction": way[name]}
                 for name, share in result.model.influences[:_FEATURES_TOLD]

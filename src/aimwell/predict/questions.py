@@ -6,7 +6,7 @@ wine" means in a prediction what it means in a segment. Orders that were wholly 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -40,12 +40,14 @@ class Question:
     Args:
         acts: What people do or do not do.
         among: Of whom: everybody, buyers, or the name of a segment, as of each moment.
-        columns: Features that it may look at; none: all.
+        columns: Features that it may look at, own ones as `own:NAME`; none: all of the catalogue.
+        own: Name of an own feature → its SQL, as it was when the question was asked.
     """
 
     acts: Acts = field(default_factory=lambda: Acts(event=PURCHASE))
     among: str = EVERYBODY
     columns: tuple[str, ...] = ()
+    own: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_event(cls, event: str) -> Question:
@@ -64,7 +66,8 @@ class Question:
             acts = Acts.model_validate({k: v for k, v in asked.items() if v is not None})
         except ValidationError as error:
             raise PredictError(f"The model's question cannot be read: {error}.") from error
-        return cls(acts, settings.get("among", EVERYBODY), tuple(settings.get("columns", ())))
+        columns = tuple(settings.get("columns", ()))
+        return cls(acts, settings.get("among", EVERYBODY), columns, settings.get("own", {}))
 
     def settings(self) -> dict[str, Any]:
         """Plain values; what is as usual is left out."""
@@ -75,6 +78,8 @@ class Question:
             found["among"] = self.among
         if self.columns:
             found["columns"] = list(self.columns)
+        if self.own:
+            found["own"] = dict(self.own)
         return found
 
     @property

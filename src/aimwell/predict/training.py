@@ -13,9 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
+from aimwell.definitions.kinds.feature import OWN_PREFIX
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.history.features import feature_names, features_query
 from aimwell.history.moment import TIME_COLUMNS, open_moment
+from aimwell.predict.own_features import join_own
 from aimwell.predict.questions import Question, Recorded, doers_ahead, members_among, recorded
 from aimwell.predict.tables import FeatureTable, TrainingMoments, training_moments
 from aimwell.store.lake import Snapshot
@@ -116,7 +118,9 @@ def feature_table(
         engine=stores.history_engine if people is None else None,
     ) as moment:
         moment.bind_profiles()
-        query = exp.select("f.*").from_(features_query(moment, names).subquery("f"))
+        catalogue = [name for name in names if not name.startswith(OWN_PREFIX)]
+        query = exp.select("f.*").from_(features_query(moment, catalogue).subquery("f"))
+        query = join_own(moment, query, question.own)
         whom = members_among(moment, question)
         if whom is not None:
             query = query.where(sql("f.profile_id IN :whom", whom=whom))

@@ -11,9 +11,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from aimwell.definitions.base import Definition, Duration, Reference
+from aimwell.definitions.base import Definition, Duration, Name, Reference
 from aimwell.definitions.conditions import Text
 from aimwell.definitions.feature_names import FEATURE_NAMES
+from aimwell.definitions.kinds.feature import OWN_PREFIX
 from aimwell.definitions.leaves.acts import Acts
 from aimwell.errors import nearest
 
@@ -35,7 +36,9 @@ _DAY = timedelta(days=1)
 
 def _feature(name: str) -> str:
     if name not in FEATURE_NAMES:
-        raise ValueError(f"there is no such feature. {nearest(name, FEATURE_NAMES)}")
+        raise ValueError(
+            f"there is no such feature. {nearest(name, FEATURE_NAMES)} Own ones stand under `own`."
+        )
     return name
 
 
@@ -51,13 +54,19 @@ class Prediction(Definition):
         description="What people do or do not do, as {event: Order Completed, where: {category: {is: Wine}}}. Default: they order.",
     )
     horizon: Duration = Field(
-        default=timedelta(days=90), description="Within which time, in whole days."
+        default=timedelta(days=90),
+        description="Within which time, in whole days.",
+        json_schema_extra={"default": "90d"},
     )
     among: Text = Field(
         default="everybody", description="everybody, buyers, or a segment: of whom it is asked."
     )
     columns: tuple[FeatureName, ...] = Field(
-        default=(), description="Features that it may look at; default: all."
+        default=(),
+        description="Features that it may look at; default: all of the catalogue.",
+    )
+    own: tuple[Name, ...] = Field(
+        default=(), description="Definitions of the kind feature that it looks at besides."
     )
     leave_out: tuple[FeatureName, ...] = Field(
         default=(), description="Features that it must not look at."
@@ -84,12 +93,13 @@ class Prediction(Definition):
         return self
 
     def features(self) -> tuple[str, ...]:
-        """Those that it may look at."""
-        return tuple(name for name in self.columns or FEATURE_NAMES if name not in self.leave_out)
+        """Those that it may look at, own ones as `own:NAME`."""
+        catalogue = (one for one in self.columns or FEATURE_NAMES if one not in self.leave_out)
+        return (*catalogue, *(f"{OWN_PREFIX}{name}" for name in self.own))
 
     def chosen(self) -> tuple[str, ...]:
-        """The same, or none where it may look at all."""
-        return self.features() if self.columns or self.leave_out else ()
+        """The same, or none where it may look at the whole catalogue and nothing else."""
+        return self.features() if self.columns or self.leave_out or self.own else ()
 
     @property
     def horizon_days(self) -> int:
@@ -97,6 +107,8 @@ class Prediction(Definition):
         return self.horizon // _DAY
 
     def references(self) -> Iterator[Reference]:
-        """The segment of whom is asked."""
+        """The segment of whom is asked, and own features."""
         if self.among not in ("everybody", "buyers"):
             yield "among", "segment", self.among
+        for place, name in enumerate(self.own):
+            yield f"own[{place}]", "feature", name

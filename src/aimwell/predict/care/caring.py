@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.feature import Feature
 from aimwell.definitions.kinds.prediction import PERIODS, Prediction
 from aimwell.errors import AimwellError, PredictError
 from aimwell.jobs.alerts import Alerts
@@ -71,9 +72,14 @@ class Cared:
     scored: int | None = None
 
 
-def question_of(wanted: Prediction) -> Question:
-    """What the definition asks."""
-    return Question(wanted.does, wanted.among, wanted.chosen())
+def question_of(stores: Stores, wanted: Prediction) -> Question:
+    """What the definition asks, with its own features as they are now.
+
+    Raises:
+        UnknownDefinitionError: There is no feature of such a name.
+    """
+    own = {name: definitions.find(stores.control, Feature, name).sql for name in wanted.own}
+    return Question(wanted.does, wanted.among, wanted.chosen(), own)
 
 
 def train_defined(
@@ -90,7 +96,7 @@ def train_defined(
         stores,
         as_of=as_of,
         horizon_days=wanted.horizon_days,
-        question=question_of(wanted),
+        question=question_of(stores, wanted),
         name=wanted.name,
         seed=wanted.seed,
         now=now,
