@@ -23,6 +23,7 @@ from shop import (
     add_people,
     add_products,
     add_touches,
+    append,
     day,
     make_stores,
     merge_people,
@@ -32,6 +33,7 @@ from shop import (
 ZONE = "America/New_York"
 AS_OF = day(800.3)
 Row = dict[str, Any]
+FURTHER = ("subscriptions", "usage", "reviews", "answers", "payments", "loyalty")
 
 
 def by_person(stores: Stores, as_of: datetime, names: list[str] | None = None) -> dict[str, Row]:
@@ -61,6 +63,13 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, 
         stores,
         [{"customer": name, **row} for name, life in lives.items() for row in life["touches"]],
     )
+    for table in FURTHER:
+        rows = [
+            {"origin_id": origin(stores, name), **row}
+            for name, life in lives.items()
+            for row in life[table]
+        ]
+        append(stores, table, rows)
     yield stores, lives
     stores.close()
 
@@ -94,7 +103,7 @@ def _life(draw: random.Random) -> Row:
                     "original_order_id": linked,
                 }
             )
-    kinds = ["Product Viewed", "Product Added", "Login", "Order Completed"]
+    kinds = ["Product Viewed", "Product Added", "Products Searched", "Login", "Order Completed"]
     sends = ["Email Sent", "Email Opened", "Email Link Clicked", "SMS Sent", "Unsubscribed"]
     return {
         "orders": orders,
@@ -109,6 +118,73 @@ def _life(draw: random.Random) -> Row:
                 "machine": draw.random() < 0.3,
             }
             for _ in range(draw.choice([0, 3, 12]))
+        ],
+        **_elsewhere(draw),
+    }
+
+
+def _elsewhere(draw: random.Random) -> Row:
+    def when() -> datetime:
+        return day(draw.uniform(300, 900))
+
+    def some() -> range:
+        return range(draw.choice([0, 0, 1, 3]))
+
+    return {
+        "subscriptions": [
+            {
+                "subscription_id": f"{draw.randrange(2)}",
+                "state": draw.choice(["trial", "active", "past_due", "paused", "ended"]),
+                "started_at": draw.choice([when(), None]),
+                "ended_at": draw.choice([when(), None, None]),
+                "set_at": when(),
+            }
+            for _ in some()
+        ],
+        "usage": [
+            {
+                "name": "data",
+                "amount": draw.choice([0.0, 1.5]),
+                "occurred_at": day(draw.uniform(650, 900)),
+            }
+            for _ in some()
+        ],
+        "reviews": [
+            {
+                "review_id": f"{draw.random()}",
+                "rating": draw.choice([1.0, 4.0, 5.0, None]),
+                "rating_max": 5.0,
+                "reviewed_at": when(),
+            }
+            for _ in some()
+        ],
+        "answers": [
+            {
+                "survey": draw.choice("ab"),
+                "question": question,
+                "answered_at": moment,
+                "number": 1.0,
+            }
+            for moment in [when() for _ in some()]
+            for question in ("q1", "q2")
+        ],
+        "payments": [
+            {
+                "payment_id": f"{draw.randrange(3)}",
+                "kind": "payment",
+                "state": draw.choice(["paid", "late", "failed"]),
+                "amount": 1,
+                "set_at": when(),
+            }
+            for _ in some()
+        ],
+        "loyalty": [
+            {
+                "programme": draw.choice("xy"),
+                "balance": draw.choice([0.0, 10.5, 200.25]),
+                "set_at": when(),
+            }
+            for _ in some()
         ],
     }
 
@@ -184,7 +260,63 @@ def expected(life: Row, as_of: datetime) -> Row:
         else None
     )
     found["orders_year_ago_90d"] = sum(275 < ago(row) <= 365 for row in kept) if year else None
-    return {**found, **_attention(life, as_of)}
+    before = sum(90 < ago(row) <= 180 for row in kept)
+    found["orders_trend_90d"] = found["orders_90d"] / before if before else None
+    lines = [line for row in sales for line in row["lines"]]
+    paid: Counter[int] = Counter()
+    for line in lines:
+        if int(line["sku"][4:]) < 6:
+            worth = line["quantity"] * line["unit_price"] - line["discount"]
+            paid[int(line["sku"][4:]) % 3] += max(worth, 0)  # type: ignore[assignment]
+    whole = sum(paid.values())
+    found["favourite_category_share"] = max(paid.values()) / whole if whole else None
+    found["unit_price_mean"] = gross / sum(line["quantity"] for line in lines) if lines else None
+    return {**found, **_attention(life, as_of), **_further(life, as_of)}
+
+
+def _further(life: Row, as_of: datetime) -> Row:
+    def days(when: datetime) -> float:
+        return (as_of - when) / timedelta(days=1)
+
+    def newest(rows: list[Row], key: str) -> list[Row]:
+        found: dict[str, Row] = {}
+        for row in sorted(rows, key=lambda row: row["set_at"]):
+            if row["set_at"] < as_of:
+                found[row[key]] = row
+        return list(found.values())
+
+    running = [
+        row
+        for row in newest(life["subscriptions"], "subscription_id")
+        if row["state"] in ("trial", "active", "past_due")
+        and (row["ended_at"] is None or row["ended_at"] > as_of)
+    ]
+    begun = [row["started_at"] for row in running if row["started_at"] is not None]
+    used = [
+        row["occurred_at"]
+        for row in life["usage"]
+        if row["amount"] > 0 and row["occurred_at"] < as_of
+    ]
+    reviews = [row for row in life["reviews"] if row["reviewed_at"] < as_of]
+    marks = [row["rating"] / 5 for row in reviews if row["rating"] is not None]
+    answered = {
+        (row["survey"], row["answered_at"]) for row in life["answers"] if row["answered_at"] < as_of
+    }
+    balances = newest(life["loyalty"], "programme")
+    return {
+        "subscriptions_running": len(running),
+        "subscription_days": days(min(begun)) if begun else None,
+        "usage_recency_days": days(max(used)) if used else None,
+        "usage_periods_90d": sum(days(when) <= 90 for when in used),
+        "reviews_365d": sum(days(row["reviewed_at"]) <= 365 for row in reviews),
+        "review_mark_share": sum(marks) / len(marks) if marks else None,
+        "surveys_365d": sum(days(when) <= 365 for _survey, when in answered),
+        "payments_late_365d": sum(
+            row["state"] in ("late", "failed") and days(row["set_at"]) <= 365
+            for row in newest(life["payments"], "payment_id")
+        ),
+        "loyalty_balance": sum(row["balance"] for row in balances) if balances else None,
+    }
 
 
 def _attention(life: Row, as_of: datetime) -> Row:
@@ -206,7 +338,12 @@ def _attention(life: Row, as_of: datetime) -> Row:
         "message_recency_days": since(sent),
         "messages_sent_90d": len(within(sent, 90)),
     }
-    for name, event in (("product_views", "Product Viewed"), ("cart_adds", "Product Added")):
+    named = {
+        "product_views": "Product Viewed",
+        "cart_adds": "Product Added",
+        "searches": "Products Searched",
+    }
+    for name, event in named.items():
         found[f"{name}_30d"] = len(within([row for row in events if row["event"] == event], 30))
     for days in (30, 90):
         found[f"events_{days}d"] = len(within(events, days))

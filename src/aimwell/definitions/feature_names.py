@@ -44,5 +44,18 @@ FEATURE_NAMES: tuple[str, ...] = (
     "cart_adds_30d",
     "messages_sent_90d",
     "message_recency_days",
+    "orders_trend_90d",
+    "favourite_category_share",
+    "unit_price_mean",
+    "searches_30d",
+    "subscriptions_running",
+    "subscription_days",
+    "usage_recency_days",
+    "usage_periods_90d",
+    "reviews_365d",
+    "review_mark_share",
+    "surveys_365d",
+    "payments_late_365d",
+    "loyalty_balance",
 )
 """In the order of the catalogue."""

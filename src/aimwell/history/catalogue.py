@@ -269,5 +269,80 @@ _ATTENTION = (
     ),
 )
 
-FEATURES: tuple[Feature, ...] = (*_BUYING, *_MANNER, *_HABITS, *_ATTENTION)
+_FURTHER = (
+    Feature(
+        "orders_trend_90d",
+        "ratio",
+        "orders in the last 90 days ÷ orders in the 90 days before",
+        "last 90 days and the 90 before",
+        "no order in the 90 days before",
+        ("o",),
+        _ratio("coalesce(o.orders_90, 0)", "o.orders_90_before"),
+    ),
+    _all(
+        "favourite_category_share",
+        "share",
+        "revenue in the category with most of it ÷ revenue in known categories, before returns",
+        "nothing bought yet of a known category for money",
+        "c",
+        "c.favourite_share",
+    ),
+    _all(
+        "unit_price_mean",
+        "money",
+        "revenue of goods before returns ÷ their quantity",
+        "no goods bought yet",
+        "c",
+        "c.unit_price",
+    ),
+    _count("searches_30d", "events 'Products Searched' or 'Product Searched'", 30, "e.searches_30"),
+    Feature(
+        "subscriptions_running",
+        "count",
+        "subscriptions that run: on trial, active or past due, and not ended",
+        "at the moment",
+        _NEVER,
+        ("s",),
+        "coalesce(s.running, 0)",
+    ),
+    Feature(
+        "subscription_days",
+        "days",
+        "since the longest running subscription began",
+        "at the moment",
+        "no subscription runs, or it is not known when it began",
+        ("s",),
+        _since("s.since"),
+    ),
+    _all(
+        "usage_recency_days",
+        "days",
+        "since the last usage",
+        "no usage yet",
+        "u",
+        _since("u.last_at"),
+    ),
+    _count("usage_periods_90d", "periods in which anything was used", 90, "u.periods_90"),
+    _count("reviews_365d", "reviews written", 365, "v.reviews_365"),
+    _all(
+        "review_mark_share",
+        "share",
+        "mean of mark ÷ best mark over reviews",
+        "no review with a mark yet",
+        "v",
+        "v.mark",
+    ),
+    _count("surveys_365d", "times at which a survey was answered", 365, "a.surveys_365"),
+    _count("payments_late_365d", "payments that are late or failed", 365, "d.late_365"),
+    _all(
+        "loyalty_balance",
+        "count",
+        "points of all programmes by their newest balance",
+        "in no programme",
+        "y",
+        "y.balance",
+    ),
+)
+
+FEATURES: tuple[Feature, ...] = (*_BUYING, *_MANNER, *_HABITS, *_ATTENTION, *_FURTHER)
 """Every feature, in the order of the table that `features` gives."""

@@ -29,6 +29,7 @@ _ORDERS = """
            count(*) FILTER (WHERE kept AND ordered_at >= :days_30) AS orders_30,
            count(*) FILTER (WHERE kept AND ordered_at >= :days_90) AS orders_90,
            count(*) FILTER (WHERE kept AND ordered_at >= :days_365) AS orders_365,
+           count(*) FILTER (WHERE kept AND ordered_at >= :days_180 AND ordered_at < :days_90) AS orders_90_before,
            sum(revenue) FILTER (WHERE ordered_at >= :days_30) AS revenue_30,
            sum(revenue) FILTER (WHERE ordered_at >= :days_90) AS revenue_90,
            sum(revenue) FILTER (WHERE ordered_at >= :days_365) AS revenue_365,
@@ -91,7 +92,9 @@ _EVENTS = """
            count(*) FILTER (WHERE occurred_at >= :days_30) AS events_30,
            count(*) FILTER (WHERE occurred_at >= :days_90) AS events_90,
            count(*) FILTER (WHERE occurred_at >= :days_30 AND event = 'Product Viewed') AS views_30,
-           count(*) FILTER (WHERE occurred_at >= :days_30 AND event = 'Product Added') AS adds_30
+           count(*) FILTER (WHERE occurred_at >= :days_30 AND event = 'Product Added') AS adds_30,
+           count(*) FILTER (WHERE occurred_at >= :days_30 AND event IN ('Products Searched', 'Product Searched'))
+             AS searches_30
     FROM events WHERE NOT event IN ('Order Completed', 'Order Refunded') AND machine IS NULL GROUP BY profile_id
     """
 
@@ -106,6 +109,73 @@ _TOUCHES = """
     FROM touches WHERE NOT machine GROUP BY profile_id
     """
 
+# Money is added up as decimals and divided last, so that whatever order rows come in gives the same to the last bit.
+_MIX = """
+    SELECT profile_id,
+           CAST(max(paid) FILTER (WHERE category IS NOT NULL) AS double)
+             / nullif(CAST(sum(paid) FILTER (WHERE category IS NOT NULL) AS double), 0) AS favourite_share,
+           CAST(sum(revenue) AS double) / nullif(CAST(sum(quantity) AS double), 0) AS unit_price
+    FROM (
+      SELECT l.profile_id, f.category, sum(l.revenue) AS revenue, sum(l.quantity) AS quantity,
+             sum(CASE WHEN l.revenue > 0 THEN l.revenue END) AS paid
+      FROM order_lines AS l LEFT JOIN product_facts AS f ON f.sku = l.sku
+      WHERE l.goods AND l.kind = 'sale' AND l.profile_id IS NOT NULL
+      GROUP BY l.profile_id, f.category
+    ) AS m
+    GROUP BY profile_id
+    """
+
+_SUBSCRIPTIONS = """
+    SELECT profile_id, count(*) AS running, min(latest.started_at) AS since
+    FROM (
+      SELECT profile_id, subscription_id,
+             arg_max(struct_pack(state := state, started_at := started_at, ended_at := ended_at), (set_at, received_at))
+               AS latest
+      FROM subscriptions WHERE profile_id IS NOT NULL GROUP BY profile_id, subscription_id
+    ) AS s
+    WHERE latest.state IN ('trial', 'active', 'past_due')
+      AND (latest.ended_at IS NULL OR CAST(latest.ended_at AS timestamptz) > :as_of)
+    GROUP BY profile_id
+    """
+
+_USAGE = """
+    SELECT profile_id, max(occurred_at) AS last_at,
+           count(*) FILTER (WHERE occurred_at >= :days_90) AS periods_90
+    FROM usage WHERE amount > 0 AND profile_id IS NOT NULL GROUP BY profile_id
+    """
+
+_REVIEWS = """
+    SELECT profile_id, count(*) FILTER (WHERE reviewed_at >= :days_365) AS reviews_365,
+           CAST(sum(CAST(rating / nullif(rating_max, 0) AS decimal(18, 6))) AS double)
+             / nullif(count(rating / nullif(rating_max, 0)), 0) AS mark
+    FROM reviews WHERE profile_id IS NOT NULL GROUP BY profile_id
+    """
+
+_ANSWERS = """
+    SELECT profile_id, count(*) FILTER (WHERE answered_at >= :days_365) AS surveys_365
+    FROM (SELECT DISTINCT profile_id, survey, answered_at FROM answers WHERE profile_id IS NOT NULL) AS a
+    GROUP BY profile_id
+    """
+
+_PAYMENTS = """
+    SELECT profile_id, count(*) FILTER (WHERE latest.state IN ('late', 'failed') AND latest.set_at >= :days_365) AS late_365
+    FROM (
+      SELECT profile_id, payment_id,
+             arg_max(struct_pack(state := state, set_at := set_at), (set_at, received_at)) AS latest
+      FROM payments WHERE profile_id IS NOT NULL GROUP BY profile_id, payment_id
+    ) AS p
+    GROUP BY profile_id
+    """
+
+_LOYALTY = """
+    SELECT profile_id, CAST(sum(balance) AS double) AS balance
+    FROM (
+      SELECT profile_id, programme, CAST(arg_max(balance, (set_at, received_at)) AS decimal(18, 4)) AS balance
+      FROM loyalty WHERE profile_id IS NOT NULL GROUP BY profile_id, programme
+    ) AS y
+    GROUP BY profile_id
+    """
+
 PARTS: Mapping[str, str] = {
     "o": _ORDERS,
     "r": _RETURNS,
@@ -114,6 +184,13 @@ PARTS: Mapping[str, str] = {
     "h": _HABITS,
     "e": _EVENTS,
     "t": _TOUCHES,
+    "c": _MIX,
+    "s": _SUBSCRIPTIONS,
+    "u": _USAGE,
+    "v": _REVIEWS,
+    "a": _ANSWERS,
+    "d": _PAYMENTS,
+    "y": _LOYALTY,
 }
 """Letter → query: orders, returns that belong to no known order, the order before the last, lines, habits of time,
-events, messages."""
+events, messages, the mix of what is bought, subscriptions that run, usage, reviews, answers to surveys, payments, loyalty."""

@@ -16,7 +16,7 @@ from aimwell.store.sql import identifier, sql
 
 __all__ = ["FEATURES", "Feature", "feature_names", "features", "features_query"]
 
-_WINDOWS = (30, 90, 275, 365)
+_WINDOWS = (30, 90, 180, 275, 365)
 
 
 def feature_names() -> tuple[str, ...]:
@@ -83,5 +83,5 @@ def _chosen(names: Sequence[str] | None) -> list[Feature]:
 
 def _part(part: str, as_of: datetime) -> exp.Expr:
     text = PARTS[part]
-    ago = {f"days_{days}": as_of - timedelta(days=days) for days in _WINDOWS}
-    return sql(text, **{name: time for name, time in ago.items() if f":{name}" in text})
+    times = {f"days_{days}": as_of - timedelta(days=days) for days in _WINDOWS} | {"as_of": as_of}
+    return sql(text, **{name: time for name, time in times.items() if f":{name}" in text})

@@ -43,6 +43,12 @@ _PARTS = {
     "l": by_rows("order_lines", "ordered_at", shared=["products"]),
     "e": by_rows("events", "occurred_at"),
     "t": by_rows("touches", "occurred_at"),
+    "c": by_rows("order_lines", "ordered_at", shared=["products"]),
+    "u": by_rows("usage", "occurred_at"),
+    "v": by_rows("reviews", "reviewed_at"),
+    "a": by_rows("answers", "answered_at"),
+    "d": by_rows("payments", "set_at"),
+    "y": by_rows("loyalty", "set_at"),
 }
 _SINCE = {
     "tenure_days": ("profiles", "first_seen_at"),
@@ -50,6 +56,7 @@ _SINCE = {
     "customer_days": ("orders", "ordered_at"),
     "event_recency_days": ("events", "occurred_at"),
     "message_recency_days": ("touches", "occurred_at"),
+    "usage_recency_days": ("usage", "occurred_at"),
 }
 """Features that are the age of a row: they cross a limit when the row is so old."""
 
