@@ -6,40 +6,48 @@ add_steady(stores, people=600, days=420, changes_at=300, rate_then=0.3)   # from
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from aimwell.store.stores import Stores
 from shop import add_orders, day
 
-__all__ = ["add_steady"]
+__all__ = ["add_steady", "steady_orders"]
 
 
-def add_steady(
-    stores: Stores,
+def add_steady(stores: Stores, **asked: Any) -> None:
+    """Add what `steady_orders` gives."""
+    add_orders(stores, steady_orders(**asked))
+
+
+def steady_orders(
     *,
     people: int,
     days: int,
     changes_at: float | None = None,
     rate_then: float = 1.0,
+    rate: float = 1.0,
+    names: str = "c",
     seed: int = 1,
-) -> None:
-    """Orders of people who each buy at a rate of their own, from day 0 on; `rate_then` times it from `changes_at` on."""
+) -> list[dict[str, Any]]:
+    """Orders of people who each buy at a rate of their own (times `rate`), from day 0 on; `rate_then` times it from `changes_at` on."""
     rng = np.random.default_rng(seed)
     orders = []
     for person in range(people):
-        rate = rng.gamma(0.7) / 25
-        times = np.sort(rng.uniform(0, days, rng.poisson(rate * days) + 1))
+        own = rate * rng.gamma(0.7) / 25
+        times = np.sort(rng.uniform(0, days, rng.poisson(own * days) + 1))
         if changes_at is not None:
             later = times >= changes_at
             times = times[~later | (rng.random(len(times)) < rate_then)]
         spend = rng.lognormal(3, 0.4)
         orders += [
             {
-                "customer": f"c{person}",
-                "order_id": f"{person}-{number}",
+                "customer": f"{names}{person}",
+                "order_id": f"{names}{person}-{number}",
                 "ordered_at": day(float(at)),
                 "revenue": round(spend * rng.lognormal(0, 0.3), 2),
             }
             for number, at in enumerate(times)
         ]
-    add_orders(stores, orders)
+    return orders

@@ -71,6 +71,9 @@ def test_the_life_of_a_prediction(
     assert rows["buy@2"] == "yes"
     assert rows["buy@1"] != "yes"
     assert told("promote", "buy@1", "--why", "back")["version"] == 1
+    code, out, _ = call("fairness", "buy", later)
+    assert "No protected attribute is known of these people" in out
+    assert told("fairness", "buy", later)["groups"] == []
     code, out, err = call("why", "buy", "c1", later)
     assert code == 0
     assert "by buy@1; on average it was" in out

@@ -16,6 +16,7 @@ from aimwell.cli.predict_care import (
     compare_versions,
     monitor_model,
     promote_version,
+    show_fairness,
     train_defined_model,
 )
 from aimwell.cli.predict_explain import show_effects, show_why
@@ -35,6 +36,7 @@ app.command("train")(train_defined_model)
 app.command("monitor")(monitor_model)
 app.command("compare")(compare_versions)
 app.command("promote")(promote_version)
+app.command("fairness")(show_fairness)
 app.command("why")(show_why)
 app.command("effects")(show_effects)
 

@@ -12,12 +12,20 @@ from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.predict.cards import model_card
 from aimwell.predict.care.caring import train_defined
 from aimwell.predict.care.comparing import compare
+from aimwell.predict.care.fairness import fairness
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor
 from aimwell.predict.registry import find_model, promote, promotions
 from aimwell.predict.service import score_propensity
+from aimwell.segment.validity.words import proxy_words
 
-__all__ = ["compare_versions", "monitor_model", "promote_version", "train_defined_model"]
+__all__ = [
+    "compare_versions",
+    "monitor_model",
+    "promote_version",
+    "show_fairness",
+    "train_defined_model",
+]
 
 ModelArgument = Annotated[
     str, typer.Argument(help="A model, as buy-90d, or one version, as buy-90d@2.")
@@ -155,6 +163,60 @@ def _rows(found: Comparison) -> list[tuple[Any, ...]]:
         )
         for label, judged in ((found.one, found.one_judged), (found.other, found.other_judged))
     ]
+
+
+def show_fairness(
+    model: ModelArgument,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show whether a model is as right for one group as for another, by protected attribute."""
+    with opened(workspace, as_json=as_json) as ws:
+        with ws.output.progress("Looking"):
+            found = fairness(ws.stores, model, as_of=ws.moment(as_of) or ws.now)
+        if as_json:
+            ws.output.json(found.to_dict())
+            return
+        ws.output.heading(f"{found.model} on {found.people:,} people of {ws.day(found.as_of)}")
+        if found.reason is not None:
+            ws.output.say(found.reason)
+            return
+        ws.output.table(
+            [
+                "attribute",
+                "group",
+                "people",
+                "did it",
+                "predicted",
+                "AUC",
+                "in the likeliest fifth",
+                "level",
+            ],
+            [
+                (
+                    one.attribute,
+                    one.value,
+                    one.people,
+                    f"{one.did_it.estimate:.1%}",
+                    f"{one.predicted:.1%}",
+                    "" if one.auc.estimate is None else f"{one.auc.estimate:.3f}",
+                    f"{one.likeliest.estimate:.0%} ({one.likeliest.lower:.0%} to {one.likeliest.upper:.0%})",
+                    "uneven" if one.uneven else "",
+                )
+                for one in found.groups
+            ],
+        )
+        for one in found.groups:
+            if one.uneven:
+                way = "fewer" if (one.level.estimate or 0) < 0 else "more"
+                ws.output.note(
+                    f"Beware: of {one.attribute} '{one.value}' {way} did it than predicted ({one.level.estimate:+.1%}, "
+                    f"{one.level.lower:+.1%} to {one.level.upper:+.1%}), and of the others it is not so."
+                )
+        for proxy in found.proxies:
+            if proxy.verdict in ("proxy", "uneven"):
+                ws.output.note(f"Beware: {proxy_words(proxy)}")
 
 
 def promote_version(

@@ -11,6 +11,7 @@ from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.predict.care.caring import train_defined
 from aimwell.predict.care.comparing import compare
+from aimwell.predict.care.fairness import Fairness, fairness
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor
 from aimwell.predict.explaining import Effect, Explained, effects, why
@@ -67,6 +68,10 @@ class Predictions(Stage):
     def compare(self, one: str, other: str, *, as_of: datetime | None = None) -> Comparison:
         """Two versions, or two models of one question, on people of a later time."""
         return compare(self._stores, one, other, as_of=as_of or self._clock())
+
+    def fairness(self, model: str, *, as_of: datetime | None = None) -> Fairness:
+        """Whether a model is as right for one group as for another, by protected attribute."""
+        return fairness(self._stores, model, as_of=as_of or self._clock())
 
     def promote(self, model: str, *, why: str) -> Promotion:
         """Use this version (`buy-90d@2`) from now on, wherever the bare name stands."""

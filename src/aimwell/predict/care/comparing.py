@@ -7,22 +7,20 @@ on these very people, which flatters it by far less than the interval is wide.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from aimwell.errors import PredictError
+from aimwell.predict.care.later_people import later_people
 from aimwell.predict.care.model import Comparison
 from aimwell.predict.judging import judge, losses, paired_difference
 from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import RegisteredModel, find_model, load_part
 from aimwell.predict.service import PART
-from aimwell.predict.training import feature_table, span_days
 from aimwell.stats.estimate import Estimate
 from aimwell.store.stores import Stores
 
 __all__ = ["compare"]
-
-_PEOPLE_MIN = 100
 
 
 def compare(
@@ -44,27 +42,10 @@ def compare(
         ModelFileError: Files are missing or were changed.
     """
     entries = [find_model(stores, m) if isinstance(m, str) else m for m in (one, other)]
-    question, horizon_days = _same_question(entries)
-    horizon = span_days(horizon_days)
-    cut = as_of.astimezone(UTC) - horizon
+    question = _same_question(entries)
     models = [load_part(stores, entry, PART, PropensityModel) for entry in entries]
-    for entry, model in zip(entries, models, strict=True):
-        ended = model.trained_as_of + horizon
-        if cut < ended:
-            raise PredictError(
-                f"{entry.label} has learnt from what people did until {ended:%Y-%m-%d}; the people to compare on are those of "
-                f"{cut:%Y-%m-%d}. Compare as of {(ended + horizon):%Y-%m-%d} or later."
-            )
-    names = tuple(dict.fromkeys(name for model in models for name in model.names))
-    _, table = feature_table(
-        stores, as_of=cut, horizon=horizon, question=question, outcome=True, names=names
-    )
+    _, table = later_people(stores, list(zip(entries, models, strict=True)), question, as_of=as_of)
     happened = table.happened
-    if len(table) < _PEOPLE_MIN or not 0 < happened.sum() < len(happened):
-        raise PredictError(
-            f"There are {len(table):,} people to compare on, of whom {int(happened.sum()):,} did it; at least {_PEOPLE_MIN} are "
-            "needed, some who did it and some who did not."
-        )
     chances = [model.predict(table) for model in models]
     extra = paired_difference(losses(chances[0], happened) - losses(chances[1], happened))
     labels = (entries[0].label, entries[1].label)
@@ -77,7 +58,7 @@ def compare(
     return Comparison(
         one=labels[0],
         other=labels[1],
-        as_of=cut,
+        as_of=table.as_of,
         people=len(table),
         positives=int(happened.sum()),
         one_judged=judged[0],
@@ -88,7 +69,7 @@ def compare(
     )
 
 
-def _same_question(entries: list[RegisteredModel]) -> tuple[Question, int]:
+def _same_question(entries: list[RegisteredModel]) -> Question:
     for entry in entries:
         if entry.kind != "propensity":
             raise PredictError(
@@ -109,7 +90,7 @@ def _same_question(entries: list[RegisteredModel]) -> tuple[Question, int]:
         raise PredictError(
             f"They answer different questions, so which is better cannot be asked: {told[0]}; {told[1]}."
         )
-    return asked[0], horizons[0]
+    return asked[0]
 
 
 def _sentence(labels: tuple[str, str], extra: Estimate, better: str | None, people: int) -> str:
