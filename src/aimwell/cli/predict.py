@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.lazy import group_of
+from aimwell.cli.predict_recommend_outline import RECOMMENDING
 from aimwell.predict import service
 from aimwell.predict.card_propensity import chosen_candidate
 from aimwell.predict.cards import card_text, model_card
@@ -22,7 +24,9 @@ from aimwell.predict.training import PURCHASE
 __all__ = ["app"]
 
 app = typer.Typer(
-    no_args_is_help=True, help="Predict who will buy and what customers are worth; look at models."
+    cls=group_of(RECOMMENDING),
+    no_args_is_help=True,
+    help="Predict who will buy and what customers are worth; look at models.",
 )
 
 NameOption = Annotated[

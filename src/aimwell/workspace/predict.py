@@ -7,6 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from aimwell.predict.recommend.rules import Rules
+from aimwell.predict.recommend.service import (
+    Recommended,
+    TrainedRecommender,
+    newest_recommender,
+    recommend,
+    train_recommender,
+)
 from aimwell.predict.service import (
     LifetimeValueFit,
     TrainedModel,
@@ -50,4 +58,27 @@ class Predictions(Stage):
             horizon_days=horizon_days,
             now=self._clock(),
             **options,
+        )
+
+    def recommenders(
+        self, *, horizon_days: int = 30, as_of: datetime | None = None, **options: Any
+    ) -> TrainedRecommender:
+        """Learn which products to recommend to whom, judged on what people bought later."""
+        return train_recommender(
+            self._stores,
+            as_of=as_of or self._clock(),
+            horizon_days=horizon_days,
+            now=self._clock(),
+            **options,
+        )
+
+    def recommend(
+        self, model: str | None = None, *, as_of: datetime | None = None, **rules: Any
+    ) -> Recommended:
+        """Ranked products for everybody by a recommender (default: the newest); `rules` are fields of `Rules`."""
+        return recommend(
+            self._stores,
+            model or newest_recommender(self._stores),
+            as_of=as_of or self._clock(),
+            rules=Rules(**rules),
         )

@@ -218,7 +218,7 @@ def _quality(
                     products=everything,
                     catalogue=nothing,
                     exclusions=Exclusions(),
-                    groups=None if groups is None or recommender.by is None else groups[block],
+                    groups=None if groups is None else groups[block],
                 )
             )
     person = np.concatenate(
@@ -251,18 +251,22 @@ def _simplest(judged: Sequence[Judged]) -> Judged:
 
 
 def _reason(chosen: Judged, best: str, judged: Sequence[Judged]) -> str:
+    simplest = judged[0]
+    told = ""
+    if simplest.worse_by is not None and simplest is not chosen:
+        told = f"; {simplest.method} is worse by {_interval(simplest.worse_by)}"
     if chosen.worse_by is not None:
         return (
             f"{chosen.method} is taken: {best} has the highest NDCG, but by no more than chance "
-            f"({chosen.worse_by.estimate:.4f}, {chosen.worse_by.lower:.4f} to {chosen.worse_by.upper:.4f}), and it is simpler."
+            f"({_interval(chosen.worse_by)}), and it is simpler{told}."
         )
-    simplest = judged[0]
-    if simplest.worse_by is None:
+    if not told:
         return f"{chosen.method} is taken: nothing finds more of what people bought later, and nothing is simpler."
-    return (
-        f"{chosen.method} is taken: every simpler method is worse by more than chance; {simplest.method} by "
-        f"{simplest.worse_by.estimate:.4f} of NDCG ({simplest.worse_by.lower:.4f} to {simplest.worse_by.upper:.4f})."
-    )
+    return f"{chosen.method} is taken: every simpler method is worse by more than chance{told}."
+
+
+def _interval(row: Estimate) -> str:
+    return f"{row.estimate:.4f}, {row.lower:.4f} to {row.upper:.4f}"
 
 
 def _bought_share(before: Interactions) -> np.ndarray:

@@ -78,9 +78,11 @@ def strongest_links(
 
 
 def _popular_words(recommender: Recommender, lists: Lists, groups: CodeArray | None) -> pa.Array:
-    kind = "popular of late" if recommender.method == "recent popularity" else "popular"
+    kind = "popular" if recommender.method == "popularity" else "popular of late"
     words = pa.array([kind, *(f"popular in {name}" for name in recommender.popular.groups[1:])])
-    place = np.zeros(len(lists), dtype=np.int64) if groups is None else groups[lists.person]
+    if groups is None or recommender.by is None:
+        return pa.repeat(pa.scalar(kind), len(lists))
+    place = groups[lists.person]
     return words.take(pa.array(place))
 
 

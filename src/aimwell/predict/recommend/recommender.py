@@ -120,11 +120,13 @@ class Recommender:
 
         Args:
             people: Places of people, rows of `allowed`.
-            groups: Of everybody, the place among `popular.groups`; None: everybody's.
+            groups: Of everybody, the place among `popular.groups`; what is popular with everybody where there are none.
             allowed: People × products.
             depth: Products a person, at most.
         """
-        row = np.zeros(len(people), dtype=np.int64) if groups is None else groups[people]
+        row = np.zeros(len(people), dtype=np.int64)
+        if groups is not None and self.by is not None:
+            row = groups[people]
         person, product, score = [], [], []
         for group in np.unique(row):
             listed = self.popular.product[group]

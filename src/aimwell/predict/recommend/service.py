@@ -23,6 +23,7 @@ from aimwell.predict.registry import (
     RegisteredModel,
     check_name,
     find_model,
+    list_models,
     load_part,
     register_model,
     usual_name,
@@ -36,6 +37,7 @@ __all__ = [
     "Recommended",
     "TrainedRecommender",
     "load_recommender",
+    "newest_recommender",
     "ready_recommender",
     "recommend",
     "similar_products",
@@ -153,6 +155,20 @@ def load_recommender(
     return entry, load_part(stores, entry, _PART, Recommender)
 
 
+def newest_recommender(stores: Stores) -> RegisteredModel:
+    """The recommender that was trained last.
+
+    Raises:
+        PredictError: There is none.
+    """
+    found = [one for one in list_models(stores) if one.kind == "recommender"]
+    if not found:
+        raise PredictError(
+            "There is no recommender yet. Train one with: aimwell predict recommenders"
+        )
+    return max(found, key=lambda one: (one.trained_at, one.version))
+
+
 def recommend(
     stores: Stores,
     model: RegisteredModel | str,
@@ -181,8 +197,8 @@ def recommend(
     entry, recommender = load_recommender(stores, model)
     asked = rules or Rules()
     _check(entry, recommender, asked, as_of)
-    # Groups may rest on everybody (the quantiles of RFM), so then everybody is read.
-    alone = profiles is not None and (recommender.by is None or recommender.by.startswith("trait:"))
+    # Groups may rest on everybody (as the quantiles of RFM do), so then everybody is read.
+    alone = profiles is not None and recommender.by is None
     with open_moment(
         stores,
         as_of=as_of,
