@@ -17,7 +17,7 @@ from aimwell.predict.recommend.catalogue import Catalogue
 from aimwell.predict.recommend.fitting import fit_recommenders
 from aimwell.predict.recommend.interactions import Interactions
 from aimwell.predict.recommend.lists import Lists, make_lists
-from aimwell.predict.recommend.reasons import reasons
+from aimwell.predict.recommend.reasons import reasons, strongest_links
 from aimwell.predict.recommend.recommender import METHODS, Method, Recommender
 from aimwell.predict.recommend.rules import Exclusions, Kind, Rules, allowed_products
 from made_interactions import from_days, random_interactions
@@ -243,3 +243,15 @@ def test_rules_that_cannot_be_are_refused(given: dict[str, Any], words: str) -> 
 def test_rules_about_what_is_not_known_are_refused(rules: Rules, words: str) -> None:
     with pytest.raises(PredictError, match=words):
         allowed_products(rules, Catalogue.unknown(pa.array(["s0000", "s0001"])), Exclusions())
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000))
+def test_the_strongest_link_is_the_largest_term_of_the_score(seed: int) -> None:
+    made = random_interactions(8, 10, seed=seed, share=0.3)
+    near = fitted(made, "item-to-item, cosine").neighbours
+    person, product = np.divmod(np.arange(80), 10)
+    found = strongest_links(near, made.pairs(), 8, person, product)
+    terms = (made.matrix(made.days).toarray() > 0)[person] * near.toarray().T[product]
+    expected = np.where(terms.max(axis=1) > 0, np.argmax(terms, axis=1), -1)
+    assert found.tolist() == expected.tolist()

@@ -17,10 +17,10 @@ def plain(table: np.ndarray, weighting: Weighting, shrink: float) -> np.ndarray:
     size = table.shape[1]
     found = np.zeros((size, size))
     if weighting == "bm25":
-        rarity = np.log(size) - np.log1p((table > 0).sum(axis=1))
+        rarity = np.maximum(np.log(size) - np.log1p((table > 0).sum(axis=1)), 0)
         length = table.sum(axis=0)
-        norm = 0.2 + 0.8 * length / length.mean()
-        weighed = np.where(table > 0, table * 101 / (100 * norm + table), 0) * rarity[:, None]
+        norm = 0.25 + 0.75 * length / length.mean()
+        weighed = np.where(table > 0, table * 2.2 / (1.2 * norm + table), 0) * rarity[:, None]
         found = weighed.T @ weighed
     for i in range(size):
         for j in range(size):

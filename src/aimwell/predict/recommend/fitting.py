@@ -21,6 +21,8 @@ __all__ = ["fit_recommenders"]
 
 # Of a person, so many products at most say what goes with what.
 _PRODUCTS_MOST = 500
+# So many people teach the factors of products; all others are placed by them.
+_PEOPLE_MOST = 200_000
 
 
 def fit_recommenders(
@@ -75,6 +77,15 @@ def fit_recommenders(
                 one = replace(one, neighbours=find_neighbours(weights, weighting))
         elif method == "matrix factorisation":
             with one_blas_thread():
-                one = replace(one, factors=fit_factors(weights.astype(np.float32), seed=seed))
+                one = replace(one, factors=fit_factors(_some(weights, seed), seed=seed))
         found[method] = one
     return found
+
+
+def _some(weights: csr_array, seed: int) -> csr_array:
+    """The rows of all people, or of a random part where they are very many."""
+    people = weights.shape[0]
+    if people <= _PEOPLE_MOST:
+        return weights
+    chosen = np.random.default_rng(seed).choice(people, _PEOPLE_MOST, replace=False)
+    return csr_array(weights[np.sort(chosen)])

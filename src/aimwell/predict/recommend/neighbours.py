@@ -24,7 +24,7 @@ Weighting = Literal["cosine", "jaccard", "bm25"]
 WEIGHTINGS: tuple[Weighting, ...] = ("cosine", "jaccard", "bm25")
 
 SHRINK = 3.0
-_K1, _B = 100.0, 0.8
+_K1, _B = 1.2, 0.75
 # Sums of a block of products over all others that are held at once: 8 bytes each and as much for their places.
 _CELLS_MOST = 8_000_000
 
@@ -124,7 +124,7 @@ def _bm25(weights: csc_array) -> csc_array:
     products = weights.shape[1]
     entries = weights.tocoo()
     held = np.bincount(entries.coords[0], minlength=weights.shape[0])
-    rarity = np.log(products) - np.log1p(held)
+    rarity = np.maximum(np.log(products) - np.log1p(held), 0.0)
     length = np.asarray(weights.sum(axis=0))
     mean = length.mean() if products else 1.0
     norm = (1.0 - _B) + _B * length / mean if mean > 0 else np.ones(products)

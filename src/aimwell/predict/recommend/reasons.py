@@ -70,10 +70,14 @@ def strongest_links(
     place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
     there = keys[place] == wanted
     strength = np.where(there, neighbours.data[place] * pairs.weight[own], 0.0)
-    order = np.lexsort((pairs.product[own], -strength, entry))
-    first = order[np.flatnonzero(np.diff(entry[order], prepend=-1))]
+    best = np.zeros(len(person))
+    some = np.flatnonzero(ends > begins)
+    runs = np.cumsum(ends - begins) - (ends - begins)
+    best[some] = np.maximum.reduceat(strength, runs[some])
+    strongest = np.flatnonzero((strength == best[entry]) & (strength > 0))
+    first = strongest[np.flatnonzero(np.diff(entry[strongest], prepend=-1))]
     found = np.full(len(person), -1, dtype=np.int64)
-    found[entry[first]] = np.where(strength[first] > 0, pairs.product[own][first], -1)
+    found[entry[first]] = pairs.product[own[first]]
     return found
 
 
