@@ -318,7 +318,7 @@ def _most_recommended(ws: Opened, found: service.Recommended, counts: Counter[st
             )
             for sku, people in first
         ],
-        title=f"Most recommended, of {len(counts):,} products that anybody gets",
+        title=f"Most recommended of {len(counts):,}",
     )
 
 

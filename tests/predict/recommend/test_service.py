@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 import aimwell.predict.recommend.judging as judging
 from aimwell.errors import ModelFileError, PredictError, TooLittleDataError
+from aimwell.history.moment import open_moment
 from aimwell.predict.cards import card_text, model_card
 from aimwell.predict.recommend.files import facts_of, recommender_of, tables_of
+from aimwell.predict.recommend.reading import read_interactions
 from aimwell.predict.recommend.rules import Rules
 from aimwell.predict.recommend.service import (
     TrainedRecommender,
@@ -343,6 +345,32 @@ def test_returned_goods_do_not_count_as_bought(small: Stores) -> None:
         ],
     )
     assert "sent-back" not in train(small).learnt.model.skus.to_pylist()
+
+
+def test_views_and_carts_weigh_less_than_purchases_and_machines_nothing(small: Stores) -> None:
+    orders(small, 1, ["a", "b"])
+    add_events(
+        small,
+        [
+            {"customer": "c0", "event": event, "sku": sku, "occurred_at": day(50 + number), **more}
+            for event, sku, times, more in (
+                ("Product Viewed", "b", 1, {}),
+                ("Product Viewed", "c", 2, {}),
+                ("Product Added", "d", 1, {}),
+                ("Product Added", "e", 9, {}),
+                ("Product Viewed", "f", 1, {"machine": "user_agent"}),
+                ("Page Viewed", "g", 1, {}),
+            )
+            for number in range(times)
+        ],
+    )
+    with open_moment(small, as_of=day(60)) as moment:
+        found = read_interactions(moment)
+    assert found.skus.to_pylist() == ["a", "b", "c", "d", "e"]
+    assert found.pairs().weight == pytest.approx([1, 1, 0.2, 0.3, 0.8])
+    assert found.pairs().days.tolist() == [2, 2, 0, 0, 0]
+    assert found.pairs().since[:2] == pytest.approx([30, 30])
+    assert found.pairs().span[:2] == pytest.approx([30, 30])
 
 
 @pytest.mark.slow
