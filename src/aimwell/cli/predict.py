@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.lazy import group_of
 from aimwell.cli.predict_care import (
     compare_versions,
     monitor_model,
@@ -20,6 +21,7 @@ from aimwell.cli.predict_care import (
     train_defined_model,
 )
 from aimwell.cli.predict_explain import show_effects, show_why
+from aimwell.cli.predict_recommend_outline import RECOMMENDING
 from aimwell.predict import service
 from aimwell.predict.card_propensity import chosen_candidate
 from aimwell.predict.cards import card_text, model_card
@@ -29,7 +31,9 @@ from aimwell.predict.registry import RegisteredModel, find_model, list_models
 __all__ = ["app"]
 
 app = typer.Typer(
-    no_args_is_help=True, help="Predict who will buy and what customers are worth; look at models."
+    cls=group_of(RECOMMENDING),
+    no_args_is_help=True,
+    help="Predict who will buy and what customers are worth; look at models.",
 )
 
 app.command("train")(train_defined_model)

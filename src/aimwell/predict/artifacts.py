@@ -1,4 +1,4 @@
-"""Models as files: JSON with numbers, LightGBM's text beside it, nothing that runs when it is read.
+"""Models as files: JSON with numbers, LightGBM's text or Arrow tables beside it, nothing that runs when it is read.
 
 Whoever saves a model keeps the hashes (the registry does) and hands them in to load it. A file is read once, its hash is
 compared, and only then is it parsed: LightGBM ends the whole process on a text that was tampered with.
@@ -27,6 +27,14 @@ from aimwell.predict.gamma_gamma import GammaGamma
 from aimwell.predict.learners import Scorer
 from aimwell.predict.logistic import LogisticScorer
 from aimwell.predict.propensity import PropensityModel
+from aimwell.predict.recommend.files import (
+    TABLES,
+    RecommenderFacts,
+    facts_of,
+    recommender_of,
+    tables_of,
+)
+from aimwell.predict.recommend.recommender import Recommender
 from aimwell.predict.reference import Reference
 from aimwell.predict.trees import TreesScorer
 from aimwell.store.disk import is_full, settle
@@ -36,8 +44,8 @@ __all__ = ["MANIFEST", "TREES", "Model", "load_model", "save_model"]
 MANIFEST = "model.json"
 TREES = "trees.txt"
 
-Model = BgNbd | GammaGamma | PropensityModel | Reference
-ModelT = TypeVar("ModelT", BgNbd, GammaGamma, PropensityModel, Reference)
+Model = BgNbd | GammaGamma | PropensityModel | Recommender | Reference
+ModelT = TypeVar("ModelT", BgNbd, GammaGamma, PropensityModel, Recommender, Reference)
 
 _FORMAT = 1
 
@@ -88,7 +96,7 @@ def save_model(model: Model, folder: Path) -> dict[str, str]:
             f"{folder.name} is there already. A stored model is never changed; save under a new version."
         )
     files = _written(model)
-    if _read(files) != model:
+    if not _comes_back(files, model):
         raise ModelFileError(
             "The model does not come back whole from its own files: it holds a number that is not finite. Fit it anew."
         )
@@ -132,11 +140,20 @@ def load_model(folder: Path, kind: type[ModelT], *, hashes: Mapping[str, str]) -
     return model
 
 
+def _comes_back(files: Mapping[str, bytes], model: Model) -> bool:
+    """Whether the files hold the very model."""
+    found = _read(files)
+    if isinstance(found, Recommender):
+        # Its arrays have no equality of their own; their bytes have.
+        return _written(found) == files
+    return found == model
+
+
 def _checked(folder: Path, name: str, wanted: str) -> bytes:
     """The content of a file, if it is one of ours and has the wanted hash."""
-    if name not in (MANIFEST, TREES):
+    if name not in (MANIFEST, TREES, *TABLES):
         raise ModelFileError(
-            f"'{name}' is not a file of a model; files are {MANIFEST} and {TREES}."
+            f"'{name}' is not a file of a model; files are {', '.join((MANIFEST, TREES, *TABLES))}."
         )
     try:
         content = (folder / name).read_bytes()
@@ -170,6 +187,9 @@ def _written(model: Model) -> dict[str, bytes]:
         )
         if isinstance(scorer, TreesScorer):
             files[TREES] = scorer.text.encode()
+    elif isinstance(model, Recommender):
+        kind, told = "recommender", facts_of(model)
+        files |= tables_of(model)
     else:
         kind, told = _KINDS[type(model)], model
     manifest = {"format": _FORMAT, "kind": kind, "model": told}
@@ -193,6 +213,8 @@ def _read(files: Mapping[str, bytes]) -> Model:
         if manifest.kind == "propensity":
             told = msgspec.json.decode(manifest.model, type=_Propensity)
             return _propensity(told, files.get(TREES))
+        if manifest.kind == "recommender":
+            return recommender_of(msgspec.json.decode(manifest.model, type=RecommenderFacts), files)
     except msgspec.MsgspecError as error:
         raise ModelFileError(f"The file {MANIFEST} does not hold a model: {error}.") from error
     raise ModelFileError(f"The model is of the kind '{manifest.kind}', which is not known here.")

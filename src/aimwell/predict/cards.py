@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from aimwell.predict.card_lifetime import lifetime_words
 from aimwell.predict.card_propensity import propensity_words
+from aimwell.predict.recommend.words import recommender_words
 from aimwell.predict.registry import RegisteredModel
 
 __all__ = ["card_text", "model_card"]
@@ -28,9 +29,11 @@ def model_card(entry: RegisteredModel, *, timezone: str = "UTC") -> dict[str, An
         and `caveats`; `calibration`, predicted beside actual by group of people; of a lifetime value `sum_check`
         (`check_total.SumCheck`, or None); and all `settings` and `metrics`.
     """
-    told = {"propensity": propensity_words, "lifetime_value": lifetime_words}.get(
-        entry.kind, _other_words
-    )
+    told = {
+        "propensity": propensity_words,
+        "lifetime_value": lifetime_words,
+        "recommender": recommender_words,
+    }.get(entry.kind, _other_words)
     zone = ZoneInfo(timezone)
     return {
         "name": entry.name,

@@ -44,7 +44,7 @@ __all__ = [
     "usual_name",
 ]
 
-Kind = Literal["propensity", "lifetime_value"]
+Kind = Literal["propensity", "lifetime_value", "recommender"]
 
 _models = metadata.tables["models"]
 _promotions = metadata.tables["model_promotions"]

@@ -15,12 +15,15 @@ from aimwell.predict.care.fairness import Fairness, fairness
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor
 from aimwell.predict.explaining import Effect, Explained, effects, why
-from aimwell.predict.registry import (
-    Promotion,
-    RegisteredModel,
-    find_model,
-    promote,
+from aimwell.predict.recommend.rules import Rules
+from aimwell.predict.recommend.service import (
+    Recommended,
+    TrainedRecommender,
+    newest_recommender,
+    recommend,
+    train_recommender,
 )
+from aimwell.predict.registry import Promotion, RegisteredModel, find_model, promote
 from aimwell.predict.service import (
     LifetimeValueFit,
     TrainedModel,
@@ -99,4 +102,27 @@ class Predictions(Stage):
             horizon_days=horizon_days,
             now=self._clock(),
             **options,
+        )
+
+    def recommenders(
+        self, *, horizon_days: int = 30, as_of: datetime | None = None, **options: Any
+    ) -> TrainedRecommender:
+        """Learn which products to recommend to whom, judged on what people bought later."""
+        return train_recommender(
+            self._stores,
+            as_of=as_of or self._clock(),
+            horizon_days=horizon_days,
+            now=self._clock(),
+            **options,
+        )
+
+    def recommend(
+        self, model: str | None = None, *, as_of: datetime | None = None, **rules: Any
+    ) -> Recommended:
+        """Ranked products for everybody by a recommender (default: the newest); `rules` are fields of `Rules`."""
+        return recommend(
+            self._stores,
+            model or newest_recommender(self._stores),
+            as_of=as_of or self._clock(),
+            rules=Rules(**rules),
         )

@@ -1,0 +1,25 @@
+"""The commands about recommendations as `aimwell predict -h` lists them; `predict_recommend` has them."""
+
+from __future__ import annotations
+
+from aimwell.cli.lazy import Outline
+
+__all__ = ["RECOMMENDING"]
+
+RECOMMENDING = (
+    Outline(
+        "recommenders",
+        "aimwell.cli.predict_recommend:recommenders",
+        "Judge ways to recommend products on what people bought later, and keep the best simple one.",
+    ),
+    Outline(
+        "recommend",
+        "aimwell.cli.predict_recommend:recommend",
+        "Recommend products to everybody, or to a few people, by the shop's rules.",
+    ),
+    Outline(
+        "similar",
+        "aimwell.cli.predict_recommend:similar",
+        "Show which products go with one.",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Recommendations: which product for whom, judged on what people bought later."""
