@@ -100,6 +100,12 @@ def lifetime_value(
     discount: Annotated[
         float, typer.Option(min=0.0, help="Interest of a month: what comes later is worth less.")
     ] = 0.01,
+    law: Annotated[
+        str,
+        typer.Option(
+            help="How customers buy: bgnbd, mbg, pareto; auto takes what held on the past."
+        ),
+    ] = "auto",
     as_of: AsOfOption = None,
     name: NameOption = None,
     seed: SeedOption = 0,
@@ -116,6 +122,7 @@ def lifetime_value(
                 horizon_days=horizon,
                 holdout_days=holdout,
                 discount_monthly=discount,
+                law=law,
                 name=name,
                 seed=seed,
                 anew=anew,

@@ -21,9 +21,10 @@ import msgspec
 
 from aimwell.errors import ModelFileError, StorageFullError
 from aimwell.predict.base_rates import BaseRates
-from aimwell.predict.bgnbd import BgNbd
+from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.calibration import Calibrator
 from aimwell.predict.gamma_gamma import GammaGamma
+from aimwell.predict.laws import LAWS, law_of
 from aimwell.predict.learners import Scorer
 from aimwell.predict.logistic import LogisticScorer
 from aimwell.predict.propensity import PropensityModel
@@ -35,8 +36,8 @@ __all__ = ["MANIFEST", "TREES", "Model", "load_model", "save_model"]
 MANIFEST = "model.json"
 TREES = "trees.txt"
 
-Model = BgNbd | GammaGamma | PropensityModel
-ModelT = TypeVar("ModelT", BgNbd, GammaGamma, PropensityModel)
+Model = BuyingLaw | GammaGamma | PropensityModel
+ModelT = TypeVar("ModelT", bound=Model)
 
 _FORMAT = 1
 
@@ -162,8 +163,10 @@ def _written(model: Model) -> dict[str, bytes]:
         )
         if isinstance(scorer, TreesScorer):
             files[TREES] = scorer.text.encode()
+    elif isinstance(model, GammaGamma):
+        kind, told = "gamma_gamma", model
     else:
-        kind, told = ("bgnbd" if isinstance(model, BgNbd) else "gamma_gamma"), model
+        kind, told = law_of(model), model
     manifest = {"format": _FORMAT, "kind": kind, "model": told}
     files[MANIFEST] = msgspec.json.format(msgspec.json.encode(manifest))
     return files
@@ -179,8 +182,9 @@ def _read(files: Mapping[str, bytes]) -> Model:
             raise ModelFileError(
                 f"The model is stored in format {manifest.format}; this version reads format {_FORMAT}. Train it anew."
             )
-        if manifest.kind == "bgnbd":
-            return msgspec.json.decode(manifest.model, type=BgNbd)
+        for name, law in LAWS.items():
+            if manifest.kind == name:
+                return msgspec.json.decode(manifest.model, type=law)
         if manifest.kind == "gamma_gamma":
             return msgspec.json.decode(manifest.model, type=GammaGamma)
         if manifest.kind == "propensity":

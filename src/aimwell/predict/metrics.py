@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from aimwell.predict.bgnbd import BgNbd
+from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.gamma_gamma import GammaGamma
 from aimwell.predict.lifetime_check import LifetimeCheck
 from aimwell.predict.lifetime_value import LifetimeValues
@@ -82,7 +82,9 @@ def _candidate(one: Candidate) -> dict[str, Any]:
     }
 
 
-def lifetime_metrics(buying: BgNbd, spending: GammaGamma, values: LifetimeValues) -> dict[str, Any]:
+def lifetime_metrics(
+    buying: BuyingLaw, spending: GammaGamma, values: LifetimeValues
+) -> dict[str, Any]:
     """Parameters with intervals, how many were seen, and the sums over all customers."""
     plain: dict[str, Any] = msgspec.to_builtins(
         {
@@ -94,6 +96,7 @@ def lifetime_metrics(buying: BgNbd, spending: GammaGamma, values: LifetimeValues
             "expected_purchases": float(values.expected_purchases.sum()),
             "mean_probability_alive": float(values.probability_alive.mean()),
             "buying": {
+                "law": buying.title,
                 "parameters": buying.parameter_intervals(),
                 "log_likelihood": buying.log_likelihood_,
             },
@@ -116,6 +119,21 @@ def check_metrics(check: LifetimeCheck) -> dict[str, Any]:
             "purchases": check.purchases,
             "money": check.money,
             "left_out": check.left_out,
+            "laws": {
+                "chosen": check.laws.chosen.law,
+                "reason": check.laws.reason,
+                "tried": [
+                    {
+                        "law": one.law,
+                        "title": one.title,
+                        "log_density": one.log_density,
+                        "worse_by": one.extra_loss,
+                        "purchases": one.purchases,
+                    }
+                    for one in check.laws.candidates
+                ],
+                "failed": check.laws.failed,
+            },
         }
     )
     return plain

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from scipy.special import ndtri
 
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.predict.calibration import Calibrator, fit_calibrator
 from aimwell.predict.folds import folds
 from aimwell.predict.judging import Judgement, judge, losses
 from aimwell.predict.learners import BaseRates, Learner, RecencyLearner, Scorer, learners
+from aimwell.predict.paired import compare_losses
 from aimwell.predict.tables import BoolArray, FeatureTable
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, Figure
 from aimwell.stats.samples import FloatArray
@@ -37,7 +37,6 @@ NEEDED_TO_JUDGE = {"people": 100, "people who did it": 20, "people who did not":
 # Fewer divisions where people are many: each then still learns from plenty, and time counts.
 _MANY_PEOPLE = 100_000
 _FOLDS, _FOLDS_OF_MANY = 5, 3
-_PAIRED = "normal interval of paired differences"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +153,18 @@ def fit_propensity(
     fitted = [_fitted(learner, train, seed=seed) for learner in learners(column)]
     predicted = [model.predict(later) for model, _ in fitted]
     later_losses = [losses(chances, later.happened) for chances in predicted]
-    best = int(np.argmin([loss.mean() for loss in later_losses]))
+    compared = compare_losses(later_losses, confidence=confidence)
     candidates = tuple(
         Candidate(
             model=model,
             later=judge(chances, later.happened, confidence=confidence),
             random_split=judge(held_out, train.happened, confidence=confidence),
-            extra_loss=_paired(loss - later_losses[best], confidence),
+            extra_loss=extra,
         )
-        for (model, held_out), chances, loss in zip(fitted, predicted, later_losses, strict=True)
+        for (model, held_out), chances, extra in zip(fitted, predicted, compared.extra, strict=True)
     )
-    chosen = next(row for row in candidates if (row.extra_loss.lower or 0.0) <= 0)
-    return PropensityResult(chosen, _reason(chosen, candidates[best]), candidates)
+    chosen = candidates[compared.chosen]
+    return PropensityResult(chosen, _reason(chosen, candidates[compared.best]), candidates)
 
 
 def _fitted(
@@ -192,19 +191,6 @@ def _fitted(
         calibrator=calibrator,
     )
     return model, calibrator.apply(held_out)
-
-
-def _paired(differences: FloatArray, confidence: float) -> Estimate:
-    mean = float(differences.mean())
-    error = float(differences.std(ddof=1) / np.sqrt(len(differences)))
-    reach = float(ndtri((1 + confidence) / 2)) * error
-    return Estimate(
-        estimate=mean,
-        lower=mean - reach,
-        upper=mean + reach,
-        confidence=confidence,
-        method=_PAIRED,
-    )
 
 
 def _reason(chosen: Candidate, best: Candidate) -> str:
