@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.predict_churn import churn
 from aimwell.predict import service
 from aimwell.predict.card_propensity import chosen_candidate
 from aimwell.predict.cards import card_text, model_card
@@ -24,6 +25,8 @@ __all__ = ["app"]
 app = typer.Typer(
     no_args_is_help=True, help="Predict who will buy and what customers are worth; look at models."
 )
+
+app.command("churn")(churn)
 
 NameOption = Annotated[
     str | None,
@@ -247,7 +250,7 @@ def _sum(table: pa.Table, name: str) -> float:
 def _worth(entry: RegisteredModel) -> str:
     """The one figure by which a model is known."""
     metrics = entry.metrics
-    if entry.kind == "propensity":
+    if entry.kind in ("propensity", "churn", "subscription_churn"):
         chosen = chosen_candidate(metrics)
         return f"AUC {chosen['later']['auc']['estimate']:.3f}"
     if entry.kind != "lifetime_value":

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from aimwell.predict.card_churn import churn_words
 from aimwell.predict.card_lifetime import lifetime_words
 from aimwell.predict.card_propensity import propensity_words
 from aimwell.predict.registry import RegisteredModel
@@ -28,9 +29,11 @@ def model_card(entry: RegisteredModel, *, timezone: str = "UTC") -> dict[str, An
         and `caveats`; `calibration`, predicted beside actual by group of people; of a lifetime value `sum_check`
         (`check_total.SumCheck`, or None); and all `settings` and `metrics`.
     """
-    told = {"propensity": propensity_words, "lifetime_value": lifetime_words}.get(
-        entry.kind, _other_words
-    )
+    told = {
+        "propensity": propensity_words,
+        "lifetime_value": lifetime_words,
+        "churn": churn_words,
+    }.get(entry.kind, _other_words)
     zone = ZoneInfo(timezone)
     return {
         "name": entry.name,

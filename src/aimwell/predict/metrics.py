@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from aimwell.predict.buying_law import BuyingLaw
+from aimwell.predict.churn import ChurnCandidate, ChurnResult
 from aimwell.predict.gamma_gamma import GammaGamma
 from aimwell.predict.lifetime_check import LifetimeCheck
 from aimwell.predict.lifetime_value import LifetimeValues
@@ -17,7 +18,13 @@ from aimwell.predict.training import TrainingTables
 from aimwell.stats.ranks import shared_ranks
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["check_metrics", "directions", "lifetime_metrics", "propensity_metrics"]
+__all__ = [
+    "check_metrics",
+    "churn_metrics",
+    "directions",
+    "lifetime_metrics",
+    "propensity_metrics",
+]
 
 # Weaker rank correlations are not told as a direction.
 _CLEAR = 0.1
@@ -80,6 +87,41 @@ def _candidate(one: Candidate) -> dict[str, Any]:
         "optimism": one.optimism,
         "extra_loss": one.extra_loss,
     }
+
+
+def churn_metrics(result: ChurnResult, train: FeatureTable, judge: FeatureTable) -> dict[str, Any]:
+    """Every way of telling with its judgement, the chosen one and why, and the rule of thumb."""
+    model = result.chosen.model
+    plain: dict[str, Any] = msgspec.to_builtins(
+        {
+            "learner": result.chosen.learner,
+            "reason": result.reason,
+            "train": _at_risk(train),
+            "judge": _at_risk(judge),
+            "candidates": [_way(one) for one in result.candidates],
+            "rule": result.rule,
+            "features": []
+            if model is None
+            else [
+                {"name": name, "share": share}
+                for name, share in model.influences[:_FEATURES_TOLD]
+                if share > 0
+            ],
+        }
+    )
+    return plain
+
+
+def _at_risk(table: FeatureTable) -> dict[str, Any]:
+    return {
+        "as_of": table.as_of,
+        "people": len(table),
+        "gone": len(table) - int(table.happened.sum()),
+    }
+
+
+def _way(one: ChurnCandidate) -> dict[str, Any]:
+    return {"learner": one.learner, "later": one.later, "extra_loss": one.extra_loss}
 
 
 def lifetime_metrics(

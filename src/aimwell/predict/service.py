@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from aimwell.errors import PredictError
 from aimwell.predict.cards import model_card
+from aimwell.predict.churning import ChurnFit, predict_churn, score_churn
 from aimwell.predict.metrics import propensity_metrics
 from aimwell.predict.propensity import PropensityModel, PropensityResult, fit_propensity
 from aimwell.predict.registry import (
@@ -37,9 +38,12 @@ from aimwell.predict.valuing import LifetimeValueFit, fit_lifetime_value
 from aimwell.store.stores import Stores
 
 __all__ = [
+    "ChurnFit",
     "LifetimeValueFit",
     "TrainedModel",
     "fit_lifetime_value",
+    "predict_churn",
+    "score_churn",
     "score_propensity",
     "train_propensity",
 ]

@@ -8,9 +8,11 @@ from typing import Any
 import pyarrow as pa
 
 from aimwell.predict.service import (
+    ChurnFit,
     LifetimeValueFit,
     TrainedModel,
     fit_lifetime_value,
+    predict_churn,
     score_propensity,
     train_propensity,
 )
@@ -45,6 +47,18 @@ class Predictions(Stage):
     ) -> LifetimeValueFit:
         """What each customer is expected to be worth over a horizon, with intervals."""
         return fit_lifetime_value(
+            self._stores,
+            as_of=as_of or self._clock(),
+            horizon_days=horizon_days,
+            now=self._clock(),
+            **options,
+        )
+
+    def churn(
+        self, *, horizon_days: int | None = None, as_of: datetime | None = None, **options: Any
+    ) -> ChurnFit:
+        """Who of the customers at risk will not order within a horizon that their own rhythm gives."""
+        return predict_churn(
             self._stores,
             as_of=as_of or self._clock(),
             horizon_days=horizon_days,
