@@ -1,8 +1,9 @@
-"""`aimwell predict churn`: who will not come back."""
+"""`aimwell predict churn`: which customers will not come back, which subscriptions will end."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ import pyarrow as pa
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.predict_subscriptions import show_subscriptions
+from aimwell.cli.predict_ways import show_ways
 from aimwell.predict import service
 from aimwell.predict.card_churn import rule_words
 from aimwell.predict.cards import model_card
@@ -17,18 +20,31 @@ from aimwell.predict.cards import model_card
 __all__ = ["churn"]
 
 
+class Of(StrEnum):
+    """Whose going is asked about."""
+
+    ORDERS = "orders"
+    SUBSCRIPTIONS = "subscriptions"
+
+
 def churn(
+    of: Annotated[
+        Of, typer.Option("--of", help="Customers who order, or subscriptions that run.")
+    ] = Of.ORDERS,
     horizon: Annotated[
         int | None,
         typer.Option(
             min=1,
-            help="So many days without an order, and a customer counts as gone.",
-            show_default="by when 90 % of those who come back have come back",
+            help="How far ahead to look, in days; so long without an order, and a customer counts as gone.",
+            show_default="by when 90 % of those who come back have come back; of subscriptions 90",
         ),
     ] = None,
     as_of: AsOfOption = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="Name of the model.", show_default="churn-…d")
+        str | None,
+        typer.Option(
+            "--name", help="Name of the model.", show_default="churn-…d, subscriptions-end-…d"
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="The same data and seed give the same model.")] = 0,
     anew: Annotated[
@@ -40,6 +56,20 @@ def churn(
 ) -> None:
     """Learn who will not come back, judge it on a later period, score everybody at risk."""
     with opened(workspace, as_json=as_json) as ws:
+        if of is Of.SUBSCRIPTIONS:
+            with ws.output.progress("Looking for what ends") as step:
+                ends = service.predict_subscription_churn(
+                    ws.stores,
+                    as_of=ws.moment(as_of) or ws.now,
+                    horizon_days=horizon or 90,
+                    name=name,
+                    seed=seed,
+                    anew=anew,
+                    now=ws.now,
+                    progress=step,
+                )
+            show_subscriptions(ws, ends)
+            return
         with ws.output.progress("Looking for who goes") as step:
             fit = service.predict_churn(
                 ws.stores,
@@ -71,7 +101,7 @@ def _show(
     ws.output.say(metrics["horizon_words"])
     ws.output.say(card["sentence"])
     ws.output.say()
-    _ways(ws, metrics)
+    show_ways(ws, metrics)
     ws.output.say(
         "On customers of a later period than was learnt from. Log loss (less is better) decides: the simplest way is taken "
         "that is worse by no more than chance (±, 95 %), person by person."
@@ -111,32 +141,6 @@ def _show(
     for caveat in card["caveats"]:
         ws.output.note(f"Beware: {caveat}")
     ws.output.say(f"More of it: aimwell predict card {fit.entry.name}")
-
-
-def _ways(ws: Opened, metrics: Mapping[str, Any]) -> None:
-    """Each way of telling on later people."""
-    ws.output.table(
-        ["told by", "AUC later", "95 %", "predicted", "went", "log loss", "worse by", "taken"],
-        [
-            (
-                one["learner"],
-                f"{one['later']['auc']['estimate']:.3f}",
-                f"{one['later']['auc']['lower']:.3f}–{one['later']['auc']['upper']:.3f}",
-                f"{one['later']['mean_predicted']:.1%}",
-                f"{one['later']['base_rate']['estimate']:.1%}",
-                f"{one['later']['log_loss']:.4f}",
-                _worse_by(one["extra_loss"]),
-                "yes" if one["learner"] == metrics["learner"] else "",
-            )
-            for one in metrics["candidates"]
-        ],
-    )
-
-
-def _worse_by(extra: Mapping[str, Any]) -> str:
-    if not extra["estimate"]:
-        return ""
-    return f"{extra['estimate']:.3f}±{extra['upper'] - extra['estimate']:.3f}"
 
 
 def _bands(people: pa.Table) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ __all__ = [
     "directions",
     "lifetime_metrics",
     "propensity_metrics",
+    "subscription_metrics",
 ]
 
 # Weaker rank correlations are not told as a direction.
@@ -122,6 +123,20 @@ def _at_risk(table: FeatureTable) -> dict[str, Any]:
 
 def _way(one: ChurnCandidate) -> dict[str, Any]:
     return {"learner": one.learner, "later": one.later, "extra_loss": one.extra_loss}
+
+
+def subscription_metrics(**found: Any) -> dict[str, Any]:
+    """What was found about subscriptions; of the candidates their judgements, without their models."""
+    plain: dict[str, Any] = msgspec.to_builtins(
+        {
+            **found,
+            "candidates": [
+                {"learner": one.learner, "later": one.later, "extra_loss": one.extra_loss}
+                for one in found["candidates"]
+            ],
+        }
+    )
+    return plain
 
 
 def lifetime_metrics(

@@ -27,6 +27,7 @@ from aimwell.predict.registry import (
     usual_name,
 )
 from aimwell.predict.scoring import keep_scores, scores_table, stored_scores
+from aimwell.predict.subscription_churn import SubscriptionChurn, predict_subscription_churn
 from aimwell.predict.training import (
     PURCHASE,
     Progress,
@@ -40,9 +41,11 @@ from aimwell.store.stores import Stores
 __all__ = [
     "ChurnFit",
     "LifetimeValueFit",
+    "SubscriptionChurn",
     "TrainedModel",
     "fit_lifetime_value",
     "predict_churn",
+    "predict_subscription_churn",
     "score_churn",
     "score_propensity",
     "train_propensity",

@@ -10,9 +10,11 @@ import pyarrow as pa
 from aimwell.predict.service import (
     ChurnFit,
     LifetimeValueFit,
+    SubscriptionChurn,
     TrainedModel,
     fit_lifetime_value,
     predict_churn,
+    predict_subscription_churn,
     score_propensity,
     train_propensity,
 )
@@ -59,6 +61,18 @@ class Predictions(Stage):
     ) -> ChurnFit:
         """Who of the customers at risk will not order within a horizon that their own rhythm gives."""
         return predict_churn(
+            self._stores,
+            as_of=as_of or self._clock(),
+            horizon_days=horizon_days,
+            now=self._clock(),
+            **options,
+        )
+
+    def subscription_churn(
+        self, *, horizon_days: int = 90, as_of: datetime | None = None, **options: Any
+    ) -> SubscriptionChurn:
+        """Which running subscriptions will end within a horizon, how long they last, and the revenue at risk."""
+        return predict_subscription_churn(
             self._stores,
             as_of=as_of or self._clock(),
             horizon_days=horizon_days,
