@@ -77,11 +77,15 @@ def _law_words(check: Mapping[str, Any] | None) -> list[str]:
         return []
     told = [laws["reason"]]
     told += [
-        f"{one['title']} on the checked days: log-density {one['log_density']:.4f} a customer, "
+        f"{one['title']} on the checked days: log-density {one['log_density']:.4f} a customer{_worse(one['worse_by'])}; "
         f"{one['purchases']:,.0f} days with a purchase predicted."
         for one in laws["tried"]
     ]
     return told + [f"{title} was not fitted: {why}" for title, why in laws["failed"].items()]
+
+
+def _worse(extra: Mapping[str, Any]) -> str:
+    return f", worse than the best by {estimate(extra, '.4f')}" if extra["estimate"] else ""
 
 
 def _total(metrics: Mapping[str, Any], judged: SumCheck | None) -> str:

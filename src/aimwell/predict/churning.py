@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from aimwell.errors import PredictError, TooLittleDataError
-from aimwell.history.moment import TIME_COLUMNS, open_moment
-from aimwell.history.purchase_gaps import purchase_gaps
-from aimwell.predict.buying import UNIT_DAYS, Buyers, later_history, purchase_history
+from aimwell.errors import PredictError
+from aimwell.history.moment import TIME_COLUMNS
 from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.cards import model_card
 from aimwell.predict.churn import ChurnResult, fit_churn
-from aimwell.predict.law_choice import LawChoice, choose_law
+from aimwell.predict.churn_people import churn_horizon, in_units, law_between, people_at_risk
 from aimwell.predict.metrics import churn_metrics
 from aimwell.predict.propensity import PropensityModel
-from aimwell.predict.purchases import PurchaseHistory
 from aimwell.predict.registry import (
     RegisteredModel,
     check_name,
@@ -29,16 +25,11 @@ from aimwell.predict.registry import (
     register_model,
     usual_name,
 )
-from aimwell.predict.rhythm import Rhythm, shop_rhythm
 from aimwell.predict.scoring import keep_scores, scores_table
-from aimwell.predict.tables import FeatureTable, TrainingMoments
 from aimwell.predict.training import (
     PURCHASE,
     Progress,
-    Recorded,
-    feature_table,
     learning_moments,
-    recorded,
     span_days,
 )
 from aimwell.store.lake import Snapshot
@@ -78,25 +69,6 @@ class ChurnFit:
         return model_card(self.entry)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _AtRisk:
-    """Who ordered within the horizon before a moment: ids, features, buying; and how many did so longer ago."""
-
-    ids: pa.Array
-    table: FeatureTable
-    history: PurchaseHistory
-    gone: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Horizon:
-    """The horizon, and where it came from."""
-
-    days: int
-    rhythm: Rhythm | None
-    words: str
-
-
 def predict_churn(
     stores: Stores,
     *,
@@ -127,19 +99,19 @@ def predict_churn(
     """
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     _tell(progress, 0, "reading the rhythm of purchases")
-    known, horizon = _horizon(stores, as_of, horizon_days, snapshot)
+    known, horizon = churn_horizon(stores, as_of, horizon_days, snapshot)
     name = name or usual_name("churn", horizon.days)
     settings = {"event": PURCHASE, "horizon_days": horizon.days, "seed": seed}
     check_name(stores, name, kind="churn", settings=settings)
     span = span_days(horizon.days)
     moments = learning_moments(known, as_of, span, PURCHASE)
     _tell(progress, 1, "reading people to learn from")
-    train = _at_risk(stores, moments.train_as_of, span, snapshot, outcome=True)
+    train = people_at_risk(stores, moments.train_as_of, span, snapshot, outcome=True)
     _tell(progress, 2, "reading people to judge on")
-    later = _at_risk(stores, moments.judge_as_of, span, snapshot, outcome=True)
-    laws, no_law = _law(stores, moments, snapshot)
+    later = people_at_risk(stores, moments.judge_as_of, span, snapshot, outcome=True)
+    laws, no_law = law_between(stores, moments, snapshot)
     _tell(progress, 3, "learning and judging")
-    silent = None if laws is None else laws.model.probability_silent(later.history, _units(span))
+    silent = None if laws is None else laws.model.probability_silent(later.history, in_units(span))
     result = fit_churn(
         train.table,
         later.table,
@@ -209,11 +181,11 @@ def score_churn(
     parts = {path.split("/")[0] for path in entry.files}
     law = load_part(stores, entry, _LAW, BuyingLaw) if _LAW in parts else None  # type: ignore[type-abstract]
     fitted = load_part(stores, entry, _MODEL, PropensityModel) if _MODEL in parts else None
-    risk = _at_risk(stores, as_of, span, snapshot, outcome=False)
+    risk = people_at_risk(stores, as_of, span, snapshot, outcome=False)
     if fitted is not None:
         score = 1 - fitted.predict(risk.table)
     elif law is not None:
-        score = law.probability_silent(risk.history, _units(span))
+        score = law.probability_silent(risk.history, in_units(span))
     else:
         raise PredictError(f"{entry.label} holds nothing that scores. Train it anew.")
     scores = scores_table(risk.ids, score)
@@ -229,89 +201,6 @@ def score_churn(
         }
     )
     return people, risk.gone
-
-
-def _horizon(
-    stores: Stores, as_of: datetime, asked: int | None, snapshot: Snapshot
-) -> tuple[Recorded, _Horizon]:
-    """What was recorded, and the horizon that was asked for or that the waits between purchases give."""
-    if asked is not None:
-        span_days(asked)
-    engine = stores.history_engine
-    with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
-        known = recorded(moment, PURCHASE)
-        gaps = purchase_gaps(moment)
-    if asked is not None:
-        return known, _Horizon(asked, None, f"The horizon of {asked} days was asked for.")
-    rhythm = shop_rhythm(gaps)
-    longest = (as_of - known.first_at).days // 3
-    words = (
-        f"Of purchases, {rhythm.returns_seen:.0%} are followed by another within {rhythm.seen_days} days (as far as can be "
-        f"seen), nine tenths of these within {rhythm.horizon_days} days."
-    )
-    if rhythm.horizon_days <= longest:
-        return known, _Horizon(rhythm.horizon_days, rhythm, words)
-    if longest < 1:
-        raise TooLittleDataError(
-            "churn",
-            needed={"days of history": 3},
-            present={"days of history": (as_of - known.first_at).days},
-        )
-    words += (
-        f" The history is too short for that: {longest} days are taken, a third of it. Some who count as gone will come "
-        "back."
-    )
-    return known, _Horizon(longest, rhythm, words)
-
-
-def _at_risk(
-    stores: Stores, cut: datetime, span: timedelta, snapshot: Snapshot | None, *, outcome: bool
-) -> _AtRisk:
-    ids, table = feature_table(
-        stores,
-        as_of=cut,
-        horizon=span,
-        event=PURCHASE if outcome else None,
-        snapshot=snapshot,
-    )
-    with open_moment(stores, as_of=cut, snapshot=snapshot, engine=stores.history_engine) as moment:
-        buyers = purchase_history(moment)
-    place = pc.index_in(ids, buyers.profiles)
-    bought = place.is_valid().to_numpy(zero_copy_only=False)
-    silence = table.matrix(("recency_days",))[:, 0]
-    recent = bought & (np.nan_to_num(silence, nan=np.inf) <= span.days)
-    rows = np.flatnonzero(recent)
-    kept = place.take(pa.array(rows)).to_numpy()
-    return _AtRisk(
-        ids=ids.take(pa.array(rows)),
-        table=table.take(rows),
-        history=buyers.history.take(kept),
-        gone=int(bought.sum()) - len(rows),
-    )
-
-
-def _law(
-    stores: Stores, moments: TrainingMoments, snapshot: Snapshot
-) -> tuple[LawChoice | None, str]:
-    """The law that holds from the first moment to the second, or why there is none."""
-    span = moments.judge_as_of - moments.train_as_of
-    with open_moment(
-        stores,
-        as_of=moments.train_as_of,
-        horizon=span,
-        snapshot=snapshot,
-        engine=stores.history_engine,
-    ) as moment:
-        buyers: Buyers = purchase_history(moment)
-        then = later_history(moment, buyers)
-    try:
-        return choose_law(replace(buyers.history, spend=None), then), ""
-    except PredictError as error:
-        return None, f"No law of buying stands beside them. {error}"
-
-
-def _units(span: timedelta) -> float:
-    return span / timedelta(days=UNIT_DAYS)
 
 
 def _tell(progress: Progress | None, step: int, note: str) -> None:

@@ -15,7 +15,15 @@ from aimwell.stats.intervals import wilson
 from aimwell.stats.samples import FloatArray
 from aimwell.stats.survival import kaplan_meier
 
-__all__ = ["EVERY_PLAN", "HazardRow", "RetentionRow", "hazards", "retention", "revenue_at_risk"]
+__all__ = [
+    "EVERY_PLAN",
+    "HazardRow",
+    "RetentionRow",
+    "hazards",
+    "plans_by_size",
+    "retention",
+    "revenue_at_risk",
+]
 
 EVERY_PLAN = "all plans"
 _MONTHS = (1, 3, 6, 12, 24)
