@@ -119,3 +119,17 @@ def test_what_cannot_be_done_is_refused_with_1_and_a_wrong_call_with_2(
     code, _out, err = call(workspace, capsys, monkeypatch, "lifetime-value", "--law", "weibull")
     assert code == 1
     assert "Allowed: auto, bgnbd, mbg, pareto" in err
+
+
+def test_spend_is_foretold_of_everybody(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("spend", "--horizon", "60", "--as-of", AS_OF)
+    code, out, err = call(workspace, capsys, monkeypatch, *words)
+    assert code == 0
+    assert re.search(r"customers +boosted trees +[\d,]+ +[\d,]+", out)
+    assert "It has no interval for a person" in err
+    code, out, _err = call(workspace, capsys, monkeypatch, *words, "--json")
+    assert json.loads(out)["kind"] == "spend"
+    _code, out, _err = call(workspace, capsys, monkeypatch, "models")
+    assert re.search(r"spend-60d@1 .* correlation ", out)

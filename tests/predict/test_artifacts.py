@@ -24,6 +24,7 @@ from aimwell.predict.gamma_gamma import GammaGamma, fit_gamma_gamma
 from aimwell.predict.laws import LAWS, Law, fit_law
 from aimwell.predict.learners import learners
 from aimwell.predict.propensity import PropensityModel
+from aimwell.predict.spend import SpendModel, fit_spend
 from aimwell.predict.tables import FeatureTable
 from aimwell.predict.trees import TreesScorer
 
@@ -91,6 +92,17 @@ def test_every_law_of_buying_comes_back_equal_and_touched_is_refused(
     manifest.write_bytes(manifest.read_bytes().replace(b"1", b"2", 1))
     with pytest.raises(ModelFileError, match="its hash differs"):
         load_model(tmp_path / "v1", LAWS[law], hashes=hashes)
+
+
+def test_a_learnt_spend_comes_back_equal(tmp_path: Path) -> None:
+    table = people()
+    revenue = np.where(table.happened, 10 * table.values[:, 0], 0.0)
+    model = fit_spend(table, revenue)
+    hashes = save_model(model, tmp_path / "v1")
+    assert sorted(hashes) == [MANIFEST, TREES]
+    back = load_model(tmp_path / "v1", SpendModel, hashes=hashes)
+    assert back == model
+    assert (back.predict(table) == model.predict(table)).all()
 
 
 def test_the_hashes_are_those_of_the_files(trees: tuple[Path, dict[str, str]]) -> None:

@@ -14,8 +14,11 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.predict_churn import churn
+from aimwell.cli.predict_spend import spend
 from aimwell.predict import service
 from aimwell.predict.card_propensity import chosen_candidate
+from aimwell.predict.card_spend import whole_way
+from aimwell.predict.card_words import figure
 from aimwell.predict.cards import card_text, model_card
 from aimwell.predict.registry import RegisteredModel, find_model, list_models
 from aimwell.predict.training import PURCHASE
@@ -27,6 +30,7 @@ app = typer.Typer(
 )
 
 app.command("churn")(churn)
+app.command("spend")(spend)
 
 NameOption = Annotated[
     str | None,
@@ -253,6 +257,8 @@ def _worth(entry: RegisteredModel) -> str:
     if entry.kind in ("propensity", "churn", "subscription_churn"):
         chosen = chosen_candidate(metrics)
         return f"AUC {chosen['later']['auc']['estimate']:.3f}"
+    if entry.kind == "spend":
+        return f"correlation {figure(whole_way(metrics)['check']['correlation'], '.2f')}"
     if entry.kind != "lifetime_value":
         return "–"
     check = metrics["check"]

@@ -28,6 +28,7 @@ from aimwell.predict.laws import LAWS, law_of
 from aimwell.predict.learners import Scorer
 from aimwell.predict.logistic import LogisticScorer
 from aimwell.predict.propensity import PropensityModel
+from aimwell.predict.spend import SpendModel
 from aimwell.predict.trees import TreesScorer
 from aimwell.store.disk import is_full, settle
 
@@ -36,7 +37,7 @@ __all__ = ["MANIFEST", "TREES", "Model", "load_model", "save_model"]
 MANIFEST = "model.json"
 TREES = "trees.txt"
 
-Model = BuyingLaw | GammaGamma | PropensityModel
+Model = BuyingLaw | GammaGamma | PropensityModel | SpendModel
 ModelT = TypeVar("ModelT", bound=Model)
 
 _FORMAT = 1
@@ -54,6 +55,16 @@ class _Propensity:
     rule: BaseRates | None = None
     logistic: LogisticScorer | None = None
     trees: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Spend:
+    """A spend as it lies in the manifest; its trees lie beside it."""
+
+    names: tuple[str, ...]
+    horizon: timedelta
+    trained_as_of: datetime
+    level: float
 
 
 class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
@@ -163,6 +174,9 @@ def _written(model: Model) -> dict[str, bytes]:
         )
         if isinstance(scorer, TreesScorer):
             files[TREES] = scorer.text.encode()
+    elif isinstance(model, SpendModel):
+        kind, told = "spend", _Spend(model.names, model.horizon, model.trained_as_of, model.level)
+        files[TREES] = model.scorer.text.encode()
     elif isinstance(model, GammaGamma):
         kind, told = "gamma_gamma", model
     else:
@@ -187,6 +201,10 @@ def _read(files: Mapping[str, bytes]) -> Model:
                 return msgspec.json.decode(manifest.model, type=law)
         if manifest.kind == "gamma_gamma":
             return msgspec.json.decode(manifest.model, type=GammaGamma)
+        if manifest.kind == "spend" and TREES in files:
+            spend = msgspec.json.decode(manifest.model, type=_Spend)
+            scorer = TreesScorer(files[TREES].decode())
+            return SpendModel(spend.names, spend.horizon, spend.trained_as_of, scorer, spend.level)
         if manifest.kind == "propensity":
             told = msgspec.json.decode(manifest.model, type=_Propensity)
             return _propensity(told, files.get(TREES))

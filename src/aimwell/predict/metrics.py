@@ -24,6 +24,7 @@ __all__ = [
     "directions",
     "lifetime_metrics",
     "propensity_metrics",
+    "spend_metrics",
     "subscription_metrics",
 ]
 
@@ -123,6 +124,12 @@ def _at_risk(table: FeatureTable) -> dict[str, Any]:
 
 def _way(one: ChurnCandidate) -> dict[str, Any]:
     return {"learner": one.learner, "later": one.later, "extra_loss": one.extra_loss}
+
+
+def spend_metrics(**found: Any) -> dict[str, Any]:
+    """What was found about a spend that was learnt from features."""
+    plain: dict[str, Any] = msgspec.to_builtins(found)
+    return plain
 
 
 def subscription_metrics(**found: Any) -> dict[str, Any]:

@@ -41,7 +41,7 @@ __all__ = [
     "usual_name",
 ]
 
-Kind = Literal["propensity", "lifetime_value", "churn", "subscription_churn"]
+Kind = Literal["propensity", "lifetime_value", "churn", "subscription_churn", "spend"]
 
 _models = metadata.tables["models"]
 _LEASE = "models"

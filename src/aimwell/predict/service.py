@@ -27,6 +27,7 @@ from aimwell.predict.registry import (
     usual_name,
 )
 from aimwell.predict.scoring import keep_scores, scores_table, stored_scores
+from aimwell.predict.spending import SpendFit, predict_spend
 from aimwell.predict.subscription_churn import SubscriptionChurn, predict_subscription_churn
 from aimwell.predict.training import (
     PURCHASE,
@@ -41,10 +42,12 @@ from aimwell.store.stores import Stores
 __all__ = [
     "ChurnFit",
     "LifetimeValueFit",
+    "SpendFit",
     "SubscriptionChurn",
     "TrainedModel",
     "fit_lifetime_value",
     "predict_churn",
+    "predict_spend",
     "predict_subscription_churn",
     "score_churn",
     "score_propensity",

@@ -10,10 +10,12 @@ import pyarrow as pa
 from aimwell.predict.service import (
     ChurnFit,
     LifetimeValueFit,
+    SpendFit,
     SubscriptionChurn,
     TrainedModel,
     fit_lifetime_value,
     predict_churn,
+    predict_spend,
     predict_subscription_churn,
     score_propensity,
     train_propensity,
@@ -73,6 +75,18 @@ class Predictions(Stage):
     ) -> SubscriptionChurn:
         """Which running subscriptions will end within a horizon, how long they last, and the revenue at risk."""
         return predict_subscription_churn(
+            self._stores,
+            as_of=as_of or self._clock(),
+            horizon_days=horizon_days,
+            now=self._clock(),
+            **options,
+        )
+
+    def spend(
+        self, *, horizon_days: int = 90, as_of: datetime | None = None, **options: Any
+    ) -> SpendFit:
+        """What everybody known, prospects too, is expected to spend within a horizon, learnt from features."""
+        return predict_spend(
             self._stores,
             as_of=as_of or self._clock(),
             horizon_days=horizon_days,
