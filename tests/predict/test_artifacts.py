@@ -21,8 +21,10 @@ from aimwell.predict.base_rates import BaseRates
 from aimwell.predict.bgnbd import BgNbd
 from aimwell.predict.calibration import fit_calibrator
 from aimwell.predict.gamma_gamma import GammaGamma, fit_gamma_gamma
+from aimwell.predict.laws import LAWS, Law, fit_law
 from aimwell.predict.learners import learners
 from aimwell.predict.propensity import PropensityModel
+from aimwell.predict.spend import SpendModel, fit_spend
 from aimwell.predict.tables import FeatureTable
 from aimwell.predict.trees import TreesScorer
 
@@ -77,6 +79,30 @@ def test_models_of_buying_come_back_equal(cdnow, cdnow_model: BgNbd, tmp_path: P
     spending_hashes = save_model(spending, tmp_path / "spending")
     assert load_model(tmp_path / "buying", BgNbd, hashes=buying_hashes) == cdnow_model
     assert load_model(tmp_path / "spending", GammaGamma, hashes=spending_hashes) == spending
+
+
+@pytest.mark.parametrize("law", list(LAWS))
+def test_every_law_of_buying_comes_back_equal_and_touched_is_refused(
+    cdnow, law: Law, tmp_path: Path
+) -> None:
+    model = fit_law(cdnow.history, law)
+    hashes = save_model(model, tmp_path / "v1")
+    assert load_model(tmp_path / "v1", LAWS[law], hashes=hashes) == model
+    manifest = tmp_path / "v1" / MANIFEST
+    manifest.write_bytes(manifest.read_bytes().replace(b"1", b"2", 1))
+    with pytest.raises(ModelFileError, match="its hash differs"):
+        load_model(tmp_path / "v1", LAWS[law], hashes=hashes)
+
+
+def test_a_learnt_spend_comes_back_equal(tmp_path: Path) -> None:
+    table = people()
+    revenue = np.where(table.happened, 10 * table.values[:, 0], 0.0)
+    model = fit_spend(table, revenue)
+    hashes = save_model(model, tmp_path / "v1")
+    assert sorted(hashes) == [MANIFEST, TREES]
+    back = load_model(tmp_path / "v1", SpendModel, hashes=hashes)
+    assert back == model
+    assert (back.predict(table) == model.predict(table)).all()
 
 
 def test_the_hashes_are_those_of_the_files(trees: tuple[Path, dict[str, str]]) -> None:
@@ -203,7 +229,7 @@ def test_numbers_that_json_cannot_tell_are_refused_before_anything_is_written(
     model = PropensityModel("rule", ("a",), QUARTER, MOMENT, rule, calibrator)
     with pytest.raises(ModelFileError, match="does not hold a model"):
         save_model(model, tmp_path / "v1")
-    wild = replace(BgNbd(1.0, 1.0, 1.0, 1.0), log_likelihood_=float("nan"))
+    wild = replace(BgNbd(r_=1.0, alpha_=1.0, a_=1.0, b_=1.0), log_likelihood_=float("nan"))
     with pytest.raises(ModelFileError, match="not finite"):
         save_model(wild, tmp_path / "v2")
     assert list(tmp_path.iterdir()) == []

@@ -24,11 +24,11 @@ def history_of(customers: list[tuple[int, float, float]]) -> PurchaseHistory:
     return PurchaseHistory(frequency, recency, age)
 
 
-@given(theta=THETAS, customers=CUSTOMERS)
+@given(theta=THETAS, customers=CUSTOMERS, first=st.sampled_from([0, 1]))
 def test_gradient_and_hessian_equal_finite_differences(
-    theta: np.ndarray, customers: list[tuple[int, float, float]]
+    theta: np.ndarray, customers: list[tuple[int, float, float]], first: int
 ) -> None:
-    rows = BuyingRows.of(history_of(customers))
+    rows = BuyingRows.of(history_of(customers), first=first)
     _, gradient, hessian = log_likelihood(theta, rows)
     step = 1e-5
     for place in range(4):
@@ -44,12 +44,13 @@ def test_gradient_and_hessian_equal_finite_differences(
     assert hessian == pytest.approx(hessian.T)
 
 
-@given(theta=THETAS, customers=CUSTOMERS, times=st.integers(1, 4))
+@given(theta=THETAS, customers=CUSTOMERS, times=st.integers(1, 4), first=st.sampled_from([0, 1]))
 def test_grouped_rows_equal_ungrouped_rows(
-    theta: np.ndarray, customers: list[tuple[int, float, float]], times: int
+    theta: np.ndarray, customers: list[tuple[int, float, float]], times: int, first: int
 ) -> None:
     history = history_of(customers * times)
-    grouped, single = BuyingRows.of(history), BuyingRows.of(history, grouped=False)
+    grouped = BuyingRows.of(history, first=first)
+    single = BuyingRows.of(history, first=first, grouped=False)
     assert grouped.customers == single.customers == len(history)
     assert len(grouped.age) + len(grouped.once_age) <= len(customers)
     for first, second in zip(

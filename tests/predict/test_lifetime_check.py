@@ -10,7 +10,11 @@ import numpy as np
 import pytest
 
 from aimwell.errors import PredictError, TooLittleDataError
+from aimwell.history.moment import open_moment
+from aimwell.predict.buying import later_history, purchase_history
 from aimwell.predict.lifetime_check import LifetimeCheck, check_lifetime_value
+from aimwell.predict.pareto_nbd import ParetoNbd
+from aimwell.predict.registry import load_part
 from aimwell.predict.service import LifetimeValueFit, fit_lifetime_value
 from aimwell.store.stores import Stores
 from data_folder import data_path
@@ -151,3 +155,42 @@ def test_a_history_too_short_to_halve_has_values_without_a_check(tmp_path: Path)
     with pytest.raises(PredictError, match="too short to check anything"):
         check_lifetime_value(stores, as_of=day(60), holdout_days=6)
     stores.close()
+
+
+def test_each_law_is_judged_on_what_came_and_the_chosen_one_is_told(check: LifetimeCheck) -> None:
+    assert [one.law for one in check.laws.candidates] == ["bgnbd", "mbg", "pareto"]
+    assert check.laws.chosen.law == "bgnbd"
+    assert check.laws.failed == {}
+    # The figures of the literature, cut as it cuts.
+    by_law = {one.law: one.model.parameters for one in check.laws.candidates}
+    assert by_law["pareto"] == pytest.approx([0.5533, 10.5776, 0.6062, 11.6683], rel=1e-3)
+    assert by_law["mbg"] == pytest.approx([0.5248, 6.183, 0.8914, 1.614], rel=1e-3)
+
+
+def test_a_law_that_is_asked_for_is_fitted_registered_and_on_the_card(cdnow: Stores) -> None:
+    fit = fit_lifetime_value(
+        cdnow, as_of=CUT_AT, horizon_days=60, law="pareto", name="by-pareto", now=NOW
+    )
+    assert isinstance(fit.buying, ParetoNbd)
+    assert load_part(cdnow, fit.entry, "buying", ParetoNbd) == fit.buying
+    card = fit.to_dict()
+    assert "Learnt by: Pareto/NBD (how often)" in card["learnt_from"][0]
+    assert any("Pareto/NBD was asked for" in line for line in card["learnt_from"])
+    assert fit.entry.settings["law"] == "pareto"
+
+
+def test_an_unknown_law_is_refused(cdnow: Stores) -> None:
+    with pytest.raises(PredictError, match="Allowed: auto, bgnbd, mbg, pareto"):
+        fit_lifetime_value(cdnow, as_of=CUT_AT, horizon_days=60, law="weibull", now=NOW)
+
+
+def test_the_later_history_is_the_one_that_is_read_at_the_end(cdnow: Stores) -> None:
+    span = AS_OF - CUT_AT
+    with open_moment(cdnow, as_of=CUT_AT, horizon=span) as moment:
+        buyers = purchase_history(moment)
+        later = later_history(moment, buyers)
+    with open_moment(cdnow, as_of=AS_OF) as moment:
+        read = purchase_history(moment)
+    assert read.profiles == buyers.profiles
+    for name in ("frequency", "recency", "age"):
+        assert getattr(later, name) == pytest.approx(getattr(read.history, name)), name

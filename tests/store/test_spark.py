@@ -21,8 +21,9 @@ from aimwell.history.features import features
 from aimwell.history.freshness import order_days
 from aimwell.history.moment import Moment
 from aimwell.history.outcomes import outcomes
+from aimwell.history.purchase_gaps import purchase_gaps
 from aimwell.history.repeat_purchases import repeat_purchases
-from aimwell.predict.buying import later_buying, purchase_history, usual_margin
+from aimwell.predict.buying import later_buying, later_history, purchase_history, usual_margin
 from aimwell.predict.questions import Question, recorded
 from aimwell.segment.attributes.people_table import people_table
 from aimwell.segment.clusters.service import CLUSTER_FEATURES
@@ -197,7 +198,9 @@ def test_thousands_of_rules_yield_the_same_people_on_both_engines(town: Stores) 
                 assert people_of(other, some) == people_of(one, some)
 
 
-@pytest.mark.parametrize("table", [features, rfm, lifecycle, repeat_purchases, outcomes])
+@pytest.mark.parametrize(
+    "table", [features, rfm, lifecycle, repeat_purchases, outcomes, purchase_gaps]
+)
 def test_tables_of_people_are_the_same_on_both_engines(
     views: tuple[Moment, Moment], table: Callable[[Moment], pa.Table]
 ) -> None:
@@ -210,8 +213,8 @@ def _personas(moment: Moment) -> list[dict[str, Any]]:
 
 
 def _buying(moment: Moment) -> dict[str, list[Any]]:
-    people, history = purchase_history(moment)
-    later = later_buying(moment, people)
+    people, history = buyers = purchase_history(moment)
+    later, then = later_buying(moment, people), later_history(moment, buyers)
     numbers = {
         "frequency": history.frequency,
         "recency": history.recency,
@@ -219,6 +222,8 @@ def _buying(moment: Moment) -> dict[str, list[Any]]:
         "spend": history.spend,
         "purchases later": later.purchases,
         "revenue later": later.revenue,
+        "frequency later": then.frequency,
+        "recency later": then.recency,
     }
     return {"people": people.to_pylist(), **{name: one.tolist() for name, one in numbers.items()}}
 

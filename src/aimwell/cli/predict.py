@@ -20,10 +20,14 @@ from aimwell.cli.predict_care import (
     show_fairness,
     train_defined_model,
 )
+from aimwell.cli.predict_churn import churn
 from aimwell.cli.predict_explain import show_effects, show_why
 from aimwell.cli.predict_recommend_outline import RECOMMENDING
+from aimwell.cli.predict_spend import spend
 from aimwell.predict import service
 from aimwell.predict.card_propensity import chosen_candidate
+from aimwell.predict.card_spend import whole_way
+from aimwell.predict.card_words import figure
 from aimwell.predict.cards import card_text, model_card
 from aimwell.predict.questions import PURCHASE, Question
 from aimwell.predict.registry import RegisteredModel, find_model, list_models
@@ -43,6 +47,8 @@ app.command("promote")(promote_version)
 app.command("fairness")(show_fairness)
 app.command("why")(show_why)
 app.command("effects")(show_effects)
+app.command("churn")(churn)
+app.command("spend")(spend)
 
 NameOption = Annotated[
     str | None,
@@ -119,6 +125,12 @@ def lifetime_value(
     discount: Annotated[
         float, typer.Option(min=0.0, help="Interest of a month: what comes later is worth less.")
     ] = 0.01,
+    law: Annotated[
+        str,
+        typer.Option(
+            help="How customers buy: bgnbd, mbg, pareto; auto takes what held on the past."
+        ),
+    ] = "auto",
     as_of: AsOfOption = None,
     name: NameOption = None,
     seed: SeedOption = 0,
@@ -135,6 +147,7 @@ def lifetime_value(
                 horizon_days=horizon,
                 holdout_days=holdout,
                 discount_monthly=discount,
+                law=law,
                 name=name,
                 seed=seed,
                 anew=anew,
@@ -269,9 +282,11 @@ def _sum(table: pa.Table, name: str) -> float:
 def _worth(entry: RegisteredModel) -> str:
     """The one figure by which a model is known."""
     metrics = entry.metrics
-    if entry.kind == "propensity":
+    if entry.kind in ("propensity", "churn", "subscription_churn"):
         chosen = chosen_candidate(metrics)
         return f"AUC {chosen['later']['auc']['estimate']:.3f}"
+    if entry.kind == "spend":
+        return f"correlation {figure(whole_way(metrics)['check']['correlation'], '.2f')}"
     if entry.kind != "lifetime_value":
         return "–"
     check = metrics["check"]

@@ -21,9 +21,10 @@ import msgspec
 
 from aimwell.errors import ModelFileError, StorageFullError
 from aimwell.predict.base_rates import BaseRates
-from aimwell.predict.bgnbd import BgNbd
+from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.calibration import Calibrator
 from aimwell.predict.gamma_gamma import GammaGamma
+from aimwell.predict.laws import LAWS, law_of
 from aimwell.predict.learners import Scorer
 from aimwell.predict.logistic import LogisticScorer
 from aimwell.predict.propensity import PropensityModel
@@ -36,6 +37,7 @@ from aimwell.predict.recommend.files import (
 )
 from aimwell.predict.recommend.recommender import Recommender
 from aimwell.predict.reference import Reference
+from aimwell.predict.spend import SpendModel
 from aimwell.predict.trees import TreesScorer
 from aimwell.store.disk import is_full, settle
 
@@ -44,17 +46,16 @@ __all__ = ["MANIFEST", "TREES", "Model", "load_model", "save_model"]
 MANIFEST = "model.json"
 TREES = "trees.txt"
 
-Model = BgNbd | GammaGamma | PropensityModel | Recommender | Reference
-ModelT = TypeVar("ModelT", BgNbd, GammaGamma, PropensityModel, Recommender, Reference)
+Model = BuyingLaw | GammaGamma | PropensityModel | Recommender | Reference | SpendModel
+ModelT = TypeVar("ModelT", bound=Model)
 
 _FORMAT = 1
 
-_KINDS: Mapping[type[BgNbd | GammaGamma | Reference], str] = {
-    BgNbd: "bgnbd",
+_KINDS: Mapping[type[GammaGamma | Reference], str] = {
     GammaGamma: "gamma_gamma",
     Reference: "reference",
 }
-"""Models that lie in the manifest as they are."""
+"""Models that lie in the manifest as they are, beside the laws of buying."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,16 @@ class _Propensity:
     rule: BaseRates | None = None
     logistic: LogisticScorer | None = None
     trees: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Spend:
+    """A spend as it lies in the manifest; its trees lie beside it."""
+
+    names: tuple[str, ...]
+    horizon: timedelta
+    trained_as_of: datetime
+    level: float
 
 
 class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
@@ -190,8 +201,13 @@ def _written(model: Model) -> dict[str, bytes]:
     elif isinstance(model, Recommender):
         kind, told = "recommender", facts_of(model)
         files |= tables_of(model)
-    else:
+    elif isinstance(model, SpendModel):
+        kind, told = "spend", _Spend(model.names, model.horizon, model.trained_as_of, model.level)
+        files[TREES] = model.scorer.text.encode()
+    elif isinstance(model, GammaGamma | Reference):
         kind, told = _KINDS[type(model)], model
+    else:
+        kind, told = law_of(model), model
     manifest = {"format": _FORMAT, "kind": kind, "model": told}
     files[MANIFEST] = msgspec.json.format(msgspec.json.encode(manifest))
     return files
@@ -210,6 +226,13 @@ def _read(files: Mapping[str, bytes]) -> Model:
         for plain, kind in _KINDS.items():
             if manifest.kind == kind:
                 return msgspec.json.decode(manifest.model, type=plain)
+        for name, law in LAWS.items():
+            if manifest.kind == name:
+                return msgspec.json.decode(manifest.model, type=law)
+        if manifest.kind == "spend" and TREES in files:
+            spend = msgspec.json.decode(manifest.model, type=_Spend)
+            scorer = TreesScorer(files[TREES].decode())
+            return SpendModel(spend.names, spend.horizon, spend.trained_as_of, scorer, spend.level)
         if manifest.kind == "propensity":
             told = msgspec.json.decode(manifest.model, type=_Propensity)
             return _propensity(told, files.get(TREES))

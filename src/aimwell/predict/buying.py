@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from aimwell.errors import PredictError
 from aimwell.history.moment import Moment
 from aimwell.history.outcomes import outcomes
 from aimwell.history.repeat_purchases import repeat_purchases
@@ -22,6 +25,7 @@ __all__ = [
     "Later",
     "Margin",
     "later_buying",
+    "later_history",
     "purchase_history",
     "usual_margin",
 ]
@@ -82,6 +86,40 @@ def later_buying(moment: Moment, people: pa.Array) -> Later:
     )
     money = outcomes(moment)
     return Later(purchases=_placed(people, days, "days"), revenue=_placed(people, money, "revenue"))
+
+
+def later_history(moment: Moment, buyers: Buyers) -> PurchaseHistory:
+    """The repeat purchases of the same buyers as they stood at the end of the moment's horizon, without spend.
+
+    A day that began before the moment and ended after it counts once.
+    """
+    if moment.horizon is None:
+        raise PredictError("A later history needs a moment with a horizon.")
+    zone = moment.stores.settings.timezone
+    until = (moment.as_of - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()
+    table = moment.session.table(
+        sql(
+            """
+            SELECT profile_id, CAST(count(DISTINCT day) AS double) AS days,
+                   CAST(date_diff('day', :until, max(day)) AS double) AS last
+            FROM (SELECT profile_id, CAST(timezone(:zone, ordered_at) AS date) AS day FROM purchases_ahead WHERE kept)
+                 AS d
+            WHERE day > :until GROUP BY profile_id
+            """,
+            zone=zone,
+            until=until,
+        )
+    )
+    before = buyers.history
+    more = _placed(buyers.profiles, table, "days")
+    last = before.age + _placed(buyers.profiles, table, "last") / UNIT_DAYS
+    age = before.age + moment.horizon / timedelta(days=UNIT_DAYS)
+    return PurchaseHistory(
+        frequency=before.frequency + more,
+        recency=np.where(more > 0, np.minimum(last, age), before.recency),
+        age=age,
+        unit_days=UNIT_DAYS,
+    )
 
 
 def usual_margin(moment: Moment) -> Margin:

@@ -27,10 +27,11 @@ def lifetime_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
         f"within {horizon} days. {_check_sentence(check, metrics)}",
         "learnt_from": [
             f"{metrics['customers']:,} customers, {metrics['repeat_buyers']:,} of whom came back; purchases since "
-            f"{day(metrics['recorded']['first_at'], zone)}. Learnt by: BG/NBD (how often) and Gamma-Gamma (how much).",
+            f"{day(metrics['recorded']['first_at'], zone)}. Learnt by: {_law(metrics)} (how often) and Gamma-Gamma (how much).",
             f"All together: {_total(metrics, judged)} from {metrics['expected_purchases']:,.0f} expected days with a "
             "purchase.",
             *_parameters_alone(metrics["total"]),
+            *_law_words(check),
         ],
         "how_good": _check_words(check, metrics, zone)
         if check
@@ -62,6 +63,29 @@ def lifetime_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             *season_caveat(metrics, entry.as_of.isoformat(), zone),
         ],
     }
+
+
+def _law(metrics: Mapping[str, Any]) -> str:
+    """The law's title; what was registered before there was a choice is BG/NBD."""
+    return str(metrics["buying"].get("law", "BG/NBD"))
+
+
+def _law_words(check: Mapping[str, Any] | None) -> list[str]:
+    """Why this law, and how the others did."""
+    laws = None if check is None else check.get("laws")
+    if laws is None:
+        return []
+    told = [laws["reason"]]
+    told += [
+        f"{one['title']} on the checked days: log-density {one['log_density']:.4f} a customer{_worse(one['worse_by'])}; "
+        f"{one['purchases']:,.0f} days with a purchase predicted."
+        for one in laws["tried"]
+    ]
+    return told + [f"{title} was not fitted: {why}" for title, why in laws["failed"].items()]
+
+
+def _worse(extra: Mapping[str, Any]) -> str:
+    return f", worse than the best by {estimate(extra, '.4f')}" if extra["estimate"] else ""
 
 
 def _total(metrics: Mapping[str, Any], judged: SumCheck | None) -> str:

@@ -9,8 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from aimwell.predict.card_churn import churn_words
 from aimwell.predict.card_lifetime import lifetime_words
 from aimwell.predict.card_propensity import propensity_words
+from aimwell.predict.card_spend import spend_words
+from aimwell.predict.card_subscriptions import subscription_words
 from aimwell.predict.recommend.words import recommender_words
 from aimwell.predict.registry import RegisteredModel
 
@@ -33,6 +36,9 @@ def model_card(entry: RegisteredModel, *, timezone: str = "UTC") -> dict[str, An
         "propensity": propensity_words,
         "lifetime_value": lifetime_words,
         "recommender": recommender_words,
+        "churn": churn_words,
+        "spend": spend_words,
+        "subscription_churn": subscription_words,
     }.get(entry.kind, _other_words)
     zone = ZoneInfo(timezone)
     return {

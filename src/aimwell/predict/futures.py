@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 from aimwell.errors import PredictError
-from aimwell.predict.bgnbd import BgNbd
+from aimwell.predict.bgnbd import BetaGeometric
+from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.gamma_gamma import GammaGamma
+from aimwell.predict.pareto_nbd import ParetoNbd
 from aimwell.predict.purchases import PurchaseHistory
 from aimwell.stats.samples import FloatArray
 
@@ -19,8 +21,6 @@ __all__ = ["draw_purchases", "draw_shifts", "draw_spend", "simulate_customers"]
 # Draws of parameters follow only directions in which the data speak (standard error of the logarithm below 1).
 # Far along the others the normal approximation leaves the likelihood altogether.
 _ERROR_MAX = 1.0
-# A stopping probability below this cannot show in any number of purchases, and numpy's geometric law refuses 0.
-_STOPPING_MIN = 1e-12
 
 
 def draw_shifts(covariance: FloatArray, draws: int, rng: np.random.Generator) -> FloatArray:
@@ -31,16 +31,11 @@ def draw_shifts(covariance: FloatArray, draws: int, rng: np.random.Generator) ->
 
 
 def draw_purchases(
-    model: BgNbd, history: PurchaseHistory, horizon: float, *, rng: np.random.Generator
+    model: BuyingLaw, history: PurchaseHistory, horizon: float, *, rng: np.random.Generator
 ) -> FloatArray:
     """One possible number of purchases of each customer within `horizon` (units of time)."""
-    size = len(history)
-    alive = rng.random(size) < model.probability_alive(history)
-    known = model.alpha_ + history.age
-    wanted = rng.negative_binomial(model.r_ + history.frequency, known / (known + horizon))
-    stopping = rng.beta(model.a_, model.b_ + history.frequency)
-    last = rng.geometric(np.maximum(stopping, _STOPPING_MIN))
-    return np.where(alive, np.minimum(wanted, last), 0).astype(np.float64)
+    alive = rng.random(len(history)) < model.probability_alive(history)
+    return np.where(alive, model.drawn_while_active(history, horizon, rng=rng), 0.0)
 
 
 def draw_spend(
@@ -61,7 +56,7 @@ def draw_spend(
 
 
 def simulate_customers(
-    model: BgNbd,
+    model: BetaGeometric | ParetoNbd,
     ages: FloatArray,
     *,
     horizon: float,
@@ -82,15 +77,17 @@ def simulate_customers(
     """
     size = len(ages)
     rate = rng.standard_gamma(model.r_, size) / model.alpha_
-    stopping = rng.beta(model.a_, model.b_, size)
+    stopping, ends = _stopping(model, size, rng)
     frequency, recency, future = np.zeros(size), np.zeros(size), np.zeros(size)
     active = np.arange(size)
+    if isinstance(model, BetaGeometric) and model.first:
+        active = active[rng.random(size) >= stopping]
     now = np.zeros(size)
     while len(active):
         # A rate that underflows to 0 means never again.
         with np.errstate(divide="ignore"):
             now[active] += rng.standard_exponential(len(active)) / rate[active]
-        active = active[now[active] <= ages[active] + horizon]
+        active = active[now[active] <= np.minimum(ages[active] + horizon, ends[active])]
         seen = active[now[active] <= ages[active]]
         frequency[seen] += 1
         recency[seen] = now[seen]
@@ -101,6 +98,18 @@ def simulate_customers(
         frequency=frequency, recency=recency, age=ages, spend=spend, unit_days=model.unit_days
     )
     return history, future
+
+
+def _stopping(
+    model: BetaGeometric | ParetoNbd, size: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """Each customer's probability of stopping after a purchase, and the moment at which they stop in any case."""
+    if isinstance(model, ParetoNbd):
+        # A rate that underflows to 0 means never.
+        with np.errstate(divide="ignore"):
+            ends = rng.standard_exponential(size) * model.beta_ / rng.standard_gamma(model.s_, size)
+        return np.zeros(size), ends
+    return rng.beta(model.a_, model.b_, size), np.full(size, np.inf)
 
 
 def _simulated_spend(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri
 
 from aimwell.errors import PredictError
 from aimwell.predict.holdout import quantile_buckets
@@ -22,7 +21,6 @@ __all__ = [
     "calibration_bins",
     "judge",
     "losses",
-    "paired_difference",
 ]
 
 _CERTAIN = 1e-15
@@ -116,22 +114,6 @@ def losses(probabilities: FloatArray, outcome: BoolArray) -> FloatArray:
     """−ln of the probability given to what each person did."""
     chance = np.where(outcome, probabilities, 1 - probabilities)
     return np.asarray(-np.log(np.maximum(chance, _CERTAIN)))
-
-
-def paired_difference(
-    differences: FloatArray, *, confidence: float = DEFAULT_CONFIDENCE
-) -> Estimate:
-    """The mean of differences of two models on the same people, with its interval."""
-    mean = float(differences.mean())
-    error = float(differences.std(ddof=1) / np.sqrt(len(differences)))
-    reach = float(ndtri((1 + confidence) / 2)) * error
-    return Estimate(
-        estimate=mean,
-        lower=mean - reach,
-        upper=mean + reach,
-        confidence=confidence,
-        method="normal interval of paired differences",
-    )
 
 
 def average_precision(scores: FloatArray, outcome: BoolArray) -> Figure:

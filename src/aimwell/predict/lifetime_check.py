@@ -9,10 +9,12 @@ import numpy as np
 
 from aimwell.errors import PredictError
 from aimwell.history.moment import open_moment
-from aimwell.predict.bgnbd import BgNbd, fit_bgnbd
-from aimwell.predict.buying import UNIT_DAYS, later_buying, purchase_history
+from aimwell.predict.buying import UNIT_DAYS, later_buying, later_history, purchase_history
+from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.gamma_gamma import GammaGamma, fit_gamma_gamma
 from aimwell.predict.holdout import HoldoutCheck, check_holdout, frequency_buckets, quantile_buckets
+from aimwell.predict.law_choice import LawChoice, choose_law
+from aimwell.predict.laws import Law
 from aimwell.predict.lifetime_value import lifetime_value
 from aimwell.predict.purchases import PurchaseHistory
 from aimwell.predict.questions import Question, recorded
@@ -34,6 +36,7 @@ class LifetimeCheck:
 
     Args:
         cut_at, holdout_days: The period.
+        laws: Each law of buying on these days, and the one that was taken.
         buying, spending: As fitted to what was known then.
         purchases: Days with a purchase, by repeat purchases before.
         money: Net revenue, by tenths of the prediction; its `inside` counts who lay in their interval.
@@ -42,7 +45,8 @@ class LifetimeCheck:
 
     cut_at: datetime
     holdout_days: int
-    buying: BgNbd
+    laws: LawChoice
+    buying: BuyingLaw
     spending: GammaGamma
     purchases: HoldoutCheck
     money: HoldoutCheck
@@ -59,12 +63,14 @@ def check_lifetime_value(
     *,
     as_of: datetime,
     holdout_days: int,
+    law: Law | None = None,
     seed: int = 0,
     snapshot: Snapshot | None = None,
 ) -> LifetimeCheck:
     """Fit to what was known `holdout_days` before `as_of` and compare with what came until `as_of`.
 
-    Money is not discounted and is revenue, so that it can be compared with what was paid.
+    Money is not discounted and is revenue, so that it can be compared with what was paid. `law` None takes the simplest
+    within chance of the best on these days.
 
     Raises:
         TooLittleDataError: Too few customers or repeat buyers were known then.
@@ -81,13 +87,16 @@ def check_lifetime_value(
         stores, as_of=cut_at, horizon=span, snapshot=snapshot, engine=engine
     ) as moment:
         recorded(moment, Question())
-        ids, history = purchase_history(moment)
-        later = later_buying(moment, ids)
-    buying, spending = fit_bgnbd(history), fit_gamma_gamma(history)
+        buyers = purchase_history(moment)
+        ids, history = buyers
+        later, then = later_buying(moment, ids), later_history(moment, buyers)
+    laws = choose_law(history, then, asked=law)
+    buying, spending = laws.model, fit_gamma_gamma(history)
     money, left_out = _money_check(history, buying, spending, later.revenue, span, seed)
     return LifetimeCheck(
         cut_at=cut_at,
         holdout_days=holdout_days,
+        laws=laws,
         buying=buying,
         spending=spending,
         purchases=check_holdout(
@@ -102,7 +111,7 @@ def check_lifetime_value(
 
 def _money_check(
     history: PurchaseHistory,
-    buying: BgNbd,
+    buying: BuyingLaw,
     spending: GammaGamma,
     revenue: FloatArray,
     span: timedelta,

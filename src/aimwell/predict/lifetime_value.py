@@ -4,7 +4,7 @@ value = Σ over months of (expected purchases in the month) · (expected spend p
 the month, in months). A month is a twelfth of 365.25 days; what comes within a month counts at its end. The first
 purchase is not part of it: the value is what is still to come.
 
-Source: Fader, Hardie & Lee (2005), "RFM and CLV", with BG/NBD for the purchases.
+Source: Fader, Hardie & Lee (2005), "RFM and CLV", with any law of buying for the purchases.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from aimwell.errors import PredictError
-from aimwell.predict.bgnbd import BgNbd
+from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.futures import draw_purchases, draw_shifts, draw_spend
 from aimwell.predict.gamma_gamma import GammaGamma
 from aimwell.predict.purchases import PurchaseHistory
@@ -70,7 +70,7 @@ class LifetimeValues:
 
 def lifetime_value(
     history: PurchaseHistory,
-    buying: BgNbd,
+    buying: BuyingLaw,
     spending: GammaGamma,
     *,
     horizon_days: float,
@@ -181,7 +181,7 @@ def _total(
 
 def _possible(
     history: PurchaseHistory,
-    buying: BgNbd,
+    buying: BuyingLaw,
     spending: GammaGamma,
     horizon: float,
     weight: FloatArray,

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from aimwell.predict.bgnbd import BgNbd
+from aimwell.predict.buying_law import BuyingLaw
+from aimwell.predict.churn import ChurnCandidate, ChurnResult
 from aimwell.predict.gamma_gamma import GammaGamma
 from aimwell.predict.leaks import leaks
 from aimwell.predict.lifetime_check import LifetimeCheck
@@ -18,7 +19,15 @@ from aimwell.predict.training import TrainingTables
 from aimwell.stats.ranks import shared_ranks
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["check_metrics", "directions", "lifetime_metrics", "propensity_metrics"]
+__all__ = [
+    "check_metrics",
+    "churn_metrics",
+    "directions",
+    "lifetime_metrics",
+    "propensity_metrics",
+    "spend_metrics",
+    "subscription_metrics",
+]
 
 # Weaker rank correlations are not told as a direction.
 _CLEAR = 0.1
@@ -87,7 +96,64 @@ def _candidate(one: Candidate) -> dict[str, Any]:
     }
 
 
-def lifetime_metrics(buying: BgNbd, spending: GammaGamma, values: LifetimeValues) -> dict[str, Any]:
+def churn_metrics(result: ChurnResult, train: FeatureTable, judge: FeatureTable) -> dict[str, Any]:
+    """Every way of telling with its judgement, the chosen one and why, and the rule of thumb."""
+    model = result.chosen.model
+    plain: dict[str, Any] = msgspec.to_builtins(
+        {
+            "learner": result.chosen.learner,
+            "reason": result.reason,
+            "train": _at_risk(train),
+            "judge": _at_risk(judge),
+            "candidates": [_way(one) for one in result.candidates],
+            "rule": result.rule,
+            "features": []
+            if model is None
+            else [
+                {"name": name, "share": share}
+                for name, share in model.influences[:_FEATURES_TOLD]
+                if share > 0
+            ],
+        }
+    )
+    return plain
+
+
+def _at_risk(table: FeatureTable) -> dict[str, Any]:
+    return {
+        "as_of": table.as_of,
+        "people": len(table),
+        "gone": len(table) - int(table.happened.sum()),
+    }
+
+
+def _way(one: ChurnCandidate) -> dict[str, Any]:
+    return {"learner": one.learner, "later": one.later, "extra_loss": one.extra_loss}
+
+
+def spend_metrics(**found: Any) -> dict[str, Any]:
+    """What was found about a spend that was learnt from features."""
+    plain: dict[str, Any] = msgspec.to_builtins(found)
+    return plain
+
+
+def subscription_metrics(**found: Any) -> dict[str, Any]:
+    """What was found about subscriptions; of the candidates their judgements, without their models."""
+    plain: dict[str, Any] = msgspec.to_builtins(
+        {
+            **found,
+            "candidates": [
+                {"learner": one.learner, "later": one.later, "extra_loss": one.extra_loss}
+                for one in found["candidates"]
+            ],
+        }
+    )
+    return plain
+
+
+def lifetime_metrics(
+    buying: BuyingLaw, spending: GammaGamma, values: LifetimeValues
+) -> dict[str, Any]:
     """Parameters with intervals, how many were seen, and the sums over all customers."""
     plain: dict[str, Any] = msgspec.to_builtins(
         {
@@ -99,6 +165,7 @@ def lifetime_metrics(buying: BgNbd, spending: GammaGamma, values: LifetimeValues
             "expected_purchases": float(values.expected_purchases.sum()),
             "mean_probability_alive": float(values.probability_alive.mean()),
             "buying": {
+                "law": buying.title,
                 "parameters": buying.parameter_intervals(),
                 "log_likelihood": buying.log_likelihood_,
             },
@@ -121,6 +188,21 @@ def check_metrics(check: LifetimeCheck) -> dict[str, Any]:
             "purchases": check.purchases,
             "money": check.money,
             "left_out": check.left_out,
+            "laws": {
+                "chosen": check.laws.chosen.law,
+                "reason": check.laws.reason,
+                "tried": [
+                    {
+                        "law": one.law,
+                        "title": one.title,
+                        "log_density": one.log_density,
+                        "worse_by": one.extra_loss,
+                        "purchases": one.purchases,
+                    }
+                    for one in check.laws.candidates
+                ],
+                "failed": check.laws.failed,
+            },
         }
     )
     return plain

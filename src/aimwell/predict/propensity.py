@@ -15,8 +15,9 @@ import numpy as np
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.predict.calibration import Calibrator, fit_calibrator
 from aimwell.predict.folds import folds
-from aimwell.predict.judging import Judgement, judge, losses, paired_difference
+from aimwell.predict.judging import Judgement, judge, losses
 from aimwell.predict.learners import BaseRates, Learner, RecencyLearner, Scorer, learners
+from aimwell.predict.paired import compare_losses
 from aimwell.predict.tables import BoolArray, FeatureTable
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, Figure
 from aimwell.stats.samples import FloatArray
@@ -152,18 +153,18 @@ def fit_propensity(
     fitted = [_fitted(learner, train, seed=seed) for learner in learners(column)]
     predicted = [model.predict(later) for model, _ in fitted]
     later_losses = [losses(chances, later.happened) for chances in predicted]
-    best = int(np.argmin([loss.mean() for loss in later_losses]))
+    compared = compare_losses(later_losses, confidence=confidence)
     candidates = tuple(
         Candidate(
             model=model,
             later=judge(chances, later.happened, confidence=confidence),
             random_split=judge(held_out, train.happened, confidence=confidence),
-            extra_loss=paired_difference(loss - later_losses[best], confidence=confidence),
+            extra_loss=extra,
         )
-        for (model, held_out), chances, loss in zip(fitted, predicted, later_losses, strict=True)
+        for (model, held_out), chances, extra in zip(fitted, predicted, compared.extra, strict=True)
     )
-    chosen = next(row for row in candidates if (row.extra_loss.lower or 0.0) <= 0)
-    return PropensityResult(chosen, _reason(chosen, candidates[best]), candidates)
+    chosen = candidates[compared.chosen]
+    return PropensityResult(chosen, _reason(chosen, candidates[compared.best]), candidates)
 
 
 def _fitted(

@@ -44,7 +44,9 @@ __all__ = [
     "usual_name",
 ]
 
-Kind = Literal["propensity", "lifetime_value", "recommender"]
+Kind = Literal[
+    "propensity", "lifetime_value", "churn", "subscription_churn", "spend", "recommender"
+]
 
 _models = metadata.tables["models"]
 _promotions = metadata.tables["model_promotions"]

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from aimwell.errors import PredictError
 from aimwell.predict.cards import model_card
+from aimwell.predict.churning import ChurnFit, predict_churn, score_churn
 from aimwell.predict.metrics import propensity_metrics
 from aimwell.predict.propensity import PropensityModel, PropensityResult, fit_propensity
 from aimwell.predict.questions import PURCHASE, Question
@@ -28,6 +29,8 @@ from aimwell.predict.registry import (
     usual_name,
 )
 from aimwell.predict.scoring import keep_scores, scores_table, stored_scores
+from aimwell.predict.spending import SpendFit, predict_spend
+from aimwell.predict.subscription_churn import SubscriptionChurn, predict_subscription_churn
 from aimwell.predict.training import (
     Progress,
     feature_table,
@@ -40,9 +43,16 @@ from aimwell.store.stores import Stores
 __all__ = [
     "PART",
     "REFERENCE",
+    "ChurnFit",
     "LifetimeValueFit",
+    "SpendFit",
+    "SubscriptionChurn",
     "TrainedModel",
     "fit_lifetime_value",
+    "predict_churn",
+    "predict_spend",
+    "predict_subscription_churn",
+    "score_churn",
     "score_propensity",
     "train_propensity",
 ]

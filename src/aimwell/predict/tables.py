@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -123,6 +123,11 @@ class FeatureTable:
                 "table it was trained on, or train it anew."
             )
         return self.values[:, [self.names.index(name) for name in names]]
+
+    def take(self, rows: npt.NDArray[np.generic]) -> FeatureTable:
+        """Some people, by index or mask."""
+        outcome = None if self.outcome is None else self.outcome[rows]
+        return replace(self, values=self.values[rows], outcome=outcome)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ __all__ = [
     "Progress",
     "TrainingTables",
     "feature_table",
+    "learning_moments",
     "span_days",
     "training_tables",
 ]
@@ -72,7 +73,7 @@ def training_tables(
     engine = stores.history_engine
     with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
         known = recorded(moment, question)
-    moments = _moments(known, as_of, horizon, question.acts.event)
+    moments = learning_moments(known, as_of, horizon, question.acts.event)
     tables = []
     for step, cut in enumerate((moments.train_as_of, moments.judge_as_of)):
         if progress is not None:
@@ -149,7 +150,9 @@ def span_days(days: int) -> timedelta:
     return timedelta(days=days)
 
 
-def _moments(known: Recorded, as_of: datetime, horizon: timedelta, event: str) -> TrainingMoments:
+def learning_moments(
+    known: Recorded, as_of: datetime, horizon: timedelta, event: str
+) -> TrainingMoments:
     """The moments of learning and judging, unless the data end long before `as_of`."""
     try:
         moments = training_moments(

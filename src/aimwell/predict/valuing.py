@@ -11,10 +11,11 @@ import pyarrow as pa
 
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.history.moment import TIME_COLUMNS, open_moment
-from aimwell.predict.bgnbd import BgNbd, fit_bgnbd
 from aimwell.predict.buying import Margin, purchase_history, usual_margin
+from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.cards import model_card
 from aimwell.predict.gamma_gamma import GammaGamma, fit_gamma_gamma
+from aimwell.predict.laws import Law, checked_law, fit_law
 from aimwell.predict.lifetime_check import LifetimeCheck, check_lifetime_value, usual_draws
 from aimwell.predict.lifetime_value import LifetimeValues, lifetime_value
 from aimwell.predict.metrics import check_metrics, lifetime_metrics
@@ -50,7 +51,7 @@ class LifetimeValueFit:
     entry: RegisteredModel
     people: pa.Table
     values: LifetimeValues
-    buying: BgNbd
+    buying: BuyingLaw
     spending: GammaGamma
     margin: Margin
     check: LifetimeCheck | None
@@ -84,13 +85,14 @@ def fit_lifetime_value(
     horizon_days: int,
     holdout_days: int | None = None,
     discount_monthly: float = 0.01,
+    law: str = "auto",
     name: str | None = None,
     seed: int = 0,
     anew: bool = False,
     now: datetime,
     progress: Progress | None = None,
 ) -> LifetimeValueFit:
-    """What each customer is expected to be worth over a horizon: BG/NBD for how often, Gamma-Gamma for how much.
+    """What each customer is expected to be worth over a horizon: a law of buying for how often, Gamma-Gamma for how much.
 
     Args:
         stores: The workspace.
@@ -99,6 +101,8 @@ def fit_lifetime_value(
         holdout_days: Length of the period before `as_of` on which the models, fitted to what came before it, are
             checked; default: the horizon, at most half of the history.
         discount_monthly: Interest of a month.
+        law: "bgnbd", "mbg", "pareto", or "auto": BG/NBD, unless another is better on the checked period by more than
+            chance.
         name: Of the model; default: `lifetime-value-365d`.
         seed: Of the drawn intervals; the same data and seed give the same figures.
         anew: Register a new version even where the newest is the very same model.
@@ -110,13 +114,21 @@ def fit_lifetime_value(
         PredictError: A setting is out of range, or nobody bought.
     """
     span_days(horizon_days)
+    asked = checked_law(law)
     name = name or usual_name("lifetime-value", horizon_days)
     check_name(stores, name, kind="lifetime_value", settings={"horizon_days": horizon_days})
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     _tell(progress, 0, "reading purchases")
     read = _read(stores, as_of, horizon_days, snapshot)
-    _tell(progress, 1, "fitting and drawing futures")
-    buying, spending = fit_bgnbd(read.history), fit_gamma_gamma(read.history)
+    _tell(progress, 1, "checking on what really came")
+    if holdout_days is None:
+        holdout_days = min(horizon_days, (as_of - read.known.first_at).days // 2)
+    check, reason = _checked(
+        stores, as_of=as_of, holdout_days=holdout_days, law=asked, seed=seed, snapshot=snapshot
+    )
+    _tell(progress, 2, "fitting and drawing futures")
+    chosen: Law = asked or ("bgnbd" if check is None else check.laws.chosen.law)
+    buying, spending = fit_law(read.history, chosen), fit_gamma_gamma(read.history)
     values = lifetime_value(
         read.history,
         buying,
@@ -126,12 +138,6 @@ def fit_lifetime_value(
         discount_monthly=discount_monthly,
         draws=usual_draws(len(read.history)),
         seed=seed,
-    )
-    _tell(progress, 2, "checking on what really came")
-    if holdout_days is None:
-        holdout_days = min(horizon_days, (as_of - read.known.first_at).days // 2)
-    check, reason = _checked(
-        stores, as_of=as_of, holdout_days=holdout_days, seed=seed, snapshot=snapshot
     )
     _tell(progress, 3, "storing")
     entry = register_model(
@@ -144,6 +150,7 @@ def fit_lifetime_value(
             "horizon_days": horizon_days,
             "holdout_days": holdout_days,
             "discount_monthly": discount_monthly,
+            "law": law,
             "seed": seed,
         },
         metrics={
@@ -176,12 +183,23 @@ def _read(stores: Stores, as_of: datetime, horizon_days: int, snapshot: Snapshot
 
 
 def _checked(
-    stores: Stores, *, as_of: datetime, holdout_days: int, seed: int, snapshot: Snapshot
+    stores: Stores,
+    *,
+    as_of: datetime,
+    holdout_days: int,
+    law: Law | None,
+    seed: int,
+    snapshot: Snapshot,
 ) -> tuple[LifetimeCheck | None, str]:
     """The check, or why it cannot be made; a history that is long enough to fit may be too short to halve."""
     try:
         check = check_lifetime_value(
-            stores, as_of=as_of, holdout_days=holdout_days, seed=seed, snapshot=snapshot
+            stores,
+            as_of=as_of,
+            holdout_days=holdout_days,
+            law=law,
+            seed=seed,
+            snapshot=snapshot,
         )
     except PredictError as error:
         return None, str(error)

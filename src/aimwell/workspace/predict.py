@@ -25,9 +25,15 @@ from aimwell.predict.recommend.service import (
 )
 from aimwell.predict.registry import Promotion, RegisteredModel, find_model, promote
 from aimwell.predict.service import (
+    ChurnFit,
     LifetimeValueFit,
+    SpendFit,
+    SubscriptionChurn,
     TrainedModel,
     fit_lifetime_value,
+    predict_churn,
+    predict_spend,
+    predict_subscription_churn,
     score_propensity,
     train_propensity,
 )
@@ -116,6 +122,18 @@ class Predictions(Stage):
             **options,
         )
 
+    def churn(
+        self, *, horizon_days: int | None = None, as_of: datetime | None = None, **options: Any
+    ) -> ChurnFit:
+        """Who of the customers at risk will not order within a horizon that their own rhythm gives."""
+        return predict_churn(
+            self._stores,
+            as_of=as_of or self._clock(),
+            horizon_days=horizon_days,
+            now=self._clock(),
+            **options,
+        )
+
     def recommend(
         self, model: str | None = None, *, as_of: datetime | None = None, **rules: Any
     ) -> Recommended:
@@ -125,4 +143,28 @@ class Predictions(Stage):
             model or newest_recommender(self._stores),
             as_of=as_of or self._clock(),
             rules=Rules(**rules),
+        )
+
+    def subscription_churn(
+        self, *, horizon_days: int = 90, as_of: datetime | None = None, **options: Any
+    ) -> SubscriptionChurn:
+        """Which running subscriptions will end within a horizon, how long they last, and the revenue at risk."""
+        return predict_subscription_churn(
+            self._stores,
+            as_of=as_of or self._clock(),
+            horizon_days=horizon_days,
+            now=self._clock(),
+            **options,
+        )
+
+    def spend(
+        self, *, horizon_days: int = 90, as_of: datetime | None = None, **options: Any
+    ) -> SpendFit:
+        """What everybody known, prospects too, is expected to spend within a horizon, learnt from features."""
+        return predict_spend(
+            self._stores,
+            as_of=as_of or self._clock(),
+            horizon_days=horizon_days,
+            now=self._clock(),
+            **options,
         )

@@ -12,7 +12,8 @@ from datetime import datetime
 from aimwell.errors import PredictError
 from aimwell.predict.care.later_people import later_people
 from aimwell.predict.care.model import Comparison
-from aimwell.predict.judging import judge, losses, paired_difference
+from aimwell.predict.judging import judge, losses
+from aimwell.predict.paired import paired_difference
 from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import RegisteredModel, find_model, load_part

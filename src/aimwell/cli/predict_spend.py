@@ -1,0 +1,86 @@
+"""`aimwell predict spend`: what everybody known will spend, prospects too."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
+from aimwell.predict import service
+from aimwell.predict.cards import model_card
+
+__all__ = ["spend"]
+
+
+def spend(
+    horizon: Annotated[int, typer.Option(min=1, help="How far ahead to look, in days.")] = 90,
+    as_of: AsOfOption = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the model.", show_default="spend-90d")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same data and seed give the same model.")] = 0,
+    anew: Annotated[
+        bool,
+        typer.Option("--anew", help="Make a new version even where the newest is the same model."),
+    ] = False,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn from features what everybody known will spend, prospects too; judge it later; score them."""
+    with opened(workspace, as_json=as_json) as ws:
+        with ws.output.progress("Learning what people spend") as step:
+            fit = service.predict_spend(
+                ws.stores,
+                as_of=ws.moment(as_of) or ws.now,
+                horizon_days=horizon,
+                name=name,
+                seed=seed,
+                anew=anew,
+                now=ws.now,
+                progress=step,
+            )
+        card = model_card(fit.entry, timezone=ws.stores.settings.timezone)
+        score = fit.people.column("score").to_numpy()
+        if as_json:
+            scored = {"people": len(score), "expected": float(score.sum())}
+            ws.output.json({**card, "scored": scored})
+            return
+        currency = ws.stores.settings.currency
+        ws.output.heading(f"{fit.entry.label}: {card['predicts']}")
+        ws.output.say(card["sentence"])
+        ws.output.say()
+        ws.output.table(
+            ["people", "told by", "foretold", "came", "correlation", "deviance", "worse by"],
+            [_row(way) for way in fit.ways],
+            title=f"On a later period than was learnt from ({currency})",
+        )
+        ws.output.say(
+            "Deviance (Tweedie, less is better) judges the expected amount of each person; worse by: ± of 95 %, person by "
+            "person."
+        )
+        ws.output.say()
+        best = np.sort(score)[::-1][: max(1, len(score) // 10)]
+        ws.output.say(
+            f"{len(score):,} people have a score: {score.sum():,.0f} {currency} are expected within {horizon} days, "
+            f"{best.sum():,.0f} of them from the best tenth."
+        )
+        for caveat in card["caveats"]:
+            ws.output.note(f"Beware: {caveat}")
+        ws.output.say(f"More of it: aimwell predict card {fit.entry.name}")
+
+
+def _row(way: Any) -> tuple[str, ...]:
+    check, extra = way.check, way.extra_loss
+    worse = f"{extra.estimate:.2f}±{extra.upper - extra.estimate:.2f}" if extra.estimate else ""
+    correlation = "–" if check.correlation.value is None else f"{check.correlation.value:.2f}"
+    return (
+        f"{check.people:,} {way.group}",
+        way.way,
+        f"{check.total_predicted:,.0f}",
+        f"{check.total_actual:,.0f}",
+        correlation,
+        f"{way.loss:.2f}",
+        worse,
+    )

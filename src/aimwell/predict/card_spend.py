@@ -1,0 +1,73 @@
+"""The card of a spend learnt from features in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aimwell.predict.card_words import day, estimate, figure, season_caveat
+from aimwell.predict.registry import RegisteredModel
+
+__all__ = ["spend_words", "whole_way"]
+
+
+def spend_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
+    """The parts of the card, days in `zone`."""
+    metrics, horizon = entry.metrics, entry.settings["horizon_days"]
+    judge = metrics["judge"]
+    check = whole_way(metrics)["check"]
+    return {
+        "predicts": f"The revenue in {metrics['currency']} that a person, customer or prospect, brings within {horizon} days.",
+        "sentence": f"On {judge['people']:,} people of a later period it foretold {check['total_predicted']:,.0f} "
+        f"{metrics['currency']}, {check['total_actual']:,.0f} came; correlation over people "
+        f"{figure(check['correlation'], '.2f')}.",
+        "learnt_from": [
+            f"{metrics['train']['people']:,} people known on {day(metrics['train']['as_of'], zone)} and what they spent in the "
+            f"{horizon} days after. Learnt by: {metrics['learner']} with the Tweedie deviance.",
+        ],
+        "how_good": [
+            f"Judged on {judge['people']:,} people known on {day(judge['as_of'], zone)}, later than it has learnt.",
+            *(
+                f"{one['group']}, by {one['way']}: deviance {one['loss']:.2f}{_worse(one['extra_loss'])}; "
+                f"{one['check']['total_predicted']:,.0f} foretold, {one['check']['total_actual']:,.0f} came; correlation "
+                f"{figure(one['check']['correlation'], '.2f')}."
+                for one in metrics["ways"]
+            ),
+        ],
+        "calibration": [],
+        "features": [],
+        "caveats": _caveats(metrics, zone),
+    }
+
+
+def whole_way(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How what was learnt did on everybody."""
+    found: Mapping[str, Any] = next(
+        one
+        for one in metrics["ways"]
+        if one["group"] == "everybody" and one["way"] == metrics["learner"]
+    )
+    return found
+
+
+def _worse(extra: Mapping[str, Any]) -> str:
+    return f" (worse than the best by {estimate(extra, '.2f')})" if extra["estimate"] else ""
+
+
+def _caveats(metrics: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
+    found = []
+    for one in metrics["ways"]:
+        if one["way"] == metrics["learner"] and one["extra_loss"]["lower"] > 0:
+            better = next(
+                other["way"]
+                for other in metrics["ways"]
+                if other["group"] == one["group"] and not other["extra_loss"]["estimate"]
+            )
+            found.append(
+                f"Of {one['group']}, {better} told more than what was learnt, by more than chance."
+            )
+    found.append("It has no interval for a person; lifetime-value has one for customers.")
+    if metrics["no_law"]:
+        found.append(metrics["no_law"])
+    return found + season_caveat(metrics, metrics["judge"]["as_of"], zone)
