@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
-from aimwell.cli import predict_timing
+from aimwell.cli import predict_demand, predict_timing
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.predict import service
 from aimwell.predict.card_propensity import chosen_candidate
@@ -28,6 +28,7 @@ app = typer.Typer(
 
 app.command("next-purchase")(predict_timing.next_purchase)
 app.command("best-time")(predict_timing.best_time)
+app.command("demand")(predict_demand.demand)
 
 NameOption = Annotated[
     str | None,

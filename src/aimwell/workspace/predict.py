@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from aimwell.predict.demand.service import DemandForecast, forecast_demand
 from aimwell.predict.service import (
     LifetimeValueFit,
     TrainedModel,
@@ -14,6 +15,8 @@ from aimwell.predict.service import (
     score_propensity,
     train_propensity,
 )
+from aimwell.predict.timing.best_time import BestTimes, best_times
+from aimwell.predict.timing.next_purchase import NextPurchases, next_purchases
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Predictions"]
@@ -51,3 +54,15 @@ class Predictions(Stage):
             now=self._clock(),
             **options,
         )
+
+    def next_purchases(self, *, as_of: datetime | None = None, **options: Any) -> NextPurchases:
+        """When each person will buy again, or each product or category that they bought again before."""
+        return next_purchases(self._stores, as_of=as_of or self._clock(), **options)
+
+    def best_times(self, *, as_of: datetime | None = None, **options: Any) -> BestTimes:
+        """The weekday and the hours at which each person acts, where they beat everybody's."""
+        return best_times(self._stores, as_of=as_of or self._clock(), **options)
+
+    def demand(self, *, as_of: datetime | None = None, **options: Any) -> DemandForecast:
+        """How many units of each product, category or of the whole shop will be wanted, with intervals."""
+        return forecast_demand(self._stores, as_of=as_of or self._clock(), **options)
