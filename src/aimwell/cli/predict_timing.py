@@ -78,7 +78,11 @@ def next_purchase(
             [
                 (
                     row["profile_id"],
-                    *([] if by == "person" else [row["item"]]),
+                    *(
+                        []
+                        if by == "person"
+                        else [" ".join([row["item"], (row["name"] or "")[:20]])]
+                    ),
                     row["purchases"],
                     row["last_day"],
                     row["waited"],

@@ -45,7 +45,11 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     opened = make_stores(tmp_path_factory.mktemp("timing"), timezone="Europe/Berlin")
     add_orders(opened, regulars())
     add_products(
-        opened, [{"sku": "soap", "category": "care"}, {"sku": "mug", "category": "kitchen"}]
+        opened,
+        [
+            {"sku": "soap", "name": "Soap, olive", "category": "care"},
+            {"sku": "mug", "category": "kitchen"},
+        ],
     )
     yield opened
     opened.close()
@@ -90,6 +94,7 @@ def test_of_items_only_those_bought_again_are_told(stores: Stores) -> None:
         told = next_purchases(stores, as_of=AS_OF, by=by).people
         assert set(told.column("item").to_pylist()) == {item}
         assert told.num_rows == 150
+        assert set(told.column("name").to_pylist()) == {"Soap, olive" if by == "product" else None}
 
 
 def test_nothing_from_the_moment_on_is_seen(tmp_path: Path) -> None:

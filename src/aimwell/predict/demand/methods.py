@@ -5,7 +5,7 @@ Of a series that was sold for long enough before an origin (`Calendar.born`) non
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -18,14 +18,13 @@ __all__ = ["METHODS", "NAIVE", "forecasts"]
 NAIVE = "seasonal naive"
 _SEASONS = 8
 _LEVEL_SEASONS = 6
+_SHARE_MIN = 0.1  # a weekday on which the shop hardly sells says little of a level
 
 _SIMPLE = tuple(Additive(level) for level in (0.05, 0.1, 0.2, 0.4))
 _SEASONAL = tuple(
     Additive(level, season=season) for level in (0.03, 0.1, 0.25) for season in (0.05, 0.15)
 )
-_TREND = tuple(
-    Additive(level, trend=trend, season=0.1) for level in (0.1, 0.25) for trend in (0.05, 0.2)
-)
+_TREND = tuple(Additive(level, trend=trend) for level in (0.05, 0.15) for trend in (0.05, 0.2))
 _TSB = tuple(Tsb(chance, size) for chance in (0.02, 0.1) for size in (0.05, 0.2))
 
 
@@ -70,14 +69,31 @@ def _level(series: Series, calendar: Calendar) -> FloatArray:
     return found
 
 
+def _on_the_week(settings: Sequence[Additive]) -> Callable[[Series, Calendar], FloatArray]:
+    """Smoothing of units over the shop's usual share of their weekday, which is put back afterwards."""
+
+    def found(series: Series, calendar: Calendar) -> FloatArray:
+        week = np.maximum(series.week, _SHARE_MIN)
+        plain = Series(
+            series.units / week[calendar.place[: calendar.past]][:, None], series.start, series.week
+        )
+        forecast = smoothed(plain, calendar, settings)
+        for number, origin in enumerate(calendar.origins):
+            ahead = calendar.place[origin : origin + calendar.horizon]
+            forecast[number] *= week[ahead][:, None]
+        return forecast
+
+    return found
+
+
 METHODS: Mapping[str, Callable[[Series, Calendar], FloatArray]] = {
     NAIVE: _naive,
     "mean of the season": _mean,
     "own level, shop's week": _level,
     "now and then (TSB)": lambda series, calendar: smoothed(series, calendar, _TSB),
-    "simple smoothing": lambda series, calendar: smoothed(series, calendar, _SIMPLE),
-    "smoothing with season": lambda series, calendar: smoothed(series, calendar, _SEASONAL),
-    "damped trend with season": lambda series, calendar: smoothed(series, calendar, _TREND),
+    "smoothing, shop's week": _on_the_week(_SIMPLE),
+    "smoothing with own week": lambda series, calendar: smoothed(series, calendar, _SEASONAL),
+    "damped trend, shop's week": _on_the_week(_TREND),
 }
 """By name, the dullest first."""
 
@@ -86,7 +102,7 @@ def forecasts(series: Series, calendar: Calendar) -> dict[str, FloatArray]:
     """All methods' forecasts, never below 0, and 0 in closed periods; methods that need a season only where there is one."""
     found = {}
     for name, method in METHODS.items():
-        if calendar.season == 1 and name == "smoothing with season":
+        if calendar.season == 1 and name == "smoothing with own week":
             continue
         forecast = np.maximum(method(series, calendar), 0.0)
         for number, origin in enumerate(calendar.origins):

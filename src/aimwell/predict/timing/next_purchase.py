@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -89,7 +90,8 @@ def next_purchases(
         check_days: How many days before `as_of` the check looks back from; the model is fitted anew to what was known then.
 
     Returns:
-        `people`, by item and profile_id: `profile_id`, `item` ('' by person), `purchases` (days with one), `last_day`,
+        `people`, by item and profile_id: `profile_id`, `item` ('' by person), `name` (of a
+        product, where known), `purchases` (days with one), `last_day`,
         `waited` (days), `returns` (probability of ever buying again), `within_7`, `within_14`, `within_30` (probability of
         a purchase within so many days, of everybody), `next_day` (the median day, if they buy again), `lower_50`, `upper_50`,
         `lower_90`, `upper_90` (days between which half and 90 % of such people buy, if they do), `state`: 'not yet due'
@@ -126,6 +128,7 @@ class _Read:
     shop_median: float
     until: date
     came: pa.Table | None
+    names: Mapping[str, str | None]
 
 
 def _read(
@@ -149,6 +152,7 @@ def _read(
             once = once.slice(0, 0)
         completed = moment.session.table(purchase_days.gap_counts(least + 1))
         came = None if ahead is None else _came(moment, by, zone, until)
+        names = _names(moment) if by == "product" and ahead is None else {}
     waits, single = _waits(rows), Waits.once(_numbers(once, "waited"), _numbers(once, "people"))
     histogram = np.bincount(
         _numbers(completed, "gap").astype(np.int64), weights=_numbers(completed, "gaps")
@@ -165,7 +169,13 @@ def _read(
         shop_median=_median(histogram),
         until=until,
         came=came,
+        names=names,
     )
+
+
+def _names(moment: Moment) -> dict[str, str | None]:
+    """The name of each product."""
+    return dict(moment.session.rows(sql("SELECT sku, name FROM product_facts")))
 
 
 def _came(moment: Moment, by: By, zone: str, until: date) -> pa.Table:
@@ -252,6 +262,7 @@ def _told(read: _Read, paces: Paces) -> pa.Table:
     columns: dict[str, Any] = {
         "profile_id": read.profiles,
         "item": read.items,
+        "name": pa.array([read.names.get(item) for item in read.items.to_pylist()], pa.string()),
         "purchases": pa.array((read.waits.gaps + 1).astype(np.int64)),
         "last_day": read.last_day,
         "waited": pa.array(read.waits.waited.astype(np.int64)),

@@ -133,8 +133,7 @@ def fit_renewal(waits: Waits) -> Renewal:
         raise PredictError("Nobody bought on a second day, so there is no gap to learn from.")
     step = -(-len(waits) // _ROWS_MAX)
     sample = waits.take(slice(None, None, step)) if step > 1 else waits
-    if not (sample.gaps > 0).any():
-        sample = waits
+    sample = _counted(sample if (sample.gaps > 0).any() else waits)
     weights = sample.weight * sample.gaps
     centre = float(np.sum(weights * sample.mean_log) / np.sum(weights))
 
@@ -153,6 +152,14 @@ def fit_renewal(waits: Waits) -> Renewal:
             options={"ftol": 1e-10, "gtol": 1e-6},
         )
     return _model(found.x)
+
+
+def _counted(waits: Waits) -> Waits:
+    """The same people; those who bought once and wait as long are one row."""
+    single = waits.gaps == 0
+    waited, place = np.unique(waits.waited[single], return_inverse=True)
+    people = np.bincount(place, weights=waits.weight[single], minlength=len(waited))
+    return waits.take(~single).joined(Waits.once(waited, people.astype(np.float64)))
 
 
 def _model(point: FloatArray) -> Renewal:
