@@ -197,6 +197,11 @@ def test_what_cannot_be_forecast_is_refused(
         forecast_demand(stores, as_of=AS_OF, **options)
 
 
+def test_orders_that_end_long_before_the_moment_are_refused(stores: Stores) -> None:
+    with pytest.raises(TooLittleDataError, match="The last sale was on 2026-05-30"):
+        forecast_demand(stores, as_of=day(400), horizon_days=14)
+
+
 def test_without_categories_or_sales_it_says_what_to_do(tmp_path: Path) -> None:
     opened = make_stores(tmp_path)
     with pytest.raises(PredictError, match="Nothing was sold before"):

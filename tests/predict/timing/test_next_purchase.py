@@ -122,6 +122,11 @@ def test_too_few_people_are_refused_with_numbers(tmp_path: Path) -> None:
     opened.close()
 
 
+def test_orders_that_end_long_before_the_moment_are_refused(stores: Stores) -> None:
+    with pytest.raises(TooLittleDataError, match=r"The last purchase was on 2026-1[12]-\d\d"):
+        next_purchases(stores, as_of=day(900))
+
+
 def test_without_enough_before_the_later_days_it_says_so(stores: Stores) -> None:
     told = next_purchases(stores, as_of=day(90), check_days=80)
     assert told.check is None

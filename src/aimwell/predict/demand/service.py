@@ -91,7 +91,7 @@ def forecast_demand(
         forecasts of their products. `periods`: `series`, `period` (its first day), `forecast`, `lower`, `upper`, `method`.
 
     Raises:
-        TooLittleDataError: Too few days or weeks, or no series sold on ten days and long enough.
+        TooLittleDataError: Too few days or weeks, nothing sold for a horizon before the moment, or no series sold on ten days and long enough.
         PredictError: A setting is none of these, or nothing was sold.
     """
     if level not in LEVELS:
@@ -105,6 +105,7 @@ def forecast_demand(
         sales = read_sales(moment, level)
         products = read_sales(moment, "product") if level == "category" else None
         belongs = product_categories(moment)
+    _still_sells(sales, horizon_days)
     calendar = _calendar(sales, step, horizon_days)
     kept, left_out = _kept(sales, calendar)
     demand = _forecast(kept, calendar)
@@ -125,6 +126,20 @@ def forecast_demand(
         left_out=left_out,
         check=judge_demand(demand, calendar),
     )
+
+
+def _still_sells(sales: Sales, horizon_days: int) -> None:
+    """Refuse where the orders end long before the moment: it would be forecast that nothing is wanted."""
+    last = int(np.flatnonzero(sales.lines)[-1])
+    if sales.days - last > horizon_days:
+        what = f"days with a sale in the {horizon_days} days before"
+        raise TooLittleDataError(
+            f"a forecast from {sales.first + timedelta(days=sales.days)} on",
+            needed={what: 1},
+            present={what: 0},
+            advice=f"The last sale was on {sales.first + timedelta(days=last)}. Collect what came later, or give a moment (as of) "
+            "soon after that day.",
+        )
 
 
 def _calendar(sales: Sales, step: Step, horizon_days: int) -> Calendar:

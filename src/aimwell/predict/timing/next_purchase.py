@@ -99,7 +99,8 @@ def next_purchases(
         or 'likely gone' (returns below 0.5). Dates beyond a hundred years are null.
 
     Raises:
-        TooLittleDataError: Fewer than 100 people bought, or fewer than 50 gaps between purchases were seen.
+        TooLittleDataError: Fewer than 100 people bought, fewer than 50 gaps between purchases were seen, or nobody
+            bought for `check_days` before the moment.
         PredictError: `by` is none of these, or nobody bought.
     """
     if by not in BY:
@@ -108,6 +109,7 @@ def next_purchases(
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     read = _read(stores, as_of, by, snapshot)
     _gate(read, by)
+    _still_buy(read, check_days)
     paces = fit_paces(read.waits, read.items, read.once, read.once_items)
     check, reason = _checked(stores, as_of, by, check_days, snapshot)
     return NextPurchases(by, _told(read, paces), paces, read.until, check, reason)
@@ -210,6 +212,20 @@ def _gate(read: _Read, by: By) -> None:
             present={what: int(people), "gaps between purchases": int(gaps)},
             advice="Collect more orders"
             + ("." if by != "category" else ", and the categories of products."),
+        )
+
+
+def _still_buy(read: _Read, days: int) -> None:
+    """Refuse where the orders end long before the moment: everybody would look as if gone."""
+    quiet = int(min(read.waits.waited.min(initial=np.inf), read.once.waited.min(initial=np.inf)))
+    if quiet > days:
+        what = f"days with a purchase in the {days} days before"
+        raise TooLittleDataError(
+            f"times of the next purchase after {read.until}",
+            needed={what: 1},
+            present={what: 0},
+            advice=f"The last purchase was on {read.until - timedelta(days=quiet)}. Collect what came later, or give a moment (as "
+            "of) soon after that day.",
         )
 
 

@@ -80,12 +80,21 @@ def waits(until: exp.Expr, least: int) -> exp.Expr:
     # Sums of decimals are the same in every order of the rows; sums of doubles are not.
     return sql(
         """
-        SELECT profile_id, item, CAST(count(gap) AS double) AS gaps,
-               CAST(coalesce(sum(CAST(ln(gap) AS decimal(18, 9))), 0) AS double) AS log_sum,
-               CAST(coalesce(sum(CAST(ln(gap) * ln(gap) AS decimal(18, 9))), 0) AS double) AS log_squares,
-               CAST(median(gap) AS double) AS median_gap, max(day) AS last_day,
-               CAST(date_diff('day', max(day), :until) AS double) AS waited
-        FROM purchase_gaps GROUP BY profile_id, item HAVING count(gap) >= :least
+        SELECT w.*, m.median_gap FROM (
+          SELECT profile_id, item, CAST(count(gap) AS double) AS gaps,
+                 CAST(coalesce(sum(CAST(ln(gap) AS decimal(18, 9))), 0) AS double) AS log_sum,
+                 CAST(coalesce(sum(CAST(ln(gap) * ln(gap) AS decimal(18, 9))), 0) AS double) AS log_squares,
+                 max(day) AS last_day, CAST(date_diff('day', max(day), :until) AS double) AS waited
+          FROM purchase_gaps GROUP BY profile_id, item HAVING count(gap) >= :least
+        ) AS w
+        LEFT JOIN (
+          SELECT profile_id, item, CAST(sum(gap) AS double) / count(*) AS median_gap FROM (
+            SELECT profile_id, item, gap, count(*) OVER (PARTITION BY profile_id, item) AS gaps,
+                   row_number() OVER (PARTITION BY profile_id, item ORDER BY gap) AS rank
+            FROM purchase_gaps WHERE gap IS NOT NULL
+          ) AS g
+          WHERE rank * 2 BETWEEN gaps AND gaps + 2 GROUP BY profile_id, item
+        ) AS m ON m.profile_id = w.profile_id AND m.item = w.item
         ORDER BY item, profile_id
         """,
         until=until,
