@@ -212,6 +212,51 @@ def test_without_categories_or_sales_it_says_what_to_do(tmp_path: Path) -> None:
     opened.close()
 
 
+def test_a_shop_that_sells_the_same_every_day_has_no_scale_and_says_so(tmp_path: Path) -> None:
+    opened = make_stores(tmp_path)
+    add_orders(
+        opened,
+        [
+            {
+                "customer": None,
+                "order_id": str(number),
+                "ordered_at": day(number + 0.5),
+                "lines": [("mug", 3, 5)],
+            }
+            for number in range(140)
+        ],
+    )
+    told = forecast_demand(opened, as_of=AS_OF, horizon_days=14)
+    (row,) = told.series.to_pylist()
+    assert row["total"] == pytest.approx(42)
+    assert row["mase"] is None
+    assert told.check.rmsse.chosen is None
+    assert told.check.verdict == "cannot tell"
+    assert told.check.gain.reason
+    opened.close()
+
+
+def test_a_single_young_series_is_forecast_and_not_judged(tmp_path: Path) -> None:
+    opened = make_stores(tmp_path)
+    add_orders(opened, [row for row in orders() if row["order_id"] in ("0", "1")])
+    young: list[dict[str, object]] = [
+        {
+            "customer": None,
+            "order_id": f"y{number}",
+            "ordered_at": day(number + 0.5),
+            "lines": [("young", 1 + number % 3, 5)],
+        }
+        for number in range(82, 140)
+    ]
+    add_orders(opened, young)
+    told = forecast_demand(opened, as_of=AS_OF, horizon_days=14)
+    (row,) = told.series.to_pylist()
+    assert (row["series"], row["coverage"]) == ("young", None)
+    assert row["total"] == pytest.approx(28, rel=0.2)
+    assert (told.check.series, told.check.verdict) == (0, "cannot tell")
+    opened.close()
+
+
 @pytest.mark.slow
 def test_online_retail_against_seasonal_naive(tmp_path: Path) -> None:
     opened = make_stores(tmp_path, timezone="Europe/London")

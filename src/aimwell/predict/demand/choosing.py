@@ -92,12 +92,14 @@ def loss_of(windows: Windows, forecast: FloatArray, *, power: int) -> FloatArray
 
 
 def pooled_advantage(losses: FloatArray) -> FloatArray:
-    """Of each method the mean over series of the logarithm of its loss over that of the first, by its windows together.
+    """Of each method the mean over series of the logarithm of its loss over that of the first, by its windows together; 0 where none counts.
 
     Args:
         losses: Methods × windows × series.
     """
-    return np.asarray(np.nanmean(_log_ratio(losses), axis=1))
+    each = _log_ratio(losses)
+    known = ~np.isnan(each)
+    return np.asarray(np.nansum(each, axis=1) / np.maximum(known.sum(axis=1), 1))
 
 
 def choose(losses: FloatArray, pooled: FloatArray) -> Places:
