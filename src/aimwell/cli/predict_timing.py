@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -74,7 +75,7 @@ def next_purchase(
         whose = ["profile"] if by == "person" else ["profile", by]
         ws.output.say()
         ws.output.table(
-            [*whose, "bought", "last", "waited", "14 days", "median", "90 % of such", "state"],
+            [*whose, "bought", "waited", "14 days", "median", "90 % of such", "state"],
             [
                 (
                     row["profile_id"],
@@ -84,11 +85,10 @@ def next_purchase(
                         else [" ".join([row["item"], (row["name"] or "")[:20]])]
                     ),
                     row["purchases"],
-                    row["last_day"],
                     row["waited"],
                     f"{row['within_14']:.0%}",
                     row["next_day"],
-                    f"{row['lower_90'] or '…'} to {row['upper_90'] or '…'}",
+                    f"{_day(row['lower_90'])} to {_day(row['upper_90'])}",
                     row["state"],
                 )
                 for row in rows
@@ -100,6 +100,10 @@ def next_purchase(
             "back at all. The probability counts those who may be gone."
         )
         _written(ws, found.people.num_rows, to)
+
+
+def _day(day: date | None) -> str:
+    return "beyond" if day is None else f"{day:%d %b %Y}"
 
 
 def _say_states(ws: Opened, found: NextPurchases) -> None:
