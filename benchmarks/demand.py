@@ -24,8 +24,9 @@ from pathlib import Path
 import numpy as np
 
 from aimwell.predict.demand.calendar import Calendar, day_calendar
-from aimwell.predict.demand.forecasting import Demand, forecast_series
+from aimwell.predict.demand.forecasting import forecast_series
 from aimwell.predict.demand.judging import judge_demand
+from aimwell.predict.demand.model import Demand
 
 PAST, HORIZON = 560, 28
 WEEK = np.array([0.8, 0.9, 1.0, 1.1, 1.4, 1.8, 0.0])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimwell.predict.demand.calendar import Calendar
-from aimwell.predict.demand.forecasting import Demand
 from aimwell.predict.demand.intervals import CONFIDENCE
+from aimwell.predict.demand.model import Demand
 from aimwell.predict.paired import difference, verdict_of
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.samples import FloatArray

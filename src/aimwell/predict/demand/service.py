@@ -14,8 +14,9 @@ import pyarrow as pa
 from aimwell.errors import PredictError, TooLittleDataError, nearest
 from aimwell.history.moment import open_moment
 from aimwell.predict.demand.calendar import Calendar, Step, day_calendar, week_calendar
-from aimwell.predict.demand.forecasting import Demand, forecast_series
+from aimwell.predict.demand.forecasting import forecast_series
 from aimwell.predict.demand.judging import DemandCheck, judge_demand
+from aimwell.predict.demand.model import Demand
 from aimwell.predict.demand.sales import LEVELS, Level, Sales, product_categories, read_sales
 from aimwell.predict.training import span_days
 from aimwell.stats.samples import FloatArray

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,20 +10,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from sqlglot import exp
 
 from aimwell.errors import PredictError, TooLittleDataError, nearest
-from aimwell.history.moment import TIME_COLUMNS, Moment, open_moment
-from aimwell.predict.timing import purchase_days
-from aimwell.predict.timing.kaplan_meier import WaitCurve, wait_curve
+from aimwell.history.moment import TIME_COLUMNS
 from aimwell.predict.timing.paces import Paces, fit_paces
 from aimwell.predict.timing.purchase_days import BY, By
+from aimwell.predict.timing.reading import WaitRows, came_to, read_waits
 from aimwell.predict.timing.wait_check import WaitCheck, check_waits
-from aimwell.predict.timing.waits import Waits
 from aimwell.predict.training import span_days
 from aimwell.stats.samples import FloatArray
 from aimwell.store.lake import Snapshot
-from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
 __all__ = ["WITHIN_DAYS", "NextPurchases", "next_purchases"]
@@ -107,7 +102,7 @@ def next_purchases(
         raise PredictError(f"'{by}' is nothing to tell purchases apart by. {nearest(by, BY)}")
     span_days(check_days)
     snapshot = stores.lake.pin(*TIME_COLUMNS)
-    read = _read(stores, as_of, by, snapshot)
+    read = read_waits(stores, as_of, by, snapshot)
     _gate(read, by)
     _still_buy(read, check_days)
     paces = fit_paces(read.waits, read.items, read.once, read.once_items)
@@ -115,93 +110,7 @@ def next_purchases(
     return NextPurchases(by, _told(read, paces), paces, read.until, check, reason)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Read:
-    """The rows of a moment: who waits for what, those who bought it once (in numbers), and everybody's curve."""
-
-    profiles: pa.Array
-    items: pa.Array
-    waits: Waits
-    last_day: pa.Array
-    median_gap: FloatArray
-    once: Waits
-    once_items: pa.Array
-    curve: WaitCurve
-    shop_median: float
-    until: date
-    came: pa.Table | None
-    names: Mapping[str, str | None]
-
-
-def _read(
-    stores: Stores, as_of: datetime, by: By, snapshot: Snapshot, ahead: timedelta | None = None
-) -> _Read:
-    """What is known at the moment; with `ahead` also the first purchase of each after it."""
-    engine, zone = stores.history_engine, stores.settings.timezone
-    # The last day that can be seen: a cut at midnight has seen nothing of the day that then begins.
-    until = (as_of - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()
-    end = sql(":until", until=until)
-    with open_moment(
-        stores, as_of=as_of, horizon=ahead, snapshot=snapshot, engine=engine
-    ) as moment:
-        gaps = purchase_days.purchase_gaps(purchase_days.items_bought(by, zone))
-        moment.session.materialise("purchase_gaps", gaps)
-        # Of items only those that were bought again are told of; who bought one once still teaches how many come back.
-        least = 0 if by == "person" else 1
-        rows = moment.session.table(purchase_days.waits(end, least))
-        once = moment.session.table(purchase_days.wait_counts(end))
-        if by == "person":
-            once = once.slice(0, 0)
-        completed = moment.session.table(purchase_days.gap_counts(least + 1))
-        came = None if ahead is None else _came(moment, by, zone, until)
-        names = _names(moment) if by == "product" and ahead is None else {}
-    waits, single = _waits(rows), Waits.once(_numbers(once, "waited"), _numbers(once, "people"))
-    histogram = np.bincount(
-        _numbers(completed, "gap").astype(np.int64), weights=_numbers(completed, "gaps")
-    ).astype(np.float64)
-    return _Read(
-        profiles=rows.column("profile_id").combine_chunks(),
-        items=rows.column("item").combine_chunks(),
-        waits=waits,
-        last_day=rows.column("last_day").combine_chunks(),
-        median_gap=_numbers(rows, "median_gap"),
-        once=single,
-        once_items=once.column("item").combine_chunks(),
-        curve=wait_curve(histogram, waits.waited, waits.weight),
-        shop_median=_median(histogram),
-        until=until,
-        came=came,
-        names=names,
-    )
-
-
-def _names(moment: Moment) -> dict[str, str | None]:
-    """The name of each product."""
-    return dict(moment.session.rows(sql("SELECT sku, name FROM product_facts")))
-
-
-def _came(moment: Moment, by: By, zone: str, until: date) -> pa.Table:
-    days = purchase_days.next_days(purchase_days.items_bought(by, zone, "_ahead"))
-    return moment.session.table(
-        sql(
-            """
-            SELECT profile_id, item, CAST(date_diff('day', :until, day) AS double) AS days
-            FROM :days AS d ORDER BY item, profile_id
-            """,
-            until=until,
-            days=exp.Subquery(this=days),
-        )
-    )
-
-
-def _waits(rows: pa.Table) -> Waits:
-    gaps, total = _numbers(rows, "gaps"), _numbers(rows, "log_sum")
-    mean = np.divide(total, gaps, out=np.zeros_like(gaps), where=gaps > 0)
-    squares = np.maximum(_numbers(rows, "log_squares") - gaps * mean**2, 0.0)
-    return Waits(gaps, mean, squares, _numbers(rows, "waited"), np.ones(len(gaps)))
-
-
-def _gate(read: _Read, by: By) -> None:
+def _gate(read: WaitRows, by: By) -> None:
     people = len(read.waits) + float(read.once.weight.sum())
     gaps = float(read.waits.gaps.sum())
     what = "people who bought" if by == "person" else f"people and {by} bought"
@@ -215,7 +124,7 @@ def _gate(read: _Read, by: By) -> None:
         )
 
 
-def _still_buy(read: _Read, days: int) -> None:
+def _still_buy(read: WaitRows, days: int) -> None:
     """Refuse where the orders end long before the moment: everybody would look as if gone."""
     quiet = int(min(read.waits.waited.min(initial=np.inf), read.once.waited.min(initial=np.inf)))
     if quiet > days:
@@ -236,7 +145,7 @@ def _checked(
     # Back by days of the calendar, so that a change to summer time moves no hour into another day.
     local = as_of.astimezone(zone)
     earlier = (local.replace(tzinfo=None) - timedelta(days=days)).replace(tzinfo=zone)
-    read = _read(stores, earlier, by, snapshot, as_of - earlier)
+    read = read_waits(stores, earlier, by, snapshot, as_of - earlier)
     try:
         _gate(read, by)
     except TooLittleDataError as error:
@@ -248,7 +157,7 @@ def _checked(
             read.curve,
             own_median=read.median_gap,
             shop_median=read.shop_median,
-            came=_came_to(read, days),
+            came=came_to(read, days),
             horizon_days=days,
             people=np.asarray(pc.rank(read.profiles, tiebreaker="dense").to_numpy()) - 1,
         ),
@@ -256,24 +165,7 @@ def _checked(
     )
 
 
-def _came_to(read: _Read, days: int) -> FloatArray:
-    """Days to the next purchase of each row; inf where none came."""
-    assert read.came is not None  # noqa: S101 - read with a horizon
-    keys = _keys(read.profiles, read.items)
-    place = pc.index_in(keys, _keys(read.came.column("profile_id"), read.came.column("item")))
-    there = place.is_valid().to_numpy(zero_copy_only=False)
-    found = np.full(len(keys), np.inf)
-    found[there] = _numbers(read.came, "days")[place.drop_null().to_numpy()]
-    # A cut within a day may be followed by a purchase on that same day.
-    return np.where(found <= days, np.maximum(found, 1.0), np.inf)
-
-
-def _keys(profiles: pa.Array, items: pa.Array) -> pa.Array:
-    keys = pc.binary_join_element_wise(profiles, items, " ")
-    return keys.combine_chunks() if isinstance(keys, pa.ChunkedArray) else keys
-
-
-def _told(read: _Read, paces: Paces) -> pa.Table:
+def _told(read: WaitRows, paces: Paces) -> pa.Table:
     ahead = paces.next_gap(read.waits, read.items)
     columns: dict[str, Any] = {
         "profile_id": read.profiles,
@@ -301,12 +193,3 @@ def _told(read: _Read, paces: Paces) -> pa.Table:
 def _dates(until: date, days: FloatArray) -> pa.Array:
     found = np.datetime64(until, "D") + np.minimum(days, _FAR_DAYS).astype("timedelta64[D]")
     return pa.array(found, mask=days >= _FAR_DAYS)
-
-
-def _median(histogram: FloatArray) -> float:
-    whole = histogram.cumsum()
-    return float(np.searchsorted(whole, whole[-1] / 2)) if len(whole) and whole[-1] else np.inf
-
-
-def _numbers(table: pa.Table, name: str) -> FloatArray:
-    return np.asarray(table.column(name).to_numpy(zero_copy_only=False), dtype=np.float64)
