@@ -13,6 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -24,7 +25,10 @@ from aimwell.history.outcomes import outcomes
 from aimwell.history.purchase_gaps import purchase_gaps
 from aimwell.history.repeat_purchases import repeat_purchases
 from aimwell.predict.buying import later_buying, later_history, purchase_history, usual_margin
+from aimwell.predict.demand.sales import read_sales
 from aimwell.predict.questions import Question, recorded
+from aimwell.predict.timing import purchase_days
+from aimwell.predict.timing.act_times import act_counts
 from aimwell.segment.attributes.people_table import people_table
 from aimwell.segment.clusters.service import CLUSTER_FEATURES
 from aimwell.segment.divisions import divide
@@ -196,6 +200,28 @@ def test_thousands_of_rules_yield_the_same_people_on_both_engines(town: Stores) 
         with at_both(town, town.history_engine, as_of) as (one, other):
             for some in batched(rules[number::4], 16):
                 assert people_of(other, some) == people_of(one, some)
+
+
+def test_what_timing_and_demand_read_is_the_same_on_both_engines(
+    views: tuple[Moment, Moment],
+) -> None:
+    tables = []
+    for view in views:
+        view.bind_profiles()
+        zone, end = view.stores.settings.timezone, sql(":until", until=day(60).date())
+        gaps = purchase_days.purchase_gaps(purchase_days.items_bought("product", zone))
+        view.session.materialise("purchase_gaps", gaps)
+        later = purchase_days.next_days(purchase_days.items_bought("category", zone, "_ahead"))
+        ordered = sql("SELECT * FROM :later AS l ORDER BY item, profile_id", later=later)
+        asked = [purchase_days.waits(end, 0), purchase_days.wait_counts(end), ordered]
+        asked += [purchase_days.gap_counts(1), act_counts("any", zone, 3)]
+        tables.append([view.session.table(query) for query in asked])
+    for one, other in zip(*tables, strict=True):
+        assert_alike(one, other)
+    first, second = (read_sales(view, "product") for view in views)
+    assert (first.names, first.labels, first.first) == (second.names, second.labels, second.first)
+    for name in ("begins", "day", "units", "lines"):
+        assert np.array_equal(getattr(first, name), getattr(second, name)), name
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
+from aimwell.cli import predict_demand, predict_timing
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.lazy import group_of
 from aimwell.cli.predict_care import (
@@ -49,6 +50,9 @@ app.command("why")(show_why)
 app.command("effects")(show_effects)
 app.command("churn")(churn)
 app.command("spend")(spend)
+app.command("next-purchase")(predict_timing.next_purchase)
+app.command("best-time")(predict_timing.best_time)
+app.command("demand")(predict_demand.demand)
 
 NameOption = Annotated[
     str | None,

@@ -14,6 +14,7 @@ from aimwell.predict.care.comparing import compare
 from aimwell.predict.care.fairness import Fairness, fairness
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor
+from aimwell.predict.demand.service import DemandForecast, forecast_demand
 from aimwell.predict.explaining import Effect, Explained, effects, why
 from aimwell.predict.recommend.rules import Rules
 from aimwell.predict.recommend.service import (
@@ -37,6 +38,8 @@ from aimwell.predict.service import (
     score_propensity,
     train_propensity,
 )
+from aimwell.predict.timing.best_time import BestTimes, best_times
+from aimwell.predict.timing.next_purchase import NextPurchases, next_purchases
 from aimwell.unify.lookup import find_profile
 from aimwell.workspace.stage import Stage
 
@@ -168,3 +171,15 @@ class Predictions(Stage):
             now=self._clock(),
             **options,
         )
+
+    def next_purchases(self, *, as_of: datetime | None = None, **options: Any) -> NextPurchases:
+        """When each person will buy again, or each product or category that they bought again before."""
+        return next_purchases(self._stores, as_of=as_of or self._clock(), **options)
+
+    def best_times(self, *, as_of: datetime | None = None, **options: Any) -> BestTimes:
+        """The weekday and the hours at which each person acts, where they beat everybody's."""
+        return best_times(self._stores, as_of=as_of or self._clock(), **options)
+
+    def demand(self, *, as_of: datetime | None = None, **options: Any) -> DemandForecast:
+        """How many units of each product, category or of the whole shop will be wanted, with intervals."""
+        return forecast_demand(self._stores, as_of=as_of or self._clock(), **options)

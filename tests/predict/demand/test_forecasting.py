@@ -1,0 +1,106 @@
+"""Many series of which the law is known: intervals hold, nothing loses to seasonal naive, chunks change nothing."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+
+from aimwell.predict.demand.calendar import Calendar, day_calendar
+from aimwell.predict.demand.forecasting import forecast_series
+from aimwell.predict.demand.judging import judge_demand
+from aimwell.predict.demand.methods import NAIVE
+from aimwell.predict.demand.model import Demand
+
+PAST, HORIZON, SERIES = 280, 14, 700
+WEEK = np.array([0.8, 0.9, 1.0, 1.1, 1.4, 1.8, 0.0])
+
+
+@pytest.fixture(scope="module")
+def sold() -> np.ndarray:
+    """Poisson demand by the week, of series that sell 0.05 to 50 a day, past and horizon."""
+    rng = np.random.default_rng(11)
+    level = np.exp(rng.uniform(np.log(0.05), np.log(50), SERIES))
+    return rng.poisson(level * WEEK[np.arange(PAST + HORIZON) % 7, None]).astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def calendar() -> Calendar:
+    return day_calendar(
+        np.where(WEEK[np.arange(PAST) % 7] > 0, 500.0, 0.0), date(2026, 1, 5), HORIZON
+    )
+
+
+def forecast(sold: np.ndarray, calendar: Calendar) -> Demand:
+    start = np.argmax(sold > 0, axis=0).astype(np.int64)
+    week = np.where(WEEK > 0, WEEK / WEEK[:6].mean(), 0.0)
+    return forecast_series(lambda which: sold[:PAST, which], start, calendar, week)
+
+
+@pytest.fixture(scope="module")
+def demand(sold: np.ndarray, calendar: Calendar) -> Demand:
+    return forecast(sold, calendar)
+
+
+def test_intervals_of_the_horizon_hold_as_often_as_they_say(
+    sold: np.ndarray, calendar: Calendar, demand: Demand
+) -> None:
+    later, open_ = sold[PAST:], calendar.open[PAST:]
+    inside = (later >= demand.lower) & (later <= demand.upper)
+    # Counts are whole, so at least as often.
+    assert 0.89 <= inside[open_].mean() <= 0.97
+    total = later.sum(axis=0)
+    held = (total >= demand.total_lower) & (total <= demand.total_upper)
+    assert 0.87 <= held.mean() <= 0.96
+    much = sold[:PAST].mean(axis=0) > 5
+    assert 0.85 <= held[much].mean() <= 0.97
+
+
+def test_the_judgement_foretells_how_often_they_hold(demand: Demand, calendar: Calendar) -> None:
+    check = judge_demand(demand, calendar)
+    assert 0.88 <= (check.covered.estimate or 0) <= 0.97
+    assert 0.86 <= (check.total_covered.estimate or 0) <= 0.97
+    assert check.verdict == "better"
+    assert (check.rmsse.chosen or 9) < 0.85 * (check.rmsse.naive or 0)
+    assert check.windows == 4
+
+
+def test_forecasts_are_near_the_truth_and_not_biased(sold: np.ndarray, demand: Demand) -> None:
+    assert demand.total.sum() == pytest.approx(sold[PAST:].sum(), rel=0.03)
+
+
+def test_closed_days_are_zero_and_bounds_are_in_order(demand: Demand, calendar: Calendar) -> None:
+    closed = ~calendar.open[PAST:]
+    assert closed.sum() == 2
+    for values in (demand.forecast, demand.lower, demand.upper):
+        assert not values[closed].any()
+    assert (demand.lower <= demand.forecast + 1e-9).all()
+    assert (demand.forecast <= demand.upper + 1e-9).all()
+    assert (demand.total_lower <= demand.total).all()
+    assert (demand.total <= demand.total_upper).all()
+
+
+def test_few_series_stay_with_naive_where_the_week_repeats(demand: Demand) -> None:
+    share = (demand.method == demand.names.index(NAIVE)).mean()
+    assert share < 0.15
+
+
+def test_chunks_do_not_change_a_forecast(
+    sold: np.ndarray, calendar: Calendar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = sold[:, :60]
+    whole = forecast(some, calendar)
+    monkeypatch.setattr("aimwell.predict.demand.forecasting._CHUNK", 17)
+    again = forecast(some, calendar)
+    assert np.array_equal(again.method, whole.method)
+    assert again.upper == pytest.approx(whole.upper)
+    assert again.total_upper == pytest.approx(whole.total_upper)
+
+
+def test_a_change_of_level_after_the_choice_is_told(sold: np.ndarray, calendar: Calendar) -> None:
+    """Where the later windows are unlike the earlier ones, the coverage that is told says so."""
+    shifted = sold[:, :300].copy()
+    shifted[calendar.origins[4] :] *= np.where(np.arange(300) % 2, 4, 0)
+    check = judge_demand(forecast(shifted, calendar), calendar)
+    assert (check.covered.estimate or 1) < 0.85
