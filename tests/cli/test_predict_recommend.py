@@ -70,7 +70,7 @@ def test_from_learning_to_lists(call: Any, tmp_path: Path) -> None:
     _, out, _ = call("card", "recommend-40d")
     assert "What it predicts\n  - Which products each person" in out
     _, out, _ = call("models")
-    assert "recommend-40d@1" in out
+    assert re.search(r"recommend-40d@1 .* hit \d\d\.\d%", out)
     for name, read in (
         ("all.csv", pyarrow.csv.read_csv),
         ("all.parquet", pyarrow.parquet.read_table),

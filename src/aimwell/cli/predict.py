@@ -18,6 +18,7 @@ from aimwell.cli.predict_recommend_outline import RECOMMENDING
 from aimwell.predict import service
 from aimwell.predict.card_propensity import chosen_candidate
 from aimwell.predict.cards import card_text, model_card
+from aimwell.predict.recommend.words import recommender_worth
 from aimwell.predict.registry import RegisteredModel, find_model, list_models
 from aimwell.predict.training import PURCHASE
 
@@ -247,6 +248,8 @@ def _worth(entry: RegisteredModel) -> str:
     if entry.kind == "propensity":
         chosen = chosen_candidate(metrics)
         return f"AUC {chosen['later']['auc']['estimate']:.3f}"
+    if entry.kind == "recommender":
+        return recommender_worth(metrics)
     if entry.kind != "lifetime_value":
         return "–"
     check = metrics["check"]
