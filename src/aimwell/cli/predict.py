@@ -31,6 +31,7 @@ from aimwell.predict.card_spend import whole_way
 from aimwell.predict.card_words import figure
 from aimwell.predict.cards import card_text, model_card
 from aimwell.predict.questions import PURCHASE, Question
+from aimwell.predict.recommend.words import recommender_worth
 from aimwell.predict.registry import RegisteredModel, find_model, list_models
 
 __all__ = ["app"]
@@ -291,6 +292,8 @@ def _worth(entry: RegisteredModel) -> str:
         return f"AUC {chosen['later']['auc']['estimate']:.3f}"
     if entry.kind == "spend":
         return f"correlation {figure(whole_way(metrics)['check']['correlation'], '.2f')}"
+    if entry.kind == "recommender":
+        return recommender_worth(metrics)
     if entry.kind != "lifetime_value":
         return "–"
     check = metrics["check"]

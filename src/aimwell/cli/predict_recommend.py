@@ -15,6 +15,7 @@ import pyarrow.parquet
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.errors import PredictError
 from aimwell.predict.cards import model_card
 from aimwell.predict.recommend import service
 from aimwell.predict.recommend.rules import Kind, Rules
@@ -156,17 +157,20 @@ def recommend(
     as_json: JsonOption = False,
 ) -> None:
     """Recommend products to everybody, or to a few people, by the shop's rules."""
-    rules = Rules(
-        kind=cast(Kind, kind),
-        k=top,
-        in_stock=not any_stock,
-        not_bought_days=not_bought,
-        without=tuple(without or ()),
-        without_categories=tuple(without_category or ()),
-        most_per_category=per_category,
-        least_margin=least_margin,
-        price_band=price_band,
-    )
+    try:
+        rules = Rules(
+            kind=cast(Kind, kind),
+            k=top,
+            in_stock=not any_stock,
+            not_bought_days=not_bought,
+            without=tuple(without or ()),
+            without_categories=tuple(without_category or ()),
+            most_per_category=per_category,
+            least_margin=least_margin,
+            price_band=price_band,
+        )
+    except PredictError as error:
+        raise typer.BadParameter(str(error)) from error
     with opened(workspace, as_json=as_json) as ws:
         counts: Counter[str] = Counter()
         held: list[pa.RecordBatch] = []

@@ -211,6 +211,10 @@ def test_reasons_say_what_speaks_for_a_product() -> None:
     again = told(Rules(kind="again"), 2)
     assert "due again: bought 3 times, every 30 days, last 31 days ago" in again
     assert "bought once, 50 days ago" in again
+    gone = replace(made, since=made.since + 60)
+    found, products, _ = lists_of(gone, one, Rules(kind="again"))
+    why = reasons(one, found, gone.pairs(), 4, products.called, None).to_pylist()
+    assert "bought 3 times, every 30 days, last 91 days ago" in why
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +17,8 @@ from aimwell.errors import ModelFileError, PredictError, TooLittleDataError
 from aimwell.history.moment import open_moment
 from aimwell.predict.cards import card_text, model_card
 from aimwell.predict.recommend.files import facts_of, recommender_of, tables_of
-from aimwell.predict.recommend.reading import read_interactions
+from aimwell.predict.recommend.interactions import Interactions
+from aimwell.predict.recommend.reading import read_interactions, read_truth
 from aimwell.predict.recommend.rules import Rules
 from aimwell.predict.recommend.service import (
     TrainedRecommender,
@@ -345,6 +346,40 @@ def test_returned_goods_do_not_count_as_bought(small: Stores) -> None:
         ],
     )
     assert "sent-back" not in train(small).learnt.model.skus.to_pylist()
+
+
+def test_what_judges_is_in_no_list(small: Stores) -> None:
+    add_tastes(small, 20)
+    seen = []
+    for number in range(2):
+        with open_moment(small, as_of=day(160), horizon=timedelta(days=40)) as moment:
+            before = read_interactions(moment)
+            truth = read_truth(moment, before)
+        seen.append((tables_of_interactions(before), truth.toarray()))
+        add_orders(
+            small,
+            [
+                {
+                    "customer": "buyer 3",
+                    "order_id": f"within {number} {when}",
+                    "ordered_at": day(when),
+                    "lines": [(before.skus[0].as_py(), 1, 5), ("never before", 1, 5)],
+                }
+                for when in (160, 199.9, 200)
+            ],
+        )
+    assert seen[0][0] == seen[1][0]
+    person = before.people.index(origin(small, "buyer 3")).as_py()
+    assert seen[1][1][person, 0] == 1
+    seen[0][1][person, 0] = 1
+    assert (seen[0][1] == seen[1][1]).all()
+
+
+def tables_of_interactions(found: Interactions) -> list[object]:
+    """Everything of it, to compare."""
+    pairs = found.pairs()
+    names = ("person", "product", "days", "looked")
+    return [found.people, found.skus, *(getattr(pairs, name).tolist() for name in names)]
 
 
 def test_views_and_carts_weigh_less_than_purchases_and_machines_nothing(small: Stores) -> None:

@@ -91,7 +91,7 @@ def _popular_words(recommender: Recommender, lists: Lists, groups: CodeArray | N
 
 
 def _again_words(lists: Lists, pairs: Pairs, products: int) -> pa.Array:
-    """`due again: bought 4 times, every 21 days, last 23 days ago`; who bought once, or lately, is not due yet."""
+    """`due again: bought 4 times, every 21 days, last 23 days ago`; due from one usual gap after the last time to two."""
     keys = pairs.person * products + pairs.product
     again = lists.again
     place = np.searchsorted(keys, lists.person * products + lists.product)
@@ -102,7 +102,7 @@ def _again_words(lists: Lists, pairs: Pairs, products: int) -> pa.Array:
     gap = np.rint(np.nan_to_num(pairs.span[place]) / np.maximum(days - 1, 1)).astype(np.int64)
     ago = np.floor(np.nan_to_num(pairs.since[place])).astype(np.int64)
     texts = [pa.array(values).cast(pa.string()) for values in (days, gap, ago)]
-    due = pc.if_else(pa.array(ago >= gap), "due again: bought ", "bought ")
+    due = pc.if_else(pa.array((ago >= gap) & (ago <= 2 * gap)), "due again: bought ", "bought ")
     often = pc.binary_join_element_wise(
         due, texts[0], " times, every ", texts[1], " days, last ", texts[2], " days ago", ""
     )

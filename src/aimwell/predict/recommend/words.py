@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from aimwell.predict.card_words import day, estimate, season_caveat
 from aimwell.predict.registry import RegisteredModel
 
-__all__ = ["recommender_words"]
+__all__ = ["recommender_words", "recommender_worth"]
 
 _QUESTIONS = {"new": "New products", "again": "Bought again"}
 
@@ -49,8 +49,23 @@ def recommender_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
     }
 
 
+def recommender_worth(metrics: Mapping[str, Any]) -> str:
+    """The one figure by which a recommender is known."""
+    for kind, words in (("new", "hit"), ("again", "hit again")):
+        if kind in metrics["contests"]:
+            return f"{words} {_chosen(metrics['contests'][kind])['hit']['estimate']:.1%}"
+    return "not judged"
+
+
+def _chosen(contest: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = next(
+        one for one in contest["methods"] if one["method"] == contest["chosen"]
+    )
+    return found
+
+
 def _sentence(kind: str, contest: Mapping[str, Any], k: int) -> str:
-    chosen = next(one for one in contest["methods"] if one["method"] == contest["chosen"])
+    chosen = _chosen(contest)
     return (
         f"{_QUESTIONS[kind]} by {chosen['method']}: of those who bought such a product later, "
         f"{estimate(chosen['hit'], '.1%')} bought one of the {k} in their list."
