@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
+from aimwell.cli import predict_patterns
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.predict import service
 from aimwell.predict.card_propensity import chosen_candidate
@@ -24,6 +25,7 @@ __all__ = ["app"]
 app = typer.Typer(
     no_args_is_help=True, help="Predict who will buy and what customers are worth; look at models."
 )
+predict_patterns.register(app)
 
 NameOption = Annotated[
     str | None,
