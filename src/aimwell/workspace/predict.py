@@ -7,6 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from aimwell.predict.patterns.bundle_service import bundles
+from aimwell.predict.patterns.model import BasketRules, Bundles, NextRules, Paths
+from aimwell.predict.patterns.next_service import bought_next
+from aimwell.predict.patterns.paths import paths
+from aimwell.predict.patterns.service import basket_rules, bought_together
 from aimwell.predict.service import (
     LifetimeValueFit,
     TrainedModel,
@@ -51,3 +56,24 @@ class Predictions(Stage):
             now=self._clock(),
             **options,
         )
+
+    def baskets(
+        self, *, product: str | None = None, as_of: datetime | None = None, **options: Any
+    ) -> BasketRules:
+        """What is bought together: of everything, or with one product."""
+        moment = as_of or self._clock()
+        if product is not None:
+            return bought_together(self._stores, product, as_of=moment, **options)
+        return basket_rules(self._stores, as_of=moment, **options)
+
+    def next_bought(self, *, as_of: datetime | None = None, **options: Any) -> NextRules:
+        """What is new in people's next basket, against what others alike have new in theirs."""
+        return bought_next(self._stores, as_of=as_of or self._clock(), **options)
+
+    def bundles(self, *, as_of: datetime | None = None, **options: Any) -> Bundles:
+        """Sets of products that hold together, with their margin and the discount that they bear."""
+        return bundles(self._stores, as_of=as_of or self._clock(), **options)
+
+    def paths(self, *, as_of: datetime | None = None, **options: Any) -> Paths:
+        """What people do, in which order, before they order or go silent, more than others as active."""
+        return paths(self._stores, as_of=as_of or self._clock(), **options)

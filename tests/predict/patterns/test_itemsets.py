@@ -9,28 +9,30 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from aimwell.errors import PredictError
 from aimwell.predict.patterns import itemsets as counting
 from aimwell.predict.patterns.itemsets import (
     Baskets,
     Itemsets,
-    baskets_of,
     find_itemsets,
+    halves_of,
     least_baskets,
     pairs_with,
+    size_classes,
 )
 
 
 def made(baskets: Sequence[set[int]], items: int) -> Baskets:
     lines = [(row, item) for row, basket in enumerate(baskets) for item in sorted(basket)]
     columns = np.array(lines, dtype=np.int64).reshape(-1, 2)
-    return baskets_of(
-        columns[:, 0],
-        columns[:, 1],
-        items=tuple(f"i{number}" for number in range(items)),
-        at=np.arange(len(baskets)),
-        size=np.array([len(basket) for basket in baskets]),
+    ones = np.ones(len(columns), np.int32)
+    return Baskets(
+        sparse.csc_array((ones, (columns[:, 0], columns[:, 1])), shape=(len(baskets), items)),
+        tuple(f"i{number}" for number in range(items)),
+        halves_of(np.arange(len(baskets), dtype=np.float64)),
+        size_classes(np.array([len(basket) for basket in baskets])),
     )
 
 
@@ -90,13 +92,15 @@ def test_a_support_that_hits_a_count_exactly_counts_it() -> None:
 
 def test_classes_of_size_hold_about_as_many_lines_and_never_split_a_size() -> None:
     size = np.repeat([1, 2, 5, 50, 400], [500, 250, 100, 10, 1])
-    baskets = baskets_of(
-        np.zeros(0, np.int64), np.zeros(0, np.int64), items=(), at=np.arange(len(size)), size=size
-    )
-    classes = {int(one): set(baskets.size_class[size == one].tolist()) for one in set(size)}
+    of_each = size_classes(size)
+    classes = {int(one): set(of_each[size == one].tolist()) for one in set(size)}
     assert all(len(found) == 1 for found in classes.values())
     assert [min(classes[one]) for one in (1, 2, 5, 50, 400)] == [0, 1, 2, 3, 4]
-    assert set(baskets.period.tolist()) == {0, 1}
+
+
+def test_halves_are_of_time_not_of_baskets() -> None:
+    assert halves_of(np.array([0.0, 1.0, 2.0, 10.0])).tolist() == [0, 0, 0, 1]
+    assert halves_of(np.zeros(0)).tolist() == []
 
 
 @pytest.mark.parametrize("support", [0.0, -0.1, 1.1, float("nan")])

@@ -135,7 +135,7 @@ def test_what_was_so_in_one_half_of_time_only_did_not_hold() -> None:
     early = np.flatnonzero(held[:2_000, 0])
     held[early, 1] |= rng.random(len(early)) < 0.6
     found = rule(found_rules(held.astype(np.int64)), "i0", "i1")
-    assert found.adjusted_p_value < 1e-6
+    assert found.adjusted_p_value < 1e-3
     assert found.held is False
     assert not found.stands(0.05)
 

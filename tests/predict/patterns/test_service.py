@@ -115,6 +115,7 @@ def test_bad_questions_are_refused(stores: Stores, wrong: dict[str, object], wor
         basket_rules(stores, as_of=AS_OF, **wrong)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_online_retail_gives_the_published_counts(tmp_path: Path) -> None:
     """Frequent sets and rules of confidence ≥ .5, as mlxtend counts them too."""
     stores = make_stores(tmp_path, currency="GBP")

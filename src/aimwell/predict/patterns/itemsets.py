@@ -15,15 +15,18 @@ from scipy import sparse
 
 from aimwell.errors import PredictError
 from aimwell.predict.purchases import IntArray
+from aimwell.stats.samples import FloatArray
 
 __all__ = [
     "PERIODS",
     "Baskets",
     "Itemsets",
-    "baskets_of",
+    "by_part",
     "find_itemsets",
+    "halves_of",
     "least_baskets",
     "pairs_with",
+    "size_classes",
 ]
 
 PERIODS = 2
@@ -107,26 +110,15 @@ def _as_one(members: IntArray) -> np.ndarray:
     return rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
 
 
-def baskets_of(
-    basket: IntArray, item: IntArray, *, items: tuple[str, ...], at: IntArray, size: IntArray
-) -> Baskets:
-    """Baskets from lines.
-
-    Args:
-        basket, item: One entry a line: the row of its basket and the column of its item; a line twice counts once.
-        items: What each column stands for.
-        at: When each basket was, as any number that grows with time.
-        size: How many different products each basket has, also such as have no column.
-    """
-    ones = np.ones(len(basket), np.int32)
-    matrix = sparse.csc_array((ones, (basket, item)), shape=(len(at), len(items)))
-    matrix.data[:] = 1
-    middle = (at.min() + (at.max() - at.min()) / 2) if len(at) else 0
-    return Baskets(matrix, items, (at > middle).astype(np.int64), _size_classes(size))
+def halves_of(at: FloatArray) -> IntArray:
+    """0 in the first half of the time from the first to the last basket, 1 in the second; any number that grows with time."""
+    middle = at.min() + (at.max() - at.min()) / 2 if len(at) else 0.0
+    later: IntArray = (at > middle).astype(np.int64)
+    return later
 
 
-def _size_classes(size: IntArray) -> IntArray:
-    """Classes of about equally many lines, so that the few very large baskets are told apart too."""
+def size_classes(size: IntArray) -> IntArray:
+    """Classes of baskets by their number of different products, each of about equally many lines, so that the few very large baskets are told apart too."""
     lines = np.bincount(size, weights=np.arange(1, size.max(initial=0) + 2)[size]).cumsum()
     below = np.r_[0.0, lines[:-1]] / max(lines[-1], 1.0) if len(lines) else np.zeros(1)
     classes = np.minimum((below * _SIZE_CLASSES).astype(np.int64), _SIZE_CLASSES - 1)
@@ -153,7 +145,7 @@ def find_itemsets(baskets: Baskets, *, support: float, largest: int = 3) -> Item
         raise PredictError(f"Sets of up to {largest} items were asked for; 2 to {_LARGEST} can be.")
     least, parts = least_baskets(support, len(baskets)), baskets.parts
     kept, columns = _frequent(baskets, least)
-    levels = [(np.arange(len(kept))[:, None], _by_part(parts, columns))]
+    levels = [(np.arange(len(kept))[:, None], by_part(parts, columns))]
     for _size in range(2, largest + 1):
         levels.append(_extended(columns, parts, levels[-1][0], least))
     return _together(baskets, kept, levels, largest, least)
@@ -165,10 +157,10 @@ def pairs_with(baskets: Baskets, column: int, *, least: int) -> Itemsets:
     place = int(np.searchsorted(kept, column))
     alone = np.arange(len(kept))[:, None]
     both = columns.multiply(columns[:, [place] * len(kept)]).tocsc()
-    counts = _by_part(baskets.parts, both)
+    counts = by_part(baskets.parts, both)
     others = np.flatnonzero((counts.sum(axis=1) >= least) & (alone[:, 0] != place))
     pairs = np.sort(np.column_stack([others, np.full(len(others), place)]), axis=1)
-    levels = [(alone, _by_part(baskets.parts, columns)), (pairs, counts[others])]
+    levels = [(alone, by_part(baskets.parts, columns)), (pairs, counts[others])]
     return _together(baskets, kept, levels, 2, least)
 
 
@@ -215,7 +207,7 @@ def _extended(
         larger = larger[np.lexsort(larger.T[::-1])]
         for first in range(0, len(larger), piece):
             held = _holding(columns, larger[first : first + piece])
-            counts.append(_by_part(parts, held))
+            counts.append(by_part(parts, held))
         found.append(larger)
     size = sets.shape[1] + 1
     none = np.zeros((0, size), np.int64)
@@ -233,6 +225,7 @@ def _holding(columns: sparse.csc_array, sets: IntArray) -> sparse.csc_array:
     return held
 
 
-def _by_part(parts: sparse.csr_array, held: sparse.csc_array) -> IntArray:
+def by_part(parts: sparse.csr_array, held: sparse.csc_array) -> IntArray:
+    """Columns × parts: how many rows of each part have a 1 in the column."""
     found: IntArray = (parts @ held).toarray().T.astype(np.int64)
     return found

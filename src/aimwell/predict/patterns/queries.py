@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlglot import exp
 
 from aimwell.history.moment import Moment
@@ -14,6 +16,8 @@ __all__ = [
     "item_names",
     "kept_lines",
     "known_items",
+    "placed_items",
+    "unit_earnings",
 ]
 
 _BY = {"sku": "l.sku", "category": "p.category"}
@@ -82,6 +86,14 @@ def known_items(least: int) -> exp.Expr:
     )
 
 
+def placed_items(least: int) -> exp.Expr:
+    """item and place: its row among `known_items`, from 0."""
+    return sql(
+        "SELECT item, row_number() OVER (ORDER BY item) - 1 AS place FROM :known AS known",
+        known=known_items(least),
+    )
+
+
 def basket_lines(least: int) -> exp.Expr:
     """One row a line: basket and column (the place of its item among `known_items`)."""
     return sql(
@@ -90,9 +102,9 @@ def basket_lines(least: int) -> exp.Expr:
         FROM basket_items AS i
         JOIN basket_list AS b
           ON b.order_id = i.order_id AND b.profile_id IS NOT DISTINCT FROM i.profile_id
-        JOIN (SELECT item, row_number() OVER (ORDER BY item) - 1 AS place FROM :known AS k) AS k ON k.item = i.item
+        JOIN :placed AS k ON k.item = i.item
         """,
-        known=known_items(least),
+        placed=placed_items(least),
     )
 
 
@@ -105,5 +117,28 @@ def item_names(skus: list[str]) -> exp.Expr:
     """sku and name of products that have one."""
     return sql(
         "SELECT sku, name FROM product_facts WHERE sku IN :skus AND name IS NOT NULL ORDER BY sku",
+        skus=skus,
+    )
+
+
+def unit_earnings(skus: list[str], *, since: datetime) -> exp.Expr:
+    """One row a product sold since then: sku, price (revenue of a unit), margin (of a unit; null: unknown) and assumed.
+
+    Assumed is a margin that rests on `margin_default` for some line.
+    """
+    return sql(
+        """
+        SELECT m.sku, CAST(sum(m.revenue) / sum(m.quantity) AS double) AS price,
+               CASE WHEN count(m.margin) = count(*)
+                 THEN sum(m.margin) / CAST(sum(m.quantity) AS double) END AS margin,
+               count(m.margin) = count(*)
+                 AND count(coalesce(l.unit_cost, p.unit_cost)) < count(*) AS assumed
+        FROM line_margins AS m
+        JOIN order_lines AS l ON l.line_id = m.line_id
+        LEFT JOIN product_facts AS p ON p.sku = m.sku
+        WHERE m.kind = 'sale' AND m.goods AND m.quantity > 0 AND m.ordered_at >= :since AND m.sku IN :skus
+        GROUP BY m.sku ORDER BY m.sku
+        """,
+        since=since,
         skus=skus,
     )

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import numpy as np
 
-from aimwell.errors import PredictError, TooLittleDataError, nearest
+from aimwell.errors import TooLittleDataError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.predict.patterns import queries
 from aimwell.predict.patterns.itemsets import (
     Baskets,
     Itemsets,
-    baskets_of,
     find_itemsets,
+    halves_of,
     least_baskets,
     pairs_with,
+    size_classes,
 )
 from aimwell.predict.patterns.model import BasketRules, Rule
+from aimwell.predict.patterns.reading import (
+    FALSE_SHARE,
+    bind_items,
+    checked_share,
+    lines_matrix,
+    names_of,
+    unknown_item,
+)
 from aimwell.predict.patterns.rules import possible_rules, rules_of, written_rules
 from aimwell.store.stores import Stores
 
-__all__ = ["FALSE_SHARE", "basket_rules", "bought_together", "read_baskets"]
+__all__ = ["basket_rules", "bought_together", "read_baskets"]
 
-FALSE_SHARE = 0.05
 _BASKETS_MIN = 100
 _PAIR_BASKETS_MIN = 10
 
@@ -55,8 +62,8 @@ def basket_rules(
         TooLittleDataError: Too few baskets of two products or more.
         PredictError: A share or a size that cannot be.
     """
-    _checked_share("confidence", confidence)
-    _checked_share("share of false rules", false_share)
+    checked_share("confidence", confidence)
+    checked_share("share of false rules", false_share)
     with open_moment(stores, as_of=as_of, engine=stores.history_engine) as moment:
         baskets, items = read_baskets(moment, by=by, support=support)
         itemsets = find_itemsets(baskets, support=support, largest=largest)
@@ -79,7 +86,7 @@ def bought_together(
         PredictError: Nobody has bought it.
         TooLittleDataError: Too few baskets, on the whole or with it.
     """
-    _checked_share("share of false rules", false_share)
+    checked_share("share of false rules", false_share)
     with open_moment(stores, as_of=as_of, engine=stores.history_engine) as moment:
         baskets, items = read_baskets(moment, by=by, support=_PAIR_BASKETS_MIN)
         column = _column_of(product, baskets, moment)
@@ -96,9 +103,7 @@ def read_baskets(moment: Moment, *, by: str, support: float) -> tuple[Baskets, i
 
     `support`: A share of baskets up to 1, or a number of them above that.
     """
-    if by not in queries.BY:
-        raise PredictError(f"Baskets by '{by}' are unknown. Known: {', '.join(queries.BY)}.")
-    queries.bind_basket_items(moment, by)
+    bind_items(moment, by)
     facts = moment.session.table(queries.basket_facts())
     size = facts.column("size").to_numpy().astype(np.int64)
     needed = {"baskets of two or more products": _BASKETS_MIN}
@@ -108,23 +113,11 @@ def read_baskets(moment: Moment, *, by: str, support: float) -> tuple[Baskets, i
     every = moment.session.table(queries.known_items(1)).num_rows
     least = least_baskets(support, len(size)) if support <= 1 else int(support)
     known = moment.session.table(queries.known_items(least)).column("item").to_pylist()
-    lines = moment.session.table(queries.basket_lines(least))
-    baskets = baskets_of(
-        lines.column("basket").to_numpy().astype(np.int64),
-        lines.column("place").to_numpy().astype(np.int64),
-        items=tuple(known),
-        at=facts.column("seconds").to_numpy(),
-        size=size,
-    )
+    shape = (len(size), len(known))
+    matrix = lines_matrix(moment, queries.basket_lines(least), row="basket", shape=shape)
+    at = facts.column("seconds").to_numpy()
+    baskets = Baskets(matrix, tuple(known), halves_of(at), size_classes(size))
     return baskets, every
-
-
-def names_of(moment: Moment, by: str, items: Iterable[str]) -> dict[str, str]:
-    """Names of products, where known; categories are their own names."""
-    wanted = sorted(set(items))
-    if by != "sku" or not wanted:
-        return {}
-    return dict(moment.session.rows(queries.item_names(wanted)))
 
 
 def _found(
@@ -157,19 +150,4 @@ def _found(
 def _column_of(product: str, baskets: Baskets, moment: Moment) -> int:
     if product in baskets.items:
         return baskets.items.index(product)
-    everything = dict(moment.session.rows(queries.known_items(1)))
-    if product not in everything:
-        raise PredictError(
-            f"No basket has '{product}'. {nearest(product, list(everything))} Give the code as the orders have it."
-        )
-    what = f"baskets with {product}"
-    raise TooLittleDataError(
-        "what is bought with it",
-        needed={what: _PAIR_BASKETS_MIN},
-        present={what: everything[product]},
-    )
-
-
-def _checked_share(what: str, value: float) -> None:
-    if not 0.0 <= value <= 1.0:
-        raise PredictError(f"The {what} is {value}. It is a share, from 0 to 1.")
+    raise unknown_item(product, moment, what="what is bought with it", needed=_PAIR_BASKETS_MIN)

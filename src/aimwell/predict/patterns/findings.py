@@ -1,0 +1,93 @@
+"""From counts by stratum to findings: what people had, what they did then, against others who are alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from aimwell.predict.patterns.model import Finding
+from aimwell.predict.purchases import IntArray
+from aimwell.stats.estimate import DEFAULT_CONFIDENCE
+from aimwell.stats.intervals import wilson
+from aimwell.stats.matched import MatchedRatios, matched_ratios
+from aimwell.stats.multiplicity import benjamini_hochberg
+
+__all__ = ["written_findings"]
+
+_HALVES = 2
+_LITTLE = 5.0  # cases to be expected in a half; below it a missing excess says nothing
+
+
+def written_findings(
+    named: Sequence[tuple[tuple[str, ...], str]],
+    *,
+    joint: IntArray,
+    exposed: IntArray,
+    cases: IntArray,
+    totals: IntArray,
+    half: IntArray,
+    tests: int,
+    confidence: float = DEFAULT_CONFIDENCE,
+) -> tuple[Finding, ...]:
+    """The findings with all their figures, the surest strong ones first: by the lower bound of the lift.
+
+    Args:
+        named: What was first and what then, one entry a finding.
+        joint, exposed, cases, totals: Findings × strata: who had the first and did the second, who had the first, who did
+            the second, and all.
+        half: Of each stratum: 0 for the earlier time, 1 for the later.
+        tests: How many pairs of first and second were asked for; those that are not given count too.
+        confidence: Of the intervals.
+    """
+    if not named:
+        return ()
+    whole = matched_ratios(joint, exposed, cases, totals, confidence=confidence)
+    halves = [
+        matched_ratios(
+            joint[:, half == which],
+            exposed[:, half == which],
+            cases[:, half == which],
+            totals[:, half == which],
+            confidence=confidence,
+        )
+        for which in range(_HALVES)
+    ]
+    adjusted = benjamini_hochberg(whole.p_value.tolist(), tests=tests)
+    held = _held(halves)
+    counted, hits = exposed.sum(axis=1), joint.sum(axis=1)
+    surest = np.where(np.isfinite(whole.lower), whole.lower, -1.0)
+    found = []
+    for row in np.argsort(-surest, kind="stable"):
+        first, then = named[row]
+        share = wilson(int(hits[row]), int(counted[row]), confidence=confidence)
+        lift = whole.estimate(row)
+        others = None
+        if share.estimate is not None and lift.estimate:
+            others = share.estimate / lift.estimate
+        found.append(
+            Finding(
+                first=first,
+                then=then,
+                counted=int(counted[row]),
+                cases=int(hits[row]),
+                share=share,
+                others_share=others,
+                lift=lift,
+                p_value=float(whole.p_value[row]),
+                adjusted_p_value=float(adjusted[row] or 0.0),
+                lift_by_half=tuple(one.estimate(row) for one in halves),
+                held=held[row],
+            )
+        )
+    return tuple(found)
+
+
+def _held(halves: Sequence[MatchedRatios]) -> list[bool | None]:
+    """Above 1 beyond noise in each half; None where that fails in a half that has too little to tell."""
+    above = np.column_stack([one.lower > 1.0 for one in halves])
+    refuted = np.column_stack(
+        [(one.upper < 1.0) | (~(one.lower > 1.0) & (one.expected >= _LITTLE)) for one in halves]
+    )
+    both, one = np.all(above, axis=1), np.any(refuted, axis=1)
+    return [True if yes else (False if no else None) for yes, no in zip(both, one, strict=True)]
