@@ -12,6 +12,7 @@ from aimwell.stats.estimate import DEFAULT_CONFIDENCE
 from aimwell.stats.intervals import wilson
 from aimwell.stats.matched import MatchedRatios, matched_ratios
 from aimwell.stats.multiplicity import benjamini_hochberg
+from aimwell.stats.samples import FloatArray
 
 __all__ = ["written_findings"]
 
@@ -28,6 +29,7 @@ def written_findings(
     totals: IntArray,
     half: IntArray,
     tests: int,
+    against: FloatArray | None = None,
     confidence: float = DEFAULT_CONFIDENCE,
 ) -> tuple[Finding, ...]:
     """The findings with all their figures, the surest strong ones first: by the lower bound of the lift.
@@ -37,6 +39,7 @@ def written_findings(
         joint, exposed, cases, totals: Findings × strata: who had the first and did the second, who had the first, who did
             the second, and all.
         half: Of each stratum: 0 for the earlier time, 1 for the later.
+        against: p-values that each finding has to beat besides, as those against simpler findings; the larger one counts.
         tests: How many pairs of first and second were asked for; those that are not given count too.
         confidence: Of the intervals.
     """
@@ -53,7 +56,8 @@ def written_findings(
         )
         for which in range(_HALVES)
     ]
-    adjusted = benjamini_hochberg(whole.p_value.tolist(), tests=tests)
+    p_value = whole.p_value if against is None else np.maximum(whole.p_value, against)
+    adjusted = benjamini_hochberg(p_value.tolist(), tests=tests)
     held = _held(halves)
     counted, hits = exposed.sum(axis=1), joint.sum(axis=1)
     surest = np.where(np.isfinite(whole.lower), whole.lower, -1.0)
@@ -74,7 +78,7 @@ def written_findings(
                 share=share,
                 others_share=others,
                 lift=lift,
-                p_value=float(whole.p_value[row]),
+                p_value=float(p_value[row]),
                 adjusted_p_value=float(adjusted[row] or 0.0),
                 lift_by_half=tuple(one.estimate(row) for one in halves),
                 held=held[row],

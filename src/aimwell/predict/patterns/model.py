@@ -136,7 +136,8 @@ class Finding:
         share: `cases` of `counted`, 0–1.
         others_share: The share to be expected of others alike without the first; None where none of them did it.
         lift: The ratio of the two.
-        p_value: One-sided, of "no likelier"; an upper bound of the exact one.
+        p_value: One-sided, of "no likelier"; an upper bound of the exact one. Against simpler findings too, where they are
+            part of this one.
         adjusted_p_value: After Benjamini and Hochberg over everything that was asked.
         lift_by_half: In the earlier and in the later half.
         held: Above 1 beyond noise in both; None: a half has too little to tell.

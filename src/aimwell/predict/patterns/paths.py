@@ -3,7 +3,8 @@
 People are looked at from two moments, the second a horizon after the first. What they did within the window before a
 moment is the way; what came within the horizon after it is the outcome, so nothing of the way can come after what it is
 said to lead to. Compared are people of one stratum: as much done, as lately, as many orders before. A path stands where it
-is significant and leads there more often at both moments: the second judges the first.
+is significant and leads there more often at both moments: the second judges the first. One of three steps must also lead there
+more often than each of the ways of two steps in it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from aimwell.predict.patterns.findings import written_findings
 from aimwell.predict.patterns.model import Finding, Paths
 from aimwell.predict.patterns.reading import FALSE_SHARE, checked_share, names_of
 from aimwell.predict.purchases import IntArray
+from aimwell.stats.matched import matched_ratios
+from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
 __all__ = ["paths"]
@@ -114,7 +117,24 @@ def _findings(counts: _Counts, strata: _Strata, to: str, tests: int) -> tuple[Fi
         totals=np.broadcast_to(totals, joint.shape),
         half=np.array([turn for turn, _ in keys]),
         tests=max(tests, len(ways)),
+        against=_against_shorter(ways, joint, exposed),
     )
+
+
+def _against_shorter(
+    ways: Sequence[tuple[str, ...]], joint: IntArray, exposed: IntArray
+) -> FloatArray:
+    """The largest p-value of each way of three steps against a way of two steps in it; 0 for those of two."""
+    rows = {way: row for row, way in enumerate(ways)}
+    found = np.zeros(len(ways))
+    for left_out in range(_LONGEST):
+        longer = [row for row, way in enumerate(ways) if len(way) == _LONGEST]
+        if not longer:
+            break
+        shorter = [rows[ways[row][:left_out] + ways[row][left_out + 1 :]] for row in longer]
+        ratios = matched_ratios(joint[longer], exposed[longer], joint[shorter], exposed[shorter])
+        found[longer] = np.maximum(found[longer], ratios.p_value)
+    return found
 
 
 def _table(
