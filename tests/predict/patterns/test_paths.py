@@ -123,10 +123,8 @@ def test_any_event_can_be_the_end(tmp_path: Path) -> None:
                 (draw.uniform(moment - 9, moment), draw.choice(EVENTS[:2])) for _ in range(3)
             )
             names = [event for _, event in did]
-            after = (
-                "Saved" in names[1:]
-                and "Viewed" in names[: names[::-1].index("Saved") * -1 - 1 or None]
-            )
+            viewed = names.index("Viewed") if "Viewed" in names else len(names)
+            after = "Saved" in names[viewed:]
             if draw.random() < (0.6 if after else 0.3):
                 did.append((moment + draw.uniform(0.1, 19), "Asked"))
             rows += [

@@ -7,6 +7,7 @@ product of the sets' own columns with X. Columns are taken in pieces, so memory 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -32,7 +33,7 @@ __all__ = [
 PERIODS = 2
 _SIZE_CLASSES = 5
 _LARGEST = 4
-_CELLS = 2_000_000  # of the product of one piece, at most
+_CELLS = 4_000_000  # of one piece, about at most
 _ROUNDING = 1e-9
 
 
@@ -156,8 +157,13 @@ def pairs_with(baskets: Baskets, column: int, *, least: int) -> Itemsets:
     kept, columns = _frequent(baskets, least)
     place = int(np.searchsorted(kept, column))
     alone = np.arange(len(kept))[:, None]
-    both = columns.multiply(columns[:, [place] * len(kept)]).tocsc()
-    counts = by_part(baskets.parts, both)
+    # The one column is spread over the others in pieces, so that a popular item does not fill the memory.
+    counts = np.concatenate(
+        [
+            by_part(baskets.parts, _holding(columns, pair))
+            for pair in _pieces(columns, np.column_stack([np.full(len(kept), place), alone[:, 0]]))
+        ]
+    )
     others = np.flatnonzero((counts.sum(axis=1) >= least) & (alone[:, 0] != place))
     pairs = np.sort(np.column_stack([others, np.full(len(others), place)]), axis=1)
     levels = [(alone, by_part(baskets.parts, columns)), (pairs, counts[others])]
@@ -195,26 +201,30 @@ def _extended(
     columns: sparse.csc_array, parts: sparse.csr_array, sets: IntArray, least: int
 ) -> tuple[IntArray, IntArray]:
     """The frequent sets of one item more, and their baskets by part."""
-    width = columns.shape[1]
     rows = columns.tocsr()
-    found, counts = [], []
-    piece = max(1, _CELLS // max(width, 1))
-    for start in range(0, len(sets), piece):
-        some = sets[start : start + piece]
+    found: list[IntArray] = []
+    counts: list[IntArray] = []
+    for some in _pieces(columns, sets):
         together = (_holding(columns, some).T @ rows).tocoo()
         more = (together.data >= least) & (together.col > some[together.row, -1])
         larger = np.column_stack([some[together.row[more]], together.col[more]])
         larger = larger[np.lexsort(larger.T[::-1])]
-        for first in range(0, len(larger), piece):
-            held = _holding(columns, larger[first : first + piece])
-            counts.append(by_part(parts, held))
         found.append(larger)
+        counts.extend(by_part(parts, _holding(columns, few)) for few in _pieces(columns, larger))
     size = sets.shape[1] + 1
     none = np.zeros((0, size), np.int64)
     return (
         np.concatenate([none, *found]).astype(np.int64),
         np.concatenate([np.zeros((0, parts.shape[0]), np.int64), *counts]),
     )
+
+
+def _pieces(columns: sparse.csc_array, sets: IntArray) -> Iterator[IntArray]:
+    """The sets in pieces, of which neither the columns nor the product with all items takes more than `_CELLS` cells."""
+    if not len(sets):
+        return
+    cells = np.diff(columns.indptr)[sets[:, 0]] + columns.shape[1]
+    yield from np.split(sets, np.flatnonzero(np.diff(np.cumsum(cells) // _CELLS)) + 1)
 
 
 def _holding(columns: sparse.csc_array, sets: IntArray) -> sparse.csc_array:
