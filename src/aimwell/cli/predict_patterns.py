@@ -1,4 +1,4 @@
-"""`aimwell predict baskets | next | paths | bundles`: what goes together, what follows, what leads where."""
+"""`aimwell predict baskets | next | paths | responses | bundles`: what goes together, what follows, what leads where."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.predict.patterns.bundle_service import bundles as find_bundles
-from aimwell.predict.patterns.model import BasketRules, Bundle, Finding, Rule
+from aimwell.predict.patterns.found import Finding
+from aimwell.predict.patterns.model import BasketRules, Bundle, Rule
 from aimwell.predict.patterns.next_service import bought_next
 from aimwell.predict.patterns.paths import paths as find_paths
 from aimwell.predict.patterns.reading import FALSE_SHARE
+from aimwell.predict.patterns.responses import responses as find_responses
 from aimwell.predict.patterns.service import basket_rules, bought_together
 from aimwell.stats.estimate import Estimate
 
@@ -232,6 +234,7 @@ def _show_findings(
     head: tuple[str, str, str],
     names: Mapping[str, str],
     told: str,
+    between: str = " + ",
     false_share: float,
     everything: bool,
     limit: int,
@@ -244,7 +247,7 @@ def _show_findings(
     shown = slice(0, 7 if everything else 6)
     ws.output.table(
         [*head, "of 100", "of others", "times as often", "stands"][shown],
-        [_finding_row(one, names, false_share)[shown] for one in findings[:limit]],
+        [_finding_row(one, names, between, false_share)[shown] for one in findings[:limit]],
     )
     if len(findings) > limit:
         ws.output.say(f"… and {len(findings) - limit:,} more (--limit).")
@@ -255,9 +258,11 @@ def _show_findings(
     )
 
 
-def _finding_row(one: Finding, names: Mapping[str, str], false_share: float) -> tuple[object, ...]:
+def _finding_row(
+    one: Finding, names: Mapping[str, str], between: str, false_share: float
+) -> tuple[object, ...]:
     return (
-        _names(one.first, names, " › "),
+        _names(one.first, names, between),
         _names((one.then,), names),
         one.counted,
         f"{100 * one.cases / one.counted:.1f}",
@@ -314,6 +319,7 @@ def paths(
             ws,
             found.findings if everything else found.standing,
             head=("way", "leads to", "people"),
+            between=" › ",
             names=found.names,
             told=_told(found.findings, found.standing, found.tests, found.false_share, "paths"),
             false_share=found.false_share,
@@ -321,6 +327,56 @@ def paths(
             limit=limit,
         )
         ws.output.note(_NO_CAUSE)
+
+
+def responses(
+    to: Annotated[
+        str,
+        typer.Option("--to", help="What counts: a 'click' on the campaign's link, or an 'order'."),
+    ] = "click",
+    within: Annotated[
+        int, typer.Option(min=1, help="Days after the campaign's first message.")
+    ] = 7,
+    by: ByOption = "sku",
+    false_share: FalseOption = FALSE_SHARE,
+    limit: LimitOption = 20,
+    everything: AllOption = False,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show whose buyers respond to which campaign more than others to whom it wrote."""
+    with opened(workspace, as_json=as_json) as ws:
+        with ws.output.progress("Following messages"):
+            found = find_responses(
+                ws.stores,
+                as_of=ws.moment(as_of) or ws.now,
+                to=to,
+                by=by,
+                within_days=within,
+                false_share=false_share,
+            )
+        if as_json:
+            ws.output.json(found)
+            return
+        ws.output.heading(
+            f"{found.people:,} people were written to by {found.campaigns:,} campaigns; {found.responded:,} responded within "
+            f"{within} days ({to})"
+        )
+        _show_findings(
+            ws,
+            found.findings if everything else found.standing,
+            head=("who had bought", "campaign", "people"),
+            names=found.names,
+            told=_told(found.findings, found.standing, found.tests, found.false_share, "sets"),
+            false_share=found.false_share,
+            everything=everything,
+            limit=limit,
+        )
+        ws.output.note(
+            "Beware: Somebody chose whom the campaign wrote to, and who orders would perhaps have ordered anyway. Only a "
+            "control group tells what an offer adds: aimwell measure report"
+        )
 
 
 def bundles(
@@ -423,4 +479,5 @@ def register(app: typer.Typer) -> None:
     app.command("baskets")(baskets)
     app.command("next")(next_)
     app.command("paths")(paths)
+    app.command("responses")(responses)
     app.command("bundles")(bundles)

@@ -8,9 +8,11 @@ from typing import Any
 import pyarrow as pa
 
 from aimwell.predict.patterns.bundle_service import bundles
-from aimwell.predict.patterns.model import BasketRules, Bundles, NextRules, Paths
+from aimwell.predict.patterns.found import NextRules, Paths, Responses
+from aimwell.predict.patterns.model import BasketRules, Bundles
 from aimwell.predict.patterns.next_service import bought_next
 from aimwell.predict.patterns.paths import paths
+from aimwell.predict.patterns.responses import responses
 from aimwell.predict.patterns.service import basket_rules, bought_together
 from aimwell.predict.service import (
     LifetimeValueFit,
@@ -77,3 +79,7 @@ class Predictions(Stage):
     def paths(self, *, as_of: datetime | None = None, **options: Any) -> Paths:
         """What people do, in which order, before they order or go silent, more than others as active."""
         return paths(self._stores, as_of=as_of or self._clock(), **options)
+
+    def responses(self, *, as_of: datetime | None = None, **options: Any) -> Responses:
+        """Whose buyers respond to which campaign more than others to whom it wrote."""
+        return responses(self._stores, as_of=as_of or self._clock(), **options)

@@ -12,7 +12,7 @@ import pytest
 
 from aimwell.cli.output import plain
 from aimwell.errors import PredictError, TooLittleDataError
-from aimwell.predict.patterns.model import Finding, Paths
+from aimwell.predict.patterns.found import Finding, Paths
 from aimwell.predict.patterns.paths import paths
 from aimwell.store.stores import Stores
 from shop import add_events, add_orders, day, make_stores

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from aimwell.predict.patterns.model import Finding
+from aimwell.predict.patterns.found import Finding
 from aimwell.predict.purchases import IntArray
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE
 from aimwell.stats.intervals import wilson
@@ -14,7 +15,14 @@ from aimwell.stats.matched import MatchedRatios, matched_ratios
 from aimwell.stats.multiplicity import benjamini_hochberg
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["written_findings"]
+__all__ = ["PEOPLE_MIN", "against_parts", "often_enough", "tabled", "written_findings"]
+
+PEOPLE_MIN = 20  # who had the first
+_HITS_MIN = 5  # who did the second after it
+
+Way = TypeVar("Way", bound=Hashable)
+Key = TypeVar("Key", bound=Hashable)
+Pair = tuple[int, int]
 
 _HALVES = 2
 _LITTLE = 5.0  # cases to be expected in a half; below it a missing excess says nothing
@@ -85,6 +93,50 @@ def written_findings(
             )
         )
     return tuple(found)
+
+
+def often_enough(counts: Mapping[Way, Mapping[Key, Pair]]) -> dict[Way, Mapping[Key, Pair]]:
+    """What enough people had (20) and enough of these did something after (5); each stratum counts (people, hits)."""
+    return {
+        way: found
+        for way, found in counts.items()
+        if sum(people for people, _ in found.values()) >= PEOPLE_MIN
+        and sum(hits for _, hits in found.values()) >= _HITS_MIN
+    }
+
+
+def tabled(
+    ways: Sequence[Way], keys: Sequence[Key], counts: Mapping[Way, Mapping[Key, Pair]], place: int
+) -> IntArray:
+    """Ways × strata: people (place 0) or hits (place 1); none where a stratum is not there."""
+    columns = {key: number for number, key in enumerate(keys)}
+    found = np.zeros((len(ways), len(keys)), np.int64)
+    for row, way in enumerate(ways):
+        for key, pair in counts[way].items():
+            found[row, columns[key]] = pair[place]
+    return found
+
+
+def against_parts(
+    ways: Sequence[tuple[str, ...]],
+    joint: IntArray,
+    exposed: IntArray,
+    *,
+    size: int,
+    parts: Iterable[int],
+) -> FloatArray:
+    """p-values of each way of `size` parts against the same with one part less among those who had that; 0 for others.
+
+    `parts`: The places of which one is left out in turn; the largest p-value counts. Every shorter way must be among `ways`.
+    """
+    rows = {way: row for row, way in enumerate(ways)}
+    found = np.zeros(len(ways))
+    longer = [row for row, way in enumerate(ways) if len(way) == size]
+    for left_out in parts if longer else ():
+        shorter = [rows[ways[row][:left_out] + ways[row][left_out + 1 :]] for row in longer]
+        ratios = matched_ratios(joint[longer], exposed[longer], joint[shorter], exposed[shorter])
+        found[longer] = np.maximum(found[longer], ratios.p_value)
+    return found
 
 
 def _held(halves: Sequence[MatchedRatios]) -> list[bool | None]:

@@ -14,8 +14,8 @@ import numpy as np
 from scipy import sparse
 
 from aimwell.predict.patterns.findings import written_findings
+from aimwell.predict.patterns.found import Finding
 from aimwell.predict.patterns.itemsets import by_part
-from aimwell.predict.patterns.model import Finding
 from aimwell.predict.purchases import IntArray
 
 __all__ = ["Followed", "find_next"]

@@ -10,7 +10,7 @@ from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.predict.patterns import next_queries, queries
 from aimwell.predict.patterns.following import BASKETS_MIN, CASES_MIN, Followed, find_next
-from aimwell.predict.patterns.model import NextRules
+from aimwell.predict.patterns.found import NextRules
 from aimwell.predict.patterns.reading import (
     FALSE_SHARE,
     bind_items,

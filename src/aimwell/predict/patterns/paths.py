@@ -9,7 +9,6 @@ more often than each of the ways of two steps in it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -17,25 +16,26 @@ import numpy as np
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.history.moment import open_moment
 from aimwell.predict.patterns import path_queries
-from aimwell.predict.patterns.findings import written_findings
-from aimwell.predict.patterns.model import Finding, Paths
+from aimwell.predict.patterns.findings import (
+    PEOPLE_MIN,
+    against_parts,
+    often_enough,
+    tabled,
+    written_findings,
+)
+from aimwell.predict.patterns.found import Finding, Paths
 from aimwell.predict.patterns.reading import FALSE_SHARE, checked_share, names_of
-from aimwell.predict.purchases import IntArray
-from aimwell.stats.matched import matched_ratios
-from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
 __all__ = ["paths"]
 
-_PEOPLE_MIN = 20
-_HITS_MIN = 5
 _STEPS_MAX = 40
 _LONGEST = 3
 _NEEDED = 100
 
-# path -> (moment, stratum) -> people, hits
-_Counts = dict[tuple[str, ...], dict[tuple[int, str], tuple[int, int]]]
-_Strata = dict[tuple[int, str], tuple[int, int]]
+_Key = tuple[int, str]  # which of the two moments, and the stratum
+_Counts = dict[tuple[str, ...], dict[_Key, tuple[int, int]]]
+_Strata = dict[_Key, tuple[int, int]]
 
 
 def paths(
@@ -81,7 +81,7 @@ def paths(
             _check_people(strata, turn, to, moment_at)
             if not steps:  # the later moment is judged by what the earlier one asked
                 taken = moment.session.rows(path_queries.step_people(_STEPS_MAX))
-                steps = [step for step, people in taken if people >= _PEOPLE_MIN]
+                steps = [step for step, people in taken if people >= PEOPLE_MIN]
             for *path, key, people, hits in moment.session.rows(
                 path_queries.path_counts(steps, longest=longest)
             ):
@@ -100,14 +100,9 @@ def paths(
 
 def _findings(counts: _Counts, strata: _Strata, to: str, tests: int) -> tuple[Finding, ...]:
     keys = sorted(strata)
-    often = {
-        way: found
-        for way, found in counts.items()
-        if sum(n for n, _ in found.values()) >= _PEOPLE_MIN
-        and sum(hits for _, hits in found.values()) >= _HITS_MIN
-    }
+    often = often_enough(counts)
     ways = sorted(often)
-    exposed, joint = (_table(ways, keys, often, place) for place in (0, 1))
+    exposed, joint = (tabled(ways, keys, often, place) for place in (0, 1))
     totals, cases = (np.array([strata[key][place] for key in keys]) for place in (0, 1))
     return written_findings(
         [(way, to) for way in ways],
@@ -117,36 +112,8 @@ def _findings(counts: _Counts, strata: _Strata, to: str, tests: int) -> tuple[Fi
         totals=np.broadcast_to(totals, joint.shape),
         half=np.array([turn for turn, _ in keys]),
         tests=max(tests, len(ways)),
-        against=_against_shorter(ways, joint, exposed),
+        against=against_parts(ways, joint, exposed, size=_LONGEST, parts=range(_LONGEST)),
     )
-
-
-def _against_shorter(
-    ways: Sequence[tuple[str, ...]], joint: IntArray, exposed: IntArray
-) -> FloatArray:
-    """The largest p-value of each way of three steps against a way of two steps in it; 0 for those of two."""
-    rows = {way: row for row, way in enumerate(ways)}
-    found = np.zeros(len(ways))
-    for left_out in range(_LONGEST):
-        longer = [row for row, way in enumerate(ways) if len(way) == _LONGEST]
-        if not longer:
-            break
-        shorter = [rows[ways[row][:left_out] + ways[row][left_out + 1 :]] for row in longer]
-        ratios = matched_ratios(joint[longer], exposed[longer], joint[shorter], exposed[shorter])
-        found[longer] = np.maximum(found[longer], ratios.p_value)
-    return found
-
-
-def _table(
-    ways: Sequence[tuple[str, ...]], keys: Sequence[tuple[int, str]], counts: _Counts, place: int
-) -> IntArray:
-    """Paths × strata: people (place 0) or hits (place 1)."""
-    columns = {key: number for number, key in enumerate(keys)}
-    found = np.zeros((len(ways), len(keys)), np.int64)
-    for row, way in enumerate(ways):
-        for key, pair in counts[way].items():
-            found[row, columns[key]] = pair[place]
-    return found
 
 
 def _check(of: str, horizon_days: int, window_days: int, longest: int) -> None:
