@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from aimwell.cli.output import plain
 from aimwell.errors import PredictError, TooLittleDataError
-from aimwell.predict.patterns.service import basket_rules, bought_together
+from aimwell.history.moment import open_moment
+from aimwell.predict.patterns.itemsets import find_itemsets
+from aimwell.predict.patterns.rules import possible_rules, rules_of, written_rules
+from aimwell.predict.patterns.service import basket_rules, bought_together, read_baskets
+from aimwell.stats.multiplicity import benjamini_hochberg
 from aimwell.store.stores import Stores
 from shop import add_orders, add_products, day, make_stores, online_retail
 
@@ -126,3 +132,24 @@ def test_online_retail_gives_the_published_counts(tmp_path: Path) -> None:
         assert (sum(found.itemsets.values()), len(found.rules)) == (itemsets, rules)
     together = bought_together(stores, "85123A", as_of=day(0))
     assert together.standing[0].consequent == ("21733",)  # the same holder in red
+
+
+@pytest.mark.slow
+def test_in_online_retail_with_its_products_shuffled_nothing_stands(tmp_path: Path) -> None:
+    """The sizes of baskets and the popularity of products stay; which product is in which basket is chance."""
+    stores = make_stores(tmp_path, currency="GBP")
+    online_retail(stores)
+    with open_moment(stores, as_of=day(0)) as moment:
+        baskets, _items = read_baskets(moment, by="sku", support=0.01)
+    lines = baskets.matrix.tocoo()
+    shuffled = np.random.default_rng(1).permutation(lines.col)
+    ones = np.ones(len(shuffled), np.int32)
+    matrix = sparse.csc_array((ones, (lines.row, shuffled)), shape=lines.shape)
+    matrix.data[:] = 1
+    itemsets = find_itemsets(replace(baskets, matrix=matrix), support=0.004, largest=2)
+    counts = rules_of(itemsets, confidence=0.0)
+    tests = {2: possible_rules(itemsets.frequent, 2)}
+    rules = written_rules(counts, baskets.items, tests=tests)
+    by_fisher = benjamini_hochberg(counts.p_value.tolist(), tests=tests[2])
+    assert sum(p is not None and p <= 0.05 for p in by_fisher) > 0.9 * len(rules) > 1_000
+    assert sum(one.adjusted_p_value <= 0.05 for one in rules) <= 0.05 * len(rules)
