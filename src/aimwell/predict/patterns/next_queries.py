@@ -12,6 +12,8 @@ from aimwell.store.sql import sql
 
 __all__ = ["basket_strata", "bind_followed", "lines_had", "lines_in", "lines_next"]
 
+_DAY_SECONDS = 86_400
+
 
 def bind_followed(moment: Moment, *, within_days: int) -> None:
     """Make `followed` stand for people's baskets whose days after are over, and `first_had` for when they first had what.
@@ -31,15 +33,20 @@ def bind_followed(moment: Moment, *, within_days: int) -> None:
                      lead(basket) OVER (PARTITION BY profile_id ORDER BY basket) AS next_basket,
                      lead(at) OVER (PARTITION BY profile_id ORDER BY basket) AS next_at
               FROM basket_list WHERE profile_id IS NOT NULL
+            ),
+            ranked AS (
+              SELECT n.*, row_number() OVER (ORDER BY basket) - 1 AS row,
+                     row_number() OVER (ORDER BY size, basket) AS place, count(*) OVER () AS baskets
+              FROM numbered AS n WHERE at <= :last
             )
-            SELECT row_number() OVER (ORDER BY basket) - 1 AS row, profile_id, order_id, basket,
-                   CASE WHEN next_at <= at + to_days(CAST(:days AS integer)) THEN next_basket END AS next_basket,
-                   date_trunc('month', timezone(:zone, at)) AS month,
-                   ntile(3) OVER (ORDER BY size, basket) AS third,
+            SELECT row, profile_id, order_id, basket,
+                   CASE WHEN epoch(next_at) - epoch(at) <= :seconds THEN next_basket END AS next_basket,
+                   12 * year(CAST(timezone(:zone, at) AS date)) + month(CAST(timezone(:zone, at) AS date)) AS month,
+                   CASE WHEN 3 * place <= baskets THEN 0 WHEN 3 * place <= 2 * baskets THEN 1 ELSE 2 END AS third,
                    CASE WHEN earlier = 0 THEN 0 WHEN earlier <= 3 THEN 1 ELSE 2 END AS before
-            FROM numbered WHERE at <= :last
+            FROM ranked
             """,
-            days=within_days,
+            seconds=within_days * _DAY_SECONDS,
             last=last,
             zone=moment.stores.settings.timezone,
         ),
@@ -59,12 +66,10 @@ def bind_followed(moment: Moment, *, within_days: int) -> None:
 
 
 def basket_strata() -> exp.Expr:
-    """One row a followed basket, in order: stratum (from 0), month (from 0), whether a basket followed in time."""
+    """One row a followed basket, in order: month (a number), third, before, whether a basket followed in time."""
     return sql(
         """
-        SELECT dense_rank() OVER (ORDER BY month, third, before) - 1 AS stratum,
-               dense_rank() OVER (ORDER BY month) - 1 AS month, next_basket IS NOT NULL AS came_back
-        FROM followed ORDER BY row
+        SELECT month, third, before, next_basket IS NOT NULL AS came_back FROM followed ORDER BY row
         """
     )
 

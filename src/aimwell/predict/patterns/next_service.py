@@ -19,7 +19,6 @@ from aimwell.predict.patterns.reading import (
     names_of,
     unknown_item,
 )
-from aimwell.predict.purchases import IntArray
 from aimwell.store.stores import Stores
 
 __all__ = ["bought_next"]
@@ -76,8 +75,8 @@ def bought_next(
 def _read(moment: Moment) -> tuple[Followed, int]:
     """The baskets with what came next, and after how many a next one came in time."""
     facts = moment.session.table(next_queries.basket_strata())
-    stratum, month = (
-        facts.column(name).to_numpy().astype(np.int64) for name in ("stratum", "month")
+    month, third, before = (
+        facts.column(name).to_numpy().astype(np.int64) for name in ("month", "third", "before")
     )
     came_back = int(facts.column("came_back").to_numpy().sum())
     if came_back < _FOLLOWED_MIN:
@@ -85,20 +84,14 @@ def _read(moment: Moment) -> tuple[Followed, int]:
             "what is bought next", needed={_FOLLOWED: _FOLLOWED_MIN}, present={_FOLLOWED: came_back}
         )
     items = moment.session.table(queries.known_items(CASES_MIN)).column("item").to_pylist()
+    strata, stratum = np.unique((3 * month + third) * 3 + before, return_inverse=True)
+    half = (strata // 9 >= np.median(month)).astype(np.int64)
     shape = (len(stratum), len(items))
     basket, had, later = (
         lines_matrix(moment, query(CASES_MIN), row="row", shape=shape)
         for query in (next_queries.lines_in, next_queries.lines_had, next_queries.lines_next)
     )
-    return Followed(basket, had, later, tuple(items), stratum, _halves(stratum, month)), came_back
-
-
-def _halves(stratum: IntArray, month: IntArray) -> IntArray:
-    """The half of time of each stratum, in whole months, with about half of the baskets each."""
-    of_stratum = np.zeros(int(stratum.max()) + 1, np.int64)
-    of_stratum[stratum] = month
-    later: IntArray = (of_stratum >= np.median(month)).astype(np.int64)
-    return later
+    return Followed(basket, had, later, tuple(items), stratum, half), came_back
 
 
 def _column(after: str, followed: Followed, moment: Moment) -> int:

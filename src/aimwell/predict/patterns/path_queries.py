@@ -75,11 +75,13 @@ def bind_ways(moment: Moment, *, of: str, to: str, window: timedelta) -> None:
               SELECT profile_id, count(*) AS orders FROM purchases WHERE kept GROUP BY profile_id
             )
             SELECT a.profile_id,
-                   concat_ws('|',
-                     CAST(least(floor(log2(a.acts)), 7) AS integer),
-                     CAST(floor(3 * epoch(a.last_at - :since) / :seconds) AS integer),
-                     CASE WHEN b.orders IS NULL THEN 0 WHEN b.orders = 1 THEN 1 WHEN b.orders <= 4 THEN 2 ELSE 3 END
-                   ) AS stratum_key,
+                   100 * CASE WHEN a.acts < 2 THEN 0 WHEN a.acts < 4 THEN 1 WHEN a.acts < 8 THEN 2
+                              WHEN a.acts < 16 THEN 3 WHEN a.acts < 32 THEN 4 WHEN a.acts < 64 THEN 5
+                              WHEN a.acts < 128 THEN 6 ELSE 7 END
+                     + 10 * CASE WHEN 3 * (epoch(a.last_at) - epoch(:since)) < :seconds THEN 0
+                                 WHEN 3 * (epoch(a.last_at) - epoch(:since)) < 2 * :seconds THEN 1 ELSE 2 END
+                     + CASE WHEN b.orders IS NULL THEN 0 WHEN b.orders = 1 THEN 1 WHEN b.orders <= 4 THEN 2 ELSE 3 END
+                     AS stratum_key,
                    CASE WHEN :silence THEN o.profile_id IS NULL ELSE o.profile_id IS NOT NULL END AS hit
             FROM active AS a
             LEFT JOIN bought AS b ON b.profile_id = a.profile_id

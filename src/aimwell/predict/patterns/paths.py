@@ -33,7 +33,7 @@ _STEPS_MAX = 40
 _LONGEST = 3
 _NEEDED = 100
 
-_Key = tuple[int, str]  # which of the two moments, and the stratum
+_Key = tuple[int, int]  # which of the two moments, and the stratum
 _Counts = dict[tuple[str, ...], dict[_Key, tuple[int, int]]]
 _Strata = dict[_Key, tuple[int, int]]
 

@@ -11,6 +11,7 @@ from aimwell.store.sql import sql
 
 __all__ = ["TO", "bind_contacts", "contact_strata", "item_people", "set_counts"]
 
+_DAY_SECONDS = 86_400
 _RESPONSES = {
     "click": """
         SELECT t.profile_id, t.campaign, t.occurred_at AS at FROM touches AS t
@@ -42,9 +43,13 @@ def bind_contacts(moment: Moment, *, to: str, within_days: int) -> None:
               WHERE event LIKE '%Sent' AND campaign IS NOT NULL AND profile_id IS NOT NULL
               GROUP BY profile_id, campaign
             ),
-            followed AS (
-              SELECT f.*, ntile(2) OVER (PARTITION BY campaign ORDER BY at, profile_id) - 1 AS half
+            ranked AS (
+              SELECT f.*, row_number() OVER (PARTITION BY campaign ORDER BY at, profile_id) AS place,
+                     count(*) OVER (PARTITION BY campaign) AS people
               FROM firsts AS f WHERE at <= :last
+            ),
+            followed AS (
+              SELECT profile_id, campaign, at, CASE WHEN 2 * place <= people THEN 0 ELSE 1 END AS half FROM ranked
             ),
             before AS (
               SELECT f.profile_id, f.campaign, count(*) AS orders
@@ -56,7 +61,7 @@ def bind_contacts(moment: Moment, *, to: str, within_days: int) -> None:
               SELECT DISTINCT f.profile_id, f.campaign
               FROM followed AS f
               JOIN :responses AS r ON r.profile_id = f.profile_id AND r.at > f.at
-                AND r.at <= f.at + to_days(CAST(:days AS integer))
+                AND epoch(r.at) - epoch(f.at) <= :seconds
                 AND (r.campaign IS NULL OR r.campaign = f.campaign)
             )
             SELECT row_number() OVER (ORDER BY f.campaign, f.profile_id) - 1 AS contact, f.profile_id, f.campaign, f.at,
@@ -69,7 +74,7 @@ def bind_contacts(moment: Moment, *, to: str, within_days: int) -> None:
             LEFT JOIN responded AS r ON r.profile_id = f.profile_id AND r.campaign = f.campaign
             """,
             last=last,
-            days=within_days,
+            seconds=within_days * _DAY_SECONDS,
             responses=sql(_RESPONSES[to]),
         ),
     )
