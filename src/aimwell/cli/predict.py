@@ -25,7 +25,6 @@ __all__ = ["app"]
 app = typer.Typer(
     no_args_is_help=True, help="Predict who will buy and what customers are worth; look at models."
 )
-predict_patterns.register(app)
 
 NameOption = Annotated[
     str | None,
@@ -271,3 +270,6 @@ def _day(ws: Opened, entry: RegisteredModel) -> str:
 
 def _local(ws: Opened, moment: datetime) -> str:
     return f"{moment.astimezone(ZoneInfo(ws.stores.settings.timezone)):%Y-%m-%d %H:%M}"
+
+
+predict_patterns.register(app)
