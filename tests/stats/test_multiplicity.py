@@ -83,3 +83,14 @@ def test_a_missing_p_value_does_not_count_as_a_test():
 def test_what_is_no_p_value_is_refused(wrong):
     with pytest.raises(StatsError, match="between 0 and 1"):
         holm([0.5, wrong])
+
+
+def test_tests_that_are_not_given_count_with_a_p_value_of_one():
+    given = [0.001, 0.2, 0.0004, None]
+    whole = benjamini_hochberg([*given, *[1.0] * 47])
+    assert benjamini_hochberg(given, tests=50) == whole[:4]
+
+
+def test_fewer_tests_than_p_values_are_refused():
+    with pytest.raises(StatsError, match="2 p-values of only 1 tests"):
+        benjamini_hochberg([0.1, 0.2], tests=1)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
-from aimwell.cli import predict_demand, predict_timing
+from aimwell.cli import predict_demand, predict_patterns, predict_timing
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.lazy import group_of
 from aimwell.cli.predict_care import (
@@ -320,3 +320,6 @@ def _day(ws: Opened, entry: RegisteredModel) -> str:
 
 def _local(ws: Opened, moment: datetime) -> str:
     return f"{ws.local(moment):%Y-%m-%d %H:%M}"
+
+
+predict_patterns.register(app)

@@ -22,6 +22,8 @@ counts) raises `StatsError`.
     multiplicity    many p-values at once
     discrimination  how well a score tells two kinds of people apart
     association     whether two divisions go together, and whether a number differs between groups
+    hypergeometric  the exact test that two marks come together too often, for many tables at once
+    matched         how much likelier something is among some than among others who are alike otherwise
     effects         how far apart two groups are, in comparable units
     buckets         the md5 bucket that puts a person into an arm
 """

@@ -18,15 +18,20 @@ from aimwell.stats.samples import FloatArray
 __all__ = ["benjamini_hochberg", "holm"]
 
 
-def benjamini_hochberg(p_values: Sequence[float | None]) -> list[float | None]:
+def benjamini_hochberg(
+    p_values: Sequence[float | None], *, tests: int | None = None
+) -> list[float | None]:
     """Adjusted p-values that control the false discovery rate, in the order given.
 
-    A missing p-value stays missing and does not count as a test.
+    A missing p-value stays missing and does not count as a test. `tests`: how many tests were made, where only some are
+    given; the others count as tests with a p-value of 1, whatever they found.
 
     >>> [round(p, 4) for p in benjamini_hochberg([0.01, 0.04, 0.03, 0.005])]
     [0.02, 0.04, 0.04, 0.02]
+    >>> benjamini_hochberg([0.01, 0.02], tests=10)
+    [0.1, 0.1]
     """
-    return _adjusted(p_values, step_up=True)
+    return _adjusted(p_values, step_up=True, tests=tests)
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -40,7 +45,9 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return _adjusted(p_values, step_up=False)
 
 
-def _adjusted(p_values: Sequence[float | None], *, step_up: bool) -> list[float | None]:
+def _adjusted(
+    p_values: Sequence[float | None], *, step_up: bool, tests: int | None = None
+) -> list[float | None]:
     known = [i for i, p in enumerate(p_values) if p is not None]
     values = np.array([p_values[i] for i in known], dtype=np.float64)
     # Written so that NaN fails it too.
@@ -49,8 +56,12 @@ def _adjusted(p_values: Sequence[float | None], *, step_up: bool) -> list[float 
     order = np.argsort(values, kind="stable")
     ranked = values[order]
     count = len(ranked)
+    if tests is not None and tests < count:
+        raise StatsError(
+            f"There are {count} p-values of only {tests} tests. Count every test made."
+        )
     if step_up:
-        raw = ranked * count / np.arange(1, count + 1)
+        raw = ranked * (count if tests is None else tests) / np.arange(1, count + 1)
         monotone: FloatArray = np.minimum.accumulate(raw[::-1])[::-1]
     else:
         monotone = np.maximum.accumulate(ranked * np.arange(count, 0, -1))

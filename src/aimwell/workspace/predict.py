@@ -16,6 +16,13 @@ from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor
 from aimwell.predict.demand.service import DemandForecast, forecast_demand
 from aimwell.predict.explaining import Effect, Explained, effects, why
+from aimwell.predict.patterns.bundle_service import bundles
+from aimwell.predict.patterns.found import NextRules, Paths, Responses
+from aimwell.predict.patterns.model import BasketRules, Bundles
+from aimwell.predict.patterns.next_service import bought_next
+from aimwell.predict.patterns.paths import paths
+from aimwell.predict.patterns.responses import responses
+from aimwell.predict.patterns.service import basket_rules, bought_together
 from aimwell.predict.recommend.rules import Rules
 from aimwell.predict.recommend.service import (
     Recommended,
@@ -183,3 +190,28 @@ class Predictions(Stage):
     def demand(self, *, as_of: datetime | None = None, **options: Any) -> DemandForecast:
         """How many units of each product, category or of the whole shop will be wanted, with intervals."""
         return forecast_demand(self._stores, as_of=as_of or self._clock(), **options)
+
+    def baskets(
+        self, *, product: str | None = None, as_of: datetime | None = None, **options: Any
+    ) -> BasketRules:
+        """What is bought together: of everything, or with one product."""
+        moment = as_of or self._clock()
+        if product is not None:
+            return bought_together(self._stores, product, as_of=moment, **options)
+        return basket_rules(self._stores, as_of=moment, **options)
+
+    def next_bought(self, *, as_of: datetime | None = None, **options: Any) -> NextRules:
+        """What is new in people's next basket, against what others alike have new in theirs."""
+        return bought_next(self._stores, as_of=as_of or self._clock(), **options)
+
+    def bundles(self, *, as_of: datetime | None = None, **options: Any) -> Bundles:
+        """Sets of products that hold together, with their margin and the discount that they bear."""
+        return bundles(self._stores, as_of=as_of or self._clock(), **options)
+
+    def paths(self, *, as_of: datetime | None = None, **options: Any) -> Paths:
+        """What people do, in which order, before they order or go silent, more than others as active."""
+        return paths(self._stores, as_of=as_of or self._clock(), **options)
+
+    def responses(self, *, as_of: datetime | None = None, **options: Any) -> Responses:
+        """Whose buyers respond to which campaign more than others to whom it wrote."""
+        return responses(self._stores, as_of=as_of or self._clock(), **options)
