@@ -10,6 +10,7 @@ from scipy.special import logit
 
 from aimwell.predict.base_rates import RecencyLearner
 from aimwell.predict.contributions import contributions
+from aimwell.predict.forest import ForestLearner
 from aimwell.predict.learners import Learner, Scorer
 from aimwell.predict.logistic import LogisticLearner
 from aimwell.predict.trees import TreesLearner
@@ -30,11 +31,16 @@ def people(seed: int = 1, number: int = 1_500) -> tuple[FloatArray, np.ndarray]:
 @pytest.fixture(scope="module")
 def scorers() -> list[Scorer]:
     values, outcome = people()
-    learners: list[Learner] = [RecencyLearner(0), LogisticLearner(), TreesLearner(rounds=60)]
+    learners: list[Learner] = [
+        RecencyLearner(0),
+        LogisticLearner(),
+        TreesLearner(rounds=60),
+        ForestLearner(trees=60),
+    ]
     return [learner.fit(values, outcome) for learner in learners]
 
 
-@pytest.mark.parametrize("place", [0, 1, 2], ids=["rule", "logistic", "trees"])
+@pytest.mark.parametrize("place", [0, 1, 2, 3], ids=["rule", "logistic", "trees", "forest"])
 def test_all_together_are_the_score(scorers: list[Scorer], place: int) -> None:
     values, _ = people(2)
     missing = np.isnan(values).mean(axis=0)
@@ -43,7 +49,7 @@ def test_all_together_are_the_score(scorers: list[Scorer], place: int) -> None:
     assert found.log_odds == pytest.approx(logit(scorers[place].score(values)), abs=1e-6)
 
 
-@pytest.mark.parametrize("place", [1, 2], ids=["logistic", "trees"])
+@pytest.mark.parametrize("place", [1, 2, 3], ids=["logistic", "trees", "forest"])
 def test_the_feature_that_counts_adds_most_and_in_its_direction(
     scorers: list[Scorer], place: int
 ) -> None:

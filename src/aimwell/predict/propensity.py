@@ -7,11 +7,13 @@ stands beside it: it is what a model seems to be worth before time passes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
+from aimwell.definitions.kinds.prediction import USUAL_LEARNERS, LearnerKind
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.predict.calibration import Calibrator, fit_calibrator
 from aimwell.predict.folds import folds
@@ -122,6 +124,7 @@ def fit_propensity(
     later: FeatureTable,
     *,
     recency: str | None = None,
+    kinds: Sequence[LearnerKind] = USUAL_LEARNERS,
     seed: int = 0,
     confidence: float = DEFAULT_CONFIDENCE,
 ) -> PropensityResult:
@@ -134,6 +137,7 @@ def fit_propensity(
         train: People to learn from, with outcomes.
         later: People of a later moment, with outcomes; the training outcomes must have ended by then.
         recency: The feature whose bands make the rule that models have to beat; None: one share for everybody.
+        kinds: Which learners try; the rule always does.
         seed: Of every division and of the trees.
         confidence: Of all intervals, and of what counts as noise.
 
@@ -150,7 +154,7 @@ def fit_propensity(
             f"No feature named '{recency}' to band people by. Features: {', '.join(train.names)}."
         )
     column = None if recency is None else train.names.index(recency)
-    fitted = [_fitted(learner, train, seed=seed) for learner in learners(column)]
+    fitted = [_fitted(learner, train, seed=seed) for learner in learners(column, ("rule", *kinds))]
     predicted = [model.predict(later) for model, _ in fitted]
     later_losses = [losses(chances, later.happened) for chances in predicted]
     compared = compare_losses(later_losses, confidence=confidence)

@@ -7,12 +7,14 @@ the season, so newer is not surely better.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
 
+from aimwell.definitions.kinds.prediction import USUAL_LEARNERS, LearnerKind
 from aimwell.errors import PredictError
 from aimwell.predict.cards import model_card
 from aimwell.predict.churning import ChurnFit, predict_churn, score_churn
@@ -87,6 +89,7 @@ def train_propensity(
     horizon_days: int,
     question: Question | None = None,
     name: str | None = None,
+    learners: Sequence[LearnerKind] = USUAL_LEARNERS,
     seed: int = 0,
     anew: bool = False,
     now: datetime,
@@ -101,6 +104,7 @@ def train_propensity(
         horizon_days: How far ahead it looks, in days.
         question: What people do, of whom is asked, by which features; default: whether everybody buys.
         name: Of the model; default: `buy-90d`, or the event and the horizon.
+        learners: Which ones try, beside the rule.
         seed: The same data and seed give the same model.
         anew: Register a new version even where the newest is the very same model.
         now: When it is trained.
@@ -118,6 +122,8 @@ def train_propensity(
     event = question.acts.event
     name = name or usual_name("buy" if event == PURCHASE else event, horizon_days)
     settings = {**question.settings(), "horizon_days": horizon_days, "seed": seed}
+    if tuple(learners) != USUAL_LEARNERS:
+        settings["learners"] = list(learners)
     check_name(stores, name, kind="propensity", settings=settings)
     tables = training_tables(
         stores, as_of=as_of, horizon_days=horizon_days, question=question, progress=progress
@@ -125,7 +131,7 @@ def train_propensity(
     if progress is not None:
         progress(2, 4, "learning and judging")
     recency = _RECENCY if _RECENCY in tables.train.names else None
-    result = fit_propensity(tables.train, tables.judge, recency=recency, seed=seed)
+    result = fit_propensity(tables.train, tables.judge, recency=recency, kinds=learners, seed=seed)
     if progress is not None:
         progress(3, 4, "storing the model")
     entry = register_model(

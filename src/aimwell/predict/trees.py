@@ -120,7 +120,10 @@ class TreesLearner:
 
 def contributions_of_trees(scorer: TreesScorer, values: FloatArray) -> tuple[float, FloatArray]:
     """The mean log-odds of those it learnt from, and what each feature adds to each row's, by TreeSHAP."""
-    found = np.asarray(_booster(scorer.text).predict(values, pred_contrib=True), dtype=np.float64)
+    booster = _booster(scorer.text)
+    found = np.asarray(booster.predict(values, pred_contrib=True), dtype=np.float64)
+    if "\naverage_output\n" in scorer.text:  # a forest's trees are averaged, what they add is summed up
+        found /= booster.num_trees()
     features = values.shape[1]
     # Features after the last one that a tree asks for are not known to the text.
     shares = np.zeros((len(values), features))

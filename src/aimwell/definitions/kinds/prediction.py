@@ -18,10 +18,13 @@ from aimwell.definitions.kinds.feature import OWN_PREFIX
 from aimwell.definitions.leaves.acts import Acts
 from aimwell.errors import nearest
 
-__all__ = ["PERIODS", "Prediction", "Promotes", "Retrains"]
+__all__ = ["PERIODS", "USUAL_LEARNERS", "LearnerKind", "Prediction", "Promotes", "Retrains"]
 
 Retrains = Literal["never", "weekly", "monthly", "quarterly"]
 Promotes = Literal["better", "sign-off"]
+
+LearnerKind = Literal["rule", "logistic", "forest", "boosted"]
+USUAL_LEARNERS: tuple[LearnerKind, ...] = ("rule", "logistic", "boosted")
 
 PERIODS: dict[str, timedelta | None] = {
     "never": None,
@@ -70,6 +73,11 @@ class Prediction(Definition):
     )
     leave_out: tuple[FeatureName, ...] = Field(
         default=(), description="Features that it must not look at."
+    )
+    learners: tuple[LearnerKind, ...] = Field(
+        default=USUAL_LEARNERS,
+        min_length=1,
+        description="Which ones try, beside the rule by recency: logistic, forest (random), boosted (trees).",
     )
     seed: int = Field(default=0, ge=0, description="The same data and seed, the same model.")
     retrain: Retrains = Field(

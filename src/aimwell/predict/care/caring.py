@@ -98,6 +98,7 @@ def train_defined(
         horizon_days=wanted.horizon_days,
         question=question_of(stores, wanted),
         name=wanted.name,
+        learners=wanted.learners,
         seed=wanted.seed,
         now=now,
         progress=progress,
