@@ -91,7 +91,23 @@ def test_json_is_the_card_with_all_figures(call: Call) -> None:
     assert call.json("card", "mine") == made
     value = call.json("lifetime-value", "--horizon", "90", "--as-of", AS_OF, "--name", "worth")
     assert value["metrics"]["measure"] == "margin"
-    assert {"mine", "worth"} <= {one["name"] for one in call.json("models")}
+    listed = {one["name"]: one for one in call.json("models")}
+    assert {"mine", "worth"} <= set(listed)
+    assert listed["mine"]["as_of"] == made["as_of"]
+
+
+def test_the_list_goes_from_people_over_products_to_models(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["aimwell", "predict", "-h"])
+    with pytest.raises(SystemExit):
+        main()
+    out = capsys.readouterr().out
+    panels = ["─ People ─", "─ Products ─", "─ Patterns ─", "─ Models ─"]
+    places = [out.index(panel) for panel in panels]
+    assert places == sorted(places)
+    assert "─ Commands ─" not in out
+    assert places[1] < out.index(" similar ") < places[2]
 
 
 @pytest.mark.parametrize(

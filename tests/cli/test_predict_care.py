@@ -95,6 +95,7 @@ def test_the_life_of_a_prediction(
         (("train", "bye"), "There is no prediction 'bye'"),
         (("monitor", "bye"), "There is no model 'bye'"),
         (("promote", "bye@3", "--why", "x"), "There is no model 'bye'"),
+        (("fairness", "buy", "--as-of=2099-01-01"), "give a moment (as of) that the data reaches"),
     ],
 )
 def test_what_is_not_there_is_refused_with_what_is(

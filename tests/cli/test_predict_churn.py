@@ -76,6 +76,7 @@ def test_customers_are_foretold_listed_and_explained(
     code, out, err = call(workspace, capsys, monkeypatch, *words)
     assert code == 0
     assert re.search(r"base rate by own rhythm +0\.\d{3} +0\.\d{3}–0\.\d{3} +\d+\.\d%", out)
+    assert re.search(r"worse by +chosen", out)
     assert "customers are at risk now" in out
     assert "spent in 365 days (GBP)" in out
     assert "only a control group tells" in err

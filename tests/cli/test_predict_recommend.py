@@ -11,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
+import aimwell
 from aimwell.cli.app import main
 from shop import day, make_stores
 from tastes import LAST_DAY, add_tastes
@@ -45,7 +46,7 @@ def call(
     return run
 
 
-def test_from_learning_to_lists(call: Any, tmp_path: Path) -> None:
+def test_from_learning_to_lists(call: Any, workspace: Path, tmp_path: Path) -> None:
     code, _, err = call("recommend")
     assert (code, "aimwell predict recommenders" in err) == (1, True)
     code, out, err = call("recommenders", "--horizon", "40", "--top", "5", "--as-of", AS_OF)
@@ -60,6 +61,7 @@ def test_from_learning_to_lists(call: Any, tmp_path: Path) -> None:
     )
     assert code == 0
     assert re.search(r"1 +\w+-\d\d +Thing \d+ to \w+ +\d+\.00 ", out)
+    assert " for 1 person\n" in out
     assert "The stock of any product is unknown" in err
     code, out, _ = call("recommend", "--as-of", AS_OF)
     assert "900 recommendations (new) for 180 people" in out
@@ -67,6 +69,10 @@ def test_from_learning_to_lists(call: Any, tmp_path: Path) -> None:
     code, out, _ = call("similar", "cook-01", "--top", "3")
     assert code == 0
     assert len(re.findall(r"^cook-\d\d ", out, re.MULTILINE)) >= 2
+    with aimwell.open(workspace) as ws:
+        assert [one.label for one in ws.predict.models()] == ["recommend-40d@1"]
+        assert ws.predict.card("recommend-40d")["version"] == 1
+        assert ws.predict.similar("cook-01", k=3).num_rows == 3
     _, out, _ = call("card", "recommend-40d")
     assert "What it predicts\n  - Which products each person" in out
     _, out, _ = call("models")

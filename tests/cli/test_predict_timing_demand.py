@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ def test_next_purchases_are_told_and_written(call: Call, tmp_path: Path) -> None
     assert "Next purchase of 130 people, as seen up to 2026-08-28" in out
     assert "The model is better by more than chance than everybody's waits" in out
     assert "Most likely within 14 days" in out
+    assert re.search(r"20\d\d-\d\d-\d\d +20\d\d-\d\d-\d\d to 20\d\d-\d\d-\d\d", out)
     assert f"All 130 rows are in {file}." in out
     rows = rows_of(file)
     assert len(rows) == 130

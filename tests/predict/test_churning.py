@@ -123,7 +123,7 @@ def test_a_shop_in_which_nobody_goes_is_refused(tmp_path: Path) -> None:
             for at in range(n % 9, 100, 10)
         ],
     )
-    with pytest.raises(TooLittleDataError, match="people who did not: 0 of at least 50"):
+    with pytest.raises(TooLittleDataError, match="people at risk who went: 0 of at least 50"):
         predict_churn(stores, as_of=day(100), horizon_days=30, now=NOW)
     stores.close()
 
@@ -133,7 +133,7 @@ def test_five_customers_are_refused_with_the_numbers(tmp_path: Path) -> None:
     add_orders(stores, lives(5, 1))
     with pytest.raises(TooLittleDataError, match="purchases after another one"):
         predict_churn(stores, as_of=day(END), now=NOW)
-    with pytest.raises(TooLittleDataError, match=r"people: [0-5] of at least 200"):
+    with pytest.raises(TooLittleDataError, match=r"people at risk: [0-5] of at least 200"):
         predict_churn(stores, as_of=day(END), horizon_days=HORIZON, now=NOW)
     stores.close()
 

@@ -168,7 +168,10 @@ def test_traits_of_a_special_category_are_not_seen(shop: Stores) -> None:
             "infinity",
         ),
         ("SELECT profile_id, max(colour) AS value FROM orders GROUP BY profile_id", "fails"),
-        ("SELECT profile_id, max(order_id) AS value FROM orders GROUP BY profile_id", "fails"),
+        (
+            "SELECT profile_id, max(order_id) AS value FROM orders GROUP BY profile_id",
+            r"[^.]\. Its value must be a number",
+        ),
     ],
 )
 def test_what_fails_is_told_with_what_to_do(shop: Stores, text: str, told: str) -> None:
@@ -202,6 +205,8 @@ def test_a_prediction_learns_from_them_and_keeps_the_words_that_it_learnt_by(sho
         "own:spend",
         "recency_days",
     }
+    (bare,) = effects(shop, "buy", as_of=day(300), names=["spend"])
+    assert (bare.name, bare.words) == ("own:spend", "a feature of your own")
     missing = check({"kind": "prediction", "name": "y", "own": ["nope"]})
     assert isinstance(missing, Prediction)
     with pytest.raises(UnknownDefinitionError):

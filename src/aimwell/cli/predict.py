@@ -23,6 +23,7 @@ from aimwell.cli.predict_care import (
 )
 from aimwell.cli.predict_churn import churn
 from aimwell.cli.predict_explain import show_effects, show_why
+from aimwell.cli.predict_panels import MODELS, PEOPLE, PRODUCTS
 from aimwell.cli.predict_recommend_outline import RECOMMENDING
 from aimwell.cli.predict_spend import spend
 from aimwell.predict import service
@@ -42,19 +43,6 @@ app = typer.Typer(
     help="Predict who will buy and what customers are worth; look at models.",
 )
 
-app.command("train")(train_defined_model)
-app.command("monitor")(monitor_model)
-app.command("compare")(compare_versions)
-app.command("promote")(promote_version)
-app.command("fairness")(show_fairness)
-app.command("why")(show_why)
-app.command("effects")(show_effects)
-app.command("churn")(churn)
-app.command("spend")(spend)
-app.command("next-purchase")(predict_timing.next_purchase)
-app.command("best-time")(predict_timing.best_time)
-app.command("demand")(predict_demand.demand)
-
 NameOption = Annotated[
     str | None,
     typer.Option("--name", help="Name of the model.", show_default="by what it predicts"),
@@ -65,7 +53,7 @@ AnewOption = Annotated[
 ]
 
 
-@app.command("propensity")
+@app.command("propensity", rich_help_panel=PEOPLE)
 def propensity(
     horizon: Annotated[int, typer.Option(min=1, help="How far ahead to look, in days.")] = 90,
     event: Annotated[str, typer.Option(help="What people do or do not do.")] = PURCHASE,
@@ -116,7 +104,7 @@ def propensity(
         _end(ws, trained.entry, card)
 
 
-@app.command("lifetime-value")
+@app.command("lifetime-value", rich_help_panel=PEOPLE)
 def lifetime_value(
     horizon: Annotated[int, typer.Option(min=1, help="How far ahead to count, in days.")] = 365,
     holdout: Annotated[
@@ -176,13 +164,12 @@ def lifetime_value(
         _end(ws, fit.entry, card)
 
 
-@app.command("models")
 def models(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """List the models."""
     with opened(workspace, as_json=as_json) as ws:
         found = list_models(ws.stores)
         if as_json:
-            ws.output.json([_brief(one) for one in found])
+            ws.output.json([_brief(ws, one) for one in found])
             return
         if not found:
             ws.output.say("There is no model yet. Train one with: aimwell predict propensity")
@@ -203,7 +190,6 @@ def models(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
         )
 
 
-@app.command("card")
 def card(
     name: Annotated[str, typer.Argument(help="A model, as buy-90d, or one version, as buy-90d@2.")],
     workspace: WorkspaceOption = None,
@@ -302,12 +288,12 @@ def _worth(entry: RegisteredModel) -> str:
     return f"correlation {check['money']['correlation']['value']:.2f}"
 
 
-def _brief(entry: RegisteredModel) -> dict[str, Any]:
+def _brief(ws: Opened, entry: RegisteredModel) -> dict[str, Any]:
     return {
         "name": entry.name,
         "version": entry.version,
         "kind": entry.kind,
-        "as_of": entry.as_of,
+        "as_of": ws.local(entry.as_of),
         "trained_at": entry.trained_at,
         "settings": entry.settings,
         "worth": _worth(entry),
@@ -322,4 +308,19 @@ def _local(ws: Opened, moment: datetime) -> str:
     return f"{ws.local(moment):%Y-%m-%d %H:%M}"
 
 
+# The order of the list: people, products, patterns, models. Those on recommendations come last, into their panel.
+app.command("spend", rich_help_panel=PEOPLE)(spend)
+app.command("churn", rich_help_panel=PEOPLE)(churn)
+app.command("next-purchase", rich_help_panel=PEOPLE)(predict_timing.next_purchase)
+app.command("best-time", rich_help_panel=PEOPLE)(predict_timing.best_time)
+app.command("demand", rich_help_panel=PRODUCTS)(predict_demand.demand)
 predict_patterns.register(app)
+app.command("train", rich_help_panel=MODELS)(train_defined_model)
+app.command("models", rich_help_panel=MODELS)(models)
+app.command("card", rich_help_panel=MODELS)(card)
+app.command("why", rich_help_panel=MODELS)(show_why)
+app.command("effects", rich_help_panel=MODELS)(show_effects)
+app.command("monitor", rich_help_panel=MODELS)(monitor_model)
+app.command("compare", rich_help_panel=MODELS)(compare_versions)
+app.command("promote", rich_help_panel=MODELS)(promote_version)
+app.command("fairness", rich_help_panel=MODELS)(show_fairness)

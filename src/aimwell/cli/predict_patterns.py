@@ -6,14 +6,15 @@ import typer
 
 from aimwell.cli.predict_baskets import baskets, bundles
 from aimwell.cli.predict_following import next_, paths, responses
+from aimwell.cli.predict_panels import PATTERNS
 
 __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
     """Give `aimwell predict` these commands."""
-    app.command("baskets")(baskets)
-    app.command("next")(next_)
-    app.command("paths")(paths)
-    app.command("responses")(responses)
-    app.command("bundles")(bundles)
+    app.command("baskets", rich_help_panel=PATTERNS)(baskets)
+    app.command("next", rich_help_panel=PATTERNS)(next_)
+    app.command("paths", rich_help_panel=PATTERNS)(paths)
+    app.command("responses", rich_help_panel=PATTERNS)(responses)
+    app.command("bundles", rich_help_panel=PATTERNS)(bundles)

@@ -208,7 +208,8 @@ def recommend(
             )
             return
         ws.output.heading(
-            f"{found.entry.label}: {found.rows:,} recommendations ({kind}) for {found.people:,} people"
+            f"{found.entry.label}: {found.rows:,} recommendations ({kind}) for {found.people:,} "
+            f"{'person' if found.people == 1 else 'people'}"
         )
         if person and to is None:
             _of_people(ws, found, rows)

@@ -70,7 +70,7 @@ def next_purchase(
         if found.check is None:
             ws.output.note(f"Beware: {found.check_reason}")
         else:
-            _say_check(ws, found.check)
+            _say_check(ws, found.check, found.by)
         rows = soonest.to_pylist()
         whose = ["profile"] if by == "person" else ["profile", by]
         ws.output.say()
@@ -103,7 +103,7 @@ def next_purchase(
 
 
 def _day(day: date | None) -> str:
-    return "beyond" if day is None else f"{day:%d %b %Y}"
+    return "beyond" if day is None else f"{day}"
 
 
 def _say_states(ws: Opened, found: NextPurchases) -> None:
@@ -128,9 +128,10 @@ def _say_states(ws: Opened, found: NextPurchases) -> None:
     ws.output.say()
 
 
-def _say_check(ws: Opened, check: WaitCheck) -> None:
+def _say_check(ws: Opened, check: WaitCheck, by: str) -> None:
+    whose = "people" if by == "person" else f"people with a {by}"
     ws.output.say(
-        f"Judged on the last {check.horizon_days} days: foretold from what was known before them, of {check.rows:,} rows "
+        f"Judged on the last {check.horizon_days} days: foretold from what was known before them, of {check.rows:,} {whose} "
         f"{check.returned:,} bought again."
     )
     ws.output.table(

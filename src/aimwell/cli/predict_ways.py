@@ -13,7 +13,7 @@ __all__ = ["show_ways"]
 def show_ways(ws: Opened, metrics: Mapping[str, Any]) -> None:
     """Print it; the intervals are of 95 %."""
     ws.output.table(
-        ["told by", "AUC later", "95 %", "predicted", "went", "log loss", "worse by", "taken"],
+        ["told by", "AUC later", "95 %", "predicted", "went", "log loss", "worse by", "chosen"],
         [
             (
                 one["learner"],

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aimwell.errors import TooLittleDataError
 from aimwell.predict.base_rates import RecencyLearner
 from aimwell.predict.calibration import Calibrator
 from aimwell.predict.judging import Judgement, judge, losses
@@ -35,6 +36,13 @@ __all__ = [
     "fit_churn",
     "late_rule",
 ]
+
+# The outcome learnt is a purchase: who did it came back.
+_AT_RISK = {
+    "people": "people at risk",
+    "people who did it": "people at risk who came back",
+    "people who did not": "people at risk who went",
+}
 
 OWN_RHYTHM = "base rate by own rhythm"
 LATE_GAPS = 2.0
@@ -108,7 +116,17 @@ def fit_churn(
         TooLittleDataError: Too few people, or too few who bought or did not.
         PredictError: The moments overlap, or no feature varies.
     """
-    learnt = fit_propensity(train, later, recency="recency_days", seed=seed, confidence=confidence)
+    try:
+        learnt = fit_propensity(
+            train, later, recency="recency_days", seed=seed, confidence=confidence
+        )
+    except TooLittleDataError as error:
+        raise TooLittleDataError(
+            "churn",
+            needed={_AT_RISK[name]: number for name, number in error.needed.items()},
+            present={_AT_RISK[name]: number for name, number in error.present.items()},
+            advice="Take another horizon, or wait for more orders.",
+        ) from error
     ways: list[tuple[str, PropensityModel | None, FloatArray]] = []
     rhythm = _own_rhythm(train)
     rule, *others = (one.model for one in learnt.candidates)

@@ -170,13 +170,14 @@ def effects(
         stores: The workspace.
         model: A registered propensity, or its name.
         as_of: People known then are looked at, two thousand at most, evenly through all.
-        names: Features; default: the six strongest.
+        names: Features, those of your own with or without `own:`; default: the six strongest.
 
     Raises:
         PredictError: It is no propensity, has seen later data, knows no such feature, or nobody is known.
         ModelFileError: Its files are missing or were changed.
     """
     entry, fitted = _propensity(stores, model, as_of)
+    names = [_as_learnt(name, fitted.names) for name in names]
     unknown = [name for name in names if name not in fitted.names]
     if unknown:
         raise PredictError(
@@ -193,6 +194,12 @@ def effects(
         name for name, share in fitted.influences[:_FEATURES_SHOWN] if share > 0
     ]
     return tuple(_effect(fitted, values, name, weights[name]) for name in chosen)
+
+
+def _as_learnt(name: str, known: Sequence[str]) -> str:
+    """The name by which a model knows a feature: definitions name those of one's own without `own:`."""
+    own = f"own:{name}"
+    return own if name not in known and own in known else name
 
 
 def _effect(fitted: PropensityModel, values: FloatArray, name: str, weight: float) -> Effect:
@@ -282,7 +289,9 @@ def _median(one: Spread) -> float | None:
 
 def _words(name: str) -> str:
     feature = _KNOWN.get(name)
-    return name if feature is None else f"{feature.formula}, {feature.window}"
+    if feature is not None:
+        return f"{feature.formula}, {feature.window}"
+    return "a feature of your own" if name.startswith("own:") else name
 
 
 def _unit(name: str) -> str:

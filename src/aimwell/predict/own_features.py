@@ -60,7 +60,10 @@ def _values(moment: Moment, name: str, text: str) -> exp.Table:
     try:
         table = moment.materialised(f"own {name}", lambda: query)
     except QueryError as error:
-        raise PredictError(f"The feature '{name}' fails: {str(error).splitlines()[0]}") from error
+        raise PredictError(
+            f"The feature '{name}' fails: {str(error).splitlines()[0].rstrip('.')}. Its value must be a number, and its tables and "
+            "columns those of the moment."
+        ) from error
     ((rows, people, odd),) = moment.session.rows(
         sql(
             """

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.prediction import Prediction
+from aimwell.predict.cards import model_card
 from aimwell.predict.care.caring import train_defined
 from aimwell.predict.care.comparing import compare
 from aimwell.predict.care.fairness import Fairness, fairness
@@ -29,9 +30,16 @@ from aimwell.predict.recommend.service import (
     TrainedRecommender,
     newest_recommender,
     recommend,
+    similar_products,
     train_recommender,
 )
-from aimwell.predict.registry import Promotion, RegisteredModel, find_model, promote
+from aimwell.predict.registry import (
+    Promotion,
+    RegisteredModel,
+    find_model,
+    list_models,
+    promote,
+)
 from aimwell.predict.service import (
     ChurnFit,
     LifetimeValueFit,
@@ -91,6 +99,19 @@ class Predictions(Stage):
     def fairness(self, model: str, *, as_of: datetime | None = None) -> Fairness:
         """Whether a model is as right for one group as for another, by protected attribute."""
         return fairness(self._stores, model, as_of=as_of or self._clock())
+
+    def models(self) -> tuple[RegisteredModel, ...]:
+        """All versions of all models."""
+        return tuple(list_models(self._stores))
+
+    def card(self, model: str) -> dict[str, Any]:
+        """What a model predicts, how good it is on later time, and what to beware of."""
+        entry = find_model(self._stores, model)
+        return model_card(entry, timezone=self._stores.settings.timezone)
+
+    def similar(self, sku: str, *, model: str | None = None, k: int = 10) -> pa.Table:
+        """Which products go with one, by a recommender (default: the newest)."""
+        return similar_products(self._stores, model or newest_recommender(self._stores), sku, k=k)
 
     def promote(self, model: str, *, why: str) -> Promotion:
         """Use this version (`buy-90d@2`) from now on, wherever the bare name stands."""

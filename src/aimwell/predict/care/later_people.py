@@ -48,7 +48,8 @@ def later_people(
     happened = table.happened
     if len(table) < _PEOPLE_MIN or not 0 < happened.sum() < len(happened):
         raise PredictError(
-            f"There are {len(table):,} people to compare on, of whom {int(happened.sum()):,} did it; at least {_PEOPLE_MIN} are "
-            "needed, some who did it and some who did not."
+            f"{len(table):,} people of {cut:%Y-%m-%d} can be judged on, of whom {int(happened.sum()):,} did it by "
+            f"{as_of:%Y-%m-%d}; at least {_PEOPLE_MIN} are needed, some who did it and some who did not. Collect what came "
+            "later, or give a moment (as of) that the data reaches."
         )
     return ids, table
