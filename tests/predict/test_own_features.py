@@ -68,6 +68,8 @@ REFUSED = [
     ("SELECT profile_id, nextval('s') AS value FROM orders", "nextval is not allowed"),
     ("SELECT profile_id, 1 AS value FROM orders TABLESAMPLE 10%", "tablesample is not allowed"),
     ("SELECT profile_id, :now AS value FROM orders", "only :as_of"),
+    ("SELECT a.profile_id, 1 AS value FROM orders AS a, orders AS b", "a join needs ON"),
+    ("SELECT a.profile_id, 1 AS value FROM orders AS a CROSS JOIN events AS b", "a join needs ON"),
     (
         "WITH RECURSIVE a AS (SELECT 1 AS n UNION ALL SELECT n FROM a) SELECT profile_id, 1 AS value FROM orders, a",
         "RECURSIVE",

@@ -126,6 +126,8 @@ def _faults(tree: exp.Query) -> Iterator[str]:
     for node in tree.walk():
         if isinstance(node, _NOT_THE_SAME):
             yield f"{node.key} is not allowed: time and chance are not the same each time (the moment is :as_of), and rows are only read"
+        elif isinstance(node, exp.Join) and not (node.args.get("on") or node.args.get("using")):
+            yield "a join needs ON or USING: without it every row meets every row"
         elif isinstance(node, exp.With) and node.args.get("recursive"):
             yield "WITH RECURSIVE is not allowed: it need not end"
         elif (

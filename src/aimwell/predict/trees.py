@@ -122,7 +122,9 @@ def contributions_of_trees(scorer: TreesScorer, values: FloatArray) -> tuple[flo
     """The mean log-odds of those it learnt from, and what each feature adds to each row's, by TreeSHAP."""
     booster = _booster(scorer.text)
     found = np.asarray(booster.predict(values, pred_contrib=True), dtype=np.float64)
-    if "\naverage_output\n" in scorer.text:  # a forest's trees are averaged, what they add is summed up
+    if (
+        "\naverage_output\n" in scorer.text
+    ):  # a forest's trees are averaged, what they add is summed up
         found /= booster.num_trees()
     features = values.shape[1]
     # Features after the last one that a tree asks for are not known to the text.
