@@ -10,15 +10,10 @@ from hypothesis import strategies as st
 from aimwell.decide.eligibility import (
     Contact,
     contact_refusal,
-    count_by_reason,
-    judge,
     longest_window,
 )
-from aimwell.decide.model import EXCLUSIONS, Candidate
 from aimwell.definitions.kinds.contact_policy import Cap, ContactPolicy
 
-MAIL = Candidate("mail", "email", "email", 1.0, 0.5, (("a", 1.0),))
-TEXT = Candidate("text", "sms", "sms", 1.0, 0.5, (("a", 1.0),))
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TODAY = NOON.toordinal()
 
@@ -29,17 +24,6 @@ def policy(*caps: Cap, gap: timedelta | None = None) -> ContactPolicy:
 
 def sent(days_ago: int, channel: str = "email") -> Contact:
     return Contact(channel, NOON - timedelta(days=days_ago), TODAY - days_ago)
-
-
-def test_one_allowed_action_is_enough() -> None:
-    verdict = judge([MAIL, TEXT], lambda c: "consent_denied" if c is MAIL else None)
-    assert verdict.allowed == (TEXT,)
-    assert verdict.excluded is None
-
-
-def test_with_all_refused_the_gravest_reason_counts() -> None:
-    verdict = judge([MAIL, TEXT], lambda c: "capped" if c is MAIL else "suppressed")
-    assert verdict.excluded == "suppressed"
 
 
 def test_a_cap_counts_the_persons_calendar_days() -> None:
@@ -89,11 +73,3 @@ def test_no_policy_forbids_nothing_and_looks_nowhere_back() -> None:
     assert longest_window(policy(Cap(count=1, days=7), gap=timedelta(days=20))) == timedelta(
         days=20
     )
-
-
-def test_counts_come_in_the_order_of_gravity_without_zeros() -> None:
-    assert list(count_by_reason({"budget": 2, "suppressed": 1, "capped": 0})) == [
-        "suppressed",
-        "budget",
-    ]
-    assert all(EXCLUSIONS.values())

@@ -8,10 +8,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from aimwell.decide.eligibility import Contact, contact_refusal, longest_window
 from aimwell.decide.model import Candidate
+from aimwell.decide.people import ALLOWED, reason_code
 from aimwell.decide.timing import local_day, zone_or
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
 from aimwell.privacy.permission import Permissions, permissions
@@ -72,6 +75,36 @@ class Contacts:
             self.policy, had, channel=candidate.channel, moment=moment, local_day=day
         )
         return certain or IN_FLIGHT
+
+    def refusals(
+        self,
+        profile_ids: Sequence[str],
+        candidates: Sequence[Candidate],
+        moments: Sequence[datetime],
+    ) -> NDArray[np.int8]:
+        """Why each person must not get each action at their moment (people × actions), as codes of reasons."""
+        found = np.full((len(profile_ids), len(candidates)), ALLOWED, dtype=np.int8)
+        for medium in {candidate.medium for candidate in candidates} if not self.trial else ():
+            permission, addressed = self.permissions[medium], self.addressed[medium]
+            of = [number for number, c in enumerate(candidates) if c.medium == medium]
+            no_address = reason_code("no_address")
+            codes = [
+                reason_code(reason)
+                if (reason := permission.refusal(profile)) is not None
+                else ALLOWED
+                if profile in addressed
+                else no_address
+                for profile in profile_ids
+            ]
+            found[:, of] = np.array(codes, dtype=np.int8)[:, None]
+        if self.contacts:
+            for place, profile in enumerate(profile_ids):
+                if profile in self.contacts:
+                    found[place] = [
+                        reason_code(self.refusal(profile, candidate, moments[place]))
+                        for candidate in candidates
+                    ]
+        return found
 
 
 def read_contacts(

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
 
-from aimwell.decide.arms import Draw, draw, holdout_bucket
-from aimwell.decide.eligibility import Verdict
-from aimwell.decide.model import Candidate, Place
-from aimwell.stats.buckets import bucket
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from aimwell.decide.arms import Drawn, by_weight, draw
+from aimwell.decide.model import Candidate
+from aimwell.decide.people import ALLOWED, CONTROL, EXCLUDED, TREATMENT, PlanPeople
+from aimwell.stats.buckets import buckets
 
 __all__ = ["draft", "within_budget"]
+
+Choose = Callable[[NDArray[np.intp], NDArray[np.bool_]], NDArray[np.float64]]
+"""From who may be contacted (their places in the audience) and what each may get to the actions' probabilities."""
 
 
 def draft(
     audience: Sequence[str],
     *,
+    candidates: Sequence[Candidate],
     salt: str,
     holdout: float,
     budget: float | None,
-    verdict: Callable[[str], Verdict],
-    due: Callable[[str, Candidate], datetime],
+    refusals: NDArray[np.int8],
+    send_at: NDArray[np.datetime64],
     kept: Mapping[str, str],
-) -> list[Place]:
+    choose: Choose | None = None,
+) -> PlanPeople:
     """A place for each person of the audience, in the order given.
 
     The budget is met *before* the arms are drawn, by the same hash for everybody, so that the treated and the
@@ -31,83 +39,84 @@ def draft(
 
     Args:
         audience: Profile ids.
+        candidates: The campaign's actions.
         salt: Decides holdout, action and variant.
         holdout: Share held out.
         budget: Contact cost at most; None: no limit.
-        verdict: Which actions a person may get.
-        due: When the message to a person is due.
+        refusals: Why a person must not get an action (people × actions): code of the reason, or ALLOWED.
+        send_at: When a message to each person is due.
         kept: Profile → origin of an earlier assignment in this campaign; its hash decides again, so the arm
             stays though the person has been merged since.
+        choose: How likely each action is; default: by weight among the allowed.
     """
-    places: list[Place] = []
-    for profile in audience:
-        origin = kept.get(profile, profile)
-        judged = verdict(profile)
-        if judged.excluded is not None:
-            places.append(
-                Place(
-                    profile,
-                    origin,
-                    holdout_bucket(salt, origin),
-                    "excluded",
-                    excluded=judged.excluded,
-                )
-            )
-            continue
-        drawn = draw(salt, origin, holdout=holdout, allowed=judged.allowed)
-        places.append(_place(profile, origin, drawn))
-    if budget is not None:
-        places = within_budget(places, salt=salt, budget=budget)
-    return [
-        _with_due(place, verdict, due) if place.arm == "treatment" else place for place in places
-    ]
+    origins = [kept.get(profile, profile) for profile in audience] if kept else audience
+    allowed = refusals == ALLOWED
+    reachable = np.flatnonzero(allowed.any(axis=1))
+    some = allowed[reachable]
+    drawn = draw(
+        salt,
+        [origins[i] for i in reachable.tolist()],
+        holdout=holdout,
+        candidates=candidates,
+        probabilities=by_weight(some, candidates) if choose is None else choose(reachable, some),
+    )
+    people = _placed(audience, origins, candidates, salt, refusals, send_at, reachable, drawn)
+    return people if budget is None else within_budget(people, salt=salt, budget=budget)
 
 
-def _place(profile: str, origin: str, drawn: Draw) -> Place:
-    if drawn.action is None:
-        return Place(profile, origin, drawn.bucket, "control", probability=drawn.probability)
-    return Place(
-        profile,
-        origin,
-        drawn.bucket,
-        "treatment",
-        action=drawn.action.key,
-        variant=drawn.variant,
-        probability=drawn.probability,
-        cost=drawn.action.cost,
+def _placed(
+    audience: Sequence[str],
+    origins: Sequence[str],
+    candidates: Sequence[Candidate],
+    salt: str,
+    refusals: NDArray[np.int8],
+    send_at: NDArray[np.datetime64],
+    reachable: NDArray[np.intp],
+    drawn: Drawn,
+) -> PlanPeople:
+    size = len(audience)
+    arm = np.full(size, EXCLUDED, dtype=np.int8)
+    arm[reachable] = np.where(drawn.held, CONTROL, TREATMENT)
+    excluded = refusals.min(axis=1).astype(np.int8)
+    excluded[reachable] = ALLOWED
+    bucket = np.empty(size, dtype=np.int64)
+    bucket[reachable] = drawn.bucket
+    refused = np.flatnonzero(arm == EXCLUDED)
+    bucket[refused] = buckets(salt, (origins[i] for i in refused.tolist()))
+    action, variant = (np.full(size, -1, dtype=np.int16) for _ in range(2))
+    action[reachable], variant[reachable] = drawn.action, drawn.variant
+    probability = np.full(size, np.nan)
+    probability[reachable] = drawn.probability
+    due = np.where(action >= 0, send_at.astype("datetime64[us]"), np.datetime64("NaT", "us"))
+    return PlanPeople(
+        candidates=tuple(candidates),
+        profile_id=audience,
+        origin_id=origins,
+        bucket=bucket,
+        arm=arm,
+        excluded=excluded,
+        action=action,
+        variant=variant,
+        probability=probability,
+        send_at=due,
     )
 
 
-def _with_due(
-    place: Place, verdict: Callable[[str], Verdict], due: Callable[[str, Candidate], datetime]
-) -> Place:
-    action = next(a for a in verdict(place.profile_id).allowed if a.key == place.action)
-    return replace(place, send_at=due(place.profile_id, action))
-
-
-def within_budget(places: Sequence[Place], *, salt: str, budget: float) -> list[Place]:
-    """The places with those set to 'excluded: budget' that the budget does not reach.
+def within_budget(people: PlanPeople, *, salt: str, budget: float) -> PlanPeople:
+    """The same people, with those excluded for 'budget' whom it does not reach.
 
     People are taken in the order of a hash of their own until the next treated one would cost too much; who
     comes later is excluded, whatever the arm.
     """
-    order = sorted(
-        (index for index, place in enumerate(places) if place.arm != "excluded"),
-        key=lambda index: (
-            bucket(f"{salt}:budget", places[index].origin_id),
-            places[index].origin_id,
-        ),
+    who = np.flatnonzero(people.arm != EXCLUDED)
+    origins = [people.origin_id[i] for i in who.tolist()]
+    hashed = pa.table(
+        {"bucket": buckets(f"{salt}:budget", origins), "origin": pa.array(origins, pa.string())}
     )
-    spent, result, full = 0.0, list(places), False
-    for index in order:
-        place = places[index]
-        cost = place.cost or 0.0
-        # Tolerates the rounding of a sum of many small costs, and nothing more.
-        full = full or spent + cost > budget * (1 + 1e-12)
-        if full:
-            result[index] = Place(
-                place.profile_id, place.origin_id, place.bucket, "excluded", excluded="budget"
-            )
-        else:
-            spent += cost
-    return result
+    order = who[
+        pc.sort_indices(hashed, [("bucket", "ascending"), ("origin", "ascending")]).to_numpy()
+    ]
+    spent = np.cumsum(people.cost[order])
+    # Tolerates the rounding of a sum of many small costs, and nothing more.
+    over = np.flatnonzero(spent > budget * (1 + 1e-12))
+    return people if not over.size else people.excluding(order[over[0] :], "budget")

@@ -1,17 +1,14 @@
-"""Which actions a person may get, and why not where there is none."""
+"""Whether the contact policy lets a person have one more message."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from aimwell.decide.model import EXCLUSIONS, Candidate
 from aimwell.definitions.kinds.contact_policy import Cap, ContactPolicy
 
-__all__ = ["Contact", "Verdict", "contact_refusal", "count_by_reason", "judge", "longest_window"]
-
-_ORDER = {reason: rank for rank, reason in enumerate(EXCLUSIONS)}
+__all__ = ["Contact", "contact_refusal", "longest_window"]
 
 
 @dataclass(frozen=True)
@@ -25,29 +22,6 @@ class Contact:
     sent_at: datetime
     local_day: int
     in_flight: bool = False
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The allowed actions; where there is none, `excluded` is the reason code."""
-
-    allowed: tuple[Candidate, ...]
-    excluded: str | None
-
-
-def judge(candidates: Sequence[Candidate], refusal: Callable[[Candidate], str | None]) -> Verdict:
-    """Ask `refusal` for each candidate; with all refused, the reason that comes first in EXCLUSIONS counts."""
-    reasons: list[str] = []
-    allowed: list[Candidate] = []
-    for candidate in candidates:
-        reason = refusal(candidate)
-        if reason is None:
-            allowed.append(candidate)
-        else:
-            reasons.append(reason)
-    if allowed:
-        return Verdict(tuple(allowed), None)
-    return Verdict((), min(reasons, key=lambda reason: _ORDER[reason]))
 
 
 def contact_refusal(
@@ -90,8 +64,3 @@ def longest_window(policy: ContactPolicy | None) -> timedelta:
         return timedelta(0)
     days = max((cap.days + 1 for cap in policy.caps), default=0)
     return max(timedelta(days=days), policy.gap or timedelta(0))
-
-
-def count_by_reason(excluded: Mapping[str, int]) -> dict[str, int]:
-    """Counts in the order of EXCLUSIONS."""
-    return {reason: excluded[reason] for reason in EXCLUSIONS if excluded.get(reason)}

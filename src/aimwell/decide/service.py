@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from aimwell.decide.campaign_parts import CampaignParts, candidates, read_parts, sendable
 from aimwell.decide.contacts import Contacts, read_contacts
 from aimwell.decide.detectable import detectable
 from aimwell.decide.draft import draft
-from aimwell.decide.eligibility import Verdict, count_by_reason, judge
 from aimwell.decide.model import (
     EXCLUSIONS,
     ActionSummary,
     Candidate,
     Detectable,
-    Place,
     Plan,
     PlanSummary,
 )
+from aimwell.decide.people import CONTROL, EXCLUDED, TREATMENT, PlanPeople
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
@@ -96,7 +96,7 @@ def plan(
     with open_moment(stores, as_of=moment, snapshot=snapshot) as past:
         kept = _earlier_origins(past, parts.campaign.name)
     people = _draft(audience, parts, offered, contacts, moment, kept)
-    hints = () if people else _unknown(stores, parts, moment, snapshot)
+    hints = () if len(people) else _unknown(stores, parts, moment, snapshot)
     _refuse_empty(
         people, words, hints=hints, segment=parts.campaign.audience.segment, trial=is_trial
     )
@@ -204,7 +204,7 @@ def _draft(
     contacts: Contacts,
     moment: datetime,
     kept: dict[str, str],
-) -> list[Place]:
+) -> PlanPeople:
     campaign = parts.campaign
     quiet = parts.contact_policy.quiet_hours if parts.contact_policy is not None else None
 
@@ -212,24 +212,15 @@ def _draft(
     def zone_due(zone: str) -> datetime:
         return due_at(campaign.schedule, zone=zone, now=moment, quiet=quiet)
 
-    def due(profile: str, _candidate: Candidate) -> datetime:
-        return zone_due(contacts.zone(profile))
-
-    verdicts: dict[str, Verdict] = {}
-
-    def verdict(profile: str) -> Verdict:
-        if profile not in verdicts:
-            at = zone_due(contacts.zone(profile))
-            verdicts[profile] = judge(offered, lambda c: contacts.refusal(profile, c, at))
-        return verdicts[profile]
-
+    due = [zone_due(contacts.zone(profile)) for profile in audience]
     return draft(
         audience,
+        candidates=offered,
         salt=campaign.salt or campaign.name,
         holdout=campaign.holdout,
         budget=campaign.policy.budget,
-        verdict=verdict,
-        due=due,
+        refusals=contacts.refusals(audience, offered, due),
+        send_at=np.array([at.replace(tzinfo=None) for at in due], dtype="datetime64[us]"),
         kept=kept,
     )
 
@@ -246,17 +237,17 @@ def _unknown(
 
 
 def _refuse_empty(
-    people: Sequence[Place], words: str, *, hints: Sequence[str], segment: str | None, trial: bool
+    people: PlanPeople, words: str, *, hints: Sequence[str], segment: str | None, trial: bool
 ) -> None:
-    if not people:
+    if not len(people):
         look = "" if segment is None else f"Look at it with: aimwell segment explain {segment}"
         told = [f"The audience ({words}) is empty, so there is nobody to contact.", *hints]
         raise DecideError(" ".join([*told, look or "Collect data first, or take a later moment."]))
-    if any(place.arm == "treatment" for place in people):
+    if people.count(TREATMENT):
         return
-    excluded = Counter(place.excluded for place in people if place.excluded)
-    held = sum(place.arm == "control" for place in people)
-    reasons = [f"{count:,} × {EXCLUSIONS[reason]}" for reason, count in excluded.most_common()]
+    held = people.count(CONTROL)
+    excluded = sorted(people.reasons().items(), key=lambda found: -found[1])
+    reasons = [f"{count:,} × {EXCLUSIONS[reason]}" for reason, count in excluded]
     if held:
         reasons.append(f"{held:,} × held out")
     hint = (
@@ -275,7 +266,7 @@ def _summary(
     stores: Stores,
     parts: CampaignParts,
     offered: Sequence[Candidate],
-    people: Sequence[Place],
+    people: PlanPeople,
     words: str,
     moment: datetime,
     snapshot: Snapshot,
@@ -284,31 +275,28 @@ def _summary(
     trial: bool,
 ) -> PlanSummary:
     campaign = parts.campaign
-    treated = [place for place in people if place.arm == "treatment"]
-    control = [place for place in people if place.arm == "control"]
-    excluded = Counter(place.excluded for place in people if place.excluded is not None)
-    eligible = [place.profile_id for place in people if place.arm != "excluded"]
-    figures, margin_known = _baseline(
-        stores, parts, eligible, moment, snapshot, len(treated), len(control)
-    )
+    treated, control = people.count(TREATMENT), people.count(CONTROL)
+    eligible = [people.profile_id[i] for i in np.flatnonzero(people.arm != EXCLUDED).tolist()]
+    figures, margin_known = _baseline(stores, parts, eligible, moment, snapshot, treated, control)
     stale = _stale(stores, moment, snapshot)
     fault = address_warning(parts, stores.settings, trial=trial)
     unreached = () if fault is None else (fault,)
     return PlanSummary(
         audience=words,
         audience_size=len(people),
-        excluded=count_by_reason(excluded),
+        excluded=people.reasons(),
         eligible=len(eligible),
-        treated=len(treated),
-        control=len(control),
+        treated=treated,
+        control=control,
         holdout=campaign.holdout,
-        actions=tuple(_action(c, treated, sendable(parts.channels[c.channel])) for c in offered),
-        cost=sum(place.cost or 0.0 for place in treated),
+        actions=tuple(
+            _action(people, number, sendable(parts.channels[candidate.channel]))
+            for number, candidate in enumerate(offered)
+        ),
+        cost=float(people.cost.sum()),
         budget=campaign.policy.budget,
         currency=stores.settings.currency,
-        starts_at=min(
-            (place.send_at for place in treated if place.send_at is not None), default=moment
-        ).astimezone(UTC),
+        starts_at=_starts_at(people, moment),
         window_days=campaign.goal.window.total_seconds() / 86_400,
         goal=f"{campaign.goal.value} of '{campaign.goal.event}'",
         choice=_choice(offered),
@@ -318,15 +306,25 @@ def _summary(
     )
 
 
-def _action(candidate: Candidate, treated: Sequence[Place], can_send: bool) -> ActionSummary:
-    chosen = [place for place in treated if place.action == candidate.key]
+def _starts_at(people: PlanPeople, moment: datetime) -> datetime:
+    """When the first message is due."""
+    due = people.send_at[~np.isnat(people.send_at)]
+    if not due.size:
+        return moment.astimezone(UTC)
+    first: datetime = due.min().astype(datetime)
+    return first.replace(tzinfo=UTC)
+
+
+def _action(people: PlanPeople, number: int, can_send: bool) -> ActionSummary:
+    candidate = people.candidates[number]
+    chosen = int(np.count_nonzero(people.action == number))
     return ActionSummary(
         action=candidate.key,
         channel=candidate.channel,
         medium=candidate.medium,
-        people=len(chosen),
-        cost=sum(place.cost or 0.0 for place in chosen),
-        variants=dict(sorted(Counter(place.variant or "" for place in chosen).items())),
+        people=chosen,
+        cost=chosen * candidate.cost,
+        variants=people.variants(number),
         sendable=can_send,
     )
 
@@ -366,11 +364,11 @@ def _baseline(
         engine=stores.history_engine,
     ) as before:
         table = outcomes(before, event=goal.event)
-    rows = {row["profile_id"]: row for row in table.to_pylist()}
-    known = goal.value != "margin" or all(row["margin"] is not None for row in rows.values())
+    known = goal.value != "margin" or table.column("margin").null_count == 0
     column = "orders" if goal.value == "count" else goal.value if known else "revenue"
-    values = np.array([_number(rows.get(profile), column) for profile in judged], dtype=np.float64)
-    bought = np.array([bool(rows.get(p, {}).get("bought")) for p in judged], dtype=np.bool_)
+    place = pc.index_in(pa.array(judged, pa.string()), value_set=table.column("profile_id"))
+    values = _numbers(table.column(column).take(place).cast(pa.float64()))
+    bought = _numbers(table.column("bought").take(place).cast(pa.int8())) > 0
     unit = "orders" if column == "orders" else stores.settings.currency
     found = detectable(
         values, bought, treated=treated, control=control, unit=unit, metric=f"{column} per person"
@@ -387,16 +385,16 @@ def _stale(stores: Stores, moment: datetime, snapshot: Snapshot) -> list[str]:
     return [] if words is None else [words]
 
 
-def _number(row: dict[str, Any] | None, column: str) -> float:
-    value = row.get(column) if row is not None else None
-    return float(value) if value is not None else 0.0
+def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
+    """The column with 0 where somebody is not in it."""
+    return np.nan_to_num(np.asarray(column.to_numpy(), dtype=np.float64), nan=0.0)
 
 
 def _warnings(
     parts: CampaignParts,
     offered: Sequence[Candidate],
-    treated: Sequence[Place],
-    control: Sequence[Place],
+    treated: int,
+    control: int,
     margin_known: bool,
 ) -> list[str]:
     found = []
@@ -404,9 +402,9 @@ def _warnings(
         found.append(
             "Nobody is held out, so it will not be possible to say what the campaign earned."
         )
-    elif min(len(treated), len(control)) < _SMALL_ARM:
+    elif min(treated, control) < _SMALL_ARM:
         found.append(
-            f"The smaller arm has {min(len(treated), len(control))} people; only a very large effect will show."
+            f"The smaller arm has {min(treated, control)} people; only a very large effect will show."
         )
     if not margin_known:
         found.append(

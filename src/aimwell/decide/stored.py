@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from aimwell.decide.model import Place, Plan, PlanState
+from aimwell.decide.people import PlanPeople
 from aimwell.errors import DecideError, nearest
 from aimwell.store.control import Control, UtcDateTime
 from aimwell.store.schema import metadata
@@ -29,7 +30,7 @@ TRANSITIONS: dict[str, tuple[PlanState, ...]] = {
 """State → states from which a plan may move there."""
 
 
-def store_plan(control: Control, plan: Plan, people: Iterable[Place]) -> None:
+def store_plan(control: Control, plan: Plan, people: PlanPeople) -> None:
     """Write the plan and its people, all or nothing."""
     fields = {
         "plan_id": plan.plan_id,
@@ -46,14 +47,9 @@ def store_plan(control: Control, plan: Plan, people: Iterable[Place]) -> None:
     }
     with control.begin() as connection:
         connection.execute(sa.insert(_plans).values(**fields))
-        rows: list[dict[str, Any]] = []
-        for place in people:
-            rows.append({"plan_id": plan.plan_id, **vars(place)})
-            if len(rows) == _BATCH:
-                connection.execute(sa.insert(_people), rows)
-                rows.clear()
-        if rows:
-            connection.execute(sa.insert(_people), rows)
+        insert = sa.insert(_people).values(plan_id=plan.plan_id)
+        for start in range(0, len(people), _BATCH):
+            connection.execute(insert, people.rows(start, min(start + _BATCH, len(people))))
 
 
 def load_plan(control: Control, plan_id: str) -> Plan:

@@ -1,0 +1,145 @@
+"""The people of a plan as columns: a million of them are a few arrays, not a million records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimwell.decide.model import EXCLUSIONS, Candidate, Place
+
+__all__ = ["ALLOWED", "CONTROL", "EXCLUDED", "REASONS", "TREATMENT", "PlanPeople", "reason_code"]
+
+CONTROL, TREATMENT, EXCLUDED = range(3)
+_ARMS = ("control", "treatment", "excluded")
+REASONS = tuple(EXCLUSIONS)
+ALLOWED = 0
+"""The code of 'no reason against it'; reasons count from 1 in the order of EXCLUSIONS, so the least is the gravest."""
+_CODES = {reason: number for number, reason in enumerate(REASONS, 1)}
+
+
+def reason_code(reason: str | None) -> int:
+    """The code of a reason; of None, `ALLOWED`."""
+    return ALLOWED if reason is None else _CODES[reason]
+
+
+@dataclass(frozen=True, eq=False)
+class PlanPeople:
+    """One entry a person in every column, in the order of the audience.
+
+    Attributes:
+        candidates: The campaign's actions, to which `action` counts.
+        profile_id, origin_id: Who, and the origin whose hash decides.
+        bucket: 0…9999, decides the holdout.
+        arm: CONTROL, TREATMENT or EXCLUDED.
+        excluded: Code of the reason; ALLOWED where not excluded.
+        action, variant: Index of the action, and of the variant among its variants; −1 for none.
+        probability: Of getting just this arm, action and variant, known before the draw; NaN for the excluded.
+        send_at: When the message is due, UTC; NaT for none.
+    """
+
+    candidates: tuple[Candidate, ...]
+    profile_id: Sequence[str]
+    origin_id: Sequence[str]
+    bucket: NDArray[np.int64]
+    arm: NDArray[np.int8]
+    excluded: NDArray[np.int8]
+    action: NDArray[np.int16]
+    variant: NDArray[np.int16]
+    probability: NDArray[np.float64]
+    send_at: NDArray[np.datetime64]
+
+    def __len__(self) -> int:
+        return len(self.profile_id)
+
+    @property
+    def cost(self) -> NDArray[np.float64]:
+        """Contact cost of each person's action; 0 for none."""
+        costs = np.array([*(c.cost for c in self.candidates), 0.0])
+        return costs[self.action]
+
+    def is_in(self, arm: int) -> NDArray[np.bool_]:
+        """Who is in the arm."""
+        found: NDArray[np.bool_] = self.arm == arm
+        return found
+
+    def count(self, arm: int) -> int:
+        """How many are in the arm."""
+        return int(np.count_nonzero(self.arm == arm))
+
+    def reasons(self) -> dict[str, int]:
+        """Reason → people excluded for it, in the order of EXCLUSIONS."""
+        counts = np.bincount(self.excluded[self.is_in(EXCLUDED)], minlength=len(REASONS) + 1)
+        return {r: int(n) for r, n in zip(REASONS, counts[1:], strict=True) if n}
+
+    def variants(self, action: int) -> dict[str, int]:
+        """Variant → people who get it, of one action."""
+        counted = np.bincount(self.variant[self.action == action])
+        names = [name for name, _weight in self.candidates[action].variants]
+        return dict(sorted((names[v], int(n)) for v, n in enumerate(counted) if n))
+
+    def excluding(self, who: NDArray[np.intp], reason: str) -> PlanPeople:
+        """The same, with these people excluded for the reason."""
+        arm, excluded = self.arm.copy(), self.excluded.copy()
+        action, variant = self.action.copy(), self.variant.copy()
+        probability, send_at = self.probability.copy(), self.send_at.copy()
+        arm[who], excluded[who] = EXCLUDED, reason_code(reason)
+        action[who], variant[who] = -1, -1
+        probability[who], send_at[who] = np.nan, np.datetime64("NaT")
+        return replace(
+            self,
+            arm=arm,
+            excluded=excluded,
+            action=action,
+            variant=variant,
+            probability=probability,
+            send_at=send_at,
+        )
+
+    def places(self, start: int = 0, stop: int | None = None) -> Iterator[Place]:
+        """The people as records, for what handles a few at a time."""
+        return (Place(**row) for row in self.rows(start, stop))
+
+    def rows(self, start: int = 0, stop: int | None = None) -> list[dict[str, Any]]:
+        """The people as rows of the table plan_people, without the plan's id."""
+        part = slice(start, len(self) if stop is None else stop)
+        moments: Mapping[int, datetime] = {
+            int(value): datetime.fromtimestamp(int(value) / 1e6, UTC)
+            for value in np.unique(self.send_at[part].view(np.int64))
+            if value != _NEVER
+        }
+        columns = zip(
+            self.profile_id[part],
+            self.origin_id[part],
+            self.bucket[part].tolist(),
+            self.arm[part].tolist(),
+            self.excluded[part].tolist(),
+            self.action[part].tolist(),
+            self.variant[part].tolist(),
+            self.probability[part].tolist(),
+            self.send_at[part].view(np.int64).tolist(),
+            strict=True,
+        )
+        actions = [*self.candidates, None]
+        return [
+            {
+                "profile_id": profile,
+                "origin_id": origin,
+                "bucket": bucket,
+                "arm": _ARMS[arm],
+                "excluded": REASONS[reason - 1] if arm == EXCLUDED else None,
+                "action": None if (chosen := actions[action]) is None else chosen.key,
+                "variant": None if chosen is None else chosen.variants[variant][0],
+                "probability": None if arm == EXCLUDED else probability,
+                "cost": None if chosen is None else chosen.cost,
+                "send_at": moments.get(at),
+            }
+            for profile, origin, bucket, arm, reason, action, variant, probability, at in columns
+        ]
+
+
+_NEVER = int(np.datetime64("NaT", "us").astype(np.int64))

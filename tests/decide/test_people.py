@@ -1,0 +1,77 @@
+"""People of a plan as columns: counts, records and rows say the same."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from aimwell.decide.model import EXCLUSIONS, Candidate
+from aimwell.decide.people import (
+    ALLOWED,
+    CONTROL,
+    EXCLUDED,
+    TREATMENT,
+    PlanPeople,
+    reason_code,
+)
+
+MAIL = Candidate("mail", "email", "email", 1.0, 0.5, (("a", 1.0), ("b", 1.0)))
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def people() -> PlanPeople:
+    never = np.datetime64("NaT", "us")
+    noon = np.datetime64("2026-03-01T12:00:00", "us")
+    return PlanPeople(
+        candidates=(MAIL,),
+        profile_id=["p1", "p2", "p3", "p4", "p5"],
+        origin_id=["o1", "p2", "p3", "p4", "p5"],
+        bucket=np.array([1, 2, 3, 4, 5]),
+        arm=np.array([TREATMENT, CONTROL, EXCLUDED, EXCLUDED, TREATMENT], dtype=np.int8),
+        excluded=np.array(
+            [ALLOWED, ALLOWED, reason_code("capped"), reason_code("suppressed"), ALLOWED],
+            dtype=np.int8,
+        ),
+        action=np.array([0, -1, -1, -1, 0], dtype=np.int16),
+        variant=np.array([1, -1, -1, -1, 1], dtype=np.int16),
+        probability=np.array([0.45, 0.1, np.nan, np.nan, 0.45]),
+        send_at=np.array([noon, never, never, never, noon]),
+    )
+
+
+def test_reasons_stand_in_the_order_of_gravity() -> None:
+    assert list(people().reasons().items()) == [("suppressed", 1), ("capped", 1)]
+    assert reason_code("suppressed") < reason_code("consent_unknown") < reason_code("budget")
+    assert all(EXCLUSIONS.values())
+
+
+def test_records_say_what_the_columns_say() -> None:
+    first, second, third, *_rest = people().places()
+    assert (first.origin_id, first.arm, first.action, first.variant) == (
+        "o1",
+        "treatment",
+        "mail",
+        "b",
+    )
+    assert (first.send_at, first.cost, first.probability) == (NOON, 0.5, 0.45)
+    assert (second.arm, second.action, second.cost, second.send_at) == ("control", None, None, None)
+    assert (third.arm, third.excluded, third.probability) == ("excluded", "capped", None)
+    assert people().rows(1, 3) == people().rows()[1:3]
+
+
+def test_counts_and_cost() -> None:
+    found = people()
+    assert (len(found), found.count(TREATMENT), found.count(EXCLUDED)) == (5, 2, 2)
+    assert found.cost.tolist() == [0.5, 0, 0, 0, 0.5]
+    assert found.variants(0) == {"b": 2}
+
+
+def test_excluding_leaves_the_others_and_what_it_was_made_from() -> None:
+    found = people()
+    after = found.excluding(np.array([0]), "budget")
+    assert after.reasons() == {"suppressed": 1, "capped": 1, "budget": 1}
+    assert list(after.places())[1:] == list(found.places())[1:]
+    gone = next(after.places())
+    assert (gone.arm, gone.action, gone.probability, gone.send_at) == ("excluded", None, None, None)
+    assert found.count(TREATMENT) == 2
