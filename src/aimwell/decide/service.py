@@ -27,6 +27,7 @@ from aimwell.decide.model import (
     PlanSummary,
 )
 from aimwell.decide.public_address import address_warning
+from aimwell.decide.recommended import Recommended, recommended
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
 from aimwell.definitions import service as definitions
@@ -68,6 +69,7 @@ def plan(
         UnknownDefinitionError: The campaign or what it refers to is absent.
         DecideError: It cannot be planned: nobody to contact, an offer that has ended, everybody held out, a
             budget under the price of one message. Says what to change.
+        PredictError: The campaign recommends products and there is no recommender for that, or it has seen later data.
     """
     parts = read_parts(stores.control, campaign)
     moment = as_of or now
@@ -95,13 +97,18 @@ def plan(
     )
     with open_moment(stores, as_of=moment, snapshot=snapshot) as past:
         kept = _earlier_origins(past, parts.campaign.name)
-    people = _draft(audience, parts, offered, contacts, moment, kept)
+    lists = None
+    if parts.campaign.recommendations is not None:
+        lists = recommended(
+            stores, parts.campaign.recommendations, audience, as_of=moment, snapshot=snapshot
+        )
+    people = _draft(audience, parts, offered, contacts, moment, kept, lists)
     hints = () if people else _unknown(stores, parts, moment, snapshot)
     _refuse_empty(
         people, words, hints=hints, segment=parts.campaign.audience.segment, trial=is_trial
     )
     summary = _summary(
-        stores, parts, offered, people, words, moment, snapshot, len(kept), trial=is_trial
+        stores, parts, offered, people, words, moment, snapshot, len(kept), lists, trial=is_trial
     )
     made = Plan(
         plan_id=f"{campaign}-{_day(stores, moment):%Y%m%d}-{secrets.token_hex(4)}",
@@ -110,13 +117,16 @@ def plan(
         state="planned",
         trial=is_trial,
         as_of=moment,
-        document=parts.document(),
+        document={
+            **parts.document(),
+            "recommended": None if lists is None else lists.header(),
+        },
         lake_versions=snapshot.versions,
         summary=summary.to_dict(),
         planned_at=now,
         planned_by=by,
     )
-    store_plan(stores.control, made, people)
+    store_plan(stores.control, made, people, products=None if lists is None else lists.products)
     stores.audit("plan", actor=by, subject=made.plan_id, people=len(people), trial=is_trial)
     return made
 
@@ -204,6 +214,7 @@ def _draft(
     contacts: Contacts,
     moment: datetime,
     kept: dict[str, str],
+    lists: Recommended | None,
 ) -> list[Place]:
     campaign = parts.campaign
     quiet = parts.contact_policy.quiet_hours if parts.contact_policy is not None else None
@@ -220,7 +231,8 @@ def _draft(
     def verdict(profile: str) -> Verdict:
         if profile not in verdicts:
             at = zone_due(contacts.zone(profile))
-            verdicts[profile] = judge(offered, lambda c: contacts.refusal(profile, c, at))
+            short = "few_products" if lists is not None and lists.is_short(profile) else None
+            verdicts[profile] = judge(offered, lambda c: contacts.refusal(profile, c, at) or short)
         return verdicts[profile]
 
     return draft(
@@ -280,6 +292,7 @@ def _summary(
     moment: datetime,
     snapshot: Snapshot,
     kept: int,
+    lists: Recommended | None,
     *,
     trial: bool,
 ) -> PlanSummary:
@@ -314,6 +327,7 @@ def _summary(
         choice=_choice(offered),
         detectable=figures,
         kept_arms=kept,
+        notes=() if lists is None else (lists.words(),),
         warnings=(*unreached, *stale, *_warnings(parts, offered, treated, control, margin_known)),
     )
 

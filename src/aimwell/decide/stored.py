@@ -1,9 +1,10 @@
-"""Plans in the control database: written whole, read back, moved from state to state."""
+"""Plans in the control database, with what their people are recommended: written whole, read back, moved from state to state."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,12 +12,23 @@ import sqlalchemy as sa
 from aimwell.decide.model import Place, Plan, PlanState
 from aimwell.errors import DecideError, nearest
 from aimwell.store.control import Control, UtcDateTime
+from aimwell.store.listed import GIVEN, among
 from aimwell.store.schema import metadata
 
-__all__ = ["TRANSITIONS", "list_plans", "load_plan", "move", "places", "store_plan"]
+__all__ = [
+    "TRANSITIONS",
+    "list_plans",
+    "load_plan",
+    "move",
+    "pinned_products",
+    "place_of",
+    "places",
+    "store_plan",
+]
 
 _plans = metadata.tables["plans"]
 _people = metadata.tables["plan_people"]
+_products = metadata.tables["plan_products"]
 _BATCH = 10_000
 
 TRANSITIONS: dict[str, tuple[PlanState, ...]] = {
@@ -29,8 +41,14 @@ TRANSITIONS: dict[str, tuple[PlanState, ...]] = {
 """State → states from which a plan may move there."""
 
 
-def store_plan(control: Control, plan: Plan, people: Iterable[Place]) -> None:
-    """Write the plan and its people, all or nothing."""
+def store_plan(
+    control: Control,
+    plan: Plan,
+    people: Iterable[Place],
+    *,
+    products: Callable[[str], Sequence[Mapping[str, Any]]] | None = None,
+) -> None:
+    """Write the plan and its people, all or nothing; `products` gives what each of those to be contacted is recommended."""
     fields = {
         "plan_id": plan.plan_id,
         "campaign": plan.campaign,
@@ -46,14 +64,17 @@ def store_plan(control: Control, plan: Plan, people: Iterable[Place]) -> None:
     }
     with control.begin() as connection:
         connection.execute(sa.insert(_plans).values(**fields))
-        rows: list[dict[str, Any]] = []
-        for place in people:
-            rows.append({"plan_id": plan.plan_id, **vars(place)})
-            if len(rows) == _BATCH:
-                connection.execute(sa.insert(_people), rows)
-                rows.clear()
-        if rows:
+        rest = iter(people)
+        while batch := list(islice(rest, _BATCH)):
+            rows = [{"plan_id": plan.plan_id, **vars(place)} for place in batch]
             connection.execute(sa.insert(_people), rows)
+            treated = [place.profile_id for place in batch if place.arm == "treatment"]
+            if products is not None and treated:
+                pinned = [
+                    {"plan_id": plan.plan_id, "profile_id": one, "products": list(products(one))}
+                    for one in treated
+                ]
+                connection.execute(sa.insert(_products), pinned)
 
 
 def load_plan(control: Control, plan_id: str) -> Plan:
@@ -105,10 +126,32 @@ def places(control: Control, plan_id: str, *, arms: Sequence[str] | None = None)
     if arms is not None:
         query = query.where(_people.c.arm.in_(arms))
     with control.read() as connection:
-        return [
-            Place(**{name: value for name, value in row._mapping.items() if name != "plan_id"})
-            for row in connection.execute(query)
-        ]
+        return [_place(row) for row in connection.execute(query)]
+
+
+def place_of(control: Control, plan_id: str, profile_id: str) -> Place | None:
+    """One person's place in a plan; None where they do not stand in it."""
+    query = sa.select(_people).where(
+        _people.c.plan_id == plan_id, _people.c.profile_id == profile_id
+    )
+    with control.read() as connection:
+        row = connection.execute(query).one_or_none()
+    return None if row is None else _place(row)
+
+
+def _place(row: sa.Row[Any]) -> Place:
+    return Place(**{name: value for name, value in row._mapping.items() if name != "plan_id"})
+
+
+def pinned_products(
+    connection: sa.Connection, plan_id: str, profile_ids: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Profile → the products that were pinned for them when it was planned, the best first."""
+    query = sa.select(_products.c.profile_id, _products.c.products).where(
+        _products.c.plan_id == plan_id, among(_products.c.profile_id, GIVEN)
+    )
+    rows = connection.execute(query, {"ids": profile_ids})
+    return {row.profile_id: row.products for row in rows}
 
 
 def move(
