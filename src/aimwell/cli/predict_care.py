@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,12 +11,11 @@ from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.predict.cards import model_card
 from aimwell.predict.care.caring import train_defined
-from aimwell.predict.care.comparing import compare
 from aimwell.predict.care.fairness import fairness
-from aimwell.predict.care.model import Comparison, Monitored
-from aimwell.predict.care.monitoring import monitor
+from aimwell.predict.care.model import Monitored, RealisedLoss
+from aimwell.predict.care.service import compare, monitor, score
+from aimwell.predict.judging import Judgement
 from aimwell.predict.registry import find_model, promote, promotions
-from aimwell.predict.service import score_propensity
 from aimwell.segment.validity.words import proxy_words
 
 __all__ = [
@@ -56,13 +55,14 @@ def train_defined_model(
         used = find_model(ws.stores, name)
         scored = None
         if used.as_of <= moment:
-            scored = score_propensity(ws.stores, used, as_of=moment, now=ws.now).num_rows
+            scored = score(ws.stores, used, as_of=moment, now=ws.now)
         if as_json:
             ws.output.json({**card, "in_use": used.label, "scored": scored})
             return
         ws.output.heading(f"{entry.label}: {card['predicts']}")
         ws.output.say(card["sentence"])
-        ws.output.say(entry.metrics["reason"])
+        if "reason" in entry.metrics:
+            ws.output.say(entry.metrics["reason"])
         for caveat in card["caveats"]:
             ws.output.note(f"Beware: {caveat}")
         if used.label != entry.label:
@@ -91,7 +91,7 @@ def monitor_model(
         for line in found.findings:
             ws.output.say(line)
         ws.output.say()
-        _realised(ws, found)
+        ws.output.say(_realised(ws, found))
         ws.output.table(
             ["what", "weight", "PSI", "by chance", "KS", "no value then", "now", "shift"],
             [
@@ -107,7 +107,7 @@ def monitor_model(
                 )
                 for one in found.shifts[:_SHOWN]
             ],
-            title=f"{found.people:,} people of today against those on whom it was judged",
+            title=f"{found.people:,} {found.units} of today against those of then",
         )
         ws.output.say(
             "PSI: population stability index, from 0.1 on noticeable, from 0.25 on large; by chance: what it stays under in 99 "
@@ -116,18 +116,38 @@ def monitor_model(
         )
 
 
-def _realised(ws: Opened, found: Monitored) -> None:
+def _realised(ws: Opened, found: Monitored) -> str:
+    """How good it has been since, in words."""
     done = found.realised
     if done is None:
-        ws.output.say(f"How good it has been since: {found.realised_reason}")
-        return
+        return f"How good it has been since: {found.realised_reason}"
+    if isinstance(done, RealisedLoss):
+        return _realised_loss(ws, done)
     change, level = done.auc_change, done.level
-    ws.output.say(
+    return (
         f"On {done.judgement.people:,} people of {ws.day(done.as_of)}, whose outcomes it had not seen: AUC "
         f"{done.judgement.auc.estimate:.3f}, {change.estimate:+.3f} ({change.lower:+.3f} to {change.upper:+.3f}) against its card; "
         f"{done.judgement.base_rate.estimate:.1%} did it, {done.judgement.mean_predicted:.1%} were predicted "
         f"({level.estimate:+.1%}, {level.lower:+.1%} to {level.upper:+.1%}). Intervals of 99 %."
     )
+
+
+def _realised_loss(ws: Opened, done: RealisedLoss) -> str:
+    gain, change = done.gain, done.gain_change
+    told = [
+        f"On {done.people:,} of {ws.day(done.as_of)}, whose outcomes it had not seen: {done.measure} {done.loss:.4f}, better than "
+        f"{done.dull} by {gain.estimate:+.4f} ({gain.lower:+.4f} to {gain.upper:+.4f})."
+    ]
+    if change.estimate is not None:
+        told.append(
+            f"When it was judged first it gained {(gain.estimate or 0) - change.estimate:+.4f} (change {change.estimate:+.4f}, "
+            f"{change.lower:+.4f} to {change.upper:+.4f})."
+        )
+    if done.expected is not None and done.came is not None:
+        told.append(f"Expected altogether {done.expected:,.1f}, came {done.came:,.1f}.")
+    if done.stand_in is not None:
+        told.append(f"As for then: {done.stand_in}.")
+    return " ".join([*told, "Intervals of 99 %."])
 
 
 def compare_versions(
@@ -145,24 +165,27 @@ def compare_versions(
             ws.output.json(found.to_dict())
             return
         ws.output.heading(found.sentence)
+        of_whom = "" if found.positives is None else f", {found.positives:,} of whom did it"
         ws.output.table(
-            ["version", "AUC", "log loss", "predicted", "did it"],
-            _rows(found),
-            title=f"{found.people:,} people of {ws.day(found.as_of)}, {found.positives:,} of whom did it",
+            ["version", found.measure, "AUC", "predicted", "did it"],
+            [
+                (found.one, f"{found.one_loss:.4f}", *_judged(found.one_judged)),
+                (found.other, f"{found.other_loss:.4f}", *_judged(found.other_judged)),
+            ],
+            title=f"{found.people:,} of {ws.day(found.as_of)}{of_whom}",
         )
+        for label, words in found.stand_ins.items():
+            ws.output.note(f"{label}: {words}.")
 
 
-def _rows(found: Comparison) -> list[tuple[Any, ...]]:
-    return [
-        (
-            label,
-            f"{judged.auc.estimate:.3f} ({judged.auc.lower:.3f} to {judged.auc.upper:.3f})",
-            f"{judged.log_loss:.4f}",
-            f"{judged.mean_predicted:.1%}",
-            f"{judged.base_rate.estimate:.1%}",
-        )
-        for label, judged in ((found.one, found.one_judged), (found.other, found.other_judged))
-    ]
+def _judged(found: Judgement | None) -> tuple[str, str, str]:
+    if found is None:
+        return "", "", ""
+    return (
+        f"{found.auc.estimate:.3f} ({found.auc.lower:.3f} to {found.auc.upper:.3f})",
+        f"{found.mean_predicted:.1%}",
+        f"{found.base_rate.estimate:.1%}",
+    )
 
 
 def show_fairness(

@@ -11,10 +11,9 @@ from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.predict.cards import model_card
 from aimwell.predict.care.caring import train_defined
-from aimwell.predict.care.comparing import compare
 from aimwell.predict.care.fairness import Fairness, fairness
 from aimwell.predict.care.model import Comparison, Monitored
-from aimwell.predict.care.monitoring import monitor
+from aimwell.predict.care.service import compare, monitor
 from aimwell.predict.demand.service import DemandForecast, forecast_demand
 from aimwell.predict.explaining import Effect, Explained, effects, why
 from aimwell.predict.patterns.bundle_service import bundles

@@ -11,9 +11,8 @@ from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.errors import ModelFileError, PredictError
 from aimwell.predict.care.caring import train_defined
-from aimwell.predict.care.comparing import compare
 from aimwell.predict.care.model import SCORES
-from aimwell.predict.care.monitoring import monitor
+from aimwell.predict.care.service import compare, monitor
 from aimwell.predict.registry import find_model
 from aimwell.predict.service import fit_lifetime_value
 from aimwell.store.stores import Stores

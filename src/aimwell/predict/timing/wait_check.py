@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
     "WaitCheck",
     "check_waits",
     "difference",
+    "log_scores",
     "verdict_of",
 ]
 
@@ -155,6 +157,26 @@ class _Part:
     curve_log: FloatArray
     inside_50: int
     inside_90: int
+
+
+def log_scores(
+    within: Callable[[slice, float], FloatArray], came: FloatArray, horizon_days: int
+) -> FloatArray:
+    """The log-probability of what happened to each row: it came on that day, or stayed away.
+
+    Args:
+        within: The probability of a purchase within so many days, of some of the rows.
+        came: Days to the next purchase; inf where none came within the horizon.
+        horizon_days: How far is looked.
+    """
+    size = max(1, _CHUNK_CELLS // horizon_days)
+    found = np.empty(len(came))
+    for start in range(0, len(came), size):
+        rows = slice(start, start + size)
+        part = came[rows]
+        by_day = _by_day(partial(within, rows), len(part), horizon_days)
+        found[rows] = _log_score(by_day, part)
+    return found
 
 
 def _judged(ahead: NextGap, curve: WaitCurve, came: FloatArray, horizon: int) -> _Part:
