@@ -14,6 +14,7 @@ import typer
 from aimwell.cli import predict_demand, predict_patterns, predict_timing
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.lazy import group_of
+from aimwell.cli.model_options import HtmlOption, keep_page
 from aimwell.cli.predict_care import (
     compare_versions,
     monitor_model,
@@ -27,6 +28,7 @@ from aimwell.cli.predict_panels import MODELS, PEOPLE, PRODUCTS
 from aimwell.cli.predict_recommend_outline import RECOMMENDING
 from aimwell.cli.predict_spend import spend
 from aimwell.predict import service
+from aimwell.predict.card_page import card_html
 from aimwell.predict.card_propensity import chosen_candidate
 from aimwell.predict.card_spend import whole_way
 from aimwell.predict.card_words import figure
@@ -192,12 +194,20 @@ def models(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
 
 def card(
     name: Annotated[str, typer.Argument(help="A model, as buy-90d, or one version, as buy-90d@2.")],
+    html: HtmlOption = None,
+    as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a model predicts, how good it is on later time, and what to beware of."""
     with opened(workspace, as_json=as_json) as ws:
-        shown = _card(ws, find_model(ws.stores, name))
+        entry = find_model(ws.stores, name)
+        if html is not None:
+            with ws.output.progress("Looking after it"):
+                moment = ws.moment(as_of) or ws.now
+                page = card_html(ws.stores, entry, as_of=moment, now=ws.now)
+            keep_page(ws, page, html)
+        shown = _card(ws, entry)
         if as_json:
             ws.output.json(shown)
             return
