@@ -290,6 +290,9 @@ def _worth(entry: RegisteredModel) -> str:
         return f"correlation {figure(whole_way(metrics)['check']['correlation'], '.2f')}"
     if entry.kind == "recommender":
         return recommender_worth(metrics)
+    if entry.kind == "next_purchase":
+        found = metrics["check"]
+        return "not checked" if found is None else f"{found['verdict']} than everybody's waits"
     if entry.kind != "lifetime_value":
         return "–"
     check = metrics["check"]

@@ -70,7 +70,7 @@ def train_defined_model(
                 f"{used.label} stays in use. Compare them with: aimwell predict compare {entry.label} {used.label}"
             )
         if scored is not None:
-            ws.output.say(f"{scored:,} people have a probability by {used.label}.")
+            ws.output.say(f"{scored:,} people have a score by {used.label}.")
         ws.output.say(f"More of it: aimwell predict card {entry.label}")
 
 
@@ -166,8 +166,9 @@ def compare_versions(
             return
         ws.output.heading(found.sentence)
         of_whom = "" if found.positives is None else f", {found.positives:,} of whom did it"
+        more = ["AUC", "predicted", "did it"] if found.positives is not None else []
         ws.output.table(
-            ["version", found.measure, "AUC", "predicted", "did it"],
+            ["version", found.measure, *more],
             [
                 (found.one, f"{found.one_loss:.4f}", *_judged(found.one_judged)),
                 (found.other, f"{found.other_loss:.4f}", *_judged(found.other_judged)),
@@ -178,9 +179,9 @@ def compare_versions(
             ws.output.note(f"{label}: {words}.")
 
 
-def _judged(found: Judgement | None) -> tuple[str, str, str]:
+def _judged(found: Judgement | None) -> tuple[str, ...]:
     if found is None:
-        return "", "", ""
+        return ()
     return (
         f"{found.auc.estimate:.3f} ({found.auc.lower:.3f} to {found.auc.upper:.3f})",
         f"{found.mean_predicted:.1%}",

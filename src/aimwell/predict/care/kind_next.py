@@ -153,13 +153,21 @@ class RecommenderCare:
         return _EVER
 
     def seen(self, stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> Seen:
-        """Products that each person bought on how many days, and whether the recommender knows what was bought last."""
+        """How many products each person bought lately, and which share of them the recommender does not know.
+
+        At its own moment it knows all; so the share then is that of products that were new within the time looked at.
+        """
         _, recommender = load_recommender(stores, entry)
         with open_moment(stores, as_of=as_of, engine=stores.history_engine) as moment:
             found = read_interactions(moment)
         bought = found.days > 0
-        lately = bought & (found.since <= horizon_of(entry).days)
-        known = pc.is_in(found.skus, recommender.skus).to_numpy(zero_copy_only=False)
+        span = horizon_of(entry)
+        lately = bought & (found.since <= span.days)
+        if as_of - span >= entry.as_of:
+            known = pc.is_in(found.skus, recommender.skus).to_numpy(zero_copy_only=False)
+        else:
+            known = np.zeros(len(found.skus), dtype=bool)
+            known[found.product[bought & (found.since + found.span > span.days)]] = True
         person = found.person[lately]
         counts = np.bincount(person, minlength=len(found)).astype(np.float64)
         strange = np.bincount(person, weights=~known[found.product[lately]], minlength=len(found))
