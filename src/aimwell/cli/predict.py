@@ -27,6 +27,7 @@ from aimwell.cli.predict_explain import show_effects, show_why
 from aimwell.cli.predict_panels import MODELS, PEOPLE, PRODUCTS
 from aimwell.cli.predict_recommend_outline import RECOMMENDING
 from aimwell.cli.predict_spend import spend
+from aimwell.cli.training_options import AnewOption, ModelArgument, NameOption, SeedOption
 from aimwell.predict import service
 from aimwell.predict.card_page import card_html
 from aimwell.predict.card_propensity import chosen_candidate
@@ -44,15 +45,6 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Predict who will buy and what customers are worth; look at models.",
 )
-
-NameOption = Annotated[
-    str | None,
-    typer.Option("--name", help="Name of the model.", show_default="by what it predicts"),
-]
-SeedOption = Annotated[int, typer.Option(help="The same data and seed give the same model.")]
-AnewOption = Annotated[
-    bool, typer.Option("--anew", help="Make a new version even where the newest is the same model.")
-]
 
 
 @app.command("propensity", rich_help_panel=PEOPLE)
@@ -193,7 +185,7 @@ def models(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
 
 
 def card(
-    name: Annotated[str, typer.Argument(help="A model, as buy-90d, or one version, as buy-90d@2.")],
+    name: ModelArgument,
     html: HtmlOption = None,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,

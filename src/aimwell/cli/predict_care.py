@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.training_options import ModelArgument
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.predict.cards import model_card
@@ -26,9 +27,6 @@ __all__ = [
     "train_defined_model",
 ]
 
-ModelArgument = Annotated[
-    str, typer.Argument(help="A model, as buy-90d, or one version, as buy-90d@2.")
-]
 _SHOWN = 12
 
 

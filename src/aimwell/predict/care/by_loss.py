@@ -17,7 +17,6 @@ from aimwell.predict.care.comparing import better_of, compared_sentence
 from aimwell.predict.care.kinds import CaredKind, Told
 from aimwell.predict.care.model import Comparison, Monitored, RealisedLoss
 from aimwell.predict.care.monitoring import SURE_CONFIDENCE, is_off, shifts_of, shifts_verdict
-from aimwell.predict.clustered import difference
 from aimwell.predict.paired import paired_difference
 from aimwell.predict.registry import RegisteredModel
 from aimwell.stats.drift import spread
@@ -173,9 +172,7 @@ def _enough(told: Told, cut: datetime) -> None:
 
 
 def _mean(values: FloatArray, told: Told, confidence: float) -> Estimate:
-    if told.persons is not None:
-        return difference(values, told.persons, confidence=confidence)
-    return paired_difference(values, confidence=confidence)
+    return paired_difference(values, groups=told.persons, confidence=confidence)
 
 
 def _change(now: Estimate, before: Estimate) -> Estimate:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from aimwell.predict.clustered import difference, verdict_of
+from aimwell.predict.paired import paired_difference, verdict_of
 from aimwell.predict.timing.kaplan_meier import WaitCurve
 from aimwell.predict.timing.renewal import NextGap
 from aimwell.stats.estimate import Estimate
@@ -28,9 +28,7 @@ __all__ = [
     "Promise",
     "WaitCheck",
     "check_waits",
-    "difference",
     "log_scores",
-    "verdict_of",
 ]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -124,7 +122,7 @@ def check_waits(
     }
     model = np.concatenate([part.model_pinball for part in parts])
     rule = np.concatenate([part.curve_pinball for part in parts])
-    over = difference(rule - model, people)
+    over = paired_difference(rule - model, groups=people)
     back = np.isfinite(came)
     inside_50 = int(sum(part.inside_50 for part in parts))
     inside_90 = int(sum(part.inside_90 for part in parts))
