@@ -92,8 +92,13 @@ class Recommended:
         found = pc.index_in(self.rows.column("sku"), value_set=self.catalogue.skus)
         return np.asarray(found.to_numpy(), dtype=np.int64)
 
+    @cached_property
+    def _whys(self) -> pa.Array:
+        """In one piece, since looking a row up among pieces takes its time for each of millions."""
+        return self.rows.column("why").cast(pa.large_string()).combine_chunks()
+
     def _product(self, row: int) -> dict[str, Any]:
-        why = self.rows.column("why")[row].as_py()
+        why = self._whys[row].as_py()
         return {**self._known[self._product_places[row]], **_said({"why": why})}
 
 
