@@ -110,6 +110,7 @@ def test_what_cannot_be_told_is_said(stores: Stores) -> None:
     assert "The first outcomes that it has not seen are complete on" in found
     other = page(stores, "next", 360)
     assert "Next purchase" in other
+    assert "whose outcomes it had not seen: log score of the day" in other
     assert "What it makes of the strongest features" not in titles(other)
-    assert "Outcomes by group are told of propensities." in other
+    assert "outcomes by group are told of propensities." in other
     assert "Since then" in titles(other)

@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.cli.training_options import ModelArgument
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.predict.cards import model_card
 from aimwell.predict.care.caring import train_defined
 from aimwell.predict.care.fairness import fairness
-from aimwell.predict.care.model import Monitored, RealisedLoss
 from aimwell.predict.care.service import compare, monitor, score
+from aimwell.predict.care.words import realised_words
 from aimwell.predict.judging import Judgement
 from aimwell.predict.registry import find_model, promote, promotions
 from aimwell.segment.validity.words import proxy_words
@@ -89,7 +89,7 @@ def monitor_model(
         for line in found.findings:
             ws.output.say(line)
         ws.output.say()
-        ws.output.say(_realised(ws, found))
+        ws.output.say(realised_words(found, ws.day))
         ws.output.table(
             ["what", "weight", "PSI", "by chance", "KS", "no value then", "now", "shift"],
             [
@@ -112,40 +112,6 @@ def monitor_model(
             "of 100 cases where nothing has changed. KS: largest difference of the distributions. Weight: share of what tells "
             "people apart in the model."
         )
-
-
-def _realised(ws: Opened, found: Monitored) -> str:
-    """How good it has been since, in words."""
-    done = found.realised
-    if done is None:
-        return f"How good it has been since: {found.realised_reason}"
-    if isinstance(done, RealisedLoss):
-        return _realised_loss(ws, done)
-    change, level = done.auc_change, done.level
-    return (
-        f"On {done.judgement.people:,} people of {ws.day(done.as_of)}, whose outcomes it had not seen: AUC "
-        f"{done.judgement.auc.estimate:.3f}, {change.estimate:+.3f} ({change.lower:+.3f} to {change.upper:+.3f}) against its card; "
-        f"{done.judgement.base_rate.estimate:.1%} did it, {done.judgement.mean_predicted:.1%} were predicted "
-        f"({level.estimate:+.1%}, {level.lower:+.1%} to {level.upper:+.1%}). Intervals of 99 %."
-    )
-
-
-def _realised_loss(ws: Opened, done: RealisedLoss) -> str:
-    gain, change = done.gain, done.gain_change
-    told = [
-        f"On {done.people:,} of {ws.day(done.as_of)}, whose outcomes it had not seen: {done.measure} {done.loss:.4f}, better than "
-        f"{done.dull} by {gain.estimate:+.4f} ({gain.lower:+.4f} to {gain.upper:+.4f})."
-    ]
-    if change.estimate is not None:
-        told.append(
-            f"When it was judged first it gained {(gain.estimate or 0) - change.estimate:+.4f} (change {change.estimate:+.4f}, "
-            f"{change.lower:+.4f} to {change.upper:+.4f})."
-        )
-    if done.expected is not None and done.came is not None:
-        told.append(f"Expected altogether {done.expected:,.1f}, came {done.came:,.1f}.")
-    if done.stand_in is not None:
-        told.append(f"As for then: {done.stand_in}.")
-    return " ".join([*told, "Intervals of 99 %."])
 
 
 def compare_versions(

@@ -20,6 +20,7 @@ from aimwell.predict.cards import model_card
 from aimwell.predict.care.fairness import Fairness, fairness
 from aimwell.predict.care.model import Monitored
 from aimwell.predict.care.service import monitor
+from aimwell.predict.care.words import realised_words
 from aimwell.predict.explaining import Effect, effects
 from aimwell.predict.registry import Promotion, RegisteredModel, find_model, promotions
 from aimwell.store.stores import Stores
@@ -78,9 +79,7 @@ def card_facts(stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> Ca
         card=model_card(entry, timezone=stores.settings.timezone),
         effects=_or_why(lambda: effects(stores, entry, as_of=entry.as_of)),
         since=_or_why(lambda: monitor(stores, entry, as_of=as_of)),
-        groups=_or_why(lambda: fairness(stores, entry, as_of=as_of))
-        if entry.kind == "propensity"
-        else "Outcomes by group are told of propensities.",
+        groups=_or_why(lambda: fairness(stores, entry, as_of=as_of)),
         used=promotions(stores, entry.name),
         in_use=find_model(stores, entry.name).label,
     )
@@ -311,9 +310,7 @@ def _groups(found: Fairness | str) -> list[Section]:
 def _since(found: Monitored | str, zone: ZoneInfo) -> Section:
     if isinstance(found, str):
         return Section("Since then", lines=[found])
-    lines = list(found.findings)
-    if found.realised_reason is not None:
-        lines.append(f"How good it has been since: {found.realised_reason}")
+    lines = [*found.findings, realised_words(found, lambda moment: _day(moment, zone))]
     return Section(
         "Since then",
         f"What {found.people:,} {found.units} of {_day(found.as_of, zone)} look like against those of then: {found.verdict}. PSI from "
