@@ -20,12 +20,18 @@ def taste_of(sku: str) -> str:
 
 
 def add_tastes(
-    stores: Stores, people: int, *, seed: int = 1, own: float = 0.9, stock: bool = False
+    stores: Stores,
+    people: int,
+    *,
+    seed: int = 1,
+    own: float = 0.9,
+    stock: bool = False,
+    called: str = "buyer ",
 ) -> None:
     """Orders from day 0 to LAST_DAY; a share `own` of the products is of the buyer's taste, the others are of any.
 
     Every product has a category (its taste), a name, a price that rises with its number, and with `stock` a stock, which is
-    0 for number 0 of each taste. A unit costs half of its price.
+    0 for number 0 of each taste. A unit costs half of its price. Buyers are called so, with a number behind.
     """
     add_products(
         stores,
@@ -43,10 +49,12 @@ def add_tastes(
         ],
     )
     draw = random.Random(seed)  # noqa: S311
-    add_orders(stores, [row for number in range(people) for row in _life(draw, number, own)])
+    add_orders(
+        stores, [row for number in range(people) for row in _life(draw, number, own, called)]
+    )
 
 
-def _life(draw: random.Random, number: int, own: float) -> list[dict[str, Any]]:
+def _life(draw: random.Random, number: int, own: float, called: str) -> list[dict[str, Any]]:
     taste = TASTES[number % len(TASTES)]
     staple = f"{taste}-{draw.randrange(PRODUCTS):02}"
     rows = []
@@ -58,7 +66,7 @@ def _life(draw: random.Random, number: int, own: float) -> list[dict[str, Any]]:
             skus.add(f"{of}-{draw.randrange(PRODUCTS):02}")
         rows.append(
             {
-                "customer": f"buyer {number}",
+                "customer": f"{called}{number}",
                 "order_id": f"{number}-{len(rows)}",
                 "ordered_at": day(when),
                 "lines": [(sku, 1, 2 + int(sku[-2:])) for sku in sorted(skus)],

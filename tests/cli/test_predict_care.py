@@ -22,9 +22,59 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     stores = make_stores(tmp_path_factory.mktemp("cli"))
     add_steady(stores, people=500, days=420, changes_at=300, rate_then=0.25)
     found = check({"kind": "prediction", "name": "buy", "horizon": "45d", "columns": COLUMNS})
-    apply(stores.control, [found], now=day(0), by="test")
+    waits = check({"kind": "prediction", "name": "again", "asks": "next-purchase"})
+    apply(stores.control, [found, waits], now=day(0), by="test")
     stores.close()
     return stores.root
+
+
+def test_a_model_without_probabilities_of_one_event_lives_the_same_life(
+    workspace: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    def call(*words: str) -> tuple[str, str]:
+        monkeypatch.setattr("sys.argv", ["aimwell", "predict", *words, "-w", str(workspace)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code
+        written = capsys.readouterr()
+        return written.out, written.err
+
+    then, later = f"--as-of={day(300).isoformat()}", f"--as-of={day(400).isoformat()}"
+    out, _ = call("train", "again", then)
+    assert "again@1: When each person buys again" in out
+    assert "people have a score by again@1" in out
+    out, _ = call("monitor", "again", later)
+    assert "again@1 as of 2027-02-05: train it anew" in out
+    assert "Expected altogether" in out
+    assert "purchases of today against those of then" in out
+    found = json.loads(call("monitor", "again", later, "--json")[0])
+    assert found["realised"]["off"] is True
+    call("train", "again", later)
+    out, err = call("compare", "again@2", "again", later)
+    assert out.startswith("again@2 is better: on ")
+    assert "AUC" not in out
+    assert "was judged in its place" in err
+    out, _ = call("models")
+    assert "than everybody's waits" in out
+    page = tmp_path / "card.html"
+    out, _ = call("card", "again@1", "--html", str(page), later)
+    assert out.startswith(f"Written to {page}.")
+    assert '<span class="badge">train it anew</span>' in page.read_text(encoding="utf-8")
+    assert json.loads(call("card", "again", "--json")[0])["kind"] == "next_purchase"
+
+
+def test_a_page_that_cannot_be_written_is_told(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["card", "again", "--html", "/nowhere/card.html", f"--as-of={day(400).isoformat()}"]
+    monkeypatch.setattr("sys.argv", ["aimwell", "predict", *words, "-w", str(workspace)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "cannot be written" in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_the_life_of_a_prediction(
@@ -49,7 +99,7 @@ def test_the_life_of_a_prediction(
     code, out, _ = call("train", "buy", then)
     assert code == 0
     assert "buy@1: The probability that a person buys within 45 days." in out
-    assert "people have a probability by buy@1" in out
+    assert "people have a score by buy@1" in out
     code, out, _ = call("monitor", "buy", later)
     assert code == 0
     assert "buy@1 as of 2027-02-05: train it anew" in out

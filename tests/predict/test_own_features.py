@@ -13,7 +13,8 @@ from aimwell.definitions.feature_sql import faults_of
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.definitions.service import apply
 from aimwell.errors import DefinitionError, PredictError, UnknownDefinitionError
-from aimwell.predict.care.caring import question_of, train_defined
+from aimwell.predict.care.caring import train_defined
+from aimwell.predict.care.questions import question_of
 from aimwell.predict.explaining import effects, why
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import find_model

@@ -122,3 +122,13 @@ def test_nobody_and_infinity_are_refused() -> None:
         drift(spread(np.ones(3)), np.empty(0))
     with pytest.raises(StatsError, match="infinite"):
         spread(np.array([1.0, np.inf]))
+
+
+def test_what_never_varied_has_shifted_once_it_varies() -> None:
+    before = spread(np.zeros(500))
+    assert drift(before, np.zeros(400)).psi == 0
+    for moved in (1.0, -1.0):
+        values = np.where(np.arange(400) < 200, moved, 0.0)
+        found = drift(before, values)
+        assert found.psi > 0.25
+        assert word_of(found, before, found.psi_p) == "large"

@@ -165,6 +165,8 @@ def show(ws: Opened, plan_: Plan) -> None:
     budget = "no budget set" if summary["budget"] is None else f"budget {summary['budget']:,.2f}"
     ws.output.say(f"Cost of contact: {summary['cost']:,.2f} {summary['currency']} ({budget}).")
     ws.output.say(summary["choice"])
+    for note in summary["notes"]:
+        ws.output.say(note)
     for line in in_words([Detectable(**figure) for figure in summary["detectable"]]):
         ws.output.say(line)
     for warning in summary["warnings"]:

@@ -150,6 +150,13 @@ def preview(
     person: Person,
     action: Action = None,
     variant: Variant = None,
+    plan_id: Annotated[
+        str | None,
+        typer.Option(
+            "--plan",
+            help="The message as this plan holds it (its id, or latest:CAMPAIGN); default: by the campaign as it is now.",
+        ),
+    ] = None,
     html: Annotated[
         Path | None, typer.Option(help="Write the HTML here, to look at in a browser.")
     ] = None,
@@ -160,7 +167,14 @@ def preview(
     with opened(workspace, as_json=as_json) as ws:
         profile = find_profile(ws.stores, person)
         made = service.preview(
-            ws.stores, campaign, profile, now=ws.now, by=ws.by, action=action, variant=variant
+            ws.stores,
+            campaign,
+            profile,
+            now=ws.now,
+            by=ws.by,
+            action=action,
+            variant=variant,
+            plan_id=plan_id,
         )
         if isinstance(made, Stopped):
             raise DeliverError(f"This person would get no message: {made.reason}")

@@ -14,7 +14,15 @@ from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.model import Model
 from aimwell.segment.models.built import Built
 
-__all__ = ["AmongOption", "ByOption", "HtmlOption", "SeedOption", "defined", "write_page"]
+__all__ = [
+    "AmongOption",
+    "ByOption",
+    "HtmlOption",
+    "SeedOption",
+    "defined",
+    "keep_page",
+    "write_page",
+]
 
 ByOption = Annotated[
     list[str] | None,
@@ -52,5 +60,16 @@ def write_page(ws: Opened, built: Built, html: Path | None, as_of: datetime) -> 
     page = model_html(
         built, as_of=as_of, now=ws.now, timezone=settings.timezone, currency=settings.currency
     )
-    html.write_text(page, encoding="utf-8")
+    keep_page(ws, page, html)
+
+
+def keep_page(ws: Opened, page: str, html: Path) -> None:
+    """Write a page to the file that was named."""
+    try:
+        html.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{html} cannot be written: {error.strerror or error}. Name a file in a folder that is there.",
+            param_hint="--html",
+        ) from error
     ws.output.say(f"Written to {html}.")

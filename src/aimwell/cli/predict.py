@@ -14,6 +14,7 @@ import typer
 from aimwell.cli import predict_demand, predict_patterns, predict_timing
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.lazy import group_of
+from aimwell.cli.model_options import HtmlOption, keep_page
 from aimwell.cli.predict_care import (
     compare_versions,
     monitor_model,
@@ -26,7 +27,9 @@ from aimwell.cli.predict_explain import show_effects, show_why
 from aimwell.cli.predict_panels import MODELS, PEOPLE, PRODUCTS
 from aimwell.cli.predict_recommend_outline import RECOMMENDING
 from aimwell.cli.predict_spend import spend
+from aimwell.cli.training_options import AnewOption, ModelArgument, NameOption, SeedOption
 from aimwell.predict import service
+from aimwell.predict.card_page import card_html
 from aimwell.predict.card_propensity import chosen_candidate
 from aimwell.predict.card_spend import whole_way
 from aimwell.predict.card_words import figure
@@ -42,15 +45,6 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Predict who will buy and what customers are worth; look at models.",
 )
-
-NameOption = Annotated[
-    str | None,
-    typer.Option("--name", help="Name of the model.", show_default="by what it predicts"),
-]
-SeedOption = Annotated[int, typer.Option(help="The same data and seed give the same model.")]
-AnewOption = Annotated[
-    bool, typer.Option("--anew", help="Make a new version even where the newest is the same model.")
-]
 
 
 @app.command("propensity", rich_help_panel=PEOPLE)
@@ -191,13 +185,21 @@ def models(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> No
 
 
 def card(
-    name: Annotated[str, typer.Argument(help="A model, as buy-90d, or one version, as buy-90d@2.")],
+    name: ModelArgument,
+    html: HtmlOption = None,
+    as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a model predicts, how good it is on later time, and what to beware of."""
     with opened(workspace, as_json=as_json) as ws:
-        shown = _card(ws, find_model(ws.stores, name))
+        entry = find_model(ws.stores, name)
+        if html is not None:
+            with ws.output.progress("Looking after it"):
+                moment = ws.moment(as_of) or ws.now
+                page = card_html(ws.stores, entry, as_of=moment, now=ws.now)
+            keep_page(ws, page, html)
+        shown = _card(ws, entry)
         if as_json:
             ws.output.json(shown)
             return
@@ -280,6 +282,9 @@ def _worth(entry: RegisteredModel) -> str:
         return f"correlation {figure(whole_way(metrics)['check']['correlation'], '.2f')}"
     if entry.kind == "recommender":
         return recommender_worth(metrics)
+    if entry.kind == "next_purchase":
+        found = metrics["check"]
+        return "not checked" if found is None else f"{found['verdict']} than everybody's waits"
     if entry.kind != "lifetime_value":
         return "–"
     check = metrics["check"]

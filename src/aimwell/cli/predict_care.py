@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
+from aimwell.cli.training_options import ModelArgument
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.predict.cards import model_card
 from aimwell.predict.care.caring import train_defined
-from aimwell.predict.care.comparing import compare
 from aimwell.predict.care.fairness import fairness
-from aimwell.predict.care.model import Comparison, Monitored
-from aimwell.predict.care.monitoring import monitor
+from aimwell.predict.care.service import compare, monitor, score
+from aimwell.predict.care.words import realised_words
+from aimwell.predict.judging import Judgement
 from aimwell.predict.registry import find_model, promote, promotions
-from aimwell.predict.service import score_propensity
 from aimwell.segment.validity.words import proxy_words
 
 __all__ = [
@@ -27,9 +27,6 @@ __all__ = [
     "train_defined_model",
 ]
 
-ModelArgument = Annotated[
-    str, typer.Argument(help="A model, as buy-90d, or one version, as buy-90d@2.")
-]
 _SHOWN = 12
 
 
@@ -56,13 +53,14 @@ def train_defined_model(
         used = find_model(ws.stores, name)
         scored = None
         if used.as_of <= moment:
-            scored = score_propensity(ws.stores, used, as_of=moment, now=ws.now).num_rows
+            scored = score(ws.stores, used, as_of=moment, now=ws.now)
         if as_json:
             ws.output.json({**card, "in_use": used.label, "scored": scored})
             return
         ws.output.heading(f"{entry.label}: {card['predicts']}")
         ws.output.say(card["sentence"])
-        ws.output.say(entry.metrics["reason"])
+        if "reason" in entry.metrics:
+            ws.output.say(entry.metrics["reason"])
         for caveat in card["caveats"]:
             ws.output.note(f"Beware: {caveat}")
         if used.label != entry.label:
@@ -70,7 +68,7 @@ def train_defined_model(
                 f"{used.label} stays in use. Compare them with: aimwell predict compare {entry.label} {used.label}"
             )
         if scored is not None:
-            ws.output.say(f"{scored:,} people have a probability by {used.label}.")
+            ws.output.say(f"{scored:,} people have a score by {used.label}.")
         ws.output.say(f"More of it: aimwell predict card {entry.label}")
 
 
@@ -91,7 +89,7 @@ def monitor_model(
         for line in found.findings:
             ws.output.say(line)
         ws.output.say()
-        _realised(ws, found)
+        ws.output.say(realised_words(found, ws.day))
         ws.output.table(
             ["what", "weight", "PSI", "by chance", "KS", "no value then", "now", "shift"],
             [
@@ -107,27 +105,13 @@ def monitor_model(
                 )
                 for one in found.shifts[:_SHOWN]
             ],
-            title=f"{found.people:,} people of today against those on whom it was judged",
+            title=f"{found.people:,} {found.units} of today against those of then",
         )
         ws.output.say(
             "PSI: population stability index, from 0.1 on noticeable, from 0.25 on large; by chance: what it stays under in 99 "
             "of 100 cases where nothing has changed. KS: largest difference of the distributions. Weight: share of what tells "
             "people apart in the model."
         )
-
-
-def _realised(ws: Opened, found: Monitored) -> None:
-    done = found.realised
-    if done is None:
-        ws.output.say(f"How good it has been since: {found.realised_reason}")
-        return
-    change, level = done.auc_change, done.level
-    ws.output.say(
-        f"On {done.judgement.people:,} people of {ws.day(done.as_of)}, whose outcomes it had not seen: AUC "
-        f"{done.judgement.auc.estimate:.3f}, {change.estimate:+.3f} ({change.lower:+.3f} to {change.upper:+.3f}) against its card; "
-        f"{done.judgement.base_rate.estimate:.1%} did it, {done.judgement.mean_predicted:.1%} were predicted "
-        f"({level.estimate:+.1%}, {level.lower:+.1%} to {level.upper:+.1%}). Intervals of 99 %."
-    )
 
 
 def compare_versions(
@@ -145,24 +129,28 @@ def compare_versions(
             ws.output.json(found.to_dict())
             return
         ws.output.heading(found.sentence)
+        of_whom = "" if found.positives is None else f", {found.positives:,} of whom did it"
+        more = ["AUC", "predicted", "did it"] if found.positives is not None else []
         ws.output.table(
-            ["version", "AUC", "log loss", "predicted", "did it"],
-            _rows(found),
-            title=f"{found.people:,} people of {ws.day(found.as_of)}, {found.positives:,} of whom did it",
+            ["version", found.measure, *more],
+            [
+                (found.one, f"{found.one_loss:.4f}", *_judged(found.one_judged)),
+                (found.other, f"{found.other_loss:.4f}", *_judged(found.other_judged)),
+            ],
+            title=f"{found.people:,} of {ws.day(found.as_of)}{of_whom}",
         )
+        for label, words in found.stand_ins.items():
+            ws.output.note(f"{label}: {words}.")
 
 
-def _rows(found: Comparison) -> list[tuple[Any, ...]]:
-    return [
-        (
-            label,
-            f"{judged.auc.estimate:.3f} ({judged.auc.lower:.3f} to {judged.auc.upper:.3f})",
-            f"{judged.log_loss:.4f}",
-            f"{judged.mean_predicted:.1%}",
-            f"{judged.base_rate.estimate:.1%}",
-        )
-        for label, judged in ((found.one, found.one_judged), (found.other, found.other_judged))
-    ]
+def _judged(found: Judgement | None) -> tuple[str, ...]:
+    if found is None:
+        return ()
+    return (
+        f"{found.auc.estimate:.3f} ({found.auc.lower:.3f} to {found.auc.upper:.3f})",
+        f"{found.mean_predicted:.1%}",
+        f"{found.base_rate.estimate:.1%}",
+    )
 
 
 def show_fairness(

@@ -13,6 +13,7 @@ import typer
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.predict_subscriptions import show_subscriptions
 from aimwell.cli.predict_ways import show_ways
+from aimwell.cli.training_options import AnewOption, NameOption, SeedOption
 from aimwell.predict import service
 from aimwell.predict.card_churn import rule_words
 from aimwell.predict.cards import model_card
@@ -40,17 +41,9 @@ def churn(
         ),
     ] = None,
     as_of: AsOfOption = None,
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--name", help="Name of the model.", show_default="churn-…d, subscriptions-end-…d"
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="The same data and seed give the same model.")] = 0,
-    anew: Annotated[
-        bool,
-        typer.Option("--anew", help="Make a new version even where the newest is the same model."),
-    ] = False,
+    name: NameOption = None,
+    seed: SeedOption = 0,
+    anew: AnewOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

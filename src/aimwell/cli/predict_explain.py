@@ -7,14 +7,12 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.training_options import ModelArgument
 from aimwell.predict.explaining import Effect, effects, why
 from aimwell.unify.lookup import find_profile
 
 __all__ = ["show_effects", "show_why"]
 
-ModelArgument = Annotated[
-    str, typer.Argument(help="A model, as buy-90d, or one version, as buy-90d@2.")
-]
 _CAVEAT = "It says what the model does, not what causes what: to change a feature need not change the person."
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.training_options import AnewOption, NameOption, SeedOption
 from aimwell.errors import PredictError
 from aimwell.predict.cards import model_card
 from aimwell.predict.recommend import service
@@ -51,15 +52,9 @@ def recommenders(
     ] = None,
     top: TopOption = 10,
     as_of: AsOfOption = None,
-    name: Annotated[
-        str | None,
-        typer.Option("--name", help="Name of the model.", show_default="recommend-30d or so"),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="The same data and seed give the same model.")] = 0,
-    anew: Annotated[
-        bool,
-        typer.Option("--anew", help="Make a new version even where the newest is the same model."),
-    ] = False,
+    name: NameOption = None,
+    seed: SeedOption = 0,
+    anew: AnewOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
+from aimwell.cli.training_options import AnewOption, NameOption, SeedOption
 from aimwell.predict import service
 from aimwell.predict.cards import model_card
 
@@ -17,14 +18,9 @@ __all__ = ["spend"]
 def spend(
     horizon: Annotated[int, typer.Option(min=1, help="How far ahead to look, in days.")] = 90,
     as_of: AsOfOption = None,
-    name: Annotated[
-        str | None, typer.Option("--name", help="Name of the model.", show_default="spend-90d")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="The same data and seed give the same model.")] = 0,
-    anew: Annotated[
-        bool,
-        typer.Option("--anew", help="Make a new version even where the newest is the same model."),
-    ] = False,
+    name: NameOption = None,
+    seed: SeedOption = 0,
+    anew: AnewOption = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -28,6 +28,7 @@ EXCLUSIONS: Mapping[str, str] = {
     "no_address": "no address for any of the campaign's channels is known",
     "capped": "has had as many messages as the contact policy allows",
     "too_soon": "the last message was too short a time ago",
+    "few_products": "fewer products can be recommended than the campaign asks for",
     "budget": "the budget does not reach this far",
 }
 """Reason code → words, in the order in which a person who has several is counted."""

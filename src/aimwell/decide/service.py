@@ -25,8 +25,16 @@ from aimwell.decide.model import (
     Plan,
     PlanSummary,
 )
-from aimwell.decide.people import CONTROL, EXCLUDED, TREATMENT, PlanPeople
+from aimwell.decide.people import (
+    ALLOWED,
+    CONTROL,
+    EXCLUDED,
+    TREATMENT,
+    PlanPeople,
+    reason_code,
+)
 from aimwell.decide.public_address import address_warning
+from aimwell.decide.recommended import Recommended, recommended
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
 from aimwell.definitions import service as definitions
@@ -68,6 +76,7 @@ def plan(
         UnknownDefinitionError: The campaign or what it refers to is absent.
         DecideError: It cannot be planned: nobody to contact, an offer that has ended, everybody held out, a
             budget under the price of one message. Says what to change.
+        PredictError: The campaign recommends products and there is no recommender for that, or it has seen later data.
     """
     parts = read_parts(stores.control, campaign)
     moment = as_of or now
@@ -95,13 +104,18 @@ def plan(
     )
     with open_moment(stores, as_of=moment, snapshot=snapshot) as past:
         kept = _earlier_origins(past, parts.campaign.name)
-    people = _draft(audience, parts, offered, contacts, moment, kept)
+    lists = None
+    if parts.campaign.recommendations is not None:
+        lists = recommended(
+            stores, parts.campaign.recommendations, audience, as_of=moment, snapshot=snapshot
+        )
+    people = _draft(audience, parts, offered, contacts, moment, kept, lists)
     hints = () if len(people) else _unknown(stores, parts, moment, snapshot)
     _refuse_empty(
         people, words, hints=hints, segment=parts.campaign.audience.segment, trial=is_trial
     )
     summary = _summary(
-        stores, parts, offered, people, words, moment, snapshot, len(kept), trial=is_trial
+        stores, parts, offered, people, words, moment, snapshot, len(kept), lists, trial=is_trial
     )
     made = Plan(
         plan_id=f"{campaign}-{_day(stores, moment):%Y%m%d}-{secrets.token_hex(4)}",
@@ -110,13 +124,16 @@ def plan(
         state="planned",
         trial=is_trial,
         as_of=moment,
-        document=parts.document(),
+        document={
+            **parts.document(),
+            "recommended": None if lists is None else lists.header(),
+        },
         lake_versions=snapshot.versions,
         summary=summary.to_dict(),
         planned_at=now,
         planned_by=by,
     )
-    store_plan(stores.control, made, people)
+    store_plan(stores.control, made, people, products=None if lists is None else lists.products)
     stores.audit("plan", actor=by, subject=made.plan_id, people=len(people), trial=is_trial)
     return made
 
@@ -204,6 +221,7 @@ def _draft(
     contacts: Contacts,
     moment: datetime,
     kept: dict[str, str],
+    lists: Recommended | None,
 ) -> PlanPeople:
     campaign = parts.campaign
     quiet = parts.contact_policy.quiet_hours if parts.contact_policy is not None else None
@@ -213,13 +231,17 @@ def _draft(
         return due_at(campaign.schedule, zone=zone, now=moment, quiet=quiet)
 
     due = [zone_due(contacts.zone(profile)) for profile in audience]
+    refusals = contacts.refusals(audience, offered, due)
+    if lists is not None:
+        short = np.array([lists.is_short(profile) for profile in audience], dtype=np.bool_)
+        refusals[(refusals == ALLOWED) & short[:, None]] = reason_code("few_products")
     return draft(
         audience,
         candidates=offered,
         salt=campaign.salt or campaign.name,
         holdout=campaign.holdout,
         budget=campaign.policy.budget,
-        refusals=contacts.refusals(audience, offered, due),
+        refusals=refusals,
         send_at=np.array([at.replace(tzinfo=None) for at in due], dtype="datetime64[us]"),
         kept=kept,
     )
@@ -271,6 +293,7 @@ def _summary(
     moment: datetime,
     snapshot: Snapshot,
     kept: int,
+    lists: Recommended | None,
     *,
     trial: bool,
 ) -> PlanSummary:
@@ -302,6 +325,7 @@ def _summary(
         choice=_choice(offered),
         detectable=figures,
         kept_arms=kept,
+        notes=() if lists is None else (lists.words(),),
         warnings=(*unreached, *stale, *_warnings(parts, offered, treated, control, margin_known)),
     )
 

@@ -1,8 +1,8 @@
-"""Plans in the control database: written whole, read back, moved from state to state."""
+"""Plans in the control database, with what their people are recommended: written whole, read back, moved from state to state."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,12 +12,23 @@ from aimwell.decide.model import Place, Plan, PlanState
 from aimwell.decide.people import PlanPeople
 from aimwell.errors import DecideError, nearest
 from aimwell.store.control import Control, UtcDateTime
+from aimwell.store.listed import GIVEN, among
 from aimwell.store.schema import metadata
 
-__all__ = ["TRANSITIONS", "list_plans", "load_plan", "move", "places", "store_plan"]
+__all__ = [
+    "TRANSITIONS",
+    "list_plans",
+    "load_plan",
+    "move",
+    "pinned_products",
+    "place_of",
+    "places",
+    "store_plan",
+]
 
 _plans = metadata.tables["plans"]
 _people = metadata.tables["plan_people"]
+_products = metadata.tables["plan_products"]
 _BATCH = 10_000
 
 TRANSITIONS: dict[str, tuple[PlanState, ...]] = {
@@ -30,8 +41,14 @@ TRANSITIONS: dict[str, tuple[PlanState, ...]] = {
 """State → states from which a plan may move there."""
 
 
-def store_plan(control: Control, plan: Plan, people: PlanPeople) -> None:
-    """Write the plan and its people, all or nothing."""
+def store_plan(
+    control: Control,
+    plan: Plan,
+    people: PlanPeople,
+    *,
+    products: Callable[[str], Sequence[Mapping[str, Any]]] | None = None,
+) -> None:
+    """Write the plan and its people, all or nothing; `products` gives what each of those to be contacted is recommended."""
     fields = {
         "plan_id": plan.plan_id,
         "campaign": plan.campaign,
@@ -49,7 +66,15 @@ def store_plan(control: Control, plan: Plan, people: PlanPeople) -> None:
         connection.execute(sa.insert(_plans).values(**fields))
         insert = sa.insert(_people).values(plan_id=plan.plan_id)
         for start in range(0, len(people), _BATCH):
-            connection.execute(insert, people.rows(start, min(start + _BATCH, len(people))))
+            rows = people.rows(start, min(start + _BATCH, len(people)))
+            connection.execute(insert, rows)
+            treated = [row["profile_id"] for row in rows if row["arm"] == "treatment"]
+            if products is not None and treated:
+                pinned = [
+                    {"plan_id": plan.plan_id, "profile_id": one, "products": list(products(one))}
+                    for one in treated
+                ]
+                connection.execute(sa.insert(_products), pinned)
 
 
 def load_plan(control: Control, plan_id: str) -> Plan:
@@ -101,10 +126,32 @@ def places(control: Control, plan_id: str, *, arms: Sequence[str] | None = None)
     if arms is not None:
         query = query.where(_people.c.arm.in_(arms))
     with control.read() as connection:
-        return [
-            Place(**{name: value for name, value in row._mapping.items() if name != "plan_id"})
-            for row in connection.execute(query)
-        ]
+        return [_place(row) for row in connection.execute(query)]
+
+
+def place_of(control: Control, plan_id: str, profile_id: str) -> Place | None:
+    """One person's place in a plan; None where they do not stand in it."""
+    query = sa.select(_people).where(
+        _people.c.plan_id == plan_id, _people.c.profile_id == profile_id
+    )
+    with control.read() as connection:
+        row = connection.execute(query).one_or_none()
+    return None if row is None else _place(row)
+
+
+def _place(row: sa.Row[Any]) -> Place:
+    return Place(**{name: value for name, value in row._mapping.items() if name != "plan_id"})
+
+
+def pinned_products(
+    connection: sa.Connection, plan_id: str, profile_ids: Sequence[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """Profile → the products that were pinned for them when it was planned, the best first."""
+    query = sa.select(_products.c.profile_id, _products.c.products).where(
+        _products.c.plan_id == plan_id, among(_products.c.profile_id, GIVEN)
+    )
+    rows = connection.execute(query, {"ids": profile_ids})
+    return {row.profile_id: row.products for row in rows}
 
 
 def move(

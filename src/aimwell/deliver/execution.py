@@ -19,6 +19,7 @@ from aimwell.deliver.content import CompiledContent
 from aimwell.deliver.fields import people_fields
 from aimwell.deliver.model import Recipient, Stopped
 from aimwell.deliver.outfit import Outfit
+from aimwell.deliver.products import PinnedProducts
 from aimwell.errors import DeliverError
 from aimwell.store.control import insert_missing
 from aimwell.store.schema import metadata
@@ -153,6 +154,7 @@ def refuse_broken_templates(
     A few people are enough where one of them can get it; else everybody is asked, because a field may be rare.
     """
     treated = places(stores.control, plan.plan_id, arms=("treatment",))
+    products = PinnedProducts(stores, plan, parts, lambda: now)
     open_contents = {
         (action.key, compiled.content.variant): (action, compiled)
         for action in parts.campaign.actions
@@ -165,6 +167,8 @@ def refuse_broken_templates(
         ids = [place.profile_id for place in batch]
         with stores.read_control() as connection:
             fields, _people = people_fields(connection, ids)
+        lists = products.fields(ids)
+        fields = {one: {**fields[one], **lists[one]} for one in ids if one in lists}
         for key, (action, compiled) in list(open_contents.items()):
             fault = _first_fault(gear, action, compiled, fields, now)
             if fault is None:

@@ -14,6 +14,7 @@ from aimwell.deliver.ledger import Claimed, Result
 from aimwell.deliver.merging import as_they_are_now
 from aimwell.deliver.model import Outcome, Outgoing, Recipient, Stopped
 from aimwell.deliver.outfit import Outfit
+from aimwell.deliver.products import PinnedProducts
 from aimwell.deliver.stopping import StopRules
 from aimwell.deliver.transport import Transport
 from aimwell.errors import AimwellError, RecipientsRefusedError
@@ -49,6 +50,7 @@ class Handful:
         outfit: Outfit,
         transports: Mapping[str, Transport],
         rules: StopRules,
+        products: PinnedProducts,
         clock: Callable[[], datetime],
         halted: Callable[[], bool],
         made_up_only: bool = False,
@@ -59,7 +61,7 @@ class Handful:
         self._found.update(found)
         self._found.update(rules.ask(people))
         ready = [message for message in people if message.message_id not in self._found]
-        recipients = self._recipients(stores, plan, ready, made_up_only=made_up_only)
+        recipients = self._recipients(stores, plan, ready, products, made_up_only=made_up_only)
         outgoing = self._compose(outfit, recipients, now=clock())
         addresses = {message.message_id: message.recipient for _, message in outgoing}
         for channel in dict.fromkeys(name for name, _ in outgoing):
@@ -110,9 +112,18 @@ class Handful:
         return Result(key, "queued", reason=reason, due_at=now + _WAIT, left=False)
 
     def _recipients(
-        self, stores: Stores, plan: Plan, ready: Sequence[Claimed], *, made_up_only: bool
+        self,
+        stores: Stores,
+        plan: Plan,
+        ready: Sequence[Claimed],
+        products: PinnedProducts,
+        *,
+        made_up_only: bool,
     ) -> dict[str, list[Recipient]]:
-        """Action → who gets it. Who has no address is stopped."""
+        """Action → who gets it. Who has no address, or too few products left, is stopped."""
+        # Who is one with another by now gets the list that was shown for this message.
+        planned = {message.message_id: message.profile_id for message in self.claimed}
+        lists = products.fields([planned[message.message_id] for message in ready])
         with stores.read_control() as connection:
             fields, people = people_fields(connection, [message.profile_id for message in ready])
         found: dict[str, list[Recipient]] = {}
@@ -124,10 +135,14 @@ class Handful:
             if address is None:
                 self._stop(message.message_id, "no_address")
                 continue
+            listed = lists.get(planned[message.message_id])
+            if listed is None:
+                self._stop(message.message_id, "few_products")
+                continue
             recipient = Recipient(
                 message.message_id,
                 address,
-                fields[message.profile_id],
+                {**fields[message.profile_id], **listed},
                 name=_name(person),
                 variant=message.variant,
             )

@@ -12,11 +12,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aimwell.decide.campaign_parts import parts_of_plan, read_parts
-from aimwell.decide.model import Plan
+from aimwell.decide.campaign_parts import CampaignParts, parts_of_plan, read_parts
+from aimwell.decide.model import Place, Plan
 from aimwell.decide.public_address import unreachable_links
+from aimwell.decide.recommended import recommended
 from aimwell.decide.service import cancel as cancel_plan
-from aimwell.decide.stored import load_plan, move
+from aimwell.decide.stored import load_plan, move, pinned_products, place_of
 from aimwell.deliver import ledger
 from aimwell.deliver.addresses import is_made_up
 from aimwell.deliver.answers import TEST_PREFIX
@@ -25,6 +26,7 @@ from aimwell.deliver.execution import is_written, refuse_broken_templates, write
 from aimwell.deliver.fields import people_fields
 from aimwell.deliver.model import Recipient, Stopped
 from aimwell.deliver.outfit import outfit, refuse_unsendable, transport
+from aimwell.deliver.products import shown
 from aimwell.deliver.sending import Batch, SendRun, send_plan
 from aimwell.deliver.sink import SinkTransport
 from aimwell.deliver.switches import sending_is_on, set_sending
@@ -51,6 +53,7 @@ __all__ = [
 
 _messages = metadata.tables["messages"]
 _TEST = "[Test] "
+_ARM_WORDS = {"control": "held out", "excluded": "left out"}
 
 
 @dataclass(frozen=True)
@@ -242,31 +245,79 @@ def preview(
     by: str,
     action: str | None = None,
     variant: str | None = None,
+    plan_id: str | None = None,
 ) -> Preview | Stopped:
     """The message of a campaign as one person would get it, unsigned, so that no secret is needed. Looking is written
     to the audit log.
 
+    Args:
+        plan_id: The message of this plan: its texts, its action and variant, and the products pinned in it. Default: the
+            campaign as it is now; products are those that would be recommended now.
+
     Raises:
-        DeliverError: There is no such action or variant.
+        DeliverError: There is no such action or variant, or the plan does not contact this person.
     """
-    parts = read_parts(stores.control, campaign)
+    if plan_id is None:
+        parts = read_parts(stores.control, campaign)
+        products = _products_now(stores, parts, profile_id, now)
+    else:
+        parts, place, products = _planned(stores, campaign, plan_id, profile_id)
+        action, variant = action or place.action, variant or place.variant
     refuse_unsendable(parts, trial=True)
     key = _chosen(action, [a.key for a in parts.campaign.actions], "action")
     gear = outfit(stores, parts, signed=False)
     content = _chosen(variant, [c.content.variant for c in gear.contents[key]], "variant")
-    recipient = _as_person(stores, profile_id, content)
+    recipient = _as_person(stores, profile_id, content, products)
     stores.audit("preview", actor=by, subject=profile_id, campaign=campaign)
     return gear.composers[key].preview(recipient, now=now)
 
 
-def _as_person(stores: Stores, profile_id: str, variant: str, to: str | None = None) -> Recipient:
+def _planned(
+    stores: Stores, campaign: str, plan_id: str, profile_id: str
+) -> tuple[CampaignParts, Place, dict[str, object]]:
+    """What a plan holds for one person."""
+    plan = load_plan(stores.control, plan_id)
+    if plan.campaign != campaign:
+        raise DeliverError(f"The plan '{plan.plan_id}' is of the campaign '{plan.campaign}'.")
+    place = place_of(stores.control, plan.plan_id, profile_id)
+    if place is None or place.arm != "treatment":
+        told = "does not stand in it" if place is None else f"is {_ARM_WORDS[place.arm]}"
+        raise DeliverError(
+            f"The plan '{plan.plan_id}' sends this person nothing: the person {told}. Leave the plan out to see the message "
+            "that they would get by the campaign as it is now."
+        )
+    parts = parts_of_plan(plan.document)
+    if parts.campaign.recommendations is None:
+        return parts, place, {}
+    with stores.read_control() as connection:
+        pinned = pinned_products(connection, plan.plan_id, [profile_id])
+    return parts, place, shown(pinned.get(profile_id, []))
+
+
+def _products_now(
+    stores: Stores, parts: CampaignParts, profile_id: str, now: datetime
+) -> dict[str, object]:
+    """The products that a campaign would recommend to one person if it were planned now; nothing where it recommends none."""
+    wanted = parts.campaign.recommendations
+    if wanted is None:
+        return {}
+    return shown(recommended(stores, wanted, [profile_id], as_of=now).products(profile_id))
+
+
+def _as_person(
+    stores: Stores,
+    profile_id: str,
+    variant: str,
+    products: Mapping[str, object],
+    to: str | None = None,
+) -> Recipient:
     with stores.read_control() as connection:
         fields, people = people_fields(connection, [profile_id])
     person = people.get(profile_id) or Person(profile_id)
     address = to or person.email or "nobody@example.invalid"
     # By chance, so that a second test is another message, and nothing of the person stands in its links.
     name = f"{TEST_PREFIX}{secrets.token_hex(12)}"
-    return Recipient(name, address, fields[profile_id], variant=variant)
+    return Recipient(name, address, {**fields[profile_id], **products}, variant=variant)
 
 
 def _chosen(given: str | None, known: Sequence[str], what: str) -> str:
@@ -306,9 +357,9 @@ def send_test(
     key = _chosen(action, [a.key for a in parts.campaign.actions], "action")
     gear = outfit(stores, parts, subject_prefix=_TEST)
     content = _chosen(variant, [c.content.variant for c in gear.contents[key]], "variant")
-    made = gear.composers[key].compose([_as_person(stores, as_profile, content, address)], now=now)[
-        0
-    ]
+    products = _products_now(stores, parts, as_profile, now)
+    recipient = _as_person(stores, as_profile, content, products, address)
+    (made,) = gear.composers[key].compose([recipient], now=now)
     if isinstance(made, Stopped):
         raise DeliverError(f"The test message was not made: {made.reason}")
     stores.audit("test send", actor=by, subject=as_profile, campaign=campaign)

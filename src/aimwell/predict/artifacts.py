@@ -38,6 +38,7 @@ from aimwell.predict.recommend.files import (
 from aimwell.predict.recommend.recommender import Recommender
 from aimwell.predict.reference import Reference
 from aimwell.predict.spend import SpendModel
+from aimwell.predict.timing.paces import Paces
 from aimwell.predict.trees import TreesScorer
 from aimwell.store.disk import is_full, settle
 
@@ -46,13 +47,14 @@ __all__ = ["MANIFEST", "TREES", "Model", "load_model", "save_model"]
 MANIFEST = "model.json"
 TREES = "trees.txt"
 
-Model = BuyingLaw | GammaGamma | PropensityModel | Recommender | Reference | SpendModel
+Model = BuyingLaw | GammaGamma | Paces | PropensityModel | Recommender | Reference | SpendModel
 ModelT = TypeVar("ModelT", bound=Model)
 
 _FORMAT = 1
 
-_KINDS: Mapping[type[GammaGamma | Reference], str] = {
+_KINDS: Mapping[type[GammaGamma | Paces | Reference], str] = {
     GammaGamma: "gamma_gamma",
+    Paces: "paces",
     Reference: "reference",
 }
 """Models that lie in the manifest as they are, beside the laws of buying."""
@@ -204,7 +206,7 @@ def _written(model: Model) -> dict[str, bytes]:
     elif isinstance(model, SpendModel):
         kind, told = "spend", _Spend(model.names, model.horizon, model.trained_as_of, model.level)
         files[TREES] = model.scorer.text.encode()
-    elif isinstance(model, GammaGamma | Reference):
+    elif isinstance(model, GammaGamma | Paces | Reference):
         kind, told = _KINDS[type(model)], model
     else:
         kind, told = law_of(model), model

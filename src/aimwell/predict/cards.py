@@ -16,6 +16,7 @@ from aimwell.predict.card_spend import spend_words
 from aimwell.predict.card_subscriptions import subscription_words
 from aimwell.predict.recommend.words import recommender_words
 from aimwell.predict.registry import RegisteredModel
+from aimwell.predict.timing.kept import next_purchase_words
 
 __all__ = ["card_text", "model_card"]
 
@@ -39,6 +40,7 @@ def model_card(entry: RegisteredModel, *, timezone: str = "UTC") -> dict[str, An
         "churn": churn_words,
         "spend": spend_words,
         "subscription_churn": subscription_words,
+        "next_purchase": next_purchase_words,
     }.get(entry.kind, _other_words)
     zone = ZoneInfo(timezone)
     return {

@@ -14,7 +14,13 @@ from aimwell.history.moment import TIME_COLUMNS
 from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.cards import model_card
 from aimwell.predict.churn import ChurnResult, fit_churn
-from aimwell.predict.churn_people import churn_horizon, in_units, law_between, people_at_risk
+from aimwell.predict.churn_people import (
+    AtRisk,
+    churn_horizon,
+    in_units,
+    law_between,
+    people_at_risk,
+)
 from aimwell.predict.metrics import churn_metrics
 from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.questions import PURCHASE
@@ -28,10 +34,11 @@ from aimwell.predict.registry import (
 )
 from aimwell.predict.scoring import keep_scores, scores_table
 from aimwell.predict.training import Progress, learning_moments, span_days
+from aimwell.stats.samples import FloatArray
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
-__all__ = ["ChurnFit", "predict_churn", "score_churn"]
+__all__ = ["ChurnFit", "chances_of_going", "churn_model", "predict_churn", "score_churn"]
 
 _MODEL, _LAW = "propensity", "buying"
 _STEPS = 5
@@ -174,16 +181,9 @@ def score_churn(
             "model as of that moment."
         )
     span = span_days(int(entry.settings["horizon_days"]))
-    parts = {path.split("/")[0] for path in entry.files}
-    law = load_part(stores, entry, _LAW, BuyingLaw) if _LAW in parts else None  # type: ignore[type-abstract]
-    fitted = load_part(stores, entry, _MODEL, PropensityModel) if _MODEL in parts else None
     risk = people_at_risk(stores, as_of, span, snapshot, outcome=False)
-    if fitted is not None:
-        score = 1 - fitted.predict(risk.table)
-    elif law is not None:
-        score = law.probability_silent(risk.history, in_units(span))
-    else:
-        raise PredictError(f"{entry.label} holds nothing that scores. Train it anew.")
+    score = chances_of_going(stores, entry, risk)
+    _, law = churn_model(stores, entry)
     scores = scores_table(risk.ids, score)
     keep_scores(stores, entry, scores, as_of=as_of, now=now)
     alive = np.full(len(score), np.nan) if law is None else law.probability_alive(risk.history)
@@ -197,6 +197,37 @@ def score_churn(
         }
     )
     return people, risk.gone
+
+
+def churn_model(
+    stores: Stores, entry: RegisteredModel
+) -> tuple[PropensityModel | None, BuyingLaw | None]:
+    """The propensity to buy, where it was chosen, and the law of buying that stands beside it or was chosen.
+
+    Raises:
+        ModelFileError: Files are missing or were changed.
+    """
+    parts = {path.split("/")[0] for path in entry.files}
+    return (
+        load_part(stores, entry, _MODEL, PropensityModel) if _MODEL in parts else None,
+        load_part(stores, entry, _LAW, BuyingLaw) if _LAW in parts else None,  # type: ignore[type-abstract]
+    )
+
+
+def chances_of_going(stores: Stores, entry: RegisteredModel, risk: AtRisk) -> FloatArray:
+    """The probability of each of those at risk not to order within the horizon.
+
+    Raises:
+        PredictError: The version holds nothing that scores.
+        ModelFileError: Its files are missing or were changed.
+    """
+    fitted, law = churn_model(stores, entry)
+    if fitted is not None:
+        return np.asarray(1 - fitted.predict(risk.table))
+    if law is None:
+        raise PredictError(f"{entry.label} holds nothing that scores. Train it anew.")
+    span = span_days(int(entry.settings["horizon_days"]))
+    return law.probability_silent(risk.history, in_units(span))
 
 
 def _tell(progress: Progress | None, step: int, note: str) -> None:

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtri
 
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["Compared", "compare_losses", "paired_difference"]
+__all__ = ["Compared", "compare_losses", "paired_difference", "verdict_of"]
 
 _PAIRED = "normal interval of paired differences"
+_GROUPED = "normal interval of a mean difference, groups independent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +42,42 @@ def compare_losses(losses: Sequence[FloatArray], *, confidence: float) -> Compar
 
 
 def paired_difference(
-    differences: FloatArray, *, confidence: float = DEFAULT_CONFIDENCE
+    differences: FloatArray,
+    *,
+    groups: npt.NDArray[np.int64] | None = None,
+    confidence: float = DEFAULT_CONFIDENCE,
 ) -> Estimate:
-    """The mean of one difference per person, with its interval."""
-    mean = float(differences.mean())
-    error = float(differences.std(ddof=1) / np.sqrt(len(differences)))
+    """The mean of one difference a row, with its interval.
+
+    Args:
+        differences: Of rows, each a person's.
+        groups: Whose row it is, where rows hang together (a person, a series): their sums are what varies.
+        confidence: Of the interval.
+    """
+    rows = len(differences)
+    mean = float(differences.mean()) if rows else 0.0
+    apart = differences - mean
+    sums = apart if groups is None else np.bincount(groups, weights=apart)
+    size = rows if groups is None else len(np.unique(groups))
+    method = _PAIRED if groups is None else _GROUPED
+    if size < 2:
+        what = "people" if groups is None else "groups"
+        return Estimate.missing(f"fewer than two {what}", method=method, confidence=confidence)
+    error = float(np.sqrt(np.sum(sums**2) * size / (size - 1))) / rows
     reach = float(ndtri((1 + confidence) / 2)) * error
     return Estimate(
         estimate=mean,
         lower=mean - reach,
         upper=mean + reach,
         confidence=confidence,
-        method=_PAIRED,
+        method=method,
     )
+
+
+def verdict_of(over: Estimate) -> str:
+    """'better', 'worse' or 'cannot tell', by whether the interval of a gain lies on one side of 0."""
+    if over.lower is None or over.upper is None:
+        return "cannot tell"
+    if over.lower > 0:
+        return "better"
+    return "worse" if over.upper < 0 else "cannot tell"

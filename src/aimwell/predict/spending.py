@@ -23,7 +23,13 @@ from aimwell.predict.lifetime_value import lifetime_value
 from aimwell.predict.metrics import spend_metrics
 from aimwell.predict.paired import compare_losses
 from aimwell.predict.questions import PURCHASE, Question, recorded
-from aimwell.predict.registry import RegisteredModel, check_name, register_model, usual_name
+from aimwell.predict.registry import (
+    RegisteredModel,
+    check_name,
+    load_part,
+    register_model,
+    usual_name,
+)
 from aimwell.predict.scoring import keep_scores, scores_table
 from aimwell.predict.spend import SpendModel, fit_spend, tweedie_losses
 from aimwell.predict.tables import FeatureTable
@@ -33,7 +39,7 @@ from aimwell.stats.samples import FloatArray
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
-__all__ = ["SpendFit", "SpendWay", "predict_spend"]
+__all__ = ["SpendFit", "SpendPeople", "SpendWay", "predict_spend", "score_spend", "spend_people"]
 
 LEARNT, LAW, LAST_YEAR = "boosted trees", "BG/NBD and Gamma-Gamma", "last year's revenue"
 _PART = "spend"
@@ -84,7 +90,7 @@ class SpendFit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _People:
+class SpendPeople:
     """Everybody known at a moment, what they spent in the horizon after it, and what buyers had bought before."""
 
     ids: pa.Array
@@ -131,9 +137,9 @@ def predict_spend(
         known = recorded(moment, Question())
     moments = learning_moments(known, as_of, span, PURCHASE)
     _tell(progress, 0, "reading people to learn from")
-    train = _people(stores, moments.train_as_of, span, snapshot, ahead=True)
+    train = spend_people(stores, moments.train_as_of, span, snapshot, ahead=True)
     _tell(progress, 1, "reading people to judge on")
-    later = _people(stores, moments.judge_as_of, span, snapshot, ahead=True)
+    later = spend_people(stores, moments.judge_as_of, span, snapshot, ahead=True)
     _tell(progress, 2, "learning and judging")
     model = fit_spend(train.table, train.revenue, seed=seed)
     law, no_law = _by_law(train, later, span)
@@ -159,16 +165,45 @@ def predict_spend(
         trained_at=now,
         anew=anew,
     )
-    today = _people(stores, as_of, span, snapshot, ahead=False)
-    scores = scores_table(today.ids, model.predict(today.table))
-    keep_scores(stores, entry, scores, as_of=as_of, now=now)
+    scores = _scored(stores, entry, model, as_of, snapshot, now)
     _tell(progress, _STEPS, "")
     return SpendFit(entry, ways, scores.select(["profile_id", "score"]))
 
 
-def _people(
+def score_spend(stores: Stores, entry: RegisteredModel, *, as_of: datetime, now: datetime) -> int:
+    """Store what each known person is expected to spend, and say of how many.
+
+    Raises:
+        PredictError: The version has seen later data than `as_of` leaves.
+        ModelFileError: Its files are missing or were changed.
+    """
+    if as_of < entry.as_of:
+        raise PredictError(
+            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; take a moment from then on."
+        )
+    model = load_part(stores, entry, _PART, SpendModel)
+    snapshot = stores.lake.pin(*TIME_COLUMNS)
+    return int(_scored(stores, entry, model, as_of, snapshot, now).num_rows)
+
+
+def _scored(
+    stores: Stores,
+    entry: RegisteredModel,
+    model: SpendModel,
+    as_of: datetime,
+    snapshot: Snapshot,
+    now: datetime,
+) -> pa.Table:
+    today = spend_people(stores, as_of, model.horizon, snapshot, ahead=False)
+    scores = scores_table(today.ids, model.predict(today.table))
+    keep_scores(stores, entry, scores, as_of=as_of, now=now)
+    return scores
+
+
+def spend_people(
     stores: Stores, cut: datetime, span: timedelta, snapshot: Snapshot, *, ahead: bool
-) -> _People:
+) -> SpendPeople:
+    """Everybody known at a moment; with `ahead` also what each spent within the span after it."""
     with open_moment(
         stores,
         as_of=cut,
@@ -191,10 +226,12 @@ def _people(
     known = FeatureTable.from_arrow(
         table, names=feature_names(), as_of=cut.astimezone(UTC), horizon=span
     )
-    return _People(ids, known, revenue, buyers)
+    return SpendPeople(ids, known, revenue, buyers)
 
 
-def _by_law(train: _People, later: _People, span: timedelta) -> tuple[FloatArray | None, str]:
+def _by_law(
+    train: SpendPeople, later: SpendPeople, span: timedelta
+) -> tuple[FloatArray | None, str]:
     """Revenue that BG/NBD and Gamma-Gamma, fitted at the first moment, foretell at the later one; NaN for prospects."""
     try:
         buying = fit_bgnbd(train.buyers.history)
@@ -217,7 +254,7 @@ def _by_law(train: _People, later: _People, span: timedelta) -> tuple[FloatArray
     return told, ""
 
 
-def _judged(model: SpendModel, later: _People, law: FloatArray | None) -> tuple[SpendWay, ...]:
+def _judged(model: SpendModel, later: SpendPeople, law: FloatArray | None) -> tuple[SpendWay, ...]:
     """Every way on the later people, by group; a law tells nothing of prospects."""
     bought = ~np.isnan(later.table.matrix(("recency_days",))[:, 0])
     last_year = np.nan_to_num(later.table.matrix(("revenue_365d",))[:, 0])

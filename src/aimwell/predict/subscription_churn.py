@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from aimwell.errors import PredictError
 from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.history.subscription_lives import (
     subscription_lives,
@@ -21,7 +22,14 @@ from aimwell.history.subscription_lives import (
 )
 from aimwell.predict.cards import model_card
 from aimwell.predict.metrics import subscription_metrics
-from aimwell.predict.registry import RegisteredModel, check_name, register_model, usual_name
+from aimwell.predict.propensity import PropensityModel
+from aimwell.predict.registry import (
+    RegisteredModel,
+    check_name,
+    load_part,
+    register_model,
+    usual_name,
+)
 from aimwell.predict.retention import (
     HazardRow,
     RetentionRow,
@@ -41,9 +49,17 @@ from aimwell.predict.subscription_learning import (
 )
 from aimwell.predict.training import Progress, span_days
 from aimwell.stats.estimate import Estimate
+from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
-__all__ = ["SubscriptionChurn", "predict_subscription_churn"]
+__all__ = [
+    "SubscriptionChurn",
+    "hazard_of",
+    "predict_subscription_churn",
+    "read_subscriptions",
+    "running_subscriptions",
+    "score_subscription_churn",
+]
 
 _PART = "hazard"
 _STEPS = 4
@@ -115,23 +131,20 @@ def predict_subscription_churn(
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     _tell(progress, 0, "reading subscriptions")
     cut = as_of.astimezone(UTC) - span
-    with open_moment(stores, as_of=cut, snapshot=snapshot) as moment:
-        judged, months = subscription_lives(moment), subscription_months(moment)
-    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
-        lives, seen = subscription_lives(moment), subscription_months(moment)
-    read = checked_subscriptions(SubscriptionsRead(lives, months, judged, seen), cut, as_of)
+    raw = _read(stores, cut, as_of, snapshot)
+    read = checked_subscriptions(raw, cut, as_of)
     _tell(progress, 1, "learning and judging")
     candidates, chosen, reason = learnt_hazards(read, cut, span, seed)
     model = candidates[chosen].model
     _tell(progress, 2, "scoring")
-    running = read.lives.filter(pc.is_null(read.lives.column("ended_at")))
+    running = _running(read.lives)
     chance = chances_of_ending(model, running, span)
     price = np.asarray(
         running.column("price_monthly").to_numpy(zero_copy_only=False), dtype=np.float64
     )
     told = retention(read.lives), hazards(read.seen)
     at_risk = revenue_at_risk(chance, price)
-    backwards = lives.num_rows - read.lives.num_rows
+    backwards = raw.lives.num_rows - read.lives.num_rows
     ended = int(ended_within(read).sum())
     entry = register_model(
         stores,
@@ -165,6 +178,61 @@ def predict_subscription_churn(
     keep_scores(stores, entry, _by_person(people), as_of=as_of, now=now)
     _tell(progress, _STEPS, "")
     return SubscriptionChurn(entry, candidates, people, told[0], told[1], at_risk, backwards)
+
+
+def read_subscriptions(stores: Stores, cut: datetime, as_of: datetime) -> SubscriptionsRead:
+    """What was known of subscriptions at `cut`, and which of those that ran then had ended by `as_of`.
+
+    Raises:
+        PredictError: There are none, or most were heard of only later.
+    """
+    read = _read(stores, cut, as_of, stores.lake.pin(*TIME_COLUMNS))
+    return checked_subscriptions(read, cut, as_of)
+
+
+def _read(stores: Stores, cut: datetime, as_of: datetime, snapshot: Snapshot) -> SubscriptionsRead:
+    with open_moment(stores, as_of=cut, snapshot=snapshot) as moment:
+        judged, months = subscription_lives(moment), subscription_months(moment)
+    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
+        lives, seen = subscription_lives(moment), subscription_months(moment)
+    return SubscriptionsRead(lives, months, judged, seen)
+
+
+def running_subscriptions(stores: Stores, as_of: datetime) -> pa.Table:
+    """Rows of `subscription_lives` of those that run at a moment."""
+    with open_moment(stores, as_of=as_of) as moment:
+        lives = subscription_lives(moment)
+    return _running(lives.filter(pc.invert(lives.column("backwards"))))
+
+
+def _running(lives: pa.Table) -> pa.Table:
+    return lives.filter(pc.is_null(lives.column("ended_at")))
+
+
+def hazard_of(stores: Stores, entry: RegisteredModel) -> PropensityModel:
+    """The hazard of a registered version. Raises ModelFileError where its files are missing or were changed."""
+    return load_part(stores, entry, _PART, PropensityModel)
+
+
+def score_subscription_churn(
+    stores: Stores, entry: RegisteredModel, *, as_of: datetime, now: datetime
+) -> int:
+    """Store each person's likeliest ending among their subscriptions, and say of how many people.
+
+    Raises:
+        PredictError: The version has seen later data than `as_of` leaves.
+        ModelFileError: Its files are missing or were changed.
+    """
+    if as_of < entry.as_of:
+        raise PredictError(
+            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; take a moment from then on."
+        )
+    running = running_subscriptions(stores, as_of)
+    span = span_days(int(entry.settings["horizon_days"]))
+    chance = chances_of_ending(hazard_of(stores, entry), running, span)
+    scores = _by_person(running.append_column("score", pa.array(chance)))
+    keep_scores(stores, entry, scores, as_of=as_of, now=now)
+    return int(scores.num_rows)
 
 
 def _by_person(people: pa.Table) -> pa.Table:

@@ -21,13 +21,19 @@ from aimwell.predict.lifetime_value import LifetimeValues, lifetime_value
 from aimwell.predict.metrics import check_metrics, lifetime_metrics
 from aimwell.predict.purchases import PurchaseHistory
 from aimwell.predict.questions import Question, Recorded, recorded
-from aimwell.predict.registry import RegisteredModel, check_name, register_model, usual_name
+from aimwell.predict.registry import (
+    RegisteredModel,
+    check_name,
+    load_part,
+    register_model,
+    usual_name,
+)
 from aimwell.predict.scoring import SCORES, keep_scores
 from aimwell.predict.training import Progress, span_days
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
-__all__ = ["LifetimeValueFit", "fit_lifetime_value"]
+__all__ = ["LifetimeValueFit", "fit_lifetime_value", "score_lifetime_value"]
 
 # A value may look this many times as far ahead as the history goes back.
 _AHEAD_MAX = 2.0
@@ -167,10 +173,42 @@ def fit_lifetime_value(
         anew=anew,
     )
     people = _people(read.ids, values)
-    scores = people.select(["profile_id", "value", "lower", "upper"]).rename_columns(SCORES.names)
-    keep_scores(stores, entry, scores, as_of=as_of, now=now)
+    keep_scores(stores, entry, _scores(people), as_of=as_of, now=now)
     _tell(progress, 4, "")
     return LifetimeValueFit(entry, people, values, buying, spending, read.margin, check, reason)
+
+
+def score_lifetime_value(
+    stores: Stores, entry: RegisteredModel, *, as_of: datetime, now: datetime
+) -> int:
+    """Store what each customer of a moment is worth by a version's laws, and say of how many.
+
+    Raises:
+        PredictError: The version has seen later data than `as_of` leaves.
+        ModelFileError: Its files are missing or were changed.
+    """
+    if as_of < entry.as_of:
+        raise PredictError(
+            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; take a moment from then on."
+        )
+    horizon_days = int(entry.settings["horizon_days"])
+    read = _read(stores, as_of, horizon_days, stores.lake.pin(*TIME_COLUMNS))
+    values = lifetime_value(
+        read.history,
+        load_part(stores, entry, "buying", BuyingLaw),  # type: ignore[type-abstract]
+        load_part(stores, entry, "spending", GammaGamma),
+        horizon_days=float(horizon_days),
+        margin=read.margin.share,
+        discount_monthly=float(entry.settings["discount_monthly"]),
+        draws=usual_draws(len(read.history)),
+        seed=int(entry.settings["seed"]),
+    )
+    keep_scores(stores, entry, _scores(_people(read.ids, values)), as_of=as_of, now=now)
+    return len(read.ids)
+
+
+def _scores(people: pa.Table) -> pa.Table:
+    return people.select(["profile_id", "value", "lower", "upper"]).rename_columns(SCORES.names)
 
 
 def _read(stores: Stores, as_of: datetime, horizon_days: int, snapshot: Snapshot) -> _Read:

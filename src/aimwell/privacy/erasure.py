@@ -41,6 +41,7 @@ PEOPLE_TABLES: Mapping[str, Mapping[str, Rule]] = {
     "identity_overrides": {"origin_id": "delete", "profile_id": "delete"},
     "messages": {"profile_id": "stand_in"},
     "plan_people": {"profile_id": "stand_in", "origin_id": "stand_in"},
+    "plan_products": {"profile_id": "delete"},
     "profile_segments": {"profile_id": "delete"},
     "profiles": {"profile_id": "delete"},
     "touched_profiles": {"profile_id": "delete"},

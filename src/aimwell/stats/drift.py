@@ -41,7 +41,8 @@ class Spread:
     Args:
         people: How many, those without a value among them.
         missing: How many had none.
-        edges: Inner edges of the bins, rising; a value on an edge belongs below it. None where all values are equal.
+        edges: Inner edges of the bins, rising; a value on an edge belongs below it. Where all values are equal, just below and at
+            that value; none where nobody had one.
         counts: People in each bin: one more than edges.
         quantiles: Values at evenly spaced shares from 0 to 1; empty where nobody had a value.
     """
@@ -148,6 +149,9 @@ def _edges(known: FloatArray) -> FloatArray:
     """Inner edges of about ten bins of equally many; equal values stay together."""
     if not len(known):
         return np.empty(0)
+    if known[0] == known[-1]:
+        # What never varied has moved as soon as it does: below it and above it are bins of their own.
+        return np.array([np.nextafter(known[0], -np.inf), known[0]])
     cuts = np.unique(np.quantile(known, np.linspace(0, 1, _BINS + 1)[1:-1], method="lower"))
     return np.asarray(cuts[cuts < known[-1]], dtype=np.float64)
 

@@ -45,7 +45,7 @@ class Deliveries(Stage):
         return deliver_service.cancel(self._stores, plan_id, now=self._clock(), by=self._by)
 
     def preview(self, campaign: str, who: str, **choice: str) -> Preview | Stopped:
-        """A campaign's message as one person would get it."""
+        """A campaign's message as one person would get it; `plan_id`: as that plan holds it."""
         profile = find_profile(self._stores, who)
         return deliver_service.preview(
             self._stores, campaign, profile, now=self._clock(), by=self._by, **choice

@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.prediction import Prediction
+from aimwell.predict.card_page import card_html
 from aimwell.predict.cards import model_card
 from aimwell.predict.care.caring import train_defined
-from aimwell.predict.care.comparing import compare
 from aimwell.predict.care.fairness import Fairness, fairness
 from aimwell.predict.care.model import Comparison, Monitored
-from aimwell.predict.care.monitoring import monitor
+from aimwell.predict.care.service import compare, monitor
 from aimwell.predict.demand.service import DemandForecast, forecast_demand
 from aimwell.predict.explaining import Effect, Explained, effects, why
 from aimwell.predict.patterns.bundle_service import bundles
@@ -108,6 +108,12 @@ class Predictions(Stage):
         """What a model predicts, how good it is on later time, and what to beware of."""
         entry = find_model(self._stores, model)
         return model_card(entry, timezone=self._stores.settings.timezone)
+
+    def card_page(self, model: str, *, as_of: datetime | None = None) -> str:
+        """The card as a page of HTML, with what it looks at, how it has done since, and who has used it."""
+        now = self._clock()
+        entry = find_model(self._stores, model)
+        return card_html(self._stores, entry, as_of=as_of or now, now=now)
 
     def similar(self, sku: str, *, model: str | None = None, k: int = 10) -> pa.Table:
         """Which products go with one, by a recommender (default: the newest)."""

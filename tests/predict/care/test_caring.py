@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -162,7 +161,7 @@ def test_a_definition_says_what_it_asks() -> None:
     )
     assert isinstance(found, Prediction)
     assert "orders" not in found.features()
-    assert found.horizon == timedelta(days=90)
+    assert found.horizon_days == 90
     assert list(found.references()) == [("among", "segment", "vip")]
     assert found.document() == {
         "kind": "prediction",

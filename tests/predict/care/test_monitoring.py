@@ -11,9 +11,8 @@ from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.errors import ModelFileError, PredictError
 from aimwell.predict.care.caring import train_defined
-from aimwell.predict.care.comparing import compare
 from aimwell.predict.care.model import SCORES
-from aimwell.predict.care.monitoring import monitor
+from aimwell.predict.care.service import compare, monitor
 from aimwell.predict.registry import find_model
 from aimwell.predict.service import fit_lifetime_value
 from aimwell.store.stores import Stores
@@ -122,13 +121,11 @@ def test_versions_are_compared_only_on_people_whose_outcomes_neither_has_learnt(
         compare(steady, "buy@1", entry, as_of=day(400))
 
 
-def test_only_propensities_are_looked_after_and_only_by_files_as_they_were_kept(
+def test_models_of_another_kind_are_not_compared_and_changed_files_are_refused(
     steady: Stores,
 ) -> None:
     value = fit_lifetime_value(steady, as_of=TRAINED, horizon_days=90, now=TRAINED)
-    with pytest.raises(PredictError, match="only propensities"):
-        monitor(steady, value.entry, as_of=day(360))
-    with pytest.raises(PredictError, match="propensities are compared"):
+    with pytest.raises(PredictError, match="only models of one kind can be compared"):
         compare(steady, "buy", value.entry, as_of=day(400))
     entry = find_model(steady, "buy")
     path = next(one for one in entry.files if one.startswith("reference/"))

@@ -18,7 +18,25 @@ from aimwell.definitions.kinds.feature import OWN_PREFIX
 from aimwell.definitions.leaves.acts import Acts
 from aimwell.errors import nearest
 
-__all__ = ["PERIODS", "USUAL_LEARNERS", "LearnerKind", "Prediction", "Promotes", "Retrains"]
+__all__ = [
+    "PERIODS",
+    "USUAL_LEARNERS",
+    "Asks",
+    "LearnerKind",
+    "Prediction",
+    "Promotes",
+    "Retrains",
+]
+
+Asks = Literal[
+    "propensity",
+    "churn",
+    "subscription-churn",
+    "lifetime-value",
+    "spend",
+    "next-purchase",
+    "recommendations",
+]
 
 Retrains = Literal["never", "weekly", "monthly", "quarterly"]
 Promotes = Literal["better", "sign-off"]
@@ -35,6 +53,8 @@ PERIODS: dict[str, timedelta | None] = {
 """How long after it was trained it is trained anew."""
 
 _DAY = timedelta(days=1)
+_USUAL_DAYS: dict[str, int] = {"lifetime-value": 365, "next-purchase": 30, "recommendations": 30}
+_OF_PROPENSITIES = ("does", "among", "columns", "own", "leave_out", "learners")
 
 
 def _feature(name: str) -> str:
@@ -52,14 +72,19 @@ class Prediction(Definition):
     """What is asked of whom, and how the answer is cared for."""
 
     kind: Literal["prediction"] = "prediction"
+    asks: Asks = Field(
+        default="propensity",
+        description="propensity: who will do something; churn: which customers will not come back; subscription-churn; "
+        "lifetime-value; spend; next-purchase: when each buys again; recommendations: which products.",
+    )
     does: Acts = Field(
         default_factory=lambda: Acts(event="Order Completed"),
         description="What people do or do not do, as {event: Order Completed, where: {category: {is: Wine}}}. Default: they order.",
     )
-    horizon: Duration = Field(
-        default=timedelta(days=90),
-        description="Within which time, in whole days.",
-        json_schema_extra={"default": "90d"},
+    horizon: Duration | None = Field(
+        default=None,
+        description="Within which time, in whole days. Default: 90d; of a lifetime value 365d, of next purchases and "
+        "recommendations 30d.",
     )
     among: Text = Field(
         default="everybody", description="everybody, buyers, or a segment: of whom it is asked."
@@ -94,8 +119,13 @@ class Prediction(Definition):
 
     @model_validator(mode="after")
     def _fits(self) -> Prediction:
-        if self.horizon % _DAY:
+        if self.horizon is not None and self.horizon % _DAY:
             raise ValueError("horizon: whole days, as 90d")
+        strange = sorted(self.model_fields_set & set(_OF_PROPENSITIES))
+        if self.asks != "propensity" and strange:
+            raise ValueError(
+                f"{', '.join(strange)}: goes with asks: propensity alone, not with asks: {self.asks}"
+            )
         if not self.features():
             raise ValueError("leave_out: no feature is left to look at")
         return self
@@ -112,6 +142,8 @@ class Prediction(Definition):
     @property
     def horizon_days(self) -> int:
         """In days."""
+        if self.horizon is None:
+            return _USUAL_DAYS.get(self.asks, 90)
         return self.horizon // _DAY
 
     def references(self) -> Iterator[Reference]:

@@ -18,14 +18,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from aimwell.definitions import service as definitions
-from aimwell.definitions.kinds.feature import Feature
 from aimwell.definitions.kinds.prediction import PERIODS, Prediction
 from aimwell.errors import AimwellError, PredictError
 from aimwell.jobs.alerts import Alerts
-from aimwell.predict.care.comparing import compare
 from aimwell.predict.care.model import Comparison, Monitored
-from aimwell.predict.care.monitoring import monitor
-from aimwell.predict.questions import Question
+from aimwell.predict.care.service import compare, monitor, score, train_version
 from aimwell.predict.registry import (
     RegisteredModel,
     find_model,
@@ -33,11 +30,10 @@ from aimwell.predict.registry import (
     promote,
     promotions,
 )
-from aimwell.predict.service import score_propensity, train_propensity
 from aimwell.predict.training import Progress
 from aimwell.store.stores import Stores
 
-__all__ = ["BY", "Cared", "Outcome", "care_for", "care_for_all", "question_of", "train_defined"]
+__all__ = ["BY", "Cared", "Outcome", "care_for", "care_for_all", "train_defined"]
 
 BY = "aimwell"
 """Who promotes where nobody asked to."""
@@ -72,16 +68,6 @@ class Cared:
     scored: int | None = None
 
 
-def question_of(stores: Stores, wanted: Prediction) -> Question:
-    """What the definition asks, with its own features as they are now.
-
-    Raises:
-        UnknownDefinitionError: There is no feature of such a name.
-    """
-    own = {name: definitions.find(stores.control, Feature, name).sql for name in wanted.own}
-    return Question(wanted.does, wanted.among, wanted.chosen(), own)
-
-
 def train_defined(
     stores: Stores,
     wanted: Prediction,
@@ -91,21 +77,11 @@ def train_defined(
     by: str = BY,
     progress: Progress | None = None,
 ) -> RegisteredModel:
-    """Train the next version of a definition's model; the first one is used at once. Errors as in `train_propensity`."""
-    trained = train_propensity(
-        stores,
-        as_of=as_of,
-        horizon_days=wanted.horizon_days,
-        question=question_of(stores, wanted),
-        name=wanted.name,
-        learners=wanted.learners,
-        seed=wanted.seed,
-        now=now,
-        progress=progress,
-    )
+    """Train the next version of a definition's model; the first one is used at once. Errors as in the training of its kind."""
+    entry = train_version(stores, wanted, as_of=as_of, now=now, progress=progress)
     if not promotions(stores, wanted.name):
-        promote(stores, trained.entry, by=by, reason="the first version", now=now)
-    return trained.entry
+        promote(stores, entry, by=by, reason="the first version", now=now)
+    return entry
 
 
 def care_for_all(stores: Stores, *, clock: Callable[[], datetime]) -> tuple[Cared, ...]:
@@ -215,8 +191,7 @@ def _held_against(
 def _scored(stores: Stores, wanted: Prediction, found: Cared, now: datetime) -> Cared:
     if not wanted.score or found.model is None:
         return found
-    scores = score_propensity(stores, found.model, as_of=now, now=now)
-    return replace(found, scored=scores.num_rows)
+    return replace(found, scored=score(stores, found.model, as_of=now, now=now))
 
 
 def _tell(alerts: Alerts, found: Cared) -> None:

@@ -26,6 +26,7 @@ import pyarrow as pa
 from scipy.stats import norm
 
 from aimwell.definitions.special_data import Asks
+from aimwell.errors import PredictError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.predict.care.later_people import later_people
 from aimwell.predict.propensity import PropensityModel
@@ -115,10 +116,14 @@ def fairness(stores: Stores, model: RegisteredModel | str, *, as_of: datetime) -
         as_of: Nothing from this moment on is seen.
 
     Raises:
-        PredictError: It has learnt from these people's outcomes, or they are too few.
+        PredictError: It is no propensity, has learnt from these people's outcomes, or they are too few.
         ModelFileError: Its files are missing or were changed.
     """
     entry = find_model(stores, model) if isinstance(model, str) else model
+    if entry.kind != "propensity":
+        raise PredictError(
+            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}; outcomes by group are told of propensities."
+        )
     fitted = load_part(stores, entry, PART, PropensityModel)
     question = Question.from_settings(entry.settings)
     ids, table = later_people(stores, [(entry, fitted)], question, as_of=as_of)

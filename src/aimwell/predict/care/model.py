@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -10,7 +11,15 @@ from aimwell.predict.judging import Judgement
 from aimwell.stats.drift import Drift, Shift
 from aimwell.stats.estimate import Estimate
 
-__all__ = ["SCORES", "Comparison", "Monitored", "Realised", "Shifted", "Verdict"]
+__all__ = [
+    "SCORES",
+    "Comparison",
+    "Monitored",
+    "Realised",
+    "RealisedLoss",
+    "Shifted",
+    "Verdict",
+]
 
 SCORES = "probabilities"
 """The name under which the model's own probabilities stand among what has shifted."""
@@ -55,6 +64,40 @@ class Realised:
 
 
 @dataclass(frozen=True, slots=True)
+class RealisedLoss:
+    """The same of a model that is judged by a loss per person, and not by probabilities of one event.
+
+    Args:
+        as_of: The moment of the people; what came after it the version had not learnt from.
+        people: How many.
+        measure: Of the loss; less is better.
+        dull: The rule that it is held against, which knows nothing of the person.
+        loss: Mean over people.
+        gain: Loss of the dull rule less that of the model; above 0 the model is worth something.
+        gain_change: `gain` less that of the people on whom it was judged first.
+        expected, came: What was expected of all of them together, and what came; None where nothing is added up.
+        level: What came less what was expected, a person; missing where nothing is added up.
+        worse: The gain has fallen by more than chance.
+        off: The level is off by more than chance, and by a tenth of itself or more.
+        stand_in: Why what was judged is not the version itself; None where it is.
+    """
+
+    as_of: datetime
+    people: int
+    measure: str
+    dull: str
+    loss: float
+    gain: Estimate
+    gain_change: Estimate
+    expected: float | None
+    came: float | None
+    level: Estimate
+    worse: bool
+    off: bool
+    stand_in: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Monitored:
     """What was found of one version as of a moment.
 
@@ -62,6 +105,7 @@ class Monitored:
         model: Name and version.
         as_of: Nothing from this moment on was seen.
         people: Today's.
+        units: What is counted as `people`: of a law of buying it is purchases that are looked at.
         shifts: The probabilities, then features by falling weight.
         realised: None where no outcome is complete yet, for `realised_reason`.
         verdict: In short.
@@ -72,10 +116,11 @@ class Monitored:
     as_of: datetime
     people: int
     shifts: tuple[Shifted, ...]
-    realised: Realised | None
+    realised: Realised | RealisedLoss | None
     realised_reason: str | None
     verdict: Verdict
     findings: tuple[str, ...]
+    units: str = "people"
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -89,10 +134,13 @@ class Comparison:
     Args:
         one, other: Name and version.
         as_of: The moment of the people.
-        people, positives: How many, and how many did it.
-        one_judged, other_judged: Each by itself.
-        extra_loss: Log loss of `one` above that of `other`, person by person; below 0 means that `one` is better.
+        people, positives: How many, and how many did it; None where it is not about doing something or not.
+        measure: Of the loss; less is better.
+        one_loss, other_loss: Mean over people.
+        one_judged, other_judged: Each by itself; None where it is no probability of one event.
+        extra_loss: Loss of `one` above that of `other`, person by person; below 0 means that `one` is better.
         better: The label of the better one; None where chance may have made the difference.
+        stand_ins: Label → why what was compared is not the version itself.
         sentence: In words.
     """
 
@@ -100,12 +148,16 @@ class Comparison:
     other: str
     as_of: datetime
     people: int
-    positives: int
-    one_judged: Judgement
-    other_judged: Judgement
+    positives: int | None
+    measure: str
+    one_loss: float
+    other_loss: float
+    one_judged: Judgement | None
+    other_judged: Judgement | None
     extra_loss: Estimate
     better: str | None
     sentence: str
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""

@@ -11,6 +11,7 @@ not seen that. The AUC is held against the one of its card, the mean probability
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import sqrt
 
@@ -23,21 +24,22 @@ from aimwell.predict.judging import Judgement, judge
 from aimwell.predict.propensity import NEEDED_TO_JUDGE, PropensityModel
 from aimwell.predict.questions import Question
 from aimwell.predict.reference import Reference
-from aimwell.predict.registry import RegisteredModel, find_model, load_part
+from aimwell.predict.registry import RegisteredModel, load_part
 from aimwell.predict.service import PART, REFERENCE
 from aimwell.predict.tables import FeatureTable
 from aimwell.predict.training import feature_table, span_days
-from aimwell.stats.drift import drift, word_of
+from aimwell.stats.drift import Spread, drift, word_of
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 from aimwell.stats.multiplicity import benjamini_hochberg
+from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
-__all__ = ["monitor"]
+__all__ = ["SURE_CONFIDENCE", "is_off", "monitor_propensity", "shifts_of", "shifts_verdict"]
 
-_CONFIDENCE = 0.99
+SURE_CONFIDENCE = 0.99
 """It is looked at again and again, so what is called worse or off must be surer than usual."""
 
-_SURE = float(ndtri((1 + _CONFIDENCE) / 2))
+_SURE = float(ndtri((1 + SURE_CONFIDENCE) / 2))
 _OFF_MIN = 0.1
 """A level that is off by less than this share of itself is not worth a word, however sure it is."""
 
@@ -45,21 +47,14 @@ _WEIGHTY = 0.05
 """A feature of less weight than this may shift without a word of warning."""
 
 
-def monitor(stores: Stores, model: RegisteredModel | str, *, as_of: datetime) -> Monitored:
-    """Look after a propensity in use.
-
-    Args:
-        stores: The workspace.
-        model: A registered version, or a name (`buy-90d`: the version in use; `buy-90d@2`).
-        as_of: Nothing from this moment on is seen.
+def monitor_propensity(stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> Monitored:
+    """Look after a propensity in use; it has seen nothing from `as_of` on.
 
     Raises:
-        PredictError: There is no such model, it is no propensity, it has seen later data than `as_of` leaves, or it was
-            trained before Aimwell kept what later people are held against.
+        PredictError: It was trained before Aimwell kept what later people are held against, or nobody is there.
         ModelFileError: Its files are missing or were changed.
     """
-    entry = find_model(stores, model) if isinstance(model, str) else model
-    fitted, reference = _parts(stores, entry, as_of)
+    fitted, reference = _parts(stores, entry)
     question = Question.from_settings(entry.settings)
     horizon = span_days(int(entry.settings["horizon_days"]))
     _, table = feature_table(
@@ -84,18 +79,7 @@ def monitor(stores: Stores, model: RegisteredModel | str, *, as_of: datetime) ->
     )
 
 
-def _parts(
-    stores: Stores, entry: RegisteredModel, as_of: datetime
-) -> tuple[PropensityModel, Reference]:
-    if entry.kind != "propensity":
-        raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}; only propensities are looked after so far."
-        )
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; look after it as of a later moment than "
-            f"{as_of:%Y-%m-%d %H:%M %Z}."
-        )
+def _parts(stores: Stores, entry: RegisteredModel) -> tuple[PropensityModel, Reference]:
     if not any(path.startswith(f"{REFERENCE}/") for path in entry.files):
         raise PredictError(
             f"{entry.label} was trained by an earlier version of Aimwell, which did not keep how its people were. Train it anew."
@@ -110,12 +94,19 @@ def _shifts(
     fitted: PropensityModel, reference: Reference, table: FeatureTable
 ) -> tuple[Shifted, ...]:
     values = table.matrix(fitted.names)
-    weights = dict(fitted.influences)
-    earlier = {SCORES: reference.scores, **reference.features}
     later = {
         SCORES: fitted.predict(table),
         **{name: values[:, place] for place, name in enumerate(fitted.names)},
     }
+    return shifts_of(
+        {SCORES: reference.scores, **reference.features}, later, dict(fitted.influences)
+    )
+
+
+def shifts_of(
+    earlier: Mapping[str, Spread], later: Mapping[str, FloatArray], weights: Mapping[str, float]
+) -> tuple[Shifted, ...]:
+    """Each name's later values against the earlier ones; what has no weight is what the model itself says."""
     found = {name: drift(one, later[name]) for name, one in earlier.items()}
     q_values = benjamini_hochberg([one.psi_p for one in found.values()])
     shifts = [
@@ -167,7 +158,7 @@ def _realised(
             auc_change=change,
             level=level,
             worse=change.upper is not None and change.upper < 0,
-            off=_is_off(level, judged),
+            off=is_off(level, judged.base_rate.estimate or 0.0),
         ),
         None,
     )
@@ -184,7 +175,7 @@ def _change(judged: Judgement, before: dict[str, float | None]) -> Estimate:
         *(before[k] for k in ("estimate", "lower", "upper")),
     )
     if any(one is None for one in figures):
-        return Estimate.missing("an AUC is missing", method=method, confidence=_CONFIDENCE)
+        return Estimate.missing("an AUC is missing", method=method, confidence=SURE_CONFIDENCE)
     here, low, high, there, low_then, high_then = (float(one or 0.0) for one in figures)
     reach = sqrt(((high - low) / 2) ** 2 + ((high_then - low_then) / 2) ** 2)
     reach *= _SURE / float(ndtri((1 + DEFAULT_CONFIDENCE) / 2))
@@ -192,7 +183,7 @@ def _change(judged: Judgement, before: dict[str, float | None]) -> Estimate:
         estimate=here - there,
         lower=here - there - reach,
         upper=here - there + reach,
-        confidence=_CONFIDENCE,
+        confidence=SURE_CONFIDENCE,
         method=method,
     )
 
@@ -206,29 +197,21 @@ def _level(judged: Judgement, *, taught: int) -> Estimate:
         estimate=gap,
         lower=gap - reach,
         upper=gap + reach,
-        confidence=_CONFIDENCE,
+        confidence=SURE_CONFIDENCE,
         method="normal interval by the mean squared error",
     )
 
 
-def _is_off(level: Estimate, judged: Judgement) -> bool:
+def is_off(level: Estimate, base: float) -> bool:
+    """Whether a level is off by more than chance, and by a tenth of `base` or more."""
     if level.lower is None or level.upper is None or level.estimate is None:
         return False
-    matters = abs(level.estimate) >= _OFF_MIN * (judged.base_rate.estimate or 0.0)
-    return matters and not level.lower <= 0 <= level.upper
+    return abs(level.estimate) >= _OFF_MIN * abs(base) and not level.lower <= 0 <= level.upper
 
 
 def _verdict(
     shifts: tuple[Shifted, ...], realised: Realised | None
 ) -> tuple[Verdict, tuple[str, ...]]:
-    scores = next(one for one in shifts if one.weight is None)
-    inputs = [
-        one
-        for one in shifts
-        if one.weight is not None
-        and one.weight >= _WEIGHTY
-        and one.shift in ("noticeable", "large")
-    ]
     found: list[str] = []
     anew = False
     if realised is not None and realised.worse:
@@ -243,10 +226,34 @@ def _verdict(
             f"Its level is off: {realised.judgement.mean_predicted:.1%} were predicted on average, "
             f"{realised.judgement.base_rate.estimate:.1%} did it."
         )
-    if scores.shift in ("noticeable", "large"):
+    return shifts_verdict(shifts, found, anew=anew)
+
+
+def shifts_verdict(
+    shifts: Sequence[Shifted], worse: Sequence[str], *, anew: bool
+) -> tuple[Verdict, tuple[str, ...]]:
+    """What follows from shifts and from what was found of later outcomes, the gravest first.
+
+    Args:
+        shifts: As `shifts_of` gives them.
+        worse: What was found before, in words.
+        anew: It is to be trained anew for that.
+    """
+    scores = next((one for one in shifts if one.weight is None), None)
+    inputs = [
+        one
+        for one in shifts
+        if one.weight is not None
+        and one.weight >= _WEIGHTY
+        and one.shift in ("noticeable", "large")
+    ]
+    found = list(worse)
+    if scores is None:
+        anew = anew or any(one.shift == "large" for one in inputs)
+    elif scores.shift in ("noticeable", "large"):
         anew = anew or (scores.shift == "large" and bool(inputs))
         found.append(
-            f"Its probabilities have shifted ({scores.shift}, PSI {scores.drift.psi:.2f}; chance makes at most "
+            f"Its {scores.name} have shifted ({scores.shift}, PSI {scores.drift.psi:.2f}; chance makes at most "
             f"{scores.drift.psi_by_chance:.2f})."
         )
     found += [
@@ -258,7 +265,7 @@ def _verdict(
         return "train it anew", tuple(found)
     if found:
         return "look at it", tuple(found)
-    if scores.shift == "cannot tell":
+    if any(one.shift == "cannot tell" for one in ([scores] if scores else shifts)):
         return "cannot tell", ("Too few people to tell whether anything has shifted.",)
     return "fine", ("What it looks at is spread as it was.",)
 

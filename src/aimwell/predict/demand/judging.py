@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aimwell.predict.clustered import difference, verdict_of
 from aimwell.predict.demand.calendar import Calendar
 from aimwell.predict.demand.intervals import CONFIDENCE
 from aimwell.predict.demand.model import Demand
+from aimwell.predict.paired import paired_difference, verdict_of
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.samples import FloatArray
 
@@ -65,7 +65,7 @@ def judge_demand(demand: Demand, calendar: Calendar) -> DemandCheck:
     known = rows & ~np.isnan(tried.rmsse) & ~np.isnan(tried.rmsse_naive)
     lower = tried.rmsse_naive[known] - tried.rmsse[known]
     gain = (
-        difference(lower, np.arange(len(lower)))
+        paired_difference(lower)
         if len(lower)
         else Estimate.missing("no series was there before the windows", method=_BY_SERIES)
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
 
 from aimwell.stats.estimate import Estimate
 
@@ -53,8 +53,31 @@ class Finding:
         return asdict(self)
 
 
+class _Found:
+    """A record of findings, of which some stand: a frozen data class with these two fields among others."""
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    findings: tuple[Finding, ...]
+    false_share: float
+
+    @property
+    def standing(self) -> tuple[Finding, ...]:
+        """Those that stand."""
+        return tuple(one for one in self.findings if one.stands(self.false_share))
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON shows it; each finding says whether it stands."""
+        facts = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        facts["findings"] = [
+            {**one.to_dict(), "stands": one.stands(self.false_share)} for one in self.findings
+        ]
+        return facts
+
+
 @dataclass(frozen=True, slots=True)
-class NextRules:
+class NextRules(_Found):
     """What is new in people's next basket within some days.
 
     Attributes:
@@ -77,18 +100,9 @@ class NextRules:
     findings: tuple[Finding, ...]
     names: Mapping[str, str]
 
-    @property
-    def standing(self) -> tuple[Finding, ...]:
-        """Those that stand."""
-        return _standing(self.findings, self.false_share)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON shows it; each finding says whether it stands."""
-        return _with_findings(self)
-
 
 @dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(_Found):
     """What people did in which order before they ordered, did an event, or went silent.
 
     Attributes:
@@ -113,18 +127,9 @@ class Paths:
     findings: tuple[Finding, ...]
     names: Mapping[str, str]
 
-    @property
-    def standing(self) -> tuple[Finding, ...]:
-        """Those that stand."""
-        return _standing(self.findings, self.false_share)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON shows it; each finding says whether it stands."""
-        return _with_findings(self)
-
 
 @dataclass(frozen=True, slots=True)
-class Responses:
+class Responses(_Found):
     """Which items' buyers respond to which campaign more often than others to whom it wrote.
 
     Attributes:
@@ -150,24 +155,3 @@ class Responses:
     false_share: float
     findings: tuple[Finding, ...]
     names: Mapping[str, str]
-
-    @property
-    def standing(self) -> tuple[Finding, ...]:
-        """Those that stand."""
-        return _standing(self.findings, self.false_share)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON shows it; each finding says whether it stands."""
-        return _with_findings(self)
-
-
-def _standing(findings: Sequence[Finding], false_share: float) -> tuple[Finding, ...]:
-    return tuple(one for one in findings if one.stands(false_share))
-
-
-def _with_findings(record: NextRules | Paths | Responses) -> dict[str, Any]:
-    facts = {one.name: getattr(record, one.name) for one in fields(record)}
-    facts["findings"] = [
-        {**one.to_dict(), "stands": one.stands(record.false_share)} for one in record.findings
-    ]
-    return facts

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from aimwell.definitions.kinds.campaign import ProductKind as Kind
 from aimwell.errors import PredictError, nearest
 from aimwell.predict.recommend.catalogue import Catalogue
 from aimwell.predict.recommend.interactions import Pairs
 
 __all__ = ["Exclusions", "Kind", "Rules", "allowed_pairs", "allowed_products"]
-
-Kind = Literal["new", "again", "next-best", "cross-sell", "up-sell"]
 
 BoolArray = npt.NDArray[np.bool_]
 _K_MOST = 1_000

@@ -46,6 +46,9 @@ __all__ = [
 
 _PART = "recommender"
 
+# For more people than these, one reading of everybody is quicker than gathering their rows.
+_FEW = 5_000
+
 
 @dataclass(frozen=True, slots=True)
 class TrainedRecommender:
@@ -198,7 +201,7 @@ def recommend(
     asked = rules or Rules()
     _check(entry, recommender, asked, as_of)
     # Groups may rest on everybody (as the quantiles of RFM do), so then everybody is read.
-    alone = profiles is not None and recommender.by is None
+    alone = profiles is not None and len(profiles) <= _FEW and recommender.by is None
     with open_moment(
         stores,
         as_of=as_of,

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from aimwell.errors import PredictError, TooLittleDataError, nearest
 from aimwell.history.moment import TIME_COLUMNS, Moment, open_moment
-from aimwell.predict.clustered import difference, verdict_of
+from aimwell.predict.paired import paired_difference, verdict_of
 from aimwell.predict.timing.act_times import SIGNALS, Signal, act_counts
 from aimwell.predict.timing.habits import Habits, fit_habits
 from aimwell.predict.training import span_days
@@ -233,7 +233,7 @@ def _judgement(
     times = came[person, when].astype(np.int64)
     own = np.log(habits.expected(counts)[person, when])
     every = np.log(habits.shares[when])
-    gain = difference(np.repeat(own - every, times), np.repeat(person, times))
+    gain = paired_difference(np.repeat(own - every, times), groups=np.repeat(person, times))
     acts = float(times.sum())
     return TimeJudgement(
         kind=kind,

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from aimwell.predict.clustered import difference, verdict_of
+from aimwell.predict.paired import paired_difference, verdict_of
 from aimwell.predict.timing.kaplan_meier import WaitCurve
 from aimwell.predict.timing.renewal import NextGap
 from aimwell.stats.estimate import Estimate
@@ -27,8 +28,7 @@ __all__ = [
     "Promise",
     "WaitCheck",
     "check_waits",
-    "difference",
-    "verdict_of",
+    "log_scores",
 ]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -122,7 +122,7 @@ def check_waits(
     }
     model = np.concatenate([part.model_pinball for part in parts])
     rule = np.concatenate([part.curve_pinball for part in parts])
-    over = difference(rule - model, people)
+    over = paired_difference(rule - model, groups=people)
     back = np.isfinite(came)
     inside_50 = int(sum(part.inside_50 for part in parts))
     inside_90 = int(sum(part.inside_90 for part in parts))
@@ -155,6 +155,26 @@ class _Part:
     curve_log: FloatArray
     inside_50: int
     inside_90: int
+
+
+def log_scores(
+    within: Callable[[slice, float], FloatArray], came: FloatArray, horizon_days: int
+) -> FloatArray:
+    """The log-probability of what happened to each row: it came on that day, or stayed away.
+
+    Args:
+        within: The probability of a purchase within so many days, of some of the rows.
+        came: Days to the next purchase; inf where none came within the horizon.
+        horizon_days: How far is looked.
+    """
+    size = max(1, _CHUNK_CELLS // horizon_days)
+    found = np.empty(len(came))
+    for start in range(0, len(came), size):
+        rows = slice(start, start + size)
+        part = came[rows]
+        by_day = _by_day(partial(within, rows), len(part), horizon_days)
+        found[rows] = _log_score(by_day, part)
+    return found
 
 
 def _judged(ahead: NextGap, curve: WaitCurve, came: FloatArray, horizon: int) -> _Part:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from aimwell.pages.model_charts import GROUP_STYLE
-from aimwell.pages.page import render_page
+from aimwell.pages.sections import Section, sections_page
 from aimwell.segment.advocacy.model import Advocacy
 from aimwell.segment.advocacy.page import advocacy_html
 from aimwell.segment.cards.look_alikes import LookAlikes
@@ -19,12 +17,10 @@ from aimwell.segment.micro.page import micro_html
 from aimwell.segment.micro.service import MicroSegments
 from aimwell.segment.models.built import Built
 from aimwell.segment.models.ranking_sections import card_sections, look_alike_sections
-from aimwell.segment.models.sections import Section, class_sections, cluster_sections
-from aimwell.version import VERSION
+from aimwell.segment.models.sections import class_sections, cluster_sections
 
 __all__ = ["model_html"]
 
-_TEMPLATE = Path(__file__).parents[1] / "templates" / "model.html"
 _EYEBROWS: Mapping[str, str] = {
     "clusters": "Groups of people",
     "latent_classes": "Latent classes",
@@ -46,8 +42,7 @@ def model_html(
     zone = ZoneInfo(timezone)
     sections, badge, verdict = _found(built)
     people = f" · {built.people.num_rows:,} people" if built.people is not None else ""
-    return render_page(
-        _TEMPLATE,
+    return sections_page(
         eyebrow=_EYEBROWS[built.definition.type],
         title=built.definition.name,
         meta=f"As of {as_of.astimezone(zone):%-d %B %Y, %H:%M}{people} · {built.definition.people}",
@@ -55,9 +50,7 @@ def model_html(
         verdict=verdict,
         sentence=built.reason,
         sections=sections,
-        group_style=GROUP_STYLE,
         made=f"{now.astimezone(zone):%-d %B %Y, %H:%M}",
-        version=VERSION,
     )
 
 

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from aimwell.pages.charts import bar
 from aimwell.pages.model_charts import deviation
+from aimwell.pages.sections import Section
 from aimwell.segment.attributes.people_table import plain_name
 from aimwell.segment.cards.look_alikes import LookAlikes
 from aimwell.segment.cards.score_card import (
@@ -14,7 +15,7 @@ from aimwell.segment.cards.score_card import (
     ScoreCard,
     points_words,
 )
-from aimwell.segment.models.sections import Section, lines_chart
+from aimwell.segment.models.sections import lines_chart
 
 __all__ = ["card_sections", "look_alike_sections"]
 

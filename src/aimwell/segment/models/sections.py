@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,32 +12,16 @@ from aimwell.definitions.rule_text import write_rule
 from aimwell.definitions.rules import LEAF_KINDS
 from aimwell.pages.charts import Band, bar, growth, nice_ticks
 from aimwell.pages.model_charts import deviation, group_css, points, tree
+from aimwell.pages.sections import Section
 from aimwell.segment.attributes.people_table import plain_name
 from aimwell.segment.classes.model import ClassModel
 from aimwell.segment.classes.typing_model import TypingModel
 from aimwell.segment.clusters.model import ClusterModel, Sketch
 
-__all__ = ["Section", "class_sections", "cluster_sections", "lines_chart"]
+__all__ = ["class_sections", "cluster_sections", "lines_chart"]
 
 _TRAITS = 8
 _DRAWN = {1: "draw"}
-
-
-@dataclass(frozen=True)
-class Section:
-    """One box of the page: a picture, cards, a table or lines under a title. `left`: columns of texts; `css`: of others."""
-
-    title: str
-    lead: str = ""
-    drawing: Markup | None = None
-    legend: Sequence[Mapping[str, str]] = ()
-    cards: Sequence[Mapping[str, Any]] = ()
-    head: Sequence[str] = ()
-    rows: Sequence[Sequence[Any]] = ()
-    left: Sequence[int] = ()
-    css: Mapping[int, str] = field(default_factory=dict)
-    lines: Sequence[str] = ()
-    long: bool = False
 
 
 def cluster_sections(model: ClusterModel, sketch: Sketch | None) -> list[Section]:

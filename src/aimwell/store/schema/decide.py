@@ -1,4 +1,4 @@
-"""Plans of campaigns, and the arm and action of each person in them."""
+"""Plans of campaigns, the arm and action of each person in them, and what each was recommended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from aimwell.store.control import JsonType, Money, UtcDateTime
 from aimwell.store.schema.base import Bool, Int, Real, Text, metadata
 
-__all__ = ["plan_people", "plans"]
+__all__ = ["plan_people", "plan_products", "plans"]
 
 plans = sa.Table(
     "plans",
@@ -51,4 +51,17 @@ plan_people = sa.Table(
     sa.Column("cost", Money, comment="Contact cost, in the workspace currency."),
     sa.Column("send_at", UtcDateTime, comment="When the message is due."),
     sa.Index("ix_plan_people_arm", "plan_id", "arm"),
+)
+
+plan_products = sa.Table(
+    "plan_products",
+    metadata,
+    sa.Column("plan_id", Text, sa.ForeignKey("plans.plan_id"), primary_key=True),
+    sa.Column("profile_id", Text, primary_key=True),
+    sa.Column(
+        "products",
+        JsonType,
+        nullable=False,
+        comment="What the person is recommended, the best first, as it was when planned.",
+    ),
 )

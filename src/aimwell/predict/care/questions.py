@@ -1,0 +1,21 @@
+"""What a definition of the kind prediction asks, with its own features as they are now."""
+
+from __future__ import annotations
+
+from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.feature import Feature
+from aimwell.definitions.kinds.prediction import Prediction
+from aimwell.predict.questions import Question
+from aimwell.store.stores import Stores
+
+__all__ = ["question_of"]
+
+
+def question_of(stores: Stores, wanted: Prediction) -> Question:
+    """The question of a propensity.
+
+    Raises:
+        UnknownDefinitionError: There is no feature of such a name.
+    """
+    own = {name: definitions.find(stores.control, Feature, name).sql for name in wanted.own}
+    return Question(wanted.does, wanted.among, wanted.chosen(), own)
