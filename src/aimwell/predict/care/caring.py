@@ -35,9 +35,19 @@ from aimwell.predict.registry import (
 )
 from aimwell.predict.service import score_propensity, train_propensity
 from aimwell.predict.training import Progress
+from aimwell.predict.tuning import Tuning
 from aimwell.store.stores import Stores
 
-__all__ = ["BY", "Cared", "Outcome", "care_for", "care_for_all", "question_of", "train_defined"]
+__all__ = [
+    "BY",
+    "Cared",
+    "Outcome",
+    "care_for",
+    "care_for_all",
+    "question_of",
+    "train_defined",
+    "tuning_of",
+]
 
 BY = "aimwell"
 """Who promotes where nobody asked to."""
@@ -82,6 +92,13 @@ def question_of(stores: Stores, wanted: Prediction) -> Question:
     return Question(wanted.does, wanted.among, wanted.chosen(), own)
 
 
+def tuning_of(wanted: Prediction) -> Tuning | None:
+    """How long to look for better settings; None: the usual ones."""
+    if wanted.tune is None and wanted.tries is None:
+        return None
+    return Tuning(wanted.tune, wanted.tries)
+
+
 def train_defined(
     stores: Stores,
     wanted: Prediction,
@@ -100,6 +117,7 @@ def train_defined(
         name=wanted.name,
         learners=wanted.learners,
         seed=wanted.seed,
+        tuning=tuning_of(wanted),
         now=now,
         progress=progress,
     )
