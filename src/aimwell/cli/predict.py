@@ -23,6 +23,7 @@ from aimwell.cli.predict_care import (
 )
 from aimwell.cli.predict_churn import churn
 from aimwell.cli.predict_explain import show_effects, show_why
+from aimwell.cli.predict_one import TriesOption, TuneOption, score_person, tuning_wanted
 from aimwell.cli.predict_panels import MODELS, PEOPLE, PRODUCTS
 from aimwell.cli.predict_recommend_outline import RECOMMENDING
 from aimwell.cli.predict_spend import spend
@@ -59,6 +60,8 @@ def propensity(
     event: Annotated[str, typer.Option(help="What people do or do not do.")] = PURCHASE,
     as_of: AsOfOption = None,
     name: NameOption = None,
+    tune: TuneOption = None,
+    tries: TriesOption = None,
     seed: SeedOption = 0,
     anew: AnewOption = False,
     workspace: WorkspaceOption = None,
@@ -75,6 +78,7 @@ def propensity(
                 question=Question.of_event(event),
                 name=name,
                 seed=seed,
+                tuning=tuning_wanted(tune, tries),
                 anew=anew,
                 now=ws.now,
                 progress=step,
@@ -318,6 +322,7 @@ predict_patterns.register(app)
 app.command("train", rich_help_panel=MODELS)(train_defined_model)
 app.command("models", rich_help_panel=MODELS)(models)
 app.command("card", rich_help_panel=MODELS)(card)
+app.command("score", rich_help_panel=MODELS)(score_person)
 app.command("why", rich_help_panel=MODELS)(show_why)
 app.command("effects", rich_help_panel=MODELS)(show_effects)
 app.command("monitor", rich_help_panel=MODELS)(monitor_model)
