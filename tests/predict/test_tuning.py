@@ -90,6 +90,7 @@ def test_it_ends_in_time_and_the_usual_settings_are_always_finished(
     chosen, told = tune(usual, *coins(1), within=within, seed=1, clock=clock)
     assert (told.tries, told.ended_by) == (tries, "time")
     assert clock.now <= max(12, seconds)
+    assert told.seconds == clock.now
     if not tries:
         assert chosen is usual
         assert told.extra_loss is None

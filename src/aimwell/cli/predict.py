@@ -28,7 +28,7 @@ from aimwell.cli.predict_panels import MODELS, PEOPLE, PRODUCTS
 from aimwell.cli.predict_recommend_outline import RECOMMENDING
 from aimwell.cli.predict_spend import spend
 from aimwell.predict import service
-from aimwell.predict.card_propensity import chosen_candidate
+from aimwell.predict.card_propensity import chosen_candidate, tuning_words
 from aimwell.predict.card_spend import whole_way
 from aimwell.predict.card_words import figure
 from aimwell.predict.cards import card_text, model_card
@@ -100,6 +100,8 @@ def propensity(
             "decides: the simplest learner is chosen that is worse by no more than chance (±, 95 %), person by person."
         )
         ws.output.say(trained.entry.metrics["reason"])
+        for line in tuning_words(trained.entry.metrics):
+            ws.output.say(line)
         ws.output.say()
         ws.output.say(
             f"{scored['people']:,} people have a score as of {_day(ws, trained.entry)}; of all of them together "

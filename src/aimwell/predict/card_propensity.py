@@ -11,7 +11,7 @@ from aimwell.predict.card_words import day, estimate, season_caveat
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import RegisteredModel
 
-__all__ = ["chosen_candidate", "propensity_words"]
+__all__ = ["chosen_candidate", "propensity_words", "tuning_words"]
 
 _WORDS = {feature.name: f"{feature.formula}, {feature.window}" for feature in FEATURES}
 _FEATURES_TOLD = 6
@@ -35,7 +35,7 @@ def propensity_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             f"{train['people']:,} people known on {day(train['as_of'], zone)}, of whom {train['positives']:,} did it in "
             f"the {horizon} days after.",
             f"Learnt by: {metrics['learner']}. {metrics['reason']}",
-            *(_tuned(one["tuned"]) for one in metrics["candidates"] if one.get("tuned")),
+            *tuning_words(metrics),
         ],
         "how_good": [
             f"Judged on {judge['people']:,} people known on {day(judge['as_of'], zone)}{_drawn(judge)}, later than it has learnt; "
@@ -84,6 +84,11 @@ def _best_tenth(later: Mapping[str, Any]) -> str:
     )
 
 
+def tuning_words(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """A sentence for each learner whose settings were looked for."""
+    return tuple(_tuned(one["tuned"]) for one in metrics["candidates"] if one.get("tuned"))
+
+
 def _drawn(judge: Mapping[str, Any]) -> str:
     return f", drawn at random from {judge['of']:,}" if "of" in judge else ""
 
@@ -91,6 +96,8 @@ def _drawn(judge: Mapping[str, Any]) -> str:
 def _tuned(found: Mapping[str, Any]) -> str:
     """What a search for settings came to."""
     what = f"Settings of {found['learner']}: {found['tries']} tried on {found['people']:,} people held out in turn"
+    if found["seconds"] is not None:
+        what += f", in {found['seconds']:.0f} s"
     extra = found["extra_loss"]
     if extra is None:
         return f"{what}: the time was too short for one. The usual ones were kept."

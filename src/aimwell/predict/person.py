@@ -74,7 +74,9 @@ class CurrentScores:
         """The person's latest; None of somebody who was not known, or of whom it is not asked."""
         if profile_id in self._fresh:
             return self._fresh[profile_id]
-        wanted = np.bytes_(profile_id.encode())
+        wanted = profile_id.encode()
+        if len(wanted) > self._ids.itemsize:  # the search would widen all ids to compare them
+            return None
         place = int(np.searchsorted(self._ids, wanted))
         if place == len(self._ids) or self._ids[place] != wanted:
             return None

@@ -11,7 +11,7 @@ out for good: the model learns from the others once, and those held out say when
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -232,6 +232,8 @@ def _fitted_once(
     learner, scorer = learner.fit_watching(
         values[learn], outcome[learn], held_values, held_outcome, seed=seed
     )
+    if tuned is not None:
+        tuned = replace(tuned, settings=learner.settings)
     held_out = scorer.score(held_values)
     return _calibrated(learner, train, scorer, held_out, held_outcome, tuned)
 

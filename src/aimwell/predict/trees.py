@@ -39,7 +39,7 @@ _CROSS_VALIDATED_PEOPLE = 20_000
 _TUNING_FOLDS = 5
 _ONE_THREAD_PEOPLE = 100_000
 # Of few rows, threads cost more than they spare.
-_ONE_THREAD_ROWS = 1_000
+_ONE_THREAD_ROWS = 20_000
 
 
 def threads_for(people: int, threads: int | None) -> int:

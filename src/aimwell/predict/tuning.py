@@ -79,6 +79,7 @@ class Tuned:
         better: Whether the tried ones were taken.
         settings: Those that were taken.
         ended_by: What ended it.
+        seconds: How long it took; None where no limit of time was set, so that the same again is told in the same words.
     """
 
     learner: str
@@ -88,6 +89,7 @@ class Tuned:
     better: bool
     settings: Mapping[str, float]
     ended_by: str
+    seconds: float | None = None
 
 
 def tune(
@@ -149,5 +151,6 @@ def tune(
         better=better,
         settings=chosen.settings,
         ended_by="tries" if tries >= most else "time",
+        seconds=None if within.limit is None else round(clock() - started, 1),
     )
     return chosen, told
