@@ -132,3 +132,22 @@ def test_what_cannot_be_done_is_said_on_stderr_with_code_1(
 def test_a_call_that_is_wrong_has_code_2(call: Call) -> None:
     assert call("propensity", "--as-of", "yesterday")[0] == 2
     assert call("card")[0] == 2
+
+
+def test_one_person_is_scored_and_settings_are_looked_for(call: Call) -> None:
+    words = ("propensity", "--horizon", "60", "--as-of", AS_OF, "--name", "tuned", "--tries", "1")
+    card = call.json(*words)
+    assert card["settings"]["tuning"] == {"tries": 1}
+    told = [one["tuned"]["tries"] for one in card["metrics"]["candidates"] if "tuned" in one]
+    assert told == [1, 1]
+    assert sum("1 tried on 400 people" in line for line in card["learnt_from"]) == 2
+    one = call.json("score", "tuned", "buyer 1", "--as-of", AS_OF)
+    assert 0 < one["probability"] < 1
+    code, out, _err = call("score", "tuned", one["profile_id"], "--as-of", AS_OF)
+    assert code == 0
+    assert f"{one['probability']:.1%} within 60 days" in out
+    code, _out, err = call("score", "tuned", "nobody", "--as-of", AS_OF)
+    assert (code, "Nobody is known by that" in err) == (1, True)
+    for wrong in ("soon", "0m"):
+        code, _out, err = call("propensity", "--tune", wrong)
+        assert (code, "--tune" in err) == (2, True)

@@ -24,13 +24,14 @@ from aimwell.cli.predict_care import (
 )
 from aimwell.cli.predict_churn import churn
 from aimwell.cli.predict_explain import show_effects, show_why
+from aimwell.cli.predict_one import TriesOption, TuneOption, score_person, tuning_wanted
 from aimwell.cli.predict_panels import MODELS, PEOPLE, PRODUCTS
 from aimwell.cli.predict_recommend_outline import RECOMMENDING
 from aimwell.cli.predict_spend import spend
 from aimwell.cli.training_options import AnewOption, ModelArgument, NameOption, SeedOption
 from aimwell.predict import service
 from aimwell.predict.card_page import card_html
-from aimwell.predict.card_propensity import chosen_candidate
+from aimwell.predict.card_propensity import chosen_candidate, tuning_words
 from aimwell.predict.card_spend import whole_way
 from aimwell.predict.card_words import figure
 from aimwell.predict.cards import card_text, model_card
@@ -53,6 +54,8 @@ def propensity(
     event: Annotated[str, typer.Option(help="What people do or do not do.")] = PURCHASE,
     as_of: AsOfOption = None,
     name: NameOption = None,
+    tune: TuneOption = None,
+    tries: TriesOption = None,
     seed: SeedOption = 0,
     anew: AnewOption = False,
     workspace: WorkspaceOption = None,
@@ -69,6 +72,7 @@ def propensity(
                 question=Question.of_event(event),
                 name=name,
                 seed=seed,
+                tuning=tuning_wanted(tune, tries),
                 anew=anew,
                 now=ws.now,
                 progress=step,
@@ -90,6 +94,8 @@ def propensity(
             "decides: the simplest learner is chosen that is worse by no more than chance (±, 95 %), person by person."
         )
         ws.output.say(trained.entry.metrics["reason"])
+        for line in tuning_words(trained.entry.metrics):
+            ws.output.say(line)
         ws.output.say()
         ws.output.say(
             f"{scored['people']:,} people have a score as of {_day(ws, trained.entry)}; of all of them together "
@@ -323,6 +329,7 @@ predict_patterns.register(app)
 app.command("train", rich_help_panel=MODELS)(train_defined_model)
 app.command("models", rich_help_panel=MODELS)(models)
 app.command("card", rich_help_panel=MODELS)(card)
+app.command("score", rich_help_panel=MODELS)(score_person)
 app.command("why", rich_help_panel=MODELS)(show_why)
 app.command("effects", rich_help_panel=MODELS)(show_effects)
 app.command("monitor", rich_help_panel=MODELS)(monitor_model)

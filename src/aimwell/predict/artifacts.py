@@ -1,4 +1,4 @@
-"""Models as files: JSON with numbers, LightGBM's text or Arrow tables beside it, nothing that runs when it is read.
+"""Models as files: JSON with numbers, LightGBM's or XGBoost's text or Arrow tables beside it, nothing that runs when it is read.
 
 Whoever saves a model keeps the hashes (the registry does) and hands them in to load it. A file is read once, its hash is
 compared, and only then is it parsed: LightGBM ends the whole process on a text that was tampered with.
@@ -40,17 +40,20 @@ from aimwell.predict.reference import Reference
 from aimwell.predict.spend import SpendModel
 from aimwell.predict.timing.paces import Paces
 from aimwell.predict.trees import TreesScorer
+from aimwell.predict.xgboost_trees import XGBoostScorer
 from aimwell.store.disk import is_full, settle
 
-__all__ = ["MANIFEST", "TREES", "Model", "load_model", "save_model"]
+__all__ = ["MANIFEST", "TREES", "XGBOOST", "Model", "load_model", "save_model"]
 
 MANIFEST = "model.json"
 TREES = "trees.txt"
+XGBOOST = "xgboost.json"
 
 Model = BuyingLaw | GammaGamma | Paces | PropensityModel | Recommender | Reference | SpendModel
 ModelT = TypeVar("ModelT", bound=Model)
 
 _FORMAT = 1
+_FILES = (MANIFEST, TREES, XGBOOST, *TABLES)
 
 _KINDS: Mapping[type[GammaGamma | Paces | Reference], str] = {
     GammaGamma: "gamma_gamma",
@@ -62,7 +65,7 @@ _KINDS: Mapping[type[GammaGamma | Paces | Reference], str] = {
 
 @dataclass(frozen=True, slots=True)
 class _Propensity:
-    """A propensity as it lies in the manifest; exactly one of `rule`, `logistic` and `trees` is there."""
+    """A propensity as it lies in the manifest; exactly one of `rule`, `logistic`, `trees` and `xgboost` is there."""
 
     learner: str
     names: tuple[str, ...]
@@ -72,6 +75,7 @@ class _Propensity:
     rule: BaseRates | None = None
     logistic: LogisticScorer | None = None
     trees: bool = False
+    xgboost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +168,8 @@ def _comes_back(files: Mapping[str, bytes], model: Model) -> bool:
 
 def _checked(folder: Path, name: str, wanted: str) -> bytes:
     """The content of a file, if it is one of ours and has the wanted hash."""
-    if name not in (MANIFEST, TREES, *TABLES):
-        raise ModelFileError(
-            f"'{name}' is not a file of a model; files are {', '.join((MANIFEST, TREES, *TABLES))}."
-        )
+    if name not in _FILES:
+        raise ModelFileError(f"'{name}' is not a file of a model; files are {', '.join(_FILES)}.")
     try:
         content = (folder / name).read_bytes()
     except OSError as error:
@@ -197,9 +199,12 @@ def _written(model: Model) -> dict[str, bytes]:
             rule=scorer if isinstance(scorer, BaseRates) else None,
             logistic=scorer if isinstance(scorer, LogisticScorer) else None,
             trees=isinstance(scorer, TreesScorer),
+            xgboost=isinstance(scorer, XGBoostScorer),
         )
         if isinstance(scorer, TreesScorer):
             files[TREES] = scorer.text.encode()
+        elif isinstance(scorer, XGBoostScorer):
+            files[XGBOOST] = scorer.text.encode()
     elif isinstance(model, Recommender):
         kind, told = "recommender", facts_of(model)
         files |= tables_of(model)
@@ -237,7 +242,7 @@ def _read(files: Mapping[str, bytes]) -> Model:
             return SpendModel(spend.names, spend.horizon, spend.trained_as_of, scorer, spend.level)
         if manifest.kind == "propensity":
             told = msgspec.json.decode(manifest.model, type=_Propensity)
-            return _propensity(told, files.get(TREES))
+            return _propensity(told, files)
         if manifest.kind == "recommender":
             return recommender_of(msgspec.json.decode(manifest.model, type=RecommenderFacts), files)
     except msgspec.MsgspecError as error:
@@ -245,13 +250,18 @@ def _read(files: Mapping[str, bytes]) -> Model:
     raise ModelFileError(f"The model is of the kind '{manifest.kind}', which is not known here.")
 
 
-def _propensity(told: _Propensity, trees: bytes | None) -> PropensityModel:
+def _propensity(told: _Propensity, files: Mapping[str, bytes]) -> PropensityModel:
     scorer: Scorer | None = told.rule or told.logistic
-    if trees is not None:
-        scorer = TreesScorer(trees.decode()) if told.trees else None
+    texts = {name for name in (TREES, XGBOOST) if name in files}
+    if told.trees and texts == {TREES}:
+        scorer = TreesScorer(files[TREES].decode())
+    elif told.xgboost and texts == {XGBOOST}:
+        scorer = XGBoostScorer(files[XGBOOST].decode())
+    elif told.trees or told.xgboost or texts:
+        scorer = None
     if scorer is None:
         raise ModelFileError(
-            f"The files of the model do not fit together: {TREES} is missing, or is there without need."
+            f"The files of the model do not fit together: {TREES} or {XGBOOST} is missing, or is there without need."
         )
     return PropensityModel(
         learner=told.learner,

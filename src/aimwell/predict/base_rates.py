@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -54,11 +55,37 @@ class RecencyLearner:
     bands: int = 5
 
     name: ClassVar[str] = "base rate by recency"
+    watches: ClassVar[bool] = False
 
     def tuned(self, values: FloatArray, outcome: BoolArray, *, seed: int) -> Self:
         """There is nothing to choose."""
         del values, outcome, seed
         return self
+
+    @property
+    def settings(self) -> Mapping[str, float]:
+        """Nothing that tuning may change."""
+        return {}
+
+    def varied(
+        self, values: FloatArray, outcome: BoolArray, *, rng: np.random.Generator, seed: int
+    ) -> Self:
+        """There is nothing to vary."""
+        del values, outcome, rng, seed
+        return self
+
+    def fit_watching(
+        self,
+        values: FloatArray,
+        outcome: BoolArray,
+        held: FloatArray,
+        held_outcome: BoolArray,
+        *,
+        seed: int,
+    ) -> tuple[Self, BaseRates]:
+        """Count the bands; those held out have nothing to tell here."""
+        del held, held_outcome, seed
+        return self, self.fit(values, outcome)
 
     def fit(self, values: FloatArray, outcome: BoolArray) -> BaseRates:
         """Count the bands."""

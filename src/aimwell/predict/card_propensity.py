@@ -11,7 +11,7 @@ from aimwell.predict.card_words import day, estimate, season_caveat
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import RegisteredModel
 
-__all__ = ["chosen_candidate", "propensity_words"]
+__all__ = ["chosen_candidate", "propensity_words", "tuning_words"]
 
 _WORDS = {feature.name: f"{feature.formula}, {feature.window}" for feature in FEATURES}
 _FEATURES_TOLD = 6
@@ -35,9 +35,10 @@ def propensity_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             f"{train['people']:,} people known on {day(train['as_of'], zone)}, of whom {train['positives']:,} did it in "
             f"the {horizon} days after.",
             f"Learnt by: {metrics['learner']}. {metrics['reason']}",
+            *tuning_words(metrics),
         ],
         "how_good": [
-            f"Judged on {judge['people']:,} people known on {day(judge['as_of'], zone)}, later than it has learnt; "
+            f"Judged on {judge['people']:,} people known on {day(judge['as_of'], zone)}{_drawn(judge)}, later than it has learnt; "
             f"{judge['positives']:,} of them did it.",
             f"AUC {estimate(later['auc'], '.3f')}: so often it puts somebody who did it above somebody who did not; "
             "0.5 is a coin, 1 is perfect.",
@@ -81,6 +82,30 @@ def _best_tenth(later: Mapping[str, Any]) -> str:
     return f"in {best['rate']:.0%} of cases" + (
         "." if lift is None else f", {lift:.1f} times as often as everybody."
     )
+
+
+def tuning_words(metrics: Mapping[str, Any]) -> tuple[str, ...]:
+    """A sentence for each learner whose settings were looked for."""
+    return tuple(_tuned(one["tuned"]) for one in metrics["candidates"] if one.get("tuned"))
+
+
+def _drawn(judge: Mapping[str, Any]) -> str:
+    return f", drawn at random from {judge['of']:,}" if "of" in judge else ""
+
+
+def _tuned(found: Mapping[str, Any]) -> str:
+    """What a search for settings came to."""
+    what = f"Settings of {found['learner']}: {found['tries']} tried on {found['people']:,} people held out in turn"
+    if found["seconds"] is not None:
+        what += f", in {found['seconds']:.0f} s"
+    extra = found["extra_loss"]
+    if extra is None:
+        return f"{what}: the time was too short for one. The usual ones were kept."
+    told = f"{what}; the log loss of the best is {extra['estimate']:+.4f} ({extra['lower']:+.4f} to {extra['upper']:+.4f}) against the usual ones"
+    if not found["better"]:
+        return f"{told}, which the best of so many may be by chance. The usual ones were kept."
+    chosen = ", ".join(f"{name} {value:g}" for name, value in found["settings"].items())
+    return f"{told}. It was taken: {chosen}."
 
 
 def _feature(row: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """What each feature adds to a person's log-odds, so that all of them and the base together are the model's score.
 
-**Boosted trees**: TreeSHAP, by LightGBM itself (Lundberg et al. 2020): the base is the mean log-odds of those it learnt from.
+**Boosted trees**: TreeSHAP, by LightGBM or XGBoost itself (Lundberg et al. 2020): the base is the mean log-odds of those it learnt from.
 **Logistic regression**: weight × (standardised value), a feature's value and its gap together; the base is that of an average person
 whose gaps are as usual. **Base rates**: the one feature that there is.
 """
@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logit
 
-from aimwell.predict.learners import BaseRates, LogisticScorer, Scorer
+from aimwell.predict.learners import BaseRates, LogisticScorer, Scorer, XGBoostScorer
 from aimwell.predict.trees import contributions_of_trees
+from aimwell.predict.xgboost_trees import contributions_of_xgboost
 from aimwell.stats.samples import FloatArray
 
 __all__ = ["Contributions", "contributions"]
@@ -46,7 +47,10 @@ def contributions(scorer: Scorer, values: FloatArray, *, missing: FloatArray) ->
         return _of_weights(scorer, values, missing)
     if isinstance(scorer, BaseRates):
         return _of_rates(scorer, values)
-    base, found = contributions_of_trees(scorer, values)
+    if isinstance(scorer, XGBoostScorer):
+        base, found = contributions_of_xgboost(scorer, values)
+    else:
+        base, found = contributions_of_trees(scorer, values)
     return Contributions(base, found)
 
 

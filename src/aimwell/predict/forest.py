@@ -5,6 +5,7 @@ It is kept as LightGBM's own text, as boosted trees are, so nothing that runs is
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Any, ClassVar, Self
@@ -13,7 +14,7 @@ import numpy as np
 
 from aimwell.predict.folds import folds, sample
 from aimwell.predict.tables import BoolArray
-from aimwell.predict.trees import TreesScorer
+from aimwell.predict.trees import TreesScorer, threads_for
 from aimwell.stats.samples import FloatArray
 
 __all__ = ["ForestLearner"]
@@ -22,23 +23,39 @@ _LEAVES = (10, 30, 100)
 """Fewest people in a leaf that are tried."""
 
 _TUNING_PEOPLE, _TUNING_TREES, _FOLDS = 10_000, 60, 3
-_ONE_THREAD_PEOPLE = 100_000
 _CERTAIN = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class ForestLearner:
-    """`trees` trees, each on 63 % of the people, drawn without replacement, and the square root of the features at each split.
+    """`trees` trees, each on a part of the people, drawn without replacement.
 
-    `leaf` is the fewest people in a leaf. `threads` changes the time alone; None chooses by the number of people.
+    Args:
+        trees: How many.
+        leaf: Fewest people in a leaf.
+        seed: Of what is drawn.
+        threads: Changes the time alone; None chooses by the number of people.
+        leaves: Most leaves of a tree.
+        rows: Share of the people that a tree looks at.
+        share: Share of the features that a split looks at; None: the square root of their number.
     """
 
     trees: int = 300
     leaf: int = 30
     seed: int = 0
     threads: int | None = None
+    leaves: int = 255
+    rows: float = 0.632
+    share: float | None = None
 
     name: ClassVar[str] = "random forest"
+    watches: ClassVar[bool] = False
+
+    @property
+    def settings(self) -> Mapping[str, float]:
+        """What tuning may change; without `share` where that is usual."""
+        told = {"trees": self.trees, "leaf": self.leaf, "leaves": self.leaves, "rows": self.rows}
+        return told if self.share is None else {**told, "share": self.share}
 
     def tuned(self, values: FloatArray, outcome: BoolArray, *, seed: int) -> Self:
         """Choose the size of leaves with the smallest log loss on held-out people."""
@@ -57,6 +74,34 @@ class ForestLearner:
                 losses[place] -= np.where(did, np.log(chance), np.log1p(-chance)).sum()
         return replace(self, seed=seed, leaf=_LEAVES[int(np.argmin(losses))])
 
+    def varied(
+        self, values: FloatArray, outcome: BoolArray, *, rng: np.random.Generator, seed: int
+    ) -> Self:
+        """Other settings, drawn."""
+        del values, outcome
+        return replace(
+            self,
+            seed=seed,
+            leaf=int(rng.choice([5, 10, 20, 30, 50, 100, 200])),
+            leaves=int(rng.choice([31, 63, 127, 255, 511])),
+            rows=float(rng.choice([0.4, 0.632, 0.8])),
+            share=float(rng.choice([0.1, 0.2, 0.33, 0.5])),
+        )
+
+    def fit_watching(
+        self,
+        values: FloatArray,
+        outcome: BoolArray,
+        held: FloatArray,
+        held_outcome: BoolArray,
+        *,
+        seed: int,
+    ) -> tuple[Self, TreesScorer]:
+        """Grow the trees; those held out have nothing to tell here."""
+        del held, held_outcome
+        chosen = replace(self, seed=seed)
+        return chosen, chosen.fit(values, outcome)
+
     def fit(self, values: FloatArray, outcome: BoolArray) -> TreesScorer:
         """Grow the trees."""
         import lightgbm
@@ -68,20 +113,18 @@ class ForestLearner:
         return TreesScorer(booster.model_to_string())
 
     def _settings(self, people: int, features: int) -> dict[str, Any]:
-        threads = self.threads
-        if threads is None:
-            threads = 1 if people <= _ONE_THREAD_PEOPLE else 0
+        wanted = self.share or 1 / sqrt(max(features, 1))
         return {
             "objective": "binary",
             "boosting": "rf",
-            "num_leaves": 255,
+            "num_leaves": self.leaves,
             "min_data_in_leaf": self.leaf,
-            "bagging_fraction": 0.632,
+            "bagging_fraction": self.rows,
             "bagging_freq": 1,
-            "feature_fraction_bynode": min(1.0, 1 / sqrt(max(features, 1))),
+            "feature_fraction_bynode": min(1.0, wanted),
             "seed": self.seed,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": threads,
+            "num_threads": threads_for(people, self.threads),
             "verbosity": -1,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -20,6 +21,10 @@ _STRENGTHS = (0.003, 0.03, 0.3, 3.0)
 # More people would not change the choice of a setting, only take its time.
 _TUNING_PEOPLE = 20_000
 _TUNING_FOLDS = 5
+# A hundred weights are known from so many to a hundredth of their size, and more would take minutes.
+_LEARNING_PEOPLE = 100_000
+# Prepared columns of so many people at a time fit into the processor's own memory.
+_BLOCK = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +37,12 @@ class LogisticScorer:
 
     def log_odds(self, values: FloatArray) -> FloatArray:
         """ln(p / (1 − p)) of each row."""
-        return np.asarray(self.intercept + self.preparation.apply(values) @ np.array(self.weights))
+        weights = np.array(self.weights)
+        parts = [
+            self.intercept + self.preparation.apply(values[start : start + _BLOCK]) @ weights
+            for start in range(0, len(values), _BLOCK)
+        ]
+        return np.concatenate(parts) if parts else np.empty(0)
 
     def score(self, values: FloatArray) -> FloatArray:
         """The probability of each row."""
@@ -52,6 +62,7 @@ class LogisticLearner:
     strength: float = 0.3
 
     name: ClassVar[str] = "logistic regression"
+    watches: ClassVar[bool] = False
 
     def tuned(self, values: FloatArray, outcome: BoolArray, *, seed: int) -> Self:
         """Choose the strength with the smallest log loss on held-out people."""
@@ -59,15 +70,50 @@ class LogisticLearner:
         values, outcome = values[rows], outcome[rows]
         losses = np.zeros(len(_STRENGTHS))
         for learn, held in folds(outcome, count=_TUNING_FOLDS, seed=seed):
+            preparation = prepare(values[learn])
+            columns = preparation.apply(values[learn])
             for place, strength in enumerate(_STRENGTHS):
-                fitted = replace(self, strength=strength).fit(values[learn], outcome[learn])
+                candidate = replace(self, strength=strength)
+                fitted = candidate._fit_prepared(preparation, columns, outcome[learn])
                 right = np.where(outcome[held], 1.0, -1.0)
                 losses[place] += np.logaddexp(0, -right * fitted.log_odds(values[held])).sum()
         return replace(self, strength=_STRENGTHS[int(losses.argmin())])
 
+    @property
+    def settings(self) -> Mapping[str, float]:
+        """What tuning may change."""
+        return {"strength": self.strength}
+
+    def varied(
+        self, values: FloatArray, outcome: BoolArray, *, rng: np.random.Generator, seed: int
+    ) -> Self:
+        """Another strength, drawn evenly in its logarithm."""
+        del values, outcome, seed
+        return replace(self, strength=round(float(10 ** rng.uniform(-4, 1.5)), 6))
+
+    def fit_watching(
+        self,
+        values: FloatArray,
+        outcome: BoolArray,
+        held: FloatArray,
+        held_outcome: BoolArray,
+        *,
+        seed: int,
+    ) -> tuple[Self, LogisticScorer]:
+        """Fit to at most `_LEARNING_PEOPLE`; those held out have nothing to tell here."""
+        del held, held_outcome
+        rows = sample(outcome, most=_LEARNING_PEOPLE, seed=seed)
+        return self, self.fit(values[rows], outcome[rows])
+
     def fit(self, values: FloatArray, outcome: BoolArray) -> LogisticScorer:
         """Maximise the penalised likelihood."""
         preparation = prepare(values)
+        return self._fit_prepared(preparation, preparation.apply(values), outcome)
+
+    def _fit_prepared(
+        self, preparation: Preparation, columns: FloatArray, outcome: BoolArray
+    ) -> LogisticScorer:
+        """The same with people × `preparation.sources` at hand."""
         if not preparation.sources:
             return LogisticScorer(preparation, (), float(logit(outcome.mean())))
         # Imported here and not above: it takes a second, and a score that is given needs none of it.
@@ -78,6 +124,6 @@ class LogisticLearner:
             C=self.strength, solver="newton-cholesky", tol=1e-8, max_iter=200
         )
         with one_blas_thread():
-            model.fit(preparation.apply(values), outcome)
+            model.fit(columns, outcome)
         weights = tuple(float(weight) for weight in model.coef_[0])
         return LogisticScorer(preparation, weights, float(model.intercept_[0]))

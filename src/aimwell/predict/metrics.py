@@ -32,6 +32,7 @@ __all__ = [
 # Weaker rank correlations are not told as a direction.
 _CLEAR = 0.1
 _FEATURES_TOLD = 10
+_PEOPLE_MAX = 20_000
 
 
 def propensity_metrics(result: PropensityResult, tables: TrainingTables) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def propensity_metrics(result: PropensityResult, tables: TrainingTables) -> dict
             "reason": result.reason,
             "recorded": tables.recorded,
             "train": _people(tables.train),
-            "judge": _people(tables.judge),
+            "judge": {**_people(tables.judge), **_drawn(tables)},
             "calibrator": result.model.calibrator.method,
             "candidates": [_candidate(one) for one in result.candidates],
             "leaks": [
@@ -63,8 +64,10 @@ def propensity_metrics(result: PropensityResult, tables: TrainingTables) -> dict
 def directions(model: PropensityModel, table: FeatureTable) -> dict[str, float | None]:
     """Per feature the rank correlation (−1 to 1) with the predicted probability over people who have it.
 
-    None where it is too weak to be called a direction. It describes what the model does, not what causes what.
+    None where it is too weak to be called a direction. It describes what the model does, not what causes what. Of more than
+    twenty thousand people so many at most are looked at, evenly through all.
     """
+    table = table.take(np.arange(0, len(table), -(-len(table) // _PEOPLE_MAX) or 1))
     chances = model.predict(table)
     values = table.matrix(model.names)
     return {name: _direction(values[:, place], chances) for place, name in enumerate(model.names)}
@@ -86,6 +89,11 @@ def _people(table: FeatureTable) -> dict[str, Any]:
     }
 
 
+def _drawn(tables: TrainingTables) -> dict[str, int]:
+    """From how many those who judge were drawn, where that was not everybody."""
+    return {} if tables.known == len(tables.judge) else {"of": tables.known}
+
+
 def _candidate(one: Candidate) -> dict[str, Any]:
     return {
         "learner": one.model.learner,
@@ -93,6 +101,7 @@ def _candidate(one: Candidate) -> dict[str, Any]:
         "random_split": one.random_split,
         "optimism": one.optimism,
         "extra_loss": one.extra_loss,
+        **({} if one.tuned is None else {"tuned": one.tuned}),
     }
 
 

@@ -3,12 +3,15 @@
 Learners are fitted on the people of one moment, calibrated on scores that each person got from a model that had not
 seen them, and judged on the people of a later moment. The random division of one moment, which most people report,
 stands beside it: it is what a model seems to be worth before time passes.
+
+Of few people everybody is held out once, and the model that is kept learns from all. Of many (`MANY_PEOPLE`) one fifth is held
+out for good: the model learns from the others once, and those held out say when it has learnt enough and calibrate it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -21,10 +24,12 @@ from aimwell.predict.judging import Judgement, judge, losses
 from aimwell.predict.learners import BaseRates, Learner, RecencyLearner, Scorer, learners
 from aimwell.predict.paired import compare_losses
 from aimwell.predict.tables import BoolArray, FeatureTable
+from aimwell.predict.tuning import Tuned, Tuning, tune
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, Figure
 from aimwell.stats.samples import FloatArray
 
 __all__ = [
+    "MANY_PEOPLE",
     "NEEDED_TO_JUDGE",
     "NEEDED_TO_LEARN",
     "Candidate",
@@ -36,9 +41,10 @@ __all__ = [
 NEEDED_TO_LEARN = {"people": 200, "people who did it": 50, "people who did not": 50}
 NEEDED_TO_JUDGE = {"people": 100, "people who did it": 20, "people who did not": 20}
 
-# Fewer divisions where people are many: each then still learns from plenty, and time counts.
-_MANY_PEOPLE = 100_000
-_FOLDS, _FOLDS_OF_MANY = 5, 3
+MANY_PEOPLE = 100_000
+"""From more on, a fifth of them calibrates as exactly as everybody, and learning once rather than five times is what counts."""
+
+_FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +93,16 @@ class Candidate:
 
     Args:
         later: On the people of the later moment.
-        random_split: On people of the training moment, each held out at random once.
+        random_split: On people of the training moment who were held out at random: each once, or of many a fifth.
         extra_loss: Mean log loss later, above that of the best candidate, person by person; 0 for the best.
+        tuned: What a search for settings found; None where none was asked for, or there is nothing to set.
     """
 
     model: PropensityModel
     later: Judgement
     random_split: Judgement
     extra_loss: Estimate
+    tuned: Tuned | None = None
 
     @property
     def optimism(self) -> Figure:
@@ -126,6 +134,7 @@ def fit_propensity(
     recency: str | None = None,
     kinds: Sequence[LearnerKind] = USUAL_LEARNERS,
     seed: int = 0,
+    tuning: Tuning | None = None,
     confidence: float = DEFAULT_CONFIDENCE,
 ) -> PropensityResult:
     """Fit all learners, judge them later in time, choose the simplest within noise of the best.
@@ -139,6 +148,7 @@ def fit_propensity(
         recency: The feature whose bands make the rule that models have to beat; None: one share for everybody.
         kinds: Which learners try; the rule always does.
         seed: Of every division and of the trees.
+        tuning: How long to look for better settings among the people to learn from; None: the usual ones.
         confidence: Of all intervals, and of what counts as noise.
 
     Raises:
@@ -154,47 +164,100 @@ def fit_propensity(
             f"No feature named '{recency}' to band people by. Features: {', '.join(train.names)}."
         )
     column = None if recency is None else train.names.index(recency)
-    fitted = [_fitted(learner, train, seed=seed) for learner in learners(column, ("rule", *kinds))]
-    predicted = [model.predict(later) for model, _ in fitted]
+    many = len(train) > MANY_PEOPLE
+    whole = learners(column, ("rule", *kinds), many=many)
+    turns = sum(1 for learner in whole if learner.settings)
+    within = None if tuning is None or not turns else tuning.share(turns)
+    fit = _fitted_once if many else _fitted
+    fitted = [fit(learner, train, seed=seed, within=within) for learner in whole]
+    predicted = [one.model.predict(later) for one in fitted]
     later_losses = [losses(chances, later.happened) for chances in predicted]
     compared = compare_losses(later_losses, confidence=confidence)
     candidates = tuple(
         Candidate(
-            model=model,
+            model=one.model,
             later=judge(chances, later.happened, confidence=confidence),
-            random_split=judge(held_out, train.happened, confidence=confidence),
+            random_split=judge(one.held_out, one.held_outcome, confidence=confidence),
             extra_loss=extra,
+            tuned=one.tuned,
         )
-        for (model, held_out), chances, extra in zip(fitted, predicted, compared.extra, strict=True)
+        for one, chances, extra in zip(fitted, predicted, compared.extra, strict=True)
     )
     chosen = candidates[compared.chosen]
     return PropensityResult(chosen, _reason(chosen, candidates[compared.best]), candidates)
 
 
-def _fitted(
-    learner: Learner, train: FeatureTable, *, seed: int
-) -> tuple[PropensityModel, FloatArray]:
-    """The calibrated model of everybody, and probabilities that each person got while held out."""
+@dataclass(frozen=True, slots=True)
+class _Fitted:
+    """A calibrated model, and probabilities that people got while held out beside what they did."""
+
+    model: PropensityModel
+    held_out: FloatArray
+    held_outcome: BoolArray
+    tuned: Tuned | None
+
+
+def _fitted(learner: Learner, train: FeatureTable, *, seed: int, within: Tuning | None) -> _Fitted:
+    """The model of everybody, each of whom is held out once to calibrate it."""
     values, outcome = train.values, train.happened
     # Settings are chosen once, by everybody. That shows a fold one number about those whom it holds out, and spares
     # choosing anew in each.
-    learner = learner.tuned(values, outcome, seed=seed)
+    tuned = None
+    if within is not None and learner.settings:
+        learner, tuned = tune(learner, values, outcome, within=within, seed=seed)
+    else:
+        learner = learner.tuned(values, outcome, seed=seed)
     held_out = np.empty(len(outcome))
-    count = _FOLDS if len(outcome) <= _MANY_PEOPLE else _FOLDS_OF_MANY
-    for learn, held in folds(outcome, count=count, seed=seed + 1):
+    for learn, held in folds(outcome, count=_FOLDS, seed=seed + 1):
         held_out[held] = learner.fit(values[learn], outcome[learn]).score(values[held])
+    scorer = learner.fit(values, outcome)
+    return _calibrated(learner, train, scorer, held_out, outcome, tuned)
+
+
+def _fitted_once(
+    learner: Learner, train: FeatureTable, *, seed: int, within: Tuning | None
+) -> _Fitted:
+    """The model of four fifths of many people; the others say when it has learnt enough, and calibrate it.
+
+    One number chosen on twenty thousand people or more shows nothing of them that calibration could tell from chance.
+    """
+    values, outcome = train.values, train.happened
+    learn, held = next(folds(outcome, count=_FOLDS, seed=seed + 1))
+    tuned = None
+    if within is not None and learner.settings:
+        learner, tuned = tune(learner, values[learn], outcome[learn], within=within, seed=seed)
+    elif not learner.watches:
+        learner = learner.tuned(values[learn], outcome[learn], seed=seed)
+    held_values, held_outcome = values[held], outcome[held]
+    learner, scorer = learner.fit_watching(
+        values[learn], outcome[learn], held_values, held_outcome, seed=seed
+    )
+    if tuned is not None:
+        tuned = replace(tuned, settings=learner.settings)
+    held_out = scorer.score(held_values)
+    return _calibrated(learner, train, scorer, held_out, held_outcome, tuned)
+
+
+def _calibrated(
+    learner: Learner,
+    train: FeatureTable,
+    scorer: Scorer,
+    held_out: FloatArray,
+    held_outcome: BoolArray,
+    tuned: Tuned | None,
+) -> _Fitted:
     # Shares of counted people mean what they say without help.
     counted = isinstance(learner, RecencyLearner)
-    calibrator = Calibrator() if counted else fit_calibrator(held_out, outcome)
+    calibrator = Calibrator() if counted else fit_calibrator(held_out, held_outcome)
     model = PropensityModel(
         learner=learner.name,
         names=train.names,
         horizon=train.horizon,
         trained_as_of=train.as_of,
-        scorer=learner.fit(values, outcome),
+        scorer=scorer,
         calibrator=calibrator,
     )
-    return model, calibrator.apply(held_out)
+    return _Fitted(model, calibrator.apply(held_out), held_outcome, tuned)
 
 
 def _reason(chosen: Candidate, best: Candidate) -> str:
@@ -247,12 +310,13 @@ def _check_enough(task: str, outcome: BoolArray, needed: dict[str, int]) -> None
 
 
 def _check_varies(train: FeatureTable) -> None:
-    gaps = np.isnan(train.values)
-    some_gaps = gaps.any(axis=0) & ~gaps.all(axis=0)
-    known = np.where(gaps, np.inf, train.values).min(axis=0, initial=np.inf)
-    known_to = np.where(gaps, -np.inf, train.values).max(axis=0, initial=-np.inf)
-    if not (some_gaps | (known < known_to)).any():
+    if not any(_varies(train.values[:, place]) for place in range(len(train.names))):
         raise PredictError(
             f"None of the {len(train.names)} features differs between people, so there is nothing to learn from. "
             "Add features, or check the moment that cuts them."
         )
+
+
+def _varies(column: FloatArray) -> bool:
+    known = column[~np.isnan(column)]
+    return 0 < len(known) < len(column) or (len(known) > 0 and bool(known.min() < known.max()))

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from aimwell.predict.folds import sample
 from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.tables import FeatureTable
 from aimwell.stats.drift import Spread, spread
 
 __all__ = ["Reference", "reference_of"]
+
+_PEOPLE_MAX = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,8 @@ class Reference:
 
 
 def reference_of(model: PropensityModel, table: FeatureTable) -> Reference:
-    """The people of a table, by the features that the model needs."""
+    """The people of a table with outcomes, by the features that the model needs; of more than a hundred thousand so many."""
+    table = table.take(sample(table.happened, most=_PEOPLE_MAX, seed=0))
     values = table.matrix(model.names)
     return Reference(
         as_of=table.as_of,

@@ -17,8 +17,9 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 import sqlalchemy as sa
@@ -38,6 +39,7 @@ __all__ = [
     "find_model",
     "list_models",
     "load_part",
+    "load_part_once",
     "promote",
     "promotions",
     "register_model",
@@ -269,12 +271,32 @@ def load_part(stores: Stores, entry: RegisteredModel, part: str, kind: type[Mode
     Raises:
         ModelFileError: A file is missing, was changed, or is not of that kind.
     """
-    hashes = {
+    folder = _folder(stores, entry.name, entry.version) / part
+    return load_model(folder, kind, hashes=_hashes(entry, part))
+
+
+def load_part_once(stores: Stores, entry: RegisteredModel, part: str, kind: type[ModelT]) -> ModelT:
+    """The same, remembered by folder and hashes: for whoever answers again and again and cannot wait for a file.
+
+    What was read had the hashes that the registry names, so a file that is changed later changes nothing here.
+    """
+    folder = _folder(stores, entry.name, entry.version) / part
+    return cast(
+        ModelT, _remembered(folder, cast(Any, kind), tuple(sorted(_hashes(entry, part).items())))
+    )
+
+
+@lru_cache(maxsize=16)
+def _remembered(folder: Path, kind: type[Model], hashes: tuple[tuple[str, str], ...]) -> Model:
+    return load_model(folder, kind, hashes=dict(hashes))
+
+
+def _hashes(entry: RegisteredModel, part: str) -> dict[str, str]:
+    return {
         path.removeprefix(f"{part}/"): digest
         for path, digest in entry.files.items()
         if path.startswith(f"{part}/")
     }
-    return load_model(_folder(stores, entry.name, entry.version) / part, kind, hashes=hashes)
 
 
 def usual_name(words: str, horizon_days: int) -> str:

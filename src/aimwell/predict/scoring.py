@@ -13,7 +13,7 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES
 
-__all__ = ["SCORES", "keep_scores", "scores_table", "stored_scores"]
+__all__ = ["SCORES", "keep_scores", "last_scored", "scores_table", "stored_scores"]
 
 SCORES = pa.schema(
     [
@@ -86,6 +86,25 @@ def stored_scores(stores: Stores, model: RegisteredModel, as_of: datetime) -> pa
             )
         )
     return found.cast(SCORES)
+
+
+def last_scored(stores: Stores, model: RegisteredModel, *, before: datetime) -> datetime | None:
+    """The last moment before or at `before` as of which this version has scored; None: it never did."""
+    with stores.engine.session() as session:
+        session.bind("scores", stores.lake.pin("scores").tables["scores"])
+        found = session.rows(
+            sql(
+                """
+                SELECT max(as_of) FROM scores
+                WHERE model = :model AND version = :version AND as_of <= :before
+                """,
+                model=model.name,
+                version=model.version,
+                before=before,
+            )
+        )
+    moment: datetime | None = found[0][0]
+    return None if moment is None else moment.astimezone(UTC)
 
 
 def _transaction(model: RegisteredModel, as_of: datetime) -> tuple[str, int]:

@@ -18,6 +18,7 @@ from aimwell.definitions.kinds.prediction import USUAL_LEARNERS, LearnerKind
 from aimwell.errors import PredictError
 from aimwell.predict.cards import model_card
 from aimwell.predict.churning import ChurnFit, predict_churn, score_churn
+from aimwell.predict.learners import check_installed
 from aimwell.predict.metrics import propensity_metrics
 from aimwell.predict.propensity import PropensityModel, PropensityResult, fit_propensity
 from aimwell.predict.questions import PURCHASE, Question
@@ -39,6 +40,7 @@ from aimwell.predict.training import (
     span_days,
     training_tables,
 )
+from aimwell.predict.tuning import Tuning
 from aimwell.predict.valuing import LifetimeValueFit, fit_lifetime_value
 from aimwell.store.stores import Stores
 
@@ -50,6 +52,7 @@ __all__ = [
     "SpendFit",
     "SubscriptionChurn",
     "TrainedModel",
+    "check_scores",
     "fit_lifetime_value",
     "predict_churn",
     "predict_spend",
@@ -91,6 +94,7 @@ def train_propensity(
     name: str | None = None,
     learners: Sequence[LearnerKind] = USUAL_LEARNERS,
     seed: int = 0,
+    tuning: Tuning | None = None,
     anew: bool = False,
     now: datetime,
     progress: Progress | None = None,
@@ -105,7 +109,8 @@ def train_propensity(
         question: What people do, of whom is asked, by which features; default: whether everybody buys.
         name: Of the model; default: `buy-90d`, or the event and the horizon.
         learners: Which ones try, beside the rule.
-        seed: The same data and seed give the same model.
+        seed: The same data and seed give the same model, unless a limit of time ends the tuning.
+        tuning: How long to look for better settings; None: the usual ones.
         anew: Register a new version even where the newest is the very same model.
         now: When it is trained.
         progress: Called with steps done, steps in all, and what comes next.
@@ -124,6 +129,9 @@ def train_propensity(
     settings = {**question.settings(), "horizon_days": horizon_days, "seed": seed}
     if tuple(learners) != USUAL_LEARNERS:
         settings["learners"] = list(learners)
+    if tuning is not None:
+        settings["tuning"] = tuning.settings()
+    check_installed(learners)
     check_name(stores, name, kind="propensity", settings=settings)
     tables = training_tables(
         stores, as_of=as_of, horizon_days=horizon_days, question=question, progress=progress
@@ -131,7 +139,9 @@ def train_propensity(
     if progress is not None:
         progress(2, 4, "learning and judging")
     recency = _RECENCY if _RECENCY in tables.train.names else None
-    result = fit_propensity(tables.train, tables.judge, recency=recency, kinds=learners, seed=seed)
+    result = fit_propensity(
+        tables.train, tables.judge, recency=recency, kinds=learners, seed=seed, tuning=tuning
+    )
     if progress is not None:
         progress(3, 4, "storing the model")
     entry = register_model(
@@ -173,16 +183,7 @@ def score_propensity(
         ModelFileError: Its files are missing or were changed.
     """
     entry = find_model(stores, model) if isinstance(model, str) else model
-    if entry.kind != "propensity":
-        raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not a propensity. List models with: "
-            "aimwell predict models"
-        )
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}, so scores as of "
-            f"{as_of:%Y-%m-%d %H:%M %Z} would know their own future. Train a model as of that moment."
-        )
+    check_scores(entry, as_of)
     # Read even where the scores stand: who asks with a model that was tampered with must hear of it.
     fitted = load_part(stores, entry, PART, PropensityModel)
     found = stored_scores(stores, entry, as_of)
@@ -201,3 +202,21 @@ def score_propensity(
         stands = stored_scores(stores, entry, as_of)
         return scores if stands is None else stands
     return scores
+
+
+def check_scores(entry: RegisteredModel, as_of: datetime) -> None:
+    """That a model may score people as of a moment.
+
+    Raises:
+        PredictError: It is no propensity, or it saw later data than the moment leaves.
+    """
+    if entry.kind != "propensity":
+        raise PredictError(
+            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not a propensity. List models with: "
+            "aimwell predict models"
+        )
+    if as_of < entry.as_of:
+        raise PredictError(
+            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}, so scores as of "
+            f"{as_of:%Y-%m-%d %H:%M %Z} would know their own future. Train a model as of that moment."
+        )

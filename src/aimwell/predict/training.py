@@ -17,6 +17,7 @@ from aimwell.definitions.kinds.feature import OWN_PREFIX
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.history.features import feature_names, features_query
 from aimwell.history.moment import TIME_COLUMNS, open_moment
+from aimwell.predict.folds import sample
 from aimwell.predict.own_features import join_own
 from aimwell.predict.questions import Question, Recorded, doers_ahead, members_among, recorded
 from aimwell.predict.tables import FeatureTable, TrainingMoments, training_moments
@@ -25,9 +26,11 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
 __all__ = [
+    "JUDGES",
     "Progress",
     "TrainingTables",
     "feature_table",
+    "judges",
     "learning_moments",
     "span_days",
     "training_tables",
@@ -39,12 +42,32 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class TrainingTables:
-    """People of two moments with what they did after each, and what was read for that."""
+    """People of two moments with what they did after each, and what was read for that.
+
+    Args:
+        train: To learn from.
+        judge: Of the later moment; of very many a part, see `judges`.
+        recorded: From when to when it was done.
+        snapshot: Versions of the lake's tables.
+        known: How many there were at the later moment.
+    """
 
     train: FeatureTable
     judge: FeatureTable
     recorded: Recorded
     snapshot: Snapshot
+    known: int
+
+
+JUDGES = 250_000
+"""By so many an AUC is known to a few thousandths; more would only take time."""
+
+
+def judges(table: FeatureTable) -> FeatureTable:
+    """The people of the later moment who judge: everybody, or of more than JUDGES so many, drawn at random."""
+    if len(table) <= JUDGES:
+        return table
+    return table.take(sample(table.happened, most=JUDGES, seed=0))
 
 
 def training_tables(
@@ -82,7 +105,7 @@ def training_tables(
             stores, as_of=cut, horizon=horizon, question=question, outcome=True, snapshot=snapshot
         )
         tables.append(table)
-    return TrainingTables(tables[0], tables[1], known, snapshot)
+    return TrainingTables(tables[0], judges(tables[1]), known, snapshot, len(tables[1]))
 
 
 def feature_table(

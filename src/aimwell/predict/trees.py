@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from aimwell.predict.folds import folds
+from aimwell.predict.purchases import IntArray
 from aimwell.predict.tables import BoolArray
 from aimwell.stats.samples import FloatArray
 
@@ -15,14 +18,42 @@ from aimwell.stats.samples import FloatArray
 if TYPE_CHECKING:
     import lightgbm
 
-__all__ = ["TreesLearner", "TreesScorer", "contributions_of_trees"]
+__all__ = [
+    "PATIENCE",
+    "ROUNDS_MAX",
+    "TreesLearner",
+    "TreesScorer",
+    "contributions_of_trees",
+    "threads_for",
+    "tuning_divisions",
+]
 
-_ROUNDS_MAX = 500
-_PATIENCE = 30
+ROUNDS_MAX = 500
+"""Most trees that are grown one after another."""
+
+PATIENCE = 30
+"""After so many rounds without a smaller loss on held-out people, none more is grown."""
+
 # Up to so many people, the number of rounds is chosen by cross-validation; beyond, one division tells enough.
 _CROSS_VALIDATED_PEOPLE = 20_000
 _TUNING_FOLDS = 5
 _ONE_THREAD_PEOPLE = 100_000
+# Of few rows, threads cost more than they spare.
+_ONE_THREAD_ROWS = 20_000
+
+
+def threads_for(people: int, threads: int | None) -> int:
+    """Threads that grow trees for so many people, 0 for all; `threads` where that is said."""
+    if threads is not None:
+        return threads
+    # Threads that wait for each other on a busy machine cost more than few people's trees.
+    return 1 if people <= _ONE_THREAD_PEOPLE else 0
+
+
+def tuning_divisions(outcome: BoolArray, *, seed: int) -> list[tuple[IntArray, IntArray]]:
+    """The divisions (to learn from, held out) by which the number of rounds is chosen."""
+    divisions = list(folds(outcome, count=_TUNING_FOLDS, seed=seed))
+    return divisions if len(outcome) <= _CROSS_VALIDATED_PEOPLE else divisions[:1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +68,9 @@ class TreesScorer:
 
     def score(self, values: FloatArray) -> FloatArray:
         """The probability of each row."""
-        return np.asarray(_booster(self.text).predict(values), dtype=np.float64)
+        booster = _booster(self.text)
+        threads = 1 if len(values) <= _ONE_THREAD_ROWS else 0
+        return np.asarray(booster.predict(values, num_threads=threads), dtype=np.float64)
 
     def influences(self, features: int) -> FloatArray:
         """Shares of the gain in the splits."""
@@ -51,69 +84,123 @@ class TreesScorer:
 class TreesLearner:
     """Small trees, slowly added, each on a part of people and features; `rounds` of them.
 
-    `threads` changes the time alone; None chooses by the number of people.
+    Args:
+        rounds: How many.
+        seed: Of what is drawn.
+        threads: Changes the time alone; None chooses by the number of people.
+        leaves: Most leaves of a tree.
+        rate: How much of what a tree says is added.
+        leaf: Fewest people in a leaf.
+        ridge: Draws the leaves' values towards 0.
+        rows, columns: Shares of people and features that a tree looks at.
     """
 
     rounds: int = 100
     seed: int = 0
     threads: int | None = None
+    leaves: int = 15
+    rate: float = 0.05
+    leaf: int = 20
+    ridge: float = 1.0
+    rows: float = 0.8
+    columns: float = 0.8
 
     name: ClassVar[str] = "boosted trees"
+    watches: ClassVar[bool] = True
+
+    @property
+    def settings(self) -> Mapping[str, float]:
+        """What tuning may change."""
+        return {
+            "rounds": self.rounds,
+            "leaves": self.leaves,
+            "rate": self.rate,
+            "leaf": self.leaf,
+            "ridge": self.ridge,
+            "rows": self.rows,
+            "columns": self.columns,
+        }
 
     def tuned(self, values: FloatArray, outcome: BoolArray, *, seed: int) -> Self:
         """Choose the number of rounds after which the log loss on held-out people grows again."""
         import lightgbm
 
-        divisions = list(folds(outcome, count=_TUNING_FOLDS, seed=seed))
-        if len(outcome) > _CROSS_VALIDATED_PEOPLE:
-            divisions = divisions[:1]
         seen = lightgbm.cv(
-            replace(self, seed=seed)._settings(len(outcome)),
-            self._dataset(values, outcome),
-            num_boost_round=_ROUNDS_MAX,
-            folds=divisions,
-            callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
+            replace(self, seed=seed).parameters(len(outcome)),
+            _dataset(values, outcome),
+            num_boost_round=ROUNDS_MAX,
+            folds=tuning_divisions(outcome, seed=seed),
+            callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
         )
         losses = np.asarray(seen["valid binary_logloss-mean"])
         return replace(self, seed=seed, rounds=len(losses))
+
+    def varied(
+        self, values: FloatArray, outcome: BoolArray, *, rng: np.random.Generator, seed: int
+    ) -> Self:
+        """Other settings, drawn, and the number of rounds that goes with them."""
+        drawn = replace(
+            self,
+            leaves=int(rng.choice([4, 8, 15, 31, 63])),
+            rate=float(rng.choice([0.02, 0.05, 0.1])),
+            leaf=int(rng.choice([10, 20, 50, 100, 200])),
+            ridge=float(rng.choice([0.1, 1.0, 10.0, 50.0])),
+            rows=float(rng.choice([0.6, 0.8, 1.0])),
+            columns=float(rng.choice([0.4, 0.6, 0.8, 1.0])),
+        )
+        return drawn.tuned(values, outcome, seed=seed)
 
     def fit(self, values: FloatArray, outcome: BoolArray) -> TreesScorer:
         """Grow the trees."""
         import lightgbm
 
         booster = lightgbm.train(
-            self._settings(len(outcome)),
-            self._dataset(values, outcome),
+            self.parameters(len(outcome)),
+            _dataset(values, outcome),
             num_boost_round=self.rounds,
         )
         return TreesScorer(booster.model_to_string())
 
-    def _dataset(self, values: FloatArray, outcome: BoolArray) -> lightgbm.Dataset:
+    def fit_watching(
+        self,
+        values: FloatArray,
+        outcome: BoolArray,
+        held: FloatArray,
+        held_outcome: BoolArray,
+        *,
+        seed: int,
+    ) -> tuple[Self, TreesScorer]:
+        """Grow the trees until the log loss on the people held out grows again."""
         import lightgbm
 
-        return lightgbm.Dataset(
-            values, label=outcome.astype(np.float64), params={"verbosity": -1}, free_raw_data=False
+        told = _dataset(values, outcome)
+        booster = lightgbm.train(
+            replace(self, seed=seed).parameters(len(outcome)),
+            told,
+            num_boost_round=ROUNDS_MAX,
+            valid_sets=[_dataset(held, held_outcome, like=told)],
+            callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
         )
+        rounds = booster.best_iteration or booster.current_iteration()
+        text = booster.model_to_string(num_iteration=rounds)
+        return replace(self, seed=seed, rounds=rounds), TreesScorer(text)
 
-    def _settings(self, people: int) -> dict[str, Any]:
-        threads = self.threads
-        if threads is None:
-            # Threads that wait for each other on a busy machine cost more than few people's trees.
-            threads = 1 if people <= _ONE_THREAD_PEOPLE else 0
+    def parameters(self, people: int) -> dict[str, Any]:
+        """LightGBM's own, for so many people."""
         return {
             "objective": "binary",
             "metric": "binary_logloss",
-            "learning_rate": 0.05,
-            "num_leaves": 15,
-            "min_data_in_leaf": 20,
-            "lambda_l2": 1.0,
-            "bagging_fraction": 0.8,
+            "learning_rate": self.rate,
+            "num_leaves": self.leaves,
+            "min_data_in_leaf": self.leaf,
+            "lambda_l2": self.ridge,
+            "bagging_fraction": self.rows,
             "bagging_freq": 1,
-            "feature_fraction": 0.8,
+            "feature_fraction": self.columns,
             "seed": self.seed,
             "deterministic": True,
             "force_row_wise": True,
-            "num_threads": threads,
+            "num_threads": threads_for(people, self.threads),
             "verbosity": -1,
         }
 
@@ -133,7 +220,23 @@ def contributions_of_trees(scorer: TreesScorer, values: FloatArray) -> tuple[flo
     return float(found[0, -1]) if len(found) else 0.0, shares
 
 
+def _dataset(
+    values: FloatArray, outcome: BoolArray, *, like: lightgbm.Dataset | None = None
+) -> lightgbm.Dataset:
+    import lightgbm
+
+    return lightgbm.Dataset(
+        values,
+        label=outcome.astype(np.float64),
+        reference=like,
+        params={"verbosity": -1},
+        free_raw_data=False,
+    )
+
+
+@lru_cache(maxsize=8)
 def _booster(text: str) -> lightgbm.Booster:
+    """The trees that a text tells; the text is read once, as a person in a decision cannot wait for it."""
     import lightgbm
 
     return lightgbm.Booster(model_str=text)

@@ -24,6 +24,7 @@ from aimwell.predict.patterns.next_service import bought_next
 from aimwell.predict.patterns.paths import paths
 from aimwell.predict.patterns.responses import responses
 from aimwell.predict.patterns.service import basket_rules, bought_together
+from aimwell.predict.person import CurrentScores, PersonScore, current_scores, score_one
 from aimwell.predict.recommend.rules import Rules
 from aimwell.predict.recommend.service import (
     Recommended,
@@ -81,6 +82,15 @@ class Predictions(Stage):
         return score_propensity(
             self._stores, model, as_of=as_of or self._clock(), now=self._clock()
         )
+
+    def score_one(self, model: str, who: str, *, as_of: datetime | None = None) -> PersonScore:
+        """The probability of one person, from what is known of them now."""
+        profile = find_profile(self._stores, who)
+        return score_one(self._stores, model, profile, as_of=as_of or self._clock())
+
+    def current_scores(self, model: str) -> CurrentScores:
+        """Everybody's latest probability in memory, for decisions that cannot wait; `refresh` it for whom something happened to."""
+        return current_scores(self._stores, model, now=self._clock())
 
     def train(self, prediction: str, *, as_of: datetime | None = None) -> RegisteredModel:
         """Train the next version of a prediction that is defined; the first one is used at once."""

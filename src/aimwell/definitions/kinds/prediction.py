@@ -41,7 +41,7 @@ Asks = Literal[
 Retrains = Literal["never", "weekly", "monthly", "quarterly"]
 Promotes = Literal["better", "sign-off"]
 
-LearnerKind = Literal["rule", "logistic", "forest", "boosted"]
+LearnerKind = Literal["rule", "logistic", "forest", "boosted", "xgboost"]
 USUAL_LEARNERS: tuple[LearnerKind, ...] = ("rule", "logistic", "boosted")
 
 PERIODS: dict[str, timedelta | None] = {
@@ -102,7 +102,17 @@ class Prediction(Definition):
     learners: tuple[LearnerKind, ...] = Field(
         default=USUAL_LEARNERS,
         min_length=1,
-        description="Which ones try, beside the rule by recency: logistic, forest (random), boosted (trees).",
+        description="Which ones try, beside the rule by recency: logistic, forest (random), boosted (trees by LightGBM), xgboost (trees by XGBoost, the extra aimwell[xgboost]).",
+    )
+    tune: Duration | None = Field(
+        default=None,
+        description="How long to look for better settings of the learners, all together, as 10m. Default: the usual settings.",
+    )
+    tries: int | None = Field(
+        default=None,
+        ge=1,
+        le=1000,
+        description="How many settings of each learner to try; with tune, what comes first. Without tune the same seed gives the same model.",
     )
     seed: int = Field(default=0, ge=0, description="The same data and seed, the same model.")
     retrain: Retrains = Field(

@@ -6,9 +6,10 @@ from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.feature import Feature
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.predict.questions import Question
+from aimwell.predict.tuning import Tuning
 from aimwell.store.stores import Stores
 
-__all__ = ["question_of"]
+__all__ = ["question_of", "tuning_of"]
 
 
 def question_of(stores: Stores, wanted: Prediction) -> Question:
@@ -19,3 +20,10 @@ def question_of(stores: Stores, wanted: Prediction) -> Question:
     """
     own = {name: definitions.find(stores.control, Feature, name).sql for name in wanted.own}
     return Question(wanted.does, wanted.among, wanted.chosen(), own)
+
+
+def tuning_of(wanted: Prediction) -> Tuning | None:
+    """How long to look for better settings; None: the usual ones."""
+    if wanted.tune is None and wanted.tries is None:
+        return None
+    return Tuning(wanted.tune, wanted.tries)

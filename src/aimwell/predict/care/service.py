@@ -15,7 +15,7 @@ from aimwell.predict.care.kind_next import NextPurchaseCare, RecommenderCare
 from aimwell.predict.care.kinds import CaredKind
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor_propensity
-from aimwell.predict.care.questions import question_of
+from aimwell.predict.care.questions import question_of, tuning_of
 from aimwell.predict.registry import RegisteredModel, find_model
 from aimwell.predict.service import score_propensity, train_propensity
 from aimwell.predict.training import Progress
@@ -118,6 +118,7 @@ def train_version(
         name=wanted.name,
         learners=wanted.learners,
         seed=wanted.seed,
+        tuning=tuning_of(wanted),
         now=now,
         progress=progress,
     ).entry

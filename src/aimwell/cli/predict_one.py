@@ -1,0 +1,69 @@
+"""`aimwell predict score`, and the options by which a learner's settings are looked for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
+from aimwell.definitions.base import parse_duration
+from aimwell.predict.person import score_one
+from aimwell.predict.tuning import Tuning
+from aimwell.unify.lookup import find_profile
+
+__all__ = ["TriesOption", "TuneOption", "score_person", "tuning_wanted"]
+
+TuneOption = Annotated[
+    str | None,
+    typer.Option(
+        help="How long to look for better settings, as 10m.", show_default="the usual settings"
+    ),
+]
+TriesOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=1000,
+        help="How many settings of each learner to try; with --tune, what comes first.",
+        show_default="as many as the time allows",
+    ),
+]
+
+
+def tuning_wanted(tune: str | None, tries: int | None) -> Tuning | None:
+    """The search that the options ask for; a wrong time is a wrong call."""
+    if tune is None and tries is None:
+        return None
+    try:
+        limit = None if tune is None else parse_duration(tune)
+    except ValueError as error:
+        raise typer.BadParameter(f"--tune: {error}") from None
+    if limit is not None and not limit:
+        raise typer.BadParameter("--tune: the time must be above 0, as 10m.")
+    return Tuning(limit, tries)
+
+
+def score_person(
+    model: Annotated[
+        str, typer.Argument(help="A model, as buy-90d, or one version, as buy-90d@2.")
+    ],
+    who: Annotated[
+        str, typer.Argument(help="A profile id, customer id, e-mail address or telephone number.")
+    ],
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give one person's probability, from what is known of them now."""
+    with opened(workspace, as_json=as_json) as ws:
+        profile = find_profile(ws.stores, who)
+        found = score_one(ws.stores, model, profile, as_of=ws.moment(as_of) or ws.now)
+        if as_json:
+            ws.output.json(found.to_dict())
+            return
+        ws.output.say(
+            f"{found.probability:.1%} within {found.horizon_days} days of "
+            f"{ws.local(found.as_of):%Y-%m-%d %H:%M}, by {found.model}."
+        )
+        ws.output.say(f"Why: aimwell predict why {found.model} {profile}")
