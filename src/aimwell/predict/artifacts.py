@@ -21,6 +21,7 @@ import msgspec
 
 from aimwell.errors import ModelFileError, StorageFullError
 from aimwell.predict.base_rates import BaseRates
+from aimwell.predict.beta_binomial import BetaBinomial
 from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.calibration import Calibrator
 from aimwell.predict.gamma_gamma import GammaGamma
@@ -46,12 +47,15 @@ __all__ = ["MANIFEST", "TREES", "Model", "load_model", "save_model"]
 MANIFEST = "model.json"
 TREES = "trees.txt"
 
-Model = BuyingLaw | GammaGamma | PropensityModel | Recommender | Reference | SpendModel
+Model = (
+    BetaBinomial | BuyingLaw | GammaGamma | PropensityModel | Recommender | Reference | SpendModel
+)
 ModelT = TypeVar("ModelT", bound=Model)
 
 _FORMAT = 1
 
-_KINDS: Mapping[type[GammaGamma | Reference], str] = {
+_KINDS: Mapping[type[BetaBinomial | GammaGamma | Reference], str] = {
+    BetaBinomial: "beta_binomial",
     GammaGamma: "gamma_gamma",
     Reference: "reference",
 }
@@ -204,7 +208,7 @@ def _written(model: Model) -> dict[str, bytes]:
     elif isinstance(model, SpendModel):
         kind, told = "spend", _Spend(model.names, model.horizon, model.trained_as_of, model.level)
         files[TREES] = model.scorer.text.encode()
-    elif isinstance(model, GammaGamma | Reference):
+    elif isinstance(model, BetaBinomial | GammaGamma | Reference):
         kind, told = _KINDS[type(model)], model
     else:
         kind, told = law_of(model), model

@@ -45,7 +45,15 @@ __all__ = [
 ]
 
 Kind = Literal[
-    "propensity", "lifetime_value", "churn", "subscription_churn", "spend", "recommender"
+    "propensity",
+    "lifetime_value",
+    "churn",
+    "subscription_churn",
+    "spend",
+    "recommender",
+    "channel_preference",
+    "discount_seeking",
+    "account_leads",
 ]
 
 _models = metadata.tables["models"]

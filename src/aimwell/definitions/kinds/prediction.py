@@ -62,7 +62,8 @@ class Prediction(Definition):
         json_schema_extra={"default": "90d"},
     )
     among: Text = Field(
-        default="everybody", description="everybody, buyers, or a segment: of whom it is asked."
+        default="everybody",
+        description="everybody, buyers, prospects (who have not bought yet), or a segment: of whom it is asked.",
     )
     columns: tuple[FeatureName, ...] = Field(
         default=(),
@@ -116,7 +117,7 @@ class Prediction(Definition):
 
     def references(self) -> Iterator[Reference]:
         """The segment of whom is asked, and own features."""
-        if self.among not in ("everybody", "buyers"):
+        if self.among not in ("everybody", "buyers", "prospects"):
             yield "among", "segment", self.among
         for place, name in enumerate(self.own):
             yield f"own[{place}]", "feature", name

@@ -1,0 +1,338 @@
+"""Elasticities of categories and products of a workspace, judged on later weeks against "price changes nothing".
+
+Prices were set by somebody, mostly when something else happened too (a season, an advertisement, a large buyer): what is found is how
+units went along with price, and no promise of what a change of price will do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy.special import ndtri
+
+from aimwell.errors import PredictError, TooLittleDataError
+from aimwell.history.moment import TIME_COLUMNS, open_moment
+from aimwell.predict.clustered import difference, verdict_of
+from aimwell.predict.pricing.elasticity import (
+    PRODUCTS_MIN,
+    drawn_in,
+    pooled_slope,
+    slopes,
+    without_levels,
+)
+from aimwell.predict.pricing.panel import PriceWeeks, read_price_weeks, usable_products, week_of
+from aimwell.predict.purchases import IntArray
+from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
+from aimwell.stats.samples import FloatArray
+from aimwell.store.stores import Stores
+
+__all__ = ["CategoryElasticity", "PriceElasticities", "PriceJudgement", "price_elasticities"]
+
+ALL = "all categories"
+
+_SMALLEST_GROUPS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryElasticity:
+    """A category.
+
+    Args:
+        category: Its name.
+        products, rows: Products whose prices vary enough, and their weeks with a sale.
+        elasticity: Per cent more units by one per cent more price; below −1 more revenue comes by a lower price.
+        of_lines: The same of order lines instead of units. Far nearer to 0 than `elasticity`: large orders get lower prices, which
+            is no answer of people to prices.
+        spread: Standard deviation of the products' true elasticities around it; None where it is not known.
+        against: Share of products that sold more at higher prices (0-1); half of them would by chance if price changed nothing.
+        verdict: 'elastic' (below −1), 'inelastic' (−1 to 0), 'negative' (on which side of −1 is not sure), 'wrong sign' (above 0:
+            prices follow demand here) or 'cannot tell', by the interval.
+    """
+
+    category: str
+    products: int
+    rows: int
+    elasticity: Estimate
+    of_lines: Estimate
+    spread: float | None
+    against: float
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceJudgement:
+    """How well units of later weeks were foretold by elasticities learnt before them.
+
+    Levels are those of the products before, the weeks' common ups and downs are taken out of all.
+
+    Args:
+        way: 'no change with price', "the category's elasticity" or "the product's, drawn in".
+        rows, products: Products' weeks that were judged, and of how many products.
+        error: Mean squared error of ln(units); less is better.
+        gain: By how much it is less than if price changed nothing; products independent.
+        verdict: 'better', 'worse' or 'cannot tell', by the interval of `gain`.
+    """
+
+    way: str
+    rows: int
+    products: int
+    error: float
+    gain: Estimate
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PriceElasticities:
+    """What was found.
+
+    Args:
+        categories: All together first, then by the number of products.
+        products: One row a product whose price varies enough, see `price_elasticities`.
+        sold: How many products were sold at all.
+        judged: Each way on later weeks.
+        reason: Why nothing was judged; empty where it was.
+    """
+
+    categories: tuple[CategoryElasticity, ...]
+    products: pa.Table
+    sold: int
+    judged: tuple[PriceJudgement, ...]
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON, without the products."""
+        return {
+            "products_sold": self.sold,
+            "products_told": self.products.num_rows,
+            "categories": [asdict(one) for one in self.categories],
+            "judged": [asdict(one) for one in self.judged],
+            "reason": self.reason,
+        }
+
+
+def price_elasticities(
+    stores: Stores, *, as_of: datetime, check_weeks: int = 8
+) -> PriceElasticities:
+    """Own-price elasticities by category and product, from the changes of price in the order lines.
+
+    Args:
+        stores: The workspace.
+        as_of: Nothing from this moment on is seen; weeks end on Sundays.
+        check_weeks: How many weeks before it the later period begins, on which they are judged.
+
+    Returns:
+        `products`, by category and sku: `sku`, `name`, `category`, `weeks`, `own` (the product's own slope), `elasticity` (drawn towards
+        the category's; null where the category has fewer than 5 such products) with `lower` and `upper` (95 %), `verdict`.
+
+    Raises:
+        TooLittleDataError: Fewer than 10 products whose prices vary enough.
+        PredictError: Nothing was sold for money, or the weeks are fewer than 1.
+    """
+    if not 1 <= check_weeks <= 520:
+        raise PredictError(f"The later period must be 1 to 520 weeks; found {check_weeks}.")
+    snapshot = stores.lake.pin(*TIME_COLUMNS)
+    with open_moment(
+        stores, as_of=as_of, snapshot=snapshot, engine=stores.history_engine
+    ) as moment:
+        read = read_price_weeks(moment)
+    if not len(read):
+        raise PredictError(
+            f"No goods with a product number were sold for money in a week that was over before {as_of:%Y-%m-%d}. Collect order "
+            "lines with their products (sku), quantities and prices."
+        )
+    sold = len(np.unique(read.product))
+    fitted = _fit(read)
+    if fitted is None or len(fitted.used) < _SMALLEST_GROUPS:
+        raise TooLittleDataError(
+            "price elasticities",
+            needed={"products whose price varies": _SMALLEST_GROUPS},
+            present={"products whose price varies": 0 if fitted is None else len(fitted.used)},
+            advice=f"Of {sold:,} products sold, one counts if it was sold in 12 weeks or more, in 60 % of those between the first "
+            "and the last, at prices that vary by 3 % or more.",
+        )
+    cut = week_of(as_of, stores.settings.timezone) - check_weeks
+    judged, reason = _judged(read, cut)
+    return PriceElasticities(_categories(fitted), _products(fitted), sold, judged, reason)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fitted:
+    """Everything found of the products in `used` (their numbers); rows are theirs, levels taken out."""
+
+    read: PriceWeeks
+    used: IntArray
+    names: Any
+    code: IntArray
+    x: FloatArray
+    units: FloatArray
+    lines: FloatArray
+    pooled: dict[int, Estimate]
+    own: FloatArray
+    drawn: FloatArray
+    error: FloatArray
+    spread: dict[int, float]
+
+
+def _fit(read: PriceWeeks) -> _Fitted | None:
+    usable = usable_products(read)
+    used = np.flatnonzero(usable)
+    if not len(used):
+        return None
+    rows = read.rows(usable[read.product])
+    names, code = rows.category
+    week = _weeks_of(rows.week, code[rows.product])
+    taken = without_levels(
+        np.column_stack([rows.price, rows.units, rows.lines]), rows.product, week
+    )
+    x, units, lines = taken.T
+    many = len(read.skus)
+    own = slopes(x, units, rows.product, rows.week, many)
+    pooled: dict[int, Estimate] = {}
+    spread: dict[int, float] = {}
+    drawn, error = np.full(many, np.nan), np.full(many, np.nan)
+    for one in np.unique(code[used]):
+        of = code[rows.product] == one
+        pooled[int(one)] = pooled_slope(x[of], units[of], rows.product[of])
+        products = used[code[used] == one]
+        part = type(own)(own.slope[products], own.variance[products])
+        if pooled[int(one)].defined:
+            drawn[products], error[products], spread[int(one)] = drawn_in(part, pooled[int(one)])
+    return _Fitted(
+        rows, used, names, code, x, units, lines, pooled, own.slope, drawn, error, spread
+    )
+
+
+def _weeks_of(week: IntArray, category: IntArray) -> IntArray:
+    """Numbers of the weeks of each category."""
+    both = category * (int(week.max()) + 1) + week
+    return np.asarray(np.unique(both, return_inverse=True)[1], dtype=np.int64)
+
+
+def _categories(fitted: _Fitted) -> tuple[CategoryElasticity, ...]:
+    product = fitted.read.product
+    every = np.ones(len(product), dtype=bool)
+    found = [_category(fitted, ALL, every, None)]
+    for one in fitted.pooled:
+        rows = fitted.code[product] == one
+        found.append(_category(fitted, str(fitted.names[one]), rows, fitted.spread.get(one)))
+    return (found[0], *sorted(found[1:], key=lambda row: (-row.products, row.category)))
+
+
+def _category(fitted: _Fitted, name: str, rows: Any, spread: float | None) -> CategoryElasticity:
+    product = fitted.read.product[rows]
+    products = np.unique(product)
+    slope = fitted.own[products]
+    known = slope[~np.isnan(slope)]
+    estimate = pooled_slope(fitted.x[rows], fitted.units[rows], product)
+    return CategoryElasticity(
+        category=name,
+        products=len(products),
+        rows=int(rows.sum()),
+        elasticity=estimate,
+        of_lines=pooled_slope(fitted.x[rows], fitted.lines[rows], product),
+        spread=spread,
+        against=float((known > 0).mean()) if len(known) else 0.0,
+        verdict="cannot tell"
+        if estimate.lower is None or estimate.upper is None
+        else _verdict(estimate.lower, estimate.upper),
+    )
+
+
+def _verdict(lower: float, upper: float) -> str:
+    if lower > 0:
+        return "wrong sign"
+    if upper < -1:
+        return "elastic"
+    if lower > -1 and upper < 0:
+        return "inelastic"
+    return "negative" if upper < 0 else "cannot tell"
+
+
+def _products(fitted: _Fitted) -> pa.Table:
+    used, read = fitted.used, fitted.read
+    weeks = np.bincount(read.product, minlength=len(read.skus))[used]
+    reach = float(ndtri((1 + DEFAULT_CONFIDENCE) / 2)) * fitted.error[used]
+    drawn, own = fitted.drawn[used], fitted.own[used]
+    lower, upper = drawn - reach, drawn + reach
+    rows = pa.array(used)
+    table = pa.table(
+        {
+            "sku": read.skus.take(rows),
+            "name": read.labels.take(rows),
+            "category": pa.array(read.categories[used], pa.string()),
+            "weeks": pa.array(weeks.astype(np.int64)),
+            "own": pa.array(own, mask=np.isnan(own)),
+            "elasticity": pa.array(drawn, mask=np.isnan(drawn)),
+            "lower": pa.array(lower, mask=np.isnan(drawn)),
+            "upper": pa.array(upper, mask=np.isnan(drawn)),
+            "verdict": pa.array(
+                [
+                    "cannot tell" if np.isnan(low) else _verdict(low, high)
+                    for low, high in zip(lower, upper, strict=True)
+                ]
+            ),
+        }
+    )
+    return table.sort_by([("category", "ascending"), ("sku", "ascending")])
+
+
+def _judged(read: PriceWeeks, cut: int) -> tuple[tuple[PriceJudgement, ...], str]:
+    """Learnt before the week `cut`, judged from it on."""
+    earlier = read.rows(read.week < cut)
+    fitted = _fit(earlier) if len(earlier) else None
+    if fitted is None or not any(one.defined for one in fitted.pooled.values()):
+        return (), (
+            f"Not judged on later weeks: before them no category had {PRODUCTS_MIN} products whose prices vary enough."
+        )
+    many = len(read.skus)
+    usual = np.full(many, np.nan)
+    for one, estimate in fitted.pooled.items():
+        if estimate.estimate is not None:
+            usual[fitted.used[fitted.code[fitted.used] == one]] = estimate.estimate
+    later = read.rows((read.week >= cut) & ~np.isnan(usual[read.product]))
+    if not len(later):
+        return (
+            (),
+            "Not judged: none of the products whose elasticity is known was sold in the later weeks.",
+        )
+    level = _levels(fitted.read, many)
+    week = _weeks_of(later.week, later.category[1][later.product])
+    off = np.column_stack([later.price, later.units]) - level[later.product]
+    size = np.bincount(week)
+    for column in range(2):
+        off[:, column] -= (np.bincount(week, weights=off[:, column]) / size)[week]
+    x, y = off.T
+    ways = {
+        "no change with price": np.zeros(many),
+        "the category's elasticity": usual,
+        "the product's, drawn in": fitted.drawn,
+    }
+    nothing = y**2
+    found = []
+    for way, slope in ways.items():
+        loss = (y - slope[later.product] * x) ** 2
+        gain = difference(nothing - loss, later.product)
+        found.append(
+            PriceJudgement(
+                way=way,
+                rows=len(y),
+                products=len(np.unique(later.product)),
+                error=float(loss.mean()),
+                gain=gain,
+                verdict=verdict_of(gain),
+            )
+        )
+    return tuple(found), ""
+
+
+def _levels(read: PriceWeeks, many: int) -> FloatArray:
+    """Mean logarithm of price and units of each product."""
+    count = np.maximum(np.bincount(read.product, minlength=many), 1)
+    columns = (
+        np.bincount(read.product, weights=one, minlength=many) for one in (read.price, read.units)
+    )
+    return np.column_stack([column / count for column in columns])
