@@ -229,7 +229,7 @@ def _gate(read: _Lines) -> None:
             "who buys on discount",
             needed=_NEEDED,
             present=_present(read),
-            advice="A line is on discount if it bears one: map the discount of order lines when collecting them.",
+            advice="A line is on discount if it bears one: map the discount of order lines when collecting them, or wait for more orders.",
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from scipy.special import ndtri
+from scipy.special import stdtrit
 
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.history.moment import TIME_COLUMNS, open_moment
@@ -255,7 +255,7 @@ def _verdict(lower: float, upper: float) -> str:
 def _products(fitted: _Fitted) -> pa.Table:
     used, read = fitted.used, fitted.read
     weeks = np.bincount(read.product, minlength=len(read.skus))[used]
-    reach = float(ndtri((1 + DEFAULT_CONFIDENCE) / 2)) * fitted.error[used]
+    reach = stdtrit(weeks - 2, (1 + DEFAULT_CONFIDENCE) / 2) * fitted.error[used]
     drawn, own = fitted.drawn[used], fitted.own[used]
     lower, upper = drawn - reach, drawn + reach
     rows = pa.array(used)

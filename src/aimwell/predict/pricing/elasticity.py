@@ -105,7 +105,8 @@ def slopes(x: FloatArray, y: FloatArray, product: IntArray, week: IntArray, many
     told = (weeks > 3) & (power > 1e-12)
     slope = np.divide(total(x * y), power, out=np.full(many, np.nan), where=told)
     score = x * (y - np.nan_to_num(slope)[product] * x)
-    spread = total(score**2)
+    alone = total(score**2)
+    spread = alone.copy()
     for lag in range(1, _LAGS + 1):
         near = product[lag:] == product[:-lag]
         # A week without a sale lies between: rows that stand further apart than the lag do not count.
@@ -113,11 +114,12 @@ def slopes(x: FloatArray, y: FloatArray, product: IntArray, week: IntArray, many
         both = np.where(near, score[lag:] * score[:-lag], 0.0)
         weight = 2 * (1 - lag / (_LAGS + 1))
         spread += weight * np.bincount(product[lag:], weights=both, minlength=many)
+    # Over a few dozen weeks the sum with neighbours is as often too small as too large: never less than that of weeks alone.
     # Levels, weeks and slopes took freedom from the rest.
     taken = 2 * told.sum() + len(np.unique(week))
     rows = max(len(x) - taken, 1)
     variance = np.divide(
-        np.maximum(spread, 0.0) * len(x) / rows,
+        np.maximum(spread, alone) * len(x) / rows,
         power**2,
         out=np.full(many, np.nan),
         where=told,
@@ -141,8 +143,11 @@ def drawn_in(own: Slopes, usual: Estimate) -> tuple[FloatArray, FloatArray, floa
         spread, spread + own.variance, out=np.zeros_like(own.variance), where=known & (spread > 0)
     )
     error_usual = (usual.upper - usual.lower) / 2 / 1.959964
-    found = usual.estimate + kept * np.nan_to_num(own.slope - usual.estimate)
-    error = np.sqrt(kept * np.nan_to_num(own.variance) + (1 - kept) ** 2 * error_usual**2)
+    apart = np.nan_to_num(own.slope - usual.estimate)
+    found = usual.estimate + kept * apart
+    # How far products differ was only estimated, which makes those far from the usual less sure (Morris).
+    doubt = 2 / max(len(off) - 3, 1) * apart**2 + error_usual**2
+    error = np.sqrt(kept * np.nan_to_num(own.variance) + (1 - kept) ** 2 * doubt)
     # A product that tells nothing is one of its category.
     unknown: npt.NDArray[np.bool_] = ~known
     error[unknown] = np.sqrt(spread + error_usual**2)
