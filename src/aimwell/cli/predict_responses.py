@@ -18,7 +18,12 @@ from aimwell.predict.card_words import estimate
 from aimwell.predict.cards import model_card
 from aimwell.predict.leads.service import score_account_leads, train_account_leads
 from aimwell.predict.pricing.discounts import DiscountSeekers, discount_seekers
-from aimwell.predict.pricing.elasticities import PriceElasticities, price_elasticities
+from aimwell.predict.pricing.elasticities import (
+    CategoryElasticity,
+    PriceElasticities,
+    price_elasticities,
+)
+from aimwell.predict.pricing.elasticity import PRODUCTS_MIN
 from aimwell.predict.questions import PROSPECTS, PURCHASE, Question
 from aimwell.predict.responding.channels import ChannelPreferences, channel_preferences
 from aimwell.predict.responding.queries import ANSWERS
@@ -206,6 +211,7 @@ def _say_elasticities(ws: Opened, found: PriceElasticities, by: str, top: int) -
         f"How sales go with prices: {found.products.num_rows:,} of {found.sold:,} products have prices that vary enough"
     )
     if by == "category":
+        known = [one for one in found.categories if one.elasticity.defined]
         ws.output.table(
             [
                 "category",
@@ -220,15 +226,18 @@ def _say_elasticities(ws: Opened, found: PriceElasticities, by: str, top: int) -
                     one.category,
                     one.products,
                     _told(one.elasticity, ".2f"),
-                    "–" if one.of_lines.estimate is None else f"{one.of_lines.estimate:.2f}",
-                    "–"
-                    if one.elasticity.estimate is None
-                    else f"{0.9**one.elasticity.estimate - 1:+.0%}",
+                    f"{one.of_lines.estimate:.2f}",
+                    _more_by_less(one),
                     one.verdict,
                 )
-                for one in found.categories[: top + 1]
+                for one in known[: top + 1]
             ],
         )
+        if len(known) < len(found.categories):
+            ws.output.say(
+                f"{len(found.categories) - len(known):,} categories have fewer than {PRODUCTS_MIN} products whose prices vary, so "
+                "nothing is told of them."
+            )
     else:
         rows = found.products.filter(pc.is_valid(found.products.column("elasticity")))
         rows = rows.sort_by([("elasticity", "ascending"), ("sku", "ascending")]).slice(0, top)
@@ -248,8 +257,8 @@ def _say_elasticities(ws: Opened, found: PriceElasticities, by: str, top: int) -
         )
     ws.output.say(
         "Elasticity: per cent more units by one per cent more price, within a product, weeks of the category taken out. Below -1 a "
-        "lower price brings more revenue (not: more profit). Of order lines: the same counting each line once; where it is much "
-        "nearer to 0, large orders get lower prices, and people do not answer to prices as much as it seems."
+        "lower price brings more revenue (not: more profit). Of order lines: the same counting each line once. Verdict 'order sizes': "
+        "it is less than half as strong, so mostly large orders got lower prices, and people answer to prices less than it seems."
     )
     ws.output.say()
     if found.judged:
@@ -277,6 +286,12 @@ def _say_elasticities(ws: Opened, found: PriceElasticities, by: str, top: int) -
         "Beware: prices were not set by chance. Advertising, seasons of single products and large buyers go along with them, and "
         "count here as the price. Only prices tried by chance tell what a change will do."
     )
+
+
+def _more_by_less(one: CategoryElasticity) -> str:
+    """What 10 % off would sell, by order lines and by units."""
+    found = [each.estimate for each in (one.of_lines, one.elasticity)]
+    return " to ".join(f"{0.9**slope - 1:+.0%}" for slope in found if slope is not None)
 
 
 def _say_seekers(ws: Opened, found: DiscountSeekers, top: int) -> None:

@@ -43,14 +43,15 @@ class CategoryElasticity:
 
     Args:
         category: Its name.
-        products, rows: Products whose prices vary enough, and their weeks with a sale.
+        products, rows: Products whose prices vary enough, and their weeks with a sale. Those alone in their weeks do not teach.
         elasticity: Per cent more units by one per cent more price; below −1 more revenue comes by a lower price.
         of_lines: The same of order lines instead of units. Far nearer to 0 than `elasticity`: large orders get lower prices, which
             is no answer of people to prices.
         spread: Standard deviation of the products' true elasticities around it; None where it is not known.
         against: Share of products that sold more at higher prices (0-1); half of them would by chance if price changed nothing.
         verdict: 'elastic' (below −1), 'inelastic' (−1 to 0), 'negative' (on which side of −1 is not sure), 'wrong sign' (above 0:
-            prices follow demand here) or 'cannot tell', by the interval.
+            prices follow demand here) or 'cannot tell', by the interval; 'order sizes' where `of_lines` is surely less than half
+            as strong: then it is mostly large orders that got lower prices.
     """
 
     category: str
@@ -90,7 +91,7 @@ class PriceElasticities:
     """What was found.
 
     Args:
-        categories: All together first, then by the number of products.
+        categories: All together first where there are several, then by the number of products.
         products: One row a product whose price varies enough, see `price_elasticities`.
         sold: How many products were sold at all.
         judged: Each way on later weeks.
@@ -216,6 +217,9 @@ def _categories(fitted: _Fitted) -> tuple[CategoryElasticity, ...]:
     product = fitted.read.product
     every = np.ones(len(product), dtype=bool)
     found = [_category(fitted, ALL, every, None)]
+    if len(fitted.pooled) == 1:
+        (one,) = fitted.pooled
+        return (_category(fitted, str(fitted.names[one]), every, fitted.spread.get(one)),)
     for one in fitted.pooled:
         rows = fitted.code[product] == one
         found.append(_category(fitted, str(fitted.names[one]), rows, fitted.spread.get(one)))
@@ -228,18 +232,25 @@ def _category(fitted: _Fitted, name: str, rows: Any, spread: float | None) -> Ca
     slope = fitted.own[products]
     known = slope[~np.isnan(slope)]
     estimate = pooled_slope(fitted.x[rows], fitted.units[rows], product)
+    of_lines = pooled_slope(fitted.x[rows], fitted.lines[rows], product)
     return CategoryElasticity(
         category=name,
         products=len(products),
         rows=int(rows.sum()),
         elasticity=estimate,
-        of_lines=pooled_slope(fitted.x[rows], fitted.lines[rows], product),
+        of_lines=of_lines,
         spread=spread,
         against=float((known > 0).mean()) if len(known) else 0.0,
-        verdict="cannot tell"
-        if estimate.lower is None or estimate.upper is None
-        else _verdict(estimate.lower, estimate.upper),
+        verdict=_category_verdict(estimate, of_lines),
     )
+
+
+def _category_verdict(units: Estimate, lines: Estimate) -> str:
+    if units.lower is None or units.upper is None:
+        return "cannot tell"
+    if lines.lower is not None and units.upper < 0 and 2 * lines.lower > units.upper:
+        return "order sizes"
+    return _verdict(units.lower, units.upper)
 
 
 def _verdict(lower: float, upper: float) -> str:

@@ -33,6 +33,7 @@ _METHOD = "least squares within products and weeks, clustered by product"
 _LAGS = 4
 _ROUNDS, _CLOSE = 1_000, 1e-9
 _VARIANCE_MIN = 1e-8
+_POWER_MIN = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,13 +68,16 @@ def without_levels(values: FloatArray, product: IntArray, week: IntArray) -> Flo
 
 def pooled_slope(x: FloatArray, y: FloatArray, product: IntArray) -> Estimate:
     """The slope of y on x over some products' rows, both `without_levels`, with its clustered interval."""
+    # A product that is alone in its weeks, or moves with all others, has nothing left by which it could teach.
+    alone = np.bincount(product, weights=x * x) > _POWER_MIN
+    rows = alone[product]
+    x, y, product = x[rows], y[rows], product[rows]
     groups = np.unique(product)
     power = float(x @ x)
     if len(groups) < PRODUCTS_MIN:
-        reason = f"{len(groups)} products whose prices vary, of at least {PRODUCTS_MIN}"
-        return Estimate.missing(reason, method=_METHOD, confidence=_CONFIDENCE)
-    if power <= 0:
-        reason = "prices of all products move together"
+        reason = (
+            f"{len(groups)} products whose prices vary by themselves, of at least {PRODUCTS_MIN}"
+        )
         return Estimate.missing(reason, method=_METHOD, confidence=_CONFIDENCE)
     slope = float(x @ y) / power
     scores = np.bincount(np.searchsorted(groups, product), weights=x * (y - slope * x))
@@ -102,7 +106,7 @@ def slopes(x: FloatArray, y: FloatArray, product: IntArray, week: IntArray, many
         return np.asarray(np.bincount(product, weights=values, minlength=many), np.float64)
 
     weeks, power = np.bincount(product, minlength=many), total(x * x)
-    told = (weeks > 3) & (power > 1e-12)
+    told = (weeks > 3) & (power > _POWER_MIN)
     slope = np.divide(total(x * y), power, out=np.full(many, np.nan), where=told)
     score = x * (y - np.nan_to_num(slope)[product] * x)
     alone = total(score**2)
