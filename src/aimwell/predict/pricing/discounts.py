@@ -15,18 +15,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.special import expit, logit
-from sqlglot import exp
 
 from aimwell.errors import TooLittleDataError
-from aimwell.history.moment import TIME_COLUMNS, Moment, open_moment
+from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.predict.beta_binomial import BetaBinomial, Shares, fit_strength
 from aimwell.predict.clustered import difference, verdict_of
+from aimwell.predict.pricing.discount_lines import DiscountLines, read_discount_lines
 from aimwell.predict.registry import RegisteredModel, register_model
 from aimwell.predict.scoring import SCORES, keep_scores
 from aimwell.predict.training import span_days
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.samples import FloatArray
-from aimwell.store.sql import identifier, sql
 from aimwell.store.stores import Stores
 
 __all__ = ["DiscountJudgement", "DiscountSeekers", "discount_seekers"]
@@ -40,7 +39,6 @@ _NEEDED = {
 }
 _LINES = 5
 _PRIOR_LINES = 10.0
-_SURE_OF = 0.001
 _PART = "law"
 
 
@@ -119,12 +117,12 @@ def discount_seekers(
     span = span_days(check_days)
     snapshot, engine = stores.lake.pin(*TIME_COLUMNS), stores.history_engine
     with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
-        known = _read(moment, "")
+        known = read_discount_lines(moment, "")
     _gate(known)
     with open_moment(
         stores, as_of=as_of - span, horizon=span, snapshot=snapshot, engine=engine
     ) as moment:
-        before, later = _read(moment, ""), _read(moment, "_ahead")
+        before, later = read_discount_lines(moment, ""), read_discount_lines(moment, "_ahead")
     judged, reason = _judged(before, later)
     law = _law(known)
     people = _told(known, law)
@@ -153,77 +151,18 @@ def discount_seekers(
     return DiscountSeekers(people, law, judged, reason, entry)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Lines:
-    """Each person's lines: how many, how many on discount, what is usual for them, and spend in all and on discount."""
-
-    profiles: pa.Array
-    lines: FloatArray
-    hits: FloatArray
-    usual: FloatArray
-    spend: FloatArray
-    hit_spend: FloatArray
-
-
-def _read(moment: Moment, suffix: str) -> _Lines:
-    tables = {
-        name: exp.Table(this=identifier(f"{name}{suffix}"))
-        for name in ("order_lines", "product_facts")
-    }
-    table = moment.session.table(
-        sql(
-            """
-            WITH bought AS (
-              SELECT l.profile_id, coalesce(p.category, '') AS category,
-                     date_trunc('week', timezone(:zone, l.ordered_at)) AS week,
-                     CASE WHEN l.discount > 0 THEN 1.0 ELSE 0.0 END AS hit, CAST(l.revenue AS double) AS revenue
-              FROM :order_lines AS l LEFT JOIN :product_facts AS p ON p.sku = l.sku
-              WHERE l.kind = 'sale' AND l.goods AND l.quantity > 0
-            ),
-            cells AS (
-              SELECT category, week, CAST(count(*) AS double) AS lines, CAST(sum(hit) AS double) AS hits
-              FROM bought GROUP BY category, week
-            ),
-            wholes AS (SELECT category, sum(hits) / sum(lines) AS share FROM cells GROUP BY category),
-            own AS (
-              SELECT profile_id, category, week, CAST(count(*) AS double) AS lines, CAST(sum(hit) AS double) AS hits,
-                     sum(revenue) AS spend, sum(CASE WHEN hit > 0 THEN revenue ELSE 0 END) AS hit_spend
-              FROM bought WHERE profile_id IS NOT NULL GROUP BY profile_id, category, week
-            )
-            SELECT o.profile_id, sum(o.lines) AS lines, sum(o.hits) AS hits,
-                   sum(o.lines * (c.hits - o.hits + :prior * w.share) / (c.lines - o.lines + :prior)) / sum(o.lines)
-                     AS usual,
-                   sum(o.spend) AS spend, sum(o.hit_spend) AS hit_spend
-            FROM own AS o
-            JOIN cells AS c ON c.category = o.category AND c.week = o.week
-            JOIN wholes AS w ON w.category = o.category
-            GROUP BY o.profile_id ORDER BY o.profile_id
-            """,
-            zone=moment.stores.settings.timezone,
-            prior=_PRIOR_LINES,
-            **tables,
-        )
-    )
-    numbers = {
-        name: np.asarray(table.column(name).to_numpy(), dtype=np.float64)
-        for name in ("lines", "hits", "usual", "spend", "hit_spend")
-    }
-    numbers["usual"] = np.clip(numbers["usual"], _SURE_OF, 1 - _SURE_OF)
-    return _Lines(table.column("profile_id").combine_chunks(), **numbers)
-
-
-def _present(read: _Lines) -> dict[str, int]:
+def _present(read: DiscountLines) -> dict[str, int]:
     on = int(read.hits.sum())
     figures = (on, int(read.lines.sum()) - on, int((read.lines >= _LINES).sum()))
     return dict(zip(_NEEDED, figures, strict=True))
 
 
-def _short(read: _Lines) -> bool:
+def _short(read: DiscountLines) -> bool:
     present = _present(read)
     return any(present[name] < least for name, least in _NEEDED.items())
 
 
-def _gate(read: _Lines) -> None:
+def _gate(read: DiscountLines) -> None:
     if _short(read):
         raise TooLittleDataError(
             "who buys on discount",
@@ -233,16 +172,16 @@ def _gate(read: _Lines) -> None:
         )
 
 
-def _law(read: _Lines) -> BetaBinomial:
+def _law(read: DiscountLines) -> BetaBinomial:
     strength = fit_strength(read.hits, read.lines, read.usual)
     return BetaBinomial(float(read.hits.sum() / read.lines.sum()), strength)
 
 
-def _shares(read: _Lines, law: BetaBinomial) -> Shares:
+def _shares(read: DiscountLines, law: BetaBinomial) -> Shares:
     return law.shares(read.hits, read.lines, read.usual)
 
 
-def _told(read: _Lines, law: BetaBinomial) -> pa.Table:
+def _told(read: DiscountLines, law: BetaBinomial) -> pa.Table:
     shares = _shares(read, law)
     lower, upper = (bound - read.usual for bound in shares.interval())
     leaning = np.where(lower > 0, "seeks", np.where(upper < 0, "avoids", "cannot tell"))
@@ -265,7 +204,7 @@ def _told(read: _Lines, law: BetaBinomial) -> pa.Table:
     )
 
 
-def _judged(before: _Lines, later: _Lines) -> tuple[DiscountJudgement | None, str]:
+def _judged(before: DiscountLines, later: DiscountLines) -> tuple[DiscountJudgement | None, str]:
     if not len(before.lines) or _short(before):
         return None, "Not judged on later lines: there were too few before them."
     found = pc.index_in(later.profiles, before.profiles)

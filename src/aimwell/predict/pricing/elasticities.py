@@ -16,21 +16,14 @@ from scipy.special import stdtrit
 
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.history.moment import TIME_COLUMNS, open_moment
-from aimwell.predict.clustered import difference, verdict_of
-from aimwell.predict.pricing.elasticity import (
-    PRODUCTS_MIN,
-    drawn_in,
-    pooled_slope,
-    slopes,
-    without_levels,
-)
-from aimwell.predict.pricing.panel import PriceWeeks, read_price_weeks, usable_products, week_of
-from aimwell.predict.purchases import IntArray
+from aimwell.predict.pricing.elasticity import pooled_slope
+from aimwell.predict.pricing.fitting import Fitted, fit_elasticities
+from aimwell.predict.pricing.judging import PriceJudgement, judge_elasticities
+from aimwell.predict.pricing.panel import read_price_weeks, week_of
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
-from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
-__all__ = ["CategoryElasticity", "PriceElasticities", "PriceJudgement", "price_elasticities"]
+__all__ = ["CategoryElasticity", "PriceElasticities", "price_elasticities"]
 
 ALL = "all categories"
 
@@ -61,28 +54,6 @@ class CategoryElasticity:
     of_lines: Estimate
     spread: float | None
     against: float
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class PriceJudgement:
-    """How well units of later weeks were foretold by elasticities learnt before them.
-
-    Levels are those of the products before, the weeks' common ups and downs are taken out of all.
-
-    Args:
-        way: 'no change with price', "the category's elasticity" or "the product's, drawn in".
-        rows, products: Products' weeks that were judged, and of how many products.
-        error: Mean squared error of ln(units); less is better.
-        gain: By how much it is less than if price changed nothing; products independent.
-        verdict: 'better', 'worse' or 'cannot tell', by the interval of `gain`.
-    """
-
-    way: str
-    rows: int
-    products: int
-    error: float
-    gain: Estimate
     verdict: str
 
 
@@ -146,7 +117,7 @@ def price_elasticities(
             "lines with their products (sku), quantities and prices."
         )
     sold = len(np.unique(read.product))
-    fitted = _fit(read)
+    fitted = fit_elasticities(read)
     if fitted is None or len(fitted.used) < _SMALLEST_GROUPS:
         raise TooLittleDataError(
             "price elasticities",
@@ -156,64 +127,11 @@ def price_elasticities(
             "and the last, at prices that vary by 3 % or more.",
         )
     cut = week_of(as_of, stores.settings.timezone) - check_weeks
-    judged, reason = _judged(read, cut)
+    judged, reason = judge_elasticities(read, cut)
     return PriceElasticities(_categories(fitted), _products(fitted), sold, judged, reason)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Fitted:
-    """Everything found of the products in `used` (their numbers); rows are theirs, levels taken out."""
-
-    read: PriceWeeks
-    used: IntArray
-    names: Any
-    code: IntArray
-    x: FloatArray
-    units: FloatArray
-    lines: FloatArray
-    pooled: dict[int, Estimate]
-    own: FloatArray
-    drawn: FloatArray
-    error: FloatArray
-    spread: dict[int, float]
-
-
-def _fit(read: PriceWeeks) -> _Fitted | None:
-    usable = usable_products(read)
-    used = np.flatnonzero(usable)
-    if not len(used):
-        return None
-    rows = read.rows(usable[read.product])
-    names, code = rows.category
-    week = _weeks_of(rows.week, code[rows.product])
-    taken = without_levels(
-        np.column_stack([rows.price, rows.units, rows.lines]), rows.product, week
-    )
-    x, units, lines = taken.T
-    many = len(read.skus)
-    own = slopes(x, units, rows.product, rows.week, many)
-    pooled: dict[int, Estimate] = {}
-    spread: dict[int, float] = {}
-    drawn, error = np.full(many, np.nan), np.full(many, np.nan)
-    for one in np.unique(code[used]):
-        of = code[rows.product] == one
-        pooled[int(one)] = pooled_slope(x[of], units[of], rows.product[of])
-        products = used[code[used] == one]
-        part = type(own)(own.slope[products], own.variance[products])
-        if pooled[int(one)].defined:
-            drawn[products], error[products], spread[int(one)] = drawn_in(part, pooled[int(one)])
-    return _Fitted(
-        rows, used, names, code, x, units, lines, pooled, own.slope, drawn, error, spread
-    )
-
-
-def _weeks_of(week: IntArray, category: IntArray) -> IntArray:
-    """Numbers of the weeks of each category."""
-    both = category * (int(week.max()) + 1) + week
-    return np.asarray(np.unique(both, return_inverse=True)[1], dtype=np.int64)
-
-
-def _categories(fitted: _Fitted) -> tuple[CategoryElasticity, ...]:
+def _categories(fitted: Fitted) -> tuple[CategoryElasticity, ...]:
     product = fitted.read.product
     every = np.ones(len(product), dtype=bool)
     found = [_category(fitted, ALL, every, None)]
@@ -226,7 +144,7 @@ def _categories(fitted: _Fitted) -> tuple[CategoryElasticity, ...]:
     return (found[0], *sorted(found[1:], key=lambda row: (-row.products, row.category)))
 
 
-def _category(fitted: _Fitted, name: str, rows: Any, spread: float | None) -> CategoryElasticity:
+def _category(fitted: Fitted, name: str, rows: Any, spread: float | None) -> CategoryElasticity:
     product = fitted.read.product[rows]
     products = np.unique(product)
     slope = fitted.own[products]
@@ -263,7 +181,7 @@ def _verdict(lower: float, upper: float) -> str:
     return "negative" if upper < 0 else "cannot tell"
 
 
-def _products(fitted: _Fitted) -> pa.Table:
+def _products(fitted: Fitted) -> pa.Table:
     used, read = fitted.used, fitted.read
     weeks = np.bincount(read.product, minlength=len(read.skus))[used]
     reach = stdtrit(weeks - 2, (1 + DEFAULT_CONFIDENCE) / 2) * fitted.error[used]
@@ -289,61 +207,3 @@ def _products(fitted: _Fitted) -> pa.Table:
         }
     )
     return table.sort_by([("category", "ascending"), ("sku", "ascending")])
-
-
-def _judged(read: PriceWeeks, cut: int) -> tuple[tuple[PriceJudgement, ...], str]:
-    """Learnt before the week `cut`, judged from it on."""
-    earlier = read.rows(read.week < cut)
-    fitted = _fit(earlier) if len(earlier) else None
-    if fitted is None or not any(one.defined for one in fitted.pooled.values()):
-        return (), (
-            f"Not judged on later weeks: before them no category had {PRODUCTS_MIN} products whose prices vary enough."
-        )
-    many = len(read.skus)
-    usual = np.full(many, np.nan)
-    for one, estimate in fitted.pooled.items():
-        if estimate.estimate is not None:
-            usual[fitted.used[fitted.code[fitted.used] == one]] = estimate.estimate
-    later = read.rows((read.week >= cut) & ~np.isnan(usual[read.product]))
-    if not len(later):
-        return (
-            (),
-            "Not judged: none of the products whose elasticity is known was sold in the later weeks.",
-        )
-    level = _levels(fitted.read, many)
-    week = _weeks_of(later.week, later.category[1][later.product])
-    off = np.column_stack([later.price, later.units]) - level[later.product]
-    size = np.bincount(week)
-    for column in range(2):
-        off[:, column] -= (np.bincount(week, weights=off[:, column]) / size)[week]
-    x, y = off.T
-    ways = {
-        "no change with price": np.zeros(many),
-        "the category's elasticity": usual,
-        "the product's, drawn in": fitted.drawn,
-    }
-    nothing = y**2
-    found = []
-    for way, slope in ways.items():
-        loss = (y - slope[later.product] * x) ** 2
-        gain = difference(nothing - loss, later.product)
-        found.append(
-            PriceJudgement(
-                way=way,
-                rows=len(y),
-                products=len(np.unique(later.product)),
-                error=float(loss.mean()),
-                gain=gain,
-                verdict=verdict_of(gain),
-            )
-        )
-    return tuple(found), ""
-
-
-def _levels(read: PriceWeeks, many: int) -> FloatArray:
-    """Mean logarithm of price and units of each product."""
-    count = np.maximum(np.bincount(read.product, minlength=many), 1)
-    columns = (
-        np.bincount(read.product, weights=one, minlength=many) for one in (read.price, read.units)
-    )
-    return np.column_stack([column / count for column in columns])
