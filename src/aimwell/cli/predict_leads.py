@@ -87,12 +87,14 @@ def leads(
         ws.output.say(entry.metrics["reason"])
         ws.output.say()
         whose = "firms" if accounts else "prospects"
+        ws.output.say(
+            f"The likeliest of {scored.num_rows:,} {whose}; {whole:,.0f} are expected in all."
+        )
         ws.output.table(
             ["firm", "industry", "people", "last visit", "score"]
             if accounts
             else ["profile", "score"],
             [_lead(row, accounts=accounts) for row in best],
-            title=f"The likeliest of {scored.num_rows:,} {whose}; {whole:,.0f} are expected in all",
         )
         for caveat in card["caveats"]:
             ws.output.note(f"Beware: {caveat}")
