@@ -18,7 +18,7 @@ __all__ = ["ANSWERS", "Answer", "message_counts"]
 Answer = Literal["click", "open", "order"]
 
 _TOUCHES = """
-    SELECT profile_id, lower(coalesce(channel, split_part(event, ' ', 1))) AS channel, coalesce(campaign, '') AS campaign,
+    SELECT profile_id, lower(coalesce(channel, regexp_extract(event, '^[^ ]+'))) AS channel, coalesce(campaign, '') AS campaign,
            occurred_at AS at
     FROM touches WHERE profile_id IS NOT NULL AND NOT machine AND :test
     """
@@ -50,7 +50,7 @@ def message_counts(answer: Answer, *, seconds: int, last: datetime, cut: datetim
         WITH sent AS (
           SELECT profile_id, channel, campaign, at, :kind AS key_channel, :name AS key_campaign
           FROM (
-            SELECT DISTINCT profile_id, lower(coalesce(channel, split_part(event, ' ', 1))) AS channel,
+            SELECT DISTINCT profile_id, lower(coalesce(channel, regexp_extract(event, '^[^ ]+'))) AS channel,
                    coalesce(campaign, '') AS campaign, occurred_at AS at
             FROM touches WHERE profile_id IS NOT NULL AND event LIKE '%Sent'
           ) AS d
