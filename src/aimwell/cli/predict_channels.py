@@ -120,8 +120,9 @@ def _say_channels(ws: Opened, found: ChannelPreferences) -> None:
         "Beware: whom a channel wrote to, and what, was chosen. This describes answers; what another channel would bring, only "
         "sending by chance tells."
     )
-    names = ", ".join(one.name for one in found.models)
-    ws.output.say(f"Scores (how likely a channel is the person's best) are kept as: {names}")
+    if found.models:
+        names = ", ".join(one.name for one in found.models)
+        ws.output.say(f"Scores (how likely a channel is the person's best) are kept as: {names}")
 
 
 def _wide(found: ChannelPreferences) -> pa.Table:

@@ -16,40 +16,21 @@ import pyarrow.compute as pc
 
 from aimwell.errors import PredictError, TooLittleDataError, nearest
 from aimwell.history.moment import TIME_COLUMNS, open_moment
-from aimwell.predict.beta_binomial import BetaBinomial, Shares, chances_best, fit_beta_binomial
+from aimwell.predict.beta_binomial import fit_beta_binomial
 from aimwell.predict.registry import RegisteredModel, register_model
 from aimwell.predict.responding.counts import MessageCounts
 from aimwell.predict.responding.judging import CHANNEL_NEEDED, ChannelJudgement, judge_channels
 from aimwell.predict.responding.queries import ANSWERS, Answer, message_counts
+from aimwell.predict.responding.telling import ChannelRate, tell_people
 from aimwell.predict.scoring import keep_scores, scores_table
 from aimwell.predict.training import span_days
 from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
-__all__ = ["ChannelPreferences", "ChannelRate", "channel_preferences"]
+__all__ = ["ChannelPreferences", "channel_preferences"]
 
 _NEEDED = {"messages": 500, "answers": 50, "people with two or more messages": 50}
-_SURE = 0.9
 _PART = "law"
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelRate:
-    """A channel as a whole.
-
-    Args:
-        channel: Its name, in small letters.
-        people, sent, answered: To whom it wrote, how often, and to how many of these messages an answer came.
-        law: The law of people's own rates; None where there was too little.
-        reason: Why there is none; empty where there is.
-    """
-
-    channel: str
-    people: int
-    sent: int
-    answered: int
-    law: BetaBinomial | None
-    reason: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -165,7 +146,9 @@ def channel_preferences(
         )
     judged, reason = judge_channels(counts)
     better = bool(judged) and judged[0].verdict == "better"
-    people, rates, best = _told(counts.of_channels([one.channel for one in told]), told, better)
+    people, rates, best = tell_people(
+        counts.of_channels([one.channel for one in told]), told, better
+    )
     models: tuple[RegisteredModel, ...] = ()
     if keep:
         settings = {"horizon_days": within_days, "answer": answer, "check_days": check_days}
@@ -209,53 +192,6 @@ def _channel(counts: MessageCounts, place: int) -> ChannelRate:
     return ChannelRate(
         counts.names[place], people, whole["messages"], whole["answers"], law, reason
     )
-
-
-def _told(
-    counts: MessageCounts, told: list[ChannelRate], better: bool
-) -> tuple[pa.Table, pa.Table, FloatArray]:
-    sent, answered = counts.sent.sum(axis=2), counts.answered.sum(axis=2)
-    some = sent.sum(axis=1) > 0
-    sent, answered = sent[some], answered[some]
-    profiles = counts.profiles.filter(pa.array(some))
-    laws = [one.law for one in told if one.law is not None]
-    means, strengths = (
-        np.array([getattr(law, name) for law in laws]) for name in ("mean", "strength")
-    )
-    shares = Shares(strengths * means + answered, strengths * (1 - means) + sent - answered)
-    lower, upper = shares.interval()
-    best = chances_best(shares, sent)
-    several = (sent > 0).sum(axis=1) > 1
-    first = np.argmax(best, axis=1)
-    sure = np.take_along_axis(best, first[:, None], 1)[:, 0]
-    own = several & (sure >= _SURE) & better
-    usual = np.argmax(np.where(sent > 0, means, -1.0), axis=1)
-    names = np.array(counts.names, dtype=object)
-    people = pa.table(
-        {
-            "profile_id": profiles,
-            "channels": pa.array((sent > 0).sum(axis=1).astype(np.int64)),
-            "channel": pa.array(names[np.where(own, first, usual)], pa.string()),
-            "own": pa.array(own),
-            "sure": pa.array(sure, mask=~several),
-        }
-    )
-    person, kind = np.nonzero(sent)
-    against = np.where(lower > means, "above", np.where(upper < means, "below", "cannot tell"))
-    rates = pa.table(
-        {
-            "profile_id": profiles.take(pa.array(person)),
-            "channel": pa.array(names[kind], pa.string()),
-            "sent": pa.array(sent[person, kind].astype(np.int64)),
-            "answered": pa.array(answered[person, kind].astype(np.int64)),
-            "rate": pa.array(shares.mean[person, kind]),
-            "lower": pa.array(lower[person, kind]),
-            "upper": pa.array(upper[person, kind]),
-            "best": pa.array(best[person, kind], mask=~several[person]),
-            "against": pa.array(against[person, kind].astype(object), pa.string()),
-        }
-    )
-    return people, rates, np.where((sent > 0) & several[:, None], best, np.nan)
 
 
 def _kept(
