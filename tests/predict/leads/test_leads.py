@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.history.moment import open_moment
 from aimwell.predict.cards import card_text, model_card
+from aimwell.predict.care.caring import train_defined
 from aimwell.predict.leads.firms import RECENCY, firm_words, read_firms
 from aimwell.predict.leads.service import AccountLeads, score_account_leads, train_account_leads
 from aimwell.predict.questions import PROSPECTS, Question, members_among
@@ -209,6 +211,19 @@ def test_prospects_are_judged_beside_their_last_visit(
     scores = score_propensity(stores, prospects.entry, as_of=AS_OF, now=NOW)
     assert scores.num_rows < FIRMS * PEOPLE
     assert "a prospect buys within 30 days" in model_card(prospects.entry)["predicts"]
+
+
+def test_a_definition_of_leads_is_trained_and_scored_as_any(stores: Stores) -> None:
+    wanted = Prediction.model_validate(
+        {"name": "first-order", "among": "prospects", "horizon": "30d", "learners": ["logistic"]}
+    )
+    assert list(wanted.references()) == []
+    entry = train_defined(stores, wanted, as_of=AS_OF, now=NOW, by="test")
+    assert entry.settings["among"] == "prospects"
+    assert {one["learner"] for one in entry.metrics["candidates"]} == {
+        "base rate by recency",
+        "logistic regression",
+    }
 
 
 def test_the_card_speaks_of_firms(firms: AccountLeads) -> None:
