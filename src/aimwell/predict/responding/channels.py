@@ -221,7 +221,10 @@ def _kept(
             metrics={
                 "channel": asdict(one),
                 "judged": [
-                    asdict(found) for found in judged if found.channel in ("all", one.channel)
+                    asdict(found)
+                    for name in (one.channel, "all")
+                    for found in judged
+                    if found.channel == name
                 ],
                 "people": int(known.sum()),
             },
