@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import typer
 
-from aimwell.cli import predict_demand, predict_patterns, predict_timing
+from aimwell.cli import predict_demand, predict_patterns, predict_responses, predict_timing
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.lazy import group_of
 from aimwell.cli.model_options import HtmlOption, keep_page
+from aimwell.cli.predict_candidates import show_candidates
 from aimwell.cli.predict_care import (
     compare_versions,
     monitor_model,
@@ -32,6 +32,7 @@ from aimwell.cli.training_options import AnewOption, ModelArgument, NameOption, 
 from aimwell.predict import service
 from aimwell.predict.card_page import card_html
 from aimwell.predict.card_propensity import chosen_candidate, tuning_words
+from aimwell.predict.card_responses import gain_worth
 from aimwell.predict.card_spend import whole_way
 from aimwell.predict.card_words import figure
 from aimwell.predict.cards import card_text, model_card
@@ -87,7 +88,7 @@ def propensity(
         ws.output.heading(f"{trained.entry.label}: {card['predicts']}")
         ws.output.say(card["sentence"])
         ws.output.say()
-        _candidates(ws, trained.entry.metrics)
+        show_candidates(ws, trained.entry.metrics)
         ws.output.say(
             "AUC later: on people of a later period than was learnt from. Random: on a random division of the people "
             "learnt from, as most reports show it. Log loss (less is better) judges the probabilities themselves and "
@@ -222,42 +223,6 @@ def _end(ws: Opened, entry: RegisteredModel, card_: dict[str, Any]) -> None:
     ws.output.say(f"More of it: aimwell predict card {entry.name}")
 
 
-def _candidates(ws: Opened, metrics: Mapping[str, Any]) -> None:
-    """Each learner on later people, and what a random division would have promised."""
-    ws.output.table(
-        [
-            "learner",
-            "AUC later",
-            "random",
-            "predicted",
-            "did it",
-            "log loss",
-            "worse by",
-            "chosen",
-        ],
-        [
-            (
-                one["learner"],
-                f"{one['later']['auc']['estimate']:.3f}",
-                f"{one['random_split']['auc']['estimate']:.3f}",
-                f"{one['later']['mean_predicted']:.1%}",
-                f"{one['later']['base_rate']['estimate']:.1%}",
-                f"{one['later']['log_loss']:.4f}",
-                _worse_by(one["extra_loss"]),
-                "yes" if one["learner"] == metrics["learner"] else "",
-            )
-            for one in metrics["candidates"]
-        ],
-    )
-
-
-def _worse_by(extra: Mapping[str, Any]) -> str:
-    """The loss above the best learner's, with the reach of its interval of 95 %, which is symmetric."""
-    if not extra["estimate"]:
-        return ""
-    return f"{extra['estimate']:.3f}±{extra['upper'] - extra['estimate']:.3f}"
-
-
 def _tenths(people: pa.Table) -> list[tuple[str, int, float, str, float]]:
     """The best tenth of customers, the next two, the middle and the rest, with what they should bring."""
     values = pc.drop_null(people.column("value").combine_chunks()).to_numpy()
@@ -281,7 +246,7 @@ def _sum(table: pa.Table, name: str) -> float:
 def _worth(entry: RegisteredModel) -> str:
     """The one figure by which a model is known."""
     metrics = entry.metrics
-    if entry.kind in ("propensity", "churn", "subscription_churn"):
+    if entry.kind in ("propensity", "account_leads", "churn", "subscription_churn"):
         chosen = chosen_candidate(metrics)
         return f"AUC {chosen['later']['auc']['estimate']:.3f}"
     if entry.kind == "spend":
@@ -291,6 +256,8 @@ def _worth(entry: RegisteredModel) -> str:
     if entry.kind == "next_purchase":
         found = metrics["check"]
         return "not checked" if found is None else f"{found['verdict']} than everybody's waits"
+    if entry.kind in ("channel_preference", "discount_seeking"):
+        return gain_worth(metrics["judged"])
     if entry.kind != "lifetime_value":
         return "–"
     check = metrics["check"]
@@ -324,6 +291,7 @@ app.command("spend", rich_help_panel=PEOPLE)(spend)
 app.command("churn", rich_help_panel=PEOPLE)(churn)
 app.command("next-purchase", rich_help_panel=PEOPLE)(predict_timing.next_purchase)
 app.command("best-time", rich_help_panel=PEOPLE)(predict_timing.best_time)
+predict_responses.register(app)
 app.command("demand", rich_help_panel=PRODUCTS)(predict_demand.demand)
 predict_patterns.register(app)
 app.command("train", rich_help_panel=MODELS)(train_defined_model)

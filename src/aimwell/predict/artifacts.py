@@ -21,6 +21,7 @@ import msgspec
 
 from aimwell.errors import ModelFileError, StorageFullError
 from aimwell.predict.base_rates import BaseRates
+from aimwell.predict.beta_binomial import BetaBinomial
 from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.calibration import Calibrator
 from aimwell.predict.gamma_gamma import GammaGamma
@@ -49,13 +50,23 @@ MANIFEST = "model.json"
 TREES = "trees.txt"
 XGBOOST = "xgboost.json"
 
-Model = BuyingLaw | GammaGamma | Paces | PropensityModel | Recommender | Reference | SpendModel
+Model = (
+    BetaBinomial
+    | BuyingLaw
+    | GammaGamma
+    | Paces
+    | PropensityModel
+    | Recommender
+    | Reference
+    | SpendModel
+)
 ModelT = TypeVar("ModelT", bound=Model)
 
 _FORMAT = 1
 _FILES = (MANIFEST, TREES, XGBOOST, *TABLES)
 
-_KINDS: Mapping[type[GammaGamma | Paces | Reference], str] = {
+_KINDS: Mapping[type[BetaBinomial | GammaGamma | Paces | Reference], str] = {
+    BetaBinomial: "beta_binomial",
     GammaGamma: "gamma_gamma",
     Paces: "paces",
     Reference: "reference",
@@ -211,7 +222,7 @@ def _written(model: Model) -> dict[str, bytes]:
     elif isinstance(model, SpendModel):
         kind, told = "spend", _Spend(model.names, model.horizon, model.trained_as_of, model.level)
         files[TREES] = model.scorer.text.encode()
-    elif isinstance(model, GammaGamma | Paces | Reference):
+    elif isinstance(model, BetaBinomial | GammaGamma | Paces | Reference):
         kind, told = _KINDS[type(model)], model
     else:
         kind, told = law_of(model), model

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from aimwell.history.catalogue import FEATURES
 from aimwell.predict.card_words import day, estimate, season_caveat
-from aimwell.predict.questions import Question
+from aimwell.predict.leads.firms import firm_words
+from aimwell.predict.questions import ACCOUNTS, PROSPECTS, Question
 from aimwell.predict.registry import RegisteredModel
 
 __all__ = ["chosen_candidate", "propensity_words", "tuning_words"]
@@ -26,23 +27,24 @@ def propensity_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
     chosen = chosen_candidate(metrics)
     later = chosen["later"]
     train, judge = metrics["train"], metrics["judge"]
+    people = "firms" if question.among == ACCOUNTS else "people"
     return {
         "predicts": f"The probability that {question.whose} {question.does} within {horizon} days.",
-        "sentence": f"AUC {estimate(later['auc'], '.3f')} on {judge['people']:,} people of a later period than it learnt "
+        "sentence": f"AUC {estimate(later['auc'], '.3f')} on {judge['people']:,} {people} of a later period than it learnt "
         f"from (a random division would say {chosen['random_split']['auc']['estimate']:.3f}); the likeliest tenth did it "
         f"{_best_tenth(later)}",
         "learnt_from": [
-            f"{train['people']:,} people known on {day(train['as_of'], zone)}, of whom {train['positives']:,} did it in "
+            f"{train['people']:,} {people} known on {day(train['as_of'], zone)}, of whom {train['positives']:,} did it in "
             f"the {horizon} days after.",
             f"Learnt by: {metrics['learner']}. {metrics['reason']}",
             *tuning_words(metrics),
         ],
         "how_good": [
-            f"Judged on {judge['people']:,} people known on {day(judge['as_of'], zone)}{_drawn(judge)}, later than it has learnt; "
+            f"Judged on {judge['people']:,} {people} known on {day(judge['as_of'], zone)}{_drawn(judge)}, later than it has learnt; "
             f"{judge['positives']:,} of them did it.",
             f"AUC {estimate(later['auc'], '.3f')}: so often it puts somebody who did it above somebody who did not; "
             "0.5 is a coin, 1 is perfect.",
-            f"On a random division of the people it learnt from, the AUC was {estimate(chosen['random_split']['auc'], '.3f')}. "
+            f"On a random division of the {people} it learnt from, the AUC was {estimate(chosen['random_split']['auc'], '.3f')}. "
             "Most reports show that one; it knows nothing of time.",
             f"The best tenth did it {_best_tenth(later)}",
             f"Mean prediction {later['mean_predicted']:.1%}, and {estimate(later['base_rate'], '.1%')} did it.",
@@ -63,8 +65,11 @@ def propensity_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             }
             for row in later["bins"]
         ],
-        "features": [_feature(row) for row in metrics["features"][:_FEATURES_TOLD]],
-        "caveats": _propensity_caveats(metrics, chosen, zone),
+        "features": [
+            _feature(row, of_firms=question.among == ACCOUNTS)
+            for row in metrics["features"][:_FEATURES_TOLD]
+        ],
+        "caveats": _propensity_caveats(metrics, chosen, question, zone),
     }
 
 
@@ -108,8 +113,8 @@ def _tuned(found: Mapping[str, Any]) -> str:
     return f"{told}. It was taken: {chosen}."
 
 
-def _feature(row: Mapping[str, Any]) -> str:
-    words = _WORDS.get(row["name"], row["name"])
+def _feature(row: Mapping[str, Any], *, of_firms: bool) -> str:
+    words = firm_words(row["name"]) if of_firms else _WORDS.get(row["name"], row["name"])
     way = row["direction"]
     told = (
         "no plain direction"
@@ -120,7 +125,7 @@ def _feature(row: Mapping[str, Any]) -> str:
 
 
 def _propensity_caveats(
-    metrics: Mapping[str, Any], chosen: Mapping[str, Any], zone: ZoneInfo
+    metrics: Mapping[str, Any], chosen: Mapping[str, Any], question: Question, zone: ZoneInfo
 ) -> list[str]:
     later = chosen["later"]
     found = [
@@ -145,8 +150,10 @@ def _propensity_caveats(
             f"A random division would have promised an AUC higher by {flatters:.3f} than time allowed."
         )
     if "base rate" in metrics["learner"]:
+        leads = question.among in (ACCOUNTS, PROSPECTS)
         found.append(
-            "It only knows how long ago people bought; no model was better by more than chance."
+            f"It only knows how long ago people {'last visited' if leads else 'bought'}; no model was better by more than "
+            "chance."
         )
     found += season_caveat(metrics, metrics["judge"]["as_of"], zone)
     return found

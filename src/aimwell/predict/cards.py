@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from aimwell.predict.card_churn import churn_words
 from aimwell.predict.card_lifetime import lifetime_words
 from aimwell.predict.card_propensity import propensity_words
+from aimwell.predict.card_responses import channel_words, discount_words
 from aimwell.predict.card_spend import spend_words
 from aimwell.predict.card_subscriptions import subscription_words
 from aimwell.predict.recommend.words import recommender_words
@@ -41,6 +42,9 @@ def model_card(entry: RegisteredModel, *, timezone: str = "UTC") -> dict[str, An
         "spend": spend_words,
         "subscription_churn": subscription_words,
         "next_purchase": next_purchase_words,
+        "channel_preference": channel_words,
+        "discount_seeking": discount_words,
+        "account_leads": propensity_words,
     }.get(entry.kind, _other_words)
     zone = ZoneInfo(timezone)
     return {

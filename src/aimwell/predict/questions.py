@@ -26,9 +26,22 @@ from aimwell.segment.rules.phrases import where_words
 from aimwell.segment.service import compiled, members_query, scope_of
 from aimwell.store.sql import identifier, sql
 
-__all__ = ["PURCHASE", "Question", "Recorded", "doers_ahead", "members_among", "recorded"]
+__all__ = [
+    "ACCOUNTS",
+    "PROSPECTS",
+    "PURCHASE",
+    "Question",
+    "Recorded",
+    "doers_ahead",
+    "members_among",
+    "recorded",
+]
 
 PURCHASE = "Order Completed"
+PROSPECTS = "prospects"
+"""Among whom: those known who have not bought yet."""
+ACCOUNTS = "accounts"
+"""Among whom: firms of which nobody has ordered yet; their models are of a kind of their own (`predict.leads`)."""
 
 _AHEAD = ("order_lines", "product_facts", "purchases")
 
@@ -39,7 +52,7 @@ class Question:
 
     Args:
         acts: What people do or do not do.
-        among: Of whom: everybody, buyers, or the name of a segment, as of each moment.
+        among: Of whom: everybody, buyers, prospects (who have not bought), or the name of a segment, as of each moment.
         columns: Features that it may look at, own ones as `own:NAME`; none: all of the catalogue.
         own: Name of an own feature → its SQL, as it was when the question was asked.
     """
@@ -91,7 +104,12 @@ class Question:
     @property
     def whose(self) -> str:
         """As "a person" or "a person of the segment 'vip'"."""
-        named = {EVERYBODY: "a person", BUYERS: "a buyer"}
+        named = {
+            EVERYBODY: "a person",
+            BUYERS: "a buyer",
+            PROSPECTS: "a prospect",
+            ACCOUNTS: "somebody of a firm that has not ordered",
+        }
         return named.get(self.among, f"a person of the segment '{self.among}'")
 
 
@@ -149,6 +167,14 @@ def members_among(moment: Moment, question: Question) -> exp.Expr | None:
         return None
     if question.among == BUYERS:
         return sql("SELECT profile_id FROM purchases WHERE kept")
+    if question.among == PROSPECTS:
+        moment.bind_profiles()
+        return sql(
+            """
+            SELECT p.profile_id FROM profiles AS p
+            ANTI JOIN (SELECT profile_id FROM purchases WHERE kept) AS b ON b.profile_id = p.profile_id
+            """
+        )
     segment = definitions.find(moment.stores.control, Segment, question.among)
     moment.bind_known()
     return members_query(compiled(moment, segment.rule, name=question.among))

@@ -54,6 +54,9 @@ Kind = Literal[
     "spend",
     "next_purchase",
     "recommender",
+    "channel_preference",
+    "discount_seeking",
+    "account_leads",
 ]
 
 _models = metadata.tables["models"]

@@ -13,7 +13,14 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.store.tables import LAKE_TABLES
 
-__all__ = ["SCORES", "keep_scores", "last_scored", "scores_table", "stored_scores"]
+__all__ = [
+    "SCORES",
+    "keep_account_scores",
+    "keep_scores",
+    "last_scored",
+    "scores_table",
+    "stored_scores",
+]
 
 SCORES = pa.schema(
     [
@@ -62,6 +69,37 @@ def keep_scores(
     schema = LAKE_TABLES["scores"].schema
     rows = pa.table([filled[name] for name in schema.names], schema=schema)
     return stores.lake.append("scores", rows, transaction=_transaction(model, as_of))
+
+
+def keep_account_scores(
+    stores: Stores,
+    model: RegisteredModel,
+    accounts: pa.Array,
+    score: FloatArray,
+    *,
+    as_of: datetime,
+    now: datetime,
+) -> bool:
+    """Append scores of firms to the lake's `account_scores`, unless this version has scored as of this moment before.
+
+    Returns:
+        False where they were there already; those stand.
+    """
+    firms = len(accounts)
+    filled: dict[str, pa.Array] = {
+        "account_id": accounts,
+        "model": pa.repeat(pa.scalar(model.name), firms),
+        "version": pa.repeat(pa.scalar(model.version, pa.int64()), firms),
+        "score": pa.array(score, pa.float64()),
+        "as_of": _repeated("as_of", as_of, firms),
+        "horizon_days": pa.repeat(pa.scalar(model.settings["horizon_days"], pa.int64()), firms),
+        "source": pa.repeat(pa.scalar("predict"), firms),
+        "load_id": pa.nulls(firms, pa.string()),
+        "received_at": _repeated("received_at", now, firms),
+    }
+    schema = LAKE_TABLES["account_scores"].schema
+    rows = pa.table([filled[name] for name in schema.names], schema=schema)
+    return stores.lake.append("account_scores", rows, transaction=_transaction(model, as_of))
 
 
 def stored_scores(stores: Stores, model: RegisteredModel, as_of: datetime) -> pa.Table | None:

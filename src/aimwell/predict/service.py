@@ -21,7 +21,7 @@ from aimwell.predict.churning import ChurnFit, predict_churn, score_churn
 from aimwell.predict.learners import check_installed
 from aimwell.predict.metrics import propensity_metrics
 from aimwell.predict.propensity import PropensityModel, PropensityResult, fit_propensity
-from aimwell.predict.questions import PURCHASE, Question
+from aimwell.predict.questions import PROSPECTS, PURCHASE, Question
 from aimwell.predict.reference import reference_of
 from aimwell.predict.registry import (
     RegisteredModel,
@@ -65,7 +65,8 @@ __all__ = [
 PART, REFERENCE = "propensity", "reference"
 """The parts of a registered propensity: the model, and how the people were on whom it was judged."""
 
-_RECENCY = "recency_days"
+_RECENCY, _VISIT = "recency_days", "event_recency_days"
+"""By which the rule bands people that a model has to beat: since the last order, or since the last visit where nobody ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,10 @@ def train_propensity(
     """
     question = question or Question()
     event = question.acts.event
-    name = name or usual_name("buy" if event == PURCHASE else event, horizon_days)
+    does = "buy" if event == PURCHASE else event
+    name = name or usual_name(
+        f"leads {does}" if question.among == PROSPECTS else does, horizon_days
+    )
     settings = {**question.settings(), "horizon_days": horizon_days, "seed": seed}
     if tuple(learners) != USUAL_LEARNERS:
         settings["learners"] = list(learners)
@@ -138,7 +142,8 @@ def train_propensity(
     )
     if progress is not None:
         progress(2, 4, "learning and judging")
-    recency = _RECENCY if _RECENCY in tables.train.names else None
+    band = _VISIT if question.among == PROSPECTS else _RECENCY
+    recency = band if band in tables.train.names else None
     result = fit_propensity(
         tables.train, tables.judge, recency=recency, kinds=learners, seed=seed, tuning=tuning
     )

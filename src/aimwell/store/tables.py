@@ -485,6 +485,19 @@ _TABLES = (
         ),
     ),
     LakeTable(
+        "account_scores",
+        "What one model version expects of one firm as of a moment.",
+        (
+            _c("account_id", _TEXT, "The firm.", required=True),
+            _c("model", _TEXT, "Model.", required=True),
+            _c("version", _INT, "Version in the registry.", required=True),
+            _c("score", _REAL, "Probability."),
+            _c("as_of", TIME, "Moment of the features.", required=True),
+            _c("horizon_days", _INT, "How far ahead it looks."),
+            *_PROVENANCE,
+        ),
+    ),
+    LakeTable(
         "prices",
         "The price of a product from set_at on.",
         (

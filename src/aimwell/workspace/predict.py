@@ -17,6 +17,11 @@ from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.service import compare, monitor
 from aimwell.predict.demand.service import DemandForecast, forecast_demand
 from aimwell.predict.explaining import Effect, Explained, effects, why
+from aimwell.predict.leads.service import (
+    AccountLeads,
+    score_account_leads,
+    train_account_leads,
+)
 from aimwell.predict.patterns.bundle_service import bundles
 from aimwell.predict.patterns.found import NextRules, Paths, Responses
 from aimwell.predict.patterns.model import BasketRules, Bundles
@@ -25,6 +30,9 @@ from aimwell.predict.patterns.paths import paths
 from aimwell.predict.patterns.responses import responses
 from aimwell.predict.patterns.service import basket_rules, bought_together
 from aimwell.predict.person import CurrentScores, PersonScore, current_scores, score_one
+from aimwell.predict.pricing.discounts import DiscountSeekers, discount_seekers
+from aimwell.predict.pricing.elasticities import PriceElasticities, price_elasticities
+from aimwell.predict.questions import PROSPECTS, Question
 from aimwell.predict.recommend.rules import Rules
 from aimwell.predict.recommend.service import (
     Recommended,
@@ -41,6 +49,7 @@ from aimwell.predict.registry import (
     list_models,
     promote,
 )
+from aimwell.predict.responding.channels import ChannelPreferences, channel_preferences
 from aimwell.predict.service import (
     ChurnFit,
     LifetimeValueFit,
@@ -223,6 +232,48 @@ class Predictions(Stage):
     def best_times(self, *, as_of: datetime | None = None, **options: Any) -> BestTimes:
         """The weekday and the hours at which each person acts, where they beat everybody's."""
         return best_times(self._stores, as_of=as_of or self._clock(), **options)
+
+    def channels(self, *, as_of: datetime | None = None, **options: Any) -> ChannelPreferences:
+        """How often each person answers in each channel, and through which one they answer most."""
+        return channel_preferences(
+            self._stores, as_of=as_of or self._clock(), now=self._clock(), **options
+        )
+
+    def prices(self, *, as_of: datetime | None = None, **options: Any) -> PriceElasticities:
+        """How the units sold go with the price, by category and product."""
+        return price_elasticities(self._stores, as_of=as_of or self._clock(), **options)
+
+    def discounts(self, *, as_of: datetime | None = None, **options: Any) -> DiscountSeekers:
+        """By how much each person buys on discount beyond what was on discount where and when they bought."""
+        return discount_seekers(
+            self._stores, as_of=as_of or self._clock(), now=self._clock(), **options
+        )
+
+    def leads(
+        self, *, horizon_days: int = 90, as_of: datetime | None = None, **options: Any
+    ) -> TrainedModel:
+        """Learn how likely each prospect is to buy for the first time; `score` then scores them."""
+        return self.propensity(
+            horizon_days=horizon_days, as_of=as_of, question=Question(among=PROSPECTS), **options
+        )
+
+    def account_leads(
+        self, *, horizon_days: int = 90, as_of: datetime | None = None, **options: Any
+    ) -> AccountLeads:
+        """The same of firms; `score_accounts` then scores them."""
+        return train_account_leads(
+            self._stores,
+            as_of=as_of or self._clock(),
+            horizon_days=horizon_days,
+            now=self._clock(),
+            **options,
+        )
+
+    def score_accounts(self, model: str, *, as_of: datetime | None = None) -> pa.Table:
+        """Firms that have not ordered, the likeliest first: `account_id`, what is known of them, `score`."""
+        return score_account_leads(
+            self._stores, model, as_of=as_of or self._clock(), now=self._clock()
+        )
 
     def demand(self, *, as_of: datetime | None = None, **options: Any) -> DemandForecast:
         """How many units of each product, category or of the whole shop will be wanted, with intervals."""

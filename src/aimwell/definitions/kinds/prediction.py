@@ -54,7 +54,16 @@ PERIODS: dict[str, timedelta | None] = {
 
 _DAY = timedelta(days=1)
 _USUAL_DAYS: dict[str, int] = {"lifetime-value": 365, "next-purchase": 30, "recommendations": 30}
-_OF_PROPENSITIES = ("does", "among", "columns", "own", "leave_out", "learners")
+_OF_PROPENSITIES = (
+    "does",
+    "among",
+    "columns",
+    "own",
+    "leave_out",
+    "learners",
+    "tune",
+    "tries",
+)
 
 
 def _feature(name: str) -> str:
@@ -87,7 +96,8 @@ class Prediction(Definition):
         "recommendations 30d.",
     )
     among: Text = Field(
-        default="everybody", description="everybody, buyers, or a segment: of whom it is asked."
+        default="everybody",
+        description="everybody, buyers, prospects (who have not bought yet), or a segment: of whom it is asked.",
     )
     columns: tuple[FeatureName, ...] = Field(
         default=(),
@@ -158,7 +168,7 @@ class Prediction(Definition):
 
     def references(self) -> Iterator[Reference]:
         """The segment of whom is asked, and own features."""
-        if self.among not in ("everybody", "buyers"):
+        if self.among not in ("everybody", "buyers", "prospects"):
             yield "among", "segment", self.among
         for place, name in enumerate(self.own):
             yield f"own[{place}]", "feature", name

@@ -1,0 +1,91 @@
+"""The cards of how people answer messages and lean to discounts, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from aimwell.predict.card_words import estimate
+from aimwell.predict.registry import RegisteredModel
+
+__all__ = ["channel_words", "discount_words", "gain_worth"]
+
+_NOT_CAUSE = (
+    "Whom a channel wrote to, and what, was chosen by somebody. It describes answers, and does not say what another channel would "
+    "have brought; only sending by chance does."
+)
+
+
+def channel_words(entry: RegisteredModel, _zone: ZoneInfo) -> dict[str, Any]:
+    """The parts of the card of a channel's preference."""
+    channel, judged = entry.metrics["channel"], entry.metrics["judged"]
+    name, answer, law = channel["channel"], entry.settings["answer"], channel["law"]
+    days = entry.settings["horizon_days"]
+    rate = f"{channel['answered']:,} of {channel['sent']:,} messages"
+    return {
+        "predicts": f"The probability that {name} is the channel through which a person answers most ({answer} within {days} days), "
+        "of those that write to them.",
+        "sentence": f"{rate} by {name} were answered; " + _worth(judged, "message"),
+        "learnt_from": [
+            f"{rate} to {channel['people']:,} people were answered. Over people the rate follows a Beta law with the mean "
+            f"{law['mean']:.1%}; a person's own messages count against {law['strength']:,.1f} of everybody's.",
+        ],
+        "how_good": [
+            f"{'All channels' if one['channel'] == 'all' else one['channel']}, {one['messages']:,} later messages: log loss "
+            f"{one['log_loss']:.4f} by people's own rates, {one['log_loss_everybody']:.4f} by everybody's; "
+            f"{estimate(one['gain'], '.4f')} less a message."
+            for one in judged
+        ],
+        "calibration": [],
+        "features": [],
+        "caveats": [_NOT_CAUSE],
+    }
+
+
+def discount_words(entry: RegisteredModel, _zone: ZoneInfo) -> dict[str, Any]:
+    """The parts of the card of the leaning to discounts."""
+    metrics = entry.metrics
+    law, judged = metrics["law"], metrics["judged"]
+    return {
+        "predicts": "By how much a person's share of lines bought on discount is above what was on discount where and when they "
+        "bought.",
+        "sentence": f"{law['mean']:.1%} of {metrics['lines']:,} lines were bought on discount; "
+        + _worth([] if judged is None else [judged], "line"),
+        "learnt_from": [
+            f"{metrics['lines']:,} lines of {metrics['people']:,} people. A person's own lines count against {law['strength']:,.1f} "
+            "at what is usual for them.",
+        ],
+        "how_good": [metrics["reason"]]
+        if judged is None
+        else [
+            f"{judged['lines']:,} later lines: log loss {judged['log_loss']:.4f} by people's leaning, "
+            f"{judged['log_loss_offered']:.4f} by what was on discount alone; {estimate(judged['gain'], '.4f')} less a line."
+        ],
+        "calibration": [],
+        "features": [],
+        "caveats": [
+            "It describes what people bought. What they would have bought at the full price, only prices set by chance tell."
+        ],
+    }
+
+
+def gain_worth(judged: Sequence[Mapping[str, Any]] | Mapping[str, Any] | None) -> str:
+    """The one figure by which such a model is known: the loss saved against everybody's behaviour."""
+    if not judged:
+        return "not judged"
+    first = judged if isinstance(judged, Mapping) else judged[0]
+    return f"loss saved {estimate(first['gain'], '.4f')}"
+
+
+def _worth(judged: list[Mapping[str, Any]], unit: str) -> str:
+    if not judged:
+        return "not judged on later time."
+    words = {
+        "better": "own behaviour foretold later ones better than everybody's",
+        "worse": "own behaviour foretold later ones worse than everybody's",
+        "cannot tell": "whether own behaviour foretells later ones better cannot be told",
+    }
+    return (
+        f"{words[judged[0]['verdict']]} ({estimate(judged[0]['gain'], '.4f')} less loss a {unit})."
+    )

@@ -1,0 +1,1 @@
+"""Leads: prospects and firms that may order for the first time."""

@@ -1,0 +1,1 @@
+"""What prices do to sales, and who buys what is on discount."""

@@ -1,0 +1,1 @@
+"""How people answer messages, and through which channel."""
