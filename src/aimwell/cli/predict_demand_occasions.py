@@ -27,22 +27,28 @@ WithoutOccasionsOption = Annotated[
 
 def say_occasions(ws: Opened, found: DemandForecast, top: int) -> None:
     """The occasions near the horizon, and what each that counts adds."""
-    if not found.occasions:
-        return
-    ws.output.table(
-        ["occasion", "day", "seen", "counted", "why"],
-        [
-            (
-                one.name[:26],
-                one.on,
-                ", ".join(str(day.year) for day in one.seen[-3:]) or "never",
-                one.used,
-                one.why,
-            )
-            for one in found.occasions
-        ],
-        title="Occasions in the horizon or shortly before it",
-    )
+    tried = [one for one in found.occasions if one.judged]
+    unknown = [one for one in found.occasions if not one.judged]
+    if tried:
+        ws.output.table(
+            ["occasion", "day", "judged", "counted", "why"],
+            [
+                (
+                    one.name[:22],
+                    one.on,
+                    ", ".join(str(day.year) for day in one.judged),
+                    one.used,
+                    one.why,
+                )
+                for one in tried
+            ],
+            title="Occasions in the horizon or shortly before it",
+        )
+    if unknown:
+        names = ", ".join(f"{one.name} ({one.on}, seen {len(one.seen)} ×)" for one in unknown)
+        ws.output.say(
+            f"Not counted, as two whole times with the weeks before them are needed to learn and to judge: {names}."
+        )
     for one in found.occasions:
         if one.used and one.first is not None:
             _say_one(ws, found, one, top)

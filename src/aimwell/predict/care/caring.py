@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.feature import Feature
@@ -25,6 +25,7 @@ from aimwell.jobs.alerts import Alerts
 from aimwell.predict.care.comparing import compare
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor
+from aimwell.predict.own_functions import changed_functions, own_function
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import (
     RegisteredModel,
@@ -77,9 +78,22 @@ def question_of(stores: Stores, wanted: Prediction) -> Question:
 
     Raises:
         UnknownDefinitionError: There is no feature of such a name.
+        PredictError: Its function may not run or is not there.
     """
-    own = {name: definitions.find(stores.control, Feature, name).sql for name in wanted.own}
+    own = {name: _own(stores, name) for name in wanted.own}
     return Question(wanted.does, wanted.among, wanted.chosen(), own)
+
+
+def _own(stores: Stores, name: str) -> str | dict[str, Any]:
+    feature, _, number = name.partition(".")
+    found = definitions.find(stores.control, Feature, feature)
+    if found.sql is None:
+        return own_function(stores, found, number or None).settings()
+    if number:
+        raise PredictError(
+            f"The feature '{feature}' is SQL and gives one number; name it '{feature}'."
+        )
+    return found.sql
 
 
 def train_defined(
@@ -146,6 +160,9 @@ def care_for(stores: Stores, wanted: Prediction, *, now: datetime) -> Cared:
             stores, wanted, Cared(wanted.name, "trained", "The first version.", first.label), now
         )
     champion = find_model(stores, wanted.name)
+    changed = changed_functions(stores, champion.settings.get("own", {}))
+    if changed:
+        return _after_a_change(stores, wanted, champion, changed, now)
     monitored = monitor(stores, champion, as_of=now)
     why = _why_anew(wanted, versions[0], champion, monitored, now)
     if why is None:
@@ -161,6 +178,28 @@ def care_for(stores: Stores, wanted: Prediction, *, now: datetime) -> Cared:
         stores,
         wanted,
         _held_against(stores, wanted, champion, challenger, monitored, why, now),
+        now,
+    )
+
+
+def _after_a_change(
+    stores: Stores,
+    wanted: Prediction,
+    champion: RegisteredModel,
+    changed: tuple[str, ...],
+    now: datetime,
+) -> Cared:
+    """A version of the functions as they are now: the one in use can neither score nor be compared any more."""
+    why = f"The function of {', '.join(changed)} has changed, so {champion.label} cannot be used any more."
+    newest = train_defined(stores, wanted, as_of=now, now=now)
+    if wanted.promote == "sign-off":
+        told = f'{why} To use {newest.label}: aimwell predict promote {newest.label} --why "function changed"'
+        return Cared(wanted.name, "waits for sign-off", told, champion.label)
+    promote(stores, newest, by=BY, reason=why, now=now)
+    return _scored(
+        stores,
+        wanted,
+        Cared(wanted.name, "promoted", f"{why} {newest.label} is used.", newest.label),
         now,
     )
 

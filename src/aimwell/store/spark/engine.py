@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -24,6 +25,7 @@ from aimwell.store.spark.running import SESSION_OPTIONS, running_spark
 from aimwell.store.spark.workers import python_function
 from aimwell.store.sql import identifier
 from aimwell.store.tables import LAKE_TABLES
+from aimwell.store.time_limit import time_limit
 from aimwell.store.versions import TableVersion
 
 if TYPE_CHECKING:
@@ -96,6 +98,17 @@ class SparkEngineSession:
         """See Session.rows."""
         columns = [column.to_pylist() for column in self.table(query).columns]
         return list(zip(*columns, strict=True))
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """See Session.limited."""
+        tag = f"limit-{uuid4().hex}"
+        self.spark.addTag(tag)
+        try:
+            with time_limit(seconds, lambda: self.spark.interruptTag(tag)):
+                yield
+        finally:
+            self.spark.removeTag(tag)
 
     def _keep(self, query: exp.Expr) -> DataFrame:
         """A result that is computed once, when it is first asked for."""
