@@ -83,7 +83,7 @@ def _values(moment: Moment, name: str, text: str) -> exp.Table:
         sql(
             """
             SELECT count(*) AS n, count(DISTINCT profile_id) AS people,
-                   count(CASE WHEN isnan(value) OR isinf(value) THEN 1 END) AS odd
+                   count(CASE WHEN NOT abs(value) <= 1.7976931348623157e308 THEN 1 END) AS odd
             FROM :own AS o
             """,
             own=table,
