@@ -22,8 +22,6 @@ WORDS: dict[str, list[Any]] = {
     "sku": ["sku 1", "sku 2", "sku 3"],
     "category": ["mugs", "tea"],
     "kind": ["sale", "sale", "sale", "return", "addition"],
-    "order_id": [f"o{n}" for n in range(40)],
-    "original_order_id": [None, *(f"o{n}" for n in range(40))],
     "coupon": [None, "SPRING"],
     "subscription_id": ["s1", "s2", "s3"],
     "plan": ["basic", "plus"],
@@ -51,8 +49,13 @@ BY_TABLE: dict[tuple[str, str], list[Any]] = {
 }
 
 
-def row(table: str, stores: Stores, draw: random.Random, when: datetime) -> dict[str, Any]:
-    """A row of any table that happened then; every other time in it, and when it came, lies anywhere."""
+def row(
+    table: str, stores: Stores, draw: random.Random, when: datetime, sold: list[int]
+) -> dict[str, Any]:
+    """A row of any table that happened then; every other time in it, and when it came, lies anywhere.
+
+    `sold` are numbers of orders, to which what is sold here is added.
+    """
     found: dict[str, Any] = {}
     for column in LAKE_TABLES[table].columns:
         anywhere = day(draw.uniform(-100, 1500))
@@ -79,19 +82,34 @@ def row(table: str, stores: Stores, draw: random.Random, when: datetime) -> dict
         else:
             value = f"{draw.random()}" if column.name.endswith("_id") else draw.choice("xyz")
         found[column.name] = value
-    if table == "order_lines":
-        found["goods"] = True
+    if table in ("orders", "order_lines"):
+        found.update(_order(table, draw, found["kind"], sold))
     if table == "touches":
         found["machine"] = False
     return found
 
 
+def _order(table: str, draw: random.Random, kind: str, sold: list[int]) -> dict[str, Any]:
+    """Sales and returns have numbers of their own; what is added, and lines, are of an order that there may be."""
+    other = f"o{draw.choice(sold)}" if sold else "o0"
+    if table == "order_lines":
+        return {"order_id": other, "goods": True}
+    mine = draw.randrange(10**12)
+    if kind == "sale":
+        sold.append(mine)
+    return {
+        "order_id": other if kind == "addition" else f"o{mine}",
+        "original_order_id": other if kind == "return" and draw.random() < 0.5 else None,
+    }
+
+
 def add_rows(stores: Stores, tables: Sequence[str], seed: int, start: float, end: float) -> None:
     """Some rows of these tables from one day to another."""
     draw = random.Random(seed)  # noqa: S311
+    sold: list[int] = []
     for table in tables:
         rows = [
-            row(table, stores, draw, day(draw.uniform(start, end)))
+            row(table, stores, draw, day(draw.uniform(start, end)), sold)
             for _ in range(draw.randint(1, 8))
         ]
         append(stores, table, rows)

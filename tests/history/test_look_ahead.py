@@ -73,7 +73,7 @@ def _holds(stores: Stores, tables: list[str], seed: int, at: float) -> None:
     # The very moment is not before it.
     draw = random.Random(seed)  # noqa: S311
     for table in tables:
-        append(stores, table, [row(table, stores, draw, as_of)])
+        append(stores, table, [row(table, stores, draw, as_of, [])])
     add_people(
         stores, [{"customer": f"new {seed} {at}", "first_seen_at": as_of + timedelta(hours=1)}]
     )

@@ -30,11 +30,12 @@ def say_occasions(ws: Opened, found: DemandForecast, top: int) -> None:
     tried = [one for one in found.occasions if one.judged]
     unknown = [one for one in found.occasions if not one.judged]
     if tried:
+        ws.output.say()
         ws.output.table(
             ["occasion", "day", "judged", "counted", "why"],
             [
                 (
-                    one.name[:22],
+                    one.name[:18],
                     one.on,
                     ", ".join(str(day.year) for day in one.judged),
                     one.used,
@@ -61,6 +62,8 @@ def _say_one(ws: Opened, found: DemandForecast, one: OccasionFound, top: int) ->
         .to_pylist()
     )
     named = any(row["name"] for row in rows)
+    ws.output.say()
+    ws.output.say(f"{one.name}, {one.on}: units wanted from {one.first} to {one.last}")
     ws.output.table(
         [found.level, *(["name"] if named else []), "wanted", "90 %", "of which it adds"],
         [
@@ -73,7 +76,6 @@ def _say_one(ws: Opened, found: DemandForecast, one: OccasionFound, top: int) ->
             )
             for row in rows
         ],
-        title=f"{one.name}, {one.on}: units from {one.first} to {one.last}",
     )
     told = ", ".join(f"{phase} ×{factor:.2f}" for phase, factor in one.factors.items())
     ws.output.say(f"Of the whole shop, against the weeks before: {told}.")

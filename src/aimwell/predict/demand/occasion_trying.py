@@ -94,13 +94,13 @@ def try_occasion(known: Known, number: int, seen: tuple[Occurrence, ...]) -> Tri
     if len(mean) < _SERIES_MIN:
         each = np.nanmean(gains[counted.any(axis=1)][:, judged], axis=1)
         used = bool(each.min() >= _GAIN_MIN)
-        words = "better each time it was judged" if used else "not better each time it was judged"
-        return Tried(used, gain, on, f"{words} (too few series for an interval)")
+        words = "better each time" if used else "not better each time"
+        return Tried(used, gain, on, f"{words} (few series, no interval)")
     verdict = verdict_of(gain)
     words = {
-        "better": "better with it than without, by more than chance",
-        "worse": "worse with it than without, by more than chance",
-        "cannot tell": "with it and without it cannot be told apart",
+        "better": "better by more than chance",
+        "worse": "worse by more than chance",
+        "cannot tell": "no difference from chance",
     }[verdict]
     return Tried(verdict == "better", gain, on, words)
 
