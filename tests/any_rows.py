@@ -84,8 +84,8 @@ def row(
         found[column.name] = value
     if table in ("orders", "order_lines"):
         found.update(_order(table, draw, found["kind"], sold))
-    if table == "touches":
-        found["machine"] = False
+    if table in ("events", "touches"):  # what machines did counts for nothing
+        found["machine"] = None if table == "events" else False
     return found
 
 
@@ -110,6 +110,6 @@ def add_rows(stores: Stores, tables: Sequence[str], seed: int, start: float, end
     for table in tables:
         rows = [
             row(table, stores, draw, day(draw.uniform(start, end)), sold)
-            for _ in range(draw.randint(1, 8))
+            for _ in range(draw.randint(4, 12))
         ]
         append(stores, table, rows)
