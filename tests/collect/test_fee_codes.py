@@ -49,7 +49,7 @@ def test_products_are_not(code: str) -> None:
 def test_the_guess_is_shown_taken_and_can_be_changed(run: Run) -> None:
     told = run("collect", "orders", "orders.csv", "--guess", "--explain").out
     assert (
-        "Guessed to be no goods by their codes (postage, fees): POST (1 lines), post (1 lines)"
+        "Guessed to be no goods by their codes (postage, fees), lines in what was looked at: POST 1, post 1"
         in " ".join(told.split())
     )
     told = run("collect", "orders", "orders.csv", "--guess", "--explain", "--not-goods", "").out

@@ -310,9 +310,9 @@ def _guessed_fees(job: Job) -> str:
             top=_CODES,
         )
     )
-    shown = ", ".join(f"{code} ({lines:,} lines)" for code, lines in codes) or "none in this file"
+    shown = ", ".join(f"{code} {lines:,}" for code, lines in codes) or "none"
     return (
-        f"Guessed to be no goods by their codes (postage, fees): {shown}. Name others with --not-goods PATTERN, or take all "
+        f"Guessed to be no goods by their codes (postage, fees), lines in what was looked at: {shown}. Name others with --not-goods PATTERN, or take all "
         "as goods with --not-goods ''."
     )
 
