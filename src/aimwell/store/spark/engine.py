@@ -35,6 +35,8 @@ __all__ = ["SparkEngine", "SparkEngineSession"]
 
 T = TypeVar("T")
 
+_GROUP = ("spark.jobGroup.id", "spark.job.description", "spark.job.interruptOnCancel")
+
 
 class SparkEngineSession:
     """A session on the Spark of this process."""
@@ -102,13 +104,14 @@ class SparkEngineSession:
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
         """See Session.limited."""
-        tag = f"limit-{uuid4().hex}"
-        self.spark.addTag(tag)
+        group, context = f"limit-{uuid4().hex}", self.spark.sparkContext
+        context.setJobGroup(group, "of people's own", interruptOnCancel=True)
         try:
-            with time_limit(seconds, lambda: self.spark.interruptTag(tag)):
+            with time_limit(seconds, lambda: context.cancelJobGroup(group)):
                 yield
         finally:
-            self.spark.removeTag(tag)
+            for name in _GROUP:
+                context.setLocalProperty(name, None)  # type: ignore[arg-type]
 
     def _keep(self, query: exp.Expr) -> DataFrame:
         """A result that is computed once, when it is first asked for."""
