@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 from sqlglot import exp
 
-from aimwell.errors import QueryError, StoreError, WorkspaceError
+from aimwell.errors import QueryError, QueryTimeoutError, StoreError, WorkspaceError
 from aimwell.history.features import features
 from aimwell.history.freshness import order_days
 from aimwell.history.moment import TIME_COLUMNS, Moment
@@ -234,6 +234,15 @@ def test_tables_of_people_are_the_same_on_both_engines(
     views: tuple[Moment, Moment], table: Callable[[Moment], pa.Table]
 ) -> None:
     assert_alike(*map(table, views))
+
+
+def test_a_query_that_takes_too_long_is_stopped_and_the_session_lives_on() -> None:
+    many = sql("SELECT count(*) AS n FROM a AS p JOIN a AS q ON p.x <> q.x")
+    with spark_here().session() as session:
+        session.bind("a", pa.table({"x": list(range(150_000))}))
+        with pytest.raises(QueryTimeoutError, match="longer than 2 seconds"), session.limited(2):
+            session.materialise("z", many)
+        assert session.rows(sql("SELECT count(*) AS n FROM a")) == [(150_000,)]
 
 
 def test_every_feature_has_the_same_values_on_both_engines(tmp_path: Path) -> None:
