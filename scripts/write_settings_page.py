@@ -70,6 +70,8 @@ def _form(form: dict[str, Any]) -> str:
         return f"`{form['const']}`"
     if "enum" in form:
         return " or ".join(f"`{one}`" for one in form["enum"])
+    if form["type"] == "boolean":
+        return "`true` or `false`"
     if "pattern" in form:
         return f"text of the form `{form['pattern']}`"
     low, high = form.get("minimum"), form.get("maximum")
@@ -80,7 +82,10 @@ def _form(form: dict[str, Any]) -> str:
 
 
 def _default(schema: dict[str, Any]) -> str:
-    return "none" if schema.get("default") is None else f"`{schema['default']}`"
+    given = schema.get("default")
+    if isinstance(given, bool):
+        return f"`{str(given).lower()}`"
+    return "none" if given is None else f"`{given}`"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from aimwell.errors import SettingsError
 from aimwell.settings import FILE_NAME, Settings, load_settings, render_toml
 
 CHANGED: dict[str, Any] = {
+    "own_code_seconds": 30,
+    "own_functions": True,
     "email_people_max": 4,
     "phone_people_max": 4,
     "loyalty_card_people_max": 2,

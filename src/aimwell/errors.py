@@ -158,6 +158,14 @@ class QueryError(StoreError):
     """A query was put together wrongly: a hole left open, an unknown one, a value that has no SQL form."""
 
 
+class QueryTimeoutError(QueryError):
+    """A query that people wrote took longer than it may: `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"it took longer than {seconds:g} seconds")
+
+
 class SchemaMismatchError(StoreError):
     """Rows for a table do not have its canonical columns or types."""
 
@@ -381,6 +389,10 @@ class TooLittleDataError(PredictError):
         )
         advice = advice or "Collect more, or take a longer period."
         super().__init__(f"There is too little data for {what}. Found {figures}. {advice}")
+
+
+class FunctionChangedError(PredictError):
+    """A function of the firm's own is not the one that a model learnt from any more."""
 
 
 class ModelFileError(PredictError):

@@ -111,6 +111,19 @@ class Settings(BaseModel):
         description="Threads that one query may use. Default: all.",
         json_schema_extra={"group": "engine"},
     )
+    own_code_seconds: int = Field(
+        default=300,
+        ge=1,
+        le=86_400,
+        description="Seconds that an own feature may take, its SQL or its function, before it is stopped.",
+        json_schema_extra={"group": "predict"},
+    )
+    own_functions: bool = Field(
+        default=False,
+        description="Whether own features may be Python functions of the workspace's folder `features`. They run with the "
+        "rights of Aimwell's process, so allow it only where nobody else can write into that folder.",
+        json_schema_extra={"group": "predict"},
+    )
     lease_seconds: int = Field(
         default=30,
         ge=2,

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from aimwell.cli.app import main
+from aimwell.definitions.catalogue import check
+from aimwell.definitions.service import apply
 from aimwell.store.stores import open_stores
 from aimwell.workspace.front import Workspace
 from shop import add_orders, add_products, day, make_stores
@@ -119,6 +121,28 @@ def test_demand_is_told_listed_and_shown_day_by_day(call: Call, tmp_path: Path) 
     code, out, _err = call("demand", "--as-of", AS_OF, "--horizon", "14", "--series", "soap")
     assert (code, out.count("2026-0")) == (0, 16)
     assert "The bounds of the sum are not the sums of the bounds." in out
+
+
+def test_demand_tells_of_occasions_that_are_not_known_well_enough(
+    call: Call, workspace: Path
+) -> None:
+    stores = open_stores(workspace)
+    fair = {"kind": "occasion", "name": "fair", "when": {"dates": ["2026-09-05"]}}
+    apply(stores.control, [check(fair)], now=day(0), by="test")
+    stores.close()
+    words = ("demand", "--as-of", AS_OF, "--horizon", "14")
+    code, out, _err = call(*words)
+    assert code == 0
+    assert "Not counted, as two whole times" in " ".join(out.split())
+    assert "fair (2026-09-05, seen 0 ×)" in " ".join(out.split())
+    assert "Not counted" not in call(*words, "--without-occasions")[1]
+    found = document(call, *words[:1], "--horizon", "14", "--occasion", "fair")
+    assert [(one["name"], one["used"]) for one in found["occasions"]] == [("fair", False)]
+    assert found["occasion_series"] == []
+    code, out, err = call(*words, "--occasion", "fete")
+    assert (code, out) == (1, "")
+    assert "There is no occasion 'fete'" in err
+    assert call(*words, "--occasion", "fair", "--without-occasions")[0] == 2
 
 
 def test_demand_by_category_has_the_sum_of_products(call: Call) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -180,6 +181,22 @@ def test_traits_of_a_special_category_are_not_seen(shop: Stores) -> None:
 def test_what_fails_is_told_with_what_to_do(shop: Stores, text: str, told: str) -> None:
     with pytest.raises(PredictError, match=told):
         values(shop, text)
+
+
+def test_sql_that_takes_too_long_is_stopped_with_what_to_do(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path, own_code_seconds=1)
+    rows = [
+        {"customer": f"c{n % 50}", "order_id": str(n), "ordered_at": day(n / 100), "revenue": 5}
+        for n in range(3_000)
+    ]
+    add_orders(stores, rows)
+    # 3,000 cubed pairs of which none can be left out.
+    heavy = (
+        "SELECT a.profile_id, count(*) AS value FROM orders AS a JOIN orders AS b ON a.order_id <> b.order_id "
+        "JOIN orders AS c ON c.order_id <> b.order_id AND c.order_id <> a.order_id GROUP BY a.profile_id"
+    )
+    with pytest.raises(PredictError, match="longer than 1 seconds and was stopped"):
+        values(stores, heavy, 40)
 
 
 def test_a_prediction_learns_from_them_and_keeps_the_words_that_it_learnt_by(shop: Stores) -> None:

@@ -154,3 +154,64 @@ def test_states_that_were_heard_of_only_at_the_end_are_refused_with_the_way_out(
     with pytest.raises(PredictError, match="map set_at to the day of the start"):
         predict_subscription_churn(made, as_of=day(END), horizon_days=90, now=NOW)
     made.close()
+
+
+def fading(stores: Stores, subscriptions: int, seed: int) -> None:
+    """Who uses a service as ever ends in one month of fifty, whose use has faded away for two months in one of three."""
+    rng = np.random.default_rng(seed)
+    rows, used, paid = [], [], []
+    for number in range(subscriptions):
+        start = float(rng.uniform(-200, 200))
+        who = {"subscription_id": f"s{number}", "origin_id": origin(stores, f"c{number}")}
+        fixed = {**who, "plan": "basic", "price": 10, "period_months": 1, "started_at": day(start)}
+        rows.append({**fixed, "state": "active", "set_at": day(start)})
+        level, fades = float(rng.lognormal(1.0, 0.7)), start + float(rng.exponential(400))
+        week = 0
+        while (at := start + 7 * week + rng.random()) < END:
+            share = 1.0 if at < fades else max(0.0, 1 - (at - fades) / 45)
+            amount = float(rng.poisson(8 * level * share))
+            named = {} if number % 2 else {"subscription_id": f"s{number}"}
+            used.append(
+                {
+                    "origin_id": who["origin_id"],
+                    "name": "minutes",
+                    "amount": amount,
+                    "occurred_at": day(at),
+                    **named,
+                }
+            )
+            week += 1
+            if rng.random() < (0.09 if at > fades + 40 else 0.004):
+                rows.append({**fixed, "state": "ended", "set_at": day(at), "ended_at": day(at)})
+                break
+        paid.append(
+            {
+                **who,
+                "payment_id": f"p{number}",
+                "kind": "payment",
+                "state": "paid",
+                "amount": 10,
+                "set_at": day(start + 1),
+            }
+        )
+    append(stores, "subscriptions", rows)
+    append(stores, "usage", used)
+    append(stores, "payments", paid)
+
+
+def test_use_that_fades_before_the_end_is_seen_and_helps_on_later_time(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    fading(stores, 1200, 5)
+    fit = predict_subscription_churn(stores, as_of=day(END), horizon_days=60, now=NOW)
+    by_name = {one.learner: one for one in fit.candidates}
+    for name in ("logistic regression", "boosted trees"):
+        without, within = by_name[name], by_name[f"{name} with usage and payments"]
+        assert within.later.log_loss < without.later.log_loss
+        assert (within.later.auc.lower or 0) > (without.later.auc.upper or 1)
+    assert str(fit.entry.metrics["learner"]).endswith("with usage and payments")
+    assert by_name[str(fit.entry.metrics["learner"])].later.auc.estimate > 0.75
+    stores.close()
+
+
+def test_without_usage_nothing_is_different(fit: SubscriptionChurn) -> None:
+    assert not [one for one in fit.candidates if "usage" in one.learner]

@@ -16,16 +16,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from sqlglot import exp
 
-from aimwell.errors import QueryError, StoreError, WorkspaceError
+from aimwell.errors import QueryError, QueryTimeoutError, StoreError, WorkspaceError
 from aimwell.history.features import features
 from aimwell.history.freshness import order_days
-from aimwell.history.moment import Moment
+from aimwell.history.moment import TIME_COLUMNS, Moment
 from aimwell.history.outcomes import outcomes
 from aimwell.history.purchase_gaps import purchase_gaps
 from aimwell.history.repeat_purchases import repeat_purchases
 from aimwell.predict.buying import later_buying, later_history, purchase_history, usual_margin
 from aimwell.predict.demand.sales import read_sales
+from aimwell.predict.own_features import join_own
 from aimwell.predict.questions import Question, recorded
 from aimwell.predict.timing import purchase_days
 from aimwell.predict.timing.act_times import act_counts
@@ -48,6 +50,7 @@ from aimwell.unify.matching.fields import MatchField
 from aimwell.unify.matching.model import fit, pairs
 from aimwell.unify.matching.records import bind_records
 from aimwell.unify.matching.service import match
+from any_rows import PEOPLE, add_rows
 from engine_contract import EngineContract
 from engines_alike import (
     alike,
@@ -62,7 +65,7 @@ from engines_alike import (
 from linkage_data import made_up_people
 from registered_twice import crowd
 from rule_strategies import NEW_LEAVES, RULES
-from shop import day, make_stores
+from shop import add_people, day, make_stores
 from spark_here import spark_here
 from spark_values import AGGREGATES, ODD_VALUES, OF_OTHER_TYPES, REFUSED, ROW_WISE, WINDOWS
 from town import NESTED, make_town
@@ -231,6 +234,43 @@ def test_tables_of_people_are_the_same_on_both_engines(
     views: tuple[Moment, Moment], table: Callable[[Moment], pa.Table]
 ) -> None:
     assert_alike(*map(table, views))
+
+
+def test_a_query_that_takes_too_long_is_stopped_and_the_session_lives_on() -> None:
+    many = sql("SELECT count(*) AS n FROM a AS p JOIN a AS q ON p.x <> q.x")
+    with spark_here().session() as session:
+        session.bind("a", pa.table({"x": list(range(150_000))}))
+        with pytest.raises(QueryTimeoutError, match="longer than 2 seconds"), session.limited(2):
+            session.materialise("z", many)
+        assert session.rows(sql("SELECT count(*) AS n FROM a")) == [(150_000,)]
+
+
+def test_every_feature_has_the_same_values_on_both_engines(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    add_people(stores, [{"customer": name, "first_seen_at": day(0)} for name in PEOPLE])
+    for seed in range(8):
+        add_rows(stores, list(TIME_COLUMNS), seed, 0, 900)
+    for seed in range(8, 14):
+        add_rows(stores, list(TIME_COLUMNS), seed, 800, 900)
+    own = {"spend": "SELECT profile_id, sum(revenue) AS value FROM order_lines GROUP BY profile_id"}
+    with at_both(stores, spark_here(), day(900)) as both:
+        one, other = map(features, both)
+        mine = [
+            view.session.table(
+                join_own(view, exp.select("f.profile_id").from_("profiles AS f"), own).order_by(
+                    "f.profile_id"
+                )
+            )
+            for view in both
+        ]
+    for name in one.column_names[1:]:
+        # Seconds since 1970 as fractions are exact to a quarter of a microsecond.
+        first, second = (table[name].to_pylist() for table in (one, other))
+        assert [value is None for value in first] == [value is None for value in second], name
+        assert [v or 0 for v in first] == pytest.approx([v or 0 for v in second], abs=1e-9), name
+    assert_alike(*mine)
+    silent = [name for name in one.column_names if not any(one.column(name).to_pylist())]
+    assert silent == []
 
 
 def _personas(moment: Moment) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from aimwell.cli.collect_tracking import flush, keys_app
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.output import error_document
 from aimwell.collect.explaining import explain as explain_source
+from aimwell.collect.fee_codes import FEE_PATTERN
 from aimwell.collect.inline import inline_source, read_columns
 from aimwell.collect.loads import not_unified
 from aimwell.collect.model import Explanation
@@ -104,6 +105,14 @@ Guess = Annotated[
         "--guess", help="Take what the columns seem to be by their names; --map overrides it."
     ),
 ]
+NotGoods = Annotated[
+    str | None,
+    typer.Option(
+        "--not-goods",
+        help="Of orders: pattern of product codes that are no goods, as '^(POST|FEE)$'; '' for none.",
+        show_default="with --guess the usual codes of postage and fees",
+    ),
+]
 Repeats = Annotated[
     bool,
     typer.Option(
@@ -144,6 +153,7 @@ def _plain(entity: EntityName) -> Any:
         name: Name = None,
         opt_in: ConsentColumn = None,
         soft_opt_in: SoftOptIn = None,
+        not_goods: NotGoods = None,
         keep_repeats: Repeats = False,
         sheet: Sheet = None,
         records: Records = None,
@@ -158,6 +168,13 @@ def _plain(entity: EntityName) -> Any:
                 entity, file, _pairs(opt_in, "--opt-in", "medium=Column"), soft_opt_in
             )
             guessed = _guessed(file, entity, given, sheet, records) if guess or explain else {}
+            mapping = {**guessed, **given}
+            if not_goods is not None and entity != "orders":
+                raise typer.BadParameter(
+                    f"it is said of orders, not of {entity}.", param_hint="--not-goods"
+                )
+            if not_goods is None and guess and entity == "orders" and "sku" in mapping:
+                not_goods = FEE_PATTERN
             seen = None
             if explain:
                 seen = sketch(
@@ -169,7 +186,7 @@ def _plain(entity: EntityName) -> Any:
                 source, root, _suggestion = inline_source(
                     entity,
                     file,
-                    mapping={**guessed, **given},
+                    mapping=mapping,
                     name=name,
                     settings={
                         "currency": currency or ws.stores.settings.currency,
@@ -177,12 +194,18 @@ def _plain(entity: EntityName) -> Any:
                         "country": country or ws.stores.settings.country,
                         "dates": date_format or None,
                         "consent": consent,
+                        "not_goods_pattern": not_goods or None,
                         "keep_repeats": keep_repeats or None,
                         "sheet": sheet,
                         "records": records,
                     },
                 )
             _run(ws, source, root, explain=explain, seen=seen)
+            if guess and not explain and not_goods == FEE_PATTERN:
+                ws.output.say(
+                    "Lines whose code is one of postage or fees (POST, DOT, FEE, M …) were taken as no goods, a guess: --explain "
+                    "shows which; --not-goods PATTERN says it otherwise."
+                )
             if seen is not None and seen.options and not guess:
                 ws.output.say(
                     "These were guessed from the names. To take them: --guess, or "

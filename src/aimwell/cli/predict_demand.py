@@ -9,6 +9,11 @@ import pyarrow.compute as pc
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.predict_demand_occasions import (
+    OccasionOption,
+    WithoutOccasionsOption,
+    say_occasions,
+)
 from aimwell.errors import PredictError, nearest
 from aimwell.predict.demand.sales import LEVELS
 from aimwell.predict.demand.service import DemandForecast, forecast_demand
@@ -41,6 +46,8 @@ def demand(
         Path | None,
         typer.Option("--periods-to", help="Write each day (or week) of all to this CSV file."),
     ] = None,
+    occasion: OccasionOption = None,
+    without_occasions: WithoutOccasionsOption = False,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -50,6 +57,8 @@ def demand(
         raise typer.BadParameter(f"it is one of {', '.join(LEVELS)}.", param_hint="--by")
     if weekly and horizon % 7:
         raise typer.BadParameter("with --weekly it is a multiple of 7.", param_hint="--horizon")
+    if occasion and without_occasions:
+        raise typer.BadParameter("not with --without-occasions.", param_hint="--occasion")
     with opened(workspace, as_json=as_json) as ws:
         moment = ws.moment(as_of) or ws.now
         with ws.output.progress("Forecasting"):
@@ -59,6 +68,7 @@ def demand(
                 level=by,
                 horizon_days=horizon,
                 step="week" if weekly else "day",
+                occasions=() if without_occasions else occasion,
             )
         one = None if series is None else _periods_of(found, series)
         if to is not None:
@@ -71,6 +81,7 @@ def demand(
                     **found.to_dict(),
                     "most_wanted": found.series.slice(0, top).to_pylist(),
                     "periods": one,
+                    "occasion_series": found.occasion_series.slice(0, top).to_pylist(),
                     "to": to,
                     "periods_to": periods_to,
                 }
@@ -81,6 +92,7 @@ def demand(
             _say_periods(ws, found, str(series), one)
         else:
             _say_series(ws, found, top)
+            say_occasions(ws, found, top)
         for file, what in ((to, found.series), (periods_to, found.periods)):
             if file is not None:
                 ws.output.say(f"{what.num_rows:,} rows are in {file}.")

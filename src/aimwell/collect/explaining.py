@@ -14,6 +14,7 @@ from sqlglot import exp
 from aimwell.collect.desk import full_disk_is_told, open_desk
 from aimwell.collect.entities import stage_entity, tables_of
 from aimwell.collect.evidence import Evidence
+from aimwell.collect.fee_codes import FEE_PATTERN
 from aimwell.collect.fields import TargetField, fields_of
 from aimwell.collect.gathering import gather
 from aimwell.collect.identifying import PERSON_TARGETS
@@ -259,7 +260,9 @@ def _hints_of_goods(job: Job, entity: OrdersEntity) -> tuple[str, ...]:
     """What a mapping leaves to the sign or counts as goods, where nothing was said of it."""
     found = []
     named = {field.name for field in job.fields}
-    if "sku" in named and not (
+    if "sku" in named and entity.not_goods_pattern == FEE_PATTERN:
+        found.append(_guessed_fees(job))
+    elif "sku" in named and not (
         entity.not_goods or entity.not_goods_pattern or entity.shipping_codes
     ):
         codes = job.session.rows(
@@ -276,8 +279,9 @@ def _hints_of_goods(job: Job, entity: OrdersEntity) -> tuple[str, ...]:
         )
         shown = f" Codes to look at: {', '.join(code for (code,) in codes)}." if codes else ""
         found.append(
-            "Every line counts as goods. Are there lines of postage, fees or adjustments? Name their codes in "
-            "`shipping_codes` and `not_goods` of a source definition, else they count as revenue of goods "
+            "Every line counts as goods. Are there lines of postage, fees or adjustments? Name their codes: "
+            "--not-goods '^(POST|FEE)$', --guess for the usual ones, or "
+            "`shipping_codes` and `not_goods` of a source definition; else they count as revenue of goods "
             f"(docs/collect.md; examples/sources/online-retail.yaml is such a one).{shown}"
         )
     if one_piece_each(job):
@@ -291,6 +295,26 @@ def _hints_of_goods(job: Job, entity: OrdersEntity) -> tuple[str, ...]:
             "tells returns from sales (docs/collect.md, Returns)."
         )
     return tuple(found)
+
+
+def _guessed_fees(job: Job) -> str:
+    """Which codes the guess takes for fees, and how to change it."""
+    codes = job.session.rows(
+        sql(
+            """
+            SELECT t.sku, count(*) AS lines FROM typed AS t JOIN staged AS s ON s.n = t.n
+            WHERE s.faults = 0 AND regexp_matches(t.sku, :form)
+            GROUP BY t.sku ORDER BY lines DESC, t.sku LIMIT :top
+            """,
+            form=FEE_PATTERN,
+            top=_CODES,
+        )
+    )
+    shown = ", ".join(f"{code} {lines:,}" for code, lines in codes) or "none"
+    return (
+        f"Guessed to be no goods by their codes (postage, fees), lines in what was looked at: {shown}. Name others with --not-goods PATTERN, or take all "
+        "as goods with --not-goods ''."
+    )
 
 
 def _advice(job: Job, columns: tuple[str, ...], used: set[str]) -> list[str]:

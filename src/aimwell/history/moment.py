@@ -40,6 +40,7 @@ __all__ = [
     "ACTIVITY_COLUMNS",
     "TIME_COLUMNS",
     "Moment",
+    "columns_left_out",
     "gathered",
     "open_moment",
 ]
@@ -85,6 +86,12 @@ _READ_ONCE: Mapping[str, frozenset[str]] = {
 }
 """Tables of which the rows of a few people are gathered once, because several queries read them, and the columns that
 none of these reads, which are left out there."""
+
+
+def columns_left_out(table: str) -> frozenset[str]:
+    """Columns that a moment of a few people lacks, so that what must be the same of one and of all cannot read them."""
+    return _READ_ONCE.get(table, frozenset())
+
 
 _OPTIONAL: Mapping[str, frozenset[str]] = {
     "events": frozenset(

@@ -10,8 +10,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pyarrow as pa
+from sqlglot import exp
 
 from aimwell.history.moment import Moment
+from aimwell.history.subscription_conduct import CONDUCT, conduct_query, has_conduct
 from aimwell.store.sql import sql
 
 __all__ = ["MONTH_DAYS", "subscription_lives", "subscription_months"]
@@ -64,7 +66,8 @@ _MONTHS = """
       FROM months
     ),
     known AS (
-      SELECT b.subscription_id, b.month, any_value(b.ended) AS ended,
+      SELECT b.subscription_id, b.month, any_value(b.ended) AS ended, any_value(b.begins_us) AS at_us,
+             any_value(r.profile_id) AS profile_id,
              arg_max(struct_pack(plan := r.plan, state := r.state, price := r.price,
                                  period_months := greatest(coalesce(r.period_months, 1), 1)),
                      (r.set_at, r.received_at, r.state)) AS s
@@ -73,10 +76,9 @@ _MONTHS = """
         ON r.subscription_id = b.subscription_id AND epoch_us(r.set_at) <= b.begins_us
       GROUP BY b.subscription_id, b.month
     )
-    SELECT month, s.plan AS plan, CAST(s.price AS double) / s.period_months AS price_monthly,
-           CAST(s.period_months AS double) AS period_months, s.state AS state, ended,
-           CAST(count(*) AS bigint) AS subscriptions
-    FROM known GROUP BY ALL ORDER BY ALL
+    SELECT subscription_id, profile_id, at_us, month, s.plan AS plan, CAST(s.price AS double) / s.period_months AS price_monthly,
+           CAST(s.period_months AS double) AS period_months, s.state AS state, ended
+    FROM known
     """
 
 
@@ -86,18 +88,28 @@ def subscription_lives(moment: Moment) -> pa.Table:
     Returns:
         `subscription_id`, `profile_id`; as last known `plan`, `state`, `price_monthly` (in the workspace currency),
         `period_months`; `started_at`; `ended_at` (null while it runs); `months` it has lasted; `backwards`, whether it
-        ends before it starts, which makes its length mean nothing.
+        ends before it starts, which makes its length mean nothing. Where usage or payments are known also CONDUCT, as of the moment.
     """
     _bind_lives(moment)
-    return moment.session.table(
-        sql(
-            """
-            SELECT subscription_id, profile_id, plan, state, price_monthly, period_months, started_at, ended_at,
-                   months, backwards
-            FROM subscription_lives ORDER BY subscription_id
-            """
-        )
+    query = sql(
+        """
+        SELECT l.subscription_id, l.profile_id, l.plan, l.state, l.price_monthly, l.period_months, l.started_at, l.ended_at,
+               l.months, l.backwards
+        FROM subscription_lives AS l ORDER BY l.subscription_id
+        """
     )
+    if has_conduct(moment):
+        moment.materialise_once(
+            "subscriptions_now",
+            lambda: sql(
+                "SELECT subscription_id, profile_id, 0 AS month, epoch_us(:now) AS at_us FROM subscription_lives",
+                now=moment.as_of,
+            ),
+        )
+        query = _with_conduct(
+            query, "subscriptions_now", on="k.subscription_id = l.subscription_id"
+        )
+    return moment.session.table(query)
 
 
 def subscription_months(moment: Moment) -> pa.Table:
@@ -106,11 +118,31 @@ def subscription_months(moment: Moment) -> pa.Table:
     Returns:
         `month` of tenure (0 is the first); as known when it began `plan`, `price_monthly`, `period_months`, `state`;
         `ended`, whether the subscription ended in it; and `subscriptions`, how many are alike. A month that began before
-        anything was heard of the subscription is left out.
+        anything was heard of the subscription is left out. Where usage or payments are known also CONDUCT, as the month began.
     """
     _bind_lives(moment)
     since = moment.as_of - timedelta(days=_RECENT_MONTHS * MONTH_DAYS)
-    return moment.session.table(sql(_MONTHS, month=_MONTH_US, since=since))
+    moment.materialise_once(
+        "subscription_months", lambda: sql(_MONTHS, month=_MONTH_US, since=since)
+    )
+    query = sql(
+        """
+        SELECT l.month, l.plan, l.price_monthly, l.period_months, l.state, l.ended, CAST(count(*) AS bigint) AS subscriptions
+        FROM subscription_months AS l GROUP BY ALL ORDER BY ALL
+        """
+    )
+    if has_conduct(moment):
+        on = "k.subscription_id = l.subscription_id AND k.month = l.month"
+        query = _with_conduct(query, "subscription_months", on=on)
+    return moment.session.table(query)
+
+
+def _with_conduct(query: exp.Expr, asked: str, *, on: str) -> exp.Select:
+    """The rows `l` with CONDUCT beside them."""
+    assert isinstance(query, exp.Select)  # noqa: S101 - written above
+    columns = [exp.column(name, table="k") for name in CONDUCT]
+    found = conduct_query(asked).subquery("k")
+    return query.select(*columns).join(found, on=on, join_type="left")
 
 
 def _bind_lives(moment: Moment) -> None:

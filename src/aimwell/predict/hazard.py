@@ -13,13 +13,14 @@ using discrete-time survival analysis, Journal of Educational Statistics 18(2).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from aimwell.history.subscription_conduct import CONDUCT
 from aimwell.predict.learners import Scorer
 from aimwell.stats.samples import FloatArray
 
@@ -48,6 +49,7 @@ class MonthRows:
         plan: Name of the plan, or None.
         price_monthly, period_months: NaN where unknown.
         state: As the month began.
+        conduct: Columns of `history.subscription_conduct.CONDUCT` as the month began, where they are known.
     """
 
     month: FloatArray
@@ -55,6 +57,7 @@ class MonthRows:
     price_monthly: FloatArray
     period_months: FloatArray
     state: npt.NDArray[np.object_]
+    conduct: Mapping[str, FloatArray] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: pa.Table, month: FloatArray) -> MonthRows:
@@ -65,6 +68,7 @@ class MonthRows:
             price_monthly=_floats(table, "price_monthly"),
             period_months=_floats(table, "period_months"),
             state=table.column("state").to_numpy(zero_copy_only=False),
+            conduct={name: _floats(table, name) for name in CONDUCT if name in table.column_names},
         )
 
 
@@ -85,6 +89,7 @@ def hazard_matrix(rows: MonthRows, names: Sequence[str]) -> FloatArray:
         "period_months": period,
         "late": rows.state == "past_due",
         "paused": rows.state == "paused",
+        **rows.conduct,
     }
     columns = [
         np.asarray(
@@ -119,7 +124,7 @@ def ends_within(
         share = np.clip(
             np.minimum(month + 1, tenure + horizon) - np.maximum(month, tenure), 0.0, 1.0
         )
-        ahead = MonthRows(month, rows.plan, rows.price_monthly, rows.period_months, rows.state)
+        ahead = replace(rows, month=month)
         hazard = np.clip(scorer.score(hazard_matrix(ahead, names)), 0.0, 1 - 1e-12)
         log_stay += share * np.log1p(-hazard)
     return np.asarray(-np.expm1(log_stay))

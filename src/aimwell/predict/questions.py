@@ -54,13 +54,13 @@ class Question:
         acts: What people do or do not do.
         among: Of whom: everybody, buyers, prospects (who have not bought), or the name of a segment, as of each moment.
         columns: Features that it may look at, own ones as `own:NAME`; none: all of the catalogue.
-        own: Name of an own feature → its SQL, as it was when the question was asked.
+        own: Name of an own feature → its SQL, or the settings of its function, as it was when the question was asked.
     """
 
     acts: Acts = field(default_factory=lambda: Acts(event=PURCHASE))
     among: str = EVERYBODY
     columns: tuple[str, ...] = ()
-    own: Mapping[str, str] = field(default_factory=dict)
+    own: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_event(cls, event: str) -> Question:

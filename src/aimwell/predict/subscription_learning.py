@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aimwell.errors import PredictError, TooLittleDataError
+from aimwell.history.subscription_conduct import CONDUCT
 from aimwell.history.subscription_lives import MONTH_DAYS
 from aimwell.predict.calibration import Calibrator
 from aimwell.predict.folds import sample
@@ -117,17 +118,25 @@ def learnt_hazards(
     values, outcome, names = _months(read.months, seed)
     ended = ended_within(read)
     _check_enough(read, ended)
-    fitted = [
-        PropensityModel(
-            learner=_NAMES.get(learner.name, learner.name),
-            names=names,
-            horizon=timedelta(days=MONTH_DAYS),
-            trained_as_of=cut,
-            scorer=learner.tuned(values, outcome, seed=seed).fit(values, outcome),
-            calibrator=Calibrator(),
-        )
-        for learner in learners(names.index("tenure_months"))
-    ]
+    plain = [place for place, name in enumerate(names) if name not in CONDUCT]
+    fitted = []
+    for learner in learners(names.index("tenure_months")):
+        label = _NAMES.get(learner.name, learner.name)
+        ways = [(label, plain)]
+        if len(plain) < len(names) and label == learner.name:
+            ways.append((f"{label} with usage and payments", list(range(len(names)))))
+        for told, places in ways:
+            rows = values[:, places]
+            fitted.append(
+                PropensityModel(
+                    learner=told,
+                    names=tuple(names[place] for place in places),
+                    horizon=timedelta(days=MONTH_DAYS),
+                    trained_as_of=cut,
+                    scorer=learner.tuned(rows, outcome, seed=seed).fit(rows, outcome),
+                    calibrator=Calibrator(),
+                )
+            )
     chances = [chances_of_ending(model, read.judged, span) for model in fitted]
     compared = compare_losses(
         [losses(chance, ended) for chance in chances], confidence=DEFAULT_CONFIDENCE
@@ -150,6 +159,7 @@ def _months(months: pa.Table, seed: int) -> tuple[FloatArray, BoolArray, tuple[s
     count = months.column("subscriptions").to_numpy()
     plan = months.column("plan").to_numpy(zero_copy_only=False)
     names = hazard_features(plans_by_size(plan, count))
+    names += tuple(name for name in CONDUCT if name in months.column_names)
     month = np.asarray(months.column("month").to_numpy(), dtype=np.float64)
     rows = np.repeat(np.arange(len(count)), count)
     outcome = months.column("ended").to_numpy(zero_copy_only=False)[rows].astype(bool)

@@ -8,7 +8,7 @@ process); big intermediate results spill to a temporary folder.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -22,6 +22,7 @@ from aimwell.store.instances import Instance, lent_instance
 from aimwell.store.scan import scan
 from aimwell.store.spill import spill_folder
 from aimwell.store.sql import identifier
+from aimwell.store.time_limit import time_limit
 from aimwell.store.versions import TableVersion
 
 __all__ = ["DuckDBEngine", "DuckDBSession", "Engine", "Session"]
@@ -52,6 +53,9 @@ class Session(Protocol):
 
     def rows(self, query: exp.Expr) -> list[tuple[Any, ...]]:
         """Rows of `query` as Python tuples; for small results."""
+
+    def limited(self, seconds: float) -> AbstractContextManager[None]:
+        """Interrupt what the block asks once so many seconds are over (QueryTimeoutError); streams excepted."""
 
 
 class Engine(Protocol):
@@ -171,6 +175,10 @@ class DuckDBSession:
         """See Session.rows."""
         self._make_read(query)
         return _guarded(query, lambda text: self._instance.connection.execute(text).fetchall())
+
+    def limited(self, seconds: float) -> AbstractContextManager[None]:
+        """See Session.limited."""
+        return time_limit(seconds, self._instance.connection.interrupt)
 
     def _run(self, statement: exp.Expr) -> None:
         _guarded(statement, self._instance.connection.execute)

@@ -91,7 +91,7 @@ def test_chunks_do_not_change_a_forecast(
 ) -> None:
     some = sold[:, :60]
     whole = forecast(some, calendar)
-    monkeypatch.setattr("aimwell.predict.demand.forecasting._CHUNK", 17)
+    monkeypatch.setattr("aimwell.predict.demand.forecasting.CHUNK", 17)
     again = forecast(some, calendar)
     assert np.array_equal(again.method, whole.method)
     assert again.upper == pytest.approx(whole.upper)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from aimwell.definitions.base import Definition, Duration, Name, Reference
+from aimwell.definitions.base import Definition, Duration, Reference
 from aimwell.definitions.conditions import Text
 from aimwell.definitions.feature_names import FEATURE_NAMES
 from aimwell.definitions.kinds.feature import OWN_PREFIX
@@ -75,6 +75,7 @@ def _feature(name: str) -> str:
 
 
 FeatureName = Annotated[Text, AfterValidator(_feature)]
+OwnName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}(\.[a-z][a-z0-9_]{0,62})?$")]
 
 
 class Prediction(Definition):
@@ -103,8 +104,9 @@ class Prediction(Definition):
         default=(),
         description="Features that it may look at; default: all of the catalogue.",
     )
-    own: tuple[Name, ...] = Field(
-        default=(), description="Definitions of the kind feature that it looks at besides."
+    own: tuple[OwnName, ...] = Field(
+        default=(),
+        description="Definitions of the kind feature that it looks at besides; of one with several columns, NAME.COLUMN.",
     )
     leave_out: tuple[FeatureName, ...] = Field(
         default=(), description="Features that it must not look at."
@@ -171,4 +173,4 @@ class Prediction(Definition):
         if self.among not in ("everybody", "buyers", "prospects"):
             yield "among", "segment", self.among
         for place, name in enumerate(self.own):
-            yield f"own[{place}]", "feature", name
+            yield f"own[{place}]", "feature", name.partition(".")[0]

@@ -23,6 +23,7 @@ from aimwell.errors import AimwellError, PredictError
 from aimwell.jobs.alerts import Alerts
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.service import compare, monitor, score, train_version
+from aimwell.predict.own_functions import changed_functions
 from aimwell.predict.registry import (
     RegisteredModel,
     find_model,
@@ -122,6 +123,9 @@ def care_for(stores: Stores, wanted: Prediction, *, now: datetime) -> Cared:
             stores, wanted, Cared(wanted.name, "trained", "The first version.", first.label), now
         )
     champion = find_model(stores, wanted.name)
+    changed = changed_functions(stores, champion.settings.get("own", {}))
+    if changed:
+        return _after_a_change(stores, wanted, champion, changed, now)
     monitored = monitor(stores, champion, as_of=now)
     why = _why_anew(wanted, versions[0], champion, monitored, now)
     if why is None:
@@ -137,6 +141,28 @@ def care_for(stores: Stores, wanted: Prediction, *, now: datetime) -> Cared:
         stores,
         wanted,
         _held_against(stores, wanted, champion, challenger, monitored, why, now),
+        now,
+    )
+
+
+def _after_a_change(
+    stores: Stores,
+    wanted: Prediction,
+    champion: RegisteredModel,
+    changed: tuple[str, ...],
+    now: datetime,
+) -> Cared:
+    """A version of the functions as they are now: the one in use can neither score nor be compared any more."""
+    why = f"The function of {', '.join(changed)} has changed, so {champion.label} cannot be used any more."
+    newest = train_defined(stores, wanted, as_of=now, now=now)
+    if wanted.promote == "sign-off":
+        told = f'{why} To use {newest.label}: aimwell predict promote {newest.label} --why "function changed"'
+        return Cared(wanted.name, "waits for sign-off", told, champion.label)
+    promote(stores, newest, by=BY, reason=why, now=now)
+    return _scored(
+        stores,
+        wanted,
+        Cared(wanted.name, "promoted", f"{why} {newest.label} is used.", newest.label),
         now,
     )
 

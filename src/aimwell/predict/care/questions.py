@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.feature import Feature
 from aimwell.definitions.kinds.prediction import Prediction
+from aimwell.errors import PredictError
+from aimwell.predict.own_functions import own_function
 from aimwell.predict.questions import Question
 from aimwell.predict.tuning import Tuning
 from aimwell.store.stores import Stores
@@ -17,9 +21,22 @@ def question_of(stores: Stores, wanted: Prediction) -> Question:
 
     Raises:
         UnknownDefinitionError: There is no feature of such a name.
+        PredictError: Its function may not run or is not there.
     """
-    own = {name: definitions.find(stores.control, Feature, name).sql for name in wanted.own}
+    own = {name: _own(stores, name) for name in wanted.own}
     return Question(wanted.does, wanted.among, wanted.chosen(), own)
+
+
+def _own(stores: Stores, name: str) -> str | dict[str, Any]:
+    feature, _, number = name.partition(".")
+    found = definitions.find(stores.control, Feature, feature)
+    if found.sql is None:
+        return own_function(stores, found, number or None).settings()
+    if number:
+        raise PredictError(
+            f"The feature '{feature}' is SQL and gives one number; name it '{feature}'."
+        )
+    return found.sql
 
 
 def tuning_of(wanted: Prediction) -> Tuning | None:

@@ -27,13 +27,15 @@ from aimwell.predict.demand.intervals import (
     total_residuals,
 )
 from aimwell.predict.demand.methods import forecasts
-from aimwell.predict.demand.model import Demand, Tried
+from aimwell.predict.demand.model import Bounds, Demand, Tried
 from aimwell.predict.demand.smoothing import Series
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["forecast_series"]
+__all__ = ["CHUNK", "forecast_series", "of_method", "sample_of"]
 
-_CHUNK = 2_048
+CHUNK = 2_048
+"""So many series are forecast at a time."""
+
 _SAMPLE = 2_048
 _PRIOR_PERIODS = 10.0
 _PRIOR_WINDOWS = 32.0
@@ -45,8 +47,8 @@ class _Chunk:
 
     method: npt.NDArray[np.int64]
     forecast: FloatArray
-    lower: FloatArray
-    upper: FloatArray
+    low: FloatArray
+    high: FloatArray
     mase: FloatArray
     last: FloatArray
     total_low: FloatArray
@@ -83,11 +85,10 @@ def forecast_series(
     def series_of(which: npt.NDArray[np.int64]) -> Series:
         return Series(units(which), start[which], week)
 
-    sample = np.unique(np.linspace(0, size - 1, min(size, _SAMPLE)).astype(np.int64))
-    learnt = _learn(series_of(sample), calendar)
+    learnt = _learn(series_of(sample_of(size)), calendar)
     chunks = [
-        _chunk(series_of(np.arange(at, min(at + _CHUNK, size))), calendar, learnt)
-        for at in range(0, size, _CHUNK)
+        _chunk(series_of(np.arange(at, min(at + CHUNK, size))), calendar, learnt)
+        for at in range(0, size, CHUNK)
     ]
     found = _Chunk(
         *(
@@ -96,6 +97,14 @@ def forecast_series(
         )
     )
     total = found.forecast.sum(axis=0)
+    bounds = Bounds(
+        found.low,
+        found.high,
+        np.minimum(found.total_low, 0.0),
+        np.maximum(found.total_high, 0.0),
+    )
+    lower, upper = bounds.of_periods(found.forecast, calendar.open[calendar.past :])
+    total_lower, total_upper = bounds.of_total(total)
     tried = Tried(
         judged=found.judged,
         method=found.early,
@@ -112,16 +121,22 @@ def forecast_series(
     return Demand(
         method=found.method,
         forecast=found.forecast,
-        lower=found.lower,
-        upper=found.upper,
+        lower=lower,
+        upper=upper,
         total=total,
-        total_lower=np.maximum((total + 1) * np.exp(np.minimum(found.total_low, 0.0)) - 1, 0.0),
-        total_upper=(total + 1) * np.exp(np.maximum(found.total_high, 0.0)) - 1,
+        total_lower=total_lower,
+        total_upper=total_upper,
+        bounds=bounds,
         mase=found.mase,
         last=found.last,
         tried=tried,
         names=learnt.names,
     )
+
+
+def sample_of(size: int) -> npt.NDArray[np.int64]:
+    """The numbers of some of so many series, evenly spread."""
+    return np.unique(np.linspace(0, size - 1, min(size, _SAMPLE)).astype(np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,8 +160,8 @@ def _learn(series: Series, calendar: Calendar) -> _Learnt:
     squared = np.stack([loss_of(windows, one, power=2) for one in found])
     scaled, half = squared / scale.squared, calendar.windows // 2
     early, every = pooled_advantage(scaled[:, :half]), pooled_advantage(scaled)
-    then = _taken(found, choose(squared[:, :half], early))
-    taken = _taken(found, choose(squared, every))
+    then = of_method(found, choose(squared[:, :half], early))
+    taken = of_method(found, choose(squared, every))
     known, volume = _volume(series, calendar.origins[half]), _volume(series, calendar.past)
     early_totals, totals = total_residuals(windows, then)[:half], total_residuals(windows, taken)
     return _Learnt(
@@ -167,7 +182,7 @@ def _chunk(series: Series, calendar: Calendar, learnt: _Learnt) -> _Chunk:
     absolute = np.stack([loss_of(windows, one, power=1) for one in found])
     half = calendar.windows // 2
     first, method = choose(squared[:, :half], learnt.early), choose(squared, learnt.every)
-    then, taken = _taken(found, first), _taken(found, method)
+    then, taken = of_method(found, first), of_method(found, method)
     late = slice(half, calendar.windows)
     known, volume = _volume(series, calendar.origins[half]), _volume(series, calendar.past)
     low, high = learnt.early_spread.bounds(period_residuals(windows, then)[:half], known)
@@ -189,23 +204,20 @@ def _chunk(series: Series, calendar: Calendar, learnt: _Learnt) -> _Chunk:
     judged = np.asarray(seen[:half].any(axis=0) & seen[late].any(axis=0))
     least, most = learnt.spread.bounds(period_residuals(windows, taken), volume)
     total_low, total_high = learnt.total.bounds(total_residuals(windows, taken), volume)
-    ahead = taken[-1]
-    spread_ahead = np.sqrt(ahead + 1)
-    open_ = calendar.open[calendar.past :][:, None]
     return _Chunk(
         method=method,
-        forecast=ahead,
-        lower=np.where(open_, np.clip(ahead + least * spread_ahead, 0.0, None), 0.0),
-        upper=np.where(open_, np.maximum(ahead + most * spread_ahead, 0.0), 0.0),
-        mase=_mean(_taken(absolute, method)) / scale.absolute,
+        forecast=taken[-1],
+        low=least,
+        high=most,
+        mase=_mean(of_method(absolute, method)) / scale.absolute,
         last=series.units[calendar.past - calendar.horizon :].sum(axis=0),
         total_low=total_low,
         total_high=total_high,
         judged=judged,
         early=first,
-        late_mase=_mean(_taken(absolute, first)[late]) / scale.absolute,
+        late_mase=_mean(of_method(absolute, first)[late]) / scale.absolute,
         late_mase_naive=_mean(absolute[0][late]) / scale.absolute,
-        late_rmsse=np.sqrt(_mean(_taken(squared, first)[late]) / scale.squared),
+        late_rmsse=np.sqrt(_mean(of_method(squared, first)[late]) / scale.squared),
         late_rmsse_naive=np.sqrt(_mean(squared[0][late]) / scale.squared),
         missed=_summed(np.abs(actual - then[late]), counts),
         missed_naive=_summed(np.abs(actual - found[0][late]), counts),
@@ -216,7 +228,7 @@ def _chunk(series: Series, calendar: Calendar, learnt: _Learnt) -> _Chunk:
     )
 
 
-def _taken(of_methods: FloatArray, method: npt.NDArray[np.int64]) -> FloatArray:
+def of_method(of_methods: FloatArray, method: npt.NDArray[np.int64]) -> FloatArray:
     """Of an array methods × … × series that of each series' method: … × series."""
     return np.asarray(
         np.moveaxis(of_methods, -1, 1)[method, np.arange(len(method))].transpose(

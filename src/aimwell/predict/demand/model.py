@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["Demand", "Tried"]
+__all__ = ["Bounds", "Demand", "Tried"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +40,39 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Bounds:
+    """How far from a forecast the truth may lie, of each series, at 90 %.
+
+    Args:
+        low, high: Of a period, in units of √(forecast + 1).
+        total_low, total_high: Of the sum over the horizon, as the logarithm of a factor; at most 0 and at least 0.
+    """
+
+    low: FloatArray
+    high: FloatArray
+    total_low: FloatArray
+    total_high: FloatArray
+
+    def of_periods(
+        self, forecast: FloatArray, open_: npt.NDArray[np.bool_]
+    ) -> tuple[FloatArray, FloatArray]:
+        """The lower and the upper bound of forecasts (periods × series), 0 in closed periods."""
+        spread = np.sqrt(forecast + 1)
+        counts = open_[:, None]
+        return (
+            np.where(counts, np.clip(forecast + self.low * spread, 0.0, None), 0.0),
+            np.where(counts, np.maximum(forecast + self.high * spread, 0.0), 0.0),
+        )
+
+    def of_total(self, total: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The same of the sum."""
+        return (
+            np.maximum((total + 1) * np.exp(self.total_low) - 1, 0.0),
+            (total + 1) * np.exp(self.total_high) - 1,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Demand:
     """Forecasts of the horizon; the columns of two-dimensional arrays are series, their rows periods.
 
@@ -47,6 +80,7 @@ class Demand:
         method: Number of the method in `names`.
         forecast, lower, upper: Units of each period, with the interval of 90 %.
         total, total_lower, total_upper: The sum over the horizon, with its own interval: errors of periods even out only in part.
+        bounds: What the intervals are made of.
         mase: Mean absolute error over all windows of the method that was taken, over that of one season ahead; NaN where
             it is undefined.
         last: Units sold in the periods just before the horizon, as many as it has.
@@ -61,6 +95,7 @@ class Demand:
     total: FloatArray
     total_lower: FloatArray
     total_upper: FloatArray
+    bounds: Bounds
     mase: FloatArray
     last: FloatArray
     tried: Tried

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,6 +18,9 @@ from aimwell.predict.demand.calendar import Calendar, Step, day_calendar, week_c
 from aimwell.predict.demand.forecasting import forecast_series
 from aimwell.predict.demand.judging import DemandCheck, judge_demand
 from aimwell.predict.demand.model import Demand
+from aimwell.predict.demand.occasion_model import OccasionFound
+from aimwell.predict.demand.occasion_reading import read_occasions
+from aimwell.predict.demand.occasions import with_occasions
 from aimwell.predict.demand.sales import LEVELS, Level, Sales, product_categories, read_sales
 from aimwell.predict.training import span_days
 from aimwell.stats.samples import FloatArray
@@ -39,7 +43,9 @@ class DemandForecast:
         periods: One row a series and day (or week).
         closed: Days of the horizon on which the shop will be closed.
         left_out: Why series were left out, and how many.
-        check: How good forecasts and intervals were on later windows.
+        check: How good forecasts and intervals were on later windows, without occasions.
+        occasions: Those near the horizon, and whether they are taken into account.
+        occasion_series: Rows of `occasion_model.OCCASION_ROWS`: what each of these adds to each series.
     """
 
     level: Level
@@ -51,6 +57,8 @@ class DemandForecast:
     closed: tuple[date, ...]
     left_out: dict[str, int]
     check: DemandCheck
+    occasions: tuple[OccasionFound, ...]
+    occasion_series: pa.Table
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, without the series."""
@@ -64,6 +72,7 @@ class DemandForecast:
             "closed": list(self.closed),
             "left_out": self.left_out,
             "check": asdict(self.check),
+            "occasions": [one.to_dict() for one in self.occasions],
         }
 
 
@@ -74,6 +83,7 @@ def forecast_demand(
     level: Level = "product",
     horizon_days: int = 28,
     step: Step = "day",
+    occasions: Sequence[str] | None = None,
 ) -> DemandForecast:
     """Units of each series in each period of the horizon, with intervals of 90 %.
 
@@ -83,6 +93,7 @@ def forecast_demand(
         level: 'product', 'category' or 'shop'.
         horizon_days: How far ahead; for weeks a multiple of 7.
         step: 'day' or 'week'.
+        occasions: Names of documents or public holidays that may count; default: all that lie near the horizon.
 
     Returns:
         `series`, by units foretold, the most first: `series`, `name`, `sold` (units ever), `last` (units in as many
@@ -93,7 +104,7 @@ def forecast_demand(
 
     Raises:
         TooLittleDataError: Too few days or weeks, nothing sold for a horizon before the moment, or no series sold on ten days and long enough.
-        PredictError: A setting is none of these, or nothing was sold.
+        PredictError: A setting is none of these, there is no such occasion, or nothing was sold.
     """
     if level not in LEVELS:
         raise PredictError(f"'{level}' is nothing to forecast by. {nearest(level, LEVELS)}")
@@ -106,10 +117,14 @@ def forecast_demand(
         sales = read_sales(moment, level)
         products = read_sales(moment, "product") if level == "category" else None
         belongs = product_categories(moment)
+        ends = sales.first + timedelta(days=sales.days + horizon_days)
+        kept_days = read_occasions(moment, sales.first, ends, occasions)
     _still_sells(sales, horizon_days)
     calendar = _calendar(sales, step, horizon_days)
     kept, left_out = _kept(sales, calendar)
-    demand = _forecast(kept, calendar)
+    plain = _forecast(kept, calendar)
+    known = with_occasions(kept, calendar, plain, _week(sales, calendar), kept_days)
+    demand = known.demand
     below = None if products is None else _products_total(kept, products, belongs, calendar)
     series, order = _series(kept, demand, below)
     return DemandForecast(
@@ -125,7 +140,9 @@ def forecast_demand(
             if not calendar.open[calendar.past + n]
         ),
         left_out=left_out,
-        check=judge_demand(demand, calendar),
+        check=judge_demand(plain, calendar),
+        occasions=known.found,
+        occasion_series=known.rows,
     )
 
 

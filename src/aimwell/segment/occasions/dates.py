@@ -18,7 +18,14 @@ from dateutil.easter import EASTER_ORTHODOX, easter
 from aimwell.definitions.kinds.occasion import CommonDay, Occasion, Payday, Season, Yearly
 from aimwell.errors import SegmentError, nearest
 
-__all__ = ["calendar_days", "holiday_names", "is_southern", "same_day", "season_start"]
+__all__ = [
+    "calendar_days",
+    "holiday_names",
+    "is_southern",
+    "public_holidays",
+    "same_day",
+    "season_start",
+]
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
@@ -309,6 +316,23 @@ def holiday_names(country: str, year: int) -> tuple[str, ...]:
     except NotImplementedError:
         return ()
     return tuple(dict.fromkeys(_plain(name) for _day, names in found for name in names))
+
+
+def public_holidays(country: str, years: Iterable[int]) -> dict[str, tuple[date, ...]]:
+    """English name → days, of the holidays that the whole country keeps; empty where the library knows no such country."""
+    try:
+        kinds = holidays.country_holidays(country)
+    except NotImplementedError:
+        return {}
+    language = "en_US" if "en_US" in kinds.supported_languages else None
+    kept = holidays.country_holidays(
+        country, years=sorted(set(years)), observed=False, language=language
+    )
+    found: dict[str, list[date]] = {}
+    for day, names in sorted(kept.items()):
+        for name in dict.fromkeys(_plain(one) for one in names.split("; ")):
+            found.setdefault(name, []).append(day)
+    return {name: tuple(days) for name, days in found.items()}
 
 
 def _plain(name: str) -> str:

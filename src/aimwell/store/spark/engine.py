@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -24,6 +25,7 @@ from aimwell.store.spark.running import SESSION_OPTIONS, running_spark
 from aimwell.store.spark.workers import python_function
 from aimwell.store.sql import identifier
 from aimwell.store.tables import LAKE_TABLES
+from aimwell.store.time_limit import time_limit
 from aimwell.store.versions import TableVersion
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["SparkEngine", "SparkEngineSession"]
 
 T = TypeVar("T")
+
+_GROUP = ("spark.jobGroup.id", "spark.job.description", "spark.job.interruptOnCancel")
 
 
 class SparkEngineSession:
@@ -96,6 +100,18 @@ class SparkEngineSession:
         """See Session.rows."""
         columns = [column.to_pylist() for column in self.table(query).columns]
         return list(zip(*columns, strict=True))
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """See Session.limited."""
+        group, context = f"limit-{uuid4().hex}", self.spark.sparkContext
+        context.setJobGroup(group, "of people's own", interruptOnCancel=True)
+        try:
+            with time_limit(seconds, lambda: context.cancelJobGroup(group)):
+                yield
+        finally:
+            for name in _GROUP:
+                context.setLocalProperty(name, None)  # type: ignore[arg-type]
 
     def _keep(self, query: exp.Expr) -> DataFrame:
         """A result that is computed once, when it is first asked for."""
