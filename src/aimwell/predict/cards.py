@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from aimwell.predict.card_churn import churn_words
 from aimwell.predict.card_lifetime import lifetime_words
+from aimwell.predict.card_next_purchase import next_purchase_words
 from aimwell.predict.card_propensity import propensity_words
 from aimwell.predict.card_spend import spend_words
 from aimwell.predict.card_subscriptions import subscription_words
@@ -38,6 +39,7 @@ def model_card(entry: RegisteredModel, *, timezone: str = "UTC") -> dict[str, An
         "recommender": recommender_words,
         "churn": churn_words,
         "spend": spend_words,
+        "next_purchase": next_purchase_words,
         "subscription_churn": subscription_words,
     }.get(entry.kind, _other_words)
     zone = ZoneInfo(timezone)

@@ -45,7 +45,13 @@ __all__ = [
 ]
 
 Kind = Literal[
-    "propensity", "lifetime_value", "churn", "subscription_churn", "spend", "recommender"
+    "propensity",
+    "lifetime_value",
+    "churn",
+    "subscription_churn",
+    "spend",
+    "recommender",
+    "next_purchase",
 ]
 
 _models = metadata.tables["models"]
