@@ -40,7 +40,7 @@ class DeepOptions:
     networks: tuple[Network, ...] = tuple(NETWORKS)
     seed: int = 0
     moments: int = 6
-    rounds_max: int = 30
+    rounds_max: int = 60
     seconds_max: float = 300.0
 
 
