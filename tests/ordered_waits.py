@@ -15,20 +15,20 @@ __all__ = ["alternating_shop", "announced_shop", "memoryless_shop"]
 Row = dict[str, Any]
 
 
-def alternating_shop(folder: Path, people: int = 250, days: int = 400) -> Stores:
-    """After a short wait (about 5 days) comes a long one (about 35), and again."""
+def alternating_shop(folder: Path, people: int = 250, days: int = 300) -> Stores:
+    """After a short wait (about 10 days) comes a long one (about 30), and again."""
     rng = np.random.default_rng(11)
     orders: list[Row] = []
     for person in range(people):
         at, number = float(rng.uniform(0, 60)), int(rng.integers(0, 2))
         while at < days:
             orders.append(_order(person, at, len(orders)))
-            at += (5 if number % 2 else 35) * float(np.exp(rng.normal(0, 0.15)))
+            at += (10 if number % 2 else 30) * float(np.exp(rng.normal(0, 0.15)))
             number += 1
     return _filled(folder, orders)
 
 
-def announced_shop(folder: Path, people: int = 250, days: int = 400) -> Stores:
+def announced_shop(folder: Path, people: int = 250, days: int = 300) -> Stores:
     """Waits are memoryless, of 30 days in the mean; a product is viewed two to five days before each purchase."""
     rng = np.random.default_rng(12)
     orders: list[Row] = []
@@ -51,7 +51,7 @@ def announced_shop(folder: Path, people: int = 250, days: int = 400) -> Stores:
     return opened
 
 
-def memoryless_shop(folder: Path, people: int = 400, days: int = 400) -> Stores:
+def memoryless_shop(folder: Path, people: int = 250, days: int = 300) -> Stores:
     """Whoever buys does so on each day with the same probability."""
     rng = np.random.default_rng(13)
     orders: list[Row] = []

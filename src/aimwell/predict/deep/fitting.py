@@ -27,9 +27,11 @@ from aimwell.stats.samples import FloatArray
 
 __all__ = ["day_law", "fit_network"]
 
-_BATCH = 256
+_BATCH_MAX, _BATCH_MIN = 256, 32
+_BATCHES = 40
 _SCORED = 4_096
-_STEP, _DECAY, _NORM = 3e-3, 1e-3, 1.0
+_STEP = {"gru": 3e-3, "transformer": 1e-3}
+_DECAY, _NORM = 1e-3, 1.0
 _PATIENCE = 4
 
 
@@ -63,7 +65,7 @@ def fit_network(
         exposed, span = watched.spread(ends)
         truth = _Truth(exposed.astype(np.float32), span, watched.bought)
         teach, judge = np.flatnonzero(~held_out), np.flatnonzero(held_out)
-        steps = torch.optim.AdamW(net.parameters(), lr=_STEP, weight_decay=_DECAY)
+        steps = torch.optim.AdamW(net.parameters(), lr=_STEP[network], weight_decay=_DECAY)
         usual = best = _mean_loss(net, rows, truth, judge)
         weights, best_round, done, stopped = deepcopy(net.state_dict()), 0, 0, "rounds"
         draw, start = np.random.default_rng(seed), time.monotonic()
@@ -157,9 +159,10 @@ def _batches(lengths: Places, chosen: Places, draw: np.random.Generator) -> Iter
     """All of these rows, those of like length together, in an order drawn by chance."""
     mixed = draw.permutation(chosen)
     order = mixed[np.argsort(lengths[mixed], kind="stable")]
-    starts = np.arange(0, len(order), _BATCH)
-    for start in draw.permutation(starts):
-        yield order[start : start + _BATCH]
+    # Of few rows small ones, so that a round takes some steps.
+    size = min(_BATCH_MAX, max(_BATCH_MIN, len(order) // _BATCHES))
+    for start in draw.permutation(np.arange(0, len(order), size)):
+        yield order[start : start + size]
 
 
 def _part(watched: Watched, rows: npt.NDArray[Any]) -> Watched:

@@ -88,6 +88,8 @@ class _Transformer(nn.Module):
         super().__init__()
         self.widen = nn.Linear(_EVENT_SIZE + ACT_NUMBERS, _HIDDEN)
         self.place = nn.Embedding(most, _HIDDEN)
+        # Small, or at first places drown what was done there.
+        nn.init.normal_(self.place.weight, std=0.02)
         self.blocks = nn.ModuleList([_Block() for _ in range(_LAYERS)])
         self.norm = nn.LayerNorm(_HIDDEN)
 
