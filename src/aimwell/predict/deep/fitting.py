@@ -57,7 +57,7 @@ def fit_network(
         held_out: Rows of people who do not teach.
         reading, ends, trained_as_of: Of the model.
         seed: The same rows and seed give the same weights.
-        rounds_max, seconds_max: Bounds of learning.
+        rounds_max, seconds_max: Bounds of learning; seconds of processor time, which other work on the machine does not use up.
     """
     with determined(seed):
         net = make_network(network, events=len(reading.names), most=reading.most, spans=len(ends))
@@ -68,7 +68,7 @@ def fit_network(
         steps = torch.optim.AdamW(net.parameters(), lr=_STEP[network], weight_decay=_DECAY)
         usual = best = _mean_loss(net, rows, truth, judge)
         weights, best_round, done, stopped = deepcopy(net.state_dict()), 0, 0, "rounds"
-        draw, start = np.random.default_rng(seed), time.monotonic()
+        draw, start = np.random.default_rng(seed), time.process_time()
         for done in range(1, rounds_max + 1):
             net.train()
             for batch in _batches(rows.lengths, teach, draw):
@@ -83,7 +83,7 @@ def fit_network(
             if done - best_round >= _PATIENCE:
                 stopped = "no further gain"
                 break
-            if time.monotonic() - start > seconds_max:
+            if time.process_time() - start > seconds_max:
                 stopped = "time"
                 break
     arrays = {name: np.ascontiguousarray(value.numpy()) for name, value in weights.items()}

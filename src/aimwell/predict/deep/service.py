@@ -34,13 +34,13 @@ class DeepOptions:
         seed: The same data and seed give the same models.
         moments: As of how many moments people teach.
         rounds_max: How often all rows are read, at most.
-        seconds_max: Of learning one network; a network that is stopped by it may differ the next time.
+        seconds_max: Of processor time to learn one network; a network that is stopped by it may differ the next time.
     """
 
     networks: tuple[Network, ...] = tuple(NETWORKS)
     seed: int = 0
     moments: int = 6
-    rounds_max: int = 60
+    rounds_max: int = 40
     seconds_max: float = 300.0
 
 
