@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from aimwell.errors import PredictError, TooLittleDataError
@@ -15,7 +16,7 @@ from aimwell.predict.registry import load_part
 from aimwell.predict.scoring import stored_scores
 from aimwell.predict.subscription_churn import SubscriptionChurn, predict_subscription_churn
 from aimwell.store.stores import Stores
-from shop import append, day, make_stores
+from shop import append, day, make_stores, origin
 from subscribers import END, service
 
 NOW = datetime(2028, 1, 1, tzinfo=UTC)

@@ -95,3 +95,14 @@ def test_a_lock_names_no_index_host_or_folder(lock: str) -> None:
     )
     assert [line for line in lines if not allowed.fullmatch(line)] == []
     assert [line for line in lines if "://" in line] == []
+
+
+def test_the_torch_that_tests_install_is_one_that_the_extra_takes() -> None:
+    script = (ROOT / "scripts/install-torch").read_text(encoding="utf-8")
+    version = re.search(r"^version=(\S+)$", script, re.MULTILINE)
+    (asked,) = map(Requirement, pyproject()["project"]["optional-dependencies"]["deep"])
+    assert version is not None
+    assert asked.name == "torch"
+    assert asked.specifier.contains(version[1])
+    # It stands apart: docs/decisions/0015 says why.
+    assert "torch" not in pins(TEST)

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.predict.deep.service import DeepOptions
 from aimwell.predict.timing.act_times import SIGNALS
 from aimwell.predict.timing.best_time import BestTimes, TimeJudgement, best_times
 from aimwell.predict.timing.next_purchase import NextPurchases, next_purchases
@@ -47,6 +48,17 @@ def next_purchase(
     check: CheckOption = 60,
     top: Annotated[int, typer.Option(min=0, help="List so many who will buy soonest.")] = 10,
     to: ToOption = None,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep",
+            help="Try sequence models too (aimwell\\[deep]; minutes), and use one where it wins.",
+        ),
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Tell people from this sequence model.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of sequence models.")] = 0,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -54,10 +66,23 @@ def next_purchase(
     """Foretell when each person will buy again, judge it on later time, and say who is due."""
     if by not in BY:
         raise typer.BadParameter(f"it is one of {', '.join(BY)}.", param_hint="--by")
+    if deep and model is not None:
+        raise typer.BadParameter(
+            "--deep learns one, --model takes one: not both.", param_hint="--deep"
+        )
     with opened(workspace, as_json=as_json) as ws:
         moment = ws.moment(as_of) or ws.now
-        with ws.output.progress("Learning people's pace"):
-            found = next_purchases(ws.stores, as_of=moment, by=by, check_days=check)
+        doing = "Learning people's pace" + (", and sequence models" if deep else "")
+        with ws.output.progress(doing):
+            found = next_purchases(
+                ws.stores,
+                as_of=moment,
+                by=by,
+                check_days=check,
+                deep=DeepOptions(seed=seed) if deep else None,
+                model=model,
+                now=ws.now,
+            )
         if to is not None:
             write_list(found.people, to)
         soonest = found.people.sort_by(
@@ -71,6 +96,12 @@ def next_purchase(
             ws.output.note(f"Beware: {found.check_reason}")
         else:
             _say_check(ws, found.check, found.by)
+        if deep:
+            _say_deep(ws, found)
+        if found.model is not None:
+            ws.output.say(
+                f"People are told from the sequence model {found.model}; what lies beyond its horizon, from the renewal model."
+            )
         rows = soonest.to_pylist()
         whose = ["profile"] if by == "person" else ["profile", by]
         ws.output.say()
@@ -172,6 +203,59 @@ def _say_check(ws: Opened, check: WaitCheck, by: str) -> None:
         ws.output.note(
             "Beware: everybody's waits foretold the later period better than people's own pace. Do not act on single dates."
         )
+
+
+def _say_deep(ws: Opened, found: NextPurchases) -> None:
+    ws.output.say()
+    if found.deep is None:
+        ws.output.note(f"Beware: {found.deep_reason}")
+        return
+    check = found.deep
+    ws.output.say(
+        f"Sequence models, learnt from {check.learnt_rows:,} people at {check.learnt_moments} earlier moments and judged on the "
+        "same days:"
+    )
+    ws.output.table(
+        [
+            "foretold by",
+            "pinball loss (days)",
+            "log score",
+            "50 % held",
+            "90 % held",
+            "on people held out",
+        ],
+        [
+            (
+                one.name,
+                f"{one.judged.pinball_days:.2f}",
+                f"{one.judged.log_score or 0:.3f}",
+                _percent(one.covered_50),
+                _percent(one.covered_90),
+                f"{-one.held_out_loss:.3f}",
+            )
+            for one in check.ways
+        ],
+    )
+    ws.output.table(
+        ["network", "against", "less pinball loss (95 %)", "more log score (95 %)"],
+        [
+            (
+                one.name,
+                other.other,
+                _interval(other.pinball_days, "", 3),
+                _interval(other.log_score, "", 3),
+            )
+            for one in check.ways
+            for other in one.against
+        ],
+    )
+    ws.output.say(check.sentence)
+    if any(one.stopped == "time" for one in check.ways):
+        ws.output.note("Beware: the time limit ended learning, so another run may differ.")
+
+
+def _percent(share: Estimate) -> str:
+    return "" if share.estimate is None else f"{share.estimate:.0%}"
 
 
 def best_time(

@@ -1,4 +1,4 @@
-"""Models as files: JSON with numbers, LightGBM's or XGBoost's text or Arrow tables beside it, nothing that runs when it is read.
+"""Models as files: JSON with numbers, text of LightGBM or XGBoost, Arrow tables or NumPy's arrays beside it, nothing that runs when read.
 
 Whoever saves a model keeps the hashes (the registry does) and hands them in to load it. A file is read once, its hash is
 compared, and only then is it parsed: LightGBM ends the whole process on a text that was tampered with.
@@ -24,6 +24,14 @@ from aimwell.predict.base_rates import BaseRates
 from aimwell.predict.beta_binomial import BetaBinomial
 from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.calibration import Calibrator
+from aimwell.predict.deep.files import (
+    WEIGHTS,
+    SequenceFacts,
+    sequence_facts,
+    sequence_model,
+    weights_file,
+)
+from aimwell.predict.deep.model import SequenceModel
 from aimwell.predict.gamma_gamma import GammaGamma
 from aimwell.predict.laws import LAWS, law_of
 from aimwell.predict.learners import Scorer
@@ -59,11 +67,12 @@ Model = (
     | Recommender
     | Reference
     | SpendModel
+    | SequenceModel
 )
 ModelT = TypeVar("ModelT", bound=Model)
 
 _FORMAT = 1
-_FILES = (MANIFEST, TREES, XGBOOST, *TABLES)
+_FILES = (MANIFEST, TREES, XGBOOST, WEIGHTS, *TABLES)
 
 _KINDS: Mapping[type[BetaBinomial | GammaGamma | Paces | Reference], str] = {
     BetaBinomial: "beta_binomial",
@@ -171,8 +180,8 @@ def load_model(folder: Path, kind: type[ModelT], *, hashes: Mapping[str, str]) -
 def _comes_back(files: Mapping[str, bytes], model: Model) -> bool:
     """Whether the files hold the very model."""
     found = _read(files)
-    if isinstance(found, Recommender):
-        # Its arrays have no equality of their own; their bytes have.
+    if isinstance(found, Recommender | SequenceModel):
+        # Their arrays have no equality of their own; the bytes have.
         return _written(found) == files
     return found == model
 
@@ -219,6 +228,9 @@ def _written(model: Model) -> dict[str, bytes]:
     elif isinstance(model, Recommender):
         kind, told = "recommender", facts_of(model)
         files |= tables_of(model)
+    elif isinstance(model, SequenceModel):
+        kind, told = "sequence", sequence_facts(model)
+        files[WEIGHTS] = weights_file(model)
     elif isinstance(model, SpendModel):
         kind, told = "spend", _Spend(model.names, model.horizon, model.trained_as_of, model.level)
         files[TREES] = model.scorer.text.encode()
@@ -254,6 +266,9 @@ def _read(files: Mapping[str, bytes]) -> Model:
         if manifest.kind == "propensity":
             told = msgspec.json.decode(manifest.model, type=_Propensity)
             return _propensity(told, files)
+        if manifest.kind == "sequence" and WEIGHTS in files:
+            facts = msgspec.json.decode(manifest.model, type=SequenceFacts)
+            return sequence_model(facts, files[WEIGHTS])
         if manifest.kind == "recommender":
             return recommender_of(msgspec.json.decode(manifest.model, type=RecommenderFacts), files)
     except msgspec.MsgspecError as error:

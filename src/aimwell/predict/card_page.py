@@ -39,7 +39,11 @@ _KINDS = {
     "subscription_churn": "Endings of subscriptions",
     "spend": "Spend",
     "next_purchase": "Next purchase",
+    "next_purchase_network": "Next purchase by a network",
     "recommender": "Recommendations",
+    "channel_preference": "Channel preference",
+    "discount_seeking": "Discount seeking",
+    "account_leads": "Leads among firms",
 }
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from aimwell.predict.card_churn import churn_words
 from aimwell.predict.card_lifetime import lifetime_words
+from aimwell.predict.card_networks import network_words
 from aimwell.predict.card_propensity import propensity_words
 from aimwell.predict.card_responses import channel_words, discount_words
 from aimwell.predict.card_spend import spend_words
@@ -40,8 +41,9 @@ def model_card(entry: RegisteredModel, *, timezone: str = "UTC") -> dict[str, An
         "recommender": recommender_words,
         "churn": churn_words,
         "spend": spend_words,
-        "subscription_churn": subscription_words,
         "next_purchase": next_purchase_words,
+        "subscription_churn": subscription_words,
+        "next_purchase_network": network_words,
         "channel_preference": channel_words,
         "discount_seeking": discount_words,
         "account_leads": propensity_words,

@@ -53,6 +53,7 @@ Kind = Literal[
     "subscription_churn",
     "spend",
     "next_purchase",
+    "next_purchase_network",
     "recommender",
     "channel_preference",
     "discount_seeking",

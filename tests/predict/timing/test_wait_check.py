@@ -77,5 +77,5 @@ def test_chunks_do_not_change_the_figures(
     shop: Renewed, curve: WaitCurve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = judged(shop, curve, TRUTH, shop.comes)
-    monkeypatch.setattr("aimwell.predict.timing.wait_check._CHUNK_CELLS", HORIZON * 333)
+    monkeypatch.setattr("aimwell.predict.timing.wait_losses._CHUNK_CELLS", HORIZON * 333)
     assert judged(shop, curve, TRUTH, shop.comes) == whole

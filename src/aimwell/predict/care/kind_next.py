@@ -31,8 +31,7 @@ from aimwell.predict.registry import RegisteredModel
 from aimwell.predict.timing.kept import paces_of, score_next_purchases, train_next_purchases
 from aimwell.predict.timing.paces import Paces, fit_paces
 from aimwell.predict.timing.reading import WaitRows, came_to, read_waits
-from aimwell.predict.timing.renewal import NextGap
-from aimwell.predict.timing.wait_check import log_scores
+from aimwell.predict.timing.wait_losses import CurveAhead, row_losses
 from aimwell.predict.training import Progress
 from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
@@ -86,12 +85,9 @@ class NextPurchaseCare:
         laws = [
             _paces(stores, entry, read, cut).next_gap(read.waits, read.items) for entry in entries
         ]
-        waited = read.waits.waited
         return Told(
-            losses=tuple(-_scores(ahead, came, span.days) for ahead in laws),
-            dull=-log_scores(
-                lambda rows, days: read.curve.within(waited[rows], days), came, span.days
-            ),
+            losses=tuple(-row_losses(ahead, came, span.days).log_score for ahead in laws),
+            dull=-row_losses(CurveAhead(read.curve, read.waits.waited), came, span.days).log_score,
             expected=tuple(ahead.within(span.days) for ahead in laws),
             came=np.isfinite(came).astype(np.float64),
             stand_ins={
@@ -105,10 +101,6 @@ class NextPurchaseCare:
     ) -> int | None:
         """See CaredKind."""
         return score_next_purchases(stores, entry, as_of=as_of, now=now)
-
-
-def _scores(ahead: NextGap, came: FloatArray, days: int) -> FloatArray:
-    return log_scores(lambda rows, within: ahead.take(rows).within(within), came, days)
 
 
 def _paces(stores: Stores, entry: RegisteredModel, read: WaitRows, cut: datetime) -> Paces:

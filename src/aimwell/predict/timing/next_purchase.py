@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +12,21 @@ import pyarrow.compute as pc
 
 from aimwell.errors import PredictError, TooLittleDataError, nearest
 from aimwell.history.moment import TIME_COLUMNS
+from aimwell.predict.deep.judging import DeepCheck
+from aimwell.predict.deep.keeping import keep_network, kept_network
+from aimwell.predict.deep.reading import days_before
+from aimwell.predict.deep.service import (
+    DeepOptions,
+    foretold,
+    judge_networks,
+    learn_again,
+    need_torch,
+)
+from aimwell.predict.deep.spliced import Spliced
 from aimwell.predict.timing.paces import Paces, fit_paces
 from aimwell.predict.timing.purchase_days import BY, By
 from aimwell.predict.timing.reading import WaitRows, came_to, read_waits
+from aimwell.predict.timing.renewal import NextGap
 from aimwell.predict.timing.wait_check import WaitCheck, check_waits
 from aimwell.predict.training import span_days
 from aimwell.stats.samples import FloatArray
@@ -45,6 +56,8 @@ class NextPurchases:
         until: The last day that was seen.
         check: The same model, fitted to what was known before, judged on the days since; None where `check_reason` says
             why not.
+        deep: Sequence models beside it, where they were asked for; None also where `deep_reason` says why not.
+        model: The registered sequence model from which the people are told; None: the renewal model alone.
     """
 
     by: By
@@ -53,6 +66,9 @@ class NextPurchases:
     until: date
     check: WaitCheck | None
     check_reason: str
+    deep: DeepCheck | None = None
+    deep_reason: str = ""
+    model: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, without the people."""
@@ -64,6 +80,9 @@ class NextPurchases:
             "model": self.paces.to_dict(),
             "check": self.check,
             "check_reason": self.check_reason,
+            "deep": self.deep,
+            "deep_reason": self.deep_reason,
+            "sequence_model": self.model,
         }
 
 
@@ -74,7 +93,14 @@ def counted(column: pa.ChunkedArray) -> dict[str, int]:
 
 
 def next_purchases(
-    stores: Stores, *, as_of: datetime, by: By = "person", check_days: int = 30
+    stores: Stores,
+    *,
+    as_of: datetime,
+    by: By = "person",
+    check_days: int = 30,
+    deep: DeepOptions | None = None,
+    model: str | None = None,
+    now: datetime | None = None,
 ) -> NextPurchases:
     """When each person will buy again, or each of the items (categories, products) that they have bought again before.
 
@@ -83,6 +109,10 @@ def next_purchases(
         as_of: Nothing from this moment on is seen.
         by: 'person', 'category' or 'product'.
         check_days: How many days before `as_of` the check looks back from; the model is fitted anew to what was known then.
+        deep: Learn sequence models of people as well, judge them beside the renewal model, and tell people from the one that wins,
+            if one does; it is then registered as `next-purchase-network-60d`, or of as many days as the check.
+        model: Tell people from this registered sequence model, without learning one.
+        now: When a model is registered; default: `as_of`.
 
     Returns:
         `people`, by item and profile_id: `profile_id`, `item` ('' by person), `name` (of a
@@ -96,18 +126,64 @@ def next_purchases(
     Raises:
         TooLittleDataError: Fewer than 100 people bought, fewer than 50 gaps between purchases were seen, or nobody
             bought for `check_days` before the moment.
-        PredictError: `by` is none of these, or nobody bought.
+        PredictError: `by` is none of these, or nobody bought; sequence models are asked for and PyTorch is absent, or of
+            items; there is no such model, or it has seen later days.
     """
     if by not in BY:
         raise PredictError(f"'{by}' is nothing to tell purchases apart by. {nearest(by, BY)}")
+    if deep is not None or model is not None:
+        need_torch()
+        if by != "person":
+            raise PredictError(
+                f"Sequence models foretell people as a whole, not by {by}. Leave out one of the two."
+            )
     span_days(check_days)
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     read = read_waits(stores, as_of, by, snapshot)
     _gate(read, by)
     _still_buy(read, check_days)
     paces = fit_paces(read.waits, read.items, read.once, read.once_items)
-    check, reason = _checked(stores, as_of, by, check_days, snapshot)
-    return NextPurchases(by, _told(read, paces), paces, read.until, check, reason)
+    simple = paces.next_gap(read.waits, read.items)
+    check, reason, earlier = _checked(stores, as_of, by, check_days, snapshot)
+    found = NextPurchases(by, _told(read, simple), paces, read.until, check, reason)
+    if model is not None:
+        entry, network = kept_network(stores, model, as_of)
+        near = foretold(stores, network, as_of, read.waits.waited, snapshot)
+        return replace(found, people=_told(read, Spliced(near, simple)), model=entry.label)
+    if deep is None:
+        return found
+    if earlier is None:
+        return replace(found, deep_reason=reason)
+    try:
+        judged = judge_networks(
+            stores,
+            earlier.at,
+            earlier.read,
+            earlier.ahead,
+            horizon_days=check_days,
+            snapshot=snapshot,
+            options=deep,
+        )
+    except TooLittleDataError as error:
+        return replace(found, deep_reason=f"Sequence models were not learnt. {error}")
+    if judged.used is None:
+        return replace(found, deep=judged)
+    learnt = learn_again(
+        stores, judged.used, as_of, horizon_days=check_days, snapshot=snapshot, options=deep
+    )
+    entry = keep_network(
+        stores,
+        learnt,
+        judged,
+        seed=deep.seed,
+        judged_days=check_days,
+        as_of=as_of,
+        now=now or as_of,
+        snapshot=snapshot,
+    )
+    near = foretold(stores, learnt.model, as_of, read.waits.waited, snapshot)
+    people = _told(read, Spliced(near, simple))
+    return replace(found, people=people, deep=judged, model=entry.label)
 
 
 def _gate(read: WaitRows, by: By) -> None:
@@ -138,35 +214,40 @@ def _still_buy(read: WaitRows, days: int) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Earlier:
+    """What was known and foretold at the moment from which the check looks ahead."""
+
+    at: datetime
+    read: WaitRows
+    ahead: NextGap
+
+
 def _checked(
     stores: Stores, as_of: datetime, by: By, days: int, snapshot: Snapshot
-) -> tuple[WaitCheck | None, str]:
-    zone = ZoneInfo(stores.settings.timezone)
-    # Back by days of the calendar, so that a change to summer time moves no hour into another day.
-    local = as_of.astimezone(zone)
-    earlier = (local.replace(tzinfo=None) - timedelta(days=days)).replace(tzinfo=zone)
+) -> tuple[WaitCheck | None, str, _Earlier | None]:
+    earlier = days_before(stores, as_of, days)
     read = read_waits(stores, earlier, by, snapshot, as_of - earlier)
     try:
         _gate(read, by)
     except TooLittleDataError as error:
-        return None, f"Not judged on later time: {days} days earlier there was less. {error}"
+        reason = f"Not judged on later time: {days} days earlier there was less. {error}"
+        return None, reason, None
     paces = fit_paces(read.waits, read.items, read.once, read.once_items)
-    return (
-        check_waits(
-            paces.next_gap(read.waits, read.items),
-            read.curve,
-            own_median=read.median_gap,
-            shop_median=read.shop_median,
-            came=came_to(read, days),
-            horizon_days=days,
-            people=np.asarray(pc.rank(read.profiles, tiebreaker="dense").to_numpy()) - 1,
-        ),
-        "",
-    )
-
-
-def _told(read: WaitRows, paces: Paces) -> pa.Table:
     ahead = paces.next_gap(read.waits, read.items)
+    check = check_waits(
+        ahead,
+        read.curve,
+        own_median=read.median_gap,
+        shop_median=read.shop_median,
+        came=came_to(read, days),
+        horizon_days=days,
+        people=np.asarray(pc.rank(read.profiles, tiebreaker="dense").to_numpy()) - 1,
+    )
+    return check, "", _Earlier(earlier, read, ahead)
+
+
+def _told(read: WaitRows, ahead: NextGap | Spliced) -> pa.Table:
     columns: dict[str, Any] = {
         "profile_id": read.profiles,
         "item": read.items,

@@ -22,7 +22,7 @@ from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
-__all__ = ["WaitRows", "came_to", "read_waits"]
+__all__ = ["WaitRows", "came_to", "last_day", "read_waits", "waits_in"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,24 +60,27 @@ def read_waits(
     stores: Stores, as_of: datetime, by: By, snapshot: Snapshot, ahead: timedelta | None = None
 ) -> WaitRows:
     """What is known at the moment; with `ahead` also the first purchase of each after it."""
-    engine, zone = stores.history_engine, stores.settings.timezone
-    # The last day that can be seen: a cut at midnight has seen nothing of the day that then begins.
-    until = (as_of - timedelta(microseconds=1)).astimezone(ZoneInfo(zone)).date()
-    end = sql(":until", until=until)
     with open_moment(
-        stores, as_of=as_of, horizon=ahead, snapshot=snapshot, engine=engine
+        stores, as_of=as_of, horizon=ahead, snapshot=snapshot, engine=stores.history_engine
     ) as moment:
-        gaps = purchase_days.purchase_gaps(purchase_days.items_bought(by, zone))
-        moment.session.materialise("purchase_gaps", gaps)
-        # Of items only those that were bought again are told of; who bought one once still teaches how many come back.
-        least = 0 if by == "person" else 1
-        rows = moment.session.table(purchase_days.waits(end, least))
-        once = moment.session.table(purchase_days.wait_counts(end))
-        if by == "person":
-            once = once.slice(0, 0)
-        completed = moment.session.table(purchase_days.gap_counts(least + 1))
-        came = None if ahead is None else _came(moment, by, zone, until)
-        names = _names(moment) if by == "product" and ahead is None else {}
+        return waits_in(moment, by)
+
+
+def waits_in(moment: Moment, by: By) -> WaitRows:
+    """The same of a session that is open; with its horizon also the first purchase of each after it."""
+    zone, until = moment.stores.settings.timezone, last_day(moment)
+    end = sql(":until", until=until)
+    gaps = purchase_days.purchase_gaps(purchase_days.items_bought(by, zone))
+    moment.session.materialise("purchase_gaps", gaps)
+    # Of items only those that were bought again are told of; who bought one once still teaches how many come back.
+    least = 0 if by == "person" else 1
+    rows = moment.session.table(purchase_days.waits(end, least))
+    once = moment.session.table(purchase_days.wait_counts(end))
+    if by == "person":
+        once = once.slice(0, 0)
+    completed = moment.session.table(purchase_days.gap_counts(least + 1))
+    came = None if moment.horizon is None else _came(moment, by, zone, until)
+    names = _names(moment) if by == "product" and moment.horizon is None else {}
     waits, single = _waits(rows), Waits.once(_numbers(once, "waited"), _numbers(once, "people"))
     histogram = np.bincount(
         _numbers(completed, "gap").astype(np.int64), weights=_numbers(completed, "gaps")
@@ -96,6 +99,12 @@ def read_waits(
         came=came,
         names=names,
     )
+
+
+def last_day(moment: Moment) -> date:
+    """The last day of the firm's that can be seen: a cut at midnight has seen nothing of the day that then begins."""
+    zone = ZoneInfo(moment.stores.settings.timezone)
+    return (moment.as_of - timedelta(microseconds=1)).astimezone(zone).date()
 
 
 def came_to(read: WaitRows, days: int) -> FloatArray:

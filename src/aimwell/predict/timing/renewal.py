@@ -98,7 +98,7 @@ class NextGap:
         beyond = log_ndtr((self.mean - wait_log(self.waited + days)) / self.spread)
         return np.asarray(-np.expm1(np.minimum(beyond - self.survived, 0.0)))
 
-    def days_if_back(self, share: float) -> FloatArray:
+    def days_if_back(self, share: FloatArray | float) -> FloatArray:
         """Days from now within which so large a share (0-1) of those buy who return; at least 1."""
         end = self.mean - self.spread * ndtri_exp(np.log1p(-share) + self.survived)
         whole = np.exp(np.minimum(end, 50.0)) - 0.5
