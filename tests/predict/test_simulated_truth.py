@@ -121,14 +121,15 @@ def worth(tmp_path: Path, *, people: int, seed: int) -> tuple[FloatArray, bool]:
 def test_revenue_that_came_lies_in_peoples_intervals_as_often_as_they_say(tmp_path: Path) -> None:
     held, summed = worth(tmp_path, people=1_200, seed=2)
     # Whoever brings nothing lies on a lower end of 0, so more than 95 % hold.
-    assert 0.93 <= held.mean() <= 0.995
+    assert 0.94 <= held.mean() <= 0.998
     assert summed
 
 
 @pytest.mark.long
 def test_over_many_shops_intervals_of_lifetime_value_hold(tmp_path: Path) -> None:
     told = [worth(tmp_path / str(seed), people=2_000, seed=seed) for seed in range(12)]
-    assert 0.94 <= np.mean([held.mean() for held, _ in told]) <= 0.985
+    # By a law that is not theirs, for mostly rare buyers: wide, never narrow.
+    assert 0.95 <= np.mean([held.mean() for held, _ in told]) <= 0.997
     assert sum(summed for _, summed in told) >= 10
 
 
