@@ -189,7 +189,7 @@ def test_a_history_without_spend_is_refused() -> None:
 
 
 def test_customers_who_all_spend_the_same_are_refused() -> None:
-    with pytest.raises(PredictError, match="Use the mean spend itself"):
+    with pytest.raises(PredictError, match="take that spend itself"):
         fit_gamma_gamma(buyers(np.full(50, 2), np.full(50, 19.9)))
 
 

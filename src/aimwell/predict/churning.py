@@ -107,7 +107,7 @@ def predict_churn(
     settings = {"event": PURCHASE, "horizon_days": horizon.days, "seed": seed}
     check_name(stores, name, kind="churn", settings=settings)
     span = span_days(horizon.days)
-    moments = learning_moments(known, as_of, span, PURCHASE)
+    moments = learning_moments(known, as_of, span, PURCHASE, what="churn")
     _tell(progress, 1, "reading people to learn from")
     train = people_at_risk(stores, moments.train_as_of, span, snapshot, outcome=True)
     _tell(progress, 2, "reading people to judge on")

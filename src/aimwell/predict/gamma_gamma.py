@@ -144,8 +144,8 @@ def fit_gamma_gamma(history: PurchaseHistory) -> GammaGamma:
         )
     if len(np.unique(mean)) <= len(_NAMES):
         raise PredictError(
-            f"The {len(x):,} repeat buyers show only {len(np.unique(mean))} different values of spend, too few to "
-            "tell three parameters apart. Use the mean spend itself."
+            f"The mean spend of the {len(x):,} repeat buyers takes {len(np.unique(mean))} of the {len(_NAMES) + 1} different "
+            "values needed to tell three parameters apart. Where all spend alike, take that spend itself, times the purchases."
         )
     typical = float(np.median(mean))
     rows = SpendRows.of(x, mean)

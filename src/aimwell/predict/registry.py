@@ -343,7 +343,17 @@ def _refuse_another(newest: RegisteredModel, kind: Kind, settings: Mapping[str, 
 
 
 def _told(question: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in question.items() if value is not None)
+    """As "kind propensity, event Order Completed, where category is Wine, horizon_days 60"."""
+    return ", ".join(
+        f"{key} {_words(value)}" for key, value in question.items() if value is not None
+    )
+
+
+def _words(value: Any) -> str:
+    """Conditions as they are written, without brackets; anything else as it is."""
+    if isinstance(value, Mapping):
+        return " and ".join(f"{key.rstrip('_')} {_words(one)}" for key, one in value.items())
+    return str(value)
 
 
 def _plain(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -135,7 +135,7 @@ def predict_spend(
         stores, as_of=as_of, snapshot=snapshot, engine=stores.history_engine
     ) as moment:
         known = recorded(moment, Question())
-    moments = learning_moments(known, as_of, span, PURCHASE)
+    moments = learning_moments(known, as_of, span, PURCHASE, what="the spend of people")
     _tell(progress, 0, "reading people to learn from")
     train = spend_people(stores, moments.train_as_of, span, snapshot, ahead=True)
     _tell(progress, 1, "reading people to judge on")

@@ -174,9 +174,14 @@ def span_days(days: int) -> timedelta:
 
 
 def learning_moments(
-    known: Recorded, as_of: datetime, horizon: timedelta, event: str
+    known: Recorded,
+    as_of: datetime,
+    horizon: timedelta,
+    event: str,
+    *,
+    what: str = "a propensity",
 ) -> TrainingMoments:
-    """The moments of learning and judging, unless the data end long before `as_of`."""
+    """The moments of learning and judging, unless the data end long before `as_of`; `what` is learnt, in words."""
     try:
         moments = training_moments(
             history_starts=known.first_at, score_as_of=as_of.astimezone(UTC), horizon=horizon
@@ -187,7 +192,7 @@ def learning_moments(
         ) from None
     if known.last_at < moments.judge_as_of:
         raise TooLittleDataError(
-            f"a propensity as of {as_of:%Y-%m-%d}",
+            f"{what} as of {as_of:%Y-%m-%d}",
             needed={f"days with data in the {horizon.days} days before": 1},
             present={f"days with data in the {horizon.days} days before": 0},
             advice=f"The last '{event}' was on {known.last_at:%Y-%m-%d}. Collect what came later, or give a moment "

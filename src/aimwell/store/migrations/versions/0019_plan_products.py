@@ -5,7 +5,7 @@ from alembic import op
 
 from aimwell.store.control import JsonType
 
-revision = "0020"
+revision = "0019"
 down_revision = "0018"
 branch_labels = None
 depends_on = None
