@@ -8,7 +8,6 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from aimwell.predict.clustered import difference, verdict_of
 from aimwell.predict.demand.calendar import Calendar
 from aimwell.predict.demand.forecasting import of_method, sample_of
 from aimwell.predict.demand.methods import forecasts
@@ -21,6 +20,7 @@ from aimwell.predict.demand.occasion_factors import (
 )
 from aimwell.predict.demand.sales import Sales
 from aimwell.predict.demand.smoothing import Series
+from aimwell.predict.paired import paired_difference, verdict_of
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.samples import FloatArray
 
@@ -90,7 +90,7 @@ def try_occasion(known: Known, number: int, seen: tuple[Occurrence, ...]) -> Tri
         none = Estimate.missing("no series was sold before it came", method="none", confidence=0.95)
         return Tried(False, none, on, "no series was sold for long enough before it came")
     mean = np.nansum(gains, axis=0)[judged] / counted.sum(axis=0)[judged]
-    gain = difference(mean, np.arange(len(mean)))
+    gain = paired_difference(mean)
     if len(mean) < _SERIES_MIN:
         each = np.nanmean(gains[counted.any(axis=1)][:, judged], axis=1)
         used = bool(each.min() >= _GAIN_MIN)

@@ -140,7 +140,9 @@ def train_account_leads(
         kind="account_leads",
         as_of=as_of.astimezone(UTC),
         settings=settings,
-        metrics=propensity_metrics(result, TrainingTables(train, later, known, snapshot)),
+        metrics=propensity_metrics(
+            result, TrainingTables(train, later, known, snapshot, len(later))
+        ),
         lake_versions=snapshot.versions,
         trained_at=now,
         anew=anew,

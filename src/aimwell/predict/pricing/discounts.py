@@ -19,7 +19,7 @@ from scipy.special import expit, logit
 from aimwell.errors import TooLittleDataError
 from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.predict.beta_binomial import BetaBinomial, Shares, fit_strength
-from aimwell.predict.clustered import difference, verdict_of
+from aimwell.predict.paired import paired_difference, verdict_of
 from aimwell.predict.pricing.discount_lines import DiscountLines, read_discount_lines
 from aimwell.predict.registry import RegisteredModel, register_model
 from aimwell.predict.scoring import SCORES, keep_scores
@@ -223,7 +223,7 @@ def _judged(before: DiscountLines, later: DiscountLines) -> tuple[DiscountJudgem
 
     times = lines.astype(np.int64)
     each = (loss(offered) - loss(own)) / lines
-    gain = difference(np.repeat(each, times), np.repeat(np.arange(len(lines)), times))
+    gain = paired_difference(np.repeat(each, times), groups=np.repeat(np.arange(len(lines)), times))
     return DiscountJudgement(
         lines=int(lines.sum()),
         people=len(lines),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aimwell.predict.clustered import difference, verdict_of
+from aimwell.predict.paired import paired_difference, verdict_of
 from aimwell.predict.pricing.elasticity import PRODUCTS_MIN
 from aimwell.predict.pricing.fitting import fit_elasticities, weeks_of
 from aimwell.predict.pricing.panel import PriceWeeks
@@ -73,7 +73,7 @@ def judge_elasticities(read: PriceWeeks, cut: int) -> tuple[tuple[PriceJudgement
     found = []
     for way, slope in ways.items():
         loss = (y - slope[later.product] * x) ** 2
-        gain = difference(nothing - loss, later.product)
+        gain = paired_difference(nothing - loss, groups=later.product)
         found.append(
             PriceJudgement(
                 way=way,

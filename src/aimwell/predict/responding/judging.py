@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimwell.predict.beta_binomial import fit_beta_binomial
-from aimwell.predict.clustered import difference, verdict_of
+from aimwell.predict.paired import paired_difference, verdict_of
 from aimwell.predict.purchases import IntArray
 from aimwell.predict.responding.counts import BEFORE, LATER, MessageCounts
 from aimwell.stats.estimate import Estimate
@@ -90,7 +90,9 @@ def _judgement(
     messages = float(sent.sum())
     # Each message is a row, so that the gain is one of messages; a person's hang together.
     times = sent.astype(np.int64)
-    gain = difference(np.repeat((loss(every) - loss(own)) / sent, times), np.repeat(person, times))
+    gain = paired_difference(
+        np.repeat((loss(every) - loss(own)) / sent, times), groups=np.repeat(person, times)
+    )
     return ChannelJudgement(
         channel=name,
         messages=int(messages),
