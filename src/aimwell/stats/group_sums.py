@@ -1,0 +1,238 @@
+"""Many metrics in many overlapping groups of millions of people: sums batch by batch, then closed forms.
+
+For each arm of each group and metric, inference needs a handful of sums: people, outcome, covariate, their products. All of them at
+once are one product of two matrices a batch, "who is in which group" times "what each person did", so the time hardly
+grows with the overlap of the groups, and the memory does not grow with the people.
+
+Sums of squares lose digits where a mean is far from zero, so values are taken from a pivot near it, that of the first
+batch. Products run on one thread, which adds up in one order: same data, same answer, on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimwell.errors import StatsError
+from aimwell.stats.cuped import adjusted_means, plan_adjustment
+from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
+from aimwell.stats.intervals import too_few_people
+from aimwell.stats.lift import FEW_BUYERS, STRONG_SKEW
+from aimwell.stats.multiplicity import benjamini_hochberg
+from aimwell.stats.samples import FloatArray, JointSample
+from aimwell.stats.threads import one_blas_thread
+
+__all__ = ["GROUPS_A_WORD", "GroupLift", "GroupSums", "lifts_of_groups"]
+
+GROUPS_A_WORD = 63
+"""Groups that one signed 64-bit word of bits can hold."""
+
+# Of each metric: outcome, covariate, outcome², covariate², outcome × covariate, outcome³, whether the outcome is not zero.
+_KINDS = 7
+_ROWS = 32_768
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupLift:
+    """What treatment added to one metric in one group.
+
+    Attributes:
+        group, metric: Names.
+        treated_n, control_n: People of the group in each arm.
+        difference, relative: By CUPED and Welch's interval.
+        variance_reduction: Share of the noise that the covariate took away; None where it was not used.
+        p_adjusted: p-value among all groups and metrics of the table, after Benjamini and Hochberg.
+        caution: Why Welch's interval is not to be trusted here (few buyers, strong skew); None where it is.
+    """
+
+    group: str
+    metric: str
+    treated_n: int
+    control_n: int
+    difference: Estimate
+    relative: Estimate
+    variance_reduction: float | None
+    p_adjusted: float | None = None
+    caution: str | None = None
+
+
+class GroupSums:
+    """Sums of every metric in both arms of every group, added up batch by batch."""
+
+    def __init__(self, *, groups: Sequence[str], metrics: Sequence[str]) -> None:
+        """Sums of zero.
+
+        Args:
+            groups: Names; bit i of a person's words says whether they are in group i.
+            metrics: Names, in the order of the columns that `add` gets.
+        """
+        self.groups, self.metrics = tuple(groups), tuple(metrics)
+        if not self.metrics:
+            raise StatsError("There is no metric to add up.")
+        # Row 0 is everybody; column 0 counts people.
+        shape = (2, len(self.groups) + 1, _KINDS * len(self.metrics) + 1)
+        self._sums = np.zeros(shape)
+        self._pivots: FloatArray | None = None
+
+    @property
+    def words(self) -> int:
+        """How many 64-bit words of bits a person has."""
+        return -(-len(self.groups) // GROUPS_A_WORD)
+
+    def add(
+        self,
+        *,
+        treated: NDArray[np.bool_],
+        bits: NDArray[np.int64],
+        outcomes: FloatArray,
+        before: FloatArray,
+    ) -> None:
+        """Add people, once each.
+
+        Args:
+            treated: The arm of each person.
+            bits: One row a person, `words` columns; bit i of word w is group w × 63 + i.
+            outcomes, before: One row a person, one column a metric: what they did, and the covariate (all 0 for none).
+
+        Raises:
+            StatsError: Shapes that do not fit, NaN or infinity.
+        """
+        n, count = len(treated), len(self.metrics)
+        if bits.shape != (n, self.words) or not outcomes.shape == before.shape == (n, count):
+            raise StatsError(
+                f"{n} people need bits of {n} × {self.words} and outcomes and covariates of {n} × {count}, "
+                f"not {bits.shape}, {outcomes.shape} and {before.shape}."
+            )
+        if not (np.isfinite(outcomes).all() and np.isfinite(before).all()):
+            raise StatsError("Some outcomes or covariates are NaN or infinite. Leave them out.")
+        if n and self._pivots is None:
+            self._pivots = np.stack([outcomes.mean(axis=0), before.mean(axis=0)])
+        with one_blas_thread():
+            for start in range(0, n, _ROWS):
+                part = slice(start, start + _ROWS)
+                for arm, chosen in enumerate((~treated[part], treated[part])):
+                    self._sums[arm] += self._products(
+                        bits[part][chosen], outcomes[part][chosen], before[part][chosen]
+                    )
+
+    def _products(
+        self, bits: NDArray[np.int64], outcomes: FloatArray, before: FloatArray
+    ) -> FloatArray:
+        assert self._pivots is not None  # noqa: S101 - set by `add`
+        n, count = outcomes.shape
+        values = np.empty((n, _KINDS * count + 1))
+        values[:, 0] = 1.0
+        y, x, yy, xx, xy, cubes, buyers = (
+            values[:, 1 + kind * count : 1 + (kind + 1) * count] for kind in range(_KINDS)
+        )
+        np.subtract(outcomes, self._pivots[0], out=y)
+        np.subtract(before, self._pivots[1], out=x)
+        np.multiply(y, y, out=yy)
+        np.multiply(x, x, out=xx)
+        np.multiply(x, y, out=xy)
+        np.multiply(yy, y, out=cubes)
+        np.not_equal(outcomes, 0.0, out=buyers)
+        members = np.empty((n, len(self.groups) + 1))
+        members[:, 0] = 1.0
+        for group in range(len(self.groups)):
+            word, bit = divmod(group, GROUPS_A_WORD)
+            members[:, group + 1] = (bits[:, word] >> bit) & 1
+        return np.asarray(members.T @ values, dtype=np.float64)
+
+    def joint(self, metric: int, group: int | None, *, treated: bool) -> JointSample:
+        """Outcome and covariate of one metric in one arm of a group (None: of everybody)."""
+        found = self._of(metric, group, treated)
+        n = round(float(found[0]))
+        y, x, yy, xx, xy = found[1:6]
+        sample = JointSample.from_sums(n, [y, x], [[yy, xy], [xy, xx]])
+        if self._pivots is None or n == 0:
+            return sample
+        means = (
+            sample.means[0] + float(self._pivots[0][metric]),
+            sample.means[1] + float(self._pivots[1][metric]),
+        )
+        return replace(sample, means=means)
+
+    def buyers(self, metric: int, group: int | None, *, treated: bool) -> int:
+        """People whose outcome is not zero."""
+        return round(float(self._of(metric, group, treated)[7]))
+
+    def skew(self, metric: int, group: int | None) -> float | None:
+        """Of the outcome in both arms of a group together; None where it does not vary."""
+        n, y, _, yy, _, _, cubes, _ = (
+            self._of(metric, group, True) + self._of(metric, group, False)
+        ).tolist()
+        if n < 2:
+            return None
+        mean, square = y / n, yy / n
+        variance = square - mean**2
+        if variance <= 1e-12 * square:
+            return None
+        third = cubes / n - 3.0 * mean * square + 2.0 * mean**3
+        return float(third / variance**1.5)
+
+    def _of(self, metric: int, group: int | None, treated: bool) -> FloatArray:
+        row = self._sums[int(treated), 0 if group is None else group + 1]
+        columns = [0, *(1 + kind * len(self.metrics) + metric for kind in range(_KINDS))]
+        return np.asarray(row[columns], dtype=np.float64)
+
+
+def lifts_of_groups(
+    sums: GroupSums, *, confidence: float = DEFAULT_CONFIDENCE
+) -> tuple[GroupLift, ...]:
+    """The lift of every metric among all people and in every group, with p-values corrected for their number.
+
+    Everybody comes first, under the name "everyone", and is not among the corrected.
+    """
+    everyone = tuple(_lift(sums, metric, None, confidence) for metric in range(len(sums.metrics)))
+    rows = [
+        _lift(sums, metric, group, confidence)
+        for group in range(len(sums.groups))
+        for metric in range(len(sums.metrics))
+    ]
+    adjusted = benjamini_hochberg([row.difference.p_value for row in rows])
+    return everyone + tuple(
+        replace(row, p_adjusted=p) for row, p in zip(rows, adjusted, strict=True)
+    )
+
+
+def _lift(sums: GroupSums, metric: int, group: int | None, confidence: float) -> GroupLift:
+    treated = sums.joint(metric, group, treated=True)
+    control = sums.joint(metric, group, treated=False)
+    problem = too_few_people(treated.n, control.n)
+    reduction, caution = None, None
+    if problem is not None:
+        difference = relative = Estimate.missing(problem, method="none", confidence=confidence)
+    else:
+        adjustment = plan_adjustment(treated, control)
+        means = adjusted_means(treated, control, adjustment)
+        difference = means.difference(confidence=confidence)
+        relative = means.relative(confidence=confidence)
+        reduction = adjustment.variance_reduction
+        caution = _caution(sums, metric, group, smaller_treated=treated.n < control.n)
+    return GroupLift(
+        group="everyone" if group is None else sums.groups[group],
+        metric=sums.metrics[metric],
+        treated_n=treated.n,
+        control_n=control.n,
+        difference=difference,
+        relative=relative,
+        variance_reduction=reduction,
+        caution=caution,
+    )
+
+
+def _caution(
+    sums: GroupSums, metric: int, group: int | None, *, smaller_treated: bool
+) -> str | None:
+    why = []
+    buyers = sums.buyers(metric, group, treated=smaller_treated)
+    skew = sums.skew(metric, group)
+    if buyers < FEW_BUYERS:
+        why.append(f"the smaller arm has {buyers} buyers, under {FEW_BUYERS}")
+    if skew is not None and abs(skew) > STRONG_SKEW:
+        why.append(f"outcomes are strongly skewed ({skew:.1f}; the limit is {STRONG_SKEW:g})")
+    return " and ".join(why) or None
