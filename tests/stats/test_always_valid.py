@@ -11,14 +11,19 @@ from hypothesis import strategies as st
 
 from aimwell.errors import StatsError
 from aimwell.stats.always_valid import (
-    BUYERS_AT_FIRST_LOOK,
+    FIRST_LOOK,
     always_valid_difference,
     always_valid_p_value,
     always_valid_relative,
+    as_always_valid,
+    one_look_confidence,
     reach,
     too_early,
 )
+from aimwell.stats.arms import Arm
 from aimwell.stats.cuped import adjusted_means, plan_adjustment
+from aimwell.stats.estimate import Estimate
+from aimwell.stats.lift import measure_lift
 from aimwell.stats.samples import JointSample
 from aimwell.stats.two_means import TwoMeans
 from daily_shop import DAYS, DailyShop, simulated_days
@@ -95,10 +100,25 @@ def test_a_fraction_that_is_none_is_refused(fraction):
         reach(fraction)
 
 
-def test_too_few_buyers_are_no_look_yet():
-    assert too_early(BUYERS_AT_FIRST_LOOK) is None
-    assert "12 buyers so far" in too_early(12)
-    assert "50" in too_early(12)
+def test_a_look_at_the_very_start_is_none_yet():
+    assert too_early(FIRST_LOOK) is None
+    assert "only 4 %" in too_early(0.04)
+    fixed = Estimate(
+        estimate=1.0, lower=0.5, upper=1.5, confidence=0.99, method="Welch", p_value=0.001
+    )
+    early = as_always_valid(fixed, fraction=0.04)
+    assert "needs 10 %" in early.reason
+    assert early.confidence == 0.95
+
+
+@given(means, st.floats(FIRST_LOOK, 5.0))
+def test_any_method_at_the_confidence_of_one_look_becomes_the_same_interval(both, fraction):
+    level = one_look_confidence(fraction)
+    found = as_always_valid(both.difference(confidence=level), fraction=fraction)
+    direct = always_valid_difference(both, fraction=fraction)
+    assert (found.lower, found.upper) == pytest.approx((direct.lower, direct.upper), rel=1e-6)
+    assert found.p_value == pytest.approx(direct.p_value, rel=1e-6, abs=1e-12)
+    assert (found.confidence, found.method) == (0.95, direct.method)
 
 
 def test_without_variance_the_reason_stays():
@@ -135,11 +155,11 @@ def _watched(shop: DailyShop, *, runs: int, seed: int, winsor: float | None = No
     tally, truth, relative_truth = Tally(), shop.truth(), shop.relative_truth()
     for number in range(runs):
         treated, control = simulated_days(shop, np.random.default_rng([seed, number]))
-        smaller = treated if shop.treated < shop.control else control
         tally.runs += 1
         missed = missed_relative = by_fixed = False
         for day in range(DAYS):
-            if too_early(int(np.count_nonzero(smaller.spent[:, day]))):
+            fraction = (day + 1) / DAYS
+            if too_early(fraction):
                 continue
             arms = [
                 JointSample.of(
@@ -149,7 +169,6 @@ def _watched(shop: DailyShop, *, runs: int, seed: int, winsor: float | None = No
                 for arm in (treated, control)
             ]
             both = adjusted_means(*arms, plan_adjustment(*arms))
-            fraction = (day + 1) / DAYS
             missed |= not always_valid_difference(both, fraction=fraction).covers(truth[day])
             relative = always_valid_relative(both, fraction=fraction)
             missed_relative |= relative.covers(relative_truth[day]) is False
@@ -199,6 +218,26 @@ def test_all_daily_looks_together_hold_the_effect_to_date_in_2000_runs(name):
 def test_winsorised_spend_without_effect_is_held_at_all_looks():
     tally = _watched(SHOPS["no effect"], runs=1_000, seed=13, winsor=300.0)
     assert tally.covered(tally.missed) >= 0.94
+
+
+@pytest.mark.long
+@pytest.mark.timeout(14_400)
+@pytest.mark.parametrize("extra", [0.0, 0.1])
+@pytest.mark.parametrize("sizes", [(300, 100), (1_200, 300)])
+def test_the_rule_of_lifts_holds_small_shops_at_all_looks(sizes, extra):
+    """As a report shows it: few buyers, so that the randomisation test is taken at each look."""
+    shop = DailyShop(treated=sizes[0], control=sizes[1], extra=extra)
+    runs, missed, truth = 200, 0, shop.truth()
+    for number in range(runs):
+        treated, control = simulated_days(shop, np.random.default_rng([14, number]))
+        wrong = False
+        for day in range(2, DAYS, 3):
+            arms = [Arm.of(arm.spent[:, day], arm.before) for arm in (treated, control)]
+            lift = measure_lift(*arms, seed=number, fraction=(day + 1) / DAYS)
+            wrong |= lift.difference.covers(truth[day]) is False
+        missed += wrong
+    print(f"\n{sizes}, {extra} brought: all looks {1 - missed / runs:.1%}")
+    assert 1.0 - missed / runs >= 0.94
 
 
 def test_with_people_who_come_one_by_one_the_bound_is_seldom_crossed():

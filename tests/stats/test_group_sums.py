@@ -72,6 +72,13 @@ def test_each_lift_is_that_of_its_own_people(people):
             (plain.estimate, plain.lower), rel=1e-6, abs=1e-8
         )
         assert bool(lift.variance_reduction) == adjustment.active
+        if group and not member[:, group - 1].all():
+            rest = [
+                JointSample.of(outcomes[c, metric], before[c, metric, None])
+                for c in (~chosen & treated, ~chosen & ~treated)
+            ]
+            gap = plain.estimate - cuped(*rest)[0].estimate
+            assert lift.against_others.estimate == pytest.approx(gap, rel=1e-6, abs=1e-8)
     rows = found[METRICS:]
     assert [row.p_adjusted for row in rows] == benjamini_hochberg(
         [row.difference.p_value for row in rows]
@@ -92,6 +99,15 @@ def test_batches_change_nothing_but_the_last_digits(people, cuts):
 
 def test_the_same_batches_give_the_same_digits(people):
     assert lifts_of_groups(_sums(people)) == lifts_of_groups(_sums(people))
+
+
+def test_looked_at_while_it_runs_each_interval_holds_at_all_looks(people):
+    fixed, watched = lifts_of_groups(_sums(people)), lifts_of_groups(_sums(people), fraction=0.5)
+    for one, other in zip(fixed, watched, strict=True):
+        assert one.difference.defined == other.difference.defined
+        if one.difference.defined:
+            assert other.difference.lower < one.difference.lower
+            assert "always valid" in other.difference.method
 
 
 def test_few_buyers_and_strong_skew_are_cautioned(people):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.measure_segments import segments
 from aimwell.cli.output import Output
 from aimwell.decide.stored import load_plan
 from aimwell.measure.formatting import money
@@ -22,6 +23,8 @@ __all__ = ["app", "show"]
 app = typer.Typer(
     no_args_is_help=True, help="Measure what a campaign earned, with a control group."
 )
+
+app.command("segments")(segments)
 
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
 

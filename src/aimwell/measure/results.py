@@ -86,10 +86,11 @@ def result_from(
         erased: Assigned people who are not among the people read, because they were erased.
     """
     people, plan = reading.people, setting.plan
-    lifts = lifts_of(people, seed=seed, permutations=permutations)
+    fraction = setting.span.fraction
+    lifts = lifts_of(people, seed=seed, permutations=permutations, fraction=fraction)
     costs = _costs(people, reading, ledger, reached_nobody=setting.reached_nobody)
     earned = _explained(profit(lifts, contact_cost=costs.contact), people)
-    conversion = conversion_difference(people)
+    conversion = conversion_difference(people, fraction=fraction)
     checks = (
         arm_ratio(people, holdout=setting.holdout),
         action_ratio(people, holdout=setting.holdout),
@@ -107,6 +108,7 @@ def result_from(
         value_reason=reading.value_reason,
         seed=seed,
         permutations=permutations,
+        fraction=fraction,
     )
     result = CampaignResult(
         plan_id=plan.plan_id,
@@ -192,6 +194,7 @@ def _rows(
             by_variant=variants,
             seed=seed,
             permutations=permutations,
+            fraction=setting.span.fraction,
         )
         for variants in (False, True)
     )

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +17,11 @@ import sqlalchemy as sa
 from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.model import Plan
 from aimwell.decide.stored import load_plan, places
+from aimwell.definitions import service as definitions
 from aimwell.errors import MeasureError, StorageFullError
+from aimwell.measure.by_segment import SegmentLifts, segment_lifts
 from aimwell.measure.ledger import read_ledger
-from aimwell.measure.model import CampaignResult, Span, Truth
+from aimwell.measure.model import CampaignResult, Metric, Span, Truth
 from aimwell.measure.reading import read_people
 from aimwell.measure.report import report_html
 from aimwell.measure.results import Setting, result_from
@@ -29,7 +32,7 @@ from aimwell.store.disk import is_full, settle
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["StoredReport", "measure", "seed_of", "store_report"]
+__all__ = ["StoredReport", "measure", "measure_segments", "seed_of", "store_report"]
 
 _reports = metadata.tables["reports"]
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
@@ -94,6 +97,57 @@ def measure(
         seed=seed_of(plan) if seed is None else seed,
         permutations=permutations,
     )
+
+
+def measure_segments(
+    stores: Stores,
+    plan_id: str,
+    *,
+    now: datetime,
+    segments: Sequence[str] | None = None,
+    metrics: Sequence[Metric] | None = None,
+) -> SegmentLifts:
+    """What sending a plan added in each segment, up to `now` or to the end of its window.
+
+    Args:
+        plan_id: The plan, or `latest:CAMPAIGN`.
+        now: The present moment.
+        segments: Names; default: all. People count by the memberships that were written before the start.
+        metrics: Default: all that are known.
+
+    Raises:
+        DecideError: There is no such plan.
+        UnknownDefinitionError: There is no such segment.
+        MeasureError: The plan has not begun.
+    """
+    plan = load_plan(stores.control, plan_id)
+    span = _span(plan, now, timezone=stores.settings.timezone)
+    names = sorted(segments) if segments is not None else _all_segments(stores)
+    for name in names:
+        definitions.get(stores.control, "segment", name)
+    placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
+    reading = read_people(
+        stores,
+        plan,
+        parts_of_plan(plan.document),
+        [place for place in placed if not is_erased(place.profile_id)],
+        span=span,
+        offers_reached=not plan.trial,
+        segments=names,
+    )
+    return segment_lifts(
+        reading.people,
+        reading.in_segment,
+        plan=plan,
+        span=span,
+        currency=stores.settings.currency,
+        metrics=metrics,
+        seed=seed_of(plan),
+    )
+
+
+def _all_segments(stores: Stores) -> list[str]:
+    return sorted(name for _, name in definitions.names(stores.control, "segment"))
 
 
 def seed_of(plan: Plan) -> int:

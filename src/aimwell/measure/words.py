@@ -118,7 +118,9 @@ def _of_time(result: CampaignResult, newest_order_at: datetime | None) -> list[s
     if not span.finished:
         found.append(
             f"The window is not over. Measured so far: {days_words(span.days_measured)} of its {days_words(span.days)}. "
-            "All figures are figures so far and will change."
+            "All figures are figures so far and will change. Their ranges are wide enough to be looked at every day: all "
+            "looks together hold the truth of their day, so you may stop when you like. At the end of the window they get "
+            "narrower, as for one look."
         )
     if newest_order_at is not None:
         gap_days = (span.measured_until - newest_order_at).total_seconds() / 86_400

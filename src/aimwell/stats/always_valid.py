@@ -28,30 +28,35 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from scipy.special import ndtr, ndtri
+
 from aimwell.errors import StatsError
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, checked_share
 from aimwell.stats.two_means import TwoMeans
 
 __all__ = [
-    "BUYERS_AT_FIRST_LOOK",
+    "FIRST_LOOK",
     "always_valid_difference",
     "always_valid_p_value",
     "always_valid_relative",
+    "as_always_valid",
+    "one_look_confidence",
     "reach",
     "too_early",
 ]
 
-BUYERS_AT_FIRST_LOOK = 50
-"""Fewer buyers in the smaller arm are no look yet: the mean of heavy-tailed spend is too far from normal."""
+FIRST_LOOK = 0.1
+"""Looks of a campaign before this share of its window say nothing: the interval would reach four standard errors and more, and of
+outcomes so few no law is to be trusted that far out."""
 
 
-def too_early(smaller_arm_buyers: int) -> str | None:
+def too_early(fraction: float) -> str | None:
     """Why there is no always-valid interval yet; None where there is."""
-    if smaller_arm_buyers >= BUYERS_AT_FIRST_LOOK:
+    if fraction >= FIRST_LOOK:
         return None
     return (
-        f"the smaller group has {smaller_arm_buyers} buyers so far; an interval that holds at every look needs "
-        f"{BUYERS_AT_FIRST_LOOK}"
+        f"only {100 * fraction:.0f} % of the planned time has passed; an interval that holds at every look needs "
+        f"{100 * FIRST_LOOK:.0f} %"
     )
 
 
@@ -102,13 +107,42 @@ def always_valid_relative(
     return _told(found, means, fraction, confidence)
 
 
+def one_look_confidence(fraction: float, *, confidence: float = DEFAULT_CONFIDENCE) -> float:
+    """The confidence of a fixed interval that reaches as far as the always-valid one: how other methods are made always valid.
+
+    Before the first look it is that of the first look, as the answer will be missing anyway.
+    """
+    farthest = reach(max(fraction, FIRST_LOOK), confidence=confidence)
+    return 1.0 - 2.0 * float(ndtr(-farthest))
+
+
+def as_always_valid(
+    found: Estimate, *, fraction: float, confidence: float = DEFAULT_CONFIDENCE
+) -> Estimate:
+    """An estimate whose interval was made with `one_look_confidence`, as what it is: valid at all looks together.
+
+    Missing where it is too early for a look.
+    """
+    early = too_early(fraction)
+    if found.defined and early is not None:
+        return Estimate.missing(early, method=found.method, confidence=confidence)
+    p_value = found.p_value
+    if p_value is not None:
+        deviations = -float(ndtri(p_value / 2.0))
+        p_value = always_valid_p_value(deviations, fraction=fraction, confidence=confidence)
+    return _named(replace(found, confidence=confidence, p_value=p_value))
+
+
 def _told(found: Estimate, means: TwoMeans, fraction: float, confidence: float) -> Estimate:
-    method = f"{found.method}, always valid (normal mixture)"
     deviations = means.deviations
     if not found.defined or deviations is None:
-        return replace(found, method=method)
+        return _named(found)
     p_value = always_valid_p_value(deviations, fraction=fraction, confidence=confidence)
-    return replace(found, method=method, p_value=p_value)
+    return _named(replace(found, p_value=p_value))
+
+
+def _named(found: Estimate) -> Estimate:
+    return replace(found, method=f"{found.method}, always valid (normal mixture)")
 
 
 def _clock(fraction: float, confidence: float) -> tuple[float, float]:

@@ -17,15 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimwell.errors import StatsError
+from aimwell.stats.always_valid import always_valid_difference, always_valid_relative
 from aimwell.stats.cuped import adjusted_means, plan_adjustment
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 from aimwell.stats.intervals import too_few_people
 from aimwell.stats.lift import FEW_BUYERS, STRONG_SKEW
+from aimwell.stats.meta_analysis import interaction
 from aimwell.stats.multiplicity import benjamini_hochberg
 from aimwell.stats.samples import FloatArray, JointSample
 from aimwell.stats.threads import one_blas_thread
+from aimwell.stats.two_means import TwoMeans
 
-__all__ = ["GROUPS_A_WORD", "GroupLift", "GroupSums", "lifts_of_groups"]
+__all__ = ["GROUPS_A_WORD", "GroupLift", "GroupSums", "corrected", "lifts_of_groups"]
 
 GROUPS_A_WORD = 63
 """Groups that one signed 64-bit word of bits can hold."""
@@ -45,6 +48,8 @@ class GroupLift:
         difference, relative: By CUPED and Welch's interval.
         variance_reduction: Share of the noise that the covariate took away; None where it was not used.
         p_adjusted: p-value among all groups and metrics of the table, after Benjamini and Hochberg.
+        against_others: The effect per person in this group less that on all who are not in it; missing for everybody.
+        p_adjusted_others: Its p-value, corrected likewise.
         caution: Why Welch's interval is not to be trusted here (few buyers, strong skew); None where it is.
     """
 
@@ -55,7 +60,9 @@ class GroupLift:
     difference: Estimate
     relative: Estimate
     variance_reduction: float | None
+    against_others: Estimate
     p_adjusted: float | None = None
+    p_adjusted_others: float | None = None
     caution: str | None = None
 
 
@@ -142,9 +149,13 @@ class GroupSums:
             members[:, group + 1] = (bits[:, word] >> bit) & 1
         return np.asarray(members.T @ values, dtype=np.float64)
 
-    def joint(self, metric: int, group: int | None, *, treated: bool) -> JointSample:
-        """Outcome and covariate of one metric in one arm of a group (None: of everybody)."""
+    def joint(
+        self, metric: int, group: int | None, *, treated: bool, others: bool = False
+    ) -> JointSample:
+        """Outcome and covariate of one metric in one arm of a group (None: of everybody), or of all who are not in it."""
         found = self._of(metric, group, treated)
+        if others:
+            found = self._of(metric, None, treated) - found
         n = round(float(found[0]))
         y, x, yy, xx, xy = found[1:6]
         sample = JointSample.from_sums(n, [y, x], [[yy, xy], [xy, xx]])
@@ -181,48 +192,82 @@ class GroupSums:
 
 
 def lifts_of_groups(
-    sums: GroupSums, *, confidence: float = DEFAULT_CONFIDENCE
+    sums: GroupSums, *, confidence: float = DEFAULT_CONFIDENCE, fraction: float | None = None
 ) -> tuple[GroupLift, ...]:
     """The lift of every metric among all people and in every group, with p-values corrected for their number.
 
     Everybody comes first, under the name "everyone", and is not among the corrected.
+
+    Args:
+        sums: Of all people.
+        confidence: Of each interval by itself.
+        fraction: The share of the plan that has passed, where intervals must hold at all looks (see `always_valid`).
     """
-    everyone = tuple(_lift(sums, metric, None, confidence) for metric in range(len(sums.metrics)))
-    rows = [
-        _lift(sums, metric, group, confidence)
-        for group in range(len(sums.groups))
-        for metric in range(len(sums.metrics))
+    count = len(sums.metrics)
+    found = [
+        _lift(sums, metric, group, confidence, fraction)
+        for group in (None, *range(len(sums.groups)))
+        for metric in range(count)
     ]
-    adjusted = benjamini_hochberg([row.difference.p_value for row in rows])
-    return everyone + tuple(
-        replace(row, p_adjusted=p) for row, p in zip(rows, adjusted, strict=True)
+    return (*found[:count], *corrected(found[count:]))
+
+
+def corrected(rows: Sequence[GroupLift]) -> tuple[GroupLift, ...]:
+    """The rows with their p-values corrected for the number of rows: the expected share of false findings is bounded."""
+    own = benjamini_hochberg([row.difference.p_value for row in rows])
+    others = benjamini_hochberg([row.against_others.p_value for row in rows])
+    return tuple(
+        replace(row, p_adjusted=p, p_adjusted_others=q)
+        for row, p, q in zip(rows, own, others, strict=True)
     )
 
 
-def _lift(sums: GroupSums, metric: int, group: int | None, confidence: float) -> GroupLift:
+def _lift(
+    sums: GroupSums, metric: int, group: int | None, confidence: float, fraction: float | None
+) -> GroupLift:
     treated = sums.joint(metric, group, treated=True)
     control = sums.joint(metric, group, treated=False)
-    problem = too_few_people(treated.n, control.n)
-    reduction, caution = None, None
-    if problem is not None:
-        difference = relative = Estimate.missing(problem, method="none", confidence=confidence)
-    else:
-        adjustment = plan_adjustment(treated, control)
-        means = adjusted_means(treated, control, adjustment)
-        difference = means.difference(confidence=confidence)
-        relative = means.relative(confidence=confidence)
-        reduction = adjustment.variance_reduction
-        caution = _caution(sums, metric, group, smaller_treated=treated.n < control.n)
+    means, reduction = _means(treated, control)
+    against: TwoMeans | str = "everybody is in it, so there are no others"
+    if group is not None and not isinstance(means, str):
+        rest, _ = _means(
+            sums.joint(metric, group, treated=True, others=True),
+            sums.joint(metric, group, treated=False, others=True),
+        )
+        against = rest if isinstance(rest, str) else interaction(means, rest)
     return GroupLift(
         group="everyone" if group is None else sums.groups[group],
         metric=sums.metrics[metric],
         treated_n=treated.n,
         control_n=control.n,
-        difference=difference,
-        relative=relative,
+        difference=_told(means, confidence, fraction),
+        relative=_told(means, confidence, fraction, relative=True),
         variance_reduction=reduction,
-        caution=caution,
+        against_others=_told(means if isinstance(means, str) else against, confidence, fraction),
+        caution=None
+        if isinstance(means, str)
+        else _caution(sums, metric, group, smaller_treated=treated.n < control.n),
     )
+
+
+def _means(treated: JointSample, control: JointSample) -> tuple[TwoMeans | str, float | None]:
+    """Both means after CUPED, or why there are none; and how much of the noise it took away."""
+    problem = too_few_people(treated.n, control.n)
+    if problem is not None:
+        return problem, None
+    adjustment = plan_adjustment(treated, control)
+    return adjusted_means(treated, control, adjustment), adjustment.variance_reduction
+
+
+def _told(
+    means: TwoMeans | str, confidence: float, fraction: float | None, *, relative: bool = False
+) -> Estimate:
+    if isinstance(means, str):
+        return Estimate.missing(means, method="none", confidence=confidence)
+    if fraction is None:
+        return (means.relative if relative else means.difference)(confidence=confidence)
+    valid = always_valid_relative if relative else always_valid_difference
+    return valid(means, fraction=fraction, confidence=confidence)
 
 
 def _caution(
