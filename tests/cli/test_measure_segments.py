@@ -6,7 +6,6 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
-from aimwell.segment.membership.refreshing import refresh
 from campaigns import NOW, executed, set_up
 from command import Run
 from shop import add_orders, make_stores
@@ -16,7 +15,6 @@ def test_segments_are_listed_with_what_sending_added_in_each(run: Run, tmp_path:
     stores = make_stores(tmp_path)
     rule = {"event": "Order Completed", "sum": {"of": "revenue", "above": 13}}
     names = set_up(stores, 60, loyal={"kind": "segment", "name": "loyal", "rule": rule})
-    refresh(stores, now=NOW - timedelta(hours=1))
     plan_id = executed(stores).plan_id
     add_orders(
         stores,

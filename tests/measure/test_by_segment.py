@@ -12,10 +12,10 @@ import pytest
 
 from aimwell.errors import MeasureError, UnknownDefinitionError
 from aimwell.measure.by_segment import segment_lifts
+from aimwell.measure.members import InSegments
 from aimwell.measure.model import Span
 from aimwell.measure.people import People
 from aimwell.measure.service import measure_segments
-from aimwell.segment.membership.refreshing import refresh
 from aimwell.stats.lift import measure_lift
 from aimwell.store.stores import Stores
 from campaigns import NOW, executed, planned, set_up
@@ -50,7 +50,9 @@ def _people(make_people: Callable[..., People]) -> tuple[People, dict[str, np.nd
 
 
 def _found(people, segments, span, **more):
-    return segment_lifts(people, segments, plan=_Plan(), span=span, currency="GBP", seed=1, **more)
+    return segment_lifts(
+        people, InSegments(segments, {}), plan=_Plan(), span=span, currency="GBP", seed=1, **more
+    )
 
 
 def test_a_segment_that_responds_is_found_and_said_to_differ(
@@ -120,7 +122,6 @@ def test_members_are_those_of_the_start_by_todays_identity(lite: Stores) -> None
             "rule": {"event": "Order Completed", "sum": {"of": "revenue", "above": 13}},
         },
     )
-    refresh(lite, now=NOW - timedelta(hours=1))
     plan_id = executed(lite).plan_id
     add_orders(
         lite,
@@ -134,7 +135,6 @@ def test_members_are_those_of_the_start_by_todays_identity(lite: Stores) -> None
             for n in names[:30]
         ],
     )
-    refresh(lite, now=NOW + timedelta(days=3))
     found = measure_segments(lite, plan_id, now=day(100))
     # Revenue of before was 10 to 16 by the number of the person: above 13 are three of seven.
     loyal = sum(1 for number in range(60) if 10 + number % 7 > 13)
@@ -145,12 +145,14 @@ def test_members_are_those_of_the_start_by_todays_identity(lite: Stores) -> None
         measure_segments(lite, plan_id, now=day(100), segments=["loyl"])
 
 
-def test_without_refreshed_segments_nobody_was_in_one_and_that_is_said(lite: Stores) -> None:
+def test_empty_segments_are_named(lite: Stores) -> None:
+    rule = {"event": "Order Completed", "sum": {"of": "revenue", "above": 1_000}}
     set_up(
         lite,
         20,
-        loyal={"kind": "segment", "name": "loyal", "rule": {"event": "Order Completed"}},
+        rich={"kind": "segment", "name": "rich", "rule": rule},
+        lost={"kind": "segment", "name": "lost", "rule": {"segment": "rich"}},
     )
     plan_id = planned(lite).plan_id
     found = measure_segments(lite, plan_id, now=day(100))
-    assert any("Nobody of the campaign was in loyal" in note for note in found.notes)
+    assert any("was in lost, rich when it began" in note for note in found.notes)

@@ -16,6 +16,7 @@ from aimwell.decide.model import Plan
 from aimwell.errors import MeasureError
 from aimwell.measure.formatting import count, percent
 from aimwell.measure.lifts import NO_CONTROL
+from aimwell.measure.members import InSegments
 from aimwell.measure.model import Metric, Span, plain
 from aimwell.measure.people import BoolArray, People
 from aimwell.stats.group_sums import (
@@ -66,7 +67,7 @@ class SegmentLifts:
 
 def segment_lifts(
     people: People,
-    in_segment: Mapping[str, BoolArray],
+    in_segments: InSegments | None,
     *,
     plan: Plan,
     span: Span,
@@ -78,7 +79,7 @@ def segment_lifts(
 
     Args:
         people: All assigned people.
-        in_segment: Segment → who was in it at the start.
+        in_segments: Who was in which segment at the start.
         plan: What is measured.
         span: When outcomes count; while it is open, intervals hold at all looks together.
         currency: Of money.
@@ -96,12 +97,13 @@ def segment_lifts(
         raise MeasureError(
             f"The margin of what {count(people.margin_unknown)} people bought is unknown. Set margin_default, or ask for another metric."
         )
-    sums = _added_up(people, in_segment, asked)
+    members = {} if in_segments is None else in_segments.members
+    sums = _added_up(people, members, asked)
     found = lifts_of_groups(sums, fraction=span.fraction)
     everyone, rows = found[: len(asked)], found[len(asked) :]
     rows = corrected(
         [
-            row if row.caution is None else _by_the_rule(row, people, in_segment, span, seed)
+            row if row.caution is None else _by_the_rule(row, people, members, span, seed)
             for row in rows
         ]
     )
@@ -113,7 +115,7 @@ def segment_lifts(
         everyone=everyone,
         rows=rows,
         sentence=_sentence(rows, people),
-        notes=_notes(rows, span),
+        notes=_notes(rows, span, {} if in_segments is None else in_segments.failures),
     )
 
 
@@ -166,7 +168,7 @@ def _sentence(rows: Sequence[GroupLift], people: People) -> str:
     return f"{first}; {second}."
 
 
-def _notes(rows: Sequence[GroupLift], span: Span) -> tuple[str, ...]:
+def _notes(rows: Sequence[GroupLift], span: Span, failures: Mapping[str, str]) -> tuple[str, ...]:
     found = [
         f"Segments as they were at the start. Each interval holds by itself; of the findings (corrected p up to {SURE:g}) at most "
         f"{percent(100 * SURE, 0)} are expected to be false (Benjamini and Hochberg over {count(len(rows))} rows)."
@@ -175,8 +177,8 @@ def _notes(rows: Sequence[GroupLift], span: Span) -> tuple[str, ...]:
         found.append("The window is not over; the intervals hold at all looks together.")
     empty = sorted({r.group for r in rows if r.treated_n + r.control_n == 0})
     if empty:
-        found.append(
-            f"Nobody of the campaign was in {', '.join(empty)}, by the memberships that were written before the start "
-            "(see `aimwell segment refresh`)."
-        )
+        found.append(f"Nobody of the campaign was in {', '.join(empty)} when it began.")
+    found.extend(
+        f"{name} could not be computed: {reason}" for name, reason in sorted(failures.items())
+    )
     return tuple(found)

@@ -74,8 +74,10 @@ ORDER BY o.ordered_at, m.position, o.order_id, o.revenue
 
 IN_SEGMENTS = """
 SELECT s.segment, m.position
-FROM :members AS s JOIN members AS m ON m.profile_id = s.profile_id
-ORDER BY s.segment, m.position
+FROM fresh AS f
+JOIN numbered AS n ON n.number = f.number
+JOIN named AS s ON s.place = f.place
+JOIN members AS m ON m.profile_id = n.profile_id
 """
 
 REDEEMABLE = """

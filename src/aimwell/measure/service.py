@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.model import Plan
 from aimwell.decide.stored import load_plan, places
-from aimwell.definitions import service as definitions
 from aimwell.errors import MeasureError, StorageFullError
 from aimwell.measure.by_segment import SegmentLifts, segment_lifts
 from aimwell.measure.ledger import read_ledger
@@ -26,6 +25,7 @@ from aimwell.measure.reading import read_people
 from aimwell.measure.report import report_html
 from aimwell.measure.results import Setting, result_from
 from aimwell.privacy.erasure import is_erased
+from aimwell.segment.membership.defined import defined
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
 from aimwell.store.control import upsert
 from aimwell.store.disk import is_full, settle
@@ -112,7 +112,7 @@ def measure_segments(
     Args:
         plan_id: The plan, or `latest:CAMPAIGN`.
         now: The present moment.
-        segments: Names; default: all. People count by the memberships that were written before the start.
+        segments: Names; default: all. They are looked at as of the start, as they are written down now.
         metrics: Default: all that are known.
 
     Raises:
@@ -122,9 +122,7 @@ def measure_segments(
     """
     plan = load_plan(stores.control, plan_id)
     span = _span(plan, now, timezone=stores.settings.timezone)
-    names = sorted(segments) if segments is not None else _all_segments(stores)
-    for name in names:
-        definitions.get(stores.control, "segment", name)
+    found = defined(stores, segments)
     placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
     reading = read_people(
         stores,
@@ -133,21 +131,17 @@ def measure_segments(
         [place for place in placed if not is_erased(place.profile_id)],
         span=span,
         offers_reached=not plan.trial,
-        segments=names,
+        segments=found,
     )
     return segment_lifts(
         reading.people,
-        reading.in_segment,
+        reading.in_segments,
         plan=plan,
         span=span,
         currency=stores.settings.currency,
         metrics=metrics,
         seed=seed_of(plan),
     )
-
-
-def _all_segments(stores: Stores) -> list[str]:
-    return sorted(name for _, name in definitions.names(stores.control, "segment"))
 
 
 def seed_of(plan: Plan) -> int:

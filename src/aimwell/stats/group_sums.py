@@ -35,7 +35,7 @@ GROUPS_A_WORD = 63
 
 # Of each metric: outcome, covariate, outcome², covariate², outcome × covariate, outcome³, whether the outcome is not zero.
 _KINDS = 7
-_ROWS = 32_768
+_ROWS = 16_384
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,37 +117,45 @@ class GroupSums:
             raise StatsError("Some outcomes or covariates are NaN or infinite. Leave them out.")
         if n and self._pivots is None:
             self._pivots = np.stack([outcomes.mean(axis=0), before.mean(axis=0)])
+        # Columns are walked along, so each should lie in one piece, as an engine's batches do.
+        wide_outcomes, wide_before = (
+            np.ascontiguousarray(outcomes.T),
+            np.ascontiguousarray(before.T),
+        )
+        wide_bits = np.ascontiguousarray(bits.T)
         with one_blas_thread():
             for start in range(0, n, _ROWS):
                 part = slice(start, start + _ROWS)
                 for arm, chosen in enumerate((~treated[part], treated[part])):
+                    who = np.flatnonzero(chosen) + start
                     self._sums[arm] += self._products(
-                        bits[part][chosen], outcomes[part][chosen], before[part][chosen]
+                        wide_bits.take(who, axis=1),
+                        wide_outcomes.take(who, axis=1),
+                        wide_before.take(who, axis=1),
                     )
 
     def _products(
         self, bits: NDArray[np.int64], outcomes: FloatArray, before: FloatArray
     ) -> FloatArray:
+        """The sums of some people; one column a person."""
         assert self._pivots is not None  # noqa: S101 - set by `add`
-        n, count = outcomes.shape
-        values = np.empty((n, _KINDS * count + 1))
-        values[:, 0] = 1.0
-        y, x, yy, xx, xy, cubes, buyers = (
-            values[:, 1 + kind * count : 1 + (kind + 1) * count] for kind in range(_KINDS)
-        )
-        np.subtract(outcomes, self._pivots[0], out=y)
-        np.subtract(before, self._pivots[1], out=x)
+        count, n = outcomes.shape
+        values = np.empty((_KINDS * count + 1, n))
+        values[0] = 1.0
+        y, x, yy, xx, xy, cubes, buyers = values[1:].reshape(_KINDS, count, n)
+        np.subtract(outcomes, self._pivots[0][:, None], out=y)
+        np.subtract(before, self._pivots[1][:, None], out=x)
         np.multiply(y, y, out=yy)
         np.multiply(x, x, out=xx)
         np.multiply(x, y, out=xy)
         np.multiply(yy, y, out=cubes)
         np.not_equal(outcomes, 0.0, out=buyers)
-        members = np.empty((n, len(self.groups) + 1))
-        members[:, 0] = 1.0
+        members = np.empty((len(self.groups) + 1, n))
+        members[0] = 1.0
         for group in range(len(self.groups)):
             word, bit = divmod(group, GROUPS_A_WORD)
-            members[:, group + 1] = (bits[:, word] >> bit) & 1
-        return np.asarray(members.T @ values, dtype=np.float64)
+            np.not_equal(bits[word] & (1 << bit), 0, out=members[group + 1])
+        return np.asarray(members @ values.T, dtype=np.float64)
 
     def joint(
         self, metric: int, group: int | None, *, treated: bool, others: bool = False
