@@ -58,14 +58,14 @@ def _show(ws: Opened, found: SegmentLifts, metric: Metric) -> None:
             "at least",
             "at most",
             "p",
-            "to others",
-            "p of that",
+            "more than others",
+            "p",
         ],
         [_row(row) for row in (*found.everyone, *rows)],
     )
     out.say()
     out.say(
-        "Added per person; 'to others': more than among all who are not in the segment. p is corrected."
+        "Added per person; the others are all who are not in the segment. p is corrected for the number of rows."
     )
     for row in rows:
         if row.difference.reason is not None and row.treated_n + row.control_n:

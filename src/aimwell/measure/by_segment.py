@@ -74,6 +74,7 @@ def segment_lifts(
     currency: str,
     metrics: Sequence[Metric] | None = None,
     seed: int,
+    reached_nobody: bool = False,
 ) -> SegmentLifts:
     """Treated against held-out in every segment, and where the effect differs from that on all who are not in it.
 
@@ -85,6 +86,7 @@ def segment_lifts(
         currency: Of money.
         metrics: Default: all that are known.
         seed: Of the randomisation test.
+        reached_nobody: Nobody was really contacted, so that every difference is chance.
 
     Raises:
         MeasureError: Margin is asked for and unknown.
@@ -100,13 +102,11 @@ def segment_lifts(
     members = {} if in_segments is None else in_segments.members
     sums = _added_up(people, members, asked)
     found = lifts_of_groups(sums, fraction=span.fraction)
-    everyone, rows = found[: len(asked)], found[len(asked) :]
-    rows = corrected(
-        [
-            row if row.caution is None else _by_the_rule(row, people, members, span, seed)
-            for row in rows
-        ]
+    found = tuple(
+        row if row.caution is None else _by_the_rule(row, people, members, span, seed)
+        for row in found
     )
+    everyone, rows = found[: len(asked)], corrected(found[len(asked) :])
     return SegmentLifts(
         plan_id=plan.plan_id,
         campaign=plan.campaign,
@@ -115,7 +115,12 @@ def segment_lifts(
         everyone=everyone,
         rows=rows,
         sentence=_sentence(rows, people),
-        notes=_notes(rows, span, {} if in_segments is None else in_segments.failures),
+        notes=_notes(
+            rows,
+            span,
+            {} if in_segments is None else in_segments.failures,
+            reached_nobody=reached_nobody,
+        ),
     )
 
 
@@ -136,7 +141,7 @@ def _added_up(
 def _by_the_rule(
     row: GroupLift, people: People, in_segment: Mapping[str, BoolArray], span: Span, seed: int
 ) -> GroupLift:
-    part = people.take(in_segment[row.group])
+    part = people.take(in_segment[row.group]) if row.group in in_segment else people
     metric: Metric = row.metric  # type: ignore[assignment]
     treated, control = part.arms(part.outcome(metric))
     lift = measure_lift(treated, control, seed=seed, fraction=span.fraction)
@@ -168,11 +173,15 @@ def _sentence(rows: Sequence[GroupLift], people: People) -> str:
     return f"{first}; {second}."
 
 
-def _notes(rows: Sequence[GroupLift], span: Span, failures: Mapping[str, str]) -> tuple[str, ...]:
+def _notes(
+    rows: Sequence[GroupLift], span: Span, failures: Mapping[str, str], *, reached_nobody: bool
+) -> tuple[str, ...]:
     found = [
         f"Segments as they were at the start. Each interval holds by itself; of the findings (corrected p up to {SURE:g}) at most "
         f"{percent(100 * SURE, 0)} are expected to be false (Benjamini and Hochberg over {count(len(rows))} rows)."
     ]
+    if reached_nobody:
+        found.insert(0, "Nobody was contacted: this was a trial, so every difference is chance.")
     if not span.finished:
         found.append("The window is not over; the intervals hold at all looks together.")
     empty = sorted({r.group for r in rows if r.treated_n + r.control_n == 0})

@@ -123,6 +123,7 @@ def measure_segments(
     plan = load_plan(stores.control, plan_id)
     span = _span(plan, now, timezone=stores.settings.timezone)
     found = defined(stores, segments)
+    reached_nobody = plan.trial and _truth_told(stores, plan.plan_id, span) is None
     placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
     reading = read_people(
         stores,
@@ -130,7 +131,7 @@ def measure_segments(
         parts_of_plan(plan.document),
         [place for place in placed if not is_erased(place.profile_id)],
         span=span,
-        offers_reached=not plan.trial,
+        offers_reached=not reached_nobody,
         segments=found,
     )
     return segment_lifts(
@@ -141,6 +142,7 @@ def measure_segments(
         currency=stores.settings.currency,
         metrics=metrics,
         seed=seed_of(plan),
+        reached_nobody=reached_nobody,
     )
 
 
