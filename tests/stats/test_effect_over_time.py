@@ -97,3 +97,20 @@ def test_what_cannot_be_is_refused_and_too_short_said():
     assert "two are needed" in short.slope.reason
     quiet = effect_trend(*nothing, treated=TREATED, whole_days=5)
     assert "does not vary" in quiet.slope.reason
+
+
+def test_what_was_known_before_takes_out_noise_and_differences_that_were_there():
+    rng = np.random.default_rng(5)
+    known = rng.gamma(2.0, 10.0, 600)
+    person, days = np.repeat(np.arange(600), 4), np.tile([1.5, 5.5, 9.5, 20.5], 600)
+    amount = known[person] + rng.normal(size=len(person))
+    plain, adjusted = (
+        effect_by_period(person, days, amount, treated=TREATED, ends=[28.0], before=before)[0]
+        for before in (None, known)
+    )
+    assert adjusted.effect.covers(0.0)
+    lengths = [one.effect.upper - one.effect.lower for one in (plain, adjusted)]
+    assert lengths[1] < 0.1 * lengths[0]
+    assert adjusted.effect.method.startswith("CUPED")
+    with pytest.raises(StatsError, match="covariates"):
+        effect_trend(person, days, amount, treated=TREATED, whole_days=7, before=known[:5])

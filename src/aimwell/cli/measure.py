@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.measure_over_time import over_time
 from aimwell.cli.measure_segments import segments
 from aimwell.cli.output import Output
 from aimwell.decide.stored import load_plan
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 
 app.command("segments")(segments)
+app.command("over-time")(over_time)
 
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
 

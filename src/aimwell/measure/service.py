@@ -7,7 +7,7 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from aimwell.errors import MeasureError, StorageFullError
 from aimwell.measure.by_segment import SegmentLifts, segment_lifts
 from aimwell.measure.ledger import read_ledger
 from aimwell.measure.model import CampaignResult, Metric, Span, Truth
+from aimwell.measure.over_time import OverTime, over_time
 from aimwell.measure.reading import read_people
 from aimwell.measure.report import report_html
 from aimwell.measure.results import Setting, result_from
@@ -32,7 +33,14 @@ from aimwell.store.disk import is_full, settle
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["StoredReport", "measure", "measure_segments", "seed_of", "store_report"]
+__all__ = [
+    "StoredReport",
+    "measure",
+    "measure_over_time",
+    "measure_segments",
+    "seed_of",
+    "store_report",
+]
 
 _reports = metadata.tables["reports"]
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
@@ -143,6 +151,46 @@ def measure_segments(
         metrics=metrics,
         seed=seed_of(plan),
         reached_nobody=reached_nobody,
+    )
+
+
+def measure_over_time(
+    stores: Stores, plan_id: str, *, now: datetime, after: timedelta | None = None
+) -> OverTime:
+    """How the effect of a plan on revenue developed, in its window and in the time after it.
+
+    Args:
+        plan_id: The plan, or `latest:CAMPAIGN`.
+        now: The present moment.
+        after: How much time after the window to look at; default: as long as the window itself.
+
+    Raises:
+        DecideError: There is no such plan.
+        MeasureError: The plan has not begun.
+    """
+    plan = load_plan(stores.control, plan_id)
+    window = _span(plan, now, timezone=stores.settings.timezone)
+    after = window.ends_at - window.starts_at if after is None else after
+    if after < timedelta(0):
+        raise MeasureError(f"The time after the window is {after}. It must be 0 or more.")
+    until = min(window.ends_at + after, now.astimezone(UTC))
+    placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
+    span = replace(window, measured_until=until)
+    reading = read_people(
+        stores,
+        plan,
+        parts_of_plan(plan.document),
+        [place for place in placed if not is_erased(place.profile_id)],
+        span=span,
+        offers_reached=False,
+    )
+    return over_time(
+        reading,
+        plan=plan,
+        span=span,
+        after=after,
+        currency=stores.settings.currency,
+        timezone=stores.settings.timezone,
     )
 
 

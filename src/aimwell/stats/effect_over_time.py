@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimwell.errors import StatsError
+from aimwell.stats.cuped import cuped
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, checked_share
 from aimwell.stats.intervals import welch
-from aimwell.stats.samples import FloatArray
+from aimwell.stats.samples import FloatArray, JointSample
 
 __all__ = ["Period", "Trend", "effect_by_period", "effect_trend", "pulled_forward"]
 
@@ -64,6 +65,7 @@ class _Spending:
     days: FloatArray
     amount: FloatArray
     treated: NDArray[np.bool_]
+    before: FloatArray | None
 
     @classmethod
     def of(
@@ -72,17 +74,26 @@ class _Spending:
         days: FloatArray,
         amount: FloatArray,
         treated: NDArray[np.bool_],
+        before: FloatArray | None,
     ) -> _Spending:
         if not len(person) == len(days) == len(amount):
             raise StatsError("Each amount needs one person and one day.")
         if len(person) and not 0 <= int(person.min()) <= int(person.max()) < len(treated):
             raise StatsError("An amount belongs to nobody in the arms.")
-        return cls(person, days, amount, np.asarray(treated, dtype=np.bool_))
+        if before is not None and len(before) != len(treated):
+            raise StatsError(f"There are {len(treated)} people and {len(before)} covariates.")
+        return cls(person, days, amount, np.asarray(treated, dtype=np.bool_), before)
 
     def compared(self, weights: FloatArray | NDArray[np.bool_], confidence: float) -> Estimate:
         """The arms by each person's sum of amounts, weighted."""
         sums = np.bincount(self.person, self.amount * weights, minlength=len(self.treated))
-        return welch(sums[self.treated], sums[~self.treated], confidence=confidence)
+        if self.before is None:
+            return welch(sums[self.treated], sums[~self.treated], confidence=confidence)
+        arms = [
+            JointSample.of(sums[chosen], self.before[chosen, None])
+            for chosen in (self.treated, ~self.treated)
+        ]
+        return cuped(arms[0], arms[1], confidence=confidence)[0]
 
 
 def effect_by_period(
@@ -92,6 +103,7 @@ def effect_by_period(
     *,
     treated: NDArray[np.bool_],
     ends: Sequence[float],
+    before: FloatArray | None = None,
     confidence: float = DEFAULT_CONFIDENCE,
 ) -> tuple[Period, ...]:
     """The effect in each period, and up to its end.
@@ -102,10 +114,11 @@ def effect_by_period(
         amount: How much; returns are negative.
         treated: The arm of each person.
         ends: Of the periods, in days, growing; the first period begins at 0.
+        before: What was known of each person before, for CUPED; None for none.
         confidence: Of each interval.
     """
     checked_share(confidence, name="confidence")
-    spending = _Spending.of(person, days, amount, treated)
+    spending = _Spending.of(person, days, amount, treated, before)
     starts = [0.0, *ends[:-1]]
     if any(end <= start for start, end in zip(starts, ends, strict=True)):
         raise StatsError(f"Periods end at {list(ends)}. The ends must grow from above 0.")
@@ -127,6 +140,7 @@ def effect_trend(
     *,
     treated: NDArray[np.bool_],
     whole_days: int,
+    before: FloatArray | None = None,
     confidence: float = DEFAULT_CONFIDENCE,
 ) -> Trend:
     """Whether the daily effect grows or fades over so many whole days after the start.
@@ -134,7 +148,7 @@ def effect_trend(
     The slope is that of a least-squares line through the daily differences. Other arguments as in `effect_by_period`.
     """
     checked_share(confidence, name="confidence")
-    spending = _Spending.of(person, days, amount, treated)
+    spending = _Spending.of(person, days, amount, treated, before)
     if whole_days < 2:
         reason = f"{whole_days} whole days show no trend; two are needed"
         missing = Estimate.missing(reason, method="Welch's t interval", confidence=confidence)

@@ -9,6 +9,7 @@ from aimwell.decide.stored import load_plan
 from aimwell.measure import service as measure_service
 from aimwell.measure.by_segment import SegmentLifts
 from aimwell.measure.model import CampaignResult
+from aimwell.measure.over_time import OverTime
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Measurements"]
@@ -26,6 +27,13 @@ class Measurements(Stage):
         """What sending a plan added in each segment, and where the effect differs from that on everybody else."""
         plan = load_plan(self._stores.control, plan_id)
         return measure_service.measure_segments(
+            self._stores, plan.plan_id, now=self._clock(), **options
+        )
+
+    def over_time(self, plan_id: str, **options: Any) -> OverTime:
+        """How the effect developed, in the plan's window and after it."""
+        plan = load_plan(self._stores.control, plan_id)
+        return measure_service.measure_over_time(
             self._stores, plan.plan_id, now=self._clock(), **options
         )
 
