@@ -183,6 +183,31 @@ def test_on_the_first_day_of_two_weeks_there_is_no_look_yet(lite: Stores) -> Non
     assert early.treated.orders == early.treated.people
 
 
+def test_households_in_both_groups_are_warned_of(lite: Stores) -> None:
+    names = set_up(lite, 60)
+    plan_id = sent(lite)
+    assert not any("household" in line for line in result(lite, plan_id).caveats)
+    arms = names_by_arm(lite, names, plan_id)
+    pairs = zip(arms["treatment"][:5], arms["control"][:5], strict=True)
+    rows = [
+        {
+            "profile_id": origin(lite, name),
+            "address_hash": f"h{number}",
+            "name_hash": f"h{number}",
+            "has_name": True,
+            "household_id": f"h{number}",
+            "updated_at": NOW,
+        }
+        for number, pair in enumerate(pairs)
+        for name in pair
+    ]
+    with lite.control.begin() as connection:
+        connection.execute(sa.insert(metadata.tables["households"]), rows)
+    warned = [line for line in result(lite, plan_id).caveats if "household" in line]
+    assert len(warned) == 1
+    assert f"5 of {len(arms['control'])} people held out share a household" in warned[0]
+
+
 def test_before_the_start_there_is_nothing_to_measure(lite: Stores) -> None:
     set_up(lite, 20)
     plan_id = planned(lite).plan_id

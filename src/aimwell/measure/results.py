@@ -44,7 +44,10 @@ __all__ = ["Setting", "result_from"]
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a result is about, beside its people: the plan, its definitions, when, in which currency and time zone."""
+    """What a result is about, beside its people: the plan, its definitions, when, in which currency and time zone.
+
+    `spillover` warns that people held out live with people who were contacted.
+    """
 
     plan: Plan
     parts: CampaignParts
@@ -53,6 +56,7 @@ class Setting:
     timezone: str
     measured_at: datetime
     truth: Truth | None = None
+    spillover: str | None = None
 
     @property
     def reached_nobody(self) -> bool:
@@ -153,6 +157,7 @@ def result_from(
         margin_unknown=people.margin_unknown,
         newest_order_at=reading.newest_order_at,
         reached_nobody=setting.reached_nobody,
+        spillover=setting.spillover,
     )
 
 

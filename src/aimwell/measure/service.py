@@ -19,6 +19,7 @@ from aimwell.decide.model import Plan
 from aimwell.decide.stored import load_plan, places
 from aimwell.errors import MeasureError, StorageFullError
 from aimwell.measure.by_segment import SegmentLifts, segment_lifts
+from aimwell.measure.interference import household_spillover
 from aimwell.measure.ledger import read_ledger
 from aimwell.measure.model import CampaignResult, Metric, Span, Truth
 from aimwell.measure.over_time import OverTime, over_time
@@ -91,6 +92,7 @@ def measure(
         timezone=stores.settings.timezone,
         measured_at=now.astimezone(UTC),
         truth=truth or _truth_told(stores, plan.plan_id, span),
+        spillover=household_spillover(stores, people).warning,
     )
     reading = read_people(
         stores, plan, parts, people, span=span, offers_reached=not setting.reached_nobody

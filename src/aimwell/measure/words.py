@@ -19,6 +19,7 @@ def explained(
     margin_unknown: int,
     newest_order_at: datetime | None,
     reached_nobody: bool,
+    spillover: str | None = None,
 ) -> CampaignResult:
     """The result with its methods and caveats.
 
@@ -27,6 +28,7 @@ def explained(
         margin_unknown: People who bought something whose margin is not known.
         newest_order_at: The last order of anybody that the data holds within what is measured.
         reached_nobody: Whether nobody was really contacted.
+        spillover: A warning that people held out live with people who were contacted; None where it is not so.
     """
     return replace(
         result,
@@ -35,6 +37,7 @@ def explained(
             *_of_time(result, newest_order_at),
             *_of_money(result, margin_unknown),
             *_of_people(result, reached_nobody=reached_nobody),
+            *([spillover] if spillover is not None and not reached_nobody else []),
             *_of_sending(result, reached_nobody=reached_nobody),
         ),
     )
