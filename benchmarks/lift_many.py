@@ -2,7 +2,7 @@
 
 `benchmarks/lift_many.py [--scale S] [--quick]`
 
-People (arm, 20 outcomes, 20 covariates) and memberships (one row a person and segment, five a person on average) lie in
+People (arm, 20 outcomes, 20 covariates) and memberships (one row a person and segment, four and a half a person on average) lie in
 Parquet files; the time runs from opening them to the last of the 1,020 intervals. The bound is 60 seconds and 4 GB. The
 yardstick of the same run is the same sums by one plain SQL query on DuckDB (a join and a GROUP BY), on a tenth of the
 people; it gives fewer sums (no skew, no buyers), and both must give the same intervals.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from aimwell.stats.bayes import Belief
 from aimwell.stats.estimate import Estimate, Figure
 from aimwell.stats.lift import Lift
 from aimwell.stats.srm import RatioCheck
@@ -219,6 +220,7 @@ class CampaignResult:
         merged: Targeted or held-out people who were several when the plan was made.
         crossed: Those of them who were both treated and held out; the earliest assignment counts.
         erased: Assigned people who were erased since. What they did is not known any more, so they do not count.
+        belief: The Bayesian view of the revenue per person that sending adds, beside the lift; None where there is none.
         methods: How it was measured, in words.
         caveats: What a reader must know before believing it.
     """
@@ -259,6 +261,7 @@ class CampaignResult:
     caveats: tuple[str, ...]
     truth: Truth | None = None
     erased: int = 0
+    belief: Belief | None = None
 
     @property
     def headline_estimate(self) -> Estimate:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.model import Plan
 from aimwell.measure import words
 from aimwell.measure.actions import ActionFacts, action_results
+from aimwell.measure.belief import Earlier, belief
 from aimwell.measure.daily import daily
 from aimwell.measure.kpis import Facts, kpis
 from aimwell.measure.ledger import Ledger
@@ -78,6 +79,7 @@ def result_from(
     seed: int,
     permutations: int = DEFAULT_PERMUTATIONS,
     erased: int = 0,
+    earlier: Sequence[Earlier] = (),
 ) -> CampaignResult:
     """Measure: lifts, profit, figures, rows by action, and the words for all of it.
 
@@ -88,6 +90,7 @@ def result_from(
         seed: Of the randomisation test.
         permutations: Of the randomisation test.
         erased: Assigned people who are not among the people read, because they were erased.
+        earlier: Lifts of earlier campaigns, for the Bayesian view.
     """
     people, plan = reading.people, setting.plan
     fraction = setting.span.fraction
@@ -151,6 +154,7 @@ def result_from(
         caveats=(),
         truth=setting.truth,
         erased=erased,
+        belief=None if setting.reached_nobody else belief(people, earlier),
     )
     return words.explained(
         result,

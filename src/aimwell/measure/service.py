@@ -18,6 +18,7 @@ from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.model import Plan
 from aimwell.decide.stored import load_plan, places
 from aimwell.errors import MeasureError, StorageFullError
+from aimwell.measure.belief import earlier_lifts
 from aimwell.measure.by_segment import SegmentLifts, segment_lifts
 from aimwell.measure.interference import household_spillover
 from aimwell.measure.ledger import read_ledger
@@ -104,6 +105,7 @@ def measure(
         ledger,
         setting,
         erased=len(placed) - len(people),
+        earlier=earlier_lifts(stores, plan.plan_id, starts_at=span.starts_at),
         seed=seed_of(plan) if seed is None else seed,
         permutations=permutations,
     )

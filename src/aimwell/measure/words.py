@@ -7,6 +7,7 @@ from datetime import datetime
 
 from aimwell.measure.formatting import count, date_words, days_words, minute_words, money, percent
 from aimwell.measure.model import CampaignResult
+from aimwell.stats.bayes import Belief
 
 __all__ = ["explained", "nothing_to_compare"]
 
@@ -79,6 +80,8 @@ def _methods(result: CampaignResult) -> list[str]:
             f"{money(tame.limits.high, result.currency)} the difference in revenue per person would be "
             f"{money(tame.difference.estimate, result.currency, 2)}: an answer to a tamer question, shown for comparison."
         )
+    if result.belief is not None:
+        found.append(_believed(result.belief, result.currency))
     if result.ratio is not None:
         found.append(result.ratio.message)
     if result.ratio_of_actions is not None and len(result.actions) + len(result.variants) > 1:
@@ -98,6 +101,15 @@ def _methods(result: CampaignResult) -> list[str]:
             "sharper, so that a p-value can be that small where the interval still holds zero."
         )
     return found
+
+
+def _believed(belief: Belief, currency: str) -> str:
+    assert belief.better is not None and belief.loss_if_sent is not None  # noqa: S101, PT018 - none is missing alone
+    return (
+        f"Seen the Bayesian way, with a stated belief of before ({belief.prior}): sending brings more revenue than not sending "
+        f"with a probability of {percent(100 * belief.better, 0)}, and to send and be wrong is expected to lose "
+        f"{money(belief.loss_if_sent, currency, 2)} a person. That is no licence to look until it pleases: to stop early, go by the range."
+    )
 
 
 def _adjusted(result: CampaignResult) -> str:
