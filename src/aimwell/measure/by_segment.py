@@ -102,11 +102,13 @@ def segment_lifts(
     members = {} if in_segments is None else in_segments.members
     sums = _added_up(people, members, asked)
     found = lifts_of_groups(sums, fraction=span.fraction)
-    found = tuple(
-        row if row.caution is None else _by_the_rule(row, people, members, span, seed)
-        for row in found
+    everyone = tuple(_by_the_rule(row, people, span, seed) for row in found[: len(asked)])
+    rows = corrected(
+        [
+            _by_the_rule(row, people.take(members[row.group]), span, seed)
+            for row in found[len(asked) :]
+        ]
     )
-    everyone, rows = found[: len(asked)], corrected(found[len(asked) :])
     return SegmentLifts(
         plan_id=plan.plan_id,
         campaign=plan.campaign,
@@ -138,12 +140,12 @@ def _added_up(
     return sums
 
 
-def _by_the_rule(
-    row: GroupLift, people: People, in_segment: Mapping[str, BoolArray], span: Span, seed: int
-) -> GroupLift:
-    part = people.take(in_segment[row.group]) if row.group in in_segment else people
+def _by_the_rule(row: GroupLift, people: People, span: Span, seed: int) -> GroupLift:
+    """The row as a campaign's report would measure these people, where Welch's interval is not to be trusted."""
+    if row.caution is None:
+        return row
     metric: Metric = row.metric  # type: ignore[assignment]
-    treated, control = part.arms(part.outcome(metric))
+    treated, control = people.arms(people.outcome(metric))
     lift = measure_lift(treated, control, seed=seed, fraction=span.fraction)
     return replace(row, difference=lift.difference, relative=lift.relative)
 

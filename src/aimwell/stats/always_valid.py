@@ -110,10 +110,11 @@ def always_valid_relative(
 def one_look_confidence(fraction: float, *, confidence: float = DEFAULT_CONFIDENCE) -> float:
     """The confidence of a fixed interval that reaches as far as the always-valid one: how other methods are made always valid.
 
-    Before the first look it is that of the first look, as the answer will be missing anyway.
+    `confidence` itself where it is too early for a look, as the answer will be missing anyway.
     """
-    farthest = reach(max(fraction, FIRST_LOOK), confidence=confidence)
-    return 1.0 - 2.0 * float(ndtr(-farthest))
+    if too_early(fraction) is not None:
+        return confidence
+    return 1.0 - 2.0 * float(ndtr(-reach(fraction, confidence=confidence)))
 
 
 def as_always_valid(
