@@ -1,0 +1,138 @@
+"""Candidates judged on people whom they did not learn from.
+
+People are dealt out to parts (`problem.dealt`). For each part the candidates, and the model of rewards that the doubly robust
+score leans on, learn from the other parts and are judged on this one; the parts together are everybody. A value is thus that of
+the way of choosing, learnt from (parts − 1) / parts of the people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from aimwell.decide.policies.candidates import CandidateKind, People, PolicyCandidate, Training
+from aimwell.decide.policies.values import Log, OffPolicyValue, policy_scores, value_of
+from aimwell.decide.uplift.bases import Base, RidgeBase
+from aimwell.decide.uplift.data import ExperimentData, IntArray
+from aimwell.decide.uplift.problem import Problem, dealt, prepared, problem_of
+from aimwell.stats.samples import FloatArray
+
+__all__ = ["Judged", "Judgement", "judge_policies"]
+
+DEFAULT_PARTS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judged:
+    """One candidate.
+
+    Args:
+        name, kind: Of the candidate.
+        actions: The arm's place for each person, decided without the person's own outcome.
+        scores: A doubly robust score a person; the mean is the candidate's value.
+        value: By all methods, with the log's trustworthiness.
+        shares: Arm → share of the people who get it.
+    """
+
+    name: str
+    kind: CandidateKind
+    actions: IntArray
+    scores: FloatArray
+    value: OffPolicyValue
+    shares: Mapping[str, float]
+
+    @property
+    def constant(self) -> bool:
+        """Whether everybody gets the same."""
+        return self.kind == "constant"
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; no row of a person."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "shares": dict(self.shares),
+            "value": self.value.to_dict(),
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Judgement:
+    """All candidates on the same people, and the log that they were judged by."""
+
+    candidates: tuple[Judged, ...]
+    log: Log
+    arms: tuple[str, ...]
+
+    def find(self, name: str) -> Judged:
+        """The candidate of that name."""
+        return next(one for one in self.candidates if one.name == name)
+
+
+def judge_policies(
+    data: ExperimentData,
+    profit: FloatArray,
+    candidates: Sequence[PolicyCandidate],
+    *,
+    response: FloatArray | None = None,
+    base: Base | None = None,
+    parts: int = DEFAULT_PARTS,
+    seed: int = 0,
+) -> Judgement:
+    """Judge each candidate by cross-fitting.
+
+    Args:
+        data: The experiment.
+        profit: Of each person, see `rewards.profit_of`.
+        candidates: Policies; their names differ.
+        response: What the likeliest-first policy ranks by; default: the profit.
+        base: Of the model of rewards; default: ridge.
+        parts: Of the people.
+        seed: Same people and seed, same judgement.
+    """
+    values = prepared(data)[1]
+    problem = problem_of(data, profit, values=values)
+    people = People(data.names, data.features, values)
+    did = profit if response is None else response
+    actions = {one.name: np.zeros(len(data), dtype=np.int64) for one in candidates}
+    expected = np.zeros((len(data), len(data.arms)))
+    part = dealt(data.arm, count=parts, seed=seed, cluster=data.cluster)
+    for number in range(parts):
+        learn, held = np.flatnonzero(part != number), np.flatnonzero(part == number)
+        known, judged = problem.take(learn), people.take(held)
+        expected[held] = _expected(known, judged.values, base or RidgeBase(), seed=seed + number)
+        training = Training(known, people.take(learn), did[learn], seed + number)
+        for one in candidates:
+            actions[one.name][held] = one.learn(training).decide(judged)
+    log = Log(
+        arm=data.arm,
+        propensity=data.propensity,
+        reward=profit,
+        expected=expected,
+        weight=data.weight,
+        cluster=data.cluster,
+    )
+    found = tuple(_judged(one, actions[one.name], log, data.arms) for one in candidates)
+    return Judgement(found, log, data.arms)
+
+
+def _expected(problem: Problem, at: FloatArray, base: Base, *, seed: int) -> FloatArray:
+    models = [problem.of_arm(base, arm, seed=seed) for arm in range(problem.arms)]
+    return np.column_stack([model.predict(at) for model in models])
+
+
+def _judged(
+    candidate: PolicyCandidate, actions: IntArray, log: Log, arms: tuple[str, ...]
+) -> Judged:
+    shares = np.bincount(actions, minlength=len(arms)) / len(actions)
+    return Judged(
+        candidate.name,
+        candidate.kind,
+        actions,
+        policy_scores(log, actions),
+        value_of(log, actions),
+        dict(zip(arms, shares.tolist(), strict=True)),
+    )
