@@ -81,9 +81,7 @@ class Outcome:
         return (self.chosen - nobody) / most if most > 0 else 1.0
 
 
-def trial(
-    spec: ShopSpec, *, people: int, seed: int, actions: Sequence[Action] = ACTIONS
-) -> Trial:
+def trial(spec: ShopSpec, *, people: int, seed: int, actions: Sequence[Action] = ACTIONS) -> Trial:
     """Everybody in the shop, each arm with the same probability; what they did for thirty days."""
     shop = open_shop(replace(spec, people=people, seed=seed))
     sent = shop.spec.end
@@ -126,9 +124,7 @@ def _features(shop: Shop, rng: np.random.Generator) -> np.ndarray:
         orders, baskets = trade.orders, trade.baskets
         count = np.bincount(orders.person, minlength=n).astype(float)
         coupons = np.bincount(orders.person, orders.coupon >= 0, n)
-        spend = np.bincount(
-            orders.person[baskets.order], sums(shop, orders, baskets).revenue, n
-        )
+        spend = np.bincount(orders.person[baskets.order], sums(shop, orders, baskets).revenue, n)
         opened = rng.binomial(NEWSLETTERS, newsletter_openers(cell.people, cell.life))
         parts.append(
             np.column_stack(

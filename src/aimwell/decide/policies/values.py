@@ -108,7 +108,12 @@ def value_of(
         DecideError: A probability that something was done with is 0.
     """
     direct, weight = _parts(log, policy)
-    shared = {"weight": log.weight, "cluster": log.cluster, "confidence": confidence}
+
+    def told(scores: FloatArray, method: str) -> Estimate:
+        return mean_of(
+            scores, weight=log.weight, cluster=log.cluster, method=method, confidence=confidence
+        )
+
     people = np.ones(len(log.arm)) if log.weight is None else log.weight
     total = float(people @ weight)
     mean_weight = total / float(people.sum())
@@ -116,9 +121,7 @@ def value_of(
     sample = total**2 / squares if squares else 0.0
     if total:
         ratio = float(people @ (weight * log.reward)) / total
-        snips = mean_of(
-            ratio + weight * (log.reward - ratio) / mean_weight, method=_SNIPS, **shared
-        )
+        snips = told(ratio + weight * (log.reward - ratio) / mean_weight, _SNIPS)
     else:
         snips = Estimate.missing(
             "the policy never agrees with what was done", method=_SNIPS, confidence=confidence
@@ -126,10 +129,10 @@ def value_of(
     unseen = _unseen(log, policy)
     answer, words = _trust(weight, people, sample, mean_weight, unseen)
     return OffPolicyValue(
-        ips=mean_of(weight * log.reward, method=_IPS, **shared),
+        ips=told(weight * log.reward, _IPS),
         snips=snips,
         direct=float(people @ direct) / float(people.sum()),
-        doubly_robust=mean_of(policy_scores(log, policy), method=_DR, **shared),
+        doubly_robust=told(policy_scores(log, policy), _DR),
         effective_sample=sample,
         mean_weight=mean_weight,
         largest_share=float((people * weight).max(initial=0.0)) / total if total else 0.0,
@@ -164,7 +167,8 @@ def _unseen(log: Log, policy: IntArray | FloatArray) -> float:
 def _trust(
     weight: FloatArray, people: FloatArray, sample: float, mean_weight: float, unseen: float
 ) -> tuple[Literal["yes", "with caution", "no"], tuple[str, ...]]:
-    refused, warned = [], []
+    refused: list[str] = []
+    warned: list[str] = []
     if sample < _SAMPLE_WARNED:
         words = f"the log tells of no more than {sample:,.0f} people in effect"
         (refused if sample < _SAMPLE_REFUSED else warned).append(words)

@@ -7,7 +7,7 @@ features alone, once; so a base needs to know of no gaps.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -27,12 +27,16 @@ class Fitted(Protocol):
         """The expected outcome of each row."""
 
 
-@runtime_checkable
 class Base(Protocol):
-    """A regression. `linear`: it knows no interactions, so learners that need them must write them out."""
+    """A regression."""
 
-    name: str
-    linear: bool
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+
+    @property
+    def linear(self) -> bool:
+        """Whether it knows no interactions, so that learners that need them must write them out."""
 
     def fit(
         self, values: FloatArray, outcome: FloatArray, *, weight: FloatArray | None, seed: int

@@ -49,7 +49,7 @@ class Problem:
     @property
     def arms(self) -> int:
         """How many arms there are, the control among them."""
-        return self.propensity.shape[1]
+        return int(self.propensity.shape[1])
 
     def take(self, rows: NDArray[Any]) -> Problem:
         """Only these people."""
