@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from aimwell.cli import decide_uplift
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.decide import service
 from aimwell.decide.campaign_parts import parts_of_plan
@@ -20,6 +21,7 @@ from aimwell.segment.membership.active import active_names, too_many
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Plan a campaign, look at the plan, approve it.")
+decide_uplift.register(app)
 
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
 

@@ -5,7 +5,7 @@ A candidate learns from some people and then decides for others. What it decides
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -29,6 +29,7 @@ __all__ = [
     "Training",
     "UpliftPolicy",
     "constant_candidates",
+    "segment_rule",
     "usual_learners",
 ]
 
@@ -39,15 +40,24 @@ _SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class People:
-    """Those who are decided for: features as they are (NaN: missing), and prepared."""
+    """Those who are decided for.
+
+    Args:
+        names: Of the features.
+        features: As they are; NaN: missing.
+        values: Prepared.
+        members: Segment → who is in it, for rules.
+    """
 
     names: tuple[str, ...]
     features: FloatArray
     values: FloatArray
+    members: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
     def take(self, rows: NDArray[Any]) -> People:
         """Only these."""
-        return People(self.names, self.features[rows], self.values[rows])
+        members = {name: who[rows] for name, who in self.members.items()}
+        return People(self.names, self.features[rows], self.values[rows], members)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,10 +118,10 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What somebody thought of: `decides` takes the names of the features and the features, gives an arm's place a person."""
+    """What somebody thought of: `decides` gives an arm's place for each of the people."""
 
     name: str
-    decides: Callable[[tuple[str, ...], FloatArray], IntArray]
+    decides: Callable[[People], IntArray]
     kind: CandidateKind = field(default="rule", init=False)
 
     def learn(self, _training: Training, /) -> Rule:
@@ -120,7 +130,16 @@ class Rule:
 
     def decide(self, people: People) -> IntArray:
         """As the rule says."""
-        return np.asarray(self.decides(people.names, people.features), dtype=np.int64)
+        return np.asarray(self.decides(people), dtype=np.int64)
+
+
+def segment_rule(segment: str, arm: str, place: int) -> Rule:
+    """Members of a segment get an arm, others nothing."""
+
+    def decides(people: People) -> IntArray:
+        return np.where(people.members[segment], place, 0).astype(np.int64)
+
+    return Rule(f"segment {segment}: {arm}", decides)
 
 
 @dataclass(frozen=True, slots=True)

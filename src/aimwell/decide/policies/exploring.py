@@ -108,7 +108,8 @@ def thompson_rates(successes: IntArray, trials: IntArray, *, least: float = 0.0)
         )
         below = np.prod([betainc(a[o], b[o], x) for o in range(len(a)) if o != arm], axis=0)
         found[arm] = float((np.exp(log_density) * below) @ sizes) * (high - low) / 2
-    return with_exploration(found[None, :] / found.sum(), share=least)[0]
+    shares = with_exploration(found[None, :] / found.sum(), share=least)
+    return np.asarray(shares[0], dtype=np.float64)
 
 
 def drawn(probabilities: FloatArray, uniform: FloatArray) -> tuple[IntArray, FloatArray]:

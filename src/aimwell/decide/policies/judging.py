@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aimwell.decide.policies.candidates import CandidateKind, People, PolicyCandidate, Training
 from aimwell.decide.policies.values import Log, OffPolicyValue, policy_scores, value_of
@@ -78,6 +79,7 @@ def judge_policies(
     candidates: Sequence[PolicyCandidate],
     *,
     response: FloatArray | None = None,
+    members: Mapping[str, NDArray[np.bool_]] | None = None,
     base: Base | None = None,
     parts: int = DEFAULT_PARTS,
     seed: int = 0,
@@ -89,13 +91,14 @@ def judge_policies(
         profit: Of each person, see `rewards.profit_of`.
         candidates: Policies; their names differ.
         response: What the likeliest-first policy ranks by; default: the profit.
+        members: Segment → which of the people are in it, for rules.
         base: Of the model of rewards; default: ridge.
         parts: Of the people.
         seed: Same people and seed, same judgement.
     """
     values = prepared(data)[1]
     problem = problem_of(data, profit, values=values)
-    people = People(data.names, data.features, values)
+    people = People(data.names, data.features, values, members or {})
     did = profit if response is None else response
     actions = {one.name: np.zeros(len(data), dtype=np.int64) for one in candidates}
     expected = np.zeros((len(data), len(data.arms)))

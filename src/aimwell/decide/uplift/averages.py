@@ -29,10 +29,10 @@ def mean_error(
     share = np.ones(len(scores)) if weight is None else weight
     total = float(share.sum())
     mean = float(share @ scores) / total
-    away = share * (scores - mean)
+    away: FloatArray = share * (scores - mean)
     if cluster is not None:
         _, place = np.unique(cluster, return_inverse=True)
-        away = np.bincount(place, weights=away)
+        away = np.bincount(place, weights=away).astype(np.float64)
     groups = len(away)
     error = float(np.sqrt(float(away @ away) * groups / max(groups - 1, 1))) / total
     return mean, error, float(groups - 1)

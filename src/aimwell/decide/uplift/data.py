@@ -98,7 +98,7 @@ class ExperimentData:
                 raise DecideError(f"There is no arm '{name}'. {nearest(name, list(self.arms))}")
         places = [self.arms.index(name) for name in arms]
         rows = np.flatnonzero(np.isin(self.arm, places))
-        part = self.propensity[np.ix_(rows, places)]
+        part = self.propensity[rows][:, places]
         code = np.full(len(self.arms), -1)
         code[places] = np.arange(len(places))
         return ExperimentData(

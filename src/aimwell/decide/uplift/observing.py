@@ -81,8 +81,8 @@ def observed_experiment(
     model: Literal["logistic", "trees"] = "logistic",
     least: float = _LEAST,
     seed: int = 0,
-) -> tuple[ExperimentData, Overlap]:
-    """What was observed, with estimated probabilities; people without overlap left out.
+) -> tuple[ExperimentData, Overlap, IntArray]:
+    """What was observed, with estimated probabilities; the overlap; and the rows that were kept because they have any.
 
     Args:
         features: People × features known before treatment; NaN: missing.
@@ -113,7 +113,7 @@ def observed_experiment(
     )
     balance = _balance(raw.names, data)
     lowest = float(data.propensity.min())
-    return data, Overlap(len(raw), left_out, least, lowest, balance)
+    return data, Overlap(len(raw), left_out, least, lowest, balance), np.flatnonzero(kept)
 
 
 def _trimming(left_out: int, raw: ExperimentData, least: float) -> tuple[str, ...]:
