@@ -54,6 +54,6 @@ def known_experiment(
         {"y": outcome},
         control="nothing",
         names=("x0", "x1", "x2", "x3"),
-        probabilities={name: 1 / arms for name in ["nothing", "a", "b", "c"][:arms]},
+        probabilities=dict.fromkeys(["nothing", "a", "b", "c"][:arms], 1 / arms),
     )
     return Known(data, true)

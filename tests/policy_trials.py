@@ -46,9 +46,9 @@ class Trial:
     profit: np.ndarray
     truth: np.ndarray
 
-    def worth(self, actions: np.ndarray) -> float:
-        """The true profit per person of a policy."""
-        return float(self.truth[np.arange(len(actions)), actions].mean())
+    def worth(self, policy: np.ndarray) -> float:
+        """The true profit per person of a policy, people × arms."""
+        return float((self.truth * policy).sum(axis=1).mean())
 
 
 @dataclass(frozen=True)
@@ -156,5 +156,5 @@ def decided(made: Trial, *, seed: int = 0) -> Outcome:
         response=made.data.outcome("bought"),
         seed=seed,
     )
-    worth = {one.name: made.worth(one.actions) for one in judgement.candidates}
+    worth = {one.name: made.worth(one.policy) for one in judgement.candidates}
     return Outcome(judgement, choose(judgement), worth)

@@ -11,6 +11,7 @@ import typer
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.decide.policies.rewards import Economics
 from aimwell.decide.policies.service import (
+    DEFAULT_REPEATS,
     PolicyReport,
     policy_report,
     segment_members,
@@ -150,6 +151,9 @@ def policy(
     trees: Annotated[
         bool, typer.Option("--trees/--no-trees", help="Try boosted trees too, which take longer.")
     ] = True,
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=1, help="How often people are dealt out to parts anew.")
+    ] = DEFAULT_REPEATS,
     to: Annotated[
         Path | None,
         typer.Option("--to", help="Write who gets what today to this CSV file."),
@@ -185,6 +189,7 @@ def policy(
                 protected=_groups_of(ws, read, protected),
                 limit=limit,
                 worth=gain,
+                repeats=repeats,
                 seed=seed,
             )
         written = None

@@ -67,9 +67,7 @@ def test_certainties_add_up_and_follow_the_effect() -> None:
 
 
 def test_who_belongs_nowhere_clearly_is_unclear() -> None:
-    found = certainties(
-        np.array([0.0]), np.array([9.0]), np.array([0.5]), matters=0.5, likely=0.5
-    )
+    found = certainties(np.array([0.0]), np.array([9.0]), np.array([0.5]), matters=0.5, likely=0.5)
     group, figures = four_groups(found, np.zeros((1, 2)))
     assert FOUR_GROUPS[int(group[0])] == "unclear"
     assert figures[4].people == 1

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from aimwell.decide.policies.judging import Judged, Judgement
@@ -223,16 +222,11 @@ def _mean(judgement: Judgement, one: Judged) -> float:
     return float(np.average(one.scores, weights=weight))
 
 
-def _differ(judgement: Judgement, one: Judged, constants: list[Judged]) -> int:
-    """People with whom the log can tell the candidate from each constant policy: it did what one of the two would do."""
-    logged: NDArray[Any] = judgement.log.arm
+def _differ(judgement: Judgement, one: Judged, constants: list[Judged]) -> float:
+    """People with whom the log can tell the candidate from each constant policy: one of the two would do what was done."""
+    rows, logged = np.arange(len(judgement.log.arm)), judgement.log.arm
     return min(
-        int(
-            (
-                (one.actions != other.actions)
-                & ((one.actions == logged) | (other.actions == logged))
-            ).sum()
-        )
+        float(np.abs(one.policy[rows, logged] - other.policy[rows, logged]).sum())
         for other in constants
     )
 

@@ -2,7 +2,8 @@
 
 People are dealt out to parts (`problem.dealt`). For each part the candidates, and the model of rewards that the doubly robust
 score leans on, learn from the other parts and are judged on this one; the parts together are everybody. A value is thus that of
-the way of choosing, learnt from (parts − 1) / parts of the people.
+the way of choosing, learnt from (parts − 1) / parts of the people. How people happen to be dealt out moves values by about as much as
+their noise; with `repeats` that is averaged out: what is judged then is a policy drawn at random from those learnt.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Judged:
 
     Args:
         name, kind: Of the candidate.
-        actions: The arm's place for each person, decided without the person's own outcome.
+        policy: People × arms: the share of repeats in which the person got the arm, decided without the person's own outcome.
         scores: A doubly robust score a person; the mean is the candidate's value.
         value: By all methods, with the log's trustworthiness.
         shares: Arm → share of the people who get it.
@@ -40,7 +41,7 @@ class Judged:
 
     name: str
     kind: CandidateKind
-    actions: IntArray
+    policy: FloatArray
     scores: FloatArray
     value: OffPolicyValue
     shares: Mapping[str, float]
@@ -49,6 +50,11 @@ class Judged:
     def constant(self) -> bool:
         """Whether everybody gets the same."""
         return self.kind == "constant"
+
+    @property
+    def actions(self) -> IntArray:
+        """The arm's place that each person got in most repeats."""
+        return np.asarray(self.policy.argmax(axis=1), dtype=np.int64)
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; no row of a person."""
@@ -82,6 +88,7 @@ def judge_policies(
     members: Mapping[str, NDArray[np.bool_]] | None = None,
     base: Base | None = None,
     parts: int = DEFAULT_PARTS,
+    repeats: int = 1,
     seed: int = 0,
 ) -> Judgement:
     """Judge each candidate by cross-fitting.
@@ -94,31 +101,33 @@ def judge_policies(
         members: Segment → which of the people are in it, for rules.
         base: Of the model of rewards; default: ridge.
         parts: Of the people.
+        repeats: How often people are dealt out anew.
         seed: Same people and seed, same judgement.
     """
     values = prepared(data)[1]
     problem = problem_of(data, profit, values=values)
     people = People(data.names, data.features, values, members or {})
     did = profit if response is None else response
-    actions = {one.name: np.zeros(len(data), dtype=np.int64) for one in candidates}
+    policies = {one.name: np.zeros((len(data), len(data.arms))) for one in candidates}
     expected = np.zeros((len(data), len(data.arms)))
-    part = dealt(data.arm, count=parts, seed=seed, cluster=data.cluster)
-    for number in range(parts):
-        learn, held = np.flatnonzero(part != number), np.flatnonzero(part == number)
+    for turn in range(parts * repeats):
+        first = seed + turn // parts * parts
+        part = dealt(data.arm, count=parts, seed=first, cluster=data.cluster)
+        learn, held = np.flatnonzero(part != turn % parts), np.flatnonzero(part == turn % parts)
         known, judged = problem.take(learn), people.take(held)
-        expected[held] = _expected(known, judged.values, base or RidgeBase(), seed=seed + number)
-        training = Training(known, people.take(learn), did[learn], seed + number)
+        expected[held] += _expected(known, judged.values, base or RidgeBase(), seed=seed + turn)
+        training = Training(known, people.take(learn), did[learn], seed + turn)
         for one in candidates:
-            actions[one.name][held] = one.learn(training).decide(judged)
+            policies[one.name][held, one.learn(training).decide(judged)] += 1.0
     log = Log(
         arm=data.arm,
         propensity=data.propensity,
         reward=profit,
-        expected=expected,
+        expected=expected / repeats,
         weight=data.weight,
         cluster=data.cluster,
     )
-    found = tuple(_judged(one, actions[one.name], log, data.arms) for one in candidates)
+    found = tuple(_judged(one, policies[one.name] / repeats, log, data.arms) for one in candidates)
     return Judgement(found, log, data.arms)
 
 
@@ -128,14 +137,14 @@ def _expected(problem: Problem, at: FloatArray, base: Base, *, seed: int) -> Flo
 
 
 def _judged(
-    candidate: PolicyCandidate, actions: IntArray, log: Log, arms: tuple[str, ...]
+    candidate: PolicyCandidate, policy: FloatArray, log: Log, arms: tuple[str, ...]
 ) -> Judged:
-    shares = np.bincount(actions, minlength=len(arms)) / len(actions)
+    shares = policy.mean(axis=0)
     return Judged(
         candidate.name,
         candidate.kind,
-        actions,
-        policy_scores(log, actions),
-        value_of(log, actions),
+        policy,
+        policy_scores(log, policy),
+        value_of(log, policy),
         dict(zip(arms, shares.tolist(), strict=True)),
     )

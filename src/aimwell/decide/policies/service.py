@@ -33,7 +33,9 @@ from aimwell.segment.attributes.people_table import EVERYBODY, people_table
 from aimwell.segment.service import members
 from aimwell.store.stores import Stores
 
-__all__ = ["PolicyReport", "policy_report", "segment_members", "who_gets_what"]
+__all__ = ["DEFAULT_REPEATS", "PolicyReport", "policy_report", "segment_members", "who_gets_what"]
+
+DEFAULT_REPEATS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,6 +85,7 @@ def policy_report(
     protected: Mapping[str, Sequence[str | None]] | None = None,
     limit: float = 0.1,
     worth: float | None = None,
+    repeats: int = DEFAULT_REPEATS,
     seed: int = 0,
 ) -> PolicyReport:
     """Judge the usual candidates and rules by segment, and choose.
@@ -98,6 +101,7 @@ def policy_report(
         protected: Attribute → each person's group, for the shares of the chosen policy.
         limit: How far shares of groups may lie apart.
         worth: The smallest gain per person that counts; default: see `choose`.
+        repeats: How often people are dealt out anew, see `judge_policies`.
         seed: Same people and seed, same report.
 
     Raises:
@@ -110,6 +114,7 @@ def policy_report(
         _candidates(data, rules or {}, trees),
         response=data.outcome(response or outcome),
         members=inside,
+        repeats=repeats,
         seed=seed,
     )
     choice = choose(judgement, worth=worth, seed=seed)
