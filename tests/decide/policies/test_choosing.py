@@ -148,7 +148,9 @@ def test_the_likeliest_first_may_pick_whom_contact_does_nothing_for() -> None:
 
 def test_same_people_and_seed_give_the_same_table() -> None:
     known = known_experiment(200, seed=7)
-    first, second = (policy_report(known.data, "y", trees=True, repeats=1, seed=3).to_dict() for _ in range(2))
+    first, second = (
+        policy_report(known.data, "y", trees=True, repeats=1, seed=3).to_dict() for _ in range(2)
+    )
     assert first == second
     assert len(first["candidates"]) == 2 + len(usual_learners())
 
