@@ -331,8 +331,7 @@ def _say_uplift(ws: Opened, found: UpliftReport) -> None:
         ],
         title="Can it be told whom it moves? Judged on people who were not learnt from",
     )
-    best = found.learners[0].autoc
-    if best.lower is not None and best.lower > 0:
+    if found.told:
         ws.output.say(
             f"Yes: whom '{found.chosen}' puts first gains more than others, beyond chance."
         )

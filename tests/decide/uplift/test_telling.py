@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aimwell.decide.uplift.averages import mean_of
 from aimwell.decide.uplift.checking import bands, calibration
 from aimwell.decide.uplift.persons import FOUR_GROUPS, certainties, four_groups
+from aimwell.decide.uplift.problem import dealt
 from aimwell.decide.uplift.ranking import rate
 from aimwell.decide.uplift.service import uplift_report
 from aimwell.errors import DecideError
@@ -78,11 +80,29 @@ def test_the_report_covers_the_average_effect_and_sees_that_it_differs() -> None
     known = known_experiment(4_000, seed=12)
     found = uplift_report(known.data, "y", learners=["t", "dr"], seed=1)
     assert found.effect.covers(float(known.effects[:, 0].mean()))
-    assert (found.learners[0].autoc.lower or 0.0) > 0
+    assert found.told
     assert found.learners[0].slope.covers(1.0)
     groups = {one.group: one for one in found.groups}
     assert (groups["persuadables"].effect.lower or -1.0) > 0
     assert (groups["do not disturb"].effect.upper or 1.0) < 0
+
+
+def test_where_all_are_moved_alike_the_report_cannot_tell_whom() -> None:
+    told = 0
+    for seed in range(12):
+        known = known_experiment(400, seed=seed, effect=0.0)
+        told += uplift_report(known.data, "y", learners=["t", "x", "r"], seed=seed).told
+    assert told <= 2
+
+
+def test_rows_of_a_cluster_count_as_one() -> None:
+    scores = np.repeat(np.random.default_rng(1).standard_normal(50), 20)
+    cluster = np.repeat(np.arange(50), 20)
+    whole, alone = mean_of(scores, cluster=cluster), mean_of(scores[::20])
+    assert whole.estimate == pytest.approx(alone.estimate)
+    assert (whole.lower, whole.upper) == pytest.approx((alone.lower, alone.upper))
+    part = dealt(np.repeat([0, 1], 500), count=4, seed=1, cluster=cluster)
+    assert all(len(set(part[cluster == one])) == 1 for one in range(50))
 
 
 def test_an_unknown_learner_of_the_report_names_the_known_ones() -> None:

@@ -20,6 +20,7 @@ from aimwell.decide.uplift.ranking import rate
 from aimwell.decide.uplift.scikit_uplift import qini_auc_score, uplift_auc_score
 from aimwell.errors import DecideError, nearest
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, Figure
+from aimwell.stats.multiplicity import holm
 from aimwell.stats.samples import FloatArray
 
 __all__ = ["LearnerFigures", "UpliftReport", "named_learners", "uplift_report"]
@@ -28,6 +29,7 @@ _PARTS = 4
 _HALVES = 20
 _TOP = 0.3
 _MATTERS = 0.1
+_ALPHA = 0.05
 
 
 def named_learners() -> dict[str, UpliftLearner]:
@@ -76,6 +78,7 @@ class UpliftReport:
         without, with_: Mean outcome if nobody, and if everybody, got the arm.
         effect: The difference, per person.
         learners: What each learner's order is worth; the best by AUTOC first.
+        told: Whether the best one's order is worth something beyond chance, for all learners that were tried (Holm, 5 %).
         chosen: The learner of the tables below.
         bands: Tenths by its prediction.
         calibration: Of its predictions.
@@ -91,6 +94,7 @@ class UpliftReport:
     with_: Estimate
     effect: Estimate
     learners: tuple[LearnerFigures, ...]
+    told: bool
     chosen: str
     bands: tuple[Band, ...]
     calibration: Calibration
@@ -159,6 +163,7 @@ def uplift_report(
         with_=average(scores[:, 1]),
         effect=average(effects),
         learners=tuple(figures[name] for name in order),
+        told=_told([figures[name].autoc for name in order]),
         chosen=figures[best].learner,
         bands=bands(effects, predicted[best], confidence=confidence),
         calibration=calibration(effects, predicted[best], confidence=confidence),
@@ -213,6 +218,11 @@ def _figures(
         slope=calibration(effects, predicted, confidence=confidence).slope,
         scikit_uplift=theirs,
     )
+
+
+def _told(orders: Sequence[Estimate]) -> bool:
+    adjusted = holm([one.p_value for one in orders])[0]
+    return adjusted is not None and adjusted <= _ALPHA and (orders[0].estimate or 0.0) > 0
 
 
 def _groups(
