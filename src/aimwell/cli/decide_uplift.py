@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.model_options import HtmlOption
 from aimwell.decide.policies.rewards import Economics
 from aimwell.decide.policies.service import (
     DEFAULT_REPEATS,
@@ -19,6 +20,7 @@ from aimwell.decide.policies.service import (
 )
 from aimwell.decide.uplift.data import ExperimentData
 from aimwell.decide.uplift.observing import Overlap
+from aimwell.decide.uplift.page import uplift_html, uplift_sentence
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment, read_observed, traits_of
 from aimwell.decide.uplift.service import UpliftReport, named_learners, uplift_report
 from aimwell.privacy.lists import write_list
@@ -82,6 +84,7 @@ def uplift(
             show_default="a tenth of the untouched outcome",
         ),
     ] = None,
+    html: HtmlOption = None,
     days: DaysOption = 14.0,
     columns: ColumnsOption = None,
     observed: ObservedOption = False,
@@ -102,11 +105,15 @@ def uplift(
                 matters=matters,
                 seed=seed,
             )
+        if html is not None:
+            html.write_text(uplift_html(found, title=read.name), encoding="utf-8")
         if as_json:
-            ws.output.json({**_source(read), **found.to_dict()})
+            ws.output.json({**_source(read), **found.to_dict(), "html": html})
             return
         _say_source(ws, read)
         _say_uplift(ws, found)
+        if html is not None:
+            ws.output.say(f"Written to {html}.")
 
 
 def policy(
@@ -331,12 +338,7 @@ def _say_uplift(ws: Opened, found: UpliftReport) -> None:
         ],
         title="Can it be told whom it moves? Judged on people who were not learnt from",
     )
-    if found.told:
-        ws.output.say(
-            f"Yes: whom '{found.chosen}' puts first gains more than others, beyond chance."
-        )
-    else:
-        ws.output.say("We cannot tell: no order of people is better than chance, beyond noise.")
+    ws.output.say(uplift_sentence(found))
     ws.output.say()
     ws.output.table(
         ["tenth", "people", "predicted", "added", "95 %"],

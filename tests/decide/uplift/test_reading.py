@@ -283,7 +283,9 @@ def aimwell(
 
 
 def test_the_commands_tell_a_reader_and_a_script(aimwell: Run, tmp_path: Path) -> None:
-    told = aimwell("decide", "uplift", "mail", "--learners", "dr,t").out
+    page = tmp_path / "uplift.html"
+    told = aimwell("decide", "uplift", "mail", "--learners", "dr,t", "--html", page).out
+    assert page.read_text(encoding="utf-8").count('class="dot"') == 10
     assert "Experiment mail: 400 people" in told
     assert "persuadables" in told
     assert aimwell("decide", "uplift", "mail", "--learners", "dr", "--json").json["arm"] == "letter"
