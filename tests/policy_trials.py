@@ -22,7 +22,17 @@ from aimwell.simulate.cells import open_cell, trade_before
 from aimwell.simulate.orders import sums
 from aimwell.simulate.response import newsletter_openers
 
-__all__ = ["ACTIONS", "STRONG", "WEAK", "Outcome", "Trial", "decided", "quick_candidates", "trial"]
+__all__ = [
+    "ACTIONS",
+    "EVEN",
+    "STRONG",
+    "WEAK",
+    "Outcome",
+    "Trial",
+    "decided",
+    "quick_candidates",
+    "trial",
+]
 
 DAYS = 30
 NEWSLETTERS = 12
@@ -31,9 +41,19 @@ ACTIONS = (
     Action(name="reminder"),
 )
 STRONG = ShopSpec(
+    people=1,
+    effect_strength=3.0,
+    orders_per_year=8.0,
+    do_not_disturb_share=0.4,
+    persuadable_share=0.3,
+    sure_thing_share=0.15,
+    push=0.3,
+)
+"""Contact moves many and drives more away, so that it matters whom it goes to."""
+EVEN = ShopSpec(
     people=1, effect_strength=3.0, do_not_disturb_share=0.3, persuadable_share=0.3, push=0.3
 )
-"""Contact moves many and drives as many away, so that it matters whom it goes to."""
+"""As strong, but an offer to everyone earns 95 % of what choosing by what is known earns."""
 WEAK = ShopSpec(people=1, effect_strength=0.3)
 NAMES = ("recency_days", "orders", "tenure_days", "coupon_share", "spend", "opened_share")
 

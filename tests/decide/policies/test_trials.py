@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from policy_trials import STRONG, WEAK, Outcome, decided, trial
+from policy_trials import EVEN, STRONG, WEAK, Outcome, decided, trial
 
 NO_EFFECT = replace(WEAK, effect_strength=0.0)
 
@@ -33,7 +33,9 @@ def test_the_interval_of_the_gain_covers_what_is_gained() -> None:
 @pytest.mark.long
 @pytest.mark.timeout(7_200)
 @pytest.mark.parametrize("people", [1_000, 5_000, 20_000])
-@pytest.mark.parametrize("spec", [WEAK, NO_EFFECT, STRONG], ids=["weak", "none", "strong"])
+@pytest.mark.parametrize(
+    "spec", [WEAK, NO_EFFECT, EVEN, STRONG], ids=["weak", "none", "even", "strong"]
+)
 def test_a_personal_choice_is_hardly_ever_worse_than_the_best_constant(
     spec: object, people: int
 ) -> None:
