@@ -21,7 +21,6 @@ from aimwell.segment.membership.active import active_names, too_many
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Plan a campaign, look at the plan, approve it.")
-decide_uplift.register(app)
 
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
 
@@ -187,3 +186,7 @@ def _funnel(summary: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 def _variants(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name}: {count:,}" for name, count in counts.items())
+
+
+# Last, so that the campaign's own commands stand first in the help.
+decide_uplift.register(app)

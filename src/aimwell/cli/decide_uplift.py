@@ -24,7 +24,7 @@ from aimwell.decide.uplift.page import uplift_html, uplift_sentence
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment, read_observed, traits_of
 from aimwell.decide.uplift.service import UpliftReport, named_learners, uplift_report
 from aimwell.privacy.lists import write_list
-from aimwell.stats.estimate import Estimate, Figure
+from aimwell.stats.estimate import Estimate
 
 __all__ = ["register"]
 
@@ -329,8 +329,8 @@ def _say_uplift(ws: Opened, found: UpliftReport) -> None:
                 one.learner,
                 _figure(one.autoc.estimate),
                 _interval(one.autoc),
-                _figure(one.qini),
-                _of(one.uplift_at_top),
+                _figure(one.qini.value),
+                _figure(one.uplift_at_top.value),
                 _figure(one.slope.estimate),
                 _figure(one.scikit_uplift.get("qini_auc_score")),
             )
@@ -442,10 +442,6 @@ def _marked(name: str, chosen: str) -> str:
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
-
-
-def _of(figure: Figure) -> str:
-    return _figure(figure.value)
 
 
 def _interval(one: Estimate) -> str:

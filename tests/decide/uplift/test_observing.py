@@ -52,6 +52,21 @@ def test_the_caveat_is_loud_and_says_how_many_were_left_out() -> None:
     assert f"{overlap.left_out:,} of 3,000 people were left out" in data.cautions[1]
 
 
+def test_what_weighting_did_not_even_out_is_said() -> None:
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((2_000, 1))
+    # Treated are those in the middle, which a straight line cannot foretell.
+    treated = rng.random(2_000) < np.where(np.abs(x[:, 0]) < 0.5, 0.8, 0.2)
+    features = np.column_stack([x, np.abs(x[:, 0]) < 0.5]).astype(float)
+    arm = np.where(treated, "sent", "not")
+    even, *_ = observed_experiment(features, arm, {"y": x[:, 0]}, control="not")
+    assert not any("Even weighted" in words for words in even.cautions)
+    odd = np.column_stack([x, x**2, x**4])
+    data, overlap, _ = observed_experiment(odd, arm, {"y": x[:, 0]}, control="not", least=0.0)
+    worst = max(abs(one.after or 0.0) for one in overlap.balance)
+    assert any("Even weighted" in words for words in data.cautions) == (worst > 0.1)
+
+
 def test_where_nobody_is_alike_it_is_refused() -> None:
     rng = np.random.default_rng(3)
     x = rng.standard_normal((1_000, 1))

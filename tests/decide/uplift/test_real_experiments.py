@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
 
+from aimwell.collect import collect
 from aimwell.decide.policies.candidates import UpliftPolicy, constant_candidates, usual_learners
 from aimwell.decide.policies.choosing import choose
 from aimwell.decide.policies.judging import judge_policies
 from aimwell.decide.policies.net_revenue import net_incremental_revenue
 from aimwell.decide.policies.rewards import Economics, profit_of
+from aimwell.decide.policies.service import policy_report
 from aimwell.decide.uplift.bases import TreesBase
 from aimwell.decide.uplift.data import ExperimentData, experiment_of
 from aimwell.decide.uplift.learners import UpliftLearner
 from aimwell.decide.uplift.problem import dealt, prepared, problem_of
+from aimwell.decide.uplift.reading import read_experiment
 from aimwell.decide.uplift.scikit_uplift import qini_auc_score
+from aimwell.decide.uplift.service import uplift_report
+from aimwell.definitions.catalogue import check
+from aimwell.definitions.kinds.source import Source
+from aimwell.definitions.reading import read_documents
+from aimwell.history.current import bring_collected_up_to_date
+from aimwell.store.stores import create_stores
+from collecting import NOW
 from data_folder import data_path
 
 MENS, WOMENS = "Mens E-Mail", "Womens E-Mail"
@@ -144,3 +155,25 @@ def test_the_starbucks_exercise_loses_by_sending_to_all_and_earns_by_choosing() 
     chosen = net_incremental_revenue(bought, data.arm, sent, price=10, cost=0.15)
     assert (chosen.lower or -1) > 300
     assert 0.2 < sent.mean() < 0.5
+
+
+@pytest.mark.long
+def test_hillstrom_goes_from_a_source_to_a_table_of_policies(tmp_path: Path) -> None:
+    folder = data_path("hillstrom-email/hillstrom.csv.gz").parent
+    examples = Path(__file__).resolve().parents[3] / "examples" / "sources"
+    [source] = [check(one.body) for one in read_documents([examples / "hillstrom.yaml"])]
+    assert isinstance(source, Source)
+    stores = create_stores(tmp_path / "workspace", currency="USD")
+    collect(stores, source, root=folder, now=NOW)
+    bring_collected_up_to_date(stores, now=NOW)
+    read = read_experiment(stores, "hillstrom", now=NOW)
+    assert read.data.counts == {"control": 21_306, MENS: 21_307, WOMENS: 21_387}
+    assert read.window_days == 14
+    assert read.data.cautions == ()
+    found = policy_report(read.data, "spend", response="visit", trees=False)
+    assert found.choice.chosen == f"everyone: {MENS}"
+    assert "does not detectably beat" in found.choice.sentence
+    womens = uplift_report(read.data, "visit", arm=WOMENS, learners=["dr"])
+    assert womens.told
+    assert womens.learners[0].scikit_uplift["qini_auc_score"] == pytest.approx(0.0587, abs=0.011)
+    stores.close()

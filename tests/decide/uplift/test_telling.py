@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -93,6 +95,15 @@ def test_where_all_are_moved_alike_the_report_cannot_tell_whom() -> None:
         known = known_experiment(400, seed=seed, effect=0.0)
         told += uplift_report(known.data, "y", learners=["t", "x", "r"], seed=seed).told
     assert told <= 2
+
+
+def test_where_people_had_different_chances_curves_are_missing_with_a_reason() -> None:
+    known = known_experiment(400, seed=3)
+    chances = known.data.propensity.copy()
+    chances[:100] = [0.4, 0.6]
+    found = uplift_report(replace(known.data, propensity=chances), "y", learners=["dr"])
+    assert found.learners[0].qini.reason == "people had different probabilities of the arm"
+    assert found.learners[0].autoc.defined
 
 
 def test_rows_of_a_cluster_count_as_one() -> None:

@@ -33,6 +33,7 @@ CAVEAT = (
 _FOLDS = 5
 _LEAST = 0.1
 _LEFT_OUT_MAX = 0.5
+_OUT_OF_BALANCE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +109,10 @@ def observed_experiment(
             "so the rest would be about others than asked. Compare narrower groups, or run an experiment."
         )
     whole = replace(raw, propensity=np.maximum(chances, 1e-6), randomised=False)
-    data = replace(
-        whole.take(np.flatnonzero(kept)), cautions=(CAVEAT, *_trimming(left_out, raw, least))
-    )
+    data = whole.take(np.flatnonzero(kept))
     balance = _balance(raw.names, data)
+    words = (CAVEAT, *_trimming(left_out, raw, least), *_unbalanced(balance))
+    data = replace(data, cautions=words)
     lowest = float(data.propensity.min())
     return data, Overlap(len(raw), left_out, least, lowest, balance), np.flatnonzero(kept)
 
@@ -122,6 +123,17 @@ def _trimming(left_out: int, raw: ExperimentData, least: float) -> tuple[str, ..
     return (
         f"{left_out:,} of {len(raw):,} people were left out, as nobody like them was in another arm (an estimated probability under "
         f"{least:g}). The figures are of the others.",
+    )
+
+
+def _unbalanced(balance: tuple[Balance, ...]) -> tuple[str, ...]:
+    off = [one for one in balance if abs(one.after or 0.0) > _OUT_OF_BALANCE]
+    if not off:
+        return ()
+    worst = max(off, key=lambda one: abs(one.after or 0.0))
+    return (
+        f"Even weighted, treated and others lie {abs(worst.after or 0.0):.2f} deviations apart in '{worst.feature}'; from "
+        f"{_OUT_OF_BALANCE} on they are not alike, and the figures lean on the outcome model alone to make that good.",
     )
 
 

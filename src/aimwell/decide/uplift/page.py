@@ -60,7 +60,7 @@ def uplift_html(found: UpliftReport, *, title: str) -> str:
             {
                 "name": one.learner,
                 "autoc": _shown(one.autoc),
-                "qini": _figure(one.qini),
+                "qini": _figure(one.qini.value),
                 "slope": _figure(one.slope.estimate),
             }
             for one in found.learners

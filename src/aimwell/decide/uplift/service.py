@@ -30,6 +30,7 @@ _HALVES = 20
 _TOP = 0.3
 _MATTERS = 0.1
 _ALPHA = 0.05
+_EVEN = 1e-6
 
 
 def named_learners() -> dict[str, UpliftLearner]:
@@ -47,7 +48,8 @@ class LearnerFigures:
 
     Args:
         learner: Its name.
-        qini, auuc: By our definitions (`curves`).
+        qini, auuc: By our definitions (`curves`); missing where arms were not drawn by one chance for all, for they take
+            people as they are.
         uplift_at_top: Among the three tenths with the highest scores.
         autoc: Rank-weighted average effect, with interval; above 0: the order is worth something.
         slope: Of actual on predicted effects; 1 is right.
@@ -55,8 +57,8 @@ class LearnerFigures:
     """
 
     learner: str
-    qini: float
-    auuc: float
+    qini: Figure
+    auuc: Figure
     uplift_at_top: Figure
     autoc: Estimate
     slope: Estimate
@@ -204,16 +206,18 @@ def _figures(
 ) -> LearnerFigures:
     outcome, treated = problem.outcome, problem.arm
     theirs: dict[str, float | None] = {}
-    if np.isin(outcome, (0.0, 1.0)).all():
+    even = bool(np.ptp(problem.propensity, axis=0).max() < _EVEN)
+    if even and np.isin(outcome, (0.0, 1.0)).all():
         theirs = {
             "qini_auc_score": qini_auc_score(outcome, treated, predicted).value,
             "uplift_auc_score": uplift_auc_score(outcome, treated, predicted).value,
         }
+    uneven = Figure(value=None, reason="people had different probabilities of the arm")
     return LearnerFigures(
         learner=name,
-        qini=qini(outcome, treated, predicted),
-        auuc=auuc(outcome, treated, predicted),
-        uplift_at_top=uplift_at(outcome, treated, predicted, share=_TOP),
+        qini=Figure(value=qini(outcome, treated, predicted)) if even else uneven,
+        auuc=Figure(value=auuc(outcome, treated, predicted)) if even else uneven,
+        uplift_at_top=uplift_at(outcome, treated, predicted, share=_TOP) if even else uneven,
         autoc=rate(effects, predicted, seed=seed, confidence=confidence),
         slope=calibration(effects, predicted, confidence=confidence).slope,
         scikit_uplift=theirs,
