@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
-from aimwell.cli.model_options import HtmlOption
 from aimwell.decide.policies.rewards import Economics
 from aimwell.decide.policies.service import (
     DEFAULT_REPEATS,
@@ -84,7 +83,9 @@ def uplift(
             show_default="a tenth of the untouched outcome",
         ),
     ] = None,
-    html: HtmlOption = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page with the tenths as a chart.")
+    ] = None,
     days: DaysOption = 14.0,
     columns: ColumnsOption = None,
     observed: ObservedOption = False,
@@ -434,6 +435,12 @@ def _say_policies(ws: Opened, found: PolicyReport) -> None:
             ],
             title="Who gets an offer",
         )
+        beyond = [f"{one.attribute} {one.value}" for one in found.groups if one.beyond_limit]
+        if beyond:
+            ws.output.note(
+                f"Caution: by more than the limit and more than chance, offers go otherwise to {', '.join(beyond)} than to the others. "
+                "Look for the features that tell them apart, leave these out (--columns), or say why it is right."
+            )
 
 
 def _marked(name: str, chosen: str) -> str:
