@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from aimwell.decide import service as decide_service
 from aimwell.decide.model import Place, Plan
+from aimwell.decide.policies.service import PolicyReport, policy_report
 from aimwell.decide.stored import list_plans, load_plan, places
+from aimwell.decide.uplift.reading import ReadExperiment, read_experiment, read_observed
+from aimwell.decide.uplift.service import UpliftReport, uplift_report
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Decisions"]
@@ -39,3 +43,27 @@ class Decisions(Stage):
     def people(self, plan_id: str, *, arms: Sequence[str] | None = None) -> list[Place]:
         """The place of each person in a plan."""
         return places(self._stores.control, self.get(plan_id).plan_id, arms=arms)
+
+    def experiment(
+        self, name: str, *, horizon_days: float = 14.0, columns: Sequence[str] = ()
+    ) -> ReadExperiment:
+        """A campaign of our own or an imported experiment, person by person."""
+        return read_experiment(
+            self._stores, name, now=self._clock(), horizon_days=horizon_days, columns=columns
+        )
+
+    def observed(
+        self, campaign: str, *, horizon_days: float = 30.0, columns: Sequence[str] = ()
+    ) -> ReadExperiment:
+        """A campaign that went to people whom somebody chose; not to be taken for an experiment."""
+        return read_observed(
+            self._stores, campaign, now=self._clock(), horizon_days=horizon_days, columns=columns
+        )
+
+    def uplift(self, read: ReadExperiment, outcome: str, **options: Any) -> UpliftReport:
+        """What contact added and whether it can be told whom it moves; options as of `uplift_report`."""
+        return uplift_report(read.data, outcome, **options)
+
+    def policies(self, read: ReadExperiment, outcome: str, **options: Any) -> PolicyReport:
+        """Policies judged on the experiment and the choice among them; options as of `policy_report`."""
+        return policy_report(read.data, outcome, **options)
