@@ -65,13 +65,3 @@ def test_counts_and_cost() -> None:
     assert (len(found), found.count(TREATMENT), found.count(EXCLUDED)) == (5, 2, 2)
     assert found.cost.tolist() == [0.5, 0, 0, 0, 0.5]
     assert found.variants(0) == {"b": 2}
-
-
-def test_excluding_leaves_the_others_and_what_it_was_made_from() -> None:
-    found = people()
-    after = found.excluding(np.array([0]), "budget")
-    assert after.reasons() == {"suppressed": 1, "capped": 1, "budget": 1}
-    assert list(after.places())[1:] == list(found.places())[1:]
-    gone = next(after.places())
-    assert (gone.arm, gone.action, gone.probability, gone.send_at) == ("excluded", None, None, None)
-    assert found.count(TREATMENT) == 2

@@ -1,13 +1,14 @@
 """Arms by hash: who is held out and which of the allowed actions a person gets, stable and with its probability.
 
-Three independent draws come from three salts of one hash: the holdout, the action, the content variant. The
+Independent draws come from salts of one hash: the holdout, who explores, the action, the content variant. The
 same person under the same salt always gets the same, on every engine and in every batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from aimwell.decide.model import Candidate
 from aimwell.errors import DecideError
 from aimwell.stats.buckets import BUCKETS, bucket, buckets
 
-__all__ = ["Drawn", "by_weight", "draw", "holdout_bucket"]
+__all__ = ["Drawn", "Tossed", "by_weight", "draw", "draw_chosen", "exact_shares", "holdout_bucket"]
 
 _ROUNDING = 1e-9
 
@@ -29,7 +30,7 @@ class Drawn:
         bucket: 0…9999, decides the holdout.
         held: Who is held out.
         action, variant: Index of the action and of its variant; −1 for the held-out and for who gets nothing.
-        probability: Of just that.
+        probability: Of just that; of none for the held-out and for who gets nothing.
     """
 
     bucket: NDArray[np.int64]
@@ -75,18 +76,90 @@ def draw(
         DecideError: Probabilities are negative, no numbers, or add up to more than 1.
     """
     _check(probabilities, len(origins), len(candidates))
-    place = buckets(salt, origins)
-    below = round(holdout * BUCKETS)
-    held = place < below
     action, share = _pick(buckets(f"{salt}:action", origins), probabilities)
-    variant, variant_share = _variants(salt, origins, candidates, np.where(held, -1, action))
+    nothing = 1.0 - exact_shares(probabilities).sum(axis=1)
+    place = buckets(salt, origins)
+    return _drawn(salt, origins, holdout, candidates, place, action, share, nothing)
+
+
+def draw_chosen(
+    salt: str,
+    origins: Sequence[str],
+    *,
+    holdout: float,
+    candidates: Sequence[Candidate],
+    weights: NDArray[np.float64],
+    explore: float,
+    choose: Callable[[Tossed], NDArray[np.int32]],
+) -> Drawn:
+    """The arm of each origin where a policy chooses and a share of the people gets a random action all the same.
+
+    Who explores is decided by a hash of its own. The probability of an action is
+    (1 − h) · ((1 − e) · [it is the choice] + e · weight), of none h + (1 − h) · (1 − e) · [nothing is the choice], with h and e
+    as rounded to whole buckets: exact, and above 0 for every allowed action.
+
+    Args:
+        weights: Probability of each action for who explores (origins × actions).
+        explore: Share who explore, 0 to 1.
+        choose: The policy's choice for everybody (−1: nothing), told who is held out and who explores what, since that uses
+            up budget and stock.
+    """
+    _check(weights, len(origins), len(candidates))
+    place = buckets(salt, origins)
+    edge = _below(explore)
+    explorer = buckets(f"{salt}:explore", origins) < edge
+    random, _share = _pick(buckets(f"{salt}:action", origins), weights)
+    choice = np.asarray(choose(Tossed(place < _below(holdout), explorer, random)), dtype=np.int16)
+    action = np.where(explorer, random, choice).astype(np.int16)
+    share = edge / BUCKETS
+    who = np.arange(len(origins))
+    by_chance = np.where(action >= 0, exact_shares(weights)[who, action], 0.0)
+    chance = (1 - share) * (choice == action) + share * by_chance
+    nothing = (1 - share) * (choice < 0)
+    return _drawn(salt, origins, holdout, candidates, place, action, chance, nothing)
+
+
+@dataclass(frozen=True, eq=False)
+class Tossed:
+    """What chance decided before a policy chooses, one entry a person: `action` is what they get if they explore."""
+
+    held: NDArray[np.bool_]
+    explorer: NDArray[np.bool_]
+    action: NDArray[np.int16]
+
+
+def _below(share: float) -> int:
+    return round(share * BUCKETS)
+
+
+def _drawn(
+    salt: str,
+    origins: Sequence[str],
+    holdout: float,
+    candidates: Sequence[Candidate],
+    place: NDArray[np.int64],
+    action: NDArray[np.int16],
+    chance: NDArray[np.floating[Any]],
+    nothing: NDArray[np.floating[Any]],
+) -> Drawn:
+    """With `chance` of the action and `nothing` the chance of none, both of those who are not held out."""
+    held = place < _below(holdout)
+    got = np.where(held, -1, action)
+    variant, of_variant = _variants(salt, origins, candidates, got)
+    out = _below(holdout) / BUCKETS
     return Drawn(
         bucket=place,
         held=held,
-        action=np.where(held, -1, action).astype(np.int16),
+        action=got.astype(np.int16),
         variant=variant,
-        probability=np.where(held, below / BUCKETS, (1 - below / BUCKETS) * share * variant_share),
+        probability=np.where(got < 0, out + (1 - out) * nothing, (1 - out) * chance * of_variant),
     )
+
+
+def exact_shares(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probabilities as they are drawn: rounded to whole buckets."""
+    limits = np.round(np.cumsum(probabilities, axis=1) * BUCKETS)
+    return np.asarray(np.diff(limits, axis=1, prepend=0.0) / BUCKETS, dtype=np.float64)
 
 
 def _check(probabilities: NDArray[np.float64], people: int, actions: int) -> None:

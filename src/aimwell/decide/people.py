@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +12,19 @@ from numpy.typing import NDArray
 
 from aimwell.decide.model import EXCLUSIONS, Candidate, Place
 
-__all__ = ["ALLOWED", "CONTROL", "EXCLUDED", "REASONS", "TREATMENT", "PlanPeople", "reason_code"]
+__all__ = [
+    "ALLOWED",
+    "CONTROL",
+    "EXCLUDED",
+    "PASSED",
+    "REASONS",
+    "TREATMENT",
+    "PlanPeople",
+    "reason_code",
+]
 
-CONTROL, TREATMENT, EXCLUDED = range(3)
-_ARMS = ("control", "treatment", "excluded")
+CONTROL, TREATMENT, EXCLUDED, PASSED = range(4)
+_ARMS = ("control", "treatment", "excluded", "passed")
 REASONS = tuple(EXCLUSIONS)
 ALLOWED = 0
 """The code of 'no reason against it'; reasons count from 1 in the order of EXCLUSIONS, so the least is the gravest."""
@@ -35,10 +44,11 @@ class PlanPeople:
         candidates: The campaign's actions, to which `action` counts.
         profile_id, origin_id: Who, and the origin whose hash decides.
         bucket: 0…9999, decides the holdout.
-        arm: CONTROL, TREATMENT or EXCLUDED.
+        arm: CONTROL, TREATMENT, EXCLUDED, or PASSED: not held out, but nothing was chosen for them.
         excluded: Code of the reason; ALLOWED where not excluded.
         action, variant: Index of the action, and of the variant among its variants; −1 for none.
-        probability: Of getting just this arm, action and variant, known before the draw; NaN for the excluded.
+        probability: Of getting just this action and variant, known before the draw; for who gets none that of getting
+            none, held out or passed over; NaN for the excluded.
         send_at: When the message is due, UTC; NaT for none.
     """
 
@@ -81,24 +91,6 @@ class PlanPeople:
         counted = np.bincount(self.variant[self.action == action])
         names = [name for name, _weight in self.candidates[action].variants]
         return dict(sorted((names[v], int(n)) for v, n in enumerate(counted) if n))
-
-    def excluding(self, who: NDArray[np.intp], reason: str) -> PlanPeople:
-        """The same, with these people excluded for the reason."""
-        arm, excluded = self.arm.copy(), self.excluded.copy()
-        action, variant = self.action.copy(), self.variant.copy()
-        probability, send_at = self.probability.copy(), self.send_at.copy()
-        arm[who], excluded[who] = EXCLUDED, reason_code(reason)
-        action[who], variant[who] = -1, -1
-        probability[who], send_at[who] = np.nan, np.datetime64("NaT")
-        return replace(
-            self,
-            arm=arm,
-            excluded=excluded,
-            action=action,
-            variant=variant,
-            probability=probability,
-            send_at=send_at,
-        )
 
     def places(self, start: int = 0, stop: int | None = None) -> Iterator[Place]:
         """The people as records, for what handles a few at a time."""
