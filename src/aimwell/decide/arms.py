@@ -17,7 +17,16 @@ from aimwell.decide.model import Candidate
 from aimwell.errors import DecideError
 from aimwell.stats.buckets import BUCKETS, bucket, buckets
 
-__all__ = ["Drawn", "Tossed", "by_weight", "draw", "draw_chosen", "exact_shares", "holdout_bucket"]
+__all__ = [
+    "Drawn",
+    "Hashed",
+    "Tossed",
+    "by_weight",
+    "draw",
+    "draw_chosen",
+    "exact_shares",
+    "holdout_bucket",
+]
 
 _ROUNDING = 1e-9
 
@@ -40,6 +49,37 @@ class Drawn:
     probability: NDArray[np.float64]
 
 
+class Hashed:
+    """Origins with their buckets under each salt, hashed once however often arms are drawn for some of them."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self._origins = origins
+        self._who: NDArray[np.intp] | None = None
+        self._known: dict[str, NDArray[np.int64]] = {}
+
+    def __len__(self) -> int:
+        return len(self._origins) if self._who is None else self._who.size
+
+    def take(self, who: NDArray[np.intp]) -> Hashed:
+        """Those at these places, with the same memory."""
+        some = Hashed(self._origins)
+        some._who = who if self._who is None else self._who[who]
+        some._known = self._known
+        return some
+
+    def names(self) -> Sequence[str]:
+        """The origins themselves."""
+        return (
+            self._origins if self._who is None else [self._origins[i] for i in self._who.tolist()]
+        )
+
+    def buckets(self, salt: str) -> NDArray[np.int64]:
+        """Their buckets, 0…9999."""
+        if salt not in self._known:
+            self._known[salt] = buckets(salt, self._origins)
+        return self._known[salt] if self._who is None else self._known[salt][self._who]
+
+
 def holdout_bucket(salt: str, origin: str) -> int:
     """The bucket, 0…9999, that decides whether the origin is held out."""
     return bucket(salt, origin)
@@ -56,7 +96,7 @@ def by_weight(allowed: NDArray[np.bool_], candidates: Sequence[Candidate]) -> ND
 
 def draw(
     salt: str,
-    origins: Sequence[str],
+    origins: Hashed,
     *,
     holdout: float,
     candidates: Sequence[Candidate],
@@ -76,15 +116,15 @@ def draw(
         DecideError: Probabilities are negative, no numbers, or add up to more than 1.
     """
     _check(probabilities, len(origins), len(candidates))
-    action, share = _pick(buckets(f"{salt}:action", origins), probabilities)
+    action, share = _pick(origins.buckets(f"{salt}:action"), probabilities)
     nothing = 1.0 - exact_shares(probabilities).sum(axis=1)
-    place = buckets(salt, origins)
+    place = origins.buckets(salt)
     return _drawn(salt, origins, holdout, candidates, place, action, share, nothing)
 
 
 def draw_chosen(
     salt: str,
-    origins: Sequence[str],
+    origins: Hashed,
     *,
     holdout: float,
     candidates: Sequence[Candidate],
@@ -105,10 +145,10 @@ def draw_chosen(
             up budget and stock.
     """
     _check(weights, len(origins), len(candidates))
-    place = buckets(salt, origins)
+    place = origins.buckets(salt)
     edge = _below(explore)
-    explorer = buckets(f"{salt}:explore", origins) < edge
-    random, _share = _pick(buckets(f"{salt}:action", origins), weights)
+    explorer = origins.buckets(f"{salt}:explore") < edge
+    random, _share = _pick(origins.buckets(f"{salt}:action"), weights)
     choice = np.asarray(choose(Tossed(place < _below(holdout), explorer, random)), dtype=np.int16)
     action = np.where(explorer, random, choice).astype(np.int16)
     share = edge / BUCKETS
@@ -134,7 +174,7 @@ def _below(share: float) -> int:
 
 def _drawn(
     salt: str,
-    origins: Sequence[str],
+    origins: Hashed,
     holdout: float,
     candidates: Sequence[Candidate],
     place: NDArray[np.int64],
@@ -198,14 +238,17 @@ def _pick(
 
 
 def _variants(
-    salt: str, origins: Sequence[str], candidates: Sequence[Candidate], action: NDArray[np.int64]
+    salt: str, origins: Hashed, candidates: Sequence[Candidate], action: NDArray[np.int64]
 ) -> tuple[NDArray[np.int16], NDArray[np.float64]]:
     variant = np.full(len(origins), -1, dtype=np.int16)
     share = np.ones(len(origins))
     for number, candidate in enumerate(candidates):
         who = np.flatnonzero(action == number)
+        if len(candidate.variants) == 1:
+            variant[who] = 0
+            continue
         weights = np.array([weight for _name, weight in candidate.variants], dtype=np.float64)
         chances = np.broadcast_to(weights / weights.sum(), (who.size, weights.size))
-        place = buckets(f"{salt}:variant:{candidate.key}", (origins[i] for i in who.tolist()))
+        place = buckets(f"{salt}:variant:{candidate.key}", origins.take(who).names())
         variant[who], share[who] = _pick(place, chances)
     return variant, share

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from aimwell.decide.arms import Drawn, Tossed, by_weight, draw, draw_chosen
+from aimwell.decide.arms import Drawn, Hashed, Tossed, by_weight, draw, draw_chosen
 from aimwell.decide.model import Candidate
 from aimwell.decide.people import ALLOWED, CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
 from aimwell.stats.buckets import buckets
@@ -40,6 +40,7 @@ def draft(
     send_at: NDArray[np.datetime64],
     kept: Mapping[str, str],
     policy: Chooser | None = None,
+    hashed: Hashed | None = None,
 ) -> PlanPeople:
     """A place for each person of the audience, in the order given.
 
@@ -53,12 +54,14 @@ def draft(
         kept: Profile → origin of an earlier assignment in this campaign; its hash decides again, so the arm
             stays though the person has been merged since.
         policy: Chooses for each person; default: a random action by weight among the allowed. Whom it gives nothing is PASSED.
+        hashed: The origins, where a draft of the same people was made before.
     """
     origins = [kept.get(profile, profile) for profile in audience] if kept else audience
     allowed = refusals == ALLOWED
     reachable = np.flatnonzero(allowed.any(axis=1))
     some = allowed[reachable]
-    names = [origins[i] for i in reachable.tolist()]
+    hashed = hashed or Hashed(origins)
+    names = hashed.take(reachable)
     if policy is None:
         drawn = draw(
             salt,
@@ -77,13 +80,14 @@ def draft(
             explore=policy.explore,
             choose=lambda tossed: policy.choose(reachable, some, tossed),
         )
-    return _placed(audience, origins, candidates, salt, refusals, send_at, reachable, drawn)
+    return _placed(audience, origins, candidates, hashed, salt, refusals, send_at, reachable, drawn)
 
 
 def _placed(
     audience: Sequence[str],
     origins: Sequence[str],
     candidates: Sequence[Candidate],
+    hashed: Hashed,
     salt: str,
     refusals: NDArray[np.int8],
     send_at: NDArray[np.datetime64],
@@ -98,7 +102,7 @@ def _placed(
     bucket = np.empty(size, dtype=np.int64)
     bucket[reachable] = drawn.bucket
     refused = np.flatnonzero(arm == EXCLUDED)
-    bucket[refused] = buckets(salt, (origins[i] for i in refused.tolist()))
+    bucket[refused] = hashed.take(refused).buckets(salt)
     action, variant = (np.full(size, -1, dtype=np.int16) for _ in range(2))
     action[reachable], variant[reachable] = drawn.action, drawn.variant
     probability = np.full(size, np.nan)

@@ -44,6 +44,7 @@ __all__ = ["MOST_LEARNT", "Lesson", "NoLesson", "learn"]
 MOST_LEARNT = 200_000
 """More people than these are not learnt from: a sample of so many, by the seed, tells as well."""
 _FEW = 50_000
+_TREES = 20_000
 _REPEATS = 3
 _PARTS = 5
 
@@ -329,7 +330,7 @@ def _lesson(read: ReadExperiment, parts: CampaignParts, plan_id: str | None, see
 
 
 def _candidates(data: ExperimentData) -> tuple[PolicyCandidate, ...]:
-    return (*constant_candidates(data.arms), *usual_learners(trees=len(data) <= _FEW))
+    return (*constant_candidates(data.arms), *usual_learners(trees=len(data) <= _TREES))
 
 
 def _response(data: ExperimentData, gains: Earned) -> Floats:

@@ -81,18 +81,20 @@ def within_ceilings(
         return people
     order = hash_order(f"{salt}:budget", people.origin_id)
     while True:
-        closed = False
-        for limit in ceilings:
-            used = np.cumsum(_used(limit, people)[order])
-            over = np.flatnonzero(used > (limit.at_most or 0.0) * _ROUNDING)
-            if not over.size:
-                continue
-            if not closed:
-                refusals, closed = refusals.copy(), True
-            _close(refusals, limit, order[over[0] :])
-        if not closed:
+        reached = [(_reached(limit, people, order), limit) for limit in ceilings]
+        place, limit = min(reached, key=lambda found: found[0])
+        if place == len(people):
             return people
+        # Nothing changes for who comes before the first ceiling, so the others are looked at again after it.
+        refusals = refusals.copy()
+        _close(refusals, limit, order[place:])
         people = make(refusals)
+
+
+def _reached(limit: Limit, people: PlanPeople, order: NDArray[np.int64]) -> int:
+    """The place in the order of the first person who would pass the ceiling; the number of people where nobody does."""
+    used = np.cumsum(_used(limit, people)[order])
+    return int(np.searchsorted(used, (limit.at_most or 0.0) * _ROUNDING, side="right"))
 
 
 def _used(limit: Limit, people: PlanPeople) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -98,40 +98,43 @@ class PlanPeople:
 
     def rows(self, start: int = 0, stop: int | None = None) -> list[dict[str, Any]]:
         """The people as rows of the table plan_people, without the plan's id."""
+        columns = self.columns(start, stop)
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def columns(self, start: int = 0, stop: int | None = None) -> dict[str, list[Any]]:
+        """The people as columns of the table plan_people, without the plan's id."""
         part = slice(start, len(self) if stop is None else stop)
-        moments: Mapping[int, datetime] = {
+        action, variant = self.action[part], self.variant[part]
+        arm = self.arm[part]
+        keys = [*(c.key for c in self.candidates), None]
+        costs = [*(c.cost for c in self.candidates), None]
+        names = [*([name for name, _weight in c.variants] for c in self.candidates), [None]]
+        moments: dict[int, datetime | None] = {
             int(value): datetime.fromtimestamp(int(value) / 1e6, UTC)
             for value in np.unique(self.send_at[part].view(np.int64))
             if value != _NEVER
         }
-        columns = zip(
-            self.profile_id[part],
-            self.origin_id[part],
-            self.bucket[part].tolist(),
-            self.arm[part].tolist(),
-            self.excluded[part].tolist(),
-            self.action[part].tolist(),
-            self.variant[part].tolist(),
-            self.probability[part].tolist(),
-            self.send_at[part].view(np.int64).tolist(),
-            strict=True,
-        )
-        actions = [*self.candidates, None]
-        return [
-            {
-                "profile_id": profile,
-                "origin_id": origin,
-                "bucket": bucket,
-                "arm": _ARMS[arm],
-                "excluded": REASONS[reason - 1] if arm == EXCLUDED else None,
-                "action": None if (chosen := actions[action]) is None else chosen.key,
-                "variant": None if chosen is None else chosen.variants[variant][0],
-                "probability": None if arm == EXCLUDED else probability,
-                "cost": None if chosen is None else chosen.cost,
-                "send_at": moments.get(at),
-            }
-            for profile, origin, bucket, arm, reason, action, variant, probability, at in columns
-        ]
+        return {
+            "profile_id": list(self.profile_id[part]),
+            "origin_id": list(self.origin_id[part]),
+            "bucket": self.bucket[part].tolist(),
+            "arm": [_ARMS[one] for one in arm.tolist()],
+            "excluded": [
+                REASONS[reason - 1] if one == EXCLUDED else None
+                for one, reason in zip(arm.tolist(), self.excluded[part].tolist(), strict=True)
+            ],
+            "action": [keys[one] for one in action.tolist()],
+            "variant": [
+                names[one][number]
+                for one, number in zip(action.tolist(), variant.tolist(), strict=True)
+            ],
+            "probability": [
+                None if one == EXCLUDED else chance
+                for one, chance in zip(arm.tolist(), self.probability[part].tolist(), strict=True)
+            ],
+            "cost": [costs[one] for one in action.tolist()],
+            "send_at": [moments.get(one) for one in self.send_at[part].view(np.int64).tolist()],
+        }
 
 
 _NEVER = int(np.datetime64("NaT", "us").astype(np.int64))

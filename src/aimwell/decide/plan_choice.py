@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from aimwell.decide.arms import Tossed, by_weight
+from aimwell.decide.arms import Hashed, Tossed, by_weight
 from aimwell.decide.budget.model import Limit
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.choosing import Chosen, choose_within, exploring_share, for_people
@@ -259,6 +259,8 @@ def drafted(
         explore = _explore(parts, offered, refusals, limits)
         policy = Chooser(explore, _chooser(values, limits, taken))
 
+    hashed = Hashed([kept.get(one, one) for one in audience])
+
     def make(refused: NDArray[np.int8]) -> PlanPeople:
         return draft(
             audience,
@@ -269,6 +271,7 @@ def drafted(
             send_at=send_at,
             kept=kept,
             policy=policy,
+            hashed=hashed,
         )
 
     people = within_ceilings(make, refusals, limits, salt=salt)

@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from aimwell.decide.model import Place, Plan, PlanState
-from aimwell.decide.people import PlanPeople
+from aimwell.decide.people import TREATMENT, PlanPeople
+from aimwell.decide.people_writing import write_people
 from aimwell.errors import DecideError, nearest
 from aimwell.store.control import Control, UtcDateTime
 from aimwell.store.listed import GIVEN, among
@@ -66,16 +67,18 @@ def store_plan(
     }
     with control.begin() as connection:
         connection.execute(sa.insert(_plans).values(**fields))
-        insert = sa.insert(_people).values(plan_id=plan.plan_id)
-        for start in range(0, len(people), _BATCH):
-            rows = people.rows(start, min(start + _BATCH, len(people)))
-            connection.execute(insert, rows)
-            treated = [row["profile_id"] for row in rows if row["arm"] == "treatment"]
-            if products is not None and treated:
-                pinned = [
-                    {"plan_id": plan.plan_id, "profile_id": one, "products": list(products(one))}
-                    for one in treated
-                ]
+        write_people(connection, plan.plan_id, people)
+        for start in range(0, len(people) if products is not None else 0, _BATCH):
+            treated = people.is_in(TREATMENT)[start : start + _BATCH].nonzero()[0] + start
+            pinned = [
+                {
+                    "plan_id": plan.plan_id,
+                    "profile_id": (one := people.profile_id[place]),
+                    "products": list(products(one)) if products is not None else [],
+                }
+                for place in treated.tolist()
+            ]
+            if pinned:
                 connection.execute(sa.insert(_products), pinned)
 
 
