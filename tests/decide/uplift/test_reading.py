@@ -17,7 +17,17 @@ from aimwell.errors import DecideError
 from aimwell.store.stores import Stores
 from campaigns import apply, executed, set_up
 from command import Run, command_in
-from shop import add_orders, add_people, add_touches, add_traits, append, day, make_stores, origin
+from shop import (
+    add_orders,
+    add_people,
+    add_touches,
+    add_traits,
+    append,
+    day,
+    make_stores,
+    merge_people,
+    origin,
+)
 
 PEOPLE = 400
 NOW = day(90)
@@ -219,6 +229,19 @@ def test_our_own_campaign_is_judged_by_what_people_bought(tmp_path: Path) -> Non
     assert "revenue_30d" in found.data.names
     with pytest.raises(DecideError, match="which is to come"):
         read_experiment(opened, "own", now=day(35), horizon_days=14)
+    opened.close()
+
+
+def test_people_merged_after_they_were_assigned_count_once_by_the_earliest_arm(
+    tmp_path: Path,
+) -> None:
+    opened = bought(tmp_path)
+    merge_people(opened, ["c0", "c1"])  # one was held out, the other was not
+    found = read_experiment(opened, "own", now=NOW)
+    assert len(found.data) == 79
+    assert any(
+        words.endswith("the earliest counts: 1 of the people.") for words in found.data.cautions
+    )
     opened.close()
 
 

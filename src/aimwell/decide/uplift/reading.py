@@ -251,7 +251,7 @@ def _cautions(arms: pa.Table) -> list[str]:
     crossed = int(pc.sum(arms.column("crossed")).as_py() or 0)
     if crossed:
         words.append(
-            f"{crossed:,} people were given several arms under different names; the earliest counts."
+            f"Given several arms under different names, of which the earliest counts: {crossed:,} of the people."
         )
     return words
 
