@@ -10,6 +10,7 @@ import typer
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.decide import service
 from aimwell.decide.comparing import compare_plans
+from aimwell.decide.limits import BUDGET
 from aimwell.decide.stored import load_plan
 from aimwell.errors import DecideError
 
@@ -100,13 +101,12 @@ def show_chosen(ws: Opened, summary: Mapping[str, Any]) -> None:
             f"'{policy['plan_id'] or policy['experiment']}'); → is chosen"
         )
         ws.output.table(
-            ["policy", "profit", "95 %", "over nobody", "over the best constant", "gives nothing"],
+            ["policy", "profit", "95 %", "over the best constant", "gives nothing"],
             [
                 (
                     f"{'→' if one['name'] == policy['chosen'] else ' '} {one['name']}",
                     _figure(one["value"]),
                     _interval(one["value"]),
-                    _both(one["over_nobody"]),
                     "(it is that)"
                     if one["name"] == policy["best_constant"]
                     else _both(one["over_best_constant"]),
@@ -120,7 +120,8 @@ def show_chosen(ws: Opened, summary: Mapping[str, Any]) -> None:
         if judged is not None and judged["estimate"] is not None:
             ws.output.say(
                 f"Expected incremental profit of the policy's choice: {judged['estimate']:,.2f} {currency} "
-                f"({judged['lower']:,.2f} to {judged['upper']:,.2f}), by people of the experiment whom it did not learn from."
+                f"({judged['lower']:,.2f} to {judged['upper']:,.2f}), by people of the experiment whom it did not learn from"
+                f"{_aside(chosen)}."
             )
         ws.output.say(
             f"{chosen['explored']:,} people get a random action ({chosen['explore']:.1%} explore), "
@@ -133,6 +134,12 @@ def show_chosen(ws: Opened, summary: Mapping[str, Any]) -> None:
                 f"The experiment tells nothing of {', '.join(policy['unknown_actions'])}: only who explores gets it."
             )
     _limits(ws, chosen)
+
+
+def _aside(chosen: Mapping[str, Any]) -> str:
+    """What the curve does not know: limits beside the budget that bind."""
+    binding = [one["name"] for one in chosen["limits"] if one["price"] and one["name"] != BUDGET]
+    return f", {' and '.join(binding)} left aside, so rather less" if binding else ""
 
 
 def _limits(ws: Opened, chosen: Mapping[str, Any]) -> None:

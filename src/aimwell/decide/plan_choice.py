@@ -148,7 +148,8 @@ class Drafted:
             return {"curve": [], "judged_profit": None}
         times = people / len(self.lesson.data)
         most = self.lesson.curve(cost, people).most * times
-        spent = float(np.append(cost, 0.0)[self.people.action].sum())
+        aimed = np.where(self.explored(), -1, self.people.action)
+        spent = float(np.append(cost, 0.0)[aimed].sum())
         budgets = [*np.linspace(0, most, 11)[1:].tolist(), spent]
         *points, here = self.lesson.curve(cost, people, budgets).points
         return {
