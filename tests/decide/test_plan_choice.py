@@ -183,6 +183,28 @@ def test_a_random_choice_can_be_asked_for(learnt: Stores) -> None:
     assert made.summary["passed"] == 0
 
 
+def test_offers_without_stock_reach_nobody_in_words(learnt: Stores) -> None:
+    some = documents(choose="random")
+    apply(learnt, **{**some, "ten": {"stock": 0}, "five": {**some["five"], "stock": 0}})
+    with pytest.raises(DecideError, match="600 × a channel's capacity, an offer's stock"):
+        plan(learnt, "spring", now=LATER, by="ann")
+    apply(learnt, **{**some, "ten": {"stock": 30}, "five": {**some["five"], "stock": 40}})
+    made = plan(learnt, "spring", now=LATER, by="ann")
+    assert made.summary["treated"] == 70
+    assert [one["used"] for one in made.summary["chosen"]["limits"]] == [30, 40]
+
+
+def test_a_channel_takes_no_more_than_its_capacity_though_a_policy_wants_more(
+    learnt: Stores,
+) -> None:
+    apply(learnt, **documents(explore=0.2), email={"capacity": 60})
+    made = plan(learnt, "spring", now=LATER, by="ann")
+    assert 50 <= made.summary["treated"] <= 60
+    (limit,) = made.summary["chosen"]["limits"]
+    assert limit["price"] > 0
+    apply(learnt, **documents())
+
+
 def test_an_experiment_with_other_arms_is_refused_in_words(learnt: Stores) -> None:
     apply(learnt, **documents(learn_from="spring", outcome="clicks"))
     with pytest.raises(DecideError, match="no outcome 'clicks'"):
