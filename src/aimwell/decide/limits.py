@@ -18,7 +18,8 @@ __all__ = ["BUDGET", "limit_uses", "limits_of", "within_ceilings"]
 BUDGET = "budget"
 
 Bools = NDArray[np.bool_]
-_ROUNDING = 1 + 1e-12
+_ROUNDING = 1 + 1e-10
+"""Tolerates the rounding of a sum of many small costs, and nothing more."""
 
 
 def limits_of(
