@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aimwell.decide.arms import Drawn, by_weight, draw
+from aimwell.decide.arms import Drawn, Hashed, by_weight, draw
 from aimwell.decide.model import Candidate
+from aimwell.errors import DecideError
 
 MAIL = Candidate("ten-email", "email", "email", 1.0, 0.1, (("a", 1.0), ("b", 3.0)))
 TEXT = Candidate("ten-sms", "sms", "sms", 2.0, 0.2, (("a", 1.0),))
@@ -25,7 +26,7 @@ def drawn(
     allowed = np.ones((len(people), len(offered)), dtype=np.bool_)
     return draw(
         salt,
-        people,
+        Hashed(people),
         holdout=holdout,
         candidates=offered,
         probabilities=by_weight(allowed, offered),
@@ -102,3 +103,26 @@ def test_nobody_is_held_out_at_zero_and_who_is_in_the_small_holdout_is_in_the_la
 
 def test_nobody_at_all() -> None:
     assert drawn("s", [], 0.2).action.size == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ([[0.7, 0.4]], "add up to 1.1"),
+        ([[-0.1, 0.4]], "action 0 for person 0 is -0.1"),
+        ([[np.nan, 0.4]], "is nan"),
+        ([[1.0]], "shape"),
+    ],
+)
+def test_probabilities_that_cannot_be_are_refused(rows: list[list[float]], words: str) -> None:
+    with pytest.raises(DecideError, match=words):
+        draw("s", Hashed(["a"]), holdout=0.0, candidates=BOTH, probabilities=np.array(rows))
+
+
+def test_what_is_missing_to_one_is_the_chance_of_nothing() -> None:
+    chances = np.tile([0.1, 0.7], (len(PEOPLE), 1))
+    found = draw("s", Hashed(PEOPLE), holdout=0.1, candidates=BOTH, probabilities=chances)
+    nothing = ~found.held & (found.action < 0)
+    assert nothing.mean() == pytest.approx(0.18, abs=0.01)
+    assert set(found.probability[nothing].round(6)) == {0.28}
+    assert set(found.probability[found.held].round(6)) == {0.28}

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from aimwell.decide.draft import draft, within_budget
+from aimwell.decide.arms import Tossed
+from aimwell.decide.budget.model import Limit
+from aimwell.decide.draft import Chooser, draft
+from aimwell.decide.limits import BUDGET, within_ceilings
 from aimwell.decide.model import Candidate, Place
-from aimwell.decide.people import ALLOWED, TREATMENT, PlanPeople, reason_code
-from aimwell.errors import DecideError
+from aimwell.decide.people import ALLOWED, CONTROL, PASSED, PlanPeople, reason_code
 
 MAIL = Candidate("mail", "email", "email", 1.0, 0.5, (("a", 1.0),))
 TEXT = Candidate("text", "sms", "sms", 1.0, 0.5, (("a", 1.0),))
@@ -29,20 +29,23 @@ def due(people: int) -> NDArray[np.datetime64]:
 def drafted(
     budget: float | None = None, holdout: float = 0.2, kept: Mapping[str, str] | None = None
 ) -> list[Place]:
+    limits = [] if budget is None else [Limit(BUDGET, np.array([MAIL.cost]), at_most=budget)]
     denied = reason_code("consent_denied")
     codes = [[denied if profile.endswith("7") else ALLOWED] for profile in PEOPLE]
-    return list(
-        draft(
+
+    def make(refused: NDArray[np.int8]) -> PlanPeople:
+        return draft(
             PEOPLE,
             candidates=[MAIL],
             salt="s",
             holdout=holdout,
-            budget=budget,
-            refusals=np.array(codes, dtype=np.int8),
+            refusals=refused,
             send_at=due(len(PEOPLE)),
             kept=kept or {},
-        ).places()
-    )
+        )
+
+    refusals = np.array(codes, dtype=np.int8)
+    return list(within_ceilings(make, refusals, limits, salt="s").places())
 
 
 def test_everybody_has_exactly_one_place_in_the_order_of_the_audience() -> None:
@@ -65,7 +68,6 @@ def test_one_allowed_action_is_enough_and_with_none_the_gravest_reason_counts() 
         candidates=[MAIL, TEXT],
         salt="s",
         holdout=0.0,
-        budget=None,
         refusals=refusals,
         send_at=due(2),
         kept={},
@@ -91,31 +93,6 @@ def test_the_budget_is_never_exceeded_and_leaves_the_split_as_it_was() -> None:
     assert 70 < control < 130
 
 
-@given(st.floats(0.5, 900), st.lists(st.floats(0, 3), min_size=1, max_size=20))
-def test_no_budget_is_exceeded_whatever_the_costs(budget: float, costs: list[float]) -> None:
-    size = len(costs)
-    offered = tuple(
-        Candidate(f"a{n}", "email", "email", 1.0, c, (("a", 1.0),)) for n, c in enumerate(costs)
-    )
-    ids = [f"p{n}" for n in range(size)]
-    people = PlanPeople(
-        candidates=offered,
-        profile_id=ids,
-        origin_id=ids,
-        bucket=np.full(size, 5),
-        arm=np.full(size, TREATMENT, dtype=np.int8),
-        excluded=np.full(size, ALLOWED, dtype=np.int8),
-        action=np.arange(size, dtype=np.int16),
-        variant=np.zeros(size, dtype=np.int16),
-        probability=np.full(size, 0.9),
-        send_at=due(size),
-    )
-    kept = within_budget(people, salt="x", budget=budget)
-    assert kept.cost.sum() <= budget * (1 + 1e-9)
-    assert sum(p.cost or 0 for p in kept.places()) == pytest.approx(kept.cost.sum())
-    assert {p.excluded for p in kept.places() if p.arm == "excluded"} <= {"budget"}
-
-
 def test_a_merged_person_keeps_the_arm_of_the_earlier_origin() -> None:
     plain = {p.profile_id: p for p in drafted()}
     held = next(p for p in plain.values() if p.arm == "control")
@@ -130,58 +107,37 @@ def test_only_the_treated_have_a_time_to_send() -> None:
         assert (place.send_at == NOON) == (place.arm == "treatment")
 
 
-def test_a_choice_is_followed_within_what_is_allowed_and_its_probability_is_kept() -> None:
+def test_a_policy_is_followed_but_for_who_explores_and_its_probability_is_exact() -> None:
     denied = reason_code("consent_denied")
     refusals = np.full((2_000, 2), ALLOWED, dtype=np.int8)
     refusals[::2, 1] = denied
 
-    def choose(who: NDArray[np.intp], allowed: NDArray[np.bool_]) -> NDArray[np.float64]:
-        assert who.size == 2_000
-        return np.where(allowed[:, 1:], [[0.1, 0.7]], [[0.4, 0.0]])
+    def choose(
+        who: NDArray[np.intp], allowed: NDArray[np.bool_], tossed: Tossed
+    ) -> NDArray[np.int32]:
+        assert who.size == tossed.held.size == 2_000
+        return np.where(allowed[:, 1], 1, -1).astype(np.int32)
 
     people = draft(
         PEOPLE,
         candidates=[MAIL, TEXT],
         salt="s",
-        holdout=0.0,
-        budget=None,
+        holdout=0.2,
         refusals=refusals,
         send_at=due(2_000),
         kept={},
-        choose=choose,
+        policy=Chooser(0.2, choose),
     )
-    of_both = people.action[1::2]
-    assert [round(float((of_both == a).mean()), 1) for a in (-1, 0, 1)] == [0.2, 0.1, 0.7]
-    assert not (people.action[::2] == 1).any()
-    assert set(people.probability[1::2].round(4)) == {0.2, 0.1, 0.7}
-    nothing = next(p for p in people.places() if p.action is None)
-    assert (nothing.arm, nothing.send_at, nothing.cost, nothing.variant) == (
-        "treatment",
-        None,
-        None,
-        None,
-    )
-
-
-@pytest.mark.parametrize(
-    ("rows", "words"),
-    [
-        ([[0.7, 0.4]], "add up to 1.1"),
-        ([[-0.1, 0.4]], "action 0 for person 0 is -0.1"),
-        ([[np.nan, 0.4]], "is nan"),
-        ([[1.0]], "shape"),
-    ],
-)
-def test_probabilities_that_cannot_be_are_refused(rows: list[list[float]], words: str) -> None:
-    with pytest.raises(DecideError, match=words):
-        draft(
-            ["a"],
-            candidates=[MAIL, TEXT],
-            salt="s",
-            holdout=0.0,
-            budget=None,
-            refusals=np.zeros((1, 2), dtype=np.int8),
-            send_at=due(1),
-            kept={},
-            choose=lambda _who, _allowed: np.array(rows),
-        )
+    both, one = slice(1, None, 2), slice(0, None, 2)
+    assert not (people.action[one] == 1).any()
+    # Of both: 0.8 · (0.8 · choice + 0.2 · half); of one, whose choice is nothing: 0.8 · 0.2 by exploring.
+    assert set(people.probability[both][people.action[both] == 1].round(6)) == {0.72}
+    assert set(people.probability[both][people.action[both] == 0].round(6)) == {0.08}
+    assert set(people.probability[one][people.action[one] == 0].round(6)) == {0.16}
+    assert set(people.probability[one][people.arm[one] == PASSED].round(6)) == {0.84}
+    assert set(people.probability[one][people.arm[one] == CONTROL].round(6)) == {0.84}
+    assert set(people.probability[both][people.arm[both] == CONTROL].round(6)) == {0.2}
+    shares = [float((people.action[both] == a).mean()) for a in (1, 0)]
+    assert shares == pytest.approx([0.72, 0.08], abs=0.04)
+    passed = next(p for p in people.places() if p.arm == "passed")
+    assert (passed.action, passed.send_at, passed.cost, passed.variant) == (None, None, None, None)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 
+from aimwell.decide.comparing import compare_plans
 from aimwell.decide.model import EXCLUSIONS, Candidate
 from aimwell.decide.people import (
     ALLOWED,
@@ -15,6 +18,9 @@ from aimwell.decide.people import (
     PlanPeople,
     reason_code,
 )
+from aimwell.decide.stored import place_batches, places
+from campaigns import NOW, add_customers, planned, set_up
+from shop import make_stores
 
 MAIL = Candidate("mail", "email", "email", 1.0, 0.5, (("a", 1.0), ("b", 1.0)))
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -67,11 +73,24 @@ def test_counts_and_cost() -> None:
     assert found.variants(0) == {"b": 2}
 
 
-def test_excluding_leaves_the_others_and_what_it_was_made_from() -> None:
-    found = people()
-    after = found.excluding(np.array([0]), "budget")
-    assert after.reasons() == {"suppressed": 1, "capped": 1, "budget": 1}
-    assert list(after.places())[1:] == list(found.places())[1:]
-    gone = next(after.places())
-    assert (gone.arm, gone.action, gone.probability, gone.send_at) == ("excluded", None, None, None)
-    assert found.count(TREATMENT) == 2
+def test_people_come_back_from_either_database_as_they_were_written(
+    tmp_path: Path, control_url: str
+) -> None:
+    stores = make_stores(tmp_path, control_url)
+    set_up(stores, 60, spring={"policy": {"budget": 0.3}}, email={"cost": 0.0125})
+    add_customers(stores, ["silent"], consent=None)
+    made = planned(stores)
+    found = places(stores.control, made.plan_id)
+    assert len(found) == 61
+    assert {p.cost for p in found if p.arm == "treatment"} == {Decimal("0.0125")}
+    assert {p.send_at for p in found if p.arm == "treatment"} == {NOW}
+    assert all((p.excluded is not None) == (p.arm == "excluded") for p in found)
+    assert all((p.probability is None) == (p.arm == "excluded") for p in found)
+    batches = list(
+        place_batches(stores.control, made.plan_id, arms=("treatment", "control"), size=7)
+    )
+    assert {len(batch) for batch in batches[:-1]} == {7}
+    assert [p for batch in batches for p in batch] == [p for p in found if p.arm != "excluded"]
+    same = compare_plans(stores.control, made.plan_id, planned(stores).plan_id)
+    assert (same.moved, same.same) == (0, 61)
+    stores.close()

@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from aimwell.cli import decide_uplift
+from aimwell.cli import decide_plans, decide_uplift
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.decide_plans import show_chosen
 from aimwell.decide import service
 from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.detectable import in_words
@@ -166,6 +167,7 @@ def show(ws: Opened, plan_: Plan) -> None:
     budget = "no budget set" if summary["budget"] is None else f"budget {summary['budget']:,.2f}"
     ws.output.say(f"Cost of contact: {summary['cost']:,.2f} {summary['currency']} ({budget}).")
     ws.output.say(summary["choice"])
+    show_chosen(ws, summary)
     for note in summary["notes"]:
         ws.output.say(note)
     for line in in_words([Detectable(**figure) for figure in summary["detectable"]]):
@@ -182,6 +184,8 @@ def _funnel(summary: Mapping[str, Any]) -> list[tuple[str, int]]:
     ]
     rows.append(("Eligible", summary["eligible"]))
     rows.append((f"  held out to compare ({summary['holdout']:.0%} planned)", summary["control"]))
+    if summary.get("passed"):
+        rows.append(("  passed over by the policy", summary["passed"]))
     rows.append(("  to be contacted", summary["treated"]))
     return rows
 
@@ -191,4 +195,5 @@ def _variants(counts: Mapping[str, int]) -> str:
 
 
 # Last, so that the campaign's own commands stand first in the help.
+decide_plans.register(app)
 decide_uplift.register(app)

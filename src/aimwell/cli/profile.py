@@ -234,7 +234,9 @@ def _places(output: Output, page: ProfilePage, zone: ZoneInfo, _currency: str) -
                     f"{one.campaign}{' (trial)' if one.trial else ''}",
                     _day(one.planned_at, zone),
                     one.arm,
-                    one.action or one.excluded or "held out",
+                    one.action
+                    or one.excluded
+                    or ("passed over" if one.arm == "passed" else "held out"),
                 )
                 for one in page.plans
             ],

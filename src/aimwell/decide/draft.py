@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from aimwell.decide.arms import Drawn, by_weight, draw
+from aimwell.decide.arms import Drawn, Hashed, Tossed, by_weight, draw, draw_chosen
 from aimwell.decide.model import Candidate
-from aimwell.decide.people import ALLOWED, CONTROL, EXCLUDED, TREATMENT, PlanPeople
+from aimwell.decide.people import ALLOWED, CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
 from aimwell.stats.buckets import buckets
 
-__all__ = ["draft", "within_budget"]
+__all__ = ["Chooser", "draft", "hash_order"]
 
-Choose = Callable[[NDArray[np.intp], NDArray[np.bool_]], NDArray[np.float64]]
-"""From who may be contacted (their places in the audience) and what each may get to the actions' probabilities."""
+
+@dataclass(frozen=True)
+class Chooser:
+    """A policy: what it chooses for each of those who may be contacted, and which share gets a random action all the same.
+
+    `choose` is told their places in the audience, what each may get, and what chance decided before; it gives an action's
+    index, or −1 for nothing.
+    """
+
+    explore: float
+    choose: Callable[[NDArray[np.intp], NDArray[np.bool_], Tossed], NDArray[np.int32]]
 
 
 def draft(
@@ -26,48 +36,58 @@ def draft(
     candidates: Sequence[Candidate],
     salt: str,
     holdout: float,
-    budget: float | None,
     refusals: NDArray[np.int8],
     send_at: NDArray[np.datetime64],
     kept: Mapping[str, str],
-    choose: Choose | None = None,
+    policy: Chooser | None = None,
+    hashed: Hashed | None = None,
 ) -> PlanPeople:
     """A place for each person of the audience, in the order given.
-
-    The budget is met *before* the arms are drawn, by the same hash for everybody, so that the treated and the
-    held-out still come from one population.
 
     Args:
         audience: Profile ids.
         candidates: The campaign's actions.
         salt: Decides holdout, action and variant.
         holdout: Share held out.
-        budget: Contact cost at most; None: no limit.
         refusals: Why a person must not get an action (people × actions): code of the reason, or ALLOWED.
         send_at: When a message to each person is due.
         kept: Profile → origin of an earlier assignment in this campaign; its hash decides again, so the arm
             stays though the person has been merged since.
-        choose: How likely each action is; default: by weight among the allowed.
+        policy: Chooses for each person; default: a random action by weight among the allowed. Whom it gives nothing is PASSED.
+        hashed: The origins, where a draft of the same people was made before.
     """
     origins = [kept.get(profile, profile) for profile in audience] if kept else audience
     allowed = refusals == ALLOWED
     reachable = np.flatnonzero(allowed.any(axis=1))
     some = allowed[reachable]
-    drawn = draw(
-        salt,
-        [origins[i] for i in reachable.tolist()],
-        holdout=holdout,
-        candidates=candidates,
-        probabilities=by_weight(some, candidates) if choose is None else choose(reachable, some),
-    )
-    people = _placed(audience, origins, candidates, salt, refusals, send_at, reachable, drawn)
-    return people if budget is None else within_budget(people, salt=salt, budget=budget)
+    hashed = hashed or Hashed(origins)
+    names = hashed.take(reachable)
+    if policy is None:
+        drawn = draw(
+            salt,
+            names,
+            holdout=holdout,
+            candidates=candidates,
+            probabilities=by_weight(some, candidates),
+        )
+    else:
+        drawn = draw_chosen(
+            salt,
+            names,
+            holdout=holdout,
+            candidates=candidates,
+            weights=by_weight(some, candidates),
+            explore=policy.explore,
+            choose=lambda tossed: policy.choose(reachable, some, tossed),
+        )
+    return _placed(audience, origins, candidates, hashed, salt, refusals, send_at, reachable, drawn)
 
 
 def _placed(
     audience: Sequence[str],
     origins: Sequence[str],
     candidates: Sequence[Candidate],
+    hashed: Hashed,
     salt: str,
     refusals: NDArray[np.int8],
     send_at: NDArray[np.datetime64],
@@ -76,13 +96,13 @@ def _placed(
 ) -> PlanPeople:
     size = len(audience)
     arm = np.full(size, EXCLUDED, dtype=np.int8)
-    arm[reachable] = np.where(drawn.held, CONTROL, TREATMENT)
+    arm[reachable] = np.where(drawn.held, CONTROL, np.where(drawn.action < 0, PASSED, TREATMENT))
     excluded = refusals.min(axis=1).astype(np.int8)
     excluded[reachable] = ALLOWED
     bucket = np.empty(size, dtype=np.int64)
     bucket[reachable] = drawn.bucket
     refused = np.flatnonzero(arm == EXCLUDED)
-    bucket[refused] = buckets(salt, (origins[i] for i in refused.tolist()))
+    bucket[refused] = hashed.take(refused).buckets(salt)
     action, variant = (np.full(size, -1, dtype=np.int16) for _ in range(2))
     action[reachable], variant[reachable] = drawn.action, drawn.variant
     probability = np.full(size, np.nan)
@@ -102,21 +122,8 @@ def _placed(
     )
 
 
-def within_budget(people: PlanPeople, *, salt: str, budget: float) -> PlanPeople:
-    """The same people, with those excluded for 'budget' whom it does not reach.
-
-    People are taken in the order of a hash of their own until the next treated one would cost too much; who
-    comes later is excluded, whatever the arm.
-    """
-    who = np.flatnonzero(people.arm != EXCLUDED)
-    origins = [people.origin_id[i] for i in who.tolist()]
-    hashed = pa.table(
-        {"bucket": buckets(f"{salt}:budget", origins), "origin": pa.array(origins, pa.string())}
-    )
-    order = who[
-        pc.sort_indices(hashed, [("bucket", "ascending"), ("origin", "ascending")]).to_numpy()
-    ]
-    spent = np.cumsum(people.cost[order])
-    # Tolerates the rounding of a sum of many small costs, and nothing more.
-    over = np.flatnonzero(spent > budget * (1 + 1e-12))
-    return people if not over.size else people.excluding(order[over[0] :], "budget")
+def hash_order(salt: str, origins: Sequence[str]) -> NDArray[np.int64]:
+    """The places of the origins in an order that hangs on nothing but a hash."""
+    hashed = pa.table({"bucket": buckets(salt, origins), "origin": pa.array(origins, pa.string())})
+    order = pc.sort_indices(hashed, [("bucket", "ascending"), ("origin", "ascending")])
+    return np.asarray(order.to_numpy(), dtype=np.int64)

@@ -30,6 +30,7 @@ EXCLUSIONS: Mapping[str, str] = {
     "too_soon": "the last message was too short a time ago",
     "few_products": "fewer products can be recommended than the campaign asks for",
     "budget": "the budget does not reach this far",
+    "limit": "a channel's capacity, an offer's stock or a segment's ceiling does not reach this far",
 }
 """Reason code → words, in the order in which a person who has several is counted."""
 
@@ -50,13 +51,14 @@ class Candidate:
 class Place:
     """One person in a plan.
 
-    `probability` is that of getting just this arm, action and variant, known before the draw.
+    `probability` is that of getting just this action and variant, known before the draw; of who gets none (held out, or
+    passed over by the policy) that of getting none.
     """
 
     profile_id: str
     origin_id: str
     bucket: int
-    arm: Literal["treatment", "control", "excluded"]
+    arm: Literal["treatment", "control", "excluded", "passed"]
     excluded: str | None = None
     action: str | None = None
     variant: str | None = None
@@ -97,7 +99,11 @@ class Detectable:
 
 @dataclass(frozen=True)
 class PlanSummary:
-    """What `explain` shows."""
+    """What `explain` shows.
+
+    `passed`: neither held out nor contacted, because the policy chose nothing for them. `chosen`: the policy, limits and
+    budget as `plan_choice.Drafted.summary` tells them; None where chance chose and nothing limited it.
+    """
 
     audience: str
     audience_size: int
@@ -118,6 +124,8 @@ class PlanSummary:
     kept_arms: int
     warnings: tuple[str, ...]
     notes: tuple[str, ...] = field(default_factory=tuple)
+    passed: int = 0
+    chosen: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON and for the control database."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,10 +12,19 @@ from numpy.typing import NDArray
 
 from aimwell.decide.model import EXCLUSIONS, Candidate, Place
 
-__all__ = ["ALLOWED", "CONTROL", "EXCLUDED", "REASONS", "TREATMENT", "PlanPeople", "reason_code"]
+__all__ = [
+    "ALLOWED",
+    "CONTROL",
+    "EXCLUDED",
+    "PASSED",
+    "REASONS",
+    "TREATMENT",
+    "PlanPeople",
+    "reason_code",
+]
 
-CONTROL, TREATMENT, EXCLUDED = range(3)
-_ARMS = ("control", "treatment", "excluded")
+CONTROL, TREATMENT, EXCLUDED, PASSED = range(4)
+_ARMS = ("control", "treatment", "excluded", "passed")
 REASONS = tuple(EXCLUSIONS)
 ALLOWED = 0
 """The code of 'no reason against it'; reasons count from 1 in the order of EXCLUSIONS, so the least is the gravest."""
@@ -35,10 +44,11 @@ class PlanPeople:
         candidates: The campaign's actions, to which `action` counts.
         profile_id, origin_id: Who, and the origin whose hash decides.
         bucket: 0…9999, decides the holdout.
-        arm: CONTROL, TREATMENT or EXCLUDED.
+        arm: CONTROL, TREATMENT, EXCLUDED, or PASSED: not held out, but nothing was chosen for them.
         excluded: Code of the reason; ALLOWED where not excluded.
         action, variant: Index of the action, and of the variant among its variants; −1 for none.
-        probability: Of getting just this arm, action and variant, known before the draw; NaN for the excluded.
+        probability: Of getting just this action and variant, known before the draw; for who gets none that of getting
+            none, held out or passed over; NaN for the excluded.
         send_at: When the message is due, UTC; NaT for none.
     """
 
@@ -82,64 +92,49 @@ class PlanPeople:
         names = [name for name, _weight in self.candidates[action].variants]
         return dict(sorted((names[v], int(n)) for v, n in enumerate(counted) if n))
 
-    def excluding(self, who: NDArray[np.intp], reason: str) -> PlanPeople:
-        """The same, with these people excluded for the reason."""
-        arm, excluded = self.arm.copy(), self.excluded.copy()
-        action, variant = self.action.copy(), self.variant.copy()
-        probability, send_at = self.probability.copy(), self.send_at.copy()
-        arm[who], excluded[who] = EXCLUDED, reason_code(reason)
-        action[who], variant[who] = -1, -1
-        probability[who], send_at[who] = np.nan, np.datetime64("NaT")
-        return replace(
-            self,
-            arm=arm,
-            excluded=excluded,
-            action=action,
-            variant=variant,
-            probability=probability,
-            send_at=send_at,
-        )
-
     def places(self, start: int = 0, stop: int | None = None) -> Iterator[Place]:
         """The people as records, for what handles a few at a time."""
         return (Place(**row) for row in self.rows(start, stop))
 
     def rows(self, start: int = 0, stop: int | None = None) -> list[dict[str, Any]]:
         """The people as rows of the table plan_people, without the plan's id."""
+        columns = self.columns(start, stop)
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def columns(self, start: int = 0, stop: int | None = None) -> dict[str, list[Any]]:
+        """The people as columns of the table plan_people, without the plan's id."""
         part = slice(start, len(self) if stop is None else stop)
-        moments: Mapping[int, datetime] = {
+        action, variant = self.action[part], self.variant[part]
+        arm = self.arm[part]
+        keys = [*(c.key for c in self.candidates), None]
+        costs = [*(c.cost for c in self.candidates), None]
+        names = [*([name for name, _weight in c.variants] for c in self.candidates), [None]]
+        moments: dict[int, datetime | None] = {
             int(value): datetime.fromtimestamp(int(value) / 1e6, UTC)
             for value in np.unique(self.send_at[part].view(np.int64))
             if value != _NEVER
         }
-        columns = zip(
-            self.profile_id[part],
-            self.origin_id[part],
-            self.bucket[part].tolist(),
-            self.arm[part].tolist(),
-            self.excluded[part].tolist(),
-            self.action[part].tolist(),
-            self.variant[part].tolist(),
-            self.probability[part].tolist(),
-            self.send_at[part].view(np.int64).tolist(),
-            strict=True,
-        )
-        actions = [*self.candidates, None]
-        return [
-            {
-                "profile_id": profile,
-                "origin_id": origin,
-                "bucket": bucket,
-                "arm": _ARMS[arm],
-                "excluded": REASONS[reason - 1] if arm == EXCLUDED else None,
-                "action": None if (chosen := actions[action]) is None else chosen.key,
-                "variant": None if chosen is None else chosen.variants[variant][0],
-                "probability": None if arm == EXCLUDED else probability,
-                "cost": None if chosen is None else chosen.cost,
-                "send_at": moments.get(at),
-            }
-            for profile, origin, bucket, arm, reason, action, variant, probability, at in columns
-        ]
+        return {
+            "profile_id": list(self.profile_id[part]),
+            "origin_id": list(self.origin_id[part]),
+            "bucket": self.bucket[part].tolist(),
+            "arm": [_ARMS[one] for one in arm.tolist()],
+            "excluded": [
+                REASONS[reason - 1] if one == EXCLUDED else None
+                for one, reason in zip(arm.tolist(), self.excluded[part].tolist(), strict=True)
+            ],
+            "action": [keys[one] for one in action.tolist()],
+            "variant": [
+                names[one][number]
+                for one, number in zip(action.tolist(), variant.tolist(), strict=True)
+            ],
+            "probability": [
+                None if one == EXCLUDED else chance
+                for one, chance in zip(arm.tolist(), self.probability[part].tolist(), strict=True)
+            ],
+            "cost": [costs[one] for one in action.tolist()],
+            "send_at": [moments.get(one) for one in self.send_at[part].view(np.int64).tolist()],
+        }
 
 
 _NEVER = int(np.datetime64("NaT", "us").astype(np.int64))

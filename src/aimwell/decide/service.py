@@ -1,4 +1,4 @@
-"""Plan, explain, approve, cancel: the audience that is shown is the audience that is sent."""
+"""Plan, explain, approve, undo, cancel: the audience that is shown is the audience that is sent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from aimwell.decide.campaign_parts import CampaignParts, candidates, read_parts, sendable
 from aimwell.decide.contacts import Contacts, read_contacts
 from aimwell.decide.detectable import detectable
-from aimwell.decide.draft import draft
+from aimwell.decide.learning import Lesson, NoLesson
 from aimwell.decide.model import (
     EXCLUSIONS,
     ActionSummary,
@@ -29,10 +29,12 @@ from aimwell.decide.people import (
     ALLOWED,
     CONTROL,
     EXCLUDED,
+    PASSED,
     TREATMENT,
     PlanPeople,
     reason_code,
 )
+from aimwell.decide.plan_choice import Drafted, drafted
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.recommended import Recommended, recommended
 from aimwell.decide.stored import load_plan, move, store_plan
@@ -48,7 +50,7 @@ from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
-__all__ = ["approve", "cancel", "plan"]
+__all__ = ["approve", "cancel", "plan", "undo"]
 
 _SMALL_ARM = 100
 
@@ -109,13 +111,16 @@ def plan(
         lists = recommended(
             stores, parts.campaign.recommendations, audience, as_of=moment, snapshot=snapshot
         )
-    people = _draft(audience, parts, offered, contacts, moment, kept, lists)
+    chosen = _choose(
+        stores, audience, parts, offered, contacts, moment, kept, lists, snapshot, trial=is_trial
+    )
+    people = chosen.people
     hints = () if len(people) else _unknown(stores, parts, moment, snapshot)
     _refuse_empty(
         people, words, hints=hints, segment=parts.campaign.audience.segment, trial=is_trial
     )
     summary = _summary(
-        stores, parts, offered, people, words, moment, snapshot, len(kept), lists, trial=is_trial
+        stores, parts, offered, chosen, words, moment, snapshot, len(kept), lists, trial=is_trial
     )
     made = Plan(
         plan_id=f"{campaign}-{_day(stores, moment):%Y%m%d}-{secrets.token_hex(4)}",
@@ -133,6 +138,9 @@ def plan(
         planned_at=now,
         planned_by=by,
     )
+    if chosen.values is not None:
+        log = chosen.decisions(made.plan_id, campaign, at=moment, now=now)
+        stores.lake.append("decisions", log, transaction=(f"decide:{made.plan_id}", 1))
     store_plan(stores.control, made, people, products=None if lists is None else lists.products)
     stores.audit("plan", actor=by, subject=made.plan_id, people=len(people), trial=is_trial)
     return made
@@ -159,6 +167,17 @@ def cancel(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     )
     stores.audit("cancel", actor=by, subject=cancelled.plan_id)
     return cancelled
+
+
+def undo(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
+    """Take an approval back: the plan waits again to be approved. Possible until it is being sent.
+
+    Raises:
+        DecideError: It is not approved, or sending has begun; then it can be paused or cancelled.
+    """
+    undone = move(stores.control, load_plan(stores.control, plan_id).plan_id, "planned", now=now)
+    stores.audit("undo", actor=by, subject=undone.plan_id)
+    return undone
 
 
 def _refuse_hopeless(parts: CampaignParts) -> None:
@@ -214,7 +233,8 @@ def _earlier_origins(past: Moment, campaign: str) -> dict[str, str]:
     return {row[0]: row[1] for row in rows}
 
 
-def _draft(
+def _choose(
+    stores: Stores,
     audience: Sequence[str],
     parts: CampaignParts,
     offered: Sequence[Candidate],
@@ -222,7 +242,10 @@ def _draft(
     moment: datetime,
     kept: dict[str, str],
     lists: Recommended | None,
-) -> PlanPeople:
+    snapshot: Snapshot,
+    *,
+    trial: bool,
+) -> Drafted:
     campaign = parts.campaign
     quiet = parts.contact_policy.quiet_hours if parts.contact_policy is not None else None
 
@@ -235,15 +258,17 @@ def _draft(
     if lists is not None:
         short = np.array([lists.is_short(profile) for profile in audience], dtype=np.bool_)
         refusals[(refusals == ALLOWED) & short[:, None]] = reason_code("few_products")
-    return draft(
+    return drafted(
+        stores,
+        parts,
+        offered,
         audience,
-        candidates=offered,
-        salt=campaign.salt or campaign.name,
-        holdout=campaign.holdout,
-        budget=campaign.policy.budget,
         refusals=refusals,
         send_at=np.array([at.replace(tzinfo=None) for at in due], dtype="datetime64[us]"),
         kept=kept,
+        moment=moment,
+        snapshot=snapshot,
+        trial=trial,
     )
 
 
@@ -272,6 +297,10 @@ def _refuse_empty(
     reasons = [f"{count:,} × {EXCLUSIONS[reason]}" for reason, count in excluded]
     if held:
         reasons.append(f"{held:,} × held out")
+    if passed := people.count(PASSED):
+        reasons.append(
+            f"{passed:,} × passed over, since no action is expected to earn more than it costs"
+        )
     hint = (
         ""
         if trial
@@ -288,7 +317,7 @@ def _summary(
     stores: Stores,
     parts: CampaignParts,
     offered: Sequence[Candidate],
-    people: PlanPeople,
+    chosen: Drafted,
     words: str,
     moment: datetime,
     snapshot: Snapshot,
@@ -297,10 +326,12 @@ def _summary(
     *,
     trial: bool,
 ) -> PlanSummary:
-    campaign = parts.campaign
+    campaign, people = parts.campaign, chosen.people
     treated, control = people.count(TREATMENT), people.count(CONTROL)
     eligible = [people.profile_id[i] for i in np.flatnonzero(people.arm != EXCLUDED).tolist()]
-    figures, margin_known = _baseline(stores, parts, eligible, moment, snapshot, treated, control)
+    figures, margin_known = _baseline(
+        stores, parts, eligible, moment, snapshot, len(eligible) - control, control
+    )
     stale = _stale(stores, moment, snapshot)
     fault = address_warning(parts, stores.settings, trial=trial)
     unreached = () if fault is None else (fault,)
@@ -311,6 +342,7 @@ def _summary(
         eligible=len(eligible),
         treated=treated,
         control=control,
+        passed=people.count(PASSED),
         holdout=campaign.holdout,
         actions=tuple(
             _action(people, number, sendable(parts.channels[candidate.channel]))
@@ -322,11 +354,17 @@ def _summary(
         starts_at=_starts_at(people, moment),
         window_days=campaign.goal.window.total_seconds() / 86_400,
         goal=f"{campaign.goal.value} of '{campaign.goal.event}'",
-        choice=_choice(offered),
+        choice=_choice(offered, chosen.lesson),
+        chosen=chosen.summary(),
         detectable=figures,
         kept_arms=kept,
         notes=() if lists is None else (lists.words(),),
-        warnings=(*unreached, *stale, *_warnings(parts, offered, treated, control, margin_known)),
+        warnings=(
+            *unreached,
+            *stale,
+            *_warnings(parts, offered, treated, control, margin_known),
+            *_unmet_floors(chosen),
+        ),
     )
 
 
@@ -353,13 +391,25 @@ def _action(people: PlanPeople, number: int, can_send: bool) -> ActionSummary:
     )
 
 
-def _choice(offered: Sequence[Candidate]) -> str:
+def _choice(offered: Sequence[Candidate], lesson: Lesson | NoLesson) -> str:
+    if isinstance(lesson, Lesson):
+        return f"{lesson.choice.sentence} Learnt from {len(lesson.data):,} people of '{lesson.plan_id or lesson.experiment}'."
     if len(offered) == 1 and len(offered[0].variants) == 1:
-        return "There is one action, so each person who is not held out gets it."
+        return f"{lesson.words} There is one action, so each person who is not held out gets it."
     return (
-        "There is no past experiment to learn from, so each person who is not held out gets one of the allowed "
-        "actions at random, by weight. What is measured will tell which one pays."
+        f"{lesson.words} So each person who is not held out gets one of the allowed actions at random, by weight. "
+        "What is measured will tell which one pays."
     )
+
+
+def _unmet_floors(chosen: Drafted) -> list[str]:
+    """Floors that the plan misses: chance does not aim, and who was drawn to explore or held out does not count."""
+    summary = chosen.summary() or {"limits": []}
+    return [
+        f"The limit '{limit['name']}' wants at least {limit['at_least']:,g}; the plan reaches {limit['used']:,g}."
+        for limit in summary["limits"]
+        if limit["at_least"] is not None and limit["used"] < limit["at_least"]
+    ]
 
 
 def _baseline(

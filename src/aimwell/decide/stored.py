@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from aimwell.decide.model import Place, Plan, PlanState
-from aimwell.decide.people import PlanPeople
+from aimwell.decide.people import TREATMENT, PlanPeople
+from aimwell.decide.people_writing import write_people
 from aimwell.errors import DecideError, nearest
 from aimwell.store.control import Control, UtcDateTime
 from aimwell.store.listed import GIVEN, among
@@ -21,6 +22,7 @@ __all__ = [
     "load_plan",
     "move",
     "pinned_products",
+    "place_batches",
     "place_of",
     "places",
     "store_plan",
@@ -33,6 +35,7 @@ _BATCH = 10_000
 
 TRANSITIONS: dict[str, tuple[PlanState, ...]] = {
     "approved": ("planned",),
+    "planned": ("approved",),
     "sending": ("approved", "paused", "sending"),
     "paused": ("sending",),
     "sent": ("sending",),
@@ -64,16 +67,18 @@ def store_plan(
     }
     with control.begin() as connection:
         connection.execute(sa.insert(_plans).values(**fields))
-        insert = sa.insert(_people).values(plan_id=plan.plan_id)
-        for start in range(0, len(people), _BATCH):
-            rows = people.rows(start, min(start + _BATCH, len(people)))
-            connection.execute(insert, rows)
-            treated = [row["profile_id"] for row in rows if row["arm"] == "treatment"]
-            if products is not None and treated:
-                pinned = [
-                    {"plan_id": plan.plan_id, "profile_id": one, "products": list(products(one))}
-                    for one in treated
-                ]
+        write_people(connection, plan.plan_id, people)
+        for start in range(0, len(people) if products is not None else 0, _BATCH):
+            treated = people.is_in(TREATMENT)[start : start + _BATCH].nonzero()[0] + start
+            pinned = [
+                {
+                    "plan_id": plan.plan_id,
+                    "profile_id": (one := people.profile_id[place]),
+                    "products": list(products(one)) if products is not None else [],
+                }
+                for place in treated.tolist()
+            ]
+            if pinned:
                 connection.execute(sa.insert(_products), pinned)
 
 
@@ -129,6 +134,31 @@ def places(control: Control, plan_id: str, *, arms: Sequence[str] | None = None)
         return [_place(row) for row in connection.execute(query)]
 
 
+def place_batches(
+    control: Control, plan_id: str, *, arms: Sequence[str], size: int
+) -> Iterator[list[Place]]:
+    """The people of these arms in the order of their ids, at most `size` at a time, each batch in a transaction of its own."""
+    query = (
+        sa.select(_people)
+        .where(
+            _people.c.plan_id == plan_id,
+            _people.c.arm.in_(arms),
+            _people.c.profile_id > sa.bindparam("after", type_=sa.Text),
+        )
+        .order_by(_people.c.profile_id)
+        .limit(size)
+    )
+    after = ""
+    while True:
+        with control.read() as connection:
+            batch = [_place(row) for row in connection.execute(query, {"after": after})]
+        if batch:
+            yield batch
+        if len(batch) < size:
+            return
+        after = batch[-1].profile_id
+
+
 def place_of(control: Control, plan_id: str, profile_id: str) -> Place | None:
     """One person's place in a plan; None where they do not stand in it."""
     query = sa.select(_people).where(
@@ -173,6 +203,7 @@ def move(
     """
     all_stamps: dict[str, dict[str, Any]] = {
         "approved": {"approved_at": now, "approved_by": by},
+        "planned": {"approved_at": None, "approved_by": None},
         "sending": {
             "started_at": sa.func.coalesce(_plans.c.started_at, sa.literal(now, UtcDateTime()))
         },

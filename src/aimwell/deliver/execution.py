@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.model import Place, Plan
-from aimwell.decide.stored import places
+from aimwell.decide.stored import place_batches
 from aimwell.definitions.kinds.campaign import Action
 from aimwell.deliver import ledger
 from aimwell.deliver.content import CompiledContent
@@ -35,7 +35,7 @@ _links = metadata.tables["links"]
 _messages = metadata.tables["messages"]
 _plans = metadata.tables["plans"]
 _people = metadata.tables["plan_people"]
-_BATCH = 5_000
+_BATCH = 10_000
 _SAMPLE = 200
 
 
@@ -63,26 +63,32 @@ def _write_assignments(stores: Stores, plan: Plan, now: datetime) -> None:
     transaction = (f"assign:{plan.plan_id}", 1)
     if stores.lake.has_transaction("assignments", transaction):
         return
-    people = places(stores.control, plan.plan_id, arms=("treatment", "control"))
-    rows = [
-        {
-            "experiment": plan.campaign,
-            "plan_id": plan.plan_id,
-            "origin_id": place.origin_id,
-            "arm": place.action or "control",
-            "action": place.action,
-            "variant": place.variant,
-            "bucket": place.bucket,
-            "probability": place.probability,
-            "assigned_at": plan.as_of,
-            "source": "aimwell",
-            "load_id": None,
-            "received_at": now,
-        }
-        for place in people
-    ]
-    table = pa.Table.from_pylist(rows, schema=LAKE_TABLES["assignments"].schema)
-    stores.lake.append("assignments", table, transaction=transaction)
+    schema = LAKE_TABLES["assignments"].schema
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        arms = ("treatment", "control", "passed")
+        for people in place_batches(stores.control, plan.plan_id, arms=arms, size=_BATCH):
+            rows = [_assignment(plan, place, now) for place in people]
+            yield pa.RecordBatch.from_pylist(rows, schema=schema)
+
+    stores.lake.append("assignments", batches(), transaction=transaction)
+
+
+def _assignment(plan: Plan, place: Place, now: datetime) -> dict[str, Any]:
+    return {
+        "experiment": plan.campaign,
+        "plan_id": plan.plan_id,
+        "origin_id": place.origin_id,
+        "arm": place.action or ("nothing" if place.arm == "passed" else "control"),
+        "action": place.action,
+        "variant": place.variant,
+        "bucket": place.bucket,
+        "probability": place.probability,
+        "assigned_at": plan.as_of,
+        "source": "aimwell",
+        "load_id": None,
+        "received_at": now,
+    }
 
 
 def _write_links(stores: Stores, plan: Plan, gear: Outfit) -> None:
@@ -104,8 +110,7 @@ def _write_links(stores: Stores, plan: Plan, gear: Outfit) -> None:
 
 def _write_messages(stores: Stores, plan: Plan, now: datetime) -> None:
     channels = {a["action"]: a["channel"] for a in plan.summary["actions"]}
-    treated = places(stores.control, plan.plan_id, arms=("treatment",))
-    for batch in _batches(treated, _BATCH):
+    for batch in place_batches(stores.control, plan.plan_id, arms=("treatment",), size=_BATCH):
         rows = [_message(plan, place, channels, now) for place in batch]
         with stores.control.begin() as connection:
             # The lock keeps a cancellation waiting, which then stops these rows too.
@@ -117,11 +122,6 @@ def _write_messages(stores: Stores, plan: Plan, now: datetime) -> None:
             if state not in {"sending", "paused"}:
                 return
             ledger.write_rows(connection, rows)
-
-
-def _batches(found: Sequence[Place], size: int) -> Iterator[Sequence[Place]]:
-    for start in range(0, len(found), size):
-        yield found[start : start + size]
 
 
 def _message(
@@ -153,7 +153,6 @@ def refuse_broken_templates(
 
     A few people are enough where one of them can get it; else everybody is asked, because a field may be rare.
     """
-    treated = places(stores.control, plan.plan_id, arms=("treatment",))
     products = PinnedProducts(stores, plan, parts, lambda: now)
     open_contents = {
         (action.key, compiled.content.variant): (action, compiled)
@@ -161,7 +160,7 @@ def refuse_broken_templates(
         for compiled in gear.contents[action.key]
     }
     faults: dict[tuple[str, str], Stopped] = {}
-    for batch in _batches(treated, _SAMPLE):
+    for batch in place_batches(stores.control, plan.plan_id, arms=("treatment",), size=_SAMPLE):
         if not open_contents:
             return
         ids = [place.profile_id for place in batch]
@@ -179,7 +178,7 @@ def refuse_broken_templates(
     for key, fault in faults.items():
         template = open_contents[key][1].content.template
         raise DeliverError(
-            f"The template '{template}' (variant {key[1]}) cannot be sent to any of the {len(treated):,} people of "
+            f"The template '{template}' (variant {key[1]}) cannot be sent to any of the {plan.summary['treated']:,} people of "
             f"the plan: {fault.reason} Nothing was sent. Fix the template (or give it a default), plan again and "
             "approve."
         )

@@ -53,7 +53,7 @@ __all__ = [
 
 _messages = metadata.tables["messages"]
 _TEST = "[Test] "
-_ARM_WORDS = {"control": "held out", "excluded": "left out"}
+_ARM_WORDS = {"control": "held out", "excluded": "left out", "passed": "passed over"}
 
 
 @dataclass(frozen=True)

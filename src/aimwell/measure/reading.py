@@ -60,6 +60,10 @@ class Reading:
     in_segments: InSegments | None
 
 
+_PASSED = Cell("", None)
+"""Neither held out nor contacted: the policy chose nothing for them."""
+
+
 def cells_of(parts: CampaignParts) -> tuple[Cell, ...]:
     """All actions of the campaign in all their content variants, in the order in which they are written."""
     return tuple(
@@ -84,13 +88,16 @@ def read_people(
     Args:
         plan: The plan.
         parts: Its definitions, as they were when it was made.
-        people: Its treated and held-out places.
+        people: Its treated, held-out and passed-over places.
         span: When outcomes count.
         offers_reached: Whether anybody was told of the offers; if not, nobody redeemed them.
         segments: Whose members at the start are asked for.
     """
     snapshot = stores.lake.pin()
     cells = cells_of(parts)
+    if any(place.arm == "passed" for place in people):
+        # What a policy is worth is told by all whom it decided for: also those whom it gave nothing.
+        cells = (*cells, _PASSED)
     with open_moment(
         stores,
         as_of=span.starts_at,
@@ -192,7 +199,7 @@ def _redeemed(
     rows = moment.session.rows(sql(REDEEMABLE))
     offer_of_action = {action.key: action.offer for action in parts.campaign.actions}
     offer_of = {
-        position: offer_of_action[cells[cell].action] or ""
+        position: offer_of_action.get(cells[cell].action) or ""
         for position, cell in enumerate(table.column("cell").to_pylist())
         if cell >= 0
     }

@@ -83,7 +83,7 @@ def measure(
     plan = load_plan(stores.control, plan_id)
     span = _span(plan, now, timezone=stores.settings.timezone)
     parts = parts_of_plan(plan.document)
-    placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
+    placed = places(stores.control, plan.plan_id, arms=("treatment", "control", "passed"))
     people = [place for place in placed if not is_erased(place.profile_id)]
     setting = Setting(
         plan=plan,

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from aimwell.decide import service as decide_service
+from aimwell.decide.comparing import PlanDifference, compare_plans
 from aimwell.decide.model import Place, Plan
 from aimwell.decide.policies.service import PolicyReport, policy_report
 from aimwell.decide.stored import list_plans, load_plan, places
@@ -31,6 +32,14 @@ class Decisions(Stage):
     def approve(self, plan_id: str) -> Plan:
         """Say that a plan may be sent."""
         return decide_service.approve(self._stores, plan_id, now=self._clock(), by=self._by)
+
+    def undo(self, plan_id: str) -> Plan:
+        """Take an approval back, as long as nothing is being sent."""
+        return decide_service.undo(self._stores, plan_id, now=self._clock(), by=self._by)
+
+    def compare(self, first: str, second: str) -> PlanDifference:
+        """Two plans side by side: who stands elsewhere, cost and expected profit."""
+        return compare_plans(self._stores.control, first, second)
 
     def get(self, plan_id: str) -> Plan:
         """A plan by its id, or `latest:CAMPAIGN`."""

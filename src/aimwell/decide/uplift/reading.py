@@ -39,13 +39,17 @@ _SAME = 1e-9
 _SUM_TOLERANCE = 0.01
 _TREATED = "treated"
 
+# Whom the policy passed over got as little as the held-out, and their logged probability is that of getting nothing.
 _ARMS = """
+WITH assigned AS (
+  SELECT * REPLACE (CASE WHEN arm = 'nothing' THEN 'control' ELSE arm END AS arm)
+  FROM assignments WHERE experiment = :experiment AND profile_id IS NOT NULL AND :wanted
+)
 SELECT profile_id, arg_min(arm, (assigned_at, origin_id)) AS arm,
        arg_min(coalesce(variant, ''), (assigned_at, origin_id)) AS variant,
        arg_min(probability, (assigned_at, origin_id)) AS probability,
        min(assigned_at) AS assigned_at, count(DISTINCT arm) > 1 AS crossed
-FROM assignments WHERE experiment = :experiment AND profile_id IS NOT NULL
-GROUP BY profile_id ORDER BY profile_id
+FROM assigned GROUP BY profile_id ORDER BY profile_id
 """
 
 _REPORTED = """
@@ -90,6 +94,7 @@ def read_experiment(
     now: datetime,
     horizon_days: float = 14.0,
     columns: Sequence[str] = (),
+    plan_id: str | None = None,
 ) -> ReadExperiment:
     """A campaign of our own or an imported experiment, by the name under which its assignments lie.
 
@@ -99,12 +104,14 @@ def read_experiment(
         now: Nothing from this moment on is seen.
         horizon_days: How long outcomes count, where no outcomes were imported with the experiment.
         columns: Features and `trait:NAME`; none: all that are known by then.
+        plan_id: Only what this plan of a campaign assigned.
 
     Raises:
         DecideError: There is none of that name; its window is not over; its probabilities are not such.
     """
+    wanted = sql("TRUE") if plan_id is None else sql("plan_id = :plan", plan=plan_id)
     with open_moment(stores, as_of=now) as moment:
-        arms = moment.session.table(sql(_ARMS, experiment=name))
+        arms = moment.session.table(sql(_ARMS, experiment=name, wanted=wanted))
         if not arms.num_rows:
             raise _unknown(moment, name, "assignments", "experiment")
         reported = moment.session.table(sql(_REPORTED, experiment=name))

@@ -21,6 +21,7 @@ __all__ = [
     "ProductKind",
     "Recommendations",
     "Schedule",
+    "SegmentLimit",
 ]
 
 ProductKind = Literal["new", "again", "next-best", "cross-sell", "up-sell"]
@@ -70,14 +71,50 @@ class Action(Part):
         return self.name or f"{self.offer or self.template}-{self.channel}"
 
 
+class SegmentLimit(Part):
+    """How many people of a segment get an action, at most or at least."""
+
+    segment: Name
+    at_most: Annotated[int, Field(ge=0)] | None = None
+    at_least: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _bounded(self) -> SegmentLimit:
+        if self.at_most is None and self.at_least is None:
+            raise ValueError("say how many: at_most or at_least")
+        if self.at_most is not None and self.at_least is not None and self.at_least > self.at_most:
+            raise ValueError(f"at_least: {self.at_least} is more than at_most: {self.at_most}")
+        return self
+
+
 class Policy(Part):
     """How an action is chosen for each person."""
 
     maximise: Literal["incremental_profit", "incremental_revenue", "conversions"] = (
         "incremental_profit"
     )
+    choose: Literal["learnt", "random"] = Field(
+        default="learnt",
+        description="learnt: by a past experiment, at random where there is none; random: always at random.",
+    )
+    learn_from: Name | None = Field(
+        default=None,
+        description="Campaign or imported experiment to learn from, whose arms are called as the actions here; "
+        "default: this campaign's own earlier plans.",
+    )
+    outcome: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="Which outcome of an imported experiment counts; default: the goal's value, or its only one.",
+    )
     budget: Annotated[float, Field(ge=0)] | None = Field(
-        default=None, description="Contact cost at most, in the workspace currency."
+        default=None, description="Cost at most, in the workspace currency."
+    )
+    budget_counts: Literal["contact", "contact_and_discount"] = Field(
+        default="contact",
+        description="What the budget pays: messages, or also the discounts that people are expected to use.",
+    )
+    limits: Annotated[tuple[SegmentLimit, ...], Field(max_length=20)] = Field(
+        default=(), description="How many people of a segment get an action."
     )
     explore: Share = Field(default=0.1, description="Share of people who get a random action.")
 
@@ -208,5 +245,7 @@ class Campaign(Definition):
             yield f"actions[{number}].template", "template", action.template
             if action.offer is not None:
                 yield f"actions[{number}].offer", "offer", action.offer
+        for number, limit in enumerate(self.policy.limits):
+            yield f"policy.limits[{number}].segment", "segment", limit.segment
         if self.contact_policy is not None:
             yield "contact_policy", "contact_policy", self.contact_policy

@@ -104,6 +104,9 @@ class Channel(Definition):
     cost: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="Cost of one message, in the workspace currency."
     )
+    capacity: Annotated[int, Field(ge=0)] | None = Field(
+        default=None, description="Messages of one plan at most; default: no limit."
+    )
     rate_per_second: Annotated[float, Field(gt=0)] | None = Field(
         default=None,
         description="Messages a second at most; default: as fast as the server takes them.",

@@ -65,6 +65,10 @@ class Offer(Definition):
         default=0.0, description="Goods value from which it holds, in the workspace currency."
     )
     valid: Validity = Field(default_factory=Validity)
+    stock: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="To how many people it can be offered in one plan; default: no limit.",
+    )
     cost_fixed: Annotated[float, Field(ge=0)] = Field(
         default=0.0,
         description="Cost of one redemption beyond the discount (the gift, the shipping), "

@@ -43,11 +43,13 @@ plan_people = sa.Table(
     sa.Column("profile_id", Text, primary_key=True),
     sa.Column("origin_id", Text, nullable=False, comment="Origin whose bucket gave the arm."),
     sa.Column("bucket", Int, nullable=False, comment="0…9999."),
-    sa.Column("arm", Text, nullable=False, comment="treatment, control or excluded."),
+    sa.Column(
+        "arm", Text, nullable=False, comment="treatment, control, passed (over) or excluded."
+    ),
     sa.Column("excluded", Text, comment="Reason code, for excluded people."),
-    sa.Column("action", Text, comment="Chosen action; null for control and excluded."),
+    sa.Column("action", Text, comment="Chosen action; null where there is none."),
     sa.Column("variant", Text, comment="Content variant of the action."),
-    sa.Column("probability", Real, comment="Probability of this arm and action."),
+    sa.Column("probability", Real, comment="Probability of this action, or of none."),
     sa.Column("cost", Money, comment="Contact cost, in the workspace currency."),
     sa.Column("send_at", UtcDateTime, comment="When the message is due."),
     sa.Index("ix_plan_people_arm", "plan_id", "arm"),

@@ -1,0 +1,371 @@
+"""What a campaign's past experiment teaches its next plan: which policy, and what each action is expected to add for each person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from aimwell.decide.budget.curve import Curve, profit_curve
+from aimwell.decide.campaign_parts import CampaignParts
+from aimwell.decide.earning import Earned, discounts_of, earned
+from aimwell.decide.model import Plan
+from aimwell.decide.policies.candidates import (
+    Constant,
+    People,
+    PolicyCandidate,
+    Training,
+    UpliftPolicy,
+    constant_candidates,
+    usual_learners,
+)
+from aimwell.decide.policies.choosing import Choice, choose
+from aimwell.decide.policies.judging import Judged, Judgement, judge_policies
+from aimwell.decide.stored import list_plans
+from aimwell.decide.uplift.data import ExperimentData
+from aimwell.decide.uplift.problem import Problem, aipw_scores, dealt, prepared, problem_of
+from aimwell.decide.uplift.reading import CONTROL, ReadExperiment, read_experiment
+from aimwell.errors import DecideError
+from aimwell.history.moment import open_moment
+from aimwell.segment.attributes.people_table import EVERYBODY, people_table
+from aimwell.stats.estimate import Estimate
+from aimwell.store.lake import Snapshot
+from aimwell.store.stores import Stores
+
+__all__ = ["MOST_LEARNT", "Lesson", "NoLesson", "learn"]
+
+MOST_LEARNT = 200_000
+"""More people than these are not learnt from: a sample of so many, by the seed, tells as well."""
+_FEW = 50_000
+_TREES = 20_000
+_REPEATS = 3
+_PARTS = 5
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NoLesson:
+    """Why there is nothing to learn from, in words for the plan."""
+
+    words: str
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """A chosen policy with what it rests on.
+
+    Args:
+        experiment, plan_id: What was learnt from.
+        actions: The campaign's actions, in its order.
+        read: The experiment, with only the arms that are actions of the campaign.
+        gains: What each person of it earned.
+        judgement, choice: Candidates and the answer.
+        discounts: What each action's offer cost per person.
+        unknown: Actions that the experiment does not have.
+        seed: Of everything drawn.
+    """
+
+    experiment: str
+    plan_id: str | None
+    actions: tuple[str, ...]
+    read: ReadExperiment
+    gains: Earned
+    judgement: Judgement
+    choice: Choice
+    discounts: Floats
+    unknown: tuple[str, ...]
+    seed: int
+
+    @property
+    def data(self) -> ExperimentData:
+        """The experiment's people."""
+        return self.read.data
+
+    def expected(
+        self, stores: Stores, audience: Sequence[str], *, as_of: datetime, snapshot: Snapshot
+    ) -> Floats:
+        """What each action is expected to add for each of the audience (people × actions); NaN where nothing is known of it."""
+        chosen = self._candidate()
+        if isinstance(chosen, Constant):
+            return np.broadcast_to(self._constants(), (len(audience), len(self.actions))).copy()
+        with open_moment(
+            stores, as_of=as_of, snapshot=snapshot, engine=stores.history_engine
+        ) as moment:
+            known = people_table(moment, self.read.coding.columns, among=EVERYBODY, visitors=True)
+        places = pc.index_in(
+            pa.array(audience, pa.string()), value_set=known.column("profile_id").combine_chunks()
+        )
+        features = self.read.coding.apply(known.take(places))
+        how, values = prepared(self.data)
+        problem = problem_of(self.data, self.gains.values, values=values)
+        there = People(self.data.names, features, how.apply(features))
+        return self._by_action(self._effects(chosen, problem, values, there))
+
+    def curve(self, cost: Floats, people: int, budgets: Sequence[float] | None = None) -> Curve:
+        """Profit against budget per person of the experiment, of effects that did not see the person, judged by what came.
+
+        Args:
+            cost: What each action uses of the budget per person.
+            people: To whom the budgets are given.
+            budgets: For so many people; default: ten even parts.
+        """
+        values, judged = self._held_out
+        share = len(self.data) / people
+        wanted = None if budgets is None else [budget * share for budget in budgets]
+        known = ~np.isnan(values)
+        return profit_curve(values, cost, wanted, judged=np.where(known, judged, 0.0))
+
+    @cached_property
+    def _held_out(self) -> tuple[Floats, Floats]:
+        """People of the experiment × actions: what is expected without the person's own outcome, and the scores to judge it by."""
+        chosen = self._candidate()
+        log = self.judgement.log
+        scores = aipw_scores(log.expected, log.arm, log.reward, log.propensity)
+        judged = self._by_action(scores[:, 1:] - scores[:, :1])
+        if isinstance(chosen, Constant):
+            return np.broadcast_to(self._constants(), judged.shape).copy(), judged
+        return self._by_action(self._held_out_effects(chosen)), judged
+
+    def _candidate(self) -> PolicyCandidate:
+        return next(one for one in _candidates(self.data) if one.name == self.choice.chosen)
+
+    def _constants(self) -> Floats:
+        """What each action adds if everybody gets it, per person; NaN where the log cannot tell."""
+        found = np.full(len(self.actions), np.nan)
+        for candidate in constant_candidates(self.data.arms)[1:]:
+            gain = self.choice.over_nobody.get(candidate.name)
+            if gain is not None and gain.estimate is not None:
+                found[self.actions.index(self.data.arms[candidate.arm])] = gain.estimate
+        return found
+
+    def _effects(
+        self, chosen: PolicyCandidate, problem: Problem, values: Floats, there: People
+    ) -> Floats:
+        """People × (arms − 1)."""
+        if isinstance(chosen, UpliftPolicy):
+            model = chosen.learner.fit(problem, seed=self.seed)
+            return np.asarray(model.effects(there.values), dtype=np.float64)
+        people = People(self.data.names, self.data.features, values)
+        decider = chosen.learn(
+            Training(problem, people, _response(self.data, self.gains), self.seed)
+        )
+        return self._as_decided(decider.decide(there))
+
+    def _as_decided(self, arm: NDArray[np.int64]) -> Floats:
+        """Effects of a policy that only says who gets what: what it gained, per person whom it gave something."""
+        judged = self.judgement.find(self.choice.chosen)
+        gain = self.choice.over_nobody[self.choice.chosen].estimate or 0.0
+        given = 1.0 - float(judged.policy[:, 0].mean())
+        found = np.full((len(arm), len(self.data.arms) - 1), np.nan)
+        some = np.flatnonzero(arm > 0)
+        found[some, arm[some] - 1] = gain / given if given > 0 else np.nan
+        return found
+
+    def _held_out_effects(self, chosen: PolicyCandidate) -> Floats:
+        data = self.data
+        if not isinstance(chosen, UpliftPolicy):
+            return self._as_decided(self.judgement.find(chosen.name).actions)
+        values = prepared(data)[1]
+        problem = problem_of(data, self.gains.values, values=values)
+        part = dealt(data.arm, count=_PARTS, seed=self.seed, cluster=data.cluster)
+        found = np.empty((len(data), len(data.arms) - 1))
+        for turn in range(_PARTS):
+            learn_from, held = np.flatnonzero(part != turn), np.flatnonzero(part == turn)
+            model = chosen.learner.fit(problem.take(learn_from), seed=self.seed + turn)
+            found[held] = model.effects(values[held])
+        return found
+
+    def _by_action(self, effects: Floats) -> Floats:
+        """People × actions of the campaign, from people × (arms − 1) of the experiment."""
+        found = np.full((len(effects), len(self.actions)), np.nan)
+        for place, arm in enumerate(self.data.arms[1:]):
+            found[:, self.actions.index(arm)] = effects[:, place]
+        return found
+
+    def summary(self) -> dict[str, Any]:
+        """What explain shows: the candidates with what they earn, what was chosen and why."""
+        return {
+            "experiment": self.experiment,
+            "plan_id": self.plan_id,
+            "people": len(self.data),
+            "outcome": self.gains.outcome,
+            "window_days": self.read.window_days,
+            "chosen": self.choice.chosen,
+            "verdict": self.choice.verdict,
+            "sentence": self.choice.sentence,
+            "more": self.choice.more,
+            "best_constant": self.choice.best_constant,
+            "candidates": [
+                _row(self.choice, one)
+                for one in sorted(
+                    self.judgement.candidates,
+                    key=lambda one: -(one.value.doubly_robust.estimate or -np.inf),
+                )
+            ],
+            "unknown_actions": list(self.unknown),
+            "cautions": [*self.data.cautions, *self.gains.cautions],
+        }
+
+
+def _row(choice: Choice, one: Judged) -> dict[str, Any]:
+    value = one.value
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "value": asdict(value.doubly_robust),
+        "over_nobody": _told(choice.over_nobody.get(one.name)),
+        "over_best_constant": _told(choice.gains.get(one.name)),
+        "shares": dict(one.shares),
+        "people_told_of": value.effective_sample,
+        "answer": value.answer,
+    }
+
+
+def _told(one: Estimate | None) -> dict[str, Any] | None:
+    return None if one is None else asdict(one)
+
+
+def learn(
+    stores: Stores, parts: CampaignParts, *, moment: datetime, trial: bool, seed: int
+) -> Lesson | NoLesson:
+    """Learn from the campaign's past experiment, as of a moment.
+
+    The experiment is the one that the campaign names, else the largest of its own plans whose window is over. A trial reached
+    nobody, so only trials learn from trials.
+
+    Raises:
+        DecideError: The experiment that the campaign names cannot be learnt from.
+    """
+    campaign = parts.campaign
+    if campaign.policy.choose == "random":
+        return NoLesson("The campaign asks for a random choice (policy.choose).")
+    named = campaign.policy.learn_from
+    source: Plan | None = None
+    if named is None or named == campaign.name:
+        source, waiting = _own_plan(stores, campaign.name, moment, trial)
+        if source is None:
+            return NoLesson(waiting)
+    window = campaign.goal.window
+    days = window / timedelta(days=1)
+    if source is not None:
+        days += max(0.0, (source.starts_at - source.as_of) / timedelta(days=1))
+    name = named or campaign.name
+    try:
+        read = read_experiment(
+            stores,
+            name,
+            now=moment,
+            horizon_days=days,
+            plan_id=None if source is None else source.plan_id,
+        )
+        return _lesson(read, parts, None if source is None else source.plan_id, seed)
+    except DecideError as error:
+        if named is not None:
+            raise
+        return NoLesson(f"Nothing could be learnt from '{name}': {error}")
+
+
+def _own_plan(
+    stores: Stores, campaign: str, moment: datetime, trial: bool
+) -> tuple[Plan | None, str]:
+    """The campaign's plan to learn from, else why there is none."""
+    sent = [
+        plan
+        for plan in list_plans(stores.control, campaign)
+        if plan.started_at is not None and plan.as_of < moment and (trial or not plan.trial)
+    ]
+    over = [plan for plan in sent if _ends(plan) <= moment]
+    if over:
+        return max(over, key=lambda plan: (_size(plan), plan.as_of)), ""
+    if not sent:
+        return None, "There is no past experiment to learn from."
+    first = min(_ends(plan) for plan in sent)
+    return None, (
+        f"The window of what was sent before ends on {first:%Y-%m-%d}; a plan made after that can learn from it."
+    )
+
+
+def _ends(plan: Plan) -> datetime:
+    return plan.starts_at + timedelta(days=plan.summary["window_days"])
+
+
+def _size(plan: Plan) -> int:
+    return int(plan.summary["treated"] + plan.summary["control"] + plan.summary.get("passed", 0))
+
+
+def _lesson(read: ReadExperiment, parts: CampaignParts, plan_id: str | None, seed: int) -> Lesson:
+    keys = tuple(action.key for action in parts.campaign.actions)
+    read = _of_actions(read, keys)
+    read = _sampled(read, seed)
+    data = read.data
+    gains = earned(data, parts)
+    judgement = judge_policies(
+        data,
+        gains.values,
+        _candidates(data),
+        response=_response(data, gains),
+        repeats=_REPEATS if len(data) <= _FEW else 1,
+        seed=seed,
+    )
+    return Lesson(
+        experiment=read.name,
+        plan_id=plan_id,
+        actions=keys,
+        read=read,
+        gains=gains,
+        judgement=judgement,
+        choice=choose(judgement, seed=seed),
+        discounts=discounts_of(data, parts),
+        unknown=tuple(key for key in keys if key not in data.arms),
+        seed=seed,
+    )
+
+
+def _candidates(data: ExperimentData) -> tuple[PolicyCandidate, ...]:
+    return (*constant_candidates(data.arms), *usual_learners(trees=len(data) <= _TREES))
+
+
+def _response(data: ExperimentData, gains: Earned) -> Floats:
+    """By what the likeliest are told: whether they bought, else what they earned."""
+    outcomes: Mapping[str, Floats] = data.outcomes
+    return outcomes.get("bought", outcomes[gains.outcome])
+
+
+def _of_actions(read: ReadExperiment, keys: Sequence[str]) -> ReadExperiment:
+    """Only the people who got nothing or an action of the campaign."""
+    arms = read.data.arms
+    known = [arm for arm in arms[1:] if arm in keys]
+    if not known:
+        raise DecideError(
+            f"The experiment '{read.name}' has the arms {', '.join(arms)}, and none of them is an action of the campaign "
+            f"({', '.join(keys)}). Call the actions as the arms (actions[…].name)."
+        )
+    if len(known) == len(arms) - 1:
+        return read
+    wanted = (CONTROL, *known)
+    inside = np.isin(read.data.arm, [arms.index(arm) for arm in wanted])
+    return replace(
+        read, data=read.data.only(wanted), profiles=read.profiles.filter(pa.array(inside))
+    )
+
+
+def _sampled(read: ReadExperiment, seed: int) -> ReadExperiment:
+    size = len(read.data)
+    if size <= MOST_LEARNT:
+        return read
+    rows = np.sort(np.random.default_rng(seed).choice(size, MOST_LEARNT, replace=False))
+    data = read.data.take(rows)
+    words = f"Of {size:,} people a sample of {MOST_LEARNT:,} was learnt from."
+    return replace(
+        read,
+        data=replace(data, cautions=(*data.cautions, words)),
+        profiles=read.profiles.take(pa.array(rows)),
+    )

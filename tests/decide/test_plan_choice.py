@@ -1,0 +1,254 @@
+"""A campaign that explores and a second one that uses what was learnt: policy, limits, log, and what is told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from deltalake import DeltaTable
+
+from aimwell.decide.comparing import compare_plans
+from aimwell.decide.model import Plan
+from aimwell.decide.service import approve, plan, undo
+from aimwell.decide.stored import load_plan, move, places
+from aimwell.decide.uplift.reading import read_experiment
+from aimwell.errors import DecideError
+from aimwell.measure.service import measure
+from aimwell.store.stores import Stores
+from campaigns import NOW, apply, executed, set_up
+from command import Run, command_in
+from shop import add_orders, add_traits, make_stores, origin
+
+PEOPLE = 600
+LATER = NOW + timedelta(days=20)
+ACTIONS = [
+    {"offer": "ten", "channel": "email", "template": "hello", "name": "mail"},
+    {"offer": "five", "channel": "email", "template": "hello", "name": "news"},
+]
+
+
+def documents(**policy: Any) -> dict[str, Any]:
+    return {
+        "spring": {
+            "actions": ACTIONS,
+            "holdout": 0.2,
+            "goal": {"value": "margin", "window": "14d"},
+            "policy": policy,
+        },
+        "five": {"kind": "offer", "name": "five", "benefit": {"percent": 5}, "code": "FIVE"},
+        "town": {
+            "kind": "segment",
+            "name": "town",
+            "rule": {"trait": "area", "in": ["town"]},
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """After a first campaign at random in which mail paid in town only, and news nowhere."""
+    stores = make_stores(tmp_path_factory.mktemp("loop"), margin_default=0.5)
+    names = set_up(stores, PEOPLE, **documents())
+    town = {name: number % 2 == 0 for number, name in enumerate(names)}
+    add_traits(
+        stores,
+        [
+            {"customer": name, "name": "area", "value": "town" if here else "country"}
+            for name, here in town.items()
+        ],
+    )
+    first = executed(stores)
+    by_profile = {origin(stores, name): name for name in names}
+    rng = np.random.default_rng(5)
+    rows = []
+    for place in places(stores.control, first.plan_id):
+        name = by_profile[place.profile_id]
+        bought = 60.0 + 5 * rng.standard_normal()
+        if place.action == "mail":
+            bought += 40.0 if town[name] else -40.0
+        rows.append(
+            {
+                "customer": name,
+                "order_id": f"after-{name}",
+                "ordered_at": NOW + timedelta(days=3),
+                "revenue": round(bought, 2),
+            }
+        )
+    add_orders(stores, rows)
+    yield stores
+    stores.close()
+
+
+@pytest.fixture(scope="module")
+def second(learnt: Stores) -> Plan:
+    apply(learnt, **documents(explore=0.2))
+    return plan(learnt, "spring", now=LATER, by="ann")
+
+
+def test_before_anything_was_measured_chance_chooses_and_says_why(learnt: Stores) -> None:
+    made = plan(learnt, "spring", now=NOW + timedelta(days=2), by="ann")
+    assert "ends on" in made.summary["choice"]
+    assert made.summary["chosen"] is None
+    assert made.summary["passed"] == 0
+
+
+def test_the_second_plan_sends_to_whom_it_pays_and_passes_the_others_over(
+    learnt: Stores, second: Plan
+) -> None:
+    chosen = second.summary["chosen"]
+    assert chosen["policy"]["verdict"] == "personalise"
+    assert chosen["policy"]["chosen"].startswith("uplift")
+    assert "Personalising pays" in second.summary["choice"]
+    town = {origin(learnt, f"c{n:05}") for n in range(0, PEOPLE, 2)}
+    people = places(learnt.control, second.plan_id)
+    got = Counter((p.profile_id in town, p.arm, p.action) for p in people)
+    assert got[True, "treatment", "mail"] > 180
+    assert got[True, "passed", None] == 0
+    assert got[False, "passed", None] > 170
+    assert second.summary["passed"] == sum(p.arm == "passed" for p in people)
+    assert chosen["judged_profit"]["estimate"] > 0
+    assert (
+        chosen["judged_profit"]["lower"] < 20 * 0.8 * 0.8 * 300 < chosen["judged_profit"]["upper"]
+    )
+
+
+def test_probabilities_are_those_of_policy_and_exploring_together(
+    learnt: Stores, second: Plan
+) -> None:
+    town = {origin(learnt, f"c{n:05}") for n in range(0, PEOPLE, 2)}
+    for place in places(learnt.control, second.plan_id):
+        here = place.profile_id in town
+        expected = {
+            ("mail", True): 0.8 * (0.8 + 0.1),
+            ("mail", False): 0.8 * 0.1,
+            ("news", True): 0.8 * 0.1,
+            ("news", False): 0.8 * 0.1,
+            (None, True): 0.2,
+            (None, False): 0.2 + 0.8 * 0.8,
+        }[place.action, here]
+        assert place.probability == pytest.approx(expected)
+
+
+def test_each_decision_is_logged_with_its_reason(learnt: Stores, second: Plan) -> None:
+    log = DeltaTable(str(learnt.root / "lake" / "decisions")).to_pyarrow_table()
+    rows = [row for row in log.to_pylist() if row["plan_id"] == second.plan_id]
+    counts = Counter(row["reason"] for row in rows)
+    assert len(rows) == second.summary["eligible"]
+    assert counts["held_out"] == second.summary["control"]
+    assert counts["passed_over"] == second.summary["passed"]
+    assert counts["explored"] == second.summary["chosen"]["explored"]
+    assert len({row["decision_id"] for row in rows}) == len(rows)
+    for row in rows:
+        assert row["probability"] > 0
+        given = row["reason"] in {"chosen", "explored"}
+        assert (row["action"] is not None) == (row["expected_profit"] is not None) == given
+
+
+def test_the_same_plan_again_is_the_same(learnt: Stores, second: Plan) -> None:
+    again = plan(learnt, "spring", now=LATER, by="ann")
+    found = compare_plans(learnt.control, second.plan_id, again.plan_id)
+    assert (found.moved, found.same) == (0, PEOPLE)
+    assert again.summary["chosen"] == second.summary["chosen"]
+
+
+def test_limits_hold_and_the_difference_to_another_plan_is_told(
+    learnt: Stores, second: Plan
+) -> None:
+    apply(
+        learnt,
+        **documents(explore=0.2, budget=2.0, limits=[{"segment": "town", "at_most": 50}]),
+    )
+    tight = plan(learnt, "spring", now=LATER, by="ann")
+    limits = {one["name"]: one for one in tight.summary["chosen"]["limits"]}
+    assert limits["segment town"]["used"] <= 50
+    assert limits["budget"]["used"] <= 2.0 + 1e-9
+    assert limits["segment town"]["price"] > 0
+    assert tight.summary["chosen"]["explore"] < 0.2
+    found = compare_plans(learnt.control, second.plan_id, tight.plan_id)
+    assert found.documents == ("campaign",)
+    moved = {(m.before, m.after): m.people for m in found.moves}
+    assert moved["mail", "passed over"] > 100
+    assert found.cost[1] < found.cost[0]
+    assert found.moved + found.same == PEOPLE
+
+
+def test_a_random_choice_can_be_asked_for(learnt: Stores) -> None:
+    apply(learnt, **documents(choose="random"))
+    made = plan(learnt, "spring", now=LATER, by="ann")
+    assert "random choice" in made.summary["choice"]
+    assert made.summary["passed"] == 0
+
+
+def test_offers_without_stock_reach_nobody_in_words(learnt: Stores) -> None:
+    some = documents(choose="random")
+    apply(learnt, **{**some, "ten": {"stock": 0}, "five": {**some["five"], "stock": 0}})
+    with pytest.raises(DecideError, match="600 × a channel's capacity, an offer's stock"):
+        plan(learnt, "spring", now=LATER, by="ann")
+    apply(learnt, **{**some, "ten": {"stock": 30}, "five": {**some["five"], "stock": 40}})
+    made = plan(learnt, "spring", now=LATER, by="ann")
+    assert made.summary["treated"] == 70
+    assert [one["used"] for one in made.summary["chosen"]["limits"]] == [30, 40]
+
+
+def test_a_channel_takes_no_more_than_its_capacity_though_a_policy_wants_more(
+    learnt: Stores,
+) -> None:
+    apply(learnt, **documents(explore=0.2), email={"capacity": 60})
+    made = plan(learnt, "spring", now=LATER, by="ann")
+    assert 50 <= made.summary["treated"] <= 60
+    (limit,) = made.summary["chosen"]["limits"]
+    assert limit["price"] > 0
+    apply(learnt, **documents())
+
+
+def test_an_experiment_with_other_arms_is_refused_in_words(learnt: Stores) -> None:
+    apply(learnt, **documents(learn_from="spring", outcome="clicks"))
+    with pytest.raises(DecideError, match="no outcome 'clicks'"):
+        plan(learnt, "spring", now=LATER, by="ann")
+
+
+def test_what_was_sent_by_the_policy_is_a_log_to_learn_from_and_is_measured_whole(
+    learnt: Stores,
+) -> None:
+    apply(learnt, **documents(explore=0.2))
+    sent = executed(learnt, now=LATER)
+    end = LATER + timedelta(days=15)
+    read = read_experiment(learnt, "spring", now=end, plan_id=sent.plan_id)
+    nothing = sent.summary["control"] + sent.summary["passed"]
+    assert read.data.counts["control"] == nothing
+    assert (read.data.propensity > 0).all()
+    result = measure(learnt, sent.plan_id, now=end)
+    assert result.treated.people == sent.summary["treated"] + sent.summary["passed"]
+
+
+def test_an_approval_can_be_taken_back_until_it_is_sent(learnt: Stores) -> None:
+    apply(learnt, **documents(choose="random"))
+    made = plan(learnt, "spring", now=LATER, by="ann")
+    with pytest.raises(DecideError, match="planned already"):
+        undo(learnt, made.plan_id, now=LATER, by="ann")
+    approve(learnt, made.plan_id, now=LATER, by="ann")
+    assert undo(learnt, made.plan_id, now=LATER, by="bob").state == "planned"
+    assert load_plan(learnt.control, made.plan_id).approved_by is None
+    approve(learnt, made.plan_id, now=LATER, by="ann")
+    move(learnt.control, made.plan_id, "sending", now=LATER)
+    with pytest.raises(DecideError, match="is sending and cannot become planned"):
+        undo(learnt, made.plan_id, now=LATER, by="ann")
+
+
+def test_the_commands_tell_policy_budget_and_difference(
+    learnt: Stores,
+    second: Plan,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run: Run = command_in(learnt.root, monkeypatch, capsys)
+    told = run("decide", "explain", second.plan_id).out
+    assert "→ uplift" in told
+    assert "passed over by the policy" in told
+    assert "Expected incremental profit" in told
+    assert "one more adds" in run("decide", "budget", second.plan_id).out
+    assert "0 people stand elsewhere" in run("decide", "diff", second.plan_id, second.plan_id).out
