@@ -11,12 +11,21 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from aimwell.decide.campaign_parts import CampaignParts, candidates, read_parts, sendable
+from aimwell.decide.campaign_parts import (
+    CampaignParts,
+    candidates,
+    parts_of_plan,
+    read_parts,
+    sendable,
+)
+from aimwell.decide.clusters import clusters_of
 from aimwell.decide.contacts import Contacts, read_contacts
 from aimwell.decide.detectable import detectable
 from aimwell.decide.draft import draft
+from aimwell.decide.gates import gates, graver
 from aimwell.decide.model import (
     EXCLUSIONS,
     ActionSummary,
@@ -25,6 +34,8 @@ from aimwell.decide.model import (
     Plan,
     PlanSummary,
 )
+from aimwell.decide.offers.codes import give_back
+from aimwell.decide.offers.promised import give_codes, within_reach
 from aimwell.decide.people import (
     ALLOWED,
     CONTROL,
@@ -35,6 +46,7 @@ from aimwell.decide.people import (
 )
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.recommended import Recommended, recommended
+from aimwell.decide.reservations import Rank
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
 from aimwell.definitions import service as definitions
@@ -101,7 +113,10 @@ def plan(
         policy=parts.contact_policy,
         moment=moment,
         trial=is_trial,
+        rank=Rank(parts.campaign.name, parts.campaign.priority),
+        category=parts.campaign.category,
     )
+    barred = gates(stores, parts, audience, moment=moment, snapshot=snapshot)
     with open_moment(stores, as_of=moment, snapshot=snapshot) as past:
         kept = _earlier_origins(past, parts.campaign.name)
     lists = None
@@ -109,7 +124,9 @@ def plan(
         lists = recommended(
             stores, parts.campaign.recommendations, audience, as_of=moment, snapshot=snapshot
         )
-    people = _draft(audience, parts, offered, contacts, moment, kept, lists)
+    people = _draft(stores, audience, parts, offered, contacts, moment, kept, lists, barred)
+    salt = parts.campaign.salt or parts.campaign.name
+    people = within_reach(stores.control, parts, people, salt=salt, trial=is_trial)
     hints = () if len(people) else _unknown(stores, parts, moment, snapshot)
     _refuse_empty(
         people, words, hints=hints, segment=parts.campaign.audience.segment, trial=is_trial
@@ -145,18 +162,28 @@ def _day(stores: Stores, moment: datetime) -> date:
 
 def approve(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     """Say that the plan may be sent. Raises DecideError where it is not waiting for that."""
-    approved = move(
-        stores.control, load_plan(stores.control, plan_id).plan_id, "approved", now=now, by=by
-    )
+    found = load_plan(stores.control, plan_id)
+    parts = parts_of_plan(found.document)
+
+    def hand_out(connection: sa.Connection) -> None:
+        if not found.trial:
+            give_codes(connection, found.plan_id, parts, now=now)
+
+    approved = move(stores.control, found.plan_id, "approved", now=now, by=by, also=hand_out)
     stores.audit("approve", actor=by, subject=approved.plan_id)
     return approved
 
 
 def cancel(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     """Give the plan up; what has not been sent will not be."""
-    cancelled = move(
-        stores.control, load_plan(stores.control, plan_id).plan_id, "cancelled", now=now
-    )
+    found = load_plan(stores.control, plan_id)
+
+    def free_codes(connection: sa.Connection) -> None:
+        # Once it has begun to send, a code may be in somebody's hands.
+        if found.started_at is None:
+            give_back(connection, found.plan_id)
+
+    cancelled = move(stores.control, found.plan_id, "cancelled", now=now, also=free_codes)
     stores.audit("cancel", actor=by, subject=cancelled.plan_id)
     return cancelled
 
@@ -215,6 +242,7 @@ def _earlier_origins(past: Moment, campaign: str) -> dict[str, str]:
 
 
 def _draft(
+    stores: Stores,
     audience: Sequence[str],
     parts: CampaignParts,
     offered: Sequence[Candidate],
@@ -222,6 +250,7 @@ def _draft(
     moment: datetime,
     kept: dict[str, str],
     lists: Recommended | None,
+    barred: NDArray[np.int8],
 ) -> PlanPeople:
     campaign = parts.campaign
     quiet = parts.contact_policy.quiet_hours if parts.contact_policy is not None else None
@@ -231,7 +260,7 @@ def _draft(
         return due_at(campaign.schedule, zone=zone, now=moment, quiet=quiet)
 
     due = [zone_due(contacts.zone(profile)) for profile in audience]
-    refusals = contacts.refusals(audience, offered, due)
+    refusals = graver(contacts.refusals(audience, offered, due), barred)
     if lists is not None:
         short = np.array([lists.is_short(profile) for profile in audience], dtype=np.bool_)
         refusals[(refusals == ALLOWED) & short[:, None]] = reason_code("few_products")
@@ -244,6 +273,9 @@ def _draft(
         refusals=refusals,
         send_at=np.array([at.replace(tzinfo=None) for at in due], dtype="datetime64[us]"),
         kept=kept,
+        clusters=None
+        if campaign.cluster is None
+        else clusters_of(stores.control, campaign.cluster),
     )
 
 

@@ -178,6 +178,27 @@ class Campaign(Definition):
     contact_policy: Name | None = Field(
         default=None, description="Default: the one named 'default'."
     )
+    category: Name | None = Field(
+        default=None, description="Kind of campaign, as newsletter or sale, for caps by category."
+    )
+    priority: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=50,
+        description="Of campaigns that want the same person's slot the higher one goes first; of equals the one "
+        "that expects more of a person, then the one planned first.",
+    )
+    exclusive_with: tuple[Name, ...] = Field(
+        default=(),
+        description="Campaigns that nobody may get beside this one: whoever stands in a plan of theirs that has "
+        "not ended is left out.",
+    )
+    through_holdout: bool = Field(
+        default=False,
+        description="Contacts people of the global holdouts too, as a recall of a product must.",
+    )
+    cluster: Annotated[str, Field(pattern=r"^(household|trait:[^\s:]{1,100})$")] | None = Field(
+        default=None,
+        description="Draw arms for whole groups: household, or trait:NAME (as trait:shop); default: by person.",
+    )
     trial: bool = Field(
         default=False, description="Goes into a sink with made-up addresses; nobody is reached."
     )
