@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.decide_experiments import experiment, holdout, power, rollout
+from aimwell.cli.decide_offers import codes_app, offer, points, redemptions
 from aimwell.decide import service
 from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.detectable import in_words
@@ -20,6 +22,9 @@ from aimwell.segment.membership.active import active_names, too_many
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Plan a campaign, look at the plan, approve it.")
+for _command in (offer, redemptions, points, experiment, power, rollout, holdout):
+    app.command()(_command)
+app.add_typer(codes_app, name="codes")
 
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from aimwell.decide.campaign_parts import CampaignParts
+from aimwell.decide.experiments import takes_part
 from aimwell.decide.holdouts import held_out, in_force
 from aimwell.decide.offers.redemptions import redemptions_by_person
 from aimwell.decide.people import ALLOWED, reason_code
@@ -61,6 +62,8 @@ def gates(
     if not parts.campaign.through_holdout:
         for holdout in in_force(stores.control, moment):
             refuse(held_out(holdout, audience, moment=moment), "global_holdout")
+    if parts.campaign.share < 1:
+        refuse(~takes_part(parts.campaign, list(audience)), "not_in_pilot")
     if parts.campaign.exclusive_with:
         others = _in_campaigns(stores, parts.campaign.exclusive_with, moment)
         refuse(_among(audience, others), "exclusive")

@@ -125,6 +125,13 @@ def pools(control: Control) -> list[Pool]:
         ]
 
 
+def all_codes(control: Control, offer: str) -> list[str]:
+    """All codes of an offer, for the shop's checkout, in order."""
+    query = sa.select(_codes.c.code).where(_codes.c.offer == offer).order_by(_codes.c.folded)
+    with control.read() as connection:
+        return list(connection.execute(query).scalars())
+
+
 def give(
     connection: sa.Connection,
     plan_id: str,
@@ -202,7 +209,7 @@ def given_codes(control: Control, offers: Sequence[str]) -> dict[str, str]:
         _codes.c.offer.in_(list(offers)), _codes.c.plan_id.is_not(None)
     )
     with control.read() as connection:
-        return dict(connection.execute(query).tuples())
+        return dict(connection.execute(query).all())
 
 
 def _count(connection: sa.Connection, offer: str) -> int:

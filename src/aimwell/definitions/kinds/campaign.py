@@ -184,7 +184,7 @@ class Campaign(Definition):
     priority: Annotated[int, Field(ge=0, le=100)] = Field(
         default=50,
         description="Of campaigns that want the same person's slot the higher one goes first; of equals the one "
-        "that expects more of a person, then the one planned first.",
+        "that was planned first, once it is approved.",
     )
     exclusive_with: tuple[Name, ...] = Field(
         default=(),
@@ -198,6 +198,13 @@ class Campaign(Definition):
     cluster: Annotated[str, Field(pattern=r"^(household|trait:[^\s:]{1,100})$")] | None = Field(
         default=None,
         description="Draw arms for whole groups: household, or trait:NAME (as trait:shop); default: by person.",
+    )
+    share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="Share of the audience that takes part, by hash, as a pilot; the rest is left alone.",
+    )
+    experiment: Name | None = Field(
+        default=None, description="The experiment that made this campaign, where one did."
     )
     trial: bool = Field(
         default=False, description="Goes into a sink with made-up addresses; nobody is reached."
@@ -231,3 +238,5 @@ class Campaign(Definition):
                 yield f"actions[{number}].offer", "offer", action.offer
         if self.contact_policy is not None:
             yield "contact_policy", "contact_policy", self.contact_policy
+        if self.experiment is not None:
+            yield "experiment", "experiment", self.experiment
