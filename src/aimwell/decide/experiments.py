@@ -34,7 +34,7 @@ def campaign_of(experiment: Experiment, campaign: Campaign) -> Campaign:
     base: dict[str, Any] = {"channel": first.channel, "template": first.template}
     if first.offer is not None:
         base["offer"] = first.offer
-    base |= dict(experiment.base)
+    base |= {str(part): name for part, name in experiment.base.items()}
     actions = [
         {**base, **arm.parts, "name": arm.name, "weight": arm.weight} for arm in experiment.arms()
     ]

@@ -27,7 +27,9 @@ def upgrade() -> None:
         sa.Column("profile_id", sa.Text(), comment="Whose it is."),
         sa.Column("given_at", UtcDateTime()),
         sa.PrimaryKeyConstraint("folded", name=op.f("pk_offer_codes")),
-        sa.UniqueConstraint("plan_id", "profile_id", "offer", name=op.f("uq_offer_codes_plan_id")),
+        sa.UniqueConstraint(
+            "plan_id", "profile_id", "offer", name=op.f("uq_offer_codes_plan_id_profile_id_offer")
+        ),
     )
     op.create_index("ix_offer_codes_free", "offer_codes", ["offer", "plan_id"])
     op.create_table(
