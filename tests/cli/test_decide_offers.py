@@ -88,6 +88,11 @@ def test_the_whole_way_of_offers_and_experiments(run: Run, tmp_path: Path) -> No
     (tmp_path / "more.txt").write_text("ONE\nTWO\none\n", encoding="utf-8")
     added = run("decide", "codes", "add", "ten", tmp_path / "more.txt", "-w", "shop")
     assert "2 codes are new, 1 were there already" in added.out
+    absent = run("decide", "codes", "add", "ten", tmp_path / "no.txt", "-w", "shop", code=1)
+    assert "cannot be read: No such file" in absent.err
+    (tmp_path / "latin.txt").write_bytes(b"caf\xe9\n")
+    latin = run("decide", "codes", "add", "ten", tmp_path / "latin.txt", "-w", "shop", code=1)
+    assert "is not text in UTF-8" in latin.err
     (pool,) = json.loads(run("decide", "codes", "list", "--json", "-w", "shop").out)
     assert pool == {"offer": "ten", "codes": 42, "free": 42}
     run("decide", "codes", "export", "ten", tmp_path / "out.txt", "-w", "shop")

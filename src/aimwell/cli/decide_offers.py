@@ -101,9 +101,7 @@ def pools(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> Non
 @codes_app.command("add")
 def add(
     name: OfferArgument,
-    file: Annotated[
-        Path, typer.Argument(exists=True, dir_okay=False, help="Text file with one code a line.")
-    ],
+    file: Annotated[Path, typer.Argument(help="Text file with one code a line.")],
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -112,6 +110,10 @@ def add(
         _pooled(definitions.find(ws.stores.control, Offer, name))
         try:
             text = file.read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise DecideError(
+                f"{file} cannot be read: {error.strerror}. Name a text file with one code a line."
+            ) from None
         except UnicodeDecodeError:
             raise DecideError(
                 f"{file.name} is not text in UTF-8. Save it as UTF-8, with one code a line."
