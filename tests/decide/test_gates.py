@@ -113,6 +113,16 @@ def test_who_stands_in_an_excluding_campaign_is_left_out_until_its_window_ends(
     assert "exclusive" not in after.summary["excluded"]
 
 
+def test_two_campaigns_of_one_group_do_not_meet_at_a_person(stores: Stores) -> None:
+    set_up(stores, spring={"exclusive_group": "sofas"}, other=other(exclusive_group="sofas"))
+    made = planned(stores)
+    approve(stores, made.plan_id, now=NOW, by="ann")
+    with pytest.raises(DecideError, match="stands in another campaign"):
+        plan(stores, "other", now=NOW, by="ann")
+    # The campaign itself may be planned again.
+    assert "exclusive" not in planned(stores).summary["excluded"]
+
+
 def test_who_stands_on_a_no_discount_list_gets_other_actions_only(stores: Stores) -> None:
     news = {"kind": "offer", "name": "news"}
     actions = [

@@ -21,7 +21,7 @@ from aimwell.decide.eligibility import (
 )
 from aimwell.decide.model import Candidate
 from aimwell.decide.people import ALLOWED, reason_code
-from aimwell.decide.reservations import Rank, reserved
+from aimwell.decide.reservations import Rank, lower_plans, reserved
 from aimwell.decide.timing import local_day, zone_or
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
 from aimwell.privacy.permission import Permissions, permissions
@@ -290,8 +290,13 @@ def _past(
     categories = {}
     if any(cap.category is not None for cap in policy.caps):
         categories = _categories(connection, sorted({row[4] for row in rows}))
+    give_way = frozenset[str]()
+    if rank is not None and except_plan is None and any(row[3] == "queued" for row in rows):
+        give_way = lower_plans(connection, rank)
     found: dict[str, list[Contact]] = {}
     for profile, channel, sent_at, state, plan_id in rows:
+        if state == "queued" and plan_id in give_way:
+            continue
         day = local_day(sent_at, zone_or(zones.get(profile), fallback))
         in_flight = except_plan is not None and state == "sending"
         found.setdefault(profile, []).append(

@@ -18,6 +18,7 @@ from aimwell.decide.experiments import takes_part
 from aimwell.decide.holdouts import held_out, in_force
 from aimwell.decide.offers.redemptions import redemptions_by_person
 from aimwell.decide.people import ALLOWED, reason_code
+from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.offer import Offer
 from aimwell.history.moment import open_moment
 from aimwell.privacy.birth_dates import birth_dates
@@ -64,8 +65,8 @@ def gates(
             refuse(held_out(holdout, audience, moment=moment), "global_holdout")
     if parts.campaign.share < 1:
         refuse(~takes_part(parts.campaign, list(audience)), "not_in_pilot")
-    if parts.campaign.exclusive_with:
-        others = _in_campaigns(stores, parts.campaign.exclusive_with, moment)
+    if parts.campaign.exclusive_with or parts.campaign.exclusive_group is not None:
+        others = _in_campaigns(stores, parts.campaign, moment)
         refuse(_among(audience, others), "exclusive")
     policy = parts.contact_policy
     if policy is not None and policy.fresh_within is not None:
@@ -142,21 +143,25 @@ def _among(audience: Sequence[str], some: Collection[str]) -> NDArray[np.bool_]:
     return np.fromiter((one in some for one in audience), dtype=np.bool_, count=len(audience))
 
 
-def _in_campaigns(stores: Stores, campaigns: Sequence[str], moment: datetime) -> set[str]:
-    """Who stands in a real plan of these campaigns that was approved and whose window has not ended.
+def _in_campaigns(stores: Stores, campaign: Campaign, moment: datetime) -> set[str]:
+    """Who stands in a real plan of an excluding campaign that was approved and whose window has not ended.
 
     The held-out count too: beside another campaign they would no longer show what happens without.
     """
     person = sa.func.coalesce(_overrides.c.profile_id, _people.c.profile_id)
     with stores.read_control() as connection:
         plans = connection.execute(
-            sa.select(_plans.c.plan_id, _plans.c.summary).where(
-                _plans.c.campaign.in_(campaigns),
+            sa.select(_plans.c.plan_id, _plans.c.summary, _plans.c.document).where(
+                _plans.c.campaign != campaign.name,
                 _plans.c.trial.is_(False),
                 _plans.c.state.in_(_RUNNING),
             )
         ).all()
-        running = [plan_id for plan_id, summary in plans if _ends_at(summary) > moment]
+        running = [
+            plan_id
+            for plan_id, summary, document in plans
+            if _excludes(campaign, document["campaign"]) and _ends_at(summary) > moment
+        ]
         if not running:
             return set()
         query = (
@@ -167,6 +172,12 @@ def _in_campaigns(stores: Stores, campaigns: Sequence[str], moment: datetime) ->
             .where(_people.c.plan_id.in_(running), _people.c.arm != "excluded")
         )
         return set(connection.execute(query).scalars())
+
+
+def _excludes(campaign: Campaign, other: Mapping[str, object]) -> bool:
+    group = campaign.exclusive_group
+    same = group is not None and other.get("exclusive_group") == group
+    return same or other["name"] in campaign.exclusive_with
 
 
 def _ends_at(summary: Mapping[str, object]) -> datetime:

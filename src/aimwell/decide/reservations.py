@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from aimwell.store.listed import GIVEN, among
 from aimwell.store.schema import metadata
 
-__all__ = ["OpenPlan", "Rank", "goes_first", "open_plans", "reserved"]
+__all__ = ["OpenPlan", "Rank", "goes_first", "lower_plans", "open_plans", "reserved"]
 
 _plans = metadata.tables["plans"]
 _people = metadata.tables["plan_people"]
@@ -82,6 +82,15 @@ def goes_first(other: OpenPlan, own: Rank) -> bool:
     if other.priority != own.priority:
         return other.priority > own.priority
     return other.approved and (own.planned_at is None or other.planned_at < own.planned_at)
+
+
+def lower_plans(connection: sa.Connection, own: Rank) -> frozenset[str]:
+    """Plans of other campaigns whose messages that still wait will give way to ours: those of lower priority."""
+    return frozenset(
+        plan.plan_id
+        for plan in open_plans(connection)
+        if plan.campaign != own.campaign and plan.priority < own.priority
+    )
 
 
 def reserved(

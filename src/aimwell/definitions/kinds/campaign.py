@@ -191,6 +191,10 @@ class Campaign(Definition):
         description="Campaigns that nobody may get beside this one: whoever stands in a plan of theirs that has "
         "not ended is left out.",
     )
+    exclusive_group: Name | None = Field(
+        default=None,
+        description="Nobody may get two campaigns of one group at once, as two that sell the same.",
+    )
     through_holdout: bool = Field(
         default=False,
         description="Contacts people of the global holdouts too, as a recall of a product must.",
