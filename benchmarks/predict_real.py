@@ -37,7 +37,7 @@ from aimwell.definitions.leaves.acts import Acts
 from aimwell.definitions.reading import read_documents
 from aimwell.errors import TooLittleDataError
 from aimwell.history.moment import TIME_COLUMNS
-from aimwell.predict.care.caring import question_of
+from aimwell.predict.care.questions import question_of
 from aimwell.predict.churn_people import churn_horizon, in_units, law_between, people_at_risk
 from aimwell.predict.folds import folds
 from aimwell.predict.judging import judge, losses

@@ -38,6 +38,7 @@ from aimwell.predict.service import (
     train_propensity,
 )
 from aimwell.predict.timing.best_time import best_times
+from aimwell.predict.timing.kept import score_next_purchases, train_next_purchases
 from aimwell.predict.timing.next_purchase import next_purchases
 from aimwell.store.stores import Stores
 from shop import add_events, add_orders, add_products, add_touches, append, day, origin
@@ -181,6 +182,11 @@ def _next_purchase(by: Literal["person", "product"], stores: Stores) -> Any:
     return _plain([found.check, _rows(found.people)])
 
 
+def _waits(stores: Stores) -> Any:
+    entry = train_next_purchases(stores, as_of=day(END), horizon_days=30, now=NOW)
+    return [_entry(entry), score_next_purchases(stores, entry, as_of=day(END), now=NOW)]
+
+
 def _best_times(stores: Stores) -> Any:
     found = best_times(stores, as_of=day(END))
     return _rows(found.people)
@@ -200,6 +206,7 @@ KINDS: Mapping[str, Callable[[Stores], Any]] = {
     "recommender": _recommender,
     "next purchase": partial(_next_purchase, "person"),
     "next purchase by product": partial(_next_purchase, "product"),
+    "waits, kept": _waits,
     "best time": _best_times,
     "demand": _demand,
     "baskets": lambda stores: _plain(basket_rules(stores, as_of=day(END))),

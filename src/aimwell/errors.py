@@ -6,6 +6,7 @@
     │   └── ControlAwayError       the control database cannot be reached now (retry)
     ├── StoreError
     │   ├── QueryError             a query was put together wrongly (a hole left open, a bad name)
+    │   │   └── QueryTimeoutError  a query that people wrote took longer than it may
     │   ├── SchemaMismatchError    a table's rows do not have the canonical columns or types
     │   ├── SnapshotGoneError      a file of the table version being read has been removed (retry)
     │   ├── LeaseBusyError         another process holds the lease (retry)
@@ -40,6 +41,7 @@
     ├── SegmentError
     ├── PredictError
     │   ├── TooLittleDataError     too few people, buyers or days; carries what is needed and present
+    │   ├── FunctionChangedError   a function of the firm's own is not the one that a model learnt from
     │   └── ModelFileError         a stored model is missing, changed or not one of ours
     ├── DecideError
     ├── DeliverError
@@ -74,6 +76,7 @@ __all__ = [
     "DeliverError",
     "Fault",
     "FileChangedError",
+    "FunctionChangedError",
     "HistoryError",
     "InboxBusyError",
     "InboxElsewhereError",
@@ -91,6 +94,7 @@ __all__ = [
     "PredictError",
     "PrivacyError",
     "QueryError",
+    "QueryTimeoutError",
     "RecipientsRefusedError",
     "RecollectError",
     "SchemaMismatchError",

@@ -159,6 +159,10 @@ def test_an_unfinished_window_is_measured_so_far(lite: Stores) -> None:
     assert not found.span.finished
     assert found.treated.orders == found.treated.people
     assert found.sentence.startswith("So far (7 of 14 days), sending earned")
+    assert "always valid" in found.profit.method
+    assert "always valid" in found.conversion_difference.method
+    assert any("looked at every day" in line for line in found.caveats)
+    assert "always valid" not in result(lite, plan_id).profit.method
     assert any(
         line.startswith("The window is not over. Measured so far: 7 days of its 14 days.")
         for line in found.caveats
@@ -167,6 +171,41 @@ def test_an_unfinished_window_is_measured_so_far(lite: Stores) -> None:
     assert value.value is None
     assert "not over yet" in (value.reason or "")
     assert result(lite, plan_id).treated.orders == found.treated.orders + 1
+
+
+def test_on_the_first_day_of_two_weeks_there_is_no_look_yet(lite: Stores) -> None:
+    names = set_up(lite, 60)
+    plan_id = sent(lite)
+    add_orders(lite, [order(n, NOW + timedelta(hours=2), 9 + k) for k, n in enumerate(names)])
+    early = result(lite, plan_id, now=NOW + timedelta(days=1))
+    assert early.verdict == "undefined"
+    assert "only 7 % of the planned time has passed" in early.sentence
+    assert early.treated.orders == early.treated.people
+
+
+def test_households_in_both_groups_are_warned_of(lite: Stores) -> None:
+    names = set_up(lite, 60)
+    plan_id = sent(lite)
+    assert not any("household" in line for line in result(lite, plan_id).caveats)
+    arms = names_by_arm(lite, names, plan_id)
+    pairs = zip(arms["treatment"][:5], arms["control"][:5], strict=True)
+    rows = [
+        {
+            "profile_id": origin(lite, name),
+            "address_hash": f"h{number}",
+            "name_hash": f"h{number}",
+            "has_name": True,
+            "household_id": f"h{number}",
+            "updated_at": NOW,
+        }
+        for number, pair in enumerate(pairs)
+        for name in pair
+    ]
+    with lite.control.begin() as connection:
+        connection.execute(sa.insert(metadata.tables["households"]), rows)
+    warned = [line for line in result(lite, plan_id).caveats if "household" in line]
+    assert len(warned) == 1
+    assert f"5 of {len(arms['control'])} people held out share a household" in warned[0]
 
 
 def test_before_the_start_there_is_nothing_to_measure(lite: Stores) -> None:

@@ -283,17 +283,19 @@ def test_a_category_that_nobody_knew_is_refused_by_name_and_harmless_in_what_is_
 
 
 _ONE_EACH = ("propensity by rule", "propensity by boosted", "lifetime value by bgnbd")
+_OTHERS = {"channel_preference", "discount_seeking", "account_leads", "next_purchase_network"}
+"""Kinds that this shop has no data for. Their files are a law's, a propensity's, and a network's weights (`tests/predict/deep`)."""
 
 
 def test_of_every_kind_of_model_a_file_that_was_changed_is_refused_before_it_is_parsed(
     oddest: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stores = open_stores(oddest)
-    for kind in (*_ONE_EACH, "churn", "subscriptions", "spend", "recommender"):
+    for kind in (*_ONE_EACH, "churn", "subscriptions", "spend", "recommender", "waits, kept"):
         told(kind, stores)
     entries = list_models(stores)
     kinds = {entry.kind for entry in entries}
-    assert kinds == set(get_args(Kind))
+    assert kinds == set(get_args(Kind)) - _OTHERS
 
     def parsed(files: object) -> None:
         raise AssertionError("It was parsed.")

@@ -14,7 +14,8 @@ from aimwell.definitions.kinds.feature import Feature
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.definitions.service import apply
 from aimwell.errors import DefinitionError, FunctionChangedError, PredictError
-from aimwell.predict.care.caring import care_for, question_of, train_defined
+from aimwell.predict.care.caring import care_for, train_defined
+from aimwell.predict.care.questions import question_of
 from aimwell.predict.own_functions import own_function
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import find_model

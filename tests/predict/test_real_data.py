@@ -18,7 +18,8 @@ from aimwell.definitions.kinds.source import Source
 from aimwell.definitions.leaves.acts import Acts
 from aimwell.definitions.reading import read_documents
 from aimwell.errors import TooLittleDataError
-from aimwell.predict.care.caring import question_of, train_defined
+from aimwell.predict.care.caring import train_defined
+from aimwell.predict.care.questions import question_of
 from aimwell.predict.folds import folds
 from aimwell.predict.judging import losses
 from aimwell.predict.learners import LogisticLearner, TreesLearner

@@ -13,7 +13,7 @@ from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.definitions.service import apply
 from aimwell.predict.cards import model_card
 from aimwell.predict.care.caring import train_defined
-from aimwell.predict.care.monitoring import monitor
+from aimwell.predict.care.service import monitor
 from aimwell.predict.judging import Judgement, judge
 from aimwell.predict.questions import Question
 from aimwell.predict.service import fit_lifetime_value, score_propensity, train_propensity

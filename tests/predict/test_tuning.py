@@ -13,7 +13,7 @@ import pytest
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.errors import PredictError
-from aimwell.predict.care.caring import tuning_of
+from aimwell.predict.care.questions import tuning_of
 from aimwell.predict.logistic import LogisticLearner
 from aimwell.predict.propensity import fit_propensity
 from aimwell.predict.tables import BoolArray, FeatureTable

@@ -185,3 +185,32 @@ def test_returns_may_make_the_lift_negative():
     treated, control = np.concatenate([_mild(1, 500), [-300.0] * 20]), _mild(2, 500)
     lift = measure_lift(Arm.of(treated), Arm.of(control), seed=1)
     assert lift.difference.estimate < 0
+
+
+@pytest.mark.parametrize("draw", [_mild, _heavy])
+def test_looked_at_while_it_runs_the_same_rule_gives_a_wider_interval_around_the_same_estimate(
+    draw,
+):
+    arms = Arm.of(draw(1, 300) + 4.0), Arm.of(draw(2, 250))
+    fixed = measure_lift(*arms, seed=1)
+    watched = [measure_lift(*arms, seed=1, fraction=fraction) for fraction in (0.25, 1.0)]
+    for lift in watched:
+        assert lift.choice == fixed.choice
+        assert lift.difference.estimate == pytest.approx(fixed.difference.estimate, rel=1e-6)
+        assert lift.difference.lower < fixed.difference.lower
+        assert lift.difference.upper > fixed.difference.upper
+        assert lift.difference.p_value > fixed.difference.p_value
+        assert lift.difference.confidence == lift.total.confidence == 0.95
+        assert "always valid" in lift.difference.method
+        assert (lift.winsorised is None) == (fixed.winsorised is None)
+    width = [lift.difference.upper - lift.difference.lower for lift in watched]
+    assert width[1] < width[0]
+    ratio = width[1] / (fixed.difference.upper - fixed.difference.lower)
+    # Of skewed outcomes the far quantiles of the randomisation test lie farther out than normal ones do.
+    assert ratio < (1.6 if draw is _mild else 1.9)
+
+
+def test_at_the_very_start_there_is_no_look_yet():
+    lift = measure_lift(Arm.of(_mild(1, 300)), Arm.of(_mild(2, 250)), seed=1, fraction=0.05)
+    assert "only 5 % of the planned time has passed" in lift.difference.reason
+    assert lift.relative.reason == lift.total.reason == lift.difference.reason

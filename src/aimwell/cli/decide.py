@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from aimwell.cli import decide_uplift
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_experiments import experiment, holdout, power, rollout
 from aimwell.cli.decide_offers import codes_app, offer, points, redemptions
@@ -192,3 +193,7 @@ def _funnel(summary: Mapping[str, Any]) -> list[tuple[str, int]]:
 
 def _variants(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name}: {count:,}" for name, count in counts.items())
+
+
+# Last, so that the campaign's own commands stand first in the help.
+decide_uplift.register(app)

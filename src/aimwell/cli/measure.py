@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.measure_over_time import over_time
+from aimwell.cli.measure_segments import segments
 from aimwell.cli.output import Output
 from aimwell.decide.stored import load_plan
 from aimwell.measure.formatting import money
@@ -22,6 +24,9 @@ __all__ = ["app", "show"]
 app = typer.Typer(
     no_args_is_help=True, help="Measure what a campaign earned, with a control group."
 )
+
+app.command("segments")(segments)
+app.command("over-time")(over_time)
 
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
 

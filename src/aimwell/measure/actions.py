@@ -36,13 +36,14 @@ def action_results(
     by_variant: bool,
     seed: int,
     permutations: int = DEFAULT_PERMUTATIONS,
+    fraction: float | None = None,
 ) -> tuple[ActionResult, ...]:
     """A row for each action, or for each variant of each action, corrected for the number of rows.
 
     Of k rows each interval is one of confidence 1 − 0.05 / k (Bonferroni), so that all hold at once in 95 of 100
     campaigns; p-values are Holm's. An interval that excludes zero has a corrected p-value of at most 0.05. The row with
     the smallest p-value agrees the other way round too; in the others Holm's, the sharper of the two, can be at most
-    0.05 where the interval still holds zero.
+    0.05 where the interval still holds zero. `fraction` as in `lift_of`.
     """
     metric: Metric = "revenue" if people.margin_unknown else "margin"
     even = planned_shares(people, holdout=holdout) is not None
@@ -61,6 +62,7 @@ def action_results(
             seed,
             permutations,
             confidence,
+            fraction,
         )
         for action, variant, cells in groups
     ]
@@ -86,6 +88,7 @@ def _row(
     seed: int,
     permutations: int,
     confidence: float,
+    fraction: float | None,
 ) -> ActionResult:
     chosen = people.given(cells)
     variants = list(facts.sent) if variant is None else [variant]
@@ -96,7 +99,12 @@ def _row(
     elif even:
         treated, control = people.arms(people.outcome(metric), chosen)
         difference = measure_lift(
-            treated, control, seed=seed, confidence=confidence, permutations=permutations
+            treated,
+            control,
+            seed=seed,
+            confidence=confidence,
+            permutations=permutations,
+            fraction=fraction,
         ).difference
     if metric == "margin":
         profit = less_cost(difference.times(float(chosen.sum())), cost)

@@ -29,7 +29,7 @@ _NOBODY = "nobody was targeted"
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the figures are made of, beside the people themselves."""
+    """What the figures are made of, beside the people themselves; `fraction` as in `lift_of`."""
 
     currency: str
     goal: str
@@ -40,6 +40,7 @@ class Facts:
     value_reason: str | None
     seed: int
     permutations: int = DEFAULT_PERMUTATIONS
+    fraction: float | None = None
 
 
 def kpis(
@@ -96,7 +97,9 @@ def _acquisition(people: People, facts: Facts) -> Kpi:
         )
         value = Figure(value=None, reason=why)
     added = share_difference(
-        (new, targeted), _counted(people.orders > 0, ~people.treated & prospects)
+        (new, targeted),
+        _counted(people.orders > 0, ~people.treated & prospects),
+        fraction=facts.fraction,
     ).times(targeted / 100.0)
     return Kpi(
         key="acquisition_cost",
@@ -293,7 +296,9 @@ def _churn(people: People, facts: Facts) -> Kpi:
             worked = f"{count(gone)} ÷ {count(start)} × 100"
             held = ~people.treated
             causal = (
-                share_difference((gone, start), _counted(lost, held & people.active))
+                share_difference(
+                    (gone, start), _counted(lost, held & people.active), fraction=facts.fraction
+                )
                 if held.any()
                 else Estimate.missing(NO_CONTROL, method="difference of shares")
             )

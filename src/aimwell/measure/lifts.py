@@ -9,6 +9,7 @@ import numpy as np
 
 from aimwell.measure.model import Metric
 from aimwell.measure.people import People
+from aimwell.stats.always_valid import as_always_valid, one_look_confidence
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 from aimwell.stats.intervals import newcombe
 from aimwell.stats.lift import Lift, measure_lift
@@ -34,22 +35,35 @@ MARGIN_UNKNOWN = "the cost of some goods that were sold is unknown (no unit cost
 
 
 def lift_of(
-    people: People, metric: Metric, *, seed: int, permutations: int = DEFAULT_PERMUTATIONS
+    people: People,
+    metric: Metric,
+    *,
+    seed: int,
+    permutations: int = DEFAULT_PERMUTATIONS,
+    fraction: float | None = None,
 ) -> Lift:
-    """Treated against held-out, adjusted by what each person had spent before."""
+    """Treated against held-out, adjusted by what each person had spent before.
+
+    `fraction`: the share of an open window that has passed; the intervals then hold at all looks together.
+    """
     treated, control = people.arms(people.outcome(metric))
-    return measure_lift(treated, control, seed=seed, permutations=permutations)
+    return measure_lift(treated, control, seed=seed, permutations=permutations, fraction=fraction)
 
 
 def lifts_of(
-    people: People, *, seed: int, permutations: int = DEFAULT_PERMUTATIONS
+    people: People,
+    *,
+    seed: int,
+    permutations: int = DEFAULT_PERMUTATIONS,
+    fraction: float | None = None,
 ) -> dict[Metric, Lift]:
     """The lift of every metric that is known; margin only where it is known of everybody."""
     metrics: list[Metric] = ["revenue", "orders", "conversion"]
     if not people.margin_unknown:
         metrics.insert(1, "margin")
     return {
-        metric: lift_of(people, metric, seed=seed, permutations=permutations) for metric in metrics
+        metric: lift_of(people, metric, seed=seed, permutations=permutations, fraction=fraction)
+        for metric in metrics
     }
 
 
@@ -73,8 +87,10 @@ def less_cost(amount: Estimate, cost: float) -> Estimate:
     )
 
 
-def share_difference(treated: tuple[int, int], control: tuple[int, int]) -> Estimate:
-    """Difference of two shares, each (people who did it, people), in percentage points."""
+def share_difference(
+    treated: tuple[int, int], control: tuple[int, int], *, fraction: float | None = None
+) -> Estimate:
+    """Difference of two shares, each (people who did it, people), in percentage points; `fraction` as in `lift_of`."""
     if control[1] == 0:
         return Estimate.missing("there is nobody in the control arm", method="difference of shares")
     found = newcombe(
@@ -82,19 +98,22 @@ def share_difference(treated: tuple[int, int], control: tuple[int, int]) -> Esti
         treated_n=treated[1],
         control_successes=control[0],
         control_n=control[1],
-        confidence=DEFAULT_CONFIDENCE,
+        confidence=DEFAULT_CONFIDENCE if fraction is None else one_look_confidence(fraction),
     )
+    if fraction is not None:
+        found = as_always_valid(found, fraction=fraction)
     return found.times(100.0)
 
 
-def conversion_difference(people: People) -> Estimate:
-    """Conversion rate of the treated less that of the held-out, in percentage points."""
+def conversion_difference(people: People, *, fraction: float | None = None) -> Estimate:
+    """Conversion rate of the treated less that of the held-out, in percentage points; `fraction` as in `lift_of`."""
     held = ~people.treated
     if not held.any():
         return Estimate.missing(NO_CONTROL, method="difference of shares")
     return share_difference(
         (int(people.converted[people.treated].sum()), int(people.treated.sum())),
         (int(people.converted[held].sum()), int(held.sum())),
+        fraction=fraction,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from aimwell.stats.bayes import Belief
 from aimwell.stats.estimate import Estimate, Figure
 from aimwell.stats.lift import Lift
 from aimwell.stats.srm import RatioCheck
@@ -24,6 +25,7 @@ __all__ = [
     "Truth",
     "Unit",
     "Verdict",
+    "plain",
 ]
 
 Metric = Literal["revenue", "margin", "orders", "conversion"]
@@ -48,6 +50,11 @@ class Span:
     def finished(self) -> bool:
         """Whether the whole window has passed."""
         return self.measured_until >= self.ends_at
+
+    @property
+    def fraction(self) -> float | None:
+        """The share of an open window that has passed; None once it is over, for the one look that was planned."""
+        return None if self.finished else self.days_measured / self.days
 
     @property
     def days(self) -> float:
@@ -213,6 +220,7 @@ class CampaignResult:
         merged: Targeted or held-out people who were several when the plan was made.
         crossed: Those of them who were both treated and held out; the earliest assignment counts.
         erased: Assigned people who were erased since. What they did is not known any more, so they do not count.
+        belief: The Bayesian view of the revenue per person that sending adds, beside the lift; None where there is none.
         methods: How it was measured, in words.
         caveats: What a reader must know before believing it.
     """
@@ -253,6 +261,7 @@ class CampaignResult:
     caveats: tuple[str, ...]
     truth: Truth | None = None
     erased: int = 0
+    belief: Belief | None = None
 
     @property
     def headline_estimate(self) -> Estimate:
@@ -265,9 +274,9 @@ class CampaignResult:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: plain values, times in ISO 8601."""
-        body = _plain(self)
+        body = plain(self)
         assert isinstance(body, dict)  # noqa: S101 - a dataclass becomes a dict
-        body["headline_estimate"] = _plain(self.headline_estimate)
+        body["headline_estimate"] = plain(self.headline_estimate)
         body["span"] |= {
             "finished": self.span.finished,
             "days": self.span.days,
@@ -277,13 +286,14 @@ class CampaignResult:
         return body
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A result as JSON can say it: data classes as mappings, times in ISO 8601."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value

@@ -7,7 +7,7 @@ the result).
 
 from __future__ import annotations
 
-__all__ = ["GAPS", "PEOPLE", "PLACED", "REDEEMABLE", "SPENT"]
+__all__ = ["GAPS", "IN_SEGMENTS", "PEOPLE", "PLACED", "REDEEMABLE", "SPENT"]
 
 # Of several origins that are one person today, the one that was assigned earliest stands.
 PLACED = """
@@ -70,6 +70,14 @@ FROM (
 ) AS o
 JOIN members AS m ON m.profile_id = o.profile_id
 ORDER BY o.ordered_at, m.position, o.order_id, o.revenue
+"""
+
+IN_SEGMENTS = """
+SELECT s.segment, m.position
+FROM fresh AS f
+JOIN numbered AS n ON n.number = f.number
+JOIN named AS s ON s.place = f.place
+JOIN members AS m ON m.profile_id = n.profile_id
 """
 
 REDEEMABLE = """

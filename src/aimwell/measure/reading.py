@@ -17,11 +17,13 @@ from aimwell.history.moment import Moment, open_moment
 from aimwell.history.outcomes import outcomes
 from aimwell.measure.churn import LapsePeriod, lapse_period
 from aimwell.measure.customer_value import Values, values_before_and_after
+from aimwell.measure.members import InSegments, members_at
 from aimwell.measure.model import Span
 from aimwell.measure.people import Cell, People
 from aimwell.measure.queries import GAPS, PEOPLE, PLACED, REDEEMABLE, SPENT
 from aimwell.measure.redemptions import Purchase, Redeemed, redeemed
 from aimwell.predict.buying import purchase_history
+from aimwell.segment.membership.defined import Defined
 from aimwell.stats.samples import FloatArray
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -43,6 +45,7 @@ class Reading:
         newest_order_at: The last order of anybody within what is measured.
         lapse: After how long a customer counts as lost.
         value_reason: Why there is no lifetime value; None where there is.
+        in_segments: Who was in the segments asked for; None where none was.
     """
 
     people: People
@@ -55,6 +58,7 @@ class Reading:
     newest_order_at: datetime | None
     lapse: LapsePeriod
     value_reason: str | None
+    in_segments: InSegments | None
 
 
 def cells_of(parts: CampaignParts) -> tuple[Cell, ...]:
@@ -74,6 +78,7 @@ def read_people(
     *,
     span: Span,
     offers_reached: bool = True,
+    segments: Defined | None = None,
 ) -> Reading:
     """The assigned people of a plan by today's identity, each once, with what they did.
 
@@ -83,6 +88,7 @@ def read_people(
         people: Its treated and held-out places.
         span: When outcomes count.
         offers_reached: Whether anybody was told of the offers; if not, nobody redeemed them.
+        segments: Whose members at the start are asked for.
     """
     snapshot = stores.lake.pin()
     cells = cells_of(parts)
@@ -123,6 +129,9 @@ def read_people(
         redeemed_by = _redeemed(moment, parts, table, cells) if offers_reached else {}
         newest = session.rows(sql("SELECT max(ordered_at) FROM orders_ahead"))[0][0]
         before = purchase_history(moment)
+        in_segments = (
+            None if segments is None else members_at(moment, segments, people=len(profiles))
+        )
     values = Values(
         reason="the window is not over yet; value after the campaign is read at its end"
     )
@@ -141,6 +150,7 @@ def read_people(
         newest_order_at=newest,
         lapse=lapse,
         value_reason=values.reason,
+        in_segments=in_segments,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.model import Plan
 from aimwell.measure import words
 from aimwell.measure.actions import ActionFacts, action_results
+from aimwell.measure.belief import Earlier, belief
 from aimwell.measure.daily import daily
 from aimwell.measure.kpis import Facts, kpis
 from aimwell.measure.ledger import Ledger
@@ -44,7 +45,10 @@ __all__ = ["Setting", "result_from"]
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What a result is about, beside its people: the plan, its definitions, when, in which currency and time zone."""
+    """What a result is about, beside its people: the plan, its definitions, when, in which currency and time zone.
+
+    `spillover` warns that people held out live with people who were contacted.
+    """
 
     plan: Plan
     parts: CampaignParts
@@ -53,6 +57,7 @@ class Setting:
     timezone: str
     measured_at: datetime
     truth: Truth | None = None
+    spillover: str | None = None
 
     @property
     def reached_nobody(self) -> bool:
@@ -74,6 +79,7 @@ def result_from(
     seed: int,
     permutations: int = DEFAULT_PERMUTATIONS,
     erased: int = 0,
+    earlier: Sequence[Earlier] = (),
 ) -> CampaignResult:
     """Measure: lifts, profit, figures, rows by action, and the words for all of it.
 
@@ -84,12 +90,14 @@ def result_from(
         seed: Of the randomisation test.
         permutations: Of the randomisation test.
         erased: Assigned people who are not among the people read, because they were erased.
+        earlier: Lifts of earlier campaigns, for the Bayesian view.
     """
     people, plan = reading.people, setting.plan
-    lifts = lifts_of(people, seed=seed, permutations=permutations)
+    fraction = setting.span.fraction
+    lifts = lifts_of(people, seed=seed, permutations=permutations, fraction=fraction)
     costs = _costs(people, reading, ledger, reached_nobody=setting.reached_nobody)
     earned = _explained(profit(lifts, contact_cost=costs.contact), people)
-    conversion = conversion_difference(people)
+    conversion = conversion_difference(people, fraction=fraction)
     checks = (
         arm_ratio(people, holdout=setting.holdout),
         action_ratio(people, holdout=setting.holdout),
@@ -107,6 +115,7 @@ def result_from(
         value_reason=reading.value_reason,
         seed=seed,
         permutations=permutations,
+        fraction=fraction,
     )
     result = CampaignResult(
         plan_id=plan.plan_id,
@@ -145,12 +154,14 @@ def result_from(
         caveats=(),
         truth=setting.truth,
         erased=erased,
+        belief=None if setting.reached_nobody else belief(people, earlier),
     )
     return words.explained(
         result,
         margin_unknown=people.margin_unknown,
         newest_order_at=reading.newest_order_at,
         reached_nobody=setting.reached_nobody,
+        spillover=setting.spillover,
     )
 
 
@@ -192,6 +203,7 @@ def _rows(
             by_variant=variants,
             seed=seed,
             permutations=permutations,
+            fraction=setting.span.fraction,
         )
         for variants in (False, True)
     )

@@ -6,7 +6,8 @@ import hashlib
 import json
 import re
 import secrets
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -17,19 +18,31 @@ from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.model import Plan
 from aimwell.decide.stored import load_plan, places
 from aimwell.errors import MeasureError, StorageFullError
+from aimwell.measure.belief import earlier_lifts
+from aimwell.measure.by_segment import SegmentLifts, segment_lifts
+from aimwell.measure.interference import household_spillover
 from aimwell.measure.ledger import read_ledger
-from aimwell.measure.model import CampaignResult, Span, Truth
+from aimwell.measure.model import CampaignResult, Metric, Span, Truth
+from aimwell.measure.over_time import OverTime, over_time
 from aimwell.measure.reading import read_people
 from aimwell.measure.report import report_html
 from aimwell.measure.results import Setting, result_from
 from aimwell.privacy.erasure import is_erased
+from aimwell.segment.membership.defined import defined
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
 from aimwell.store.control import upsert
 from aimwell.store.disk import is_full, settle
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["StoredReport", "measure", "seed_of", "store_report"]
+__all__ = [
+    "StoredReport",
+    "measure",
+    "measure_over_time",
+    "measure_segments",
+    "seed_of",
+    "store_report",
+]
 
 _reports = metadata.tables["reports"]
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
@@ -80,6 +93,7 @@ def measure(
         timezone=stores.settings.timezone,
         measured_at=now.astimezone(UTC),
         truth=truth or _truth_told(stores, plan.plan_id, span),
+        spillover=household_spillover(stores, people).warning,
     )
     reading = read_people(
         stores, plan, parts, people, span=span, offers_reached=not setting.reached_nobody
@@ -91,8 +105,96 @@ def measure(
         ledger,
         setting,
         erased=len(placed) - len(people),
+        earlier=earlier_lifts(stores, plan.plan_id, starts_at=span.starts_at),
         seed=seed_of(plan) if seed is None else seed,
         permutations=permutations,
+    )
+
+
+def measure_segments(
+    stores: Stores,
+    plan_id: str,
+    *,
+    now: datetime,
+    segments: Sequence[str] | None = None,
+    metrics: Sequence[Metric] | None = None,
+) -> SegmentLifts:
+    """What sending a plan added in each segment, up to `now` or to the end of its window.
+
+    Args:
+        plan_id: The plan, or `latest:CAMPAIGN`.
+        now: The present moment.
+        segments: Names; default: all. They are looked at as of the start, as they are written down now.
+        metrics: Default: all that are known.
+
+    Raises:
+        DecideError: There is no such plan.
+        UnknownDefinitionError: There is no such segment.
+        MeasureError: The plan has not begun.
+    """
+    plan = load_plan(stores.control, plan_id)
+    span = _span(plan, now, timezone=stores.settings.timezone)
+    found = defined(stores, segments)
+    reached_nobody = plan.trial and _truth_told(stores, plan.plan_id, span) is None
+    placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
+    reading = read_people(
+        stores,
+        plan,
+        parts_of_plan(plan.document),
+        [place for place in placed if not is_erased(place.profile_id)],
+        span=span,
+        offers_reached=not reached_nobody,
+        segments=found,
+    )
+    return segment_lifts(
+        reading.people,
+        reading.in_segments,
+        plan=plan,
+        span=span,
+        currency=stores.settings.currency,
+        metrics=metrics,
+        seed=seed_of(plan),
+        reached_nobody=reached_nobody,
+    )
+
+
+def measure_over_time(
+    stores: Stores, plan_id: str, *, now: datetime, after: timedelta | None = None
+) -> OverTime:
+    """How the effect of a plan on revenue developed, in its window and in the time after it.
+
+    Args:
+        plan_id: The plan, or `latest:CAMPAIGN`.
+        now: The present moment.
+        after: How much time after the window to look at; default: as long as the window itself.
+
+    Raises:
+        DecideError: There is no such plan.
+        MeasureError: The plan has not begun.
+    """
+    plan = load_plan(stores.control, plan_id)
+    window = _span(plan, now, timezone=stores.settings.timezone)
+    after = window.ends_at - window.starts_at if after is None else after
+    if after < timedelta(0):
+        raise MeasureError(f"The time after the window is {after}. It must be 0 or more.")
+    until = min(window.ends_at + after, now.astimezone(UTC))
+    placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
+    span = replace(window, measured_until=until)
+    reading = read_people(
+        stores,
+        plan,
+        parts_of_plan(plan.document),
+        [place for place in placed if not is_erased(place.profile_id)],
+        span=span,
+        offers_reached=False,
+    )
+    return over_time(
+        reading,
+        plan=plan,
+        span=span,
+        after=after,
+        currency=stores.settings.currency,
+        timezone=stores.settings.timezone,
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from aimwell.measure.formatting import count, date_words, days_words, minute_words, money, percent
 from aimwell.measure.model import CampaignResult
+from aimwell.stats.bayes import Belief
 
 __all__ = ["explained", "nothing_to_compare"]
 
@@ -19,6 +20,7 @@ def explained(
     margin_unknown: int,
     newest_order_at: datetime | None,
     reached_nobody: bool,
+    spillover: str | None = None,
 ) -> CampaignResult:
     """The result with its methods and caveats.
 
@@ -27,6 +29,7 @@ def explained(
         margin_unknown: People who bought something whose margin is not known.
         newest_order_at: The last order of anybody that the data holds within what is measured.
         reached_nobody: Whether nobody was really contacted.
+        spillover: A warning that people held out live with people who were contacted; None where it is not so.
     """
     return replace(
         result,
@@ -35,6 +38,7 @@ def explained(
             *_of_time(result, newest_order_at),
             *_of_money(result, margin_unknown),
             *_of_people(result, reached_nobody=reached_nobody),
+            *([spillover] if spillover is not None and not reached_nobody else []),
             *_of_sending(result, reached_nobody=reached_nobody),
         ),
     )
@@ -76,6 +80,8 @@ def _methods(result: CampaignResult) -> list[str]:
             f"{money(tame.limits.high, result.currency)} the difference in revenue per person would be "
             f"{money(tame.difference.estimate, result.currency, 2)}: an answer to a tamer question, shown for comparison."
         )
+    if result.belief is not None:
+        found.append(_believed(result.belief, result.currency))
     if result.ratio is not None:
         found.append(result.ratio.message)
     if result.ratio_of_actions is not None and len(result.actions) + len(result.variants) > 1:
@@ -95,6 +101,15 @@ def _methods(result: CampaignResult) -> list[str]:
             "sharper, so that a p-value can be that small where the interval still holds zero."
         )
     return found
+
+
+def _believed(belief: Belief, currency: str) -> str:
+    assert belief.better is not None and belief.loss_if_sent is not None  # noqa: S101, PT018 - none is missing alone
+    return (
+        f"Seen the Bayesian way, with a stated belief of before ({belief.prior}): sending brings more revenue than not sending "
+        f"with a probability of {percent(100 * belief.better, 0)}, and to send and be wrong is expected to lose "
+        f"{money(belief.loss_if_sent, currency, 2)} a person. That is no licence to look until it pleases: to stop early, go by the range."
+    )
 
 
 def _adjusted(result: CampaignResult) -> str:
@@ -118,7 +133,9 @@ def _of_time(result: CampaignResult, newest_order_at: datetime | None) -> list[s
     if not span.finished:
         found.append(
             f"The window is not over. Measured so far: {days_words(span.days_measured)} of its {days_words(span.days)}. "
-            "All figures are figures so far and will change."
+            "All figures are figures so far and will change. Their ranges are wide enough to be looked at every day: all "
+            "looks together hold the truth of their day, so you may stop when you like. At the end of the window they get "
+            "narrower, as for one look."
         )
     if newest_order_at is not None:
         gap_days = (span.measured_until - newest_order_at).total_seconds() / 86_400

@@ -16,6 +16,19 @@ counts) raises `StatsError`.
     winsor          pulling in the few largest values
     randomisation   the inverted studentised randomisation test, for heavy tails and small arms
     lift            the one function that chooses the method and gives the whole answer
+    always_valid    intervals that may be looked at every day
+    stopping        where a process that is looked at a few times leaves its bounds
+    group_sequential  a few planned looks: bounds, power, and what to report after an early stop
+    bayes           what to believe, given a stated prior
+    ratio_metrics   revenue per order and the like, with the person as the unit
+    quantile_metrics  how far a median moved
+    clusters        people assigned by shop, household or region
+    reached         the effect on those whom it reached
+    adjusting       a regression in each arm; strata after the fact
+    meta_analysis   campaigns or segments together: what they have in common, how far they differ
+    effect_over_time  whether an effect fades, or was only pulled forward
+    spillover       households and accounts in both arms
+    group_sums      many metrics in many groups of millions of people
     srm             sample-ratio mismatch
     power           how many people, or how small a lift
     resampling      bootstrap intervals; stability of clusters over subsamples

@@ -115,6 +115,9 @@ def _usable(
     varying = [i for i in range(count) if spread[i] > _CONSTANT * size[i] and spread[i] > 0.0]
     used: list[int] = []
     for i in varying:
+        if not used:
+            used.append(i)
+            continue
         rows = [j + 1 for j in [*used, i]]
         scale = np.sqrt(np.diag(within.products)[rows])
         correlations = within.products[np.ix_(rows, rows)] / np.outer(scale, scale)

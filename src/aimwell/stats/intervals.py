@@ -125,8 +125,11 @@ def too_few_people(treated_n: int, control_n: int) -> str | None:
     return None
 
 
-def satterthwaite(treated: tuple[float, int], control: tuple[float, int]) -> float:
-    """Degrees of freedom of a difference of means, from each arm's (variance of the mean, n)."""
+def satterthwaite(treated: tuple[float, float], control: tuple[float, float]) -> float:
+    """Degrees of freedom of a difference of means, from each arm's (variance of the mean, n).
+
+    Of any two estimates that are independent, with "n" one more than the degrees of freedom of each variance.
+    """
     (var_t, n_t), (var_c, n_c) = treated, control
     whole = var_t + var_c
     if whole <= 0.0:

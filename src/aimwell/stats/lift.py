@@ -8,11 +8,12 @@ with a winsorised figure beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from aimwell.stats.always_valid import as_always_valid, one_look_confidence
 from aimwell.stats.arms import Arm, ArmSummary, pooled_skew
 from aimwell.stats.cuped import Adjustment, adjusted_means, plan_adjustment
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, checked_share
@@ -21,6 +22,7 @@ from aimwell.stats.intervals import too_few_people
 from aimwell.stats.randomisation import (
     DEFAULT_PERMUTATIONS,
     DEFAULT_WINSOR_QUANTILE,
+    fewest_permutations,
     randomise,
 )
 from aimwell.stats.winsor import WinsorLimits
@@ -135,6 +137,7 @@ def measure_lift(
     confidence: float = DEFAULT_CONFIDENCE,
     permutations: int = DEFAULT_PERMUTATIONS,
     winsor_quantile: float = DEFAULT_WINSOR_QUANTILE,
+    fraction: float | None = None,
 ) -> Lift:
     """What treatment added, with the method chosen by the rule at the top of this page.
 
@@ -146,11 +149,15 @@ def measure_lift(
         confidence: 0–1.
         permutations: Of the randomisation test.
         winsor_quantile: Where the winsorised figure pulls outcomes in, of both arms together.
+        fraction: The share of the plan that has passed at this look, above 0: the intervals then hold the effect to date at
+            all looks together (see `always_valid`). None: this one look was settled before.
 
     Raises:
         StatsError: Covariates in one arm only, or settings that allow no interval.
     """
     checked_share(confidence, name="confidence")
+    if fraction is not None:
+        return _watched(treated, control, seed, confidence, permutations, winsor_quantile, fraction)
     treated, control = treated.ordered(), control.ordered()
     adjustment = plan_adjustment(treated.joint(), control.joint())
     choice = choose_method(treated, control, adjustment)
@@ -185,6 +192,41 @@ def measure_lift(
         relative=relative,
         total=difference.times(treated.n),
         winsorised=winsorised,
+    )
+
+
+def _watched(
+    treated: Arm,
+    control: Arm,
+    seed: int,
+    confidence: float,
+    permutations: int,
+    winsor_quantile: float,
+    fraction: float,
+) -> Lift:
+    """The same by the same rule, each interval as long as one must be that holds at all looks together."""
+    level = one_look_confidence(fraction, confidence=confidence)
+    # Twice the fewest, so that an end of the interval does not hang on one single division.
+    needed = 2 * fewest_permutations(level) + 1
+    found = measure_lift(
+        treated,
+        control,
+        seed=seed,
+        confidence=level,
+        permutations=max(permutations, needed),
+        winsor_quantile=winsor_quantile,
+    )
+
+    def valid(one: Estimate) -> Estimate:
+        return as_always_valid(one, fraction=fraction, confidence=confidence)
+
+    tame = found.winsorised
+    return replace(
+        found,
+        difference=valid(found.difference),
+        relative=valid(found.relative),
+        total=valid(found.total),
+        winsorised=None if tame is None else replace(tame, difference=valid(tame.difference)),
     )
 
 

@@ -140,7 +140,7 @@ class JointSample:
             raise StatsError("Means and covariances must be finite.")
         if (np.diag(matrix) < 0.0).any():
             raise StatsError("A variance is negative.")
-        if not np.allclose(matrix, matrix.T, rtol=1e-9, atol=0.0):
+        if (np.abs(matrix - matrix.T) > 1e-9 * np.abs(matrix)).any():
             raise StatsError("A covariance matrix must be symmetric.")
 
     @classmethod

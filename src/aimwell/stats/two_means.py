@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, checked_share
 
@@ -50,8 +50,16 @@ class TwoMeans:
         """Of the difference."""
         return self.treated_variance + self.control_variance - 2.0 * self.covariance
 
-    def difference(self, *, confidence: float = DEFAULT_CONFIDENCE) -> Estimate:
-        """Treated less control, per person."""
+    def difference(
+        self, *, confidence: float = DEFAULT_CONFIDENCE, deviations: float | None = None
+    ) -> Estimate:
+        """Treated less control, per person.
+
+        Args:
+            confidence: 0–1.
+            deviations: How far the interval reaches to each side, in standard deviations of the normal law (Student's law
+                takes the bound of the same tail); None for those of `confidence`. The p-value does not know of it.
+        """
         checked_share(confidence, name="confidence")
         gap = self.treated - self.control
         error = math.sqrt(max(self.variance, 0.0))
@@ -61,7 +69,7 @@ class TwoMeans:
                 method=self.method,
                 confidence=confidence,
             )
-        half = error * self._quantile(confidence)
+        half = error * self._quantile(confidence, deviations)
         return Estimate(
             estimate=gap,
             lower=gap - half,
@@ -71,8 +79,10 @@ class TwoMeans:
             p_value=2.0 * float(stdtr(self.degrees, -abs(gap) / error)),
         )
 
-    def relative(self, *, confidence: float = DEFAULT_CONFIDENCE) -> Estimate:
-        """Treated over control less one, with Fieller's interval.
+    def relative(
+        self, *, confidence: float = DEFAULT_CONFIDENCE, deviations: float | None = None
+    ) -> Estimate:
+        """Treated over control less one, with Fieller's interval; `deviations` as in `difference`.
 
         The interval holds every ratio R for which "treated mean = R times control mean" is not rejected. It is
         bounded only where the control mean differs from zero at the same confidence.
@@ -83,7 +93,7 @@ class TwoMeans:
         difference = self.difference(confidence=confidence)
         if difference.reason is not None:
             return Estimate.missing(difference.reason, method=method, confidence=confidence)
-        square = self._quantile(confidence) ** 2
+        square = self._quantile(confidence, deviations) ** 2
         leading = self.control**2 - square * self.control_variance
         problem = control_mean_problem(self.control, clear=leading > 0.0)
         if problem is not None:
@@ -100,5 +110,16 @@ class TwoMeans:
             p_value=difference.p_value,
         )
 
-    def _quantile(self, confidence: float) -> float:
-        return float(stdtrit(self.degrees, 0.5 + confidence / 2.0))
+    @property
+    def deviations(self) -> float | None:
+        """The difference in standard errors, signed, as the standard normal deviation of the same tail; None without any."""
+        error = math.sqrt(max(self.variance, 0.0))
+        if error == 0.0:
+            return None
+        gap = self.treated - self.control
+        return math.copysign(-float(ndtri(stdtr(self.degrees, -abs(gap) / error))), gap)
+
+    def _quantile(self, confidence: float, deviations: float | None) -> float:
+        if deviations is None:
+            return float(stdtrit(self.degrees, 0.5 + confidence / 2.0))
+        return -float(stdtrit(self.degrees, ndtr(-deviations)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -13,7 +14,10 @@ from aimwell.decide.model import Place, Plan
 from aimwell.decide.offers.cost import OfferCost
 from aimwell.decide.offers.redemptions import redemptions
 from aimwell.decide.offers.service import offer_cost
+from aimwell.decide.policies.service import PolicyReport, policy_report
 from aimwell.decide.stored import list_plans, load_plan, places
+from aimwell.decide.uplift.reading import ReadExperiment, read_experiment, read_observed
+from aimwell.decide.uplift.service import UpliftReport, uplift_report
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.offer import Offer
 from aimwell.workspace.stage import Stage
@@ -75,3 +79,27 @@ class Decisions(Stage):
     def held_out(self, holdout: str, *, as_of: datetime | None = None) -> HeldOut:
         """Who is held out from all campaigns, for other senders to leave in peace too."""
         return members_of_holdout(self._stores, holdout, as_of=as_of or self._clock())
+
+    def experiment(
+        self, name: str, *, horizon_days: float = 14.0, columns: Sequence[str] = ()
+    ) -> ReadExperiment:
+        """A campaign of our own or an imported experiment, person by person."""
+        return read_experiment(
+            self._stores, name, now=self._clock(), horizon_days=horizon_days, columns=columns
+        )
+
+    def observed(
+        self, campaign: str, *, horizon_days: float = 30.0, columns: Sequence[str] = ()
+    ) -> ReadExperiment:
+        """A campaign that went to people whom somebody chose; not to be taken for an experiment."""
+        return read_observed(
+            self._stores, campaign, now=self._clock(), horizon_days=horizon_days, columns=columns
+        )
+
+    def uplift(self, read: ReadExperiment, outcome: str, **options: Any) -> UpliftReport:
+        """What contact added and whether it can be told whom it moves; options as of `uplift_report`."""
+        return uplift_report(read.data, outcome, **options)
+
+    def policies(self, read: ReadExperiment, outcome: str, **options: Any) -> PolicyReport:
+        """Policies judged on the experiment and the choice among them; options as of `policy_report`."""
+        return policy_report(read.data, outcome, **options)

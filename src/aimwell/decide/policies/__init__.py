@@ -1,0 +1,1 @@
+"""Who should get what: policies judged on logged experiments before anybody is contacted, and chosen with care."""

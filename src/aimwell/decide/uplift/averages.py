@@ -1,0 +1,67 @@
+"""Means of person-by-person scores with their intervals: what an arm, a policy or a difference of the two is worth per person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtr, stdtrit
+
+from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
+from aimwell.stats.samples import FloatArray
+
+__all__ = ["AIPW", "mean_error", "mean_of"]
+
+AIPW = "doubly robust (AIPW), normal interval by the influence function"
+
+
+def mean_error(
+    scores: FloatArray,
+    *,
+    weight: FloatArray | None = None,
+    cluster: NDArray[Any] | None = None,
+) -> tuple[float, float, float]:
+    """The weighted mean of scores, its standard error, and the degrees of freedom.
+
+    Rows of a cluster count as one (Liang and Zeger 1986, with the factor G / (G − 1)).
+    """
+    share = np.ones(len(scores)) if weight is None else weight
+    total = float(share.sum())
+    mean = float(share @ scores) / total
+    away: FloatArray = share * (scores - mean)
+    if cluster is not None:
+        _, place = np.unique(cluster, return_inverse=True)
+        away = np.bincount(place, weights=away).astype(np.float64)
+    groups = len(away)
+    error = float(np.sqrt(float(away @ away) * groups / max(groups - 1, 1))) / total
+    return mean, error, float(groups - 1)
+
+
+def mean_of(
+    scores: FloatArray,
+    *,
+    weight: FloatArray | None = None,
+    cluster: NDArray[Any] | None = None,
+    method: str = AIPW,
+    confidence: float = DEFAULT_CONFIDENCE,
+) -> Estimate:
+    """The mean of one score a person, with its interval; missing where nothing tells how sure it is."""
+    if len(scores) < 2:
+        return Estimate.missing("fewer than two people", method=method, confidence=confidence)
+    mean, error, degrees = mean_error(scores, weight=weight, cluster=cluster)
+    if error <= 1e-12 * max(abs(mean), 1.0):
+        if mean == 0.0 and not np.any(scores):
+            reason = "there is no difference at all"
+        else:
+            reason = "nothing varies, so nothing says how sure the figure is"
+        return Estimate.missing(reason, method=method, confidence=confidence)
+    reach = float(stdtrit(degrees, 0.5 + confidence / 2)) * error
+    return Estimate(
+        estimate=mean,
+        lower=mean - reach,
+        upper=mean + reach,
+        confidence=confidence,
+        method=method,
+        p_value=2.0 * float(stdtr(degrees, -abs(mean) / error)),
+    )
