@@ -23,7 +23,8 @@ def experiment(
 ) -> None:
     """Make the campaign that runs an experiment: an action for each combination of its levels."""
     with opened(workspace, as_json=as_json) as ws:
-        made, arms = set_up(ws.stores, name, now=ws.now, by=ws.by)
+        made, wanted = set_up(ws.stores, name, now=ws.now, by=ws.by)
+        arms = wanted.arms()
         if as_json:
             ws.output.json({"campaign": made.name, "arms": [arm.name for arm in arms]})
             return
@@ -35,6 +36,11 @@ def experiment(
         ws.output.say(
             f"The campaign '{made.name}' runs it. Plan it with: aimwell decide plan {made.name}"
         )
+        if wanted.segments:
+            asked = " ".join(f"--segment {segment}" for segment in wanted.segments)
+            ws.output.say(
+                f"Whether these segments answer differently: aimwell measure segments latest:{made.name} {asked}"
+            )
 
 
 def power(

@@ -13,7 +13,7 @@ from aimwell.decide.experiments import campaign_of, rolled_out
 from aimwell.decide.holdouts import Period, held_out, period_at
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.campaign import Campaign
-from aimwell.definitions.kinds.experiment import Arm, Experiment
+from aimwell.definitions.kinds.experiment import Experiment
 from aimwell.definitions.kinds.holdout import Holdout
 from aimwell.errors import DecideError, UnknownDefinitionError
 from aimwell.store.schema import metadata
@@ -24,8 +24,8 @@ __all__ = ["HeldOut", "is_held_out", "members_of_holdout", "roll_out", "set_up"]
 _profiles = metadata.tables["profiles"]
 
 
-def set_up(stores: Stores, name: str, *, now: datetime, by: str) -> tuple[Campaign, list[Arm]]:
-    """Apply the campaign that runs the experiment.
+def set_up(stores: Stores, name: str, *, now: datetime, by: str) -> tuple[Campaign, Experiment]:
+    """Apply the campaign that runs the experiment; returns both.
 
     Raises:
         UnknownDefinitionError: There is no such experiment.
@@ -43,7 +43,7 @@ def set_up(stores: Stores, name: str, *, now: datetime, by: str) -> tuple[Campai
         )
     made = campaign_of(wanted, campaign)
     definitions.apply(stores.control, [made], now=now, by=by)
-    return made, wanted.arms()
+    return made, wanted
 
 
 def roll_out(

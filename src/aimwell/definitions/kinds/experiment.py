@@ -71,7 +71,7 @@ class Experiment(Definition):
     )
     segments: tuple[Name, ...] = Field(
         default=(),
-        description="A pilot: whether the answer differs between these segments is tested.",
+        description="A pilot: whether the answer differs between these segments is to be tested.",
     )
     share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="Share of the audience that takes part; a pilot takes a small one."
