@@ -18,11 +18,9 @@ from aimwell.stats.power import (
     DEFAULT_POWER,
     mean_sample_size,
     proportion_sample_size,
-    smallest_mean_lift,
-    smallest_proportion_lift,
 )
 
-__all__ = ["Needed", "campaign_of", "detectable_with", "needed", "rolled_out", "takes_part"]
+__all__ = ["Needed", "campaign_of", "needed", "rolled_out", "takes_part"]
 
 
 def campaign_of(experiment: Experiment, campaign: Campaign) -> Campaign:
@@ -179,17 +177,3 @@ def needed(
         power=power,
         method=method,
     )
-
-
-def detectable_with(
-    people: int, *, base: float, spread: float | None, arms: int, holdout: float
-) -> float | None:
-    """The smallest difference that so many people find with 80 % power; None where none can be found."""
-    control = int(people * holdout)
-    treated = int(people * (1 - holdout) / arms)
-    alpha = DEFAULT_ALPHA / arms
-    if spread is None:
-        return smallest_proportion_lift(
-            base, treated_n=treated, control_n=control, alpha=alpha
-        ).value
-    return smallest_mean_lift(spread, treated_n=treated, control_n=control, alpha=alpha).value
