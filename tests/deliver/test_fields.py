@@ -18,9 +18,11 @@ def test_offers_give_every_field_of_the_vocabulary_and_no_other(tmp_path: Path) 
     stores = make_stores(tmp_path)
     set_up(stores, 1)
     found: set[str] = set()
-    for benefit in ({"percent": 10}, {"amount": 5}, {"free_shipping": True}, {"gift": "a mug"}):
+    benefits: list[dict[str, object]] = [{"percent": 10}, {"amount": 5}, {"free_shipping": True}]
+    for benefit in (*benefits, {"gift": "a mug"}, {"points": 200}):
         valid = {"end": "2027-01-01T00:00:00Z"}
-        apply(stores, ten={"benefit": benefit, "minimum_spend": 20, "valid": valid})
+        more = {"minimum_spend": 20, "valid": valid, "point_value": 0.01}
+        apply(stores, ten={"benefit": benefit, **more})
         parts = read_parts(stores.control, "spring")
         shared = shared_fields(parts, parts.campaign.actions[0], currency="GBP")
         offer = shared["offer"]

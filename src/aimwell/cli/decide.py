@@ -10,6 +10,8 @@ import typer
 
 from aimwell.cli import decide_plans, decide_uplift
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.decide_experiments import experiment, holdout, power, rollout
+from aimwell.cli.decide_offers import codes_app, offer, points, redemptions
 from aimwell.cli.decide_plans import show_chosen
 from aimwell.decide import service
 from aimwell.decide.campaign_parts import parts_of_plan
@@ -22,6 +24,9 @@ from aimwell.segment.membership.active import active_names, too_many
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Plan a campaign, look at the plan, approve it.")
+for _command in (offer, redemptions, points, experiment, power, rollout, holdout):
+    app.command()(_command)
+app.add_typer(codes_app, name="codes")
 
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -12,9 +12,16 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from aimwell.decide.eligibility import Contact, contact_refusal, longest_window
+from aimwell.decide.eligibility import (
+    Contact,
+    Slots,
+    contact_refusal,
+    longest_window,
+    slot_refusals,
+)
 from aimwell.decide.model import Candidate
 from aimwell.decide.people import ALLOWED, reason_code
+from aimwell.decide.reservations import Rank, lower_plans, reserved
 from aimwell.decide.timing import local_day, zone_or
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
 from aimwell.privacy.permission import Permissions, permissions
@@ -32,6 +39,8 @@ _messages = metadata.tables["messages"]
 _profiles = metadata.tables["profiles"]
 _plans = metadata.tables["plans"]
 _COUNTED = ("sending", "sent", "unknown")
+_AHEAD = timedelta(days=92)
+"""How far ahead other campaigns' plans are looked at, beyond the longest window of the policy."""
 IN_FLIGHT = "in_flight"
 """Another plan's message to this person is on its way: whether it counts is known when it has left."""
 
@@ -47,6 +56,7 @@ class Contacts:
     zone_default: str
     policy: ContactPolicy | None
     trial: bool
+    category: str | None = None
 
     def zone(self, profile_id: str) -> str:
         """The person's time zone, else the firm's."""
@@ -65,16 +75,24 @@ class Contacts:
                 return "no_address"
         contacts = self.contacts.get(profile_id, ())
         day = local_day(moment, self.zone(profile_id))
-        reason = contact_refusal(
-            self.policy, contacts, channel=candidate.channel, moment=moment, local_day=day
-        )
-        if reason is None or not any(contact.in_flight for contact in contacts):
+
+        def asked(counted: Sequence[Contact]) -> str | None:
+            return contact_refusal(
+                self.policy,
+                counted,
+                channel=candidate.channel,
+                moment=moment,
+                local_day=day,
+                category=self.category,
+            )
+
+        reason = asked(contacts)
+        if reason is None or not any(c.in_flight or c.reserved for c in contacts):
             return reason
-        had = [contact for contact in contacts if not contact.in_flight]
-        certain = contact_refusal(
-            self.policy, had, channel=candidate.channel, moment=moment, local_day=day
-        )
-        return certain or IN_FLIGHT
+        certain = asked([c for c in contacts if not c.in_flight and not c.reserved])
+        if certain is not None:
+            return certain
+        return "reserved" if asked([c for c in contacts if not c.in_flight]) else IN_FLIGHT
 
     def refusals(
         self,
@@ -97,13 +115,18 @@ class Contacts:
                 for profile in profile_ids
             ]
             found[:, of] = np.array(codes, dtype=np.int8)[:, None]
-        if self.contacts:
-            for place, profile in enumerate(profile_ids):
-                if profile in self.contacts:
-                    found[place] = [
-                        reason_code(self.refusal(profile, candidate, moments[place]))
-                        for candidate in candidates
-                    ]
+        if self.contacts and self.policy is not None:
+            slots = _slots(self.contacts, profile_ids)
+            zones = np.array([self.zone(profile) for profile in profile_ids], dtype=object)
+            refused = slot_refusals(
+                self.policy,
+                slots,
+                at=np.array([_micros(moment) for moment in moments], dtype=np.int64),
+                day=_days(moments, zones),
+                channels=[candidate.channel for candidate in candidates],
+                category=self.category,
+            )
+            found = np.where(found == ALLOWED, refused, found)
         return found
 
 
@@ -117,6 +140,8 @@ def read_contacts(
     trial: bool,
     profile_ids: Sequence[str] | None = None,
     except_plan: str | None = None,
+    rank: Rank | None = None,
+    category: str | None = None,
 ) -> Contacts:
     """Read permissions, addresses, past contacts and zones.
 
@@ -129,6 +154,8 @@ def read_contacts(
         profile_ids: Only these people (any number); None: everybody.
         except_plan: The plan that is being sent: its own messages do not count for caps, nor do those of others that
             still wait, because they will be asked in their turn.
+        rank: How the campaign stands among others: what those that go first have planned counts too. None: it does not.
+        category: The campaign's, for caps of one category.
     """
     media = sorted({candidate.medium for candidate in candidates})
     with stores.read_control() as connection:
@@ -147,12 +174,21 @@ def read_contacts(
             if trial
             else {medium: _addressed(connection, medium, profile_ids) for medium in media},
             contacts=_past(
-                connection, policy, moment, zones, fallback, profile_ids, except_plan, trial=trial
+                connection,
+                policy,
+                moment,
+                zones,
+                fallback,
+                profile_ids,
+                except_plan,
+                rank,
+                trial=trial,
             ),
             zones=zones,
             zone_default=fallback,
             policy=policy,
             trial=trial,
+            category=category,
         )
 
 
@@ -194,6 +230,43 @@ def _given(profile_ids: Sequence[str] | None) -> dict[str, Any]:
     return {} if profile_ids is None else {"ids": profile_ids}
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _days(moments: Sequence[datetime], zones: NDArray[np.object_]) -> NDArray[np.int64]:
+    """The calendar day of each person at their moment: looked up once for each pair that occurs."""
+    known: dict[tuple[datetime, str], int] = {}
+    found = np.empty(len(moments), dtype=np.int64)
+    for place, pair in enumerate(zip(moments, zones.tolist(), strict=True)):
+        day = known.get(pair)
+        if day is None:
+            day = known[pair] = local_day(*pair)
+        found[place] = day
+    return found
+
+
+def _slots(contacts: Mapping[str, Sequence[Contact]], profile_ids: Sequence[str]) -> Slots:
+    """The messages of these people as columns."""
+    rows = [
+        (place, contact)
+        for place, profile in enumerate(profile_ids)
+        for contact in contacts.get(profile, ())
+    ]
+    return Slots(
+        person=np.array([place for place, _ in rows], dtype=np.int64),
+        at=np.array([_micros(contact.sent_at) for _, contact in rows], dtype=np.int64),
+        day=np.array([contact.local_day for _, contact in rows], dtype=np.int64),
+        channel=np.array([contact.channel for _, contact in rows], dtype=np.str_),
+        category=np.array([contact.category or "" for _, contact in rows], dtype=np.str_),
+        reserved=np.array([contact.reserved for _, contact in rows], dtype=np.bool_),
+    )
+
+
 def _past(
     connection: sa.Connection,
     policy: ContactPolicy | None,
@@ -202,26 +275,59 @@ def _past(
     fallback: str,
     profile_ids: Sequence[str] | None,
     except_plan: str | None,
+    rank: Rank | None,
     *,
     trial: bool,
 ) -> dict[str, list[Contact]]:
     if policy is None:
         return {}
     query = _past_query(profile_ids is not None, except_plan is not None, trial)
-    values = _given(profile_ids) | {"since": moment - longest_window(policy), "until": moment}
+    reach = longest_window(policy)
+    values = _given(profile_ids) | {"since": moment - reach, "until": moment}
     if except_plan is not None:
         values["plan"] = except_plan
+    rows = connection.execute(query, values).all()
+    categories = {}
+    if any(cap.category is not None for cap in policy.caps):
+        categories = _categories(connection, sorted({row[4] for row in rows}))
+    give_way = frozenset[str]()
+    if rank is not None and except_plan is None and any(row[3] == "queued" for row in rows):
+        give_way = lower_plans(connection, rank)
     found: dict[str, list[Contact]] = {}
-    for profile, channel, sent_at, state in connection.execute(query, values).all():
+    for profile, channel, sent_at, state, plan_id in rows:
+        if state == "queued" and plan_id in give_way:
+            continue
         day = local_day(sent_at, zone_or(zones.get(profile), fallback))
         in_flight = except_plan is not None and state == "sending"
-        found.setdefault(profile, []).append(Contact(channel, sent_at, day, in_flight))
+        found.setdefault(profile, []).append(
+            Contact(channel, sent_at, day, in_flight, categories.get(plan_id))
+        )
+    if rank is not None and not trial:
+        ahead = reserved(
+            connection,
+            rank,
+            since=moment,
+            until=moment + _AHEAD + reach,
+            profile_ids=profile_ids,
+        )
+        for profile, channel, category, send_at in ahead:
+            day = local_day(send_at, zone_or(zones.get(profile), fallback))
+            found.setdefault(profile, []).append(
+                Contact(channel, send_at, day, category=category, reserved=True)
+            )
     return found
+
+
+def _categories(connection: sa.Connection, plan_ids: Sequence[str]) -> dict[str, str | None]:
+    """Plan → the category of its campaign."""
+    query = sa.select(_plans.c.plan_id, _plans.c.document).where(among(_plans.c.plan_id, GIVEN))
+    rows = connection.execute(query, {"ids": list(plan_ids)})
+    return {plan_id: document["campaign"].get("category") for plan_id, document in rows}
 
 
 @cache
 def _past_query(some: bool, but_one_plan: bool, trial: bool) -> sa.Select[Any]:
-    """Person, channel, time and state of messages between `since` and `until`."""
+    """Person, channel, time, state and plan of messages between `since` and `until`."""
     at = sa.func.coalesce(_messages.c.sent_at, _messages.c.due_at)
     # What somebody got counts for the person that they are now.
     person = sa.func.coalesce(_overrides.c.profile_id, _messages.c.profile_id)
@@ -229,7 +335,7 @@ def _past_query(some: bool, but_one_plan: bool, trial: bool) -> sa.Select[Any]:
     state = aside(_messages.c.state) if some else _messages.c.state
     since, until = (sa.bindparam(name, type_=UtcDateTime) for name in ("since", "until"))
     query = (
-        sa.select(person, _messages.c.channel, at, _messages.c.state)
+        sa.select(person, _messages.c.channel, at, _messages.c.state, _messages.c.plan_id)
         .select_from(
             _messages.outerjoin(_overrides, _overrides.c.origin_id == _messages.c.profile_id)
         )

@@ -54,7 +54,7 @@ def draft(
         kept: Profile → origin of an earlier assignment in this campaign; its hash decides again, so the arm
             stays though the person has been merged since.
         policy: Chooses for each person; default: a random action by weight among the allowed. Whom it gives nothing is PASSED.
-        hashed: The origins, where a draft of the same people was made before.
+        hashed: Whose hash decides, where that is not the origin but its group, or where a draft was made before.
     """
     origins = [kept.get(profile, profile) for profile in audience] if kept else audience
     allowed = refusals == ALLOWED

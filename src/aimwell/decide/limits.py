@@ -16,6 +16,7 @@ from aimwell.decide.people import ALLOWED, EXCLUDED, PlanPeople, reason_code
 __all__ = ["BUDGET", "limit_uses", "limits_of", "within_ceilings"]
 
 BUDGET = "budget"
+_OF_OFFERS = {"no_stock": "offer", "no_code": "codes"}
 
 Bools = NDArray[np.bool_]
 _ROUNDING = 1 + 1e-10
@@ -26,6 +27,7 @@ def limits_of(
     parts: CampaignParts,
     offered: Sequence[Candidate],
     members: Mapping[str, Bools],
+    reach: Mapping[str, Mapping[str, int]],
     discounts: NDArray[np.float64] | None = None,
 ) -> tuple[Limit, ...]:
     """The limits of a campaign.
@@ -33,6 +35,7 @@ def limits_of(
     Args:
         offered: The campaign's actions, in its order.
         members: Segment → who of the audience is in it, for the policy's limits by segment.
+        reach: Offer → reason → how many more people it can be promised to.
         discounts: What each action's offer is expected to cost per person, where the budget pays for that too.
     """
     policy = parts.campaign.policy
@@ -46,10 +49,10 @@ def limits_of(
         if channel.capacity is not None:
             through = np.array([float(one.channel == name) for one in offered])
             found.append(Limit(f"channel {name}", through, at_most=float(channel.capacity)))
-    for name, offer in parts.offers.items():
-        if offer.stock is not None:
-            gives = np.array([float(action.offer == name) for action in parts.campaign.actions])
-            found.append(Limit(f"offer {name}", gives, at_most=float(offer.stock)))
+    for name, left in reach.items():
+        gives = np.array([float(action.offer == name) for action in parts.campaign.actions])
+        for reason, most in left.items():
+            found.append(Limit(f"{_OF_OFFERS[reason]} {name}", gives, at_most=float(most)))
     for limit in policy.limits:
         found.append(
             Limit(
@@ -69,18 +72,22 @@ def within_ceilings(
     limits: Sequence[Limit],
     *,
     salt: str,
+    keys: Sequence[str] | None = None,
 ) -> PlanPeople:
     """The people that `make` gives for the refusals, with so much refused that no ceiling is passed.
 
     People are taken in the order of a hash, before the arms: from where a ceiling would be passed, nobody whom it
     concerns may get an action that uses it up, whatever the arm. So chances stay exact, and treated and held-out of one
     population.
+
+    Args:
+        keys: Whose hash decides in place of the origin's, one a person.
     """
     people = make(refusals)
     ceilings = [limit for limit in limits if limit.at_most is not None]
     if not ceilings:
         return people
-    order = hash_order(f"{salt}:budget", people.origin_id)
+    order = hash_order(f"{salt}:budget", people.origin_id if keys is None else keys)
     while True:
         reached = [(_reached(limit, people, order), limit) for limit in ceilings]
         place, limit = min(reached, key=lambda found: found[0])
@@ -108,9 +115,17 @@ def _used(limit: Limit, people: PlanPeople) -> NDArray[np.float64]:
 def _close(refusals: NDArray[np.int8], limit: Limit, late: NDArray[np.int64]) -> None:
     concerned = late if limit.people is None else late[limit.people[late]]
     using = np.flatnonzero(limit.use > 0)
-    code = reason_code("budget" if limit.name == BUDGET else "limit")
+    code = reason_code(_reason(limit.name))
     block = refusals[np.ix_(concerned, using)]
     refusals[np.ix_(concerned, using)] = np.where(block == ALLOWED, code, block)
+
+
+def _reason(name: str) -> str:
+    """Why somebody is left out whom the limit of this name does not reach."""
+    if name == BUDGET:
+        return BUDGET
+    kinds = {kind: reason for reason, kind in _OF_OFFERS.items()}
+    return kinds.get(name.partition(" ")[0], "limit")
 
 
 def limit_uses(

@@ -17,10 +17,12 @@ from aimwell.decide.arms import Hashed, Tossed, by_weight
 from aimwell.decide.budget.model import Limit
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.choosing import Chosen, choose_within, exploring_share, for_people
+from aimwell.decide.clusters import clusters_of
 from aimwell.decide.draft import Chooser, draft
 from aimwell.decide.learning import Lesson, NoLesson, learn
 from aimwell.decide.limits import BUDGET, limit_uses, limits_of, within_ceilings
 from aimwell.decide.model import Candidate
+from aimwell.decide.offers.promised import reach
 from aimwell.decide.people import ALLOWED, CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
 from aimwell.segment.service import members
 from aimwell.stats.buckets import bucket
@@ -246,6 +248,7 @@ def drafted(
         parts,
         offered,
         _members(stores, parts, audience, moment, snapshot),
+        reach(stores.control, parts, trial=trial),
         lesson.discounts if isinstance(lesson, Lesson) and pays_discounts else None,
     )
     values = (
@@ -260,7 +263,11 @@ def drafted(
         explore = _explore(parts, offered, refusals, limits)
         policy = Chooser(explore, _chooser(values, limits, taken))
 
-    hashed = Hashed([kept.get(one, one) for one in audience])
+    keys = [kept.get(one, one) for one in audience]
+    if campaign.cluster is not None:
+        groups = clusters_of(stores.control, campaign.cluster)
+        keys = [groups.get(who, own) for who, own in zip(audience, keys, strict=True)]
+    hashed = Hashed(keys)
 
     def make(refused: NDArray[np.int8]) -> PlanPeople:
         return draft(
@@ -275,7 +282,7 @@ def drafted(
             hashed=hashed,
         )
 
-    people = within_ceilings(make, refusals, limits, salt=salt)
+    people = within_ceilings(make, refusals, limits, salt=salt, keys=keys)
     return Drafted(people, lesson, limits, values, explore, taken)
 
 

@@ -11,11 +11,19 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from aimwell.decide.campaign_parts import CampaignParts, candidates, read_parts, sendable
+from aimwell.decide.campaign_parts import (
+    CampaignParts,
+    candidates,
+    parts_of_plan,
+    read_parts,
+    sendable,
+)
 from aimwell.decide.contacts import Contacts, read_contacts
 from aimwell.decide.detectable import detectable
+from aimwell.decide.gates import gates, graver
 from aimwell.decide.learning import Lesson, NoLesson
 from aimwell.decide.model import (
     EXCLUSIONS,
@@ -25,6 +33,8 @@ from aimwell.decide.model import (
     Plan,
     PlanSummary,
 )
+from aimwell.decide.offers.codes import give_back
+from aimwell.decide.offers.promised import give_codes
 from aimwell.decide.people import (
     ALLOWED,
     CONTROL,
@@ -37,6 +47,7 @@ from aimwell.decide.people import (
 from aimwell.decide.plan_choice import Drafted, drafted
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.recommended import Recommended, recommended
+from aimwell.decide.reservations import Rank
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
 from aimwell.definitions import service as definitions
@@ -103,7 +114,10 @@ def plan(
         policy=parts.contact_policy,
         moment=moment,
         trial=is_trial,
+        rank=Rank(parts.campaign.name, parts.campaign.priority),
+        category=parts.campaign.category,
     )
+    barred = gates(stores, parts, audience, moment=moment, snapshot=snapshot)
     with open_moment(stores, as_of=moment, snapshot=snapshot) as past:
         kept = _earlier_origins(past, parts.campaign.name)
     lists = None
@@ -112,7 +126,17 @@ def plan(
             stores, parts.campaign.recommendations, audience, as_of=moment, snapshot=snapshot
         )
     chosen = _choose(
-        stores, audience, parts, offered, contacts, moment, kept, lists, snapshot, trial=is_trial
+        stores,
+        audience,
+        parts,
+        offered,
+        contacts,
+        moment,
+        kept,
+        lists,
+        barred,
+        snapshot,
+        trial=is_trial,
     )
     people = chosen.people
     hints = () if len(people) else _unknown(stores, parts, moment, snapshot)
@@ -153,18 +177,28 @@ def _day(stores: Stores, moment: datetime) -> date:
 
 def approve(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     """Say that the plan may be sent. Raises DecideError where it is not waiting for that."""
-    approved = move(
-        stores.control, load_plan(stores.control, plan_id).plan_id, "approved", now=now, by=by
-    )
+    found = load_plan(stores.control, plan_id)
+    parts = parts_of_plan(found.document)
+
+    def hand_out(connection: sa.Connection) -> None:
+        if not found.trial:
+            give_codes(connection, found.plan_id, parts, now=now)
+
+    approved = move(stores.control, found.plan_id, "approved", now=now, by=by, also=hand_out)
     stores.audit("approve", actor=by, subject=approved.plan_id)
     return approved
 
 
 def cancel(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     """Give the plan up; what has not been sent will not be."""
-    cancelled = move(
-        stores.control, load_plan(stores.control, plan_id).plan_id, "cancelled", now=now
-    )
+    found = load_plan(stores.control, plan_id)
+
+    def free_codes(connection: sa.Connection) -> None:
+        # Once it has begun to send, a code may be in somebody's hands.
+        if found.started_at is None:
+            give_back(connection, found.plan_id)
+
+    cancelled = move(stores.control, found.plan_id, "cancelled", now=now, also=free_codes)
     stores.audit("cancel", actor=by, subject=cancelled.plan_id)
     return cancelled
 
@@ -175,7 +209,12 @@ def undo(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     Raises:
         DecideError: It is not approved, or sending has begun; then it can be paused or cancelled.
     """
-    undone = move(stores.control, load_plan(stores.control, plan_id).plan_id, "planned", now=now)
+    found = load_plan(stores.control, plan_id)
+
+    def free_codes(connection: sa.Connection) -> None:
+        give_back(connection, found.plan_id)
+
+    undone = move(stores.control, found.plan_id, "planned", now=now, also=free_codes)
     stores.audit("undo", actor=by, subject=undone.plan_id)
     return undone
 
@@ -242,6 +281,7 @@ def _choose(
     moment: datetime,
     kept: dict[str, str],
     lists: Recommended | None,
+    barred: NDArray[np.int8],
     snapshot: Snapshot,
     *,
     trial: bool,
@@ -254,7 +294,7 @@ def _choose(
         return due_at(campaign.schedule, zone=zone, now=moment, quiet=quiet)
 
     due = [zone_due(contacts.zone(profile)) for profile in audience]
-    refusals = contacts.refusals(audience, offered, due)
+    refusals = graver(contacts.refusals(audience, offered, due), barred)
     if lists is not None:
         short = np.array([lists.is_short(profile) for profile in audience], dtype=np.bool_)
         refusals[(refusals == ALLOWED) & short[:, None]] = reason_code("few_products")

@@ -192,10 +192,12 @@ def move(
     now: datetime,
     by: str | None = None,
     since: Sequence[PlanState] | None = None,
+    also: Callable[[sa.Connection], None] | None = None,
 ) -> Plan:
     """Move a plan to `state`; two at once: one wins, the other is told.
 
     Args:
+        also: What is written with the move, or neither.
         since: Only from these states, of those from which it is possible at all.
 
     Raises:
@@ -218,6 +220,8 @@ def move(
             .where(_plans.c.plan_id == plan_id, _plans.c.state.in_(allowed))
             .values(state=state, **stamps)
         ).rowcount
+        if changed and also is not None:
+            also(connection)
     plan = load_plan(control, plan_id)
     if not changed and plan.state == state:
         raise DecideError(f"The plan '{plan_id}' is {state} already.")

@@ -13,7 +13,10 @@ from aimwell.definitions.base import NAME_PATTERN, TEXT_FAULTS, Definition
 from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.channel import Channel
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
+from aimwell.definitions.kinds.experiment import Experiment
 from aimwell.definitions.kinds.feature import Feature
+from aimwell.definitions.kinds.holdout import Holdout
+from aimwell.definitions.kinds.loyalty import Loyalty
 from aimwell.definitions.kinds.model import Model
 from aimwell.definitions.kinds.occasion import Occasion
 from aimwell.definitions.kinds.offer import Offer
@@ -36,13 +39,16 @@ _CLASSES: tuple[type[Definition], ...] = (
     Offer,
     Template,
     Channel,
-    ContactPolicy,
     Occasion,
     Segment,
+    ContactPolicy,
     Model,
     Feature,
     Prediction,
     Campaign,
+    Experiment,
+    Holdout,
+    Loyalty,
 )
 
 KINDS: dict[str, type[Definition]] = {

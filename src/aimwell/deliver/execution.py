@@ -19,6 +19,7 @@ from aimwell.deliver.content import CompiledContent
 from aimwell.deliver.fields import people_fields
 from aimwell.deliver.model import Recipient, Stopped
 from aimwell.deliver.outfit import Outfit
+from aimwell.deliver.own_offers import OwnOffers
 from aimwell.deliver.products import PinnedProducts
 from aimwell.errors import DeliverError
 from aimwell.store.control import insert_missing
@@ -154,6 +155,7 @@ def refuse_broken_templates(
     A few people are enough where one of them can get it; else everybody is asked, because a field may be rare.
     """
     products = PinnedProducts(stores, plan, parts, lambda: now)
+    offers = OwnOffers(stores, plan, parts)
     open_contents = {
         (action.key, compiled.content.variant): (action, compiled)
         for action in parts.campaign.actions
@@ -169,7 +171,11 @@ def refuse_broken_templates(
         lists = products.fields(ids)
         fields = {one: {**fields[one], **lists[one]} for one in ids if one in lists}
         for key, (action, compiled) in list(open_contents.items()):
-            fault = _first_fault(gear, action, compiled, fields, now)
+            own = offers.fields([(action.key, one) for one in fields], now=now)
+            theirs = {one: {**fields[one], **offer} for (_key, one), offer in own.items()}
+            if not theirs:
+                continue
+            fault = _first_fault(gear, action, compiled, theirs, now)
             if fault is None:
                 del open_contents[key]
                 faults.pop(key, None)

@@ -17,7 +17,10 @@ from aimwell.store.listed import GIVEN, among
 from aimwell.store.schema import metadata
 from aimwell.texts.vocabulary import PERSON_FIELDS, field_name
 
-__all__ = ["people_fields", "shared_fields"]
+__all__ = ["CODE_SHOWN", "people_fields", "shared_fields"]
+
+CODE_SHOWN = "YOUR-CODE"
+"""Stands in previews and trials for a code of a person's own, of which none is handed out for them."""
 
 _profiles = metadata.tables["profiles"]
 _FROM_VAULT = frozenset(PERSON_FIELDS)
@@ -32,11 +35,12 @@ def shared_fields(parts: CampaignParts, action: Action, *, currency: str) -> dic
         benefit = offer.benefit
         said = {
             "name": offer.description or offer.name,
-            "code": offer.code or None,
+            "code": offer.code or (CODE_SHOWN if offer.codes is not None else None),
             "percent": _whole(benefit.percent),
             "amount": _whole(benefit.amount),
             "free_shipping": bool(benefit.free_shipping),
             "gift": benefit.gift,
+            "points": benefit.points,
             "minimum_spend": _whole(offer.minimum_spend),
             "ends": offer.valid.end,
         }

@@ -14,6 +14,7 @@ from aimwell.deliver.ledger import Claimed, Result
 from aimwell.deliver.merging import as_they_are_now
 from aimwell.deliver.model import Outcome, Outgoing, Recipient, Stopped
 from aimwell.deliver.outfit import Outfit
+from aimwell.deliver.own_offers import OwnOffers
 from aimwell.deliver.products import PinnedProducts
 from aimwell.deliver.stopping import StopRules
 from aimwell.deliver.transport import Transport
@@ -51,6 +52,7 @@ class Handful:
         transports: Mapping[str, Transport],
         rules: StopRules,
         products: PinnedProducts,
+        offers: OwnOffers,
         clock: Callable[[], datetime],
         halted: Callable[[], bool],
         made_up_only: bool = False,
@@ -61,7 +63,9 @@ class Handful:
         self._found.update(found)
         self._found.update(rules.ask(people))
         ready = [message for message in people if message.message_id not in self._found]
-        recipients = self._recipients(stores, plan, ready, products, made_up_only=made_up_only)
+        recipients = self._recipients(
+            stores, plan, ready, products, offers, now=clock(), made_up_only=made_up_only
+        )
         outgoing = self._compose(outfit, recipients, now=clock())
         addresses = {message.message_id: message.recipient for _, message in outgoing}
         for channel in dict.fromkeys(name for name, _ in outgoing):
@@ -117,13 +121,16 @@ class Handful:
         plan: Plan,
         ready: Sequence[Claimed],
         products: PinnedProducts,
+        offers: OwnOffers,
         *,
+        now: datetime,
         made_up_only: bool,
     ) -> dict[str, list[Recipient]]:
-        """Action → who gets it. Who has no address, or too few products left, is stopped."""
+        """Action → who gets it. Who has no address, too few products left, or no code, is stopped."""
         # Who is one with another by now gets the list that was shown for this message.
         planned = {message.message_id: message.profile_id for message in self.claimed}
         lists = products.fields([planned[message.message_id] for message in ready])
+        own = offers.fields([(m.action, planned[m.message_id]) for m in ready], now=now)
         with stores.read_control() as connection:
             fields, people = people_fields(connection, [message.profile_id for message in ready])
         found: dict[str, list[Recipient]] = {}
@@ -139,10 +146,14 @@ class Handful:
             if listed is None:
                 self._stop(message.message_id, "few_products")
                 continue
+            offer = own.get((message.action, planned[message.message_id]))
+            if offer is None:
+                self._stop(message.message_id, "no_code")
+                continue
             recipient = Recipient(
                 message.message_id,
                 address,
-                {**fields[message.profile_id], **listed},
+                {**fields[message.profile_id], **listed, **offer},
                 name=_name(person),
                 variant=message.variant,
             )

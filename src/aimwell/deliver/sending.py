@@ -23,6 +23,7 @@ from aimwell.deliver import ledger
 from aimwell.deliver.handful import Handful
 from aimwell.deliver.ledger import Claimed
 from aimwell.deliver.outfit import Outfit
+from aimwell.deliver.own_offers import OwnOffers
 from aimwell.deliver.products import PinnedProducts
 from aimwell.deliver.stopping import StopRules
 from aimwell.deliver.switches import sending_is_on
@@ -90,6 +91,7 @@ async def send_plan(batch: Batch, *, progress: Callable[[int], None] | None = No
     run = SendRun()
     rules = StopRules(batch.stores, batch.plan, batch.parts, batch.clock)
     products = PinnedProducts(batch.stores, batch.plan, batch.parts, batch.clock)
+    offers = OwnOffers(batch.stores, batch.plan, batch.parts)
     held = Handful([])
     # What is there by now stays till the end, so the collector of cyclic garbage need not look through it again and
     # again; of what a message takes nothing is left for it. Whoever froze it before us keeps it frozen.
@@ -112,6 +114,7 @@ async def send_plan(batch: Batch, *, progress: Callable[[int], None] | None = No
                     transports=batch.transports,
                     rules=rules,
                     products=products,
+                    offers=offers,
                     clock=batch.clock,
                     halted=lambda: watch.halted,
                     made_up_only=batch.made_up_only,

@@ -9,6 +9,7 @@ from zlib import crc32
 from aimwell.decide.campaign_parts import CampaignParts, candidates
 from aimwell.decide.contacts import IN_FLIGHT, Contacts, read_contacts
 from aimwell.decide.model import Plan
+from aimwell.decide.reservations import Rank
 from aimwell.decide.timing import out_of_quiet_hours
 from aimwell.deliver.ledger import Claimed, Result
 from aimwell.history.moment import open_moment
@@ -72,6 +73,8 @@ class StopRules:
             trial=self._plan.trial,
             profile_ids=[message.profile_id for message in claimed],
             except_plan=self._plan.plan_id,
+            rank=Rank(self._plan.campaign, self._parts.campaign.priority, self._plan.planned_at),
+            category=self._parts.campaign.category,
         )
         found: dict[str, Result] = {}
         for message in claimed:

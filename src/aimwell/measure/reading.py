@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.model import Place, Plan
+from aimwell.decide.offers.codes import given_codes
 from aimwell.history.moment import Moment, open_moment
 from aimwell.history.outcomes import outcomes
 from aimwell.measure.churn import LapsePeriod, lapse_period
@@ -192,7 +193,7 @@ def _redeemed(
     costly = {
         name: offer
         for name, offer in parts.offers.items()
-        if offer.cost_fixed > 0 or not offer.discount_in_orders
+        if offer.cost_beyond > 0 or not offer.discount_in_orders
     }
     if not costly:
         return {}
@@ -203,7 +204,9 @@ def _redeemed(
         for position, cell in enumerate(table.column("cell").to_pylist())
         if cell >= 0
     }
-    return redeemed([Purchase(*row) for row in rows], offers=costly, offer_of=offer_of)
+    pooled = [name for name, offer in costly.items() if offer.codes is not None]
+    codes = given_codes(moment.stores.control, pooled) if pooled else {}
+    return redeemed([Purchase(*row) for row in rows], offers=costly, offer_of=offer_of, codes=codes)
 
 
 def _people(

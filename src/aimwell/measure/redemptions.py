@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
+from aimwell.decide.offers.discount import discount_of_value
 from aimwell.definitions.kinds.offer import Offer
 
 __all__ = ["Purchase", "Redeemed", "redeemed"]
@@ -38,6 +41,7 @@ def redeemed(
     *,
     offers: Mapping[str, Offer],
     offer_of: Mapping[int, str],
+    codes: Mapping[str, str] | None = None,
 ) -> dict[int, Redeemed]:
     """Person → cost and number of redemptions; who redeemed nothing is not there.
 
@@ -45,10 +49,12 @@ def redeemed(
         purchases: All orders in the window.
         offers: The campaign's offers by name.
         offer_of: Person → name of the offer they got. A code counts whoever uses it.
+        codes: Case-folded code of a pool → name of its offer.
     """
     by_code = {
         offer.code.strip().casefold(): offer for offer in offers.values() if offer.code is not None
     }
+    by_code |= {code: offers[name] for code, name in (codes or {}).items()}
     found: dict[int, Redeemed] = {}
     for purchase in purchases:
         offer = by_code.get((purchase.coupon or "").strip().casefold())
@@ -65,7 +71,7 @@ def redeemed(
 
 def _automatic(purchase: Purchase, offer: Offer | None) -> Offer | None:
     """The offer that needs no code, where this order meets its terms."""
-    if offer is None or offer.code is not None or not _gives(offer):
+    if offer is None or offer.code is not None or offer.codes is not None or not _gives(offer):
         return None
     valid = offer.valid.begun(purchase.ordered_at) and not offer.valid.ended(purchase.ordered_at)
     return offer if valid and purchase.revenue >= offer.minimum_spend else None
@@ -74,15 +80,10 @@ def _automatic(purchase: Purchase, offer: Offer | None) -> Offer | None:
 def _gives(offer: Offer) -> bool:
     """Whether the offer promises anything; one without a benefit only informs."""
     benefit = offer.benefit.model_dump(exclude_none=True)
-    return bool(benefit) or offer.cost_fixed > 0
+    return bool(benefit) or offer.cost_beyond > 0
 
 
 def _cost(offer: Offer, revenue: float) -> float:
     if offer.discount_in_orders:
-        return offer.cost_fixed
-    benefit = offer.benefit
-    if benefit.percent is not None:
-        return offer.cost_fixed + revenue * benefit.percent / 100
-    if benefit.amount is not None:
-        return offer.cost_fixed + min(benefit.amount, revenue)
-    return offer.cost_fixed
+        return offer.cost_beyond
+    return offer.cost_beyond + float(discount_of_value(offer, np.array([revenue]))[0])

@@ -20,6 +20,7 @@ from aimwell.deliver.answers import Answers
 from aimwell.errors import AimwellError
 from aimwell.privacy.inbox_cipher import inbox_cipher
 from aimwell.server.flusher import Flusher
+from aimwell.server.holdouts import holdout_routes
 from aimwell.server.operators import Figures, operator_routes
 from aimwell.server.pages import page
 from aimwell.server.recipients import recipient_routes
@@ -48,7 +49,13 @@ def create_app(stores: Stores, *, reports: bool = False, flush: bool = False) ->
         reports: Also serve the folder of reports under /reports/. They hold no personal data, but they are the
             firm's own figures, so they are served only where that was asked for.
     """
-    handlers = [tracking_routes(), script_route(), recipient_routes(), operator_routes()]
+    handlers = [
+        tracking_routes(),
+        script_route(),
+        recipient_routes(),
+        operator_routes(),
+        holdout_routes(),
+    ]
     if reports:
         handlers.append(
             create_static_files_router(

@@ -42,6 +42,7 @@ OFFER_FIELDS = (
     "amount",
     "free_shipping",
     "gift",
+    "points",
     "minimum_spend",
     "ends",
 )

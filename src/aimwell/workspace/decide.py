@@ -6,13 +6,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import pyarrow as pa
+
 from aimwell.decide import service as decide_service
 from aimwell.decide.comparing import PlanDifference, compare_plans
+from aimwell.decide.experiment_service import HeldOut, members_of_holdout
 from aimwell.decide.model import Place, Plan
+from aimwell.decide.offers.cost import OfferCost
+from aimwell.decide.offers.redemptions import redemptions
+from aimwell.decide.offers.service import offer_cost
 from aimwell.decide.policies.service import PolicyReport, policy_report
 from aimwell.decide.stored import list_plans, load_plan, places
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment, read_observed
 from aimwell.decide.uplift.service import UpliftReport, uplift_report
+from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.offer import Offer
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Decisions"]
@@ -52,6 +60,34 @@ class Decisions(Stage):
     def people(self, plan_id: str, *, arms: Sequence[str] | None = None) -> list[Place]:
         """The place of each person in a plan."""
         return places(self._stores.control, self.get(plan_id).plan_id, arms=arms)
+
+    def offer_cost(
+        self,
+        offer: str,
+        *,
+        days: int = 30,
+        as_of: datetime | None = None,
+        segment: str | None = None,
+        contact_cost: float = 0.0,
+    ) -> OfferCost:
+        """What an offer would have cost in the days before, had nobody bought differently."""
+        return offer_cost(
+            self._stores,
+            definitions.find(self._stores.control, Offer, offer),
+            as_of=as_of or self._clock(),
+            days=days,
+            segment=segment,
+            contact_cost=contact_cost,
+        )
+
+    def redemptions(self, offer: str, *, as_of: datetime | None = None) -> pa.Table:
+        """The orders with a code of the offer: who, when, in which shop, with whose code."""
+        wanted = definitions.find(self._stores.control, Offer, offer)
+        return redemptions(self._stores, wanted, as_of=as_of or self._clock())
+
+    def held_out(self, holdout: str, *, as_of: datetime | None = None) -> HeldOut:
+        """Who is held out from all campaigns, for other senders to leave in peace too."""
+        return members_of_holdout(self._stores, holdout, as_of=as_of or self._clock())
 
     def experiment(
         self, name: str, *, horizon_days: float = 14.0, columns: Sequence[str] = ()

@@ -215,6 +215,38 @@ class Campaign(Definition):
     contact_policy: Name | None = Field(
         default=None, description="Default: the one named 'default'."
     )
+    category: Name | None = Field(
+        default=None, description="Kind of campaign, as newsletter or sale, for caps by category."
+    )
+    priority: Annotated[int, Field(ge=0, le=100)] = Field(
+        default=50,
+        description="Of campaigns that want the same person's slot the higher one goes first; of equals the one "
+        "that was planned first, once it is approved.",
+    )
+    exclusive_with: tuple[Name, ...] = Field(
+        default=(),
+        description="Campaigns that nobody may get beside this one: whoever stands in a plan of theirs that has "
+        "not ended is left out.",
+    )
+    exclusive_group: Name | None = Field(
+        default=None,
+        description="Nobody may get two campaigns of one group at once, as two that sell the same.",
+    )
+    through_holdout: bool = Field(
+        default=False,
+        description="Contacts people of the global holdouts too, as a recall of a product must.",
+    )
+    cluster: Annotated[str, Field(pattern=r"^(household|trait:[^\s:]{1,100})$")] | None = Field(
+        default=None,
+        description="Draw arms for whole groups: household, or trait:NAME (as trait:shop); default: by person.",
+    )
+    share: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=1.0,
+        description="Share of the audience that takes part, by hash, as a pilot; the rest is left alone.",
+    )
+    experiment: Name | None = Field(
+        default=None, description="The experiment that made this campaign, where one did."
+    )
     trial: bool = Field(
         default=False, description="Goes into a sink with made-up addresses; nobody is reached."
     )
@@ -249,3 +281,5 @@ class Campaign(Definition):
             yield f"policy.limits[{number}].segment", "segment", limit.segment
         if self.contact_policy is not None:
             yield "contact_policy", "contact_policy", self.contact_policy
+        if self.experiment is not None:
+            yield "experiment", "experiment", self.experiment

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from aimwell.definitions.base import ClockTime, Definition, Duration, Part
+from aimwell.definitions.base import ClockTime, Definition, Duration, Name, Part, Reference
 
 __all__ = ["Cap", "ContactPolicy", "QuietHours"]
 
@@ -18,6 +19,10 @@ class Cap(Part):
     days: Annotated[int, Field(ge=1, le=366)] = 1
     channel: str | None = Field(
         default=None, description="Only this channel; default: all together."
+    )
+    category: Name | None = Field(
+        default=None,
+        description="Only campaigns of this category; default: of any. It holds for those campaigns alone.",
     )
 
 
@@ -35,3 +40,21 @@ class ContactPolicy(Definition):
     caps: tuple[Cap, ...] = ()
     quiet_hours: QuietHours | None = None
     gap: Duration | None = Field(default=None, description="Least time between two messages.")
+    channel_gaps: Mapping[str, Duration] = Field(
+        default_factory=dict,
+        description="Least time between two messages of one channel, by channel.",
+    )
+    no_discount: tuple[Name, ...] = Field(
+        default=(),
+        description="Segments whose people never get an offer that gives something away.",
+    )
+    fresh_within: Duration | None = Field(
+        default=None,
+        description="Nobody is chosen on data older than this: where the newest event or order of all is older, "
+        "everybody is left out as 'stale'.",
+    )
+
+    def references(self) -> Iterator[Reference]:
+        """The segments of no discount."""
+        for number, segment in enumerate(self.no_discount):
+            yield f"no_discount[{number}]", "segment", segment

@@ -10,6 +10,7 @@ from aimwell.store.schema import (
     deliver,
     jobs,
     measure,
+    offers,
     predict,
     privacy,
     segment,
@@ -33,6 +34,7 @@ _ROOMS = (
     segment,
     predict,
     decide,
+    offers,
     deliver,
     measure,
 )

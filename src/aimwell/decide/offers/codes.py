@@ -1,0 +1,222 @@
+"""Codes of one's own: a pool for each offer, from which each person of a plan gets one that nobody else gets.
+
+A code is handed out in the transaction that approves the plan: after a crash either the plan is approved and all
+its people have their codes, or it is not and all codes are free. Each code is one row, of one offer, so it cannot have two
+holders or mean two offers; two plans that are approved at once take different rows.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from aimwell.errors import DecideError
+from aimwell.store.column_types import UtcDateTime
+from aimwell.store.control import Control, insert_missing
+from aimwell.store.listed import GIVEN, among
+from aimwell.store.schema import metadata
+
+__all__ = [
+    "Pool",
+    "add",
+    "codes_of",
+    "free",
+    "generate",
+    "give",
+    "give_back",
+    "given_codes",
+    "pools",
+]
+
+ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
+"""Without letters and digits that are read for one another (I L 1, O 0, U V)."""
+LENGTH = 10
+"""30 ** 10 codes: of a million that are handed out, one guess in 590 million hits one."""
+_LENGTH_MAX = 64
+_BATCH = 10_000
+
+_codes = metadata.tables["offer_codes"]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """How many codes of an offer there are, and how many are still free."""
+
+    offer: str
+    codes: int
+    free: int
+
+
+def add(control: Control, offer: str, codes: Iterable[str], *, now: datetime) -> tuple[int, int]:
+    """Add codes to an offer's pool; returns how many are new, and how many were there already.
+
+    Raises:
+        DecideError: A code is too long, or holds characters that cannot be printed; says which line. Nothing is added.
+    """
+    wanted: dict[str, str] = {}
+    known = 0
+    for number, text in enumerate(codes, 1):
+        code = text.strip()
+        if not code:
+            continue
+        if len(code) > _LENGTH_MAX or not code.isprintable():
+            raise DecideError(
+                f"The code in line {number} has {len(code)} characters or holds one that cannot be printed. A code is "
+                f"one line of at most {_LENGTH_MAX} characters. Nothing was added."
+            )
+        known += code.casefold() in wanted
+        wanted.setdefault(code.casefold(), code)
+    rows = [
+        {"offer": offer, "folded": folded, "code": code, "added_at": now}
+        for folded, code in wanted.items()
+    ]
+    with control.begin() as connection:
+        before = _count(connection, offer)
+        for part in _batches(rows):
+            insert_missing(connection, _codes, list(part))
+        new = _count(connection, offer) - before
+    return new, known + len(rows) - new
+
+
+def generate(control: Control, offer: str, count: int, *, now: datetime, prefix: str = "") -> int:
+    """Make `count` codes that nobody can guess; returns how many were added (all of them)."""
+    if count < 1:
+        raise DecideError(f"{count} codes cannot be made; ask for 1 or more.")
+    made = 0
+    while made < count:
+        fresh = [
+            prefix + "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+            for _ in range(count - made)
+        ]
+        made += add(control, offer, fresh, now=now)[0]
+    return made
+
+
+def free(control: Control, offer: str) -> int:
+    """How many codes of the offer nobody has."""
+    with control.read() as connection:
+        return int(
+            connection.execute(
+                sa.select(sa.func.count()).where(
+                    _codes.c.offer == offer, _codes.c.plan_id.is_(None)
+                )
+            ).scalar_one()
+        )
+
+
+def pools(control: Control) -> list[Pool]:
+    """All pools, by offer."""
+    query = (
+        sa.select(
+            _codes.c.offer,
+            sa.func.count(),
+            sa.func.sum(sa.case((_codes.c.plan_id.is_(None), 1), else_=0)),
+        )
+        .group_by(_codes.c.offer)
+        .order_by(_codes.c.offer)
+    )
+    with control.read() as connection:
+        return [
+            Pool(offer, int(all_), int(left)) for offer, all_, left in connection.execute(query)
+        ]
+
+
+def all_codes(control: Control, offer: str) -> list[str]:
+    """All codes of an offer, for the shop's checkout, in order."""
+    query = sa.select(_codes.c.code).where(_codes.c.offer == offer).order_by(_codes.c.folded)
+    with control.read() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def give(
+    connection: sa.Connection,
+    plan_id: str,
+    people: Mapping[str, Sequence[str]],
+    *,
+    now: datetime,
+) -> None:
+    """Hand each person of the plan a free code of their offer.
+
+    Args:
+        people: Offer → profiles.
+
+    Raises:
+        DecideError: There are too few left. Nobody of the plan has got one then, once the transaction is undone.
+    """
+    update = (
+        sa.update(_codes)
+        .where(_codes.c.folded == sa.bindparam("which", type_=sa.Text))
+        .values(
+            plan_id=sa.bindparam("to_plan", type_=sa.Text),
+            profile_id=sa.bindparam("to_whom", type_=sa.Text),
+            given_at=sa.bindparam("at", type_=UtcDateTime),
+        )
+    )
+    for offer, profiles in sorted(people.items()):
+        taken = list(connection.execute(_free(offer, len(profiles))).scalars())
+        if len(taken) < len(profiles):
+            raise DecideError(
+                f"The offer '{offer}' has {len(taken):,} free codes and the plan needs {len(profiles):,}: others were "
+                "handed out since it was planned. Plan again (who gets none is left out then), or add codes with: "
+                f"aimwell decide codes add {offer} FILE"
+            )
+        rows = [
+            {"which": folded, "to_plan": plan_id, "to_whom": profile, "at": now}
+            for folded, profile in zip(taken, profiles, strict=True)
+        ]
+        for part in _batches(rows):
+            connection.execute(update, list(part))
+
+
+def _free(offer: str, most: int) -> sa.Select[str]:
+    return (
+        sa.select(_codes.c.folded)
+        .where(_codes.c.offer == offer, _codes.c.plan_id.is_(None))
+        .order_by(_codes.c.folded)
+        .limit(most)
+        # Two plans that are approved at once pass over each other's rows.
+        .with_for_update(skip_locked=True)
+    )
+
+
+def give_back(connection: sa.Connection, plan_id: str) -> int:
+    """Free the codes of a plan of which nothing was ever sent; returns how many."""
+    return connection.execute(
+        sa.update(_codes)
+        .where(_codes.c.plan_id == plan_id)
+        .values(plan_id=None, profile_id=None, given_at=None)
+    ).rowcount
+
+
+def codes_of(
+    connection: sa.Connection, plan_id: str, profile_ids: Sequence[str]
+) -> dict[tuple[str, str], str]:
+    """(offer, profile) → the code of each of these people in the plan."""
+    query = sa.select(_codes.c.offer, _codes.c.profile_id, _codes.c.code).where(
+        _codes.c.plan_id == plan_id, among(_codes.c.profile_id, GIVEN)
+    )
+    rows = connection.execute(query, {"ids": profile_ids})
+    return {(offer, profile): code for offer, profile, code in rows}
+
+
+def given_codes(control: Control, offers: Sequence[str]) -> dict[str, str]:
+    """Case-folded code → its offer, of all codes of these offers that were handed out."""
+    query = sa.select(_codes.c.folded, _codes.c.offer).where(
+        _codes.c.offer.in_(list(offers)), _codes.c.plan_id.is_not(None)
+    )
+    with control.read() as connection:
+        return dict(connection.execute(query).all())
+
+
+def _count(connection: sa.Connection, offer: str) -> int:
+    query = sa.select(sa.func.count()).where(_codes.c.offer == offer)
+    return int(connection.execute(query).scalar_one())
+
+
+def _batches(rows: Sequence[dict[str, object]]) -> Iterator[Sequence[dict[str, object]]]:
+    for start in range(0, len(rows), _BATCH):
+        yield rows[start : start + _BATCH]

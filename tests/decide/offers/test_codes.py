@@ -1,0 +1,198 @@
+"""Codes of one's own: no code twice, whatever happens at once and whatever is killed when."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from aimwell.decide.model import Plan
+from aimwell.decide.offers import codes
+from aimwell.decide.service import approve, cancel
+from aimwell.deliver import service as deliver
+from aimwell.errors import DecideError
+from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores, open_stores
+from campaigns import NOW, planned, set_up
+from child import child
+from shop import make_stores
+
+_codes = metadata.tables["offer_codes"]
+POOLED = {"code": None, "codes": {"pool": "unique"}}
+ONE_BY_ONE = """
+import sys
+from datetime import UTC, datetime
+from aimwell.decide.service import approve
+from aimwell.store.stores import open_stores
+stores = open_stores(sys.argv[1])
+print("ready", flush=True)
+input()
+for plan_id in sys.argv[2:]:
+    approve(stores, plan_id, now=datetime.now(UTC), by="ann")
+    print(plan_id, flush=True)
+"""
+
+
+@pytest.fixture
+def stores(tmp_path: Path, control_url: str) -> Iterator[Stores]:
+    """On SQLite and on PostgreSQL."""
+    opened = make_stores(tmp_path, control_url)
+    yield opened
+    opened.close()
+
+
+def holders(stores: Stores) -> list[tuple[str, str, str]]:
+    """(code, plan, profile) of all that are handed out."""
+    query = sa.select(_codes.c.code, _codes.c.plan_id, _codes.c.profile_id).where(
+        _codes.c.plan_id.is_not(None)
+    )
+    with stores.read_control() as connection:
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def treated(plan: Plan) -> int:
+    return int(plan.summary["treated"])
+
+
+def test_codes_are_taken_once_whatever_their_case(stores: Stores) -> None:
+    assert codes.add(stores.control, "ten", ["AB1", " ab1 ", "", "CD2"], now=NOW) == (2, 1)
+    assert codes.add(stores.control, "ten", ["cd2", "EF3"], now=NOW) == (1, 1)
+    # A code means one offer.
+    assert codes.add(stores.control, "other", ["AB1"], now=NOW) == (0, 1)
+    assert codes.free(stores.control, "ten") == 3
+
+
+@pytest.mark.parametrize("bad", ["x" * 65, "a\tb"])
+def test_a_bad_code_is_refused_with_its_line_and_nothing_is_added(stores: Stores, bad: str) -> None:
+    with pytest.raises(DecideError, match="line 2"):
+        codes.add(stores.control, "ten", ["GOOD", bad], now=NOW)
+    assert codes.free(stores.control, "ten") == 0
+
+
+def test_made_codes_differ_and_cannot_be_misread(stores: Stores) -> None:
+    assert codes.generate(stores.control, "ten", 500, now=NOW, prefix="S-") == 500
+    with stores.read_control() as connection:
+        found = connection.execute(sa.select(_codes.c.code)).scalars().all()
+    assert len(set(found)) == 500
+    assert all(len(one) == 12 and not set(one[2:]) & set("IL1O0U") for one in found)
+
+
+def test_each_person_gets_a_code_when_the_plan_is_approved_and_it_stands_in_the_message(
+    stores: Stores,
+) -> None:
+    set_up(stores, ten=POOLED)
+    codes.generate(stores.control, "ten", 60, now=NOW)
+    made = planned(stores)
+    assert holders(stores) == []
+    approve(stores, made.plan_id, now=NOW, by="ann")
+    given = holders(stores)
+    assert len(given) == treated(made) == len({profile for _, _, profile in given})
+    deliver.execute(stores, made.plan_id, now=NOW + timedelta(seconds=1), by="ann")
+    deliver.run_sending(stores, made.plan_id, clock=lambda: NOW + timedelta(minutes=1))
+    sent = "".join(
+        file.read_text() for file in (stores.root / "outbox" / made.plan_id).glob("*.eml")
+    ).replace("=\n", "")
+    assert sent
+    assert all(code in sent for code, _, _ in given)
+
+
+def test_a_pool_that_runs_dry_leaves_people_out_with_the_reason_in_both_arms_alike(
+    stores: Stores,
+) -> None:
+    set_up(stores, ten=POOLED)
+    codes.generate(stores.control, "ten", 12, now=NOW)
+    made = planned(stores)
+    assert treated(made) == 12
+    assert made.summary["excluded"]["no_code"] == 50 - 12 - made.summary["control"]
+    approve(stores, made.plan_id, now=NOW, by="ann")
+    assert codes.free(stores.control, "ten") == 0
+
+
+def test_a_plan_that_is_approved_too_late_is_refused_whole(stores: Stores) -> None:
+    set_up(stores, ten=POOLED)
+    codes.generate(stores.control, "ten", 50, now=NOW)
+    first, second = planned(stores), planned(stores)
+    approve(stores, first.plan_id, now=NOW, by="ann")
+    before = holders(stores)
+    with pytest.raises(DecideError, match="Plan again"):
+        approve(stores, second.plan_id, now=NOW, by="ann")
+    assert holders(stores) == before
+
+
+def test_a_cancelled_plan_gives_its_codes_back(stores: Stores) -> None:
+    set_up(stores, ten=POOLED)
+    codes.generate(stores.control, "ten", 50, now=NOW)
+    made = planned(stores)
+    approve(stores, made.plan_id, now=NOW, by="ann")
+    cancel(stores, made.plan_id, now=NOW, by="ann")
+    assert codes.free(stores.control, "ten") == 50
+
+
+def test_a_trial_takes_no_codes(stores: Stores) -> None:
+    set_up(stores, ten=POOLED)
+    made = planned(stores, trial=True)
+    approve(stores, made.plan_id, now=NOW, by="ann")
+    assert holders(stores) == []
+
+
+def test_stock_is_promised_over_all_plans(stores: Stores) -> None:
+    set_up(stores, ten={"stock": 15})
+    made, second = planned(stores), planned(stores)
+    assert treated(made) == 15
+    assert made.summary["excluded"]["no_stock"] > 0
+    approve(stores, made.plan_id, now=NOW, by="ann")
+    with pytest.raises(DecideError, match="a stock of 15, of which 15 are promised"):
+        approve(stores, second.plan_id, now=NOW, by="ann")
+    with pytest.raises(DecideError, match="stock does not reach"):
+        planned(stores)
+
+
+def test_plans_approved_at_once_share_no_code(stores: Stores) -> None:
+    set_up(stores, people=30, ten=POOLED)
+    codes.generate(stores.control, "ten", 120, now=NOW)
+    plans = [planned(stores) for _ in range(4)]
+    faults: list[Exception] = []
+
+    def one(plan_id: str) -> None:
+        own = open_stores(stores.root)
+        try:
+            approve(own, plan_id, now=NOW, by="ann")
+        except Exception as error:  # looked at below
+            faults.append(error)
+        finally:
+            own.close()
+
+    threads = [threading.Thread(target=one, args=[plan.plan_id]) for plan in plans]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    given = holders(stores)
+    assert not faults
+    assert Counter(plan for _, plan, _ in given) == {p.plan_id: treated(p) for p in plans}
+    assert len({code for code, _, _ in given}) == len(given)
+
+
+def test_after_a_kill_each_plan_has_all_its_codes_or_none(stores: Stores) -> None:
+    set_up(stores, people=30, ten=POOLED)
+    codes.generate(stores.control, "ten", 300, now=NOW)
+    plans = [planned(stores) for _ in range(6)]
+    with child(ONE_BY_ONE, stores.root, *(plan.plan_id for plan in plans)) as process:
+        assert process.line() == "ready"
+        process.go()
+        process.line()
+        process.kill()
+    counted = Counter(plan for _, plan, _ in holders(stores))
+    with stores.read_control() as connection:
+        plans_table = metadata.tables["plans"]
+        query = sa.select(plans_table.c.plan_id, plans_table.c.state)
+        states = dict(connection.execute(query).all())
+    assert counted
+    for plan in plans:
+        approved = states[plan.plan_id] == "approved"
+        assert counted[plan.plan_id] == (treated(plan) if approved else 0)
