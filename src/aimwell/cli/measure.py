@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aimwell.cli import measure_attribution, measure_earnings, measure_kpis
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.output import Output
 from aimwell.decide.stored import load_plan
@@ -22,6 +23,12 @@ __all__ = ["app", "show"]
 app = typer.Typer(
     no_args_is_help=True, help="Measure what a campaign earned, with a control group."
 )
+
+app.command("kpis")(measure_kpis.kpis)
+app.command("ledger")(measure_earnings.ledger)
+app.command("later")(measure_earnings.later)
+app.command("executive")(measure_earnings.executive)
+app.command("attribution")(measure_attribution.attribution)
 
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from aimwell.decide.stored import load_plan
 from aimwell.measure import service as measure_service
+from aimwell.measure.attribution.model import Attribution
+from aimwell.measure.attribution.service import attribute
+from aimwell.measure.earnings import Earnings, earnings
 from aimwell.measure.model import CampaignResult
+from aimwell.measure.stored import latest_documents
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Measurements"]
@@ -25,3 +30,16 @@ class Measurements(Stage):
         """Measure and keep the report; returns the HTML file."""
         result = self.campaign(plan_id, **options)
         return measure_service.store_report(self._stores, result).html
+
+    def attribution(self, **options: Any) -> Attribution:
+        """Conversions divided among the contacts before them, by every model, up to now or `until`."""
+        return attribute(self._stores, **{"until": self._clock(), **options})
+
+    def earnings(self, *, since: datetime | None = None, until: datetime | None = None) -> Earnings:
+        """The profit ledger: what each measured campaign of a period earned, and all together."""
+        return earnings(
+            latest_documents(self._stores),
+            currency=self._stores.settings.currency,
+            since=since,
+            until=until or self._clock(),
+        )
