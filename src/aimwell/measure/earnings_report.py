@@ -21,7 +21,7 @@ from aimwell.version import VERSION
 __all__ = ["MOST_ROWS", "earnings_csv", "earnings_html"]
 
 _TEMPLATE = Path(__file__).parent / "templates" / "earnings.html"
-MOST_ROWS = 12
+MOST_ROWS = 8
 """Campaigns on the page; the rest are counted, and are in the CSV."""
 
 

@@ -25,11 +25,11 @@ def beyond_words(within: CampaignResult, beyond: CampaignResult) -> str:
     currency, what = within.currency, within.headline
     after = second.estimate - first.estimate
     moved = money(abs(after), currency)
-    change = (
-        f"{moved} less than at its end: that much may have been pulled forward or returned"
-        if after < 0
-        else f"{moved} more than at its end"
-    )
+    change = f"{moved} {'less' if after < 0 else 'more'} than at the end of the window"
+    if first.covers(second.estimate):
+        change += ", a change no larger than what chance leaves open"
+    elif after < 0:
+        change += ": that much may have been pulled forward or returned"
     return (
         f"{days_words(beyond.span.days_measured)} after the start the {what} added is {money(second.estimate, currency)} "
         f"({money_interval(second, currency)}), {change}."
