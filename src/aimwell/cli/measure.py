@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aimwell.cli import measure_attribution, measure_earnings, measure_kpis
+from aimwell.cli import measure_attribution, measure_earnings, measure_kpis, measure_retention
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.output import Output
 from aimwell.decide.stored import load_plan
@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 
 app.command("kpis")(measure_kpis.kpis)
+app.command("cohorts")(measure_retention.cohorts)
+app.command("funnel")(measure_retention.funnel)
 app.command("ledger")(measure_earnings.ledger)
 app.command("later")(measure_earnings.later)
 app.command("executive")(measure_earnings.executive)
