@@ -7,7 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from aimwell.cli import measure_attribution, measure_earnings, measure_kpis, measure_retention
+from aimwell.cli import (
+    measure_attribution,
+    measure_earnings,
+    measure_feedback,
+    measure_kpis,
+    measure_retention,
+)
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.output import Output
 from aimwell.decide.stored import load_plan
@@ -27,6 +33,7 @@ app = typer.Typer(
 app.command("kpis")(measure_kpis.kpis)
 app.command("cohorts")(measure_retention.cohorts)
 app.command("funnel")(measure_retention.funnel)
+app.command("feedback")(measure_feedback.feedback)
 app.command("ledger")(measure_earnings.ledger)
 app.command("later")(measure_earnings.later)
 app.command("executive")(measure_earnings.executive)
