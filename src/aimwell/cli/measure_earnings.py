@@ -169,7 +169,8 @@ def _show(ws: Opened, found: Earnings) -> None:
             ],
             rows,
         )
-        out.say(f"  the sum by: {found.profit.method}")
+        if found.counted:
+            out.say(f"  the sum by: {found.profit.method}")
     for caveat in found.caveats:
         out.note(f"Beware: {caveat}")
     if not found.campaigns:

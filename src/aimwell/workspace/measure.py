@@ -11,6 +11,8 @@ from aimwell.measure import service as measure_service
 from aimwell.measure.attribution.model import Attribution
 from aimwell.measure.attribution.service import attribute
 from aimwell.measure.earnings import Earnings, earnings
+from aimwell.measure.feedback.model import Feedback
+from aimwell.measure.feedback.service import feedback
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.stored import latest_documents
 from aimwell.workspace.stage import Stage
@@ -43,3 +45,7 @@ class Measurements(Stage):
             since=since,
             until=until or self._clock(),
         )
+
+    def feedback(self, **options: Any) -> Feedback:
+        """What reviews and free answers speak of, and how satisfied those are who wrote them."""
+        return feedback(self._stores, **{"until": self._clock(), **options})
