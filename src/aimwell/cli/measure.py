@@ -7,6 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from aimwell.cli import (
+    measure_attribution,
+    measure_earnings,
+    measure_feedback,
+    measure_kpis,
+    measure_retention,
+)
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.measure_over_time import over_time
 from aimwell.cli.measure_segments import segments
@@ -27,6 +34,14 @@ app = typer.Typer(
 
 app.command("segments")(segments)
 app.command("over-time")(over_time)
+app.command("kpis")(measure_kpis.kpis)
+app.command("cohorts")(measure_retention.cohorts)
+app.command("funnel")(measure_retention.funnel)
+app.command("feedback")(measure_feedback.feedback)
+app.command("ledger")(measure_earnings.ledger)
+app.command("later")(measure_earnings.later)
+app.command("executive")(measure_earnings.executive)
+app.command("attribution")(measure_attribution.attribution)
 
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from aimwell.measure.model import Delivery
 from aimwell.measure.people import Cell
 from aimwell.store.schema import metadata
 
-__all__ = ["STOP_REASONS", "Ledger", "read_ledger"]
+__all__ = ["COMPLAINED", "SHARED", "STOP_REASONS", "Ledger", "read_hits", "read_ledger"]
 
 STOP_REASONS: Mapping[str, str] = {
     **EXCLUSIONS,
@@ -29,6 +29,10 @@ _messages = metadata.tables["messages"]
 _events = metadata.tables["message_events"]
 _OPENED, _CLICKED = "Email Opened", "Email Link Clicked"
 _UNSUBSCRIBED, _BOUNCED = "Unsubscribed", "Email Bounced"
+COMPLAINED = ("Email Complained", "Email Marked As Spam", "Spam Complaint")
+"""Events that say a person called the message spam."""
+SHARED = ("Email Shared", "Email Forwarded", "Product Shared")
+"""Events that say a person passed the message on."""
 
 
 @dataclass(frozen=True)
@@ -89,26 +93,65 @@ def _largest_first(counted: Mapping[str, int]) -> dict[str, int]:
 
 def _hits(connection: sa.Connection, plan_id: str) -> dict[str, int]:
     """Messages with each kind of event, once each; machine hits count where no person's hit is there."""
+    columns = _hit_columns(_each_message(_messages.c.plan_id == plan_id))
+    row = connection.execute(
+        sa.select(*[sa.func.sum(column).label(name) for name, column in columns.items()])
+    ).one()
+    return {name: int(row._mapping[name] or 0) for name in columns}
 
-    def seen(name: str, *, machine: bool) -> sa.ColumnElement[int]:
-        hit = sa.and_(_events.c.event == name, _events.c.machine.is_(machine))
+
+def read_hits(
+    connection: sa.Connection, plan_ids: Sequence[str]
+) -> dict[tuple[str, Cell], dict[str, int]]:
+    """The same for each plan, action and variant: sent, and what befell those messages; plan and cell → counts."""
+    by = (_messages.c.plan_id, _messages.c.action, _messages.c.variant)
+    sent = sa.select(*by, sa.func.count().label("sent")).where(
+        _messages.c.state == "sent", _messages.c.plan_id.in_(plan_ids)
+    )
+    found: dict[tuple[str, Cell], dict[str, int]] = {}
+    for row in connection.execute(sent.group_by(*by)):
+        found[row.plan_id, Cell(row.action, row.variant)] = {"sent": int(row.sent)}
+    each = _each_message(_messages.c.plan_id.in_(plan_ids), by=by)
+    columns = _hit_columns(each)
+    places = (each.c.plan_id, each.c.action, each.c.variant)
+    counted = sa.select(
+        *places, *[sa.func.sum(column).label(name) for name, column in columns.items()]
+    ).group_by(*places)
+    for row in connection.execute(counted):
+        cell = found.setdefault((row.plan_id, Cell(row.action, row.variant)), {"sent": 0})
+        cell.update({name: int(row._mapping[name] or 0) for name in columns})
+    return found
+
+
+def _each_message(where: sa.ColumnElement[bool], by: Sequence[sa.Column[Any]] = ()) -> sa.Subquery:
+    """One row a message that anything befell: 1 for each kind of event."""
+
+    def seen(*names: str, machine: bool) -> sa.ColumnElement[int]:
+        hit = sa.and_(_events.c.event.in_(names), _events.c.machine.is_(machine))
         return sa.func.max(sa.case((hit, 1), else_=0))
 
-    each = (
+    return (
         sa.select(
             _events.c.message_id,
+            *by,
             seen(_OPENED, machine=False).label("opened"),
             seen(_OPENED, machine=True).label("opened_machine"),
             seen(_CLICKED, machine=False).label("clicked"),
             seen(_CLICKED, machine=True).label("clicked_machine"),
             seen(_UNSUBSCRIBED, machine=False).label("unsubscribed"),
             seen(_BOUNCED, machine=False).label("bounced"),
+            seen(*COMPLAINED, machine=False).label("complained"),
+            seen(*SHARED, machine=False).label("shared"),
         )
         .join(_messages, _messages.c.message_id == _events.c.message_id)
-        .where(_messages.c.plan_id == plan_id)
-        .group_by(_events.c.message_id)
+        .where(where)
+        .group_by(_events.c.message_id, *by)
         .subquery()
     )
+
+
+def _hit_columns(each: sa.Subquery) -> dict[str, sa.ColumnElement[int]]:
+    """What to add up over messages, by the names of `Delivery`."""
     one, none = sa.literal(1), sa.literal(0)
     person = sa.case((each.c.opened + each.c.clicked > none, one), else_=none)
     machine = sa.case(
@@ -126,7 +169,7 @@ def _hits(connection: sa.Connection, plan_id: str) -> dict[str, int]:
         counts = sa.and_(each.c[name] == none, each.c[f"{name}_machine"] == one)
         return sa.case((counts, one), else_=none)
 
-    columns = {
+    return {
         "opened": each.c.opened,
         "opened_machine": alone("opened"),
         "clicked": each.c.clicked,
@@ -135,8 +178,6 @@ def _hits(connection: sa.Connection, plan_id: str) -> dict[str, int]:
         "engaged_machine": machine,
         "unsubscribed": each.c.unsubscribed,
         "bounced": each.c.bounced,
+        "complained": each.c.complained,
+        "shared": each.c.shared,
     }
-    row = connection.execute(
-        sa.select(*[sa.func.sum(column).label(name) for name, column in columns.items()])
-    ).one()
-    return {name: int(row._mapping[name] or 0) for name in columns}

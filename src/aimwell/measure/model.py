@@ -161,6 +161,8 @@ class Delivery:
     engaged_machine: int = 0
     unsubscribed: int = 0
     bounced: int = 0
+    complained: int = 0
+    shared: int = 0
     cost: float = 0.0
 
 

@@ -14,7 +14,7 @@ from aimwell.measure.shown import group_name, shown_interval, signed
 from aimwell.pages import charts
 from aimwell.stats.estimate import Estimate
 
-__all__ = ["Row", "amounts", "amounts_axis", "beside_truth", "growth"]
+__all__ = ["Row", "amounts", "amounts_axis", "beside_truth", "growth", "money_ticks"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def amounts(result: CampaignResult) -> list[Row]:
             scale,
             title=f"{label} by sending",
             description=f"Estimate {figure}, {percent(100 * result.confidence, 0)} interval {interval}.{true}",
-            ticks=[tick for tick, _label in _ticks(scale, result.currency)],
+            ticks=[tick for tick, _label in money_ticks(scale, result.currency)],
         )
         rows.append(Row(label, figure, interval, drawing))
     return rows
@@ -73,10 +73,12 @@ def amounts_axis(result: CampaignResult) -> Markup:
     if not found:
         return Markup("")
     scale = charts.whiskers_scale(found)
-    return charts.axis(scale, _ticks(scale, result.currency))
+    return charts.axis(scale, money_ticks(scale, result.currency))
 
 
-def _ticks(scale: tuple[float, float], currency: str) -> list[tuple[float, str]]:
+def money_ticks(scale: tuple[float, float], currency: str) -> list[tuple[float, str]]:
+    """Round amounts on a scale, with their labels."""
+
     def labels(ticks: Sequence[float]) -> list[str]:
         places = _tick_places(ticks, currency)
         return [money(tick, currency, places) for tick in ticks]

@@ -20,6 +20,8 @@ from aimwell.decide.stored import load_plan, places
 from aimwell.errors import MeasureError, StorageFullError
 from aimwell.measure.belief import earlier_lifts
 from aimwell.measure.by_segment import SegmentLifts, segment_lifts
+from aimwell.measure.earnings import Earnings
+from aimwell.measure.earnings_report import earnings_csv, earnings_html
 from aimwell.measure.interference import household_spillover
 from aimwell.measure.ledger import read_ledger
 from aimwell.measure.model import CampaignResult, Metric, Span, Truth
@@ -41,6 +43,7 @@ __all__ = [
     "measure_over_time",
     "measure_segments",
     "seed_of",
+    "store_earnings",
     "store_report",
 ]
 
@@ -65,6 +68,7 @@ def measure(
     seed: int | None = None,
     permutations: int = DEFAULT_PERMUTATIONS,
     truth: Truth | None = None,
+    windows: float = 1.0,
 ) -> CampaignResult:
     """What sending a plan added, up to `now` or to the end of its window.
 
@@ -75,13 +79,15 @@ def measure(
         permutations: Of the randomisation test.
         truth: The true effect, where the people are simulated and answered what was sent; shown beside. None
             takes what a kept report of the plan says of it for the same span.
+        windows: How many windows long to look from the start: 2 looks as long again beyond the end of the window, where
+            sales that were pulled forward are missing and returns come in.
 
     Raises:
         DecideError: There is no such plan.
         MeasureError: The plan has not begun, so there is nothing to measure.
     """
     plan = load_plan(stores.control, plan_id)
-    span = _span(plan, now, timezone=stores.settings.timezone)
+    span = _span(plan, now, timezone=stores.settings.timezone, windows=windows)
     parts = parts_of_plan(plan.document)
     placed = places(stores.control, plan.plan_id, arms=("treatment", "control", "passed"))
     people = [place for place in placed if not is_erased(place.profile_id)]
@@ -220,7 +226,7 @@ def _truth_told(stores: Stores, plan_id: str, span: Span) -> Truth | None:
     return next((Truth(**document["truth"]) for document in documents if document["truth"]), None)
 
 
-def _span(plan: Plan, now: datetime, *, timezone: str) -> Span:
+def _span(plan: Plan, now: datetime, *, timezone: str, windows: float = 1.0) -> Span:
     if now.tzinfo is None:
         raise MeasureError(f"The moment {now.isoformat()} has no time zone; give an aware time.")
     start = plan.starts_at.astimezone(UTC)
@@ -229,7 +235,7 @@ def _span(plan: Plan, now: datetime, *, timezone: str) -> Span:
             f"The plan '{plan.plan_id}' starts at {start.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M %Z}, so there is nothing to measure yet. "
             "Measure again later."
         )
-    ends = start + timedelta(days=plan.summary["window_days"])
+    ends = start + timedelta(days=plan.summary["window_days"] * windows)
     return Span(starts_at=start, ends_at=ends, measured_until=min(ends, now.astimezone(UTC)))
 
 
@@ -268,6 +274,31 @@ def store_report(stores: Stores, result: CampaignResult) -> StoredReport:
     with stores.control.begin() as connection:
         upsert(connection, _reports, [row], update=("as_of", "document", "made_at"))
     return stored
+
+
+def store_earnings(
+    stores: Stores, found: Earnings, *, name: str, title: str, now: datetime
+) -> dict[str, Path]:
+    """Keep the ledger as `reports/NAME.html`, `.json` and `.csv` in the workspace; the files by their kind.
+
+    Raises:
+        MeasureError: The name cannot be that of a file.
+        StorageFullError: The disk is full; the files of before are still there.
+    """
+    if not _FILE_NAME.fullmatch(name):
+        raise MeasureError(
+            f"The report cannot be named {name!r}: letters, digits, '.', '_' and '-' only."
+        )
+    texts = {
+        "html": earnings_html(found, title=title, timezone=stores.settings.timezone, made_at=now),
+        "json": json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False, indent=2) + "\n",
+        "csv": earnings_csv(found),
+    }
+    folder = stores.folder("reports")
+    files = {kind: folder / f"{name}.{kind}" for kind in texts}
+    for kind, file in files.items():
+        _replace_file(file, texts[kind])
+    return files
 
 
 def _replace_file(file: Path, text: str) -> None:

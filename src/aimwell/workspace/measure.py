@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from aimwell.decide.stored import load_plan
 from aimwell.measure import service as measure_service
+from aimwell.measure.attribution.model import Attribution
+from aimwell.measure.attribution.service import attribute
 from aimwell.measure.by_segment import SegmentLifts
+from aimwell.measure.earnings import Earnings, earnings
+from aimwell.measure.feedback.model import Feedback
+from aimwell.measure.feedback.service import feedback
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.over_time import OverTime
+from aimwell.measure.stored import latest_documents
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Measurements"]
@@ -41,3 +48,20 @@ class Measurements(Stage):
         """Measure and keep the report; returns the HTML file."""
         result = self.campaign(plan_id, **options)
         return measure_service.store_report(self._stores, result).html
+
+    def attribution(self, **options: Any) -> Attribution:
+        """Conversions divided among the contacts before them, by every model, up to now or `until`."""
+        return attribute(self._stores, **{"until": self._clock(), **options})
+
+    def earnings(self, *, since: datetime | None = None, until: datetime | None = None) -> Earnings:
+        """The profit ledger: what each measured campaign of a period earned, and all together."""
+        return earnings(
+            latest_documents(self._stores),
+            currency=self._stores.settings.currency,
+            since=since,
+            until=until or self._clock(),
+        )
+
+    def feedback(self, **options: Any) -> Feedback:
+        """What reviews and free answers speak of, and how satisfied those are who wrote them."""
+        return feedback(self._stores, **{"until": self._clock(), **options})

@@ -1,0 +1,85 @@
+"""`aimwell measure feedback`: what people say in their own words."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.measure.feedback.model import Feedback
+from aimwell.measure.feedback.service import feedback as feedback_of
+from aimwell.stats.estimate import Estimate
+
+__all__ = ["feedback"]
+
+_SURE = 0.05
+
+
+def feedback(
+    topics: Annotated[int, typer.Option("--topics", help="How many topics to look for.")] = 8,
+    category: Annotated[
+        str | None, typer.Option("--category", help="Only reviews of this category.")
+    ] = None,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what reviews and free answers speak of, and which topics go with bad marks."""
+    with opened(workspace, as_json=as_json) as ws:
+        with ws.output.progress("Reading"):
+            found = feedback_of(
+                ws.stores, until=ws.moment(as_of) or ws.now, category=category, topics=topics
+            )
+        if as_json:
+            ws.output.json(found)
+            return
+        _show(ws, found)
+
+
+def _show(ws: Opened, found: Feedback) -> None:
+    out = ws.output
+    out.heading(
+        f"{found.texts:,} texts; satisfied (CSAT): {_share(found.satisfied) or 'no marks'} of {found.rated:,} marks"
+    )
+    out.table(
+        ["topic", "texts", "satisfied", "against others", "share, later half"],
+        [
+            (
+                " ".join(topic.words[:4]),
+                topic.texts,
+                _share(topic.satisfied),
+                _points(topic.against_others, topic.q_value),
+                _points(topic.change, topic.change_q_value),
+            )
+            for topic in found.topics
+        ],
+    )
+    out.say(
+        "Points with *: a false discovery rate of at most 5 % over the topics (Newcombe; Benjamini and Hochberg)."
+    )
+    if found.judged.defined:
+        out.say(f"Words that go with good marks: {', '.join(found.good_words)}")
+        out.say(f"Words that go with bad marks: {', '.join(found.bad_words)}")
+        out.say(
+            f"How well words tell them apart, on texts not learnt from: AUC {found.judged.estimate:.3f} "
+            f"({found.judged.lower:.3f} to {found.judged.upper:.3f}; {found.judged.method})"
+        )
+    if found.predicted_satisfied is not None:
+        out.say(
+            f"Texts without a mark: {found.predicted_satisfied:.1%} satisfied, as their words predict."
+        )
+    for note in found.notes:
+        out.note(note)
+
+
+def _share(one: Estimate) -> str | None:
+    if one.estimate is None or one.lower is None or one.upper is None:
+        return None
+    return f"{one.estimate:.1%} ({100 * one.lower:.0f}–{100 * one.upper:.0f})"
+
+
+def _points(one: Estimate, q_value: float | None) -> str | None:
+    if one.estimate is None:
+        return None
+    return f"{100 * one.estimate:+.1f}{'*' if q_value is not None and q_value <= _SURE else ''}"

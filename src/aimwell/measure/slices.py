@@ -1,0 +1,362 @@
+"""Key figures of many campaigns at once, by campaign, channel, offer, action, variant, audience or month.
+
+A slice is made of cells: one action of one plan, or one content variant of it. Counts of a slice are sums of its cells'.
+What sending *caused* is summed over whole plans, as their estimates are independent of each other; several actions of one
+plan share its held-out people, so a part of a plan that is more than one cell has no sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from aimwell.measure.earnings import together
+from aimwell.measure.model import Unit
+from aimwell.measure.people import Cell
+from aimwell.stats.estimate import Estimate, Figure
+from aimwell.stats.intervals import wilson
+
+__all__ = ["FIGURES", "Piece", "Slice", "SliceFigure", "SlicedBy", "pieces_of", "slices"]
+
+SlicedBy = Literal["campaign", "channel", "offer", "action", "variant", "audience", "month"]
+FIGURES: Mapping[str, tuple[str, Unit, str]] = {
+    "delivery_rate": ("Delivered", "percent", "(sent − bounced) ÷ sent × 100"),
+    "open_rate": ("Opened by people", "percent", "messages opened by a person ÷ delivered × 100"),
+    "open_rate_machine": ("Opened by machines", "percent", "messages opened by machines alone ÷ delivered × 100"),
+    "click_rate": ("Clicked by people", "percent", "messages clicked by a person ÷ delivered × 100"),
+    "click_rate_machine": ("Clicked by machines", "percent", "messages clicked by machines alone ÷ delivered × 100"),
+    "click_to_open_rate": ("Clicked of those opened", "percent", "messages clicked by a person ÷ messages opened or clicked by a person × 100"),
+    "unsubscribe_rate": ("Unsubscribed", "percent", "messages after which somebody unsubscribed ÷ delivered × 100"),
+    "complaint_rate": ("Complained", "percent", "messages called spam ÷ delivered × 100"),
+    "share_rate": ("Shared", "percent", "messages passed on ÷ delivered × 100"),
+    "conversion_rate": ("Converted", "percent", "targeted people with the goal's event in the window ÷ targeted people × 100"),
+    "orders": ("Orders", "orders", "orders of targeted people in the window"),
+    "revenue": ("Revenue", "money", "revenue of targeted people in the window, less returns in it"),
+    "margin": ("Margin", "money", "what the goods earned, less what offers cost"),
+    "cost": ("Cost of contact", "money", "cost of the messages sent"),
+    "discount": ("Given away", "money", "cost of redemptions that revenue does not show"),
+    "return_on_ad_spend": ("Return on ad spend", "ratio", "revenue ÷ cost"),
+    "incremental_revenue": ("Revenue added", "money", "(revenue per contacted − per held-out person) × contacted people"),
+    "incremental_profit": ("Profit added", "money", "incremental margin − cost of contact"),
+    "return_on_investment": ("Return on investment", "percent", "profit added ÷ (cost of contact + given away) × 100"),
+    "cost_per_incremental_order": ("Cost of an added order", "money", "(cost of contact + given away) ÷ orders added"),
+}  # fmt: skip
+"""Key → label, unit, formula; in the order in which they are shown."""
+
+_SHARES = {
+    "open_rate": "opened",
+    "open_rate_machine": "opened_machine",
+    "click_rate": "clicked",
+    "click_rate_machine": "clicked_machine",
+    "unsubscribe_rate": "unsubscribed",
+}
+_REPORTED = {"complaint_rate": "complained", "share_rate": "shared"}
+_CAUSED = "sum over plans of the difference from the held-out"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piece:
+    """One action of one plan, or one variant of it, as the plan's newest report measured it.
+
+    Attributes:
+        hits: Messages sent and what befell them, by the names of `Delivery`.
+        margin: None where it is unknown. discount: None where it is known of the plan as a whole only.
+        of_plan: How many pieces the plan has.
+        profit: That this piece added. plan_revenue, plan_profit, plan_orders: That the whole plan added.
+    """
+
+    plan_id: str
+    campaign: str
+    audience: str
+    month: str
+    channel: str
+    offer: str
+    action: str
+    variant: str
+    people: int
+    converted: int
+    orders: int
+    revenue: float
+    margin: float | None
+    cost: float
+    discount: float | None
+    hits: Mapping[str, int]
+    of_plan: int
+    profit: Estimate
+    plan_revenue: Estimate
+    plan_profit: Estimate
+    plan_orders: Estimate
+    plan_discount: float
+
+    def place(self, by: SlicedBy) -> str:
+        """To which slice it belongs."""
+        return str(getattr(self, by))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SliceFigure:
+    """One figure of one slice: the value or why there is none, and its interval where there is one."""
+
+    key: str
+    value: Figure
+    interval: Estimate | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """One slice with all its figures, in the order of FIGURES."""
+
+    name: str
+    plans: int
+    people: int
+    sent: int
+    figures: tuple[SliceFigure, ...] = field(default=())
+
+    def figure(self, key: str) -> SliceFigure:
+        """One figure by its key."""
+        return next(one for one in self.figures if one.key == key)
+
+
+def pieces_of(
+    document: Mapping[str, Any],
+    hits: Mapping[tuple[str, Cell], Mapping[str, int]],
+    *,
+    timezone: str,
+) -> list[Piece]:
+    """The pieces of one plan, by variant where it has several.
+
+    Args:
+        document: A result as `CampaignResult.to_dict` writes it.
+        hits: As `ledger.read_hits` gives them.
+        timezone: In which the month is told.
+    """
+    rows = document["variants"] or document["actions"]
+    start = datetime.fromisoformat(document["span"]["starts_at"]).astimezone(ZoneInfo(timezone))
+    lifts = document["lifts"]
+    found = []
+    for row in rows:
+        mine = [
+            counts
+            for (plan_id, cell), counts in hits.items()
+            if plan_id == document["plan_id"]
+            and cell.action == row["action"]
+            and row["variant"] in (None, cell.variant)
+        ]
+        found.append(
+            Piece(
+                plan_id=document["plan_id"],
+                campaign=document["campaign"],
+                audience=document["audience"],
+                month=f"{start:%Y-%m}",
+                channel=row["channel"],
+                offer=row["offer"] or "(no offer)",
+                action=row["action"],
+                variant=row["variant"] or "(one variant)",
+                people=row["figures"]["people"],
+                converted=row["figures"]["converted"],
+                orders=row["figures"]["orders"],
+                revenue=row["figures"]["revenue"],
+                margin=row["figures"]["margin"],
+                cost=row["contact_cost"],
+                discount=document["costs"]["offers"] if len(rows) == 1 else None,
+                hits=_added(mine),
+                of_plan=len(rows),
+                profit=Estimate(**row["profit"]),
+                plan_revenue=Estimate(**lifts["revenue"]["total"]),
+                plan_profit=Estimate(**document["profit"]),
+                plan_orders=Estimate(**lifts["orders"]["total"]),
+                plan_discount=document["costs"]["offers"],
+            )
+        )
+    return found
+
+
+def _added(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    names = sorted({name for one in counts for name in one})
+    return {name: sum(one.get(name, 0) for one in counts) for name in names}
+
+
+def slices(pieces: Sequence[Piece], by: SlicedBy) -> tuple[Slice, ...]:
+    """The figures of each slice, in the order of the slices' names."""
+    names = sorted({piece.place(by) for piece in pieces})
+    reported = {
+        key: any(piece.hits.get(name, 0) for piece in pieces) for key, name in _REPORTED.items()
+    }
+    return tuple(
+        _slice(name, [piece for piece in pieces if piece.place(by) == name], reported)
+        for name in names
+    )
+
+
+def _slice(name: str, pieces: Sequence[Piece], reported: Mapping[str, bool]) -> Slice:
+    hits = _added([piece.hits for piece in pieces])
+    sent = hits.get("sent", 0)
+    made: dict[str, SliceFigure] = {}
+    for figure in [*_rates(hits, reported), *_outcomes(pieces), *_caused(pieces)]:
+        made[figure.key] = figure
+    return Slice(
+        name=name,
+        plans=len({piece.plan_id for piece in pieces}),
+        people=sum(piece.people for piece in pieces),
+        sent=sent,
+        figures=tuple(made[key] for key in FIGURES),
+    )
+
+
+def _rates(hits: Mapping[str, int], reported: Mapping[str, bool]) -> list[SliceFigure]:
+    sent = hits.get("sent", 0)
+    delivered = max(sent - hits.get("bounced", 0), 0)
+    found = [_share("delivery_rate", delivered, sent, "nothing was sent")]
+    for key, name in _SHARES.items():
+        found.append(_share(key, hits.get(name, 0), delivered, "nothing was delivered"))
+    for key, name in _REPORTED.items():
+        found.append(
+            _share(key, hits.get(name, 0), delivered, "nothing was delivered")
+            if reported[key]
+            else SliceFigure(
+                key=key,
+                value=Figure(
+                    value=None, reason="nobody reports it: a provider must, through its events"
+                ),
+            )
+        )
+    engaged = hits.get("engaged", 0)
+    found.append(
+        _share("click_to_open_rate", hits.get("clicked", 0), engaged, "no person opened or clicked")
+    )
+    return found
+
+
+def _share(key: str, done: int, of: int, why: str) -> SliceFigure:
+    done = min(done, of)
+    if not of:
+        return SliceFigure(key=key, value=Figure(value=None, reason=why))
+    return SliceFigure(
+        key=key, value=Figure(value=100 * done / of), interval=wilson(done, of).times(100.0)
+    )
+
+
+def _outcomes(pieces: Sequence[Piece]) -> list[SliceFigure]:
+    people = sum(piece.people for piece in pieces)
+    cost = sum(piece.cost for piece in pieces)
+    revenue = sum(piece.revenue for piece in pieces)
+    margins = [piece.margin for piece in pieces]
+    discount = _discount(pieces)
+    return [
+        _share(
+            "conversion_rate",
+            sum(piece.converted for piece in pieces),
+            people,
+            "nobody was targeted",
+        ),
+        SliceFigure(key="orders", value=Figure(value=sum(piece.orders for piece in pieces))),
+        SliceFigure(key="revenue", value=Figure(value=revenue)),
+        SliceFigure(
+            key="margin",
+            value=Figure(value=None, reason="the margin of some goods is unknown")
+            if any(one is None for one in margins)
+            else Figure(value=sum(one or 0.0 for one in margins)),
+        ),
+        SliceFigure(key="cost", value=Figure(value=cost)),
+        SliceFigure(
+            key="discount",
+            value=Figure(value=None, reason="it is known of each plan as a whole only")
+            if discount is None
+            else Figure(value=discount),
+        ),
+        SliceFigure(
+            key="return_on_ad_spend",
+            value=Figure(value=revenue / cost)
+            if cost > 0
+            else Figure(value=None, reason="contact cost nothing"),
+        ),
+    ]
+
+
+def _plans(pieces: Sequence[Piece]) -> list[tuple[list[Piece], bool]]:
+    """The pieces of each plan, and whether they are all that it has."""
+    found: dict[str, list[Piece]] = {}
+    for piece in pieces:
+        found.setdefault(piece.plan_id, []).append(piece)
+    return [(mine, len(mine) == mine[0].of_plan) for mine in found.values()]
+
+
+def _discount(pieces: Sequence[Piece]) -> float | None:
+    plans = _plans(pieces)
+    if not all(whole for _mine, whole in plans):
+        return None
+    return sum(mine[0].plan_discount for mine, _whole in plans)
+
+
+def _caused(pieces: Sequence[Piece]) -> list[SliceFigure]:
+    revenue = _summed(pieces, lambda piece: piece.plan_revenue, None)
+    orders = _summed(pieces, lambda piece: piece.plan_orders, None)
+    profit = _summed(pieces, lambda piece: piece.plan_profit, lambda piece: piece.profit)
+    discount = _discount(pieces)
+    spent = None if discount is None else discount + sum(piece.cost for piece in pieces)
+    if spent is None:
+        back = each = Estimate.missing(
+            "what was given away is known of whole plans only", method=_CAUSED
+        )
+    elif spent <= 0:
+        back = each = Estimate.missing("it cost nothing", method=_CAUSED)
+    else:
+        back, each = profit.times(100.0 / spent), _cost_of_each(spent, orders)
+    named = {
+        "incremental_revenue": revenue,
+        "incremental_profit": profit,
+        "return_on_investment": back,
+        "cost_per_incremental_order": each,
+    }
+    return [_estimated(key, one) for key, one in named.items()]
+
+
+def _estimated(key: str, one: Estimate) -> SliceFigure:
+    value = Figure(value=one.estimate, reason=one.reason)
+    return SliceFigure(key=key, value=value, interval=one if one.defined else None)
+
+
+def _summed(
+    pieces: Sequence[Piece],
+    of_plan: Callable[[Piece], Estimate],
+    of_piece: Callable[[Piece], Estimate] | None,
+) -> Estimate:
+    """Summed over plans; missing where one of them lacks it, as a sum without it would be another figure."""
+    parts: list[Estimate] = []
+    for mine, whole in _plans(pieces):
+        if whole:
+            parts.append(of_plan(mine[0]))
+        elif len(mine) == 1 and of_piece is not None:
+            parts.append(of_piece(mine[0]))
+        else:
+            why = (
+                "it is measured of whole plans only"
+                if of_piece is None
+                else "several of its actions share one held-out group, so their estimates do not add up"
+            )
+            return Estimate.missing(why, method=_CAUSED)
+    lacking = next((one for one in parts if not one.defined), None)
+    if lacking is not None:
+        return Estimate.missing(lacking.reason or "a plan lacks it", method=_CAUSED)
+    return parts[0] if len(parts) == 1 else together(parts)
+
+
+def _cost_of_each(spent: float, orders: Estimate) -> Estimate:
+    """Cost ÷ orders added. Where the added may be none, the cost of one has no upper limit: missing."""
+    if orders.estimate is None or orders.lower is None or orders.upper is None:
+        return orders
+    if orders.lower <= 0:
+        return Estimate.missing(
+            "it is not clear that any order was added, so the cost of one has no bound",
+            method=_CAUSED,
+        )
+    return replace(
+        orders,
+        estimate=spent / orders.estimate,
+        lower=spent / orders.upper,
+        upper=spent / orders.lower,
+        p_value=None,
+    )

@@ -1,0 +1,162 @@
+"""Key figures by slice: sums, what is missing and why, and that they agree with each plan's own report."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aimwell.deliver import service as deliver
+from aimwell.measure.ledger import read_hits, read_ledger
+from aimwell.measure.service import measure, store_report
+from aimwell.measure.slice_reading import bring_up_to_date, read_pieces
+from aimwell.measure.slices import FIGURES, Piece, slices
+from aimwell.stats.estimate import Estimate
+from campaigns import NOW, executed, set_up
+from shop import day, make_stores
+
+ADDITIVE = ("orders", "revenue", "cost")
+
+
+def estimate(middle: float, low: float, high: float) -> Estimate:
+    return Estimate(estimate=middle, lower=low, upper=high, confidence=0.95, method="Welch")
+
+
+def piece(**more: Any) -> Piece:
+    plain: dict[str, Any] = {
+        "plan_id": "spring-1",
+        "campaign": "spring",
+        "audience": "all",
+        "month": "2026-03",
+        "channel": "email",
+        "offer": "ten",
+        "action": "ten by email",
+        "variant": "(one variant)",
+        "people": 100,
+        "converted": 10,
+        "orders": 12,
+        "revenue": 600.0,
+        "margin": 240.0,
+        "cost": 2.0,
+        "discount": 8.0,
+        "hits": {"sent": 90, "bounced": 10, "opened": 40, "clicked": 8, "engaged": 40},
+        "of_plan": 1,
+        "profit": estimate(50, 10, 90),
+        "plan_revenue": estimate(200, 50, 350),
+        "plan_profit": estimate(50, 10, 90),
+        "plan_orders": estimate(4, 1, 8),
+        "plan_discount": 8.0,
+    }
+    return Piece(**(plain | more))
+
+
+def value(pieces: list[Piece], key: str, *, by: Any = "channel", place: int = 0) -> float | None:
+    return slices(pieces, by)[place].figure(key).value.value
+
+
+def test_figures_by_hand() -> None:
+    expected = {
+        "delivery_rate": 100 * 80 / 90,
+        "open_rate": 50.0,
+        "click_rate": 10.0,
+        "click_to_open_rate": 20.0,
+        "conversion_rate": 10.0,
+        "return_on_ad_spend": 300.0,
+        "incremental_profit": 50.0,
+        "return_on_investment": 500.0,
+        "cost_per_incremental_order": 2.5,
+    }
+    for key, wanted in expected.items():
+        assert value([piece()], key) == pytest.approx(wanted), key
+    each = slices([piece()], "channel")[0].figure("cost_per_incremental_order").interval
+    assert each is not None
+    assert (each.lower, each.upper) == (10 / 8, 10.0)
+
+
+def test_every_figure_is_there_or_says_why_and_none_is_zero_by_lack() -> None:
+    empty = piece(people=0, converted=0, hits={}, cost=0.0, plan_discount=0.0, margin=None)
+    for figure in slices([empty], "channel")[0].figures:
+        assert (figure.value.value is None) == bool(figure.value.reason)
+    for key in ("delivery_rate", "open_rate", "conversion_rate", "margin", "return_on_investment"):
+        assert value([empty], key) is None
+    assert [figure.key for figure in slices([empty], "channel")[0].figures] == list(FIGURES)
+
+
+def test_complaints_that_nobody_reports_are_not_none_at_all() -> None:
+    assert value([piece()], "complaint_rate") is None
+    told = piece(plan_id="b", hits={"sent": 10, "complained": 1}, channel="sms")
+    assert value([piece(), told], "complaint_rate", place=0) == 0.0
+    assert value([piece(), told], "complaint_rate", place=1) == 10.0
+
+
+def test_an_added_order_that_may_be_none_has_no_cost() -> None:
+    assert value([piece(plan_orders=estimate(1, -1, 3))], "cost_per_incremental_order") is None
+
+
+def test_actions_of_one_plan_do_not_add_up_unless_they_are_all_of_it() -> None:
+    three = [
+        piece(action=f"a{i}", channel="email" if i < 2 else "sms", of_plan=3, discount=None)
+        for i in range(3)
+    ]
+    email, sms = slices(three, "channel")
+    assert "share one held-out group" in (email.figure("incremental_profit").value.reason or "")
+    assert sms.figure("incremental_profit").value.value == 50.0
+    assert sms.figure("incremental_revenue").value.value is None
+    (whole,) = slices(three, "campaign")
+    assert whole.figure("incremental_profit").value.value == 50.0
+    assert whole.figure("discount").value.value == 8.0
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["email", "sms", "push"]), st.integers(0, 50), st.integers(0, 9)),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_slices_add_up_to_the_whole_however_they_are_cut(rows: list[tuple[str, int, int]]) -> None:
+    pieces = [
+        piece(plan_id=f"p{i}", campaign=f"c{i % 2}", channel=channel, revenue=float(r), orders=o)
+        for i, (channel, r, o) in enumerate(rows)
+    ]
+    for by in ("channel", "campaign", "month"):
+        made = slices(pieces, by)  # type: ignore[arg-type]
+        assert sum(one.people for one in made) == 100 * len(rows)
+        for key in ADDITIVE:
+            total = sum(one.figure(key).value.value or 0.0 for one in made)
+            assert total == pytest.approx(sum(value([one], key) or 0.0 for one in pieces))
+
+
+def test_the_ledger_by_cell_adds_up_to_that_of_the_plan_and_only_what_is_due_is_measured(
+    tmp_path: Path,
+) -> None:
+    stores = make_stores(tmp_path, margin_default=0.4)
+    set_up(stores, 60)
+    plan_id = executed(stores).plan_id
+    deliver.run_sending(stores, plan_id, clock=lambda: NOW + timedelta(seconds=2))
+    with stores.read_control() as connection:
+        whole = read_ledger(connection, plan_id)
+        cells = read_hits(connection, [plan_id])
+    assert sum(counts["sent"] for counts in cells.values()) == whole.delivery.sent > 0
+    until = day(200)
+    found = read_pieces(stores, until=until)
+    assert (found.pieces, found.unmeasured) == ((), (plan_id,))
+    early = NOW + timedelta(days=1)
+    assert bring_up_to_date(stores, found, now=early) == (plan_id,)
+    found = read_pieces(stores, until=until)
+    assert (found.unmeasured, found.running) == ((), (plan_id,))
+    assert bring_up_to_date(stores, found, now=day(100)) == (plan_id,)
+    found = read_pieces(stores, until=until)
+    assert bring_up_to_date(stores, found, now=day(150)) == ()
+    anew = measure(stores, plan_id, now=day(100))
+    (one,) = slices(found.pieces, "campaign")
+    assert one.people == anew.treated.people
+    assert one.figure("revenue").value.value == pytest.approx(anew.treated.revenue)
+    assert one.figure("incremental_profit").value.value == anew.profit.estimate
+    store_report(stores, anew)
+    assert slices(read_pieces(stores, until=until).pieces, "campaign") == (one,)
+    stores.close()
