@@ -160,3 +160,51 @@ def test_what_is_not_there_is_refused_with_what_is(
         main()
     assert end.value.code == 1
     assert error in capsys.readouterr().err
+
+
+def test_training_stands_where_the_version_in_use_cannot_score_any_more(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    stores = make_stores(tmp_path / "own", own_functions=True)
+    add_steady(stores, people=400, days=320)
+    documents = [
+        {
+            "kind": "feature",
+            "name": "one",
+            "formula": "1",
+            "function": "mine:one",
+            "tables": ["profiles"],
+        },
+        {"kind": "prediction", "name": "buy", "horizon": "45d", "columns": COLUMNS, "own": ["one"]},
+    ]
+    apply(stores.control, [check(one) for one in documents], now=day(0), by="test")
+    file = stores.folder("features") / "mine.py"
+    stores.close()
+    monkeypatch.setenv("AIMWELL_OWN_FUNCTIONS", "true")
+    text = (
+        "import pyarrow as pa\n\n\ndef one(tables, as_of):\n    ids = tables['profiles']['profile_id']\n"
+        "    return pa.table({'profile_id': ids, 'value': [len(one) * 1.0 for one in ids.to_pylist()]})\n"
+    )
+
+    def train(*words: str) -> tuple[str, str]:
+        monkeypatch.setattr(
+            "sys.argv",
+            ["aimwell", "predict", "train", "buy", *words, "-w", str(stores.root)],
+        )
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert not end.value.code
+        written = capsys.readouterr()
+        return " ".join(written.out.split()), " ".join(written.err.split())
+
+    moment = f"--as-of={day(300).isoformat()}"
+    file.write_text(text, encoding="utf-8")
+    assert "people have a score by buy@1" in train(moment)[0]
+    file.write_text(text + "# Changed.\n", encoding="utf-8")
+    moment = f"--as-of={day(301).isoformat()}"
+    out, err = train(moment)
+    assert "people have a score" not in out
+    assert "Nobody was scored by buy@1: The function mine:one has changed" in out + err
+    assert 'aimwell predict promote buy@2 --why "function changed"' in out + err
+    found = json.loads(train(moment, "--json", "--use")[0])
+    assert (found["in_use"], found["scored_reason"]) == ("buy@2", None)

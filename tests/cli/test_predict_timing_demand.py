@@ -139,6 +139,12 @@ def test_demand_tells_of_occasions_that_are_not_known_well_enough(
     found = document(call, *words[:1], "--horizon", "14", "--occasion", "fair")
     assert [(one["name"], one["used"]) for one in found["occasions"]] == [("fair", False)]
     assert found["occasion_series"] == []
+    stores = open_stores(workspace)
+    far = {"kind": "occasion", "name": "far", "when": {"dates": ["2027-06-05"]}}
+    apply(stores.control, [check(far)], now=day(0), by="test")
+    stores.close()
+    told = " ".join(call(*words, "--occasion", "far")[1].split())
+    assert "none of their days lies in the horizon or the eight weeks before it: far." in told
     code, out, err = call(*words, "--occasion", "fete")
     assert (code, out) == (1, "")
     assert "There is no occasion 'fete'" in err

@@ -16,6 +16,7 @@ from aimwell.definitions.service import apply
 from aimwell.errors import DefinitionError, PredictError, UnknownDefinitionError
 from aimwell.predict.care.caring import train_defined
 from aimwell.predict.care.questions import question_of
+from aimwell.predict.care.service import compare
 from aimwell.predict.explaining import effects, why
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import find_model
@@ -231,3 +232,24 @@ def test_a_prediction_learns_from_them_and_keeps_the_words_that_it_learnt_by(sho
     assert isinstance(missing, Prediction)
     with pytest.raises(UnknownDefinitionError):
         question_of(shop, missing)
+
+
+def test_versions_that_learnt_by_other_words_are_each_compared_by_their_own(shop: Stores) -> None:
+    document = {
+        "kind": "prediction",
+        "name": "buy-twice",
+        "horizon": "45d",
+        "columns": ["recency_days"],
+        "own": ["spend"],
+    }
+    wanted = check(document)
+    assert isinstance(wanted, Prediction)
+    labels = []
+    for text in (SPEND, SPEND.replace("sum(revenue)", "-sum(revenue)")):
+        feature = check({"kind": "feature", "name": "spend", "formula": "money", "sql": text})
+        apply(shop.control, [feature], now=day(301), by="test")
+        labels.append(train_defined(shop, wanted, as_of=day(200), now=day(301)).label)
+    alone = [compare(shop, label, label, as_of=day(300)).one_loss for label in labels]
+    found = compare(shop, labels[1], labels[0], as_of=day(300))
+    assert (found.other_loss, found.one_loss) == pytest.approx(alone)
+    assert found.one != found.other

@@ -16,6 +16,7 @@ from aimwell.definitions.service import apply
 from aimwell.errors import DefinitionError, FunctionChangedError, PredictError
 from aimwell.predict.care.caring import care_for, train_defined
 from aimwell.predict.care.questions import question_of
+from aimwell.predict.care.service import compare
 from aimwell.predict.own_functions import own_function
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import find_model
@@ -66,6 +67,10 @@ def forever(tables, as_of):
 
 def dies(tables, as_of):
     os._exit(9)
+
+
+def leaves(tables, as_of):
+    os._exit(0)
 
 
 def fails(tables, as_of):
@@ -191,6 +196,7 @@ def test_traits_of_a_special_category_and_keys_are_not_seen(shop: Stores) -> Non
     [
         ("fails", r"features/basket.py, line \d+\): ZeroDivisionError: division by zero"),
         ("dies", "ended its process"),
+        ("leaves", r"ended its process \(0\) and gave nothing"),
         ("no_table", "must give a pyarrow.Table; it gave int"),
         ("other_columns", "gives the columns profile_id, wrong; it must give profile_id, value"),
         ("words", "it must be a number"),
@@ -295,3 +301,33 @@ def test_a_function_that_changed_is_told_and_a_new_version_takes_its_place(shop:
     assert (cared.outcome, cared.model) == ("promoted", "buy-own@2")
     assert find_model(shop, "buy-own").settings["own"]["basket.money"]["source"] != learnt["source"]
     assert score_propensity(shop, "buy-own", as_of=day(302), now=day(302)).num_rows
+
+
+def test_a_version_whose_function_changed_cannot_be_compared(shop: Stores) -> None:
+    file = shop.folder("features") / "theirs.py"
+    documents = [
+        {
+            "kind": "feature",
+            "name": "newest",
+            "formula": "days since",
+            "function": "theirs:newest",
+            "tables": ["orders"],
+        },
+        {
+            "kind": "prediction",
+            "name": "buy-newest",
+            "horizon": "45d",
+            "columns": ["orders_90d"],
+            "own": ["newest"],
+        },
+    ]
+    apply(shop.control, [check(one) for one in documents], now=day(0), by="test")
+    wanted = check(documents[1])
+    assert isinstance(wanted, Prediction)
+    labels = []
+    for text in (BASKET, BASKET + "\n# Another way.\n"):
+        file.write_text(text, encoding="utf-8")
+        labels.append(train_defined(shop, wanted, as_of=day(200), now=day(300)).label)
+    assert labels == ["buy-newest@1", "buy-newest@2"]
+    with pytest.raises(FunctionChangedError, match="theirs:newest has changed"):
+        compare(shop, *labels[::-1], as_of=day(300))

@@ -10,6 +10,7 @@ from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.cli.training_options import ModelArgument
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.prediction import Prediction
+from aimwell.errors import FunctionChangedError
 from aimwell.predict.cards import model_card
 from aimwell.predict.care.caring import train_defined
 from aimwell.predict.care.fairness import fairness
@@ -51,11 +52,16 @@ def train_defined_model(
             promote(ws.stores, entry, by=ws.by, reason="as told when it was trained", now=ws.now)
         card = model_card(entry, timezone=ws.stores.settings.timezone)
         used = find_model(ws.stores, name)
-        scored = None
+        scored, unscored = None, None
         if used.as_of <= moment:
-            scored = score(ws.stores, used, as_of=moment, now=ws.now)
+            try:
+                scored = score(ws.stores, used, as_of=moment, now=ws.now)
+            except FunctionChangedError as error:
+                unscored = str(error)
         if as_json:
-            ws.output.json({**card, "in_use": used.label, "scored": scored})
+            ws.output.json(
+                {**card, "in_use": used.label, "scored": scored, "scored_reason": unscored}
+            )
             return
         ws.output.heading(f"{entry.label}: {card['predicts']}")
         ws.output.say(card["sentence"])
@@ -63,12 +69,17 @@ def train_defined_model(
             ws.output.say(entry.metrics["reason"])
         for caveat in card["caveats"]:
             ws.output.note(f"Beware: {caveat}")
-        if used.label != entry.label:
+        if used.label != entry.label and unscored is None:
             ws.output.note(
                 f"{used.label} stays in use. Compare them with: aimwell predict compare {entry.label} {used.label}"
             )
         if scored is not None:
             ws.output.say(f"{scored:,} people have a score by {used.label}.")
+        if unscored is not None:
+            ws.output.note(
+                f"Nobody was scored by {used.label}: {unscored} To use the new version: "
+                f'aimwell predict promote {entry.label} --why "function changed"'
+            )
         ws.output.say(f"More of it: aimwell predict card {entry.label}")
 
 

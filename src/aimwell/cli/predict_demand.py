@@ -92,7 +92,7 @@ def demand(
             _say_periods(ws, found, str(series), one)
         else:
             _say_series(ws, found, top)
-            say_occasions(ws, found, top)
+            say_occasions(ws, found, top, occasion or ())
         for file, what in ((to, found.series), (periods_to, found.periods)):
             if file is not None:
                 ws.output.say(f"{what.num_rows:,} rows are in {file}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import pyarrow.compute as pc
@@ -25,8 +26,14 @@ WithoutOccasionsOption = Annotated[
 ]
 
 
-def say_occasions(ws: Opened, found: DemandForecast, top: int) -> None:
-    """The occasions near the horizon, and what each that counts adds."""
+def say_occasions(ws: Opened, found: DemandForecast, top: int, asked: Sequence[str] = ()) -> None:
+    """The occasions near the horizon, and what each that counts adds; of those asked for also which are not near."""
+    near = {one.name for one in found.occasions}
+    far = [name for name in dict.fromkeys(asked) if name not in near]
+    if far:
+        ws.output.say(
+            f"Not counted, as none of their days lies in the horizon or the eight weeks before it: {', '.join(far)}."
+        )
     tried = [one for one in found.occasions if one.judged]
     unknown = [one for one in found.occasions if not one.judged]
     if tried:

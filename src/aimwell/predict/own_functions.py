@@ -234,12 +234,12 @@ def _run(wanted: OwnFunction, folder: Path, seconds: int) -> None:
             f"The function {wanted.function} took longer than {seconds} seconds and was stopped. Make it faster, let it look at less, "
             "give it people in parts (`buckets`), or raise own_code_seconds under [predict] in aimwell.toml."
         ) from None
-    if done.returncode == 0:
+    if done.returncode == 0 and (folder / FOUND).is_file():
         return
     failed = folder / FAILED
     if not failed.is_file():
         raise PredictError(
-            f"The function {wanted.function} ended its process ({done.returncode}). If memory ran out, give it people in parts: `buckets` "
+            f"The function {wanted.function} ended its process ({done.returncode}) and gave nothing. If memory ran out, give it people in parts: `buckets` "
             "in its definition."
         )
     told = json.loads(failed.read_text(encoding="utf-8"))

@@ -8,6 +8,7 @@ on these very people, which flatters it by far less than the interval is wide.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from aimwell.errors import PredictError
@@ -19,6 +20,7 @@ from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import RegisteredModel, load_part
 from aimwell.predict.service import PART
+from aimwell.predict.tables import FeatureTable
 from aimwell.stats.estimate import Estimate
 from aimwell.store.stores import Stores
 
@@ -41,9 +43,10 @@ def compare_propensities(
     """
     question = _same_question(entries)
     models = [load_part(stores, entry, PART, PropensityModel) for entry in entries]
-    _, table = later_people(stores, list(zip(entries, models, strict=True)), question, as_of=as_of)
+    tables = _tables(stores, entries, models, question, as_of=as_of)
+    table = tables[0]
     happened = table.happened
-    chances = [model.predict(table) for model in models]
+    chances = [model.predict(seen) for model, seen in zip(models, tables, strict=True)]
     each = [losses(chance, happened) for chance in chances]
     extra = paired_difference(each[0] - each[1])
     labels = (entries[0].label, entries[1].label)
@@ -64,6 +67,25 @@ def compare_propensities(
         better=better,
         sentence=compared_sentence(labels, extra, better, len(table), "log loss"),
     )
+
+
+def _tables(
+    stores: Stores,
+    entries: Sequence[RegisteredModel],
+    models: Sequence[PropensityModel],
+    question: Question,
+    *,
+    as_of: datetime,
+) -> list[FeatureTable]:
+    """What each version looks at of the same people, own features by the words that it has learnt from."""
+    pairs = list(zip(entries, models, strict=True))
+    owns = [Question.from_settings(entry.settings).own for entry in entries]
+    if owns[0] == owns[1]:
+        return [later_people(stores, pairs, question, as_of=as_of)[1]] * 2
+    return [
+        later_people(stores, [pair], replace(question, own=own), as_of=as_of)[1]
+        for pair, own in zip(pairs, owns, strict=True)
+    ]
 
 
 def better_of(labels: tuple[str, str], extra: Estimate) -> str | None:
