@@ -186,7 +186,7 @@ def test_a_random_choice_can_be_asked_for(learnt: Stores) -> None:
 def test_offers_without_stock_reach_nobody_in_words(learnt: Stores) -> None:
     some = documents(choose="random")
     apply(learnt, **{**some, "ten": {"stock": 0}, "five": {**some["five"], "stock": 0}})
-    with pytest.raises(DecideError, match="600 × a channel's capacity, an offer's stock"):
+    with pytest.raises(DecideError, match="600 × the offer's stock does not reach"):
         plan(learnt, "spring", now=LATER, by="ann")
     apply(learnt, **{**some, "ten": {"stock": 30}, "five": {**some["five"], "stock": 40}})
     made = plan(learnt, "spring", now=LATER, by="ann")

@@ -9,7 +9,7 @@ from typing import Any
 
 from litestar import Litestar, Request, Response
 from litestar.datastructures import State
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
 from litestar.static_files import create_static_files_router
@@ -63,6 +63,7 @@ def create_app(stores: Stores, *, reports: bool = False, flush: bool = False) ->
                 directories=[stores.folder("reports")],
                 html_mode=False,
                 include_in_schema=False,
+                before_request=_refuse_no_name,
                 after_request=_closed,
             )
         )
@@ -130,6 +131,12 @@ def _failed(_request: Request[object, object, State], error: Exception) -> Respo
         status=503 if away else 500,
         headers={"Retry-After": "30"} if away else {},
     )
+
+
+def _refuse_no_name(request: Request[Any, Any, State]) -> None:
+    """No file has a name with a NUL, which the system would not even look for."""
+    if "\0" in request.url.path or "%00" in request.url.path:
+        raise NotFoundException
 
 
 def _closed(response: Response[Any]) -> Response[Any]:
