@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 
 from aimwell.decide.comparing import compare_plans
 from aimwell.decide.model import Plan
+from aimwell.decide.offers.promised import promised
 from aimwell.decide.service import approve, plan, undo
 from aimwell.decide.stored import load_plan, move, places
 from aimwell.decide.uplift.reading import read_experiment
@@ -188,7 +189,11 @@ def test_offers_without_stock_reach_nobody_in_words(learnt: Stores) -> None:
     apply(learnt, **{**some, "ten": {"stock": 0}, "five": {**some["five"], "stock": 0}})
     with pytest.raises(DecideError, match="600 × the offer's stock does not reach"):
         plan(learnt, "spring", now=LATER, by="ann")
-    apply(learnt, **{**some, "ten": {"stock": 30}, "five": {**some["five"], "stock": 40}})
+    # What the first campaign promised counts, since stock is over all plans.
+    with learnt.read_control() as connection:
+        ten, five = (promised(connection, offer) for offer in ("ten", "five"))
+    stocks = {"ten": {"stock": ten + 30}, "five": {**some["five"], "stock": five + 40}}
+    apply(learnt, **{**some, **stocks})
     made = plan(learnt, "spring", now=LATER, by="ann")
     assert made.summary["treated"] == 70
     assert [one["used"] for one in made.summary["chosen"]["limits"]] == [30, 40]
