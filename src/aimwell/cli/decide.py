@@ -12,6 +12,7 @@ from aimwell.cli import decide_plans, decide_uplift
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_experiments import experiment, holdout, power, rollout
 from aimwell.cli.decide_offers import codes_app, offer, points, redemptions
+from aimwell.cli.decide_panels import EXPERIMENTS, OFFERS, PLANS
 from aimwell.cli.decide_plans import show_chosen
 from aimwell.decide import service
 from aimwell.decide.campaign_parts import parts_of_plan
@@ -24,14 +25,11 @@ from aimwell.segment.membership.active import active_names, too_many
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Plan a campaign, look at the plan, approve it.")
-for _command in (offer, redemptions, points, experiment, power, rollout, holdout):
-    app.command()(_command)
-app.add_typer(codes_app, name="codes")
 
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
 
 
-@app.command("plan")
+@app.command("plan", rich_help_panel=PLANS)
 def plan(
     campaign: Annotated[str, typer.Argument(help="Campaign definition.")],
     as_of: AsOfOption = None,
@@ -55,7 +53,7 @@ def plan(
         ws.output.say(f"Approve it with: aimwell decide approve {made.plan_id}")
 
 
-@app.command("explain")
+@app.command("explain", rich_help_panel=PLANS)
 def explain(
     plan_id: PlanArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
 ) -> None:
@@ -64,7 +62,7 @@ def explain(
         show(ws, load_plan(ws.stores.control, plan_id))
 
 
-@app.command("approve")
+@app.command("approve", rich_help_panel=PLANS)
 def approve(
     plan_id: PlanArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
 ) -> None:
@@ -89,7 +87,7 @@ def approve(
         )
 
 
-@app.command("cancel")
+@app.command("cancel", rich_help_panel=PLANS)
 def cancel(
     plan_id: PlanArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
 ) -> None:
@@ -101,7 +99,7 @@ def cancel(
         ws.output.say(f"{done.plan_id} is cancelled.")
 
 
-@app.command("plans")
+@app.command("plans", rich_help_panel=PLANS)
 def plans(
     campaign: Annotated[str | None, typer.Argument(help="Only of this campaign.")] = None,
     workspace: WorkspaceOption = None,
@@ -202,3 +200,12 @@ def _variants(counts: Mapping[str, int]) -> str:
 # Last, so that the campaign's own commands stand first in the help.
 decide_plans.register(app)
 decide_uplift.register(app)
+
+app.command("experiment", rich_help_panel=EXPERIMENTS)(experiment)
+app.command("power", rich_help_panel=EXPERIMENTS)(power)
+app.command("rollout", rich_help_panel=EXPERIMENTS)(rollout)
+app.command("holdout", rich_help_panel=EXPERIMENTS)(holdout)
+app.command("offer", rich_help_panel=OFFERS)(offer)
+app.command("redemptions", rich_help_panel=OFFERS)(redemptions)
+app.command("points", rich_help_panel=OFFERS)(points)
+app.add_typer(codes_app, name="codes", rich_help_panel=OFFERS)

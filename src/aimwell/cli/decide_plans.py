@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.decide_panels import PLANS
 from aimwell.decide import service
 from aimwell.decide.comparing import compare_plans
 from aimwell.decide.limits import BUDGET
@@ -21,9 +22,9 @@ PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAM
 
 def register(app: typer.Typer) -> None:
     """Put the commands under `aimwell decide`."""
-    app.command("budget")(budget)
-    app.command("diff")(diff)
-    app.command("undo")(undo)
+    app.command("budget", rich_help_panel=PLANS)(budget)
+    app.command("diff", rich_help_panel=PLANS)(diff)
+    app.command("undo", rich_help_panel=PLANS)(undo)
 
 
 def budget(

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.decide_panels import LEARNING
 from aimwell.decide.policies.rewards import Economics
 from aimwell.decide.policies.service import (
     DEFAULT_REPEATS,
@@ -56,8 +57,8 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Of everything that is d
 
 def register(app: typer.Typer) -> None:
     """Put the two commands on the app of the stage."""
-    app.command("uplift")(uplift)
-    app.command("policy")(policy)
+    app.command("uplift", rich_help_panel=LEARNING)(uplift)
+    app.command("policy", rich_help_panel=LEARNING)(policy)
 
 
 def uplift(

@@ -16,6 +16,7 @@ from aimwell.cli import (
 )
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.measure_over_time import over_time
+from aimwell.cli.measure_panels import CAMPAIGN, CUSTOMERS, TOGETHER
 from aimwell.cli.measure_segments import segments
 from aimwell.cli.output import Output
 from aimwell.decide.stored import load_plan
@@ -32,21 +33,10 @@ app = typer.Typer(
     no_args_is_help=True, help="Measure what a campaign earned, with a control group."
 )
 
-app.command("segments")(segments)
-app.command("over-time")(over_time)
-app.command("kpis")(measure_kpis.kpis)
-app.command("cohorts")(measure_retention.cohorts)
-app.command("funnel")(measure_retention.funnel)
-app.command("feedback")(measure_feedback.feedback)
-app.command("ledger")(measure_earnings.ledger)
-app.command("later")(measure_earnings.later)
-app.command("executive")(measure_earnings.executive)
-app.command("attribution")(measure_attribution.attribution)
-
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
 
 
-@app.command("report")
+@app.command("report", rich_help_panel=CAMPAIGN)
 def report(
     plan_id: PlanArgument,
     seed: Annotated[
@@ -154,3 +144,15 @@ def _amounts(one: Estimate, currency: str) -> tuple[str, ...]:
         "–" if value is None else money(value, currency)
         for value in (one.estimate, one.lower, one.upper)
     )
+
+
+app.command("segments", rich_help_panel=CAMPAIGN)(segments)
+app.command("over-time", rich_help_panel=CAMPAIGN)(over_time)
+app.command("later", rich_help_panel=CAMPAIGN)(measure_earnings.later)
+app.command("kpis", rich_help_panel=TOGETHER)(measure_kpis.kpis)
+app.command("ledger", rich_help_panel=TOGETHER)(measure_earnings.ledger)
+app.command("executive", rich_help_panel=TOGETHER)(measure_earnings.executive)
+app.command("attribution", rich_help_panel=TOGETHER)(measure_attribution.attribution)
+app.command("cohorts", rich_help_panel=CUSTOMERS)(measure_retention.cohorts)
+app.command("funnel", rich_help_panel=CUSTOMERS)(measure_retention.funnel)
+app.command("feedback", rich_help_panel=CUSTOMERS)(measure_feedback.feedback)
