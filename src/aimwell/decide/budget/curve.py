@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from aimwell.decide.budget.model import NOTHING
 from aimwell.decide.budget.steps import Steps, spending_steps
@@ -161,7 +161,7 @@ def _estimate(
         )
     total, squares = float(sums[0][moves]), float(sums[1][moves])
     variance = max(0.0, squares - total * total / people) / (people - 1)
-    reach = float(norm.ppf(0.5 + confidence / 2)) * float(np.sqrt(people * variance))
+    reach = float(ndtri(0.5 + confidence / 2)) * float(np.sqrt(people * variance))
     return Estimate(
         estimate=total,
         lower=total - reach,

@@ -10,8 +10,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.decomposition import NMF
-from sklearn.linear_model import LogisticRegression
 
 from aimwell.errors import MeasureError
 from aimwell.measure.feedback.model import Feedback, Topic
@@ -87,6 +85,9 @@ def feedback_of(
 
 def _topics(weights: sparse.csr_matrix, topics: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The topic of each text (−1: none), and the places of the weightiest words of each topic."""
+    # Imported here: all of scikit-learn, for whoever asks for feedback.
+    from sklearn.decomposition import NMF
+
     model = NMF(n_components=topics, init="nndsvda", random_state=0, max_iter=300, tol=1e-3)
     parts = model.fit_transform(weights)
     belongs = np.where(parts.max(axis=1) > 0, parts.argmax(axis=1), -1).astype(np.int64)
@@ -105,6 +106,9 @@ def _sentiment(
     if fewest < _FEWEST_OF_A_KIND:
         why = f"{fewest} texts of the rarer kind of mark; {_FEWEST_OF_A_KIND} are needed"
         return Estimate.missing(why, method="DeLong's interval"), (), (), None
+    # Imported here: all of scikit-learn, for whoever asks for feedback.
+    from sklearn.linear_model import LogisticRegression
+
     model = LogisticRegression(C=1.0, max_iter=300).fit(weights[learnt], good[learnt])
     judged = auc(model.decision_function(weights[held]), good[held])
     order = np.argsort(model.coef_[0], kind="stable")

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
 __all__ = ["FEWEST_TEXTS_OF_WORD", "names_in", "weighed"]
 
@@ -41,6 +40,9 @@ def weighed(texts: Sequence[str]) -> tuple[sparse.csr_matrix, Any]:
     Raises:
         ValueError: No word stands in enough texts.
     """
+    # Imported here: all of scikit-learn, for whoever asks for feedback.
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
+
     stops = sorted(ENGLISH_STOP_WORDS | names_in(texts))
     vectors = TfidfVectorizer(
         token_pattern=_COUNTED,
