@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +12,7 @@ from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.predict.buying import UNIT_DAYS, later_history, purchase_history
 from aimwell.predict.buying_law import BuyingLaw
-from aimwell.predict.care.kinds import Seen, Told, horizon_of, stood_in, taught_until
+from aimwell.predict.care.kinds import EVER, Seen, Told, horizon_of, stand_ins, taught_until
 from aimwell.predict.care.purchases_seen import purchases_seen
 from aimwell.predict.laws import fit_law, law_of
 from aimwell.predict.purchases import PurchaseHistory
@@ -25,8 +25,6 @@ from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
 __all__ = ["LifetimeCare", "SpendCare"]
-
-_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class LifetimeCare:
@@ -65,7 +63,7 @@ class LifetimeCare:
 
     def learnt_until(self, entry: RegisteredModel) -> datetime:  # noqa: ARG002
         """A stand-in answers for it."""
-        return _EVER
+        return EVER
 
     def seen(self, stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> Seen:
         """See CaredKind."""
@@ -85,9 +83,7 @@ class LifetimeCare:
             dull=_one_pace(known, then),
             expected=tuple(law.expected_purchases(known, units) for law in laws),
             came=then.frequency - known.frequency,
-            stand_ins={
-                label: words for entry in entries for label, words in stood_in(entry, cut).items()
-            },
+            stand_ins=stand_ins(entries, cut),
         )
 
     def score(

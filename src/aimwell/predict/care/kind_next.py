@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.history.moment import TIME_COLUMNS, open_moment
-from aimwell.predict.care.kinds import Seen, Told, horizon_of, stood_in
+from aimwell.predict.care.kinds import EVER, Seen, Told, horizon_of, stand_ins
 from aimwell.predict.care.purchases_seen import purchases_seen
 from aimwell.predict.recommend.catalogue import Catalogue
 from aimwell.predict.recommend.fitting import fit_recommenders
@@ -37,8 +37,6 @@ from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
 __all__ = ["NextPurchaseCare", "RecommenderCare"]
-
-_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class NextPurchaseCare:
@@ -70,7 +68,7 @@ class NextPurchaseCare:
 
     def learnt_until(self, entry: RegisteredModel) -> datetime:  # noqa: ARG002
         """A stand-in answers for it."""
-        return _EVER
+        return EVER
 
     def seen(self, stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> Seen:
         """See CaredKind."""
@@ -90,9 +88,7 @@ class NextPurchaseCare:
             dull=-row_losses(CurveAhead(read.curve, read.waits.waited), came, span.days).log_score,
             expected=tuple(ahead.within(span.days) for ahead in laws),
             came=np.isfinite(came).astype(np.float64),
-            stand_ins={
-                label: words for entry in entries for label, words in stood_in(entry, cut).items()
-            },
+            stand_ins=stand_ins(entries, cut),
             persons=np.asarray(pc.rank(read.profiles, tiebreaker="dense").to_numpy()) - 1,
         )
 
@@ -142,7 +138,7 @@ class RecommenderCare:
 
     def learnt_until(self, entry: RegisteredModel) -> datetime:  # noqa: ARG002
         """A stand-in answers for it."""
-        return _EVER
+        return EVER
 
     def seen(self, stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> Seen:
         """How many products each person bought lately, and which share of them the recommender does not know.
@@ -192,9 +188,7 @@ class RecommenderCare:
         return Told(
             losses=tuple(qualities[:-1]),
             dull=qualities[-1],
-            stand_ins={
-                label: words for entry in entries for label, words in stood_in(entry, cut).items()
-            },
+            stand_ins=stand_ins(entries, cut),
         )
 
     def score(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -21,7 +21,11 @@ from aimwell.predict.training import Progress, span_days
 from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
-__all__ = ["CaredKind", "Seen", "Told", "horizon_of", "stood_in", "taught_until"]
+__all__ = ["EVER", "CaredKind", "Seen", "Told", "horizon_of", "stand_ins", "taught_until"]
+
+
+EVER = datetime.min.replace(tzinfo=UTC)
+"""Until when a version has learnt for which a stand-in is judged."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,13 +111,13 @@ def horizon_of(entry: RegisteredModel) -> timedelta:
     return span_days(int(entry.settings["horizon_days"]))
 
 
-def stood_in(entry: RegisteredModel, cut: datetime) -> Mapping[str, str]:
-    """The word on a stand-in, where a version has seen what came after `cut`."""
-    if entry.as_of <= cut:
-        return {}
+def stand_ins(entries: Sequence[RegisteredModel], cut: datetime) -> Mapping[str, str]:
+    """Label → the word on its stand-in, of the versions that have seen what came after `cut`."""
     return {
         entry.label: f"it has seen what came until {entry.as_of:%Y-%m-%d}, so the same fitted to what was known on "
         f"{cut:%Y-%m-%d} was judged in its place"
+        for entry in entries
+        if entry.as_of > cut
     }
 
 
