@@ -163,7 +163,7 @@ def test_channels_are_told_and_written(call: Call, tmp_path: Path) -> None:
     assert code == 0
     assert f"How {FIRMS} people answer messages (click within 7 days)" in out
     assert "Log loss a message" in out
-    assert "prefers-email-click, prefers-sms-click" in out
+    assert "prefers-click-email, prefers-click-sms" in out
     assert "only sending by chance tells" in " ".join(err.split())
     rows = rows_of(file)
     assert {"profile_id", "channel", "rate", "lower", "upper", "preferred", "own"} <= set(rows[0])
@@ -210,7 +210,7 @@ def test_leads_are_scored_people_and_firms(call: Call, tmp_path: Path) -> None:
     for name in (
         "leads-buy-30d",
         "account-leads-buy-30d",
-        "prefers-email-click",
+        "prefers-click",
         "discount-seeking",
     ):
         assert call("card", name)[0] == 0

@@ -74,7 +74,8 @@ def train_defined_model(
                 f"{used.label} stays in use. Compare them with: aimwell predict compare {entry.label} {used.label}"
             )
         if scored is not None:
-            ws.output.say(f"{scored:,} people have a score by {used.label}.")
+            whose = "firms" if used.kind == "account_leads" else "people"
+            ws.output.say(f"{scored:,} {whose} have a score by {used.label}.")
         if unscored is not None:
             ws.output.note(
                 f"Nobody was scored by {used.label}: {unscored} To use the new version: "

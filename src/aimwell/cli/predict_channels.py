@@ -120,9 +120,11 @@ def _say_channels(ws: Opened, found: ChannelPreferences) -> None:
         "Beware: whom a channel wrote to, and what, was chosen. This describes answers; what another channel would bring, only "
         "sending by chance tells."
     )
-    if found.models:
-        names = ", ".join(one.name for one in found.models)
-        ws.output.say(f"Scores (how likely a channel is the person's best) are kept as: {names}")
+    if found.entry is not None:
+        ws.output.say(
+            f"Scores (how likely a channel is the person's best) are kept as: {', '.join(found.scores)}"
+        )
+        ws.output.say(f"More of it: aimwell predict card {found.entry.name}")
 
 
 def _wide(found: ChannelPreferences) -> pa.Table:

@@ -46,6 +46,7 @@ from aimwell.predict.recommend.files import (
 )
 from aimwell.predict.recommend.recommender import Recommender
 from aimwell.predict.reference import Reference
+from aimwell.predict.responding.channel_laws import ChannelLaws
 from aimwell.predict.spend import SpendModel
 from aimwell.predict.timing.paces import Paces
 from aimwell.predict.trees import TreesScorer
@@ -61,6 +62,7 @@ XGBOOST = "xgboost.json"
 Model = (
     BetaBinomial
     | BuyingLaw
+    | ChannelLaws
     | GammaGamma
     | Paces
     | PropensityModel
@@ -74,8 +76,9 @@ ModelT = TypeVar("ModelT", bound=Model)
 _FORMAT = 1
 _FILES = (MANIFEST, TREES, XGBOOST, WEIGHTS, *TABLES)
 
-_KINDS: Mapping[type[BetaBinomial | GammaGamma | Paces | Reference], str] = {
+_KINDS: Mapping[type[BetaBinomial | ChannelLaws | GammaGamma | Paces | Reference], str] = {
     BetaBinomial: "beta_binomial",
+    ChannelLaws: "channel_laws",
     GammaGamma: "gamma_gamma",
     Paces: "paces",
     Reference: "reference",
@@ -234,7 +237,7 @@ def _written(model: Model) -> dict[str, bytes]:
     elif isinstance(model, SpendModel):
         kind, told = "spend", _Spend(model.names, model.horizon, model.trained_as_of, model.level)
         files[TREES] = model.scorer.text.encode()
-    elif isinstance(model, BetaBinomial | GammaGamma | Paces | Reference):
+    elif isinstance(model, BetaBinomial | ChannelLaws | GammaGamma | Paces | Reference):
         kind, told = _KINDS[type(model)], model
     else:
         kind, told = law_of(model), model

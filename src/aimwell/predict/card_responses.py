@@ -18,29 +18,45 @@ _NOT_CAUSE = (
 
 
 def channel_words(entry: RegisteredModel, _zone: ZoneInfo) -> dict[str, Any]:
-    """The parts of the card of a channel's preference."""
-    channel, judged = entry.metrics["channel"], entry.metrics["judged"]
-    name, answer, law = channel["channel"], entry.settings["answer"], channel["law"]
+    """The parts of the card of preferred channels."""
+    metrics, answer = entry.metrics, entry.settings["answer"]
+    channels, judged = metrics["channels"], metrics["judged"]
     days = entry.settings["horizon_days"]
-    rate = f"{channel['answered']:,} of {channel['sent']:,} messages"
+    known = [one for one in channels if one["law"] is not None]
+    names = ", ".join(one["channel"] for one in known)
     return {
-        "predicts": f"The probability that {name} is the channel through which a person answers most ({answer} within {days} days), "
-        "of those that write to them.",
-        "sentence": f"{rate} by {name} were answered; " + _worth(judged, "message"),
+        "predicts": f"Of each channel ({names}) the probability that it is the one through which a person answers most ({answer} "
+        f"within {days} days), of those that write to them.",
+        "sentence": f"{_answered(known)} were answered; " + _worth(judged, "message"),
         "learnt_from": [
-            f"{rate} to {channel['people']:,} people were answered. Over people the rate follows a Beta law with the mean "
-            f"{law['mean']:.1%}; a person's own messages count against {law['strength']:,.1f} of everybody's.",
+            f"{one['channel']}: {_answered([one])} to {one['people']:,} people were answered. Over people the rate follows a Beta law "
+            f"with the mean {one['law']['mean']:.1%}; a person's own messages count against {one['law']['strength']:,.1f} of "
+            "everybody's."
+            for one in known
         ],
         "how_good": [
             f"{'All channels' if one['channel'] == 'all' else one['channel']}, {one['messages']:,} later messages: log loss "
             f"{one['log_loss']:.4f} by people's own rates, {one['log_loss_everybody']:.4f} by everybody's; "
             f"{estimate(one['gain'], '.4f')} less a message."
             for one in judged
-        ],
+        ]
+        or [metrics["reason"]],
         "calibration": [],
         "features": [],
-        "caveats": [_NOT_CAUSE],
+        "caveats": [
+            *(
+                f"{one['channel']} is left out: {one['reason']}."
+                for one in channels
+                if one["law"] is None
+            ),
+            _NOT_CAUSE,
+        ],
     }
+
+
+def _answered(channels: Sequence[Mapping[str, Any]]) -> str:
+    answered, sent = (sum(one[name] for one in channels) for name in ("answered", "sent"))
+    return f"{answered:,} of {sent:,} messages"
 
 
 def discount_words(entry: RegisteredModel, _zone: ZoneInfo) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from sqlglot import exp
 
 from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.prediction import ACCOUNTS, PROSPECTS
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.leaves.acts import Acts
 from aimwell.definitions.leaves.event_fields import ORDER_EVENTS
@@ -38,10 +39,6 @@ __all__ = [
 ]
 
 PURCHASE = "Order Completed"
-PROSPECTS = "prospects"
-"""Among whom: those known who have not bought yet."""
-ACCOUNTS = "accounts"
-"""Among whom: firms of which nobody has ordered yet; their models are of a kind of their own (`predict.leads`)."""
 
 _AHEAD = ("order_lines", "product_facts", "purchases")
 

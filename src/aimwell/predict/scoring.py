@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pyarrow as pa
 
+from aimwell.errors import PredictError
 from aimwell.predict.registry import RegisteredModel
 from aimwell.stats.samples import FloatArray
 from aimwell.store.sql import sql
@@ -15,6 +16,7 @@ from aimwell.store.tables import LAKE_TABLES
 
 __all__ = [
     "SCORES",
+    "check_seen",
     "keep_account_scores",
     "keep_scores",
     "last_scored",
@@ -31,6 +33,19 @@ SCORES = pa.schema(
     ]
 )
 """Columns of a table of scores; null where a figure is not defined."""
+
+
+def check_seen(model: RegisteredModel, as_of: datetime) -> None:
+    """Refuse to score as of a moment that the version has seen past.
+
+    Raises:
+        PredictError: It has.
+    """
+    if as_of < model.as_of:
+        raise PredictError(
+            f"{model.label} has seen data up to {model.as_of:%Y-%m-%d %H:%M %Z}, so scores as of {as_of:%Y-%m-%d %H:%M %Z} would "
+            "know their own future. Train a model as of that moment."
+        )
 
 
 def scores_table(ids: pa.Array, score: FloatArray) -> pa.Table:

@@ -190,7 +190,7 @@ def test_what_cannot_be_compared_or_asked_is_refused(steady: Stores) -> None:
     train_defined(steady, other, as_of=day(TRAINED), now=day(TRAINED))
     with pytest.raises(PredictError, match="different questions"):
         compare(steady, "next-purchase", "in-20", as_of=day(590))
-    with pytest.raises(DefinitionError, match="goes with asks: propensity alone"):
+    with pytest.raises(DefinitionError, match="learners: does not go with asks: churn"):
         prediction("churn", learners=["rule"])
     assert prediction("spend", horizon=None).horizon_days == 90
     assert prediction("lifetime-value", horizon=None).horizon_days == 365

@@ -12,8 +12,10 @@ import pytest
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.history.moment import open_moment
+from aimwell.predict.card_page import card_html
 from aimwell.predict.cards import card_text, model_card
 from aimwell.predict.care.caring import train_defined
+from aimwell.predict.care.service import compare, monitor, score
 from aimwell.predict.leads.firms import RECENCY, firm_words, read_firms
 from aimwell.predict.leads.service import AccountLeads, score_account_leads, train_account_leads
 from aimwell.predict.questions import PROSPECTS, Question, members_among
@@ -213,19 +215,6 @@ def test_prospects_are_judged_beside_their_last_visit(
     assert "a prospect buys within 30 days" in model_card(prospects.entry)["predicts"]
 
 
-def test_a_definition_of_leads_is_trained_and_scored_as_any(stores: Stores) -> None:
-    wanted = Prediction.model_validate(
-        {"name": "first-order", "among": "prospects", "horizon": "30d", "learners": ["logistic"]}
-    )
-    assert list(wanted.references()) == []
-    entry = train_defined(stores, wanted, as_of=AS_OF, now=NOW, by="test")
-    assert entry.settings["among"] == "prospects"
-    assert {one["learner"] for one in entry.metrics["candidates"]} == {
-        "base rate by recency",
-        "logistic regression",
-    }
-
-
 def test_the_card_speaks_of_firms(firms: AccountLeads) -> None:
     text = card_text(model_card(firms.entry))
     assert "somebody of a firm that has not ordered buys within 30 days" in text
@@ -262,3 +251,30 @@ def test_what_cannot_be_is_refused(
     with pytest.raises(TooLittleDataError, match="firms: 0 of at least 200"):
         train_account_leads(opened, as_of=AS_OF, horizon_days=HORIZON, now=NOW)
     opened.close()
+
+
+@pytest.mark.parametrize("among", ["accounts", "prospects"])
+def test_a_definition_of_leads_lives_the_life_of_any(stores: Stores, among: str) -> None:
+    asked = {"name": f"leads-{among}", "asks": "lead", "horizon": "30d", "learners": ["logistic"]}
+    if among == "accounts":
+        asked["among"] = among
+    wanted = Prediction.model_validate(asked)
+    assert list(wanted.references()) == []
+    entry = train_defined(stores, wanted, as_of=day(150), now=day(150))
+    assert entry.settings["among"] == among
+    assert (score(stores, entry, as_of=day(150), now=day(150)) or 0) > 300
+    found = monitor(stores, entry, as_of=AS_OF)
+    assert found.realised is not None
+    assert not found.realised.worse
+    assert {one["learner"] for one in entry.metrics["candidates"]} == {
+        "base rate by recency",
+        "logistic regression",
+    }
+    assert train_defined(stores, wanted, as_of=AS_OF, now=NOW).version == 2
+    newer = compare(stores, f"{wanted.name}@2", wanted.name, as_of=day(230))
+    assert newer.measure == "log loss"
+    assert newer.people > 300
+    with pytest.raises(PredictError, match="has learnt from"):
+        compare(stores, f"{wanted.name}@2", wanted.name, as_of=day(199))
+    if among == "accounts":
+        assert "Since then" in card_html(stores, entry, as_of=AS_OF, now=NOW)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,8 +122,9 @@ def test_rates_hold_what_they_are_made_of(found: ChannelPreferences) -> None:
 
 
 def test_scores_are_kept_and_are_the_same_again(stores: Stores, found: ChannelPreferences) -> None:
-    email = next(one for one in found.models if one.name == "prefers-email-click")
-    kept = stored_scores(stores, email, AS_OF)
+    assert found.entry is not None
+    assert found.scores == ["prefers-click-email", "prefers-click-sms"]
+    kept = stored_scores(stores, replace(found.entry, name="prefers-click-email"), AS_OF)
     assert kept is not None
     told = {
         row["profile_id"]: row["best"]
@@ -131,9 +133,10 @@ def test_scores_are_kept_and_are_the_same_again(stores: Stores, found: ChannelPr
     }
     assert dict(zip(kept["profile_id"].to_pylist(), kept["score"].to_pylist(), strict=True)) == told
     again = channel_preferences(stores, as_of=AS_OF, now=day(202))
-    assert [one.label for one in again.models] == [one.label for one in found.models]
+    assert again.entry is not None
+    assert again.entry.label == found.entry.label
     assert again.people.equals(found.people)
-    card = model_card(email)
+    card = model_card(found.entry)
     assert "better than everybody's" in card["sentence"]
     assert "chosen by somebody" in card["caveats"][0]
 
@@ -151,7 +154,7 @@ def test_people_who_are_alike_get_no_preference(tmp_path: Path) -> None:
     told = channel_preferences(opened, as_of=AS_OF, now=NOW, keep=False)
     assert told.judged[0].verdict != "better"
     assert not any(told.people.column("own").to_pylist())
-    assert told.models == ()
+    assert told.entry is None
     opened.close()
 
 

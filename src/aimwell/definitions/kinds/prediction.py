@@ -19,8 +19,11 @@ from aimwell.definitions.leaves.acts import Acts
 from aimwell.errors import nearest
 
 __all__ = [
+    "ACCOUNTS",
     "PERIODS",
+    "PROSPECTS",
     "USUAL_LEARNERS",
+    "Answer",
     "Asks",
     "LearnerKind",
     "Prediction",
@@ -36,8 +39,12 @@ Asks = Literal[
     "spend",
     "next-purchase",
     "recommendations",
+    "channel",
+    "price",
+    "lead",
 ]
 
+Answer = Literal["click", "open", "order"]
 Retrains = Literal["never", "weekly", "monthly", "quarterly"]
 Promotes = Literal["better", "sign-off"]
 
@@ -52,8 +59,20 @@ PERIODS: dict[str, timedelta | None] = {
 }
 """How long after it was trained it is trained anew."""
 
+PROSPECTS = "prospects"
+"""Among whom: those known who have not bought yet."""
+ACCOUNTS = "accounts"
+"""Among whom, of leads: firms of which nobody has ordered yet."""
+
 _DAY = timedelta(days=1)
-_USUAL_DAYS: dict[str, int] = {"lifetime-value": 365, "next-purchase": 30, "recommendations": 30}
+_USUAL_DAYS: dict[str, int] = {
+    "lifetime-value": 365,
+    "next-purchase": 30,
+    "recommendations": 30,
+    "channel": 7,
+    "price": 60,
+}
+_OF_FIRMS = ("does", "among", "learners")
 _OF_PROPENSITIES = (
     "does",
     "among",
@@ -85,7 +104,8 @@ class Prediction(Definition):
     asks: Asks = Field(
         default="propensity",
         description="propensity: who will do something; churn: which customers will not come back; subscription-churn; "
-        "lifetime-value; spend; next-purchase: when each buys again; recommendations: which products.",
+        "lifetime-value; spend; next-purchase: when each buys again; recommendations: which products; channel: through which one each "
+        "answers; price: who leans to discounts; lead: which prospects, or firms, will order for the first time.",
     )
     does: Acts = Field(
         default_factory=lambda: Acts(event="Order Completed"),
@@ -94,11 +114,16 @@ class Prediction(Definition):
     horizon: Duration | None = Field(
         default=None,
         description="Within which time, in whole days. Default: 90d; of a lifetime value 365d, of next purchases and "
-        "recommendations 30d.",
+        "recommendations 30d, of answers by channel 7d after the message, of price 60d.",
     )
     among: Text = Field(
         default="everybody",
-        description="everybody, buyers, prospects (who have not bought yet), or a segment: of whom it is asked.",
+        description="everybody, buyers, prospects (who have not bought yet), or a segment: of whom it is asked. Of leads: prospects "
+        "(their default) or accounts, firms of which nobody has ordered.",
+    )
+    answer: Answer = Field(
+        default="click",
+        description="Of channels, what counts as an answer to a message: click, open (or click), or order.",
     )
     columns: tuple[FeatureName, ...] = Field(
         default=(),
@@ -143,14 +168,38 @@ class Prediction(Definition):
     def _fits(self) -> Prediction:
         if self.horizon is not None and self.horizon % _DAY:
             raise ValueError("horizon: whole days, as 90d")
-        strange = sorted(self.model_fields_set & set(_OF_PROPENSITIES))
-        if self.asks != "propensity" and strange:
-            raise ValueError(
-                f"{', '.join(strange)}: goes with asks: propensity alone, not with asks: {self.asks}"
-            )
+        strange = sorted(self.model_fields_set & (set(_OF_PROPENSITIES) - self._allowed()))
+        if strange:
+            raise ValueError(f"{', '.join(strange)}: does not go with {self._asked()}")
+        if self.asks != "channel" and "answer" in self.model_fields_set:
+            raise ValueError(f"answer: goes with asks: channel alone, not with asks: {self.asks}")
+        if self.asks == "lead" and self.whom not in (PROSPECTS, ACCOUNTS):
+            raise ValueError("among: of leads it is prospects or accounts")
+        if self._of_firms and self.does.where is not None:
+            raise ValueError("does: of firms an event alone, without conditions (where)")
         if not self.features():
             raise ValueError("leave_out: no feature is left to look at")
         return self
+
+    def _allowed(self) -> set[str]:
+        """Which of the fields of propensities go with the question."""
+        if self.asks not in ("propensity", "lead"):
+            return set()
+        return set(_OF_FIRMS if self._of_firms else _OF_PROPENSITIES)
+
+    def _asked(self) -> str:
+        return f"asks: {self.asks}" + (f" among {ACCOUNTS}" if self._of_firms else "")
+
+    @property
+    def _of_firms(self) -> bool:
+        return self.asks == "lead" and self.among == ACCOUNTS
+
+    @property
+    def whom(self) -> str:
+        """Of whom is asked: `among`, or of leads prospects where nothing is said."""
+        if self.asks == "lead" and "among" not in self.model_fields_set:
+            return PROSPECTS
+        return self.among
 
     def features(self) -> tuple[str, ...]:
         """Those that it may look at, own ones as `own:NAME`."""
@@ -170,7 +219,7 @@ class Prediction(Definition):
 
     def references(self) -> Iterator[Reference]:
         """The segment of whom is asked, and own features."""
-        if self.among not in ("everybody", "buyers", "prospects"):
+        if self.asks != "lead" and self.among not in ("everybody", "buyers", PROSPECTS):
             yield "among", "segment", self.among
         for place, name in enumerate(self.own):
             yield f"own[{place}]", "feature", name.partition(".")[0]

@@ -17,14 +17,14 @@ __all__ = ["question_of", "tuning_of"]
 
 
 def question_of(stores: Stores, wanted: Prediction) -> Question:
-    """The question of a propensity.
+    """The question of a propensity, or of leads among people.
 
     Raises:
         UnknownDefinitionError: There is no feature of such a name.
         PredictError: Its function may not run or is not there.
     """
     own = {name: _own(stores, name) for name in wanted.own}
-    return Question(wanted.does, wanted.among, wanted.chosen(), own)
+    return Question(wanted.does, wanted.whom, wanted.chosen(), own)
 
 
 def _own(stores: Stores, name: str) -> str | dict[str, Any]:

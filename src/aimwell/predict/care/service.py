@@ -9,13 +9,16 @@ from aimwell.definitions.kinds.prediction import Asks, Prediction
 from aimwell.errors import PredictError
 from aimwell.predict.care.by_loss import compare_by_loss, monitor_by_loss
 from aimwell.predict.care.comparing import compare_propensities
+from aimwell.predict.care.kind_answers import ChannelCare, PriceCare
 from aimwell.predict.care.kind_churn import ChurnCare, SubscriptionCare
+from aimwell.predict.care.kind_leads import AccountLeadsCare
 from aimwell.predict.care.kind_money import LifetimeCare, SpendCare
 from aimwell.predict.care.kind_next import NextPurchaseCare, RecommenderCare
 from aimwell.predict.care.kinds import CaredKind
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor_propensity
 from aimwell.predict.care.questions import question_of, tuning_of
+from aimwell.predict.questions import ACCOUNTS
 from aimwell.predict.registry import RegisteredModel, find_model
 from aimwell.predict.service import score_propensity, train_propensity
 from aimwell.predict.training import Progress
@@ -32,6 +35,9 @@ CARES: Mapping[str, CaredKind] = {
     "spend": SpendCare(),
     "next_purchase": NextPurchaseCare(),
     "recommender": RecommenderCare(),
+    "channel_preference": ChannelCare(),
+    "discount_seeking": PriceCare(),
+    "account_leads": AccountLeadsCare(),
 }
 """Kind of model → what care knows of it. Propensities keep how their people were, and are judged by AUC besides."""
 
@@ -42,6 +48,8 @@ _ANSWERS: Mapping[Asks, str] = {
     "spend": "spend",
     "next-purchase": "next_purchase",
     "recommendations": "recommender",
+    "channel": "channel_preference",
+    "price": "discount_seeking",
 }
 
 
@@ -107,8 +115,8 @@ def train_version(
     progress: Progress | None = None,
 ) -> RegisteredModel:
     """Register the next version of a definition's model. Errors as in the training of its kind."""
-    if wanted.asks != _PROPENSITY:
-        kind = CARES[_ANSWERS[wanted.asks]]
+    kind = _asked(wanted)
+    if kind is not None:
         return kind.train(stores, wanted, as_of=as_of, now=now, progress=progress)
     return train_propensity(
         stores,
@@ -137,6 +145,13 @@ def score(
     if entry.kind == _PROPENSITY:
         return int(score_propensity(stores, entry, as_of=as_of, now=now).num_rows)
     return _kind(entry).score(stores, entry, as_of=as_of, now=now)
+
+
+def _asked(wanted: Prediction) -> CaredKind | None:
+    """Who answers a definition; None: a propensity, as leads among people are."""
+    if wanted.asks == "lead":
+        return CARES["account_leads"] if wanted.whom == ACCOUNTS else None
+    return None if wanted.asks == _PROPENSITY else CARES[_ANSWERS[wanted.asks]]
 
 
 def _kind(entry: RegisteredModel) -> CaredKind:

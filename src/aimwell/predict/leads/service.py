@@ -37,7 +37,7 @@ from aimwell.predict.tables import FeatureTable
 from aimwell.predict.training import Progress, TrainingTables, learning_moments, span_days
 from aimwell.store.stores import Stores
 
-__all__ = ["AccountLeads", "score_account_leads", "train_account_leads"]
+__all__ = ["AccountLeads", "leads_model", "score_account_leads", "train_account_leads"]
 
 _PART = "propensity"
 _WORDS = {
@@ -182,7 +182,7 @@ def score_account_leads(
             f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}, so scores as of {as_of:%Y-%m-%d %H:%M %Z} would "
             "know their own future. Train a model as of that moment."
         )
-    fitted = load_part(stores, entry, _PART, PropensityModel)
+    fitted = leads_model(stores, entry)
     firms: Firms = read_firms(
         stores,
         as_of=as_of,
@@ -195,6 +195,11 @@ def score_account_leads(
     keep_account_scores(stores, entry, firms.ids, score, as_of=as_of, now=now)
     found = firms.facts.append_column("score", pa.array(score))
     return found.sort_by([("score", "descending"), ("account_id", "ascending")])
+
+
+def leads_model(stores: Stores, entry: RegisteredModel) -> PropensityModel:
+    """The model of a registered version. Raises ModelFileError where its files are missing or were changed."""
+    return load_part(stores, entry, _PART, PropensityModel)
 
 
 def _check_enough(table: FeatureTable, needed: dict[str, int], cut: datetime) -> None:

@@ -8,58 +8,40 @@ from all. So who buys in a week in which all is on discount does not count as a 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from scipy.special import expit, logit
 
 from aimwell.errors import TooLittleDataError
 from aimwell.history.moment import TIME_COLUMNS, open_moment
-from aimwell.predict.beta_binomial import BetaBinomial, Shares, fit_strength
-from aimwell.predict.paired import paired_difference, verdict_of
+from aimwell.predict.beta_binomial import BetaBinomial
+from aimwell.predict.pricing.discount_judging import (
+    DISCOUNTS_NEEDED,
+    DiscountJudgement,
+    discounts_law,
+    discounts_present,
+    judge_discounts,
+)
 from aimwell.predict.pricing.discount_lines import DiscountLines, read_discount_lines
-from aimwell.predict.registry import RegisteredModel, register_model
-from aimwell.predict.scoring import SCORES, keep_scores
+from aimwell.predict.registry import RegisteredModel, check_name, load_part, register_model
+from aimwell.predict.scoring import SCORES, check_seen, keep_scores
 from aimwell.predict.training import span_days
-from aimwell.stats.estimate import Estimate
-from aimwell.stats.samples import FloatArray
+from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
-__all__ = ["DiscountJudgement", "DiscountSeekers", "discount_seekers"]
+__all__ = [
+    "DiscountSeekers",
+    "discount_seekers",
+    "discounts_law_of",
+    "lines_around",
+    "score_discounts",
+]
 
 NAME = "discount-seeking"
 
-_NEEDED = {
-    "lines on discount": 200,
-    "lines at the full price": 200,
-    "people with five or more lines": 50,
-}
-_LINES = 5
-_PRIOR_LINES = 10.0
 _PART = "law"
-
-
-@dataclass(frozen=True, slots=True)
-class DiscountJudgement:
-    """How well it was foretold which later lines were on discount.
-
-    Args:
-        lines, people: Later lines of people who had bought before.
-        log_loss: Mean loss (nats a line; less is better) of what was on discount then, moved by the person's own leaning.
-        log_loss_offered: Of what was on discount then alone.
-        gain: By how much the first is lower, a line.
-        verdict: 'better', 'worse' or 'cannot tell', by the interval of `gain`.
-    """
-
-    lines: int
-    people: int
-    log_loss: float
-    log_loss_offered: float
-    gain: Estimate
-    verdict: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,7 +77,13 @@ class DiscountSeekers:
 
 
 def discount_seekers(
-    stores: Stores, *, as_of: datetime, check_days: int = 60, keep: bool = True, now: datetime
+    stores: Stores,
+    *,
+    as_of: datetime,
+    check_days: int = 60,
+    name: str = NAME,
+    keep: bool = True,
+    now: datetime,
 ) -> DiscountSeekers:
     """By how much each person buys on discount beyond what was on discount when and where they bought.
 
@@ -103,7 +91,8 @@ def discount_seekers(
         stores: The workspace.
         as_of: Nothing from this moment on is seen.
         check_days: How many days before it the later period begins, on which it is judged.
-        keep: Register the law as the model 'discount-seeking' and keep `excess` with its interval as everybody's score.
+        name: Of the model.
+        keep: Register the law as a model and keep `excess` with its interval as everybody's score.
         now: When.
 
     Returns:
@@ -113,28 +102,29 @@ def discount_seekers(
 
     Raises:
         TooLittleDataError: Too few lines on discount or at the full price, or too few people.
+        PredictError: `name` stands for another model.
     """
+    settings = {"horizon_days": check_days}
+    if keep:
+        check_name(stores, name, kind="discount_seeking", settings=settings)
     span = span_days(check_days)
     snapshot, engine = stores.lake.pin(*TIME_COLUMNS), stores.history_engine
     with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
         known = read_discount_lines(moment, "")
     _gate(known)
-    with open_moment(
-        stores, as_of=as_of - span, horizon=span, snapshot=snapshot, engine=engine
-    ) as moment:
-        before, later = read_discount_lines(moment, ""), read_discount_lines(moment, "_ahead")
-    judged, reason = _judged(before, later)
-    law = _law(known)
+    before, later = lines_around(stores, as_of - span, span, snapshot)
+    judged, reason = judge_discounts(before, later)
+    law = discounts_law(known)
     people = _told(known, law)
     entry = None
     if keep:
         entry = register_model(
             stores,
             {_PART: law},
-            name=NAME,
+            name=name,
             kind="discount_seeking",
             as_of=as_of.astimezone(UTC),
-            settings={"horizon_days": check_days},
+            settings=settings,
             metrics={
                 "people": people.num_rows,
                 "lines": int(known.lines.sum()),
@@ -145,44 +135,59 @@ def discount_seekers(
             lake_versions=snapshot.versions,
             trained_at=now,
         )
-        columns = ("profile_id", "excess", "lower", "upper")
-        scores = people.select(list(columns)).rename_columns(SCORES.names).cast(SCORES)
-        keep_scores(stores, entry, scores, as_of=as_of, now=now)
+        keep_scores(stores, entry, _scores(people), as_of=as_of, now=now)
     return DiscountSeekers(people, law, judged, reason, entry)
 
 
-def _present(read: DiscountLines) -> dict[str, int]:
-    on = int(read.hits.sum())
-    figures = (on, int(read.lines.sum()) - on, int((read.lines >= _LINES).sum()))
-    return dict(zip(_NEEDED, figures, strict=True))
+def lines_around(
+    stores: Stores, cut: datetime, span: timedelta, snapshot: Snapshot | None = None
+) -> tuple[DiscountLines, DiscountLines]:
+    """People's lines before a moment, and those within a span after it."""
+    with open_moment(
+        stores, as_of=cut, horizon=span, snapshot=snapshot, engine=stores.history_engine
+    ) as moment:
+        return read_discount_lines(moment, ""), read_discount_lines(moment, "_ahead")
 
 
-def _short(read: DiscountLines) -> bool:
-    present = _present(read)
-    return any(present[name] < least for name, least in _NEEDED.items())
+def discounts_law_of(stores: Stores, entry: RegisteredModel) -> BetaBinomial:
+    """The law of a registered version. Raises ModelFileError where its files are missing or were changed."""
+    return load_part(stores, entry, _PART, BetaBinomial)
+
+
+def score_discounts(
+    stores: Stores, entry: RegisteredModel, *, as_of: datetime, now: datetime
+) -> int:
+    """Store everybody's `excess` with its interval, by the law of a version, and say of how many people.
+
+    Raises:
+        PredictError: It has seen later data than `as_of` leaves.
+        ModelFileError: Its files are missing or were changed.
+    """
+    check_seen(entry, as_of)
+    with open_moment(stores, as_of=as_of, engine=stores.history_engine) as moment:
+        people = _told(read_discount_lines(moment, ""), discounts_law_of(stores, entry))
+    keep_scores(stores, entry, _scores(people), as_of=as_of, now=now)
+    return int(people.num_rows)
+
+
+def _scores(people: pa.Table) -> pa.Table:
+    columns = ["profile_id", "excess", "lower", "upper"]
+    return people.select(columns).rename_columns(SCORES.names).cast(SCORES)
 
 
 def _gate(read: DiscountLines) -> None:
-    if _short(read):
+    present = discounts_present(read)
+    if any(present[name] < least for name, least in DISCOUNTS_NEEDED.items()):
         raise TooLittleDataError(
             "who buys on discount",
-            needed=_NEEDED,
-            present=_present(read),
+            needed=DISCOUNTS_NEEDED,
+            present=present,
             advice="A line is on discount if it bears one: map the discount of order lines when collecting them, or wait for more orders.",
         )
 
 
-def _law(read: DiscountLines) -> BetaBinomial:
-    strength = fit_strength(read.hits, read.lines, read.usual)
-    return BetaBinomial(float(read.hits.sum() / read.lines.sum()), strength)
-
-
-def _shares(read: DiscountLines, law: BetaBinomial) -> Shares:
-    return law.shares(read.hits, read.lines, read.usual)
-
-
 def _told(read: DiscountLines, law: BetaBinomial) -> pa.Table:
-    shares = _shares(read, law)
+    shares = law.shares(read.hits, read.lines, read.usual)
     lower, upper = (bound - read.usual for bound in shares.interval())
     leaning = np.where(lower > 0, "seeks", np.where(upper < 0, "avoids", "cannot tell"))
     share = np.divide(
@@ -202,33 +207,3 @@ def _told(read: DiscountLines, law: BetaBinomial) -> pa.Table:
             "leaning": pa.array(leaning.astype(object), pa.string()),
         }
     )
-
-
-def _judged(before: DiscountLines, later: DiscountLines) -> tuple[DiscountJudgement | None, str]:
-    if not len(before.lines) or _short(before):
-        return None, "Not judged on later lines: there were too few before them."
-    found = pc.index_in(later.profiles, before.profiles)
-    there = found.is_valid().to_numpy(zero_copy_only=False)
-    if not there.any():
-        return None, "Not judged: nobody who had bought before bought in the later period."
-    rows = found.drop_null().to_numpy()
-    law = _law(before)
-    # A leaning is a factor of the odds, so that it can be carried to what is on discount later.
-    leaning = logit(_shares(before, law).mean) - logit(before.usual)
-    lines, hits, offered = later.lines[there], later.hits[there], later.usual[there]
-    own = expit(logit(offered) + leaning[rows])
-
-    def loss(chance: FloatArray) -> FloatArray:
-        return np.asarray(-(hits * np.log(chance) + (lines - hits) * np.log1p(-chance)))
-
-    times = lines.astype(np.int64)
-    each = (loss(offered) - loss(own)) / lines
-    gain = paired_difference(np.repeat(each, times), groups=np.repeat(np.arange(len(lines)), times))
-    return DiscountJudgement(
-        lines=int(lines.sum()),
-        people=len(lines),
-        log_loss=float(loss(own).sum() / lines.sum()),
-        log_loss_offered=float(loss(offered).sum() / lines.sum()),
-        gain=gain,
-        verdict=verdict_of(gain),
-    ), ""

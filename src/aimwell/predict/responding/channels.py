@@ -6,7 +6,8 @@ would have brought; only sending by chance does.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,20 +18,29 @@ import pyarrow.compute as pc
 from aimwell.errors import PredictError, TooLittleDataError, nearest
 from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.predict.beta_binomial import fit_beta_binomial
-from aimwell.predict.registry import RegisteredModel, register_model
+from aimwell.predict.registry import RegisteredModel, check_name, load_part, register_model
+from aimwell.predict.responding.channel_laws import ChannelLaws
 from aimwell.predict.responding.counts import MessageCounts
 from aimwell.predict.responding.judging import CHANNEL_NEEDED, ChannelJudgement, judge_channels
 from aimwell.predict.responding.queries import ANSWERS, Answer, message_counts
 from aimwell.predict.responding.telling import ChannelRate, tell_people
-from aimwell.predict.scoring import keep_scores, scores_table
+from aimwell.predict.scoring import check_seen, keep_scores, scores_table
 from aimwell.predict.training import span_days
 from aimwell.stats.samples import FloatArray
+from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
-__all__ = ["ChannelPreferences", "channel_preferences"]
+__all__ = [
+    "ChannelPreferences",
+    "channel_laws",
+    "channel_preferences",
+    "read_messages",
+    "score_channels",
+    "score_name",
+]
 
 _NEEDED = {"messages": 500, "answers": 50, "people with two or more messages": 50}
-_PART = "law"
+_PART = "laws"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +55,7 @@ class ChannelPreferences:
         rates: One row a person and channel, see there.
         judged: All channels together, then each, on later messages.
         reason: Why nothing was judged; empty where it was.
-        models: As which models the scores are kept, one a channel.
+        entry: The model as it was registered; None where it was not.
     """
 
     answer: Answer
@@ -55,7 +65,14 @@ class ChannelPreferences:
     rates: pa.Table
     judged: tuple[ChannelJudgement, ...]
     reason: str
-    models: tuple[RegisteredModel, ...]
+    entry: RegisteredModel | None
+
+    @property
+    def scores(self) -> list[str]:
+        """Under which names scores are kept."""
+        if self.entry is None:
+            return []
+        return [score_name(self.entry, one.channel) for one in self.channels if one.law is not None]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, without the people."""
@@ -76,7 +93,8 @@ class ChannelPreferences:
             },
             "judged": [asdict(one) for one in self.judged],
             "reason": self.reason,
-            "models": [one.label for one in self.models],
+            "model": None if self.entry is None else self.entry.label,
+            "scores": self.scores,
         }
 
 
@@ -87,6 +105,7 @@ def channel_preferences(
     answer: Answer = "click",
     within_days: int = 7,
     check_days: int = 60,
+    name: str | None = None,
     keep: bool = True,
     now: datetime,
 ) -> ChannelPreferences:
@@ -98,8 +117,9 @@ def channel_preferences(
         answer: 'click', 'open' (or click; both by people, not machines) or 'order'.
         within_days: Within which time after the message.
         check_days: How many days before `as_of` the later period begins, on which it is judged.
-        keep: Register a model for each channel and keep its scores: the probability that it is the person's best one, of people to
-            whom several wrote.
+        name: Of the model; default: `prefers-click`.
+        keep: Register the model and keep its scores, for each channel the probability that it is the person's best one, of people to
+            whom several wrote, as those of `prefers-click-email`, `prefers-click-sms` ….
         now: When.
 
     Returns:
@@ -116,26 +136,22 @@ def channel_preferences(
     """
     if answer not in ANSWERS:
         raise PredictError(f"'{answer}' is no answer to a message. {nearest(answer, ANSWERS)}")
-    within, check = span_days(within_days), span_days(check_days)
+    span_days(within_days), span_days(check_days)
+    name = name or f"prefers-{answer}"
+    settings: dict[str, Any] = {
+        "horizon_days": within_days,
+        "answer": answer,
+        "check_days": check_days,
+    }
+    if keep:
+        check_name(stores, name, kind="channel_preference", settings=settings)
     snapshot = stores.lake.pin(*TIME_COLUMNS)
-    moment_ends = as_of.astimezone(UTC)
-    with open_moment(
-        stores, as_of=as_of, snapshot=snapshot, engine=stores.history_engine
-    ) as moment:
-        table = moment.session.table(
-            message_counts(
-                answer,
-                seconds=int(within.total_seconds()),
-                last=moment_ends - within,
-                cut=moment_ends - check,
-            )
-        )
-    counts = MessageCounts.of(table)
+    counts = read_messages(stores, settings, as_of=as_of, snapshot=snapshot)
     _gate(counts, answer)
     channels = tuple(_channel(counts, place) for place in range(len(counts.names)))
     channels = tuple(sorted(channels, key=lambda one: (-one.sent, one.channel)))
-    told = [one for one in channels if one.law is not None]
-    if not told:
+    laws = {one.channel: one.law for one in channels if one.law is not None}
+    if not laws:
         raise TooLittleDataError(
             "the answers of people in any channel",
             needed=CHANNEL_NEEDED,
@@ -146,14 +162,109 @@ def channel_preferences(
         )
     judged, reason = judge_channels(counts)
     better = bool(judged) and judged[0].verdict == "better"
-    people, rates, best = tell_people(
-        counts.of_channels([one.channel for one in told]), told, better
-    )
-    models: tuple[RegisteredModel, ...] = ()
+    people, rates, best = tell_people(counts.of_channels(list(laws)), list(laws.values()), better)
+    entry = None
     if keep:
-        settings = {"horizon_days": within_days, "answer": answer, "check_days": check_days}
-        models = _kept(stores, settings, told, people, best, judged, snapshot.versions, as_of, now)
-    return ChannelPreferences(answer, within_days, channels, people, rates, judged, reason, models)
+        entry = register_model(
+            stores,
+            {_PART: ChannelLaws(laws)},
+            name=name,
+            kind="channel_preference",
+            as_of=as_of.astimezone(UTC),
+            settings=settings,
+            metrics={
+                "channels": [asdict(one) for one in channels],
+                "judged": [asdict(one) for one in judged],
+                "reason": reason,
+                "people": people.num_rows,
+            },
+            lake_versions=snapshot.versions,
+            trained_at=now,
+        )
+        _keep(stores, entry, list(laws), people, best, as_of=as_of, now=now)
+    return ChannelPreferences(answer, within_days, channels, people, rates, judged, reason, entry)
+
+
+def read_messages(
+    stores: Stores,
+    settings: Mapping[str, Any],
+    *,
+    as_of: datetime,
+    snapshot: Snapshot | None = None,
+) -> MessageCounts:
+    """Messages and answers before a moment; the later period is the `check_days` before it.
+
+    Args:
+        stores: The workspace.
+        settings: `answer`, `horizon_days` (within which it counts) and `check_days`, as a registered model has them.
+        as_of: Nothing from this moment on is seen.
+        snapshot: Versions of the lake's tables; default: the newest.
+    """
+    within = span_days(int(settings["horizon_days"]))
+    ends = as_of.astimezone(UTC)
+    with open_moment(
+        stores, as_of=as_of, snapshot=snapshot, engine=stores.history_engine
+    ) as moment:
+        table = moment.session.table(
+            message_counts(
+                settings["answer"],
+                seconds=int(within.total_seconds()),
+                last=ends - within,
+                cut=ends - span_days(int(settings["check_days"])),
+            )
+        )
+    return MessageCounts.of(table)
+
+
+def channel_laws(stores: Stores, entry: RegisteredModel) -> ChannelLaws:
+    """The laws of a registered version. Raises ModelFileError where its files are missing or were changed."""
+    return load_part(stores, entry, _PART, ChannelLaws)
+
+
+def score_channels(
+    stores: Stores, entry: RegisteredModel, *, as_of: datetime, now: datetime
+) -> int:
+    """Store how likely each channel is a person's best one, by the laws of a version, and say of how many people.
+
+    Raises:
+        PredictError: It has seen later data than `as_of` leaves.
+        ModelFileError: Its files are missing or were changed.
+    """
+    check_seen(entry, as_of)
+    laws = channel_laws(stores, entry).laws
+    counts = read_messages(stores, entry.settings, as_of=as_of)
+    names = [name for name in laws if name in counts.names]
+    if not names:
+        return 0
+    people, _rates, best = tell_people(
+        counts.of_channels(names), [laws[name] for name in names], better=False
+    )
+    return _keep(stores, entry, names, people, best, as_of=as_of, now=now)
+
+
+def _keep(
+    stores: Stores,
+    entry: RegisteredModel,
+    names: Sequence[str],
+    people: pa.Table,
+    best: FloatArray,
+    *,
+    as_of: datetime,
+    now: datetime,
+) -> int:
+    """Scores of each channel under a name of its own, as `prefers-click-email`."""
+    ids = people.column("profile_id").combine_chunks()
+    for place, channel in enumerate(names):
+        known = ~np.isnan(best[:, place])
+        rows = scores_table(ids.filter(pa.array(known)), best[known, place])
+        named = replace(entry, name=score_name(entry, channel))
+        keep_scores(stores, named, rows, as_of=as_of, now=now)
+    return int((~np.isnan(best)).any(axis=1).sum())
+
+
+def score_name(entry: RegisteredModel, channel: str) -> str:
+    """Under which name the scores of a channel are kept."""
+    return f"{entry.name}-{channel}"
 
 
 def _gate(counts: MessageCounts, answer: Answer) -> None:
@@ -192,51 +303,3 @@ def _channel(counts: MessageCounts, place: int) -> ChannelRate:
     return ChannelRate(
         counts.names[place], people, whole["messages"], whole["answers"], law, reason
     )
-
-
-def _kept(
-    stores: Stores,
-    settings: dict[str, Any],
-    told: list[ChannelRate],
-    people: pa.Table,
-    best: FloatArray,
-    judged: tuple[ChannelJudgement, ...],
-    versions: Any,
-    as_of: datetime,
-    now: datetime,
-) -> tuple[RegisteredModel, ...]:
-    models = []
-    for place, one in enumerate(told):
-        known = ~np.isnan(best[:, place])
-        if not known.any():
-            continue
-        assert one.law is not None  # noqa: S101 - those that are told have one
-        entry = register_model(
-            stores,
-            {_PART: one.law},
-            name=_model_name(one.channel, str(settings["answer"])),
-            kind="channel_preference",
-            as_of=as_of.astimezone(UTC),
-            settings={**settings, "event": f"{one.channel} {settings['answer']}"},
-            metrics={
-                "channel": asdict(one),
-                "judged": [
-                    asdict(found)
-                    for name in (one.channel, "all")
-                    for found in judged
-                    if found.channel == name
-                ],
-                "people": int(known.sum()),
-            },
-            lake_versions=versions,
-            trained_at=now,
-        )
-        ids = people.column("profile_id").combine_chunks().filter(pa.array(known))
-        keep_scores(stores, entry, scores_table(ids, best[known, place]), as_of=as_of, now=now)
-        models.append(entry)
-    return tuple(models)
-
-
-def _model_name(channel: str, answer: str) -> str:
-    plain = "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in channel)
-    return f"prefers-{plain.strip('-') or 'channel'}-{answer}"[:63].rstrip("-")

@@ -7,15 +7,14 @@ machines did is no answer. A click says that the message was opened.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import get_args
 
 from sqlglot import exp
 
+from aimwell.definitions.kinds.prediction import Answer
 from aimwell.store.sql import sql
 
 __all__ = ["ANSWERS", "Answer", "message_counts"]
-
-Answer = Literal["click", "open", "order"]
 
 _TOUCHES = """
     SELECT profile_id, lower(coalesce(channel, regexp_extract(event, '^[^ ]+'))) AS channel, coalesce(campaign, '') AS campaign,
@@ -29,7 +28,7 @@ _QUERIES: dict[Answer, str] = {
     SELECT profile_id, '' AS channel, '' AS campaign, ordered_at AS at FROM purchases WHERE kept
     """,
 }
-ANSWERS: tuple[Answer, ...] = ("click", "open", "order")
+ANSWERS: tuple[Answer, ...] = get_args(Answer)
 """What counts as an answer."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,20 +37,19 @@ class ChannelRate:
 
 
 def tell_people(
-    counts: MessageCounts, told: list[ChannelRate], better: bool
+    counts: MessageCounts, laws: Sequence[BetaBinomial], better: bool
 ) -> tuple[pa.Table, pa.Table, FloatArray]:
     """The tables `people` and `rates` of `channel_preferences`, and the probability of each channel to be a person's best.
 
     Args:
         counts: Of the channels that are told, in their order.
-        told: These channels, with their laws.
+        laws: Of these channels.
         better: Whether own rates were better on the later period.
     """
     sent, answered = counts.sent.sum(axis=2), counts.answered.sum(axis=2)
     some = sent.sum(axis=1) > 0
     sent, answered = sent[some], answered[some]
     profiles = counts.profiles.filter(pa.array(some))
-    laws = [one.law for one in told if one.law is not None]
     means, strengths = (
         np.array([getattr(law, name) for law in laws]) for name in ("mean", "strength")
     )
