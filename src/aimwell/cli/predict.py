@@ -256,7 +256,9 @@ def _worth(entry: RegisteredModel) -> str:
     if entry.kind == "next_purchase":
         found = metrics["check"]
         return "not checked" if found is None else f"{found['verdict']} than everybody's waits"
-    if entry.kind in ("channel_preference", "discount_seeking"):
+    if entry.kind == "demand":
+        return f"{metrics['check']['verdict']} than seasonal naive"
+    if entry.kind in ("channel_preference", "discount_seeking", "best_time"):
         return gain_worth(metrics["judged"])
     if entry.kind != "lifetime_value":
         return "–"

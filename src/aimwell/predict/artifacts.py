@@ -32,6 +32,7 @@ from aimwell.predict.deep.files import (
     weights_file,
 )
 from aimwell.predict.deep.model import SequenceModel
+from aimwell.predict.demand.promised import Promised
 from aimwell.predict.gamma_gamma import GammaGamma
 from aimwell.predict.laws import LAWS, law_of
 from aimwell.predict.learners import Scorer
@@ -49,6 +50,7 @@ from aimwell.predict.reference import Reference
 from aimwell.predict.responding.channel_laws import ChannelLaws
 from aimwell.predict.spend import SpendModel
 from aimwell.predict.timing.paces import Paces
+from aimwell.predict.timing.time_laws import TimeLaws
 from aimwell.predict.trees import TreesScorer
 from aimwell.predict.xgboost_trees import XGBoostScorer
 from aimwell.store.disk import is_full, settle
@@ -65,23 +67,28 @@ Model = (
     | ChannelLaws
     | GammaGamma
     | Paces
+    | Promised
     | PropensityModel
     | Recommender
     | Reference
     | SpendModel
     | SequenceModel
+    | TimeLaws
 )
 ModelT = TypeVar("ModelT", bound=Model)
 
 _FORMAT = 1
 _FILES = (MANIFEST, TREES, XGBOOST, WEIGHTS, *TABLES)
 
-_KINDS: Mapping[type[BetaBinomial | ChannelLaws | GammaGamma | Paces | Reference], str] = {
+_Plain = BetaBinomial | ChannelLaws | GammaGamma | Paces | Promised | Reference | TimeLaws
+_KINDS: Mapping[type[_Plain], str] = {
     BetaBinomial: "beta_binomial",
     ChannelLaws: "channel_laws",
     GammaGamma: "gamma_gamma",
     Paces: "paces",
+    Promised: "promised",
     Reference: "reference",
+    TimeLaws: "time_laws",
 }
 """Models that lie in the manifest as they are, beside the laws of buying."""
 
@@ -237,7 +244,7 @@ def _written(model: Model) -> dict[str, bytes]:
     elif isinstance(model, SpendModel):
         kind, told = "spend", _Spend(model.names, model.horizon, model.trained_as_of, model.level)
         files[TREES] = model.scorer.text.encode()
-    elif isinstance(model, BetaBinomial | ChannelLaws | GammaGamma | Paces | Reference):
+    elif isinstance(model, _Plain):
         kind, told = _KINDS[type(model)], model
     else:
         kind, told = law_of(model), model

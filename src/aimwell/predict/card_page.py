@@ -44,6 +44,8 @@ _KINDS = {
     "channel_preference": "Channel preference",
     "discount_seeking": "Discount seeking",
     "account_leads": "Leads among firms",
+    "best_time": "Best times",
+    "demand": "Demand",
 }
 
 

@@ -16,9 +16,11 @@ from aimwell.predict.card_propensity import propensity_words
 from aimwell.predict.card_responses import channel_words, discount_words
 from aimwell.predict.card_spend import spend_words
 from aimwell.predict.card_subscriptions import subscription_words
+from aimwell.predict.demand.kept import demand_words
 from aimwell.predict.recommend.words import recommender_words
 from aimwell.predict.registry import RegisteredModel
 from aimwell.predict.timing.kept import next_purchase_words
+from aimwell.predict.timing.kept_times import best_time_words
 
 __all__ = ["card_text", "model_card"]
 
@@ -47,6 +49,8 @@ def model_card(entry: RegisteredModel, *, timezone: str = "UTC") -> dict[str, An
         "channel_preference": channel_words,
         "discount_seeking": discount_words,
         "account_leads": propensity_words,
+        "best_time": best_time_words,
+        "demand": demand_words,
     }.get(entry.kind, _other_words)
     zone = ZoneInfo(timezone)
     return {

@@ -58,6 +58,8 @@ Kind = Literal[
     "channel_preference",
     "discount_seeking",
     "account_leads",
+    "best_time",
+    "demand",
 ]
 
 _models = metadata.tables["models"]

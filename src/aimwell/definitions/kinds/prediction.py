@@ -25,10 +25,12 @@ __all__ = [
     "USUAL_LEARNERS",
     "Answer",
     "Asks",
+    "By",
     "LearnerKind",
     "Prediction",
     "Promotes",
     "Retrains",
+    "Signal",
 ]
 
 Asks = Literal[
@@ -42,9 +44,13 @@ Asks = Literal[
     "channel",
     "price",
     "lead",
+    "best-time",
+    "demand",
 ]
 
 Answer = Literal["click", "open", "order"]
+Signal = Literal["any", "orders", "clicks", "opens", "visits"]
+By = Literal["person", "product", "category", "shop"]
 Retrains = Literal["never", "weekly", "monthly", "quarterly"]
 Promotes = Literal["better", "sign-off"]
 
@@ -71,8 +77,17 @@ _USUAL_DAYS: dict[str, int] = {
     "recommendations": 30,
     "channel": 7,
     "price": 60,
+    "best-time": 30,
+    "demand": 28,
 }
 _OF_FIRMS = ("does", "among", "learners")
+_BY: dict[str, tuple[By, ...]] = {
+    "next-purchase": ("person", "product", "category"),
+    "demand": ("product", "category", "shop"),
+}
+"""By what a question can be asked, the usual one first."""
+_OF_ONE: dict[str, str] = {"answer": "channel", "signal": "best-time"}
+"""Fields that go with one question."""
 _OF_PROPENSITIES = (
     "does",
     "among",
@@ -105,7 +120,8 @@ class Prediction(Definition):
         default="propensity",
         description="propensity: who will do something; churn: which customers will not come back; subscription-churn; "
         "lifetime-value; spend; next-purchase: when each buys again; recommendations: which products; channel: through which one each "
-        "answers; price: who leans to discounts; lead: which prospects, or firms, will order for the first time.",
+        "answers; price: who leans to discounts; lead: which prospects, or firms, will order for the first time; best-time: on which "
+        "weekday and in which hours each acts; demand: how many units will be wanted.",
     )
     does: Acts = Field(
         default_factory=lambda: Acts(event="Order Completed"),
@@ -114,7 +130,7 @@ class Prediction(Definition):
     horizon: Duration | None = Field(
         default=None,
         description="Within which time, in whole days. Default: 90d; of a lifetime value 365d, of next purchases and "
-        "recommendations 30d, of answers by channel 7d after the message, of price 60d.",
+        "recommendations 30d, of answers by channel 7d after the message, of price 60d, of best times 30d, of demand 28d.",
     )
     among: Text = Field(
         default="everybody",
@@ -124,6 +140,14 @@ class Prediction(Definition):
     answer: Answer = Field(
         default="click",
         description="Of channels, what counts as an answer to a message: click, open (or click), or order.",
+    )
+    signal: Signal = Field(
+        default="any",
+        description="Of best times, what counts as an act: orders, clicks, opens, visits, or any of them.",
+    )
+    by: By | None = Field(
+        default=None,
+        description="Of next purchases: person (their default), product or category; of demand: product (its default), category or shop.",
     )
     columns: tuple[FeatureName, ...] = Field(
         default=(),
@@ -154,7 +178,8 @@ class Prediction(Definition):
     seed: int = Field(default=0, ge=0, description="The same data and seed, the same model.")
     retrain: Retrains = Field(
         default="quarterly",
-        description="How often it is trained anew; also when what it looks at has shifted, or it has become worse.",
+        description="How often it is trained anew; also when what it looks at has shifted, or it has become worse. Default: quarterly; of "
+        "demand weekly.",
     )
     promote: Promotes = Field(
         default="better",
@@ -171,15 +196,38 @@ class Prediction(Definition):
         strange = sorted(self.model_fields_set & (set(_OF_PROPENSITIES) - self._allowed()))
         if strange:
             raise ValueError(f"{', '.join(strange)}: does not go with {self._asked()}")
-        if self.asks != "channel" and "answer" in self.model_fields_set:
-            raise ValueError(f"answer: goes with asks: channel alone, not with asks: {self.asks}")
+        for name, asks in _OF_ONE.items():
+            if self.asks != asks and name in self.model_fields_set:
+                raise ValueError(
+                    f"{name}: goes with asks: {asks} alone, not with asks: {self.asks}"
+                )
+        ways = _BY.get(self.asks, ())
+        if self.by is not None and self.by not in ways:
+            allowed = f"it is {', '.join(ways)}" if ways else f"does not go with asks: {self.asks}"
+            raise ValueError(f"by: {allowed}")
         if self.asks == "lead" and self.whom not in (PROSPECTS, ACCOUNTS):
             raise ValueError("among: of leads it is prospects or accounts")
         if self._of_firms and self.does.where is not None:
             raise ValueError("does: of firms an event alone, without conditions (where)")
+        if self.asks == "demand" and self.promote == "sign-off":
+            raise ValueError(
+                "promote: a forecast holds from its own day on, so its newest version is always used; leave it out"
+            )
         if not self.features():
             raise ValueError("leave_out: no feature is left to look at")
         return self
+
+    @property
+    def turn(self) -> Retrains:
+        """How often it is trained anew."""
+        if self.asks == "demand" and "retrain" not in self.model_fields_set:
+            return "weekly"
+        return self.retrain
+
+    @property
+    def rows(self) -> By:
+        """By what it is asked."""
+        return self.by or _BY[self.asks][0]
 
     def _allowed(self) -> set[str]:
         """Which of the fields of propensities go with the question."""

@@ -6,7 +6,8 @@ One round for one definition:
 2. It is looked after (`monitor`). It is trained anew when its period is over, or when it looks at other people than it knew or has
    become worse.
 3. The new version is a challenger: it is held against the one in use on people later than both have learnt from, and used from
-   then on if it is better by more than chance. With `promote: sign-off` a person decides; an alert asks.
+   then on if it is better by more than chance. With `promote: sign-off` a person decides; an alert asks. A forecast of demand holds
+   from its own day on, so the newest is used.
 4. With `score: true` the version in use scores everybody.
 """
 
@@ -175,10 +176,10 @@ def _why_anew(
     now: datetime,
 ) -> str | None:
     """Why it is time for a new version; None: it is not."""
-    period = PERIODS[wanted.retrain]
+    period = PERIODS[wanted.turn]
     if period is not None and newest.trained_at + period <= now:
-        return f"Its {wanted.retrain} turn."
-    if monitored.verdict != "train it anew" or wanted.retrain == "never":
+        return f"Its {wanted.turn} turn."
+    if monitored.verdict != "train it anew" or wanted.turn == "never":
         return None
     # What was trained since has been held against it; nearly the same data would only give nearly the same.
     if (
@@ -198,6 +199,11 @@ def _held_against(
     why: str,
     now: datetime,
 ) -> Cared:
+    if wanted.asks == "demand":
+        # It holds from its own day on, so there is nothing that both could be held against.
+        reason = f"{why} A forecast holds from its own day on: {challenger.label} is used."
+        promote(stores, challenger, by=BY, reason=reason, now=now)
+        return Cared(wanted.name, "promoted", reason, challenger.label, monitored)
     try:
         found = compare(stores, challenger, champion, as_of=now)
     except PredictError as error:

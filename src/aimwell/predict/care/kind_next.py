@@ -58,8 +58,15 @@ class NextPurchaseCare:
         """See CaredKind."""
         if progress is not None:
             progress(0, 1, "fitting the waits between purchases")
+        by = wanted.rows
+        assert by != "shop"  # noqa: S101 - the definition does not take it
         return train_next_purchases(
-            stores, as_of=as_of, horizon_days=wanted.horizon_days, name=wanted.name, now=now
+            stores,
+            as_of=as_of,
+            horizon_days=wanted.horizon_days,
+            by=by,
+            name=wanted.name,
+            now=now,
         )
 
     def span(self, entry: RegisteredModel) -> timedelta:

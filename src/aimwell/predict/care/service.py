@@ -14,6 +14,7 @@ from aimwell.predict.care.kind_churn import ChurnCare, SubscriptionCare
 from aimwell.predict.care.kind_leads import AccountLeadsCare
 from aimwell.predict.care.kind_money import LifetimeCare, SpendCare
 from aimwell.predict.care.kind_next import NextPurchaseCare, RecommenderCare
+from aimwell.predict.care.kind_times import BestTimeCare, DemandCare
 from aimwell.predict.care.kinds import CaredKind
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor_propensity
@@ -38,6 +39,8 @@ CARES: Mapping[str, CaredKind] = {
     "channel_preference": ChannelCare(),
     "discount_seeking": PriceCare(),
     "account_leads": AccountLeadsCare(),
+    "best_time": BestTimeCare(),
+    "demand": DemandCare(),
 }
 """Kind of model → what care knows of it. Propensities keep how their people were, and are judged by AUC besides."""
 
@@ -50,6 +53,8 @@ _ANSWERS: Mapping[Asks, str] = {
     "recommendations": "recommender",
     "channel": "channel_preference",
     "price": "discount_seeking",
+    "best-time": "best_time",
+    "demand": "demand",
 }
 
 

@@ -7,16 +7,16 @@ firm's zone) has a weekday and no hour.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import get_args
 
 from sqlglot import exp
 
+from aimwell.definitions.kinds.prediction import Signal
 from aimwell.store.sql import sql, union_all
 
 __all__ = ["SIGNALS", "Signal", "act_counts"]
 
-Signal = Literal["any", "orders", "clicks", "opens", "visits"]
-SIGNALS: tuple[Signal, ...] = ("any", "orders", "clicks", "opens", "visits")
+SIGNALS: tuple[Signal, ...] = get_args(Signal)
 
 _SOURCES: dict[Signal, tuple[str, str]] = {
     "orders": ("activity_orders", "event = 'Order Completed'"),

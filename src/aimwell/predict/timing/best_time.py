@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aimwell.errors import PredictError, TooLittleDataError, nearest
-from aimwell.history.moment import TIME_COLUMNS, Moment, open_moment
+from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.predict.paired import paired_difference, verdict_of
-from aimwell.predict.timing.act_times import SIGNALS, Signal, act_counts
+from aimwell.predict.timing.act_times import SIGNALS, Signal
+from aimwell.predict.timing.acts import Acts, read_acts
 from aimwell.predict.timing.habits import Habits, fit_habits
 from aimwell.predict.training import span_days
 from aimwell.stats.estimate import Estimate
@@ -143,13 +144,13 @@ def best_times(
     local = as_of.astimezone(ZoneInfo(zone)).replace(tzinfo=None) - timedelta(days=check_days)
     earlier = local.replace(tzinfo=ZoneInfo(zone))
     with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
-        known = _read(moment, signal, block_hours, "")
+        known = read_acts(moment, signal, block_hours, "")
     _gate(known, signal)
     with open_moment(
         stores, as_of=earlier, horizon=as_of - earlier, snapshot=snapshot, engine=engine
     ) as moment:
-        before = _read(moment, signal, block_hours, "")
-        later = _read(moment, signal, block_hours, "_ahead")
+        before = read_acts(moment, signal, block_hours, "")
+        later = read_acts(moment, signal, block_hours, "_ahead")
     judged, reason = _judged(before, later, signal)
     better = {one.kind for one in judged if one.verdict == "better"}
     weekdays = fit_habits(known.weekdays)
@@ -165,33 +166,7 @@ def best_times(
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Acts:
-    """Acts of people by weekday and by block of hours; a row of each a person."""
-
-    profiles: pa.Array
-    weekdays: FloatArray
-    hours: FloatArray
-
-
-def _read(moment: Moment, signal: Signal, block: int, suffix: str) -> _Acts:
-    moment.bind_profiles()
-    zone = moment.stores.settings.timezone
-    table = moment.session.table(act_counts(signal, zone, block, suffix))
-    coded = table.column("profile_id").combine_chunks().dictionary_encode()
-    people = len(coded.dictionary)
-    row = coded.indices.to_numpy(zero_copy_only=False)
-    acts = np.asarray(table.column("acts").to_numpy(), dtype=np.float64)
-    weekday = table.column("weekday").to_numpy().astype(np.int64)
-    hour = table.column("block").to_numpy(zero_copy_only=False).astype(np.float64)
-    weekdays, hours = np.zeros((people, 7)), np.zeros((people, 24 // block))
-    np.add.at(weekdays, (row, weekday), acts)
-    timed = ~np.isnan(hour)
-    np.add.at(hours, (row[timed], hour[timed].astype(np.int64)), acts[timed])
-    return _Acts(coded.dictionary, weekdays, hours)
-
-
-def _gate(acts: _Acts, signal: Signal) -> None:
+def _gate(acts: Acts, signal: Signal) -> None:
     each = acts.weekdays.sum(axis=1)
     what = "acts" if signal == "any" else signal
     needed = {what: _ACTS_MIN, f"people with two or more {what}": _AGAIN_MIN}
@@ -205,7 +180,7 @@ def _gate(acts: _Acts, signal: Signal) -> None:
         )
 
 
-def _judged(before: _Acts, later: _Acts, signal: Signal) -> tuple[tuple[TimeJudgement, ...], str]:
+def _judged(before: Acts, later: Acts, signal: Signal) -> tuple[tuple[TimeJudgement, ...], str]:
     try:
         _gate(before, signal)
     except TooLittleDataError as error:
@@ -248,7 +223,7 @@ def _judgement(
 
 
 def _told(
-    acts: _Acts, weekdays: Habits, hours: Habits | None, better: set[Kind], block: int
+    acts: Acts, weekdays: Habits, hours: Habits | None, better: set[Kind], block: int
 ) -> pa.Table:
     people = len(acts.profiles)
     days = weekdays.chosen(acts.weekdays, own_times="weekday" in better)

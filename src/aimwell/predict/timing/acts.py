@@ -1,0 +1,51 @@
+"""Acts of people by weekday and by block of hours, read as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from aimwell.history.moment import Moment, open_moment
+from aimwell.predict.timing.act_times import Signal, act_counts
+from aimwell.stats.samples import FloatArray
+from aimwell.store.stores import Stores
+
+__all__ = ["Acts", "acts_around", "read_acts"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Acts:
+    """Acts of people by weekday (Monday first) and by block of hours; a row of each a person."""
+
+    profiles: pa.Array
+    weekdays: FloatArray
+    hours: FloatArray
+
+
+def read_acts(moment: Moment, signal: Signal, block: int, suffix: str) -> Acts:
+    """Acts before the moment, or (`_ahead`) after it, in blocks of so many hours."""
+    moment.bind_profiles()
+    zone = moment.stores.settings.timezone
+    table = moment.session.table(act_counts(signal, zone, block, suffix))
+    coded = table.column("profile_id").combine_chunks().dictionary_encode()
+    people = len(coded.dictionary)
+    row = coded.indices.to_numpy(zero_copy_only=False)
+    acts = np.asarray(table.column("acts").to_numpy(), dtype=np.float64)
+    weekday = table.column("weekday").to_numpy().astype(np.int64)
+    hour = table.column("block").to_numpy(zero_copy_only=False).astype(np.float64)
+    weekdays, hours = np.zeros((people, 7)), np.zeros((people, 24 // block))
+    np.add.at(weekdays, (row, weekday), acts)
+    timed = ~np.isnan(hour)
+    np.add.at(hours, (row[timed], hour[timed].astype(np.int64)), acts[timed])
+    return Acts(coded.dictionary, weekdays, hours)
+
+
+def acts_around(
+    stores: Stores, cut: datetime, span: timedelta, *, signal: Signal, block: int
+) -> tuple[Acts, Acts]:
+    """Acts before a moment, and within a span after it."""
+    with open_moment(stores, as_of=cut, horizon=span, engine=stores.history_engine) as moment:
+        return read_acts(moment, signal, block, ""), read_acts(moment, signal, block, "_ahead")
