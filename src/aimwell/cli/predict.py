@@ -24,7 +24,14 @@ from aimwell.cli.predict_care import (
 )
 from aimwell.cli.predict_churn import churn
 from aimwell.cli.predict_explain import show_effects, show_why
-from aimwell.cli.predict_one import TriesOption, TuneOption, score_person, tuning_wanted
+from aimwell.cli.predict_one import (
+    TriesOption,
+    TuneOption,
+    WhereOption,
+    acts_wanted,
+    score_person,
+    tuning_wanted,
+)
 from aimwell.cli.predict_panels import MODELS, PEOPLE, PRODUCTS
 from aimwell.cli.predict_recommend_outline import RECOMMENDING
 from aimwell.cli.predict_spend import spend
@@ -53,6 +60,7 @@ app = typer.Typer(
 def propensity(
     horizon: Annotated[int, typer.Option(min=1, help="How far ahead to look, in days.")] = 90,
     event: Annotated[str, typer.Option(help="What people do or do not do.")] = PURCHASE,
+    where: WhereOption = None,
     as_of: AsOfOption = None,
     name: NameOption = None,
     tune: TuneOption = None,
@@ -70,7 +78,7 @@ def propensity(
                 ws.stores,
                 as_of=moment,
                 horizon_days=horizon,
-                question=Question.of_event(event),
+                question=Question(acts_wanted(event, where)),
                 name=name,
                 seed=seed,
                 tuning=tuning_wanted(tune, tries),

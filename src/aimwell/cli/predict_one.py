@@ -1,18 +1,28 @@
-"""`aimwell predict score`, and the options by which a learner's settings are looked for."""
+"""`aimwell predict score`, and the options of what is asked and of how long a learner's settings are looked for."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 
 from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.definitions.base import parse_duration
+from aimwell.definitions.leaves.acts import Acts
 from aimwell.predict.person import score_one
 from aimwell.predict.tuning import Tuning
 from aimwell.unify.lookup import find_profile
 
-__all__ = ["TriesOption", "TuneOption", "score_person", "tuning_wanted"]
+__all__ = [
+    "TriesOption",
+    "TuneOption",
+    "WhereOption",
+    "acts_wanted",
+    "score_person",
+    "tuning_wanted",
+]
 
 TuneOption = Annotated[
     str | None,
@@ -29,6 +39,33 @@ TriesOption = Annotated[
         show_default="as many as the time allows",
     ),
 ]
+
+
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where",
+        help="Only where a field is so, as category=Wine; may be repeated.",
+        show_default="whatever they are",
+    ),
+]
+
+
+def acts_wanted(event: str, where: Sequence[str] | None) -> Acts:
+    """What the options --event and --where ask for; what no event has is a wrong call."""
+    conditions: dict[str, Any] = {}
+    for one in where or ():
+        field, sign, value = one.partition("=")
+        if not (field and sign and value):
+            raise typer.BadParameter(
+                f"'{one}' is no FIELD=VALUE, as category=Wine.", param_hint="--where"
+            )
+        conditions[field] = {"is": value}
+    try:
+        return Acts.model_validate({"event": event, "where": conditions or None})
+    except ValidationError as error:
+        told = "; ".join(str(fault["msg"]) for fault in error.errors())
+        raise typer.BadParameter(told, param_hint="--where") from None
 
 
 def tuning_wanted(tune: str | None, tries: int | None) -> Tuning | None:

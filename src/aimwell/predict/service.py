@@ -126,7 +126,7 @@ def train_propensity(
     """
     question = question or Question()
     event = question.acts.event
-    does = "buy" if event == PURCHASE else event
+    does = " ".join(["buy" if event == PURCHASE else event, *_conditions(question)])
     name = name or usual_name(
         f"leads {does}" if question.among == PROSPECTS else does, horizon_days
     )
@@ -164,6 +164,12 @@ def train_propensity(
     if progress is not None:
         progress(4, 4, "")
     return TrainedModel(entry, result)
+
+
+def _conditions(question: Question) -> list[str]:
+    """The values that fields must have, for a name."""
+    where = question.settings().get("where", {})
+    return [str(value) for condition in where.values() for value in condition.values()]
 
 
 def score_propensity(

@@ -25,7 +25,7 @@ from aimwell.predict.service import score_propensity, train_propensity
 from aimwell.predict.training import Progress
 from aimwell.store.stores import Stores
 
-__all__ = ["compare", "monitor", "score", "train_version"]
+__all__ = ["compare", "kind_asked", "monitor", "score", "train_version"]
 
 _PROPENSITY = "propensity"
 
@@ -56,6 +56,13 @@ _ANSWERS: Mapping[Asks, str] = {
     "best-time": "best_time",
     "demand": "demand",
 }
+
+
+def kind_asked(wanted: Prediction) -> str:
+    """The kind of model that answers a definition, as the registry names it; leads among people are propensities."""
+    if wanted.asks == "lead":
+        return "account_leads" if wanted.whom == ACCOUNTS else _PROPENSITY
+    return _PROPENSITY if wanted.asks == "propensity" else _ANSWERS[wanted.asks]
 
 
 def monitor(stores: Stores, model: RegisteredModel | str, *, as_of: datetime) -> Monitored:
@@ -120,9 +127,9 @@ def train_version(
     progress: Progress | None = None,
 ) -> RegisteredModel:
     """Register the next version of a definition's model. Errors as in the training of its kind."""
-    kind = _asked(wanted)
-    if kind is not None:
-        return kind.train(stores, wanted, as_of=as_of, now=now, progress=progress)
+    kind = kind_asked(wanted)
+    if kind != _PROPENSITY:
+        return CARES[kind].train(stores, wanted, as_of=as_of, now=now, progress=progress)
     return train_propensity(
         stores,
         as_of=as_of,
@@ -150,13 +157,6 @@ def score(
     if entry.kind == _PROPENSITY:
         return int(score_propensity(stores, entry, as_of=as_of, now=now).num_rows)
     return _kind(entry).score(stores, entry, as_of=as_of, now=now)
-
-
-def _asked(wanted: Prediction) -> CaredKind | None:
-    """Who answers a definition; None: a propensity, as leads among people are."""
-    if wanted.asks == "lead":
-        return CARES["account_leads"] if wanted.whom == ACCOUNTS else None
-    return None if wanted.asks == _PROPENSITY else CARES[_ANSWERS[wanted.asks]]
 
 
 def _kind(entry: RegisteredModel) -> CaredKind:
