@@ -136,7 +136,7 @@ def _loss(habits: Habits, mine: FloatArray | None, came: FloatArray) -> FloatArr
 class DemandCare:
     """Products (or categories, or the shop) and days, and how many units were sold on each."""
 
-    measure: ClassVar[str] = "error of ln(units + 1) of a day"
+    measure: ClassVar[str] = "squared error of a day over 1 + its mean"
     dull_rule: ClassVar[str] = "the same weekday of the week before"
     asked: ClassVar[tuple[str, ...]] = ("by",)
 
@@ -187,13 +187,9 @@ class DemandCare:
             )
         except TooLittleDataError as error:
             raise PredictError(f"As of {cut:%Y-%m-%d}: {error}") from error
-        loss, dull = (
-            np.abs(np.log1p(units) - np.log1p(found.came))
-            for units in (found.foretold, found.week_before)
-        )
         return Told(
-            losses=(loss,) * len(entries),
-            dull=dull,
+            losses=(found.losses(found.foretold),) * len(entries),
+            dull=found.losses(found.week_before),
             expected=(found.foretold,) * len(entries),
             came=found.came,
             stand_ins={

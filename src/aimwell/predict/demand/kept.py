@@ -28,6 +28,7 @@ from aimwell.store.stores import Stores
 __all__ = ["Wanted", "demand_words", "promised_of", "train_demand", "units_lately", "wanted_after"]
 
 _PART = "promised"
+_USUAL_DAYS = 56
 _VERDICTS = {
     "better": "nearer than seasonal naive by more than chance",
     "worse": "farther off than seasonal naive by more than chance",
@@ -42,12 +43,18 @@ class Wanted:
     Args:
         series: Number of the row's series.
         foretold, week_before, came: Units of a day.
+        usual: Mean units of a day of the series in the eight weeks before.
     """
 
     series: np.ndarray
     foretold: FloatArray
     week_before: FloatArray
     came: FloatArray
+    usual: FloatArray
+
+    def losses(self, units: FloatArray) -> FloatArray:
+        """Squared errors of units, each over 1 + what is usual, so that no large seller counts alone. Least where they are the mean."""
+        return np.asarray((units - self.came) ** 2 / (1 + self.usual))
 
 
 def train_demand(
@@ -137,6 +144,7 @@ def wanted_after(stores: Stores, cut: datetime, *, level: Level, horizon_days: i
         foretold=foretold.ravel(),
         week_before=before.ravel(),
         came=came.ravel(),
+        usual=np.tile(units[max(0, start - _USUAL_DAYS) : start].mean(axis=0), len(came)),
     )
 
 
