@@ -20,6 +20,7 @@ import pyarrow as pa
 from aimwell.cli.output import plain
 from aimwell.definitions.kinds.prediction import LearnerKind
 from aimwell.history.subscription_lives import MONTH_DAYS
+from aimwell.predict.demand.kept import train_demand
 from aimwell.predict.demand.service import forecast_demand
 from aimwell.predict.laws import LAWS
 from aimwell.predict.patterns.bundle_service import bundles
@@ -29,6 +30,7 @@ from aimwell.predict.patterns.responses import responses
 from aimwell.predict.patterns.service import basket_rules
 from aimwell.predict.recommend.service import recommend, train_recommender
 from aimwell.predict.registry import RegisteredModel
+from aimwell.predict.responding.channels import channel_preferences
 from aimwell.predict.service import (
     fit_lifetime_value,
     predict_churn,
@@ -39,6 +41,7 @@ from aimwell.predict.service import (
 )
 from aimwell.predict.timing.best_time import best_times
 from aimwell.predict.timing.kept import score_next_purchases, train_next_purchases
+from aimwell.predict.timing.kept_times import train_best_times
 from aimwell.predict.timing.next_purchase import next_purchases
 from aimwell.store.stores import Stores
 from shop import add_events, add_orders, add_products, add_touches, append, day, origin
@@ -187,6 +190,20 @@ def _waits(stores: Stores) -> Any:
     return [_entry(entry), score_next_purchases(stores, entry, as_of=day(END), now=NOW)]
 
 
+def _channels(stores: Stores) -> Any:
+    found = channel_preferences(stores, as_of=day(END), now=NOW)
+    assert found.entry is not None
+    return _entry(found.entry, found.people, found.rates)
+
+
+def _kept_times(stores: Stores) -> Any:
+    return _entry(train_best_times(stores, as_of=day(END), now=NOW))
+
+
+def _kept_demand(stores: Stores) -> Any:
+    return _entry(train_demand(stores, as_of=day(END), level="shop", horizon_days=14, now=NOW))
+
+
 def _best_times(stores: Stores) -> Any:
     found = best_times(stores, as_of=day(END))
     return _rows(found.people)
@@ -208,6 +225,9 @@ KINDS: Mapping[str, Callable[[Stores], Any]] = {
     "next purchase by product": partial(_next_purchase, "product"),
     "waits, kept": _waits,
     "best time": _best_times,
+    "best time, kept": _kept_times,
+    "channels": _channels,
+    "demand, kept": _kept_demand,
     "demand": _demand,
     "baskets": lambda stores: _plain(basket_rules(stores, as_of=day(END))),
     "bought next": lambda stores: _plain(bought_next(stores, as_of=day(END), within_days=40)),

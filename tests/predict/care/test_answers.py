@@ -80,7 +80,7 @@ def test_where_nothing_has_changed_nothing_is_to_be_done(steady: Stores, asks: s
     assert (kept.outcome, kept.model) == ("kept", f"{asks}@1")
 
 
-@pytest.mark.parametrize("asks", ["channel", "price"])
+@pytest.mark.parametrize("asks", ["channel", pytest.param("price", marks=pytest.mark.long)])
 def test_a_planted_change_is_noticed_and_a_newer_version_is_held_against_it(
     turned: Stores, asks: str
 ) -> None:

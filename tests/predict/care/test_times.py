@@ -128,6 +128,7 @@ def test_a_planted_change_is_noticed(turned: Stores, asks: str) -> None:
     assert found.realised.off if asks == "demand" else found.realised.worse
 
 
+@pytest.mark.long
 def test_a_newer_version_of_best_times_is_compared_on_the_same_people(turned: Stores) -> None:
     wanted = prediction("best-time")
     for at in (TRAINED, LATER):

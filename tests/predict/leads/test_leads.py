@@ -253,7 +253,7 @@ def test_what_cannot_be_is_refused(
     opened.close()
 
 
-@pytest.mark.parametrize("among", ["accounts", "prospects"])
+@pytest.mark.parametrize("among", ["accounts", pytest.param("prospects", marks=pytest.mark.long)])
 def test_a_definition_of_leads_lives_the_life_of_any(stores: Stores, among: str) -> None:
     asked = {"name": f"leads-{among}", "asks": "lead", "horizon": "30d", "learners": ["logistic"]}
     if among == "accounts":
