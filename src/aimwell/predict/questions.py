@@ -75,7 +75,7 @@ class Question:
         try:
             acts = Acts.model_validate({k: v for k, v in asked.items() if v is not None})
         except ValidationError as error:
-            raise PredictError(f"The model's question cannot be read: {error}.") from error
+            raise PredictError(f"The question cannot be read: {error}") from error
         columns = tuple(settings.get("columns", ()))
         return cls(acts, settings.get("among", EVERYBODY), columns, settings.get("own", {}))
 

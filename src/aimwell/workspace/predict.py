@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from aimwell.predict.cards import model_card
 from aimwell.predict.care.caring import train_defined
 from aimwell.predict.care.fairness import Fairness, fairness
 from aimwell.predict.care.model import Comparison, Monitored
-from aimwell.predict.care.service import compare, monitor
+from aimwell.predict.care.service import compare, monitor, score
 from aimwell.predict.demand.service import DemandForecast, forecast_demand
 from aimwell.predict.explaining import Effect, Explained, effects, why
 from aimwell.predict.leads.service import (
@@ -75,9 +76,19 @@ class Predictions(Stage):
     """Models and scores."""
 
     def propensity(
-        self, *, horizon_days: int = 90, as_of: datetime | None = None, **options: Any
+        self,
+        *,
+        horizon_days: int = 90,
+        does: Mapping[str, Any] | None = None,
+        as_of: datetime | None = None,
+        **options: Any,
     ) -> TrainedModel:
-        """Learn how likely each person is to buy within a horizon, judged on later people."""
+        """Learn how likely each person is to do something within a horizon, judged on later people.
+
+        `does`: as in a definition, {"event": "Order Completed", "where": {"category": {"is": "Wine"}}}; default: they order.
+        """
+        if does is not None:
+            options["question"] = Question.from_settings(does)
         return train_propensity(
             self._stores,
             as_of=as_of or self._clock(),
@@ -91,6 +102,10 @@ class Predictions(Stage):
         return score_propensity(
             self._stores, model, as_of=as_of or self._clock(), now=self._clock()
         )
+
+    def score_everybody(self, model: str, *, as_of: datetime | None = None) -> int | None:
+        """Store what a model of any kind expects of everybody, and say of how many; None where it gives no scores."""
+        return score(self._stores, model, as_of=as_of or self._clock(), now=self._clock())
 
     def score_one(self, model: str, who: str, *, as_of: datetime | None = None) -> PersonScore:
         """The probability of one person, from what is known of them now."""
