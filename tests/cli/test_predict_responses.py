@@ -115,6 +115,13 @@ def test_leads_are_scored_people_and_firms(call: Call, tmp_path: Path) -> None:
         "discount-seeking",
     ):
         assert call("card", name)[0] == 0
+        if name != "leads-buy-30d":
+            page = tmp_path / f"{name}.html"
+            code, _out, err = call("card", name, "--html", str(page), "--as-of", AS_OF)
+            assert code == 0, err
+            assert "Since then" in page.read_text(encoding="utf-8")
+            shown = document(call, "card", name)
+            assert shown["kind"] in ("account_leads", "channel_preference", "discount_seeking")
     code, out, _err = call("models")
     assert code == 0
     assert "loss saved" in out

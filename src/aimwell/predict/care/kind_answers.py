@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 
 import numpy as np
+from scipy.special import bdtr
 
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.errors import PredictError
@@ -160,14 +161,14 @@ class PriceCare:
         return EVER
 
     def seen(self, stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> Seen:
-        """Of those who bought lately: their lines, and the share of these on discount less what was on offer then.
+        """Of those who bought lately: their lines, and how many of these were on discount beside what was on offer then.
 
         What was on offer is the same for all who bought then, so it is no shift of people.
         """
         _, lately = lines_around(stores, as_of - self.span(entry), self.span(entry))
         columns = {
             "lines lately": lately.lines,
-            "on discount beyond what was on offer": lately.hits / lately.lines - lately.usual,
+            "on discount, by what was on offer": _places(lately),
         }
         return Seen(columns, dict.fromkeys(columns, 0.5), "people who bought lately")
 
@@ -194,6 +195,20 @@ class PriceCare:
     ) -> int | None:
         """See CaredKind."""
         return score_discounts(stores, entry, as_of=as_of, now=now)
+
+
+def _places(lately: DiscountLines) -> FloatArray:
+    """Where each person's number of lines on discount lies (0-1) among those that chance makes of what was on offer.
+
+    Evenly spread where people take what is on offer, whatever that is, as within a step of the binomial law the place is drawn (with a
+    fixed seed).
+
+    Source: Dunn & Smyth (1996), Randomized quantile residuals.
+    """
+    hits, lines = lately.hits, lately.lines.astype(np.int64)
+    below = np.where(hits > 0, bdtr(np.maximum(hits - 1, 0), lines, lately.usual), 0.0)
+    step = bdtr(hits, lines, lately.usual) - below
+    return np.asarray(below + np.random.default_rng(0).random(len(hits)) * step)
 
 
 def _discounts_law(
