@@ -12,8 +12,9 @@ import numpy as np
 
 from aimwell.store.stores import Stores
 from shop import add_events, add_orders, add_people, add_products, add_touches, append, day, origin
+from steady import steady_orders
 
-__all__ = ["FIRMS", "add_responding"]
+__all__ = ["FIRMS", "add_responding", "add_returning"]
 
 FIRMS = 900
 
@@ -109,3 +110,12 @@ def add_responding(stores: Stores) -> None:
             for one in range(FIRMS)
         ],
     )
+
+
+def add_returning(stores: Stores) -> None:
+    """Customers who come again and again and are written nothing, which the others do too seldom."""
+    again = steady_orders(people=400, days=205, rate=1.5, names="again")
+    for place, order in enumerate(again):
+        del order["revenue"]
+        order["lines"] = [(f"t{(place * 7 + one * 5) % 12:02d}", 1, 9) for one in range(2)]
+    add_orders(stores, again)

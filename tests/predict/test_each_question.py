@@ -17,12 +17,15 @@ from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.definitions.reading import read_documents
 from aimwell.definitions.service import apply
 from aimwell.errors import PredictError, TooLittleDataError
+from aimwell.predict.cards import model_card
 from aimwell.predict.care.caring import train_defined
-from aimwell.predict.care.service import kind_asked
+from aimwell.predict.care.service import kind_asked, score
 from aimwell.predict.registry import list_models
 from aimwell.store.stores import Stores
 from project_tree import ROOT
-from shop import add_orders, day, make_stores
+from responding_shop import add_responding, add_returning
+from shop import add_orders, append, day, make_stores
+from subscribers import service
 
 _TABLE = re.compile(r"^\| (.+\?) \| `(.+)` \| `(.+)` \| (\w+) \|$", re.MULTILINE)
 ROWS = _TABLE.findall((ROOT / "docs/predict.md").read_text(encoding="utf-8"))
@@ -134,3 +137,37 @@ def test_a_definition_says_what_is_needed_and_what_is_there(
         assert re.search(r"found [\w ]+: [\d,]+ of at least [\d,]+", told)
     else:
         assert re.search(r"\b(no|nobody|nothing|0 of at least)\b", told)
+
+
+@pytest.mark.long
+def test_definitions_that_have_enough_become_models_of_their_kind(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    stores = make_stores(tmp_path_factory.mktemp("enough"), margin_default=0.4)
+    add_responding(stores)
+    append(stores, "subscriptions", service(stores, 1000, 3))
+    add_returning(stores)
+    moment, kinds, refused = day(200), {row[2]: row[3] for row in ROWS}, set()
+    for name, wanted in definitions().items():
+        try:
+            entry = train_defined(stores, wanted, as_of=moment, now=moment)
+        except (TooLittleDataError, PredictError):
+            refused.add(name)
+            continue
+        assert (entry.name, entry.kind) == (name, kinds[name])
+        assert model_card(entry)["sentence"]
+        scored = score(stores, entry, as_of=moment, now=moment)
+        assert scored is None or scored > 50, name
+    stores.close()
+    # Nobody opens, and there are no books and no campaigns of spring.
+    assert refused <= {
+        "buy",
+        "buy-books",
+        "clicks",
+        "goes",
+        "opens",
+        "responds-to-spring",
+        "spends",
+        "worth",
+    }
+    assert len(refused) < 6, refused

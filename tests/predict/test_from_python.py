@@ -9,9 +9,8 @@ import pytest
 
 from aimwell.workspace.predict import Predictions
 from project_tree import ROOT
-from responding_shop import add_responding
-from shop import add_orders, append, make_stores
-from steady import steady_orders
+from responding_shop import add_responding, add_returning
+from shop import append, make_stores
 from subscribers import service
 
 PAGES = ("predict.md", "predict-responses.md")
@@ -37,12 +36,7 @@ def test_it_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     stores = make_stores(tmp_path, margin_default=0.4)
     add_responding(stores)
     append(stores, "subscriptions", service(stores, 1000, 3))
-    # Customers who come again and again, for what the others do too seldom.
-    again = steady_orders(people=400, days=205, rate=1.5, names="again")
-    for place, order in enumerate(again):
-        del order["revenue"]
-        order["lines"] = [(f"t{(place * 7 + one * 5) % 12:02d}", 1, 9) for one in range(2)]
-    add_orders(stores, again)
+    add_returning(stores)
     stores.close()
     for page in PAGES:
         code = written(page).replace('"shop/"', repr(str(stores.root)))

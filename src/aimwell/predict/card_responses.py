@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from aimwell.predict.card_words import estimate
 from aimwell.predict.registry import RegisteredModel
+from aimwell.predict.responding.channel_laws import score_name
 
 __all__ = ["channel_words", "discount_words", "gain_worth"]
 
@@ -50,6 +51,9 @@ def channel_words(entry: RegisteredModel, _zone: ZoneInfo) -> dict[str, Any]:
                 if one["law"] is None
             ),
             _NOT_CAUSE,
+            "Its scores stand under a name for each channel, by which rules ask for them: "
+            + ", ".join(score_name(entry.name, one["channel"]) for one in known)
+            + ".",
         ],
     }
 

@@ -25,11 +25,11 @@ from aimwell.predict.registry import RegisteredModel
 from aimwell.predict.responding.channels import (
     channel_laws,
     channel_preferences,
-    read_messages,
     score_channels,
 )
 from aimwell.predict.responding.counts import LATER, MessageCounts
 from aimwell.predict.responding.judging import answers_of_people, laws_before
+from aimwell.predict.responding.reading import read_messages
 from aimwell.predict.training import Progress, span_days
 from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores

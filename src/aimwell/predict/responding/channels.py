@@ -6,7 +6,7 @@ would have brought; only sending by chance does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,27 +16,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aimwell.errors import PredictError, TooLittleDataError, nearest
-from aimwell.history.moment import TIME_COLUMNS, open_moment
+from aimwell.history.moment import TIME_COLUMNS
 from aimwell.predict.beta_binomial import fit_beta_binomial
 from aimwell.predict.registry import RegisteredModel, check_name, load_part, register_model
-from aimwell.predict.responding.channel_laws import ChannelLaws
+from aimwell.predict.responding.channel_laws import ChannelLaws, score_name
 from aimwell.predict.responding.counts import MessageCounts
 from aimwell.predict.responding.judging import CHANNEL_NEEDED, ChannelJudgement, judge_channels
-from aimwell.predict.responding.queries import ANSWERS, Answer, message_counts
+from aimwell.predict.responding.queries import ANSWERS, Answer
+from aimwell.predict.responding.reading import read_messages
 from aimwell.predict.responding.telling import ChannelRate, tell_people
 from aimwell.predict.scoring import check_seen, keep_scores, scores_table
 from aimwell.predict.training import span_days
 from aimwell.stats.samples import FloatArray
-from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
 __all__ = [
     "ChannelPreferences",
     "channel_laws",
     "channel_preferences",
-    "read_messages",
     "score_channels",
-    "score_name",
 ]
 
 _NEEDED = {"messages": 500, "answers": 50, "people with two or more messages": 50}
@@ -72,7 +70,9 @@ class ChannelPreferences:
         """Under which names scores are kept."""
         if self.entry is None:
             return []
-        return [score_name(self.entry, one.channel) for one in self.channels if one.law is not None]
+        return [
+            score_name(self.entry.name, one.channel) for one in self.channels if one.law is not None
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, without the people."""
@@ -185,37 +185,6 @@ def channel_preferences(
     return ChannelPreferences(answer, within_days, channels, people, rates, judged, reason, entry)
 
 
-def read_messages(
-    stores: Stores,
-    settings: Mapping[str, Any],
-    *,
-    as_of: datetime,
-    snapshot: Snapshot | None = None,
-) -> MessageCounts:
-    """Messages and answers before a moment; the later period is the `check_days` before it.
-
-    Args:
-        stores: The workspace.
-        settings: `answer`, `horizon_days` (within which it counts) and `check_days`, as a registered model has them.
-        as_of: Nothing from this moment on is seen.
-        snapshot: Versions of the lake's tables; default: the newest.
-    """
-    within = span_days(int(settings["horizon_days"]))
-    ends = as_of.astimezone(UTC)
-    with open_moment(
-        stores, as_of=as_of, snapshot=snapshot, engine=stores.history_engine
-    ) as moment:
-        table = moment.session.table(
-            message_counts(
-                settings["answer"],
-                seconds=int(within.total_seconds()),
-                last=ends - within,
-                cut=ends - span_days(int(settings["check_days"])),
-            )
-        )
-    return MessageCounts.of(table)
-
-
 def channel_laws(stores: Stores, entry: RegisteredModel) -> ChannelLaws:
     """The laws of a registered version. Raises ModelFileError where its files are missing or were changed."""
     return load_part(stores, entry, _PART, ChannelLaws)
@@ -257,14 +226,9 @@ def _keep(
     for place, channel in enumerate(names):
         known = ~np.isnan(best[:, place])
         rows = scores_table(ids.filter(pa.array(known)), best[known, place])
-        named = replace(entry, name=score_name(entry, channel))
+        named = replace(entry, name=score_name(entry.name, channel))
         keep_scores(stores, named, rows, as_of=as_of, now=now)
     return int((~np.isnan(best)).any(axis=1).sum())
-
-
-def score_name(entry: RegisteredModel, channel: str) -> str:
-    """Under which name the scores of a channel are kept."""
-    return f"{entry.name}-{channel}"
 
 
 def _gate(counts: MessageCounts, answer: Answer) -> None:
