@@ -27,7 +27,7 @@ from responding_shop import add_responding, add_returning
 from shop import add_orders, append, day, make_stores
 from subscribers import service
 
-_TABLE = re.compile(r"^\| (.+\?) \| `(.+)` \| `(.+)` \| (\w+) \|$", re.MULTILINE)
+_TABLE = re.compile(r"^\| (.+\?) \| `aimwell predict (.+)` \| `(.+)` \| (\w+) \|$", re.MULTILINE)
 ROWS = _TABLE.findall((ROOT / "docs/predict.md").read_text(encoding="utf-8"))
 NAMES = [row[2] for row in ROWS]
 MOMENT = day(100)
