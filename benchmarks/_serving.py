@@ -58,7 +58,7 @@ class Server:
         self._process = subprocess.Popen(
             [sys.executable, self._script, "--serve", str(port), *self._arguments]
         )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -69,8 +69,8 @@ def main() -> int:
 
 
 def prepare(stores: Stores, people: int) -> str:
-    """A shop with a promoted propensity that has scored so many: a tenth of them real, the others ids alone. A read key."""
-    real = max(people // 10, 2_000)
+    """A shop with a promoted propensity that has scored so many: a fiftieth of them real, the others ids alone. A read key."""
+    real = max(people // 50, 2_000)
     fill(stores, real, real * 10)
     now = datetime.now(UTC)
     entry = train_propensity(

@@ -24,7 +24,7 @@ from aimwell.cli.predict_care import (
 )
 from aimwell.cli.predict_churn import churn
 from aimwell.cli.predict_explain import show_effects, show_why
-from aimwell.cli.predict_one import TriesOption, TuneOption, score_person, tuning_wanted
+from aimwell.cli.predict_one import TriesOption, TuneOption, score_people, tuning_wanted
 from aimwell.cli.predict_panels import MODELS, PEOPLE, PRODUCTS
 from aimwell.cli.predict_recommend_outline import RECOMMENDING
 from aimwell.cli.predict_spend import spend
@@ -297,7 +297,7 @@ predict_patterns.register(app)
 app.command("train", rich_help_panel=MODELS)(train_defined_model)
 app.command("models", rich_help_panel=MODELS)(models)
 app.command("card", rich_help_panel=MODELS)(card)
-app.command("score", rich_help_panel=MODELS)(score_person)
+app.command("score", rich_help_panel=MODELS)(score_people)
 app.command("why", rich_help_panel=MODELS)(show_why)
 app.command("effects", rich_help_panel=MODELS)(show_effects)
 app.command("monitor", rich_help_panel=MODELS)(monitor_model)

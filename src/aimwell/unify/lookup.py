@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -15,7 +16,7 @@ from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["find_origins", "find_profile", "likely_profile", "profiles_of"]
+__all__ = ["find_origins", "find_profile", "last_seen", "likely_profile", "profiles_of"]
 
 _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
@@ -55,6 +56,15 @@ def find_profile(stores: Stores, who: str) -> str:
             f"That names {len(found)} people: {', '.join(found[:5])}. Give the profile id of the one you mean."
         )
     return found[0]
+
+
+def last_seen(stores: Stores) -> datetime | None:
+    """When anybody did anything last, as far as the data go; None: nobody is known."""
+    with stores.read_control() as connection:
+        found: datetime | None = connection.execute(
+            sa.select(sa.func.max(_profiles.c.last_seen_at))
+        ).scalar()
+    return found
 
 
 def likely_profile(stores: Stores, who: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from aimwell.definitions.kinds.prediction import Asks, Prediction
+from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.errors import PredictError
 from aimwell.predict.care.by_loss import compare_by_loss, monitor_by_loss
 from aimwell.predict.care.comparing import compare_propensities
@@ -15,7 +15,7 @@ from aimwell.predict.care.kind_next import NextPurchaseCare, RecommenderCare
 from aimwell.predict.care.kinds import CaredKind
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor_propensity
-from aimwell.predict.care.questions import question_of, tuning_of
+from aimwell.predict.care.questions import ANSWERS, question_of, tuning_of
 from aimwell.predict.registry import RegisteredModel, find_model
 from aimwell.predict.service import score_propensity, train_propensity
 from aimwell.predict.training import Progress
@@ -23,7 +23,7 @@ from aimwell.store.stores import Stores
 
 __all__ = ["compare", "monitor", "score", "train_version"]
 
-_PROPENSITY = "propensity"
+_PROPENSITY = ANSWERS["propensity"]
 
 CARES: Mapping[str, CaredKind] = {
     "churn": ChurnCare(),
@@ -34,15 +34,6 @@ CARES: Mapping[str, CaredKind] = {
     "recommender": RecommenderCare(),
 }
 """Kind of model → what care knows of it. Propensities keep how their people were, and are judged by AUC besides."""
-
-_ANSWERS: Mapping[Asks, str] = {
-    "churn": "churn",
-    "subscription-churn": "subscription_churn",
-    "lifetime-value": "lifetime_value",
-    "spend": "spend",
-    "next-purchase": "next_purchase",
-    "recommendations": "recommender",
-}
 
 
 def monitor(stores: Stores, model: RegisteredModel | str, *, as_of: datetime) -> Monitored:
@@ -107,9 +98,9 @@ def train_version(
     progress: Progress | None = None,
 ) -> RegisteredModel:
     """Register the next version of a definition's model. Errors as in the training of its kind."""
-    if wanted.asks != _PROPENSITY:
-        kind = CARES[_ANSWERS[wanted.asks]]
-        return kind.train(stores, wanted, as_of=as_of, now=now, progress=progress)
+    answers = ANSWERS[wanted.asks]
+    if answers != _PROPENSITY:
+        return CARES[answers].train(stores, wanted, as_of=as_of, now=now, progress=progress)
     return train_propensity(
         stores,
         as_of=as_of,
