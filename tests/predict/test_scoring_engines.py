@@ -30,8 +30,8 @@ KINDS = ("propensity", "churn", "subscription-churn", "lifetime-value", "spend",
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, Path]]:
     """A shop with a model of each kind, learnt on DuckDB, and a copy of it."""
     stores = make_stores(tmp_path_factory.mktemp("shop"), margin_default=0.4)
-    add_steady(stores, people=500, days=420)
-    people = [f"c{one}" for one in range(0, 500, 3)]
+    add_steady(stores, people=600, days=420)
+    people = [f"c{one}" for one in range(0, 600, 3)]
     add_events(
         stores,
         [

@@ -42,6 +42,8 @@ _AGAIN_SECONDS = 30.0
 """So long after something failed it is tried again, if it is asked for."""
 
 _AT_ONCE = 1_000
+_CATCHING_UP = "Something has happened since; it is being worked out. Ask again in a moment."
+_WAITS = "It is being worked out. Ask again in a moment."
 
 _log = logging.getLogger(__name__)
 
@@ -148,6 +150,10 @@ class ServedScores:
             return _served(held, None, held.trouble)
         return None
 
+    def waiting(self, model: str) -> ServedScore:
+        """What is said of a model in use while it is being worked out."""
+        return _served(_Held(self._in_use[model], self.clock()), None, _WAITS)
+
     def look(self) -> None:
         """Keep up: versions that were promoted, full scorings, people of whom something came or who are no more."""
         in_use = {one.name: one for one in models_in_use(self.stores) if one.kind in KINDS}
@@ -160,7 +166,7 @@ class ServedScores:
             elif held.entry != entry or (
                 written != self._written and self._last_scoring(entry) != held.scoring
             ):
-                self._held[name] = self._read(entry, asked_at=held.asked_at)
+                self._read(entry, asked_at=held.asked_at)
             else:
                 self._follow(held, touched)
         self._written, self._in_use = written, in_use
@@ -177,14 +183,17 @@ class ServedScores:
             if entry is None:
                 continue
             if model not in self._held:
-                self._held[model] = self._read(entry, asked_at=self.clock())
+                self._read(entry, asked_at=self.clock())
                 self._make_room()
             missing = [one for one in profiles if self.of(one, model) is None]
             if missing:
                 self._refresh(self._held[model], missing)
 
-    def _read(self, entry: RegisteredModel, *, asked_at: float) -> _Held:
-        """A model as it lies there, with whom something happened to since it scored everybody worked out anew."""
+    def _read(self, entry: RegisteredModel, *, asked_at: float) -> None:
+        """Hold a model as it lies there; then work out anew whom something happened to since it scored everybody.
+
+        Meanwhile these have their old scores, which say so.
+        """
         held = _Held(entry, asked_at)
         try:
             check_files(self.stores, entry)
@@ -193,13 +202,14 @@ class ServedScores:
             if held.scoring is not None and entry.kind == _PROPENSITY:
                 since = touched_since(self.stores, held.scoring.scored_at)
                 held.behind_at = self.now() if since is None else None
-                self._refresh(held, since or ())
+                held.owed, held.trouble = since or frozenset(), _CATCHING_UP
         except AimwellError as error:
             _log.warning("%s is not served: %s", entry.label, error)
             held.refused = f"The model is not used: {error}"
             held.scores = None
             held.not_before = self.clock() + _AGAIN_SECONDS
-        return held
+        self._held[entry.name] = held
+        self._refresh(held, held.owed)
 
     def _follow(self, held: _Held, touched: Touched) -> None:
         """What happened to whom, in one model that stays."""
@@ -230,15 +240,16 @@ class ServedScores:
         people = sorted(profiles)
         try:
             for start in range(0, len(people), _AT_ONCE):
+                part = people[start : start + _AT_ONCE]
                 # The moment is taken now: what the lake holds by now happened before it.
-                held.scores.refresh(people[start : start + _AT_ONCE], as_of=self.now())
+                held.scores.refresh(part, as_of=self.now())
+                held.owed -= frozenset(part)
         except AimwellError as error:
             _log.warning("%s cannot be worked out: %s", held.entry.label, error)
             held.trouble = f"It cannot be worked out just now: {error}"
             held.owed |= frozenset(profiles)
             held.not_before = self.clock() + _AGAIN_SECONDS
         else:
-            held.owed -= frozenset(profiles)
             held.trouble = held.trouble if held.owed else None
 
     def _last_scoring(self, entry: RegisteredModel) -> Scoring | None:

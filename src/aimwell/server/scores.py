@@ -144,7 +144,7 @@ async def person_scores(
     elif None in found.values():
         found = await _worked_out(worker, profile, names)
     now = datetime.now(UTC)
-    scores = [_shown(one, name, now) for name, one in found.items()]
+    scores = [_shown(one or served.waiting(name), now) for name, one in found.items()]
     return Response(PersonScores(profile, scores), headers=_NO_STORE)
 
 
@@ -172,10 +172,7 @@ async def _worked_out(
     return {name: worker.served.of(profile, name) for name in names}
 
 
-def _shown(found: ServedScore | None, name: str, now: datetime) -> Score:
-    if found is None:
-        later = "It is being worked out. Ask again in a moment."
-        return Score(name, 0, "", None, None, None, None, None, None, later)
+def _shown(found: ServedScore, now: datetime) -> Score:
     figure = found.figure
     return Score(
         model=found.model,
