@@ -14,11 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
-import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +23,7 @@ from pathlib import Path
 
 import uvicorn
 
+from _serving import Connection, Server, connected
 from _tracking import batches
 from aimwell.collect.tracking.keys import create_key
 from aimwell.collect.tracking.records import unpack
@@ -37,7 +34,6 @@ from aimwell.store.stores import create_stores, open_stores
 LEAST_RATIO = 0.5
 P99_MS_MAX = 50.0
 PER_REQUEST = 100
-_OK = b"HTTP/1.1 200"
 
 
 def main() -> int:
@@ -47,10 +43,10 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--serve", nargs=3, metavar=("FOLDER", "PORT", "HOW"))
+    parser.add_argument("--serve", nargs=3, metavar=("PORT", "FOLDER", "HOW"))
     asked = parser.parse_args()
     if asked.serve:
-        folder, port, how = asked.serve
+        port, folder, how = asked.serve
         serve(Path(folder), int(port), discard=how == "discard")
         return 0
     seconds = 0.5 if asked.quick else asked.seconds
@@ -147,77 +143,17 @@ def in_inbox(root: Path) -> int:
     return count
 
 
-class _Connection:
-    """One connection that is kept open."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    async def ask(self, request: bytes) -> None:
-        """Send a request and read its answer, which must be 200."""
-        self._writer.write(request)
-        head = await self._reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(_OK):
-            raise RuntimeError(f"refused: {head[:60]!r}")
-        for line in head.split(b"\r\n"):
-            if line.lower().startswith(b"content-length:"):
-                await self._reader.readexactly(int(line.partition(b":")[2]))
-
-    def close(self) -> None:
-        """Give it up."""
-        self._writer.close()
-
-
-async def _connected(port: int, count: int) -> list[_Connection]:
-    return [_Connection(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(count)]
-
-
-class _Server:
-    """A server in a process of its own."""
-
-    def __init__(self, root: Path, how: str) -> None:
-        self._root, self._how = root, how
-
-    async def __aenter__(self) -> int:
-        port = free_port()
-        self._process = subprocess.Popen(
-            [sys.executable, __file__, "--serve", str(self._root), str(port), self._how]
-        )
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return port
-
-    async def __aexit__(self, *_: object) -> None:
-        os.kill(self._process.pid, signal.SIGTERM)
-        await asyncio.to_thread(self._process.wait)
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 async def _turn(
     root: Path, how: str, requests: list[bytes], connections: int, seconds: float
 ) -> tuple[int, float]:
     """As much as it takes: messages acknowledged, and seconds."""
-    async with _Server(root, how) as port:
-        lines = await _connected(port, connections)
+    async with Server(__file__, str(root), how) as port:
+        lines = await connected(port, connections)
         done = 0
         begun = time.perf_counter()
         until = begun + seconds
 
-        async def load(place: int, line: _Connection) -> None:
+        async def load(place: int, line: Connection) -> None:
             nonlocal done
             while time.perf_counter() < until:
                 await line.ask(requests[place % len(requests)])
@@ -236,12 +172,12 @@ async def _paced(
 ) -> list[float]:
     """Times to the answer at a steady rate, counted from when a request was due; in order."""
     times: list[float] = []
-    async with _Server(root, "durable") as port:
-        lines = await _connected(port, connections)
+    async with Server(__file__, str(root), "durable") as port:
+        lines = await connected(port, connections)
         begun = time.perf_counter() + 0.1
         turn = iter(range(int(rate * seconds)))
 
-        async def load(line: _Connection) -> None:
+        async def load(line: Connection) -> None:
             for number in turn:
                 due = begun + number / rate
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))

@@ -45,6 +45,7 @@ CHANGED: dict[str, Any] = {
     "host": "0.0.0.0",  # noqa: S104 - only read
     "port": 0,
     "public_url": "https://shop.example/aimwell/",
+    "scores_memory_mb": 64,
     "inbox_folder": "elsewhere",
     "inbox_segment_seconds": 0.7,
     "quarantine_days": 8,

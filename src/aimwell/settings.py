@@ -258,6 +258,14 @@ class Settings(BaseModel):
         "Default: http://HOST:PORT.",
         json_schema_extra={"group": "server"},
     )
+    scores_memory_mb: int = Field(
+        default=1024,
+        ge=1,
+        le=1_048_576,
+        description="Megabytes that the server may keep of people's scores: 40 bytes a person and model in use, 56 where the "
+        "model gives intervals.",
+        json_schema_extra={"group": "server"},
+    )
     inbox_folder: str | None = Field(
         default=None,
         description="Folder where tracking messages wait, on a disk of this machine. Where several machines serve one "

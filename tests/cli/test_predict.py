@@ -143,6 +143,11 @@ def test_one_person_is_scored_and_settings_are_looked_for(call: Call) -> None:
     assert sum("1 tried on 400 people" in line for line in card["learnt_from"]) == 2
     one = call.json("score", "tuned", "buyer 1", "--as-of", AS_OF)
     assert 0 < one["probability"] < 1
+    everybody = call.json("score", "tuned", "--as-of", AS_OF)
+    assert (everybody["model"], everybody["people"] > 100) == ("tuned@1", True)
+    code, out, err = call("score", "tuned", "--as-of", AS_OF)
+    assert (code, err) == (0, "")
+    assert f"{everybody['people']:,} people have a score by tuned@1" in out
     code, out, _err = call("score", "tuned", one["profile_id"], "--as-of", AS_OF)
     assert code == 0
     assert f"{one['probability']:.1%} within 60 days" in out

@@ -145,6 +145,9 @@ def test_demand_tells_of_occasions_that_are_not_known_well_enough(
     stores.close()
     told = " ".join(call(*words, "--occasion", "far")[1].split())
     assert "none of their days lies in the horizon or the eight weeks before it: far." in told
+    found = document(call, *words[:1], "--horizon", "14", "--occasion", "far", "--occasion", "fair")
+    assert found["occasions_not_near"] == ["far"]
+    assert [one["name"] for one in found["occasions"]] == ["fair"]
     code, out, err = call(*words, "--occasion", "fete")
     assert (code, out) == (1, "")
     assert "There is no occasion 'fete'" in err

@@ -19,7 +19,8 @@ from aimwell.definitions.service import apply
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.predict.cards import model_card
 from aimwell.predict.care.caring import train_defined
-from aimwell.predict.care.service import kind_asked, score
+from aimwell.predict.care.questions import kind_asked
+from aimwell.predict.care.service import score
 from aimwell.predict.registry import list_models
 from aimwell.store.stores import Stores
 from project_tree import ROOT

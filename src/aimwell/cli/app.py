@@ -121,7 +121,13 @@ COMMANDS = (
     Outline(
         "serve",
         "aimwell.cli.serve:serve",
-        "Take tracking messages, and answer the links in messages: unsubscribe, preferences, clicks, opens.",
+        "Take tracking messages, answer the links in messages, and tell other systems people's scores.",
+        "Workspace",
+    ),
+    Outline(
+        "read-keys",
+        "aimwell.cli.read_keys:app",
+        "Keys with which other systems ask for people's scores.",
         "Workspace",
     ),
     Outline(

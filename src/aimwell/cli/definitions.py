@@ -15,6 +15,7 @@ from aimwell.cli.output import Output
 from aimwell.definitions import service
 from aimwell.definitions.base import Definition
 from aimwell.definitions.catalogue import KINDS, json_schema
+from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.definitions.reading import find_files, read_documents, render_yaml
 from aimwell.errors import nearest
@@ -35,6 +36,7 @@ def apply(
         files = find_files(path)
         documents = read_documents(files)
         definitions = service.check_all(documents)
+        _refuse_other_questions(ws, definitions)
         changes = service.apply(
             ws.stores.control, definitions, now=ws.now, by=ws.by, dry_run=dry_run
         )
@@ -55,6 +57,16 @@ def apply(
             ws.output.say(f"{change.kind} {change.name}: {verb} (revision {change.revision})")
             if dry_run and change.diff:
                 ws.output.say(change.diff)
+
+
+def _refuse_other_questions(ws: Opened, definitions: Sequence[Definition]) -> None:
+    """Predictions that ask something else than the models of their names answer."""
+    if not any(isinstance(one, Prediction) for one in definitions):
+        return
+    # Here, because other definitions need not wait until predicting is loaded.
+    from aimwell.predict.care.questions import refuse_other_questions
+
+    refuse_other_questions(ws.stores, definitions)
 
 
 def _sync_schedules(ws: Opened) -> None:

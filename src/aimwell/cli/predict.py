@@ -29,7 +29,7 @@ from aimwell.cli.predict_one import (
     TuneOption,
     WhereOption,
     acts_wanted,
-    score_person,
+    score_people,
     tuning_wanted,
 )
 from aimwell.cli.predict_panels import MODELS, PEOPLE, PRODUCTS
@@ -307,7 +307,7 @@ predict_patterns.register(app)
 app.command("train", rich_help_panel=MODELS)(train_defined_model)
 app.command("models", rich_help_panel=MODELS)(models)
 app.command("card", rich_help_panel=MODELS)(card)
-app.command("score", rich_help_panel=MODELS)(score_person)
+app.command("score", rich_help_panel=MODELS)(score_people)
 app.command("why", rich_help_panel=MODELS)(show_why)
 app.command("effects", rich_help_panel=MODELS)(show_effects)
 app.command("monitor", rich_help_panel=MODELS)(monitor_model)

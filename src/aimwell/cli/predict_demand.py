@@ -81,7 +81,12 @@ def demand(
                     **found.to_dict(),
                     "most_wanted": found.series.slice(0, top).to_pylist(),
                     "periods": one,
-                    "occasion_series": found.occasion_series.slice(0, top).to_pylist(),
+                    "occasions_not_near": found.far(occasion or ()),
+                    "occasion_series": [
+                        row
+                        for near in found.occasions
+                        for row in found.occasion_rows(near.name, top)
+                    ],
                     "to": to,
                     "periods_to": periods_to,
                 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-import pyarrow.compute as pc
 import typer
 
 from aimwell.cli.context import Opened
@@ -28,8 +27,7 @@ WithoutOccasionsOption = Annotated[
 
 def say_occasions(ws: Opened, found: DemandForecast, top: int, asked: Sequence[str] = ()) -> None:
     """The occasions near the horizon, and what each that counts adds; of those asked for also which are not near."""
-    near = {one.name for one in found.occasions}
-    far = [name for name in dict.fromkeys(asked) if name not in near]
+    far = found.far(asked)
     if far:
         ws.output.say(
             f"Not counted, as none of their days lies in the horizon or the eight weeks before it: {', '.join(far)}."
@@ -63,11 +61,7 @@ def say_occasions(ws: Opened, found: DemandForecast, top: int, asked: Sequence[s
 
 
 def _say_one(ws: Opened, found: DemandForecast, one: OccasionFound, top: int) -> None:
-    rows = (
-        found.occasion_series.filter(pc.equal(found.occasion_series.column("occasion"), one.name))
-        .slice(0, top)
-        .to_pylist()
-    )
+    rows = found.occasion_rows(one.name, top)
     named = any(row["name"] for row in rows)
     ws.output.say()
     ws.output.say(f"{one.name}, {one.on}: units wanted from {one.first} to {one.last}")

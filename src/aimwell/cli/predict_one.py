@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
-from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
+from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.definitions.base import parse_duration
 from aimwell.definitions.leaves.acts import Acts
+from aimwell.errors import PredictError
+from aimwell.predict.care.service import score
 from aimwell.predict.person import score_one
+from aimwell.predict.registry import find_model
 from aimwell.predict.tuning import Tuning
-from aimwell.unify.lookup import find_profile
+from aimwell.unify.lookup import find_profile, last_seen
 
 __all__ = [
     "TriesOption",
     "TuneOption",
     "WhereOption",
     "acts_wanted",
-    "score_person",
+    "score_people",
     "tuning_wanted",
 ]
+
+_OLD, _DAY = timedelta(days=30), timedelta(days=1)
 
 TuneOption = Annotated[
     str | None,
@@ -81,21 +87,31 @@ def tuning_wanted(tune: str | None, tries: int | None) -> Tuning | None:
     return Tuning(limit, tries)
 
 
-def score_person(
+def score_people(
     model: Annotated[
         str, typer.Argument(help="A model, as buy-90d, or one version, as buy-90d@2.")
     ],
     who: Annotated[
-        str, typer.Argument(help="A profile id, customer id, e-mail address or telephone number.")
-    ],
+        str | None,
+        typer.Argument(
+            help="A profile id, customer id, e-mail address or telephone number; without it everybody.",
+            show_default=False,
+        ),
+    ] = None,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Give one person's probability, from what is known of them now."""
+    """Score everybody into the lake, or give one person's probability, from what is known of them now."""
     with opened(workspace, as_json=as_json) as ws:
+        moment = ws.moment(as_of) or ws.now
+        if as_of is None:
+            _warn_of_old_data(ws)
+        if who is None:
+            _score_everybody(ws, model, moment)
+            return
         profile = find_profile(ws.stores, who)
-        found = score_one(ws.stores, model, profile, as_of=ws.moment(as_of) or ws.now)
+        found = score_one(ws.stores, model, profile, as_of=moment)
         if as_json:
             ws.output.json(found.to_dict())
             return
@@ -104,3 +120,31 @@ def score_person(
             f"{ws.local(found.as_of):%Y-%m-%d %H:%M}, by {found.model}."
         )
         ws.output.say(f"Why: aimwell predict why {found.model} {profile}")
+
+
+def _score_everybody(ws: Opened, model: str, moment: datetime) -> None:
+    entry = find_model(ws.stores, model)
+    with ws.output.progress("Scoring"):
+        people = score(ws.stores, entry, as_of=moment, now=ws.now)
+    if people is None:
+        raise PredictError(
+            f"{entry.label} gives no score of each person; see: aimwell predict card {model}"
+        )
+    if ws.output.as_json:
+        ws.output.json({"model": entry.label, "people": people, "as_of": moment})
+        return
+    ws.output.say(
+        f"{people:,} people have a score by {entry.label} as of {ws.local(moment):%Y-%m-%d %H:%M}, in the lake's table "
+        "scores."
+    )
+
+
+def _warn_of_old_data(ws: Opened) -> None:
+    """Where the data end long before today, everybody looks as if they had done nothing since."""
+    last = last_seen(ws.stores)
+    if last is None or ws.now - last <= _OLD:
+        return
+    ws.output.note(
+        f"Warning: the newest data are of {ws.day(last)}, {(ws.now - last).days:,} days ago, and as of today everybody looks as "
+        f"if they had done nothing since. Collect what came later, or give the moment: --as-of {ws.day(last + _DAY)}"
+    )

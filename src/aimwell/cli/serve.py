@@ -47,7 +47,7 @@ def serve(
     workspace: WorkspaceOption = None,
     as_json: JsonLinesOption = False,
 ) -> None:
-    """Take tracking messages, and answer the links in messages: unsubscribe, preferences, clicks, opens."""
+    """Take tracking messages, answer the links in messages, and tell other systems people's scores."""
     with opened(workspace) as ws:
         settings = ws.stores.settings
         claim_inbox(

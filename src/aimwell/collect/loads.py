@@ -384,9 +384,10 @@ def publish_prepared(
     return [row.load_id for row in waiting]
 
 
-def not_unified(stores: Stores) -> list[str]:
-    """The loads that ended since the last unify, or whose unify was killed."""
-    query = sa.select(_loads.c.load_id, _loads.c.files).where(_loads.c.state == "done")
+def not_unified(stores: Stores, *, prepared: bool = False) -> list[str]:
+    """The loads that ended (or are `prepared`, so that they may any moment) since the last unify, or whose unify was killed."""
+    states = ["done", *(["prepared"] if prepared else [])]
+    query = sa.select(_loads.c.load_id, _loads.c.files).where(_loads.c.state.in_(states))
     with stores.read_control() as connection:
         return [row.load_id for row in connection.execute(query) if not row.files.get("unified")]
 

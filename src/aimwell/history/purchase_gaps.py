@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from aimwell.history.moment import Moment
+from aimwell.history.purchase_days import purchase_days
 from aimwell.store.sql import sql
 
 __all__ = ["purchase_gaps"]
@@ -26,12 +27,8 @@ def purchase_gaps(moment: Moment) -> pa.Table:
     return moment.session.table(
         sql(
             """
-            WITH days AS (
-              SELECT DISTINCT profile_id, CAST(timezone(:zone, ordered_at) AS date) AS day
-              FROM purchases WHERE kept AND profile_id IS NOT NULL
-            ),
-            waits AS (
-              SELECT day, lead(day) OVER (PARTITION BY profile_id ORDER BY day) AS next_day FROM days
+            WITH waits AS (
+              SELECT day, lead(day) OVER (PARTITION BY profile_id ORDER BY day) AS next_day FROM :days AS d
             )
             SELECT CAST(date_diff('day', day, coalesce(next_day, :until)) AS double) AS days,
                    next_day IS NOT NULL AS returned, CAST(count(*) AS double) AS waits
@@ -39,7 +36,7 @@ def purchase_gaps(moment: Moment) -> pa.Table:
             GROUP BY date_diff('day', day, coalesce(next_day, :until)), next_day IS NOT NULL
             ORDER BY days, returned
             """,
-            zone=zone,
+            days=purchase_days(zone),
             until=until,
         )
     )

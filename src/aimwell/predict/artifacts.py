@@ -55,7 +55,7 @@ from aimwell.predict.trees import TreesScorer
 from aimwell.predict.xgboost_trees import XGBoostScorer
 from aimwell.store.disk import is_full, settle
 
-__all__ = ["MANIFEST", "TREES", "XGBOOST", "Model", "load_model", "save_model"]
+__all__ = ["MANIFEST", "TREES", "XGBOOST", "Model", "checked_file", "load_model", "save_model"]
 
 MANIFEST = "model.json"
 TREES = "trees.txt"
@@ -178,7 +178,7 @@ def load_model(folder: Path, kind: type[ModelT], *, hashes: Mapping[str, str]) -
     Raises:
         ModelFileError: A file is missing, has another hash, or does not hold a model of that kind.
     """
-    files = {name: _checked(folder, name, wanted) for name, wanted in hashes.items()}
+    files = {name: checked_file(folder, name, wanted) for name, wanted in hashes.items()}
     model = _read(files)
     if not isinstance(model, kind):
         raise ModelFileError(
@@ -196,7 +196,7 @@ def _comes_back(files: Mapping[str, bytes], model: Model) -> bool:
     return found == model
 
 
-def _checked(folder: Path, name: str, wanted: str) -> bytes:
+def checked_file(folder: Path, name: str, wanted: str) -> bytes:
     """The content of a file, if it is one of ours and has the wanted hash."""
     if name not in _FILES:
         raise ModelFileError(f"'{name}' is not a file of a model; files are {', '.join(_FILES)}.")

@@ -12,20 +12,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
-
 from aimwell.errors import PredictError
+from aimwell.predict.kept_scores import Figure, KeptScores
 from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import RegisteredModel, find_model, load_part_once
-from aimwell.predict.scoring import last_scored
+from aimwell.predict.scoring import last_scoring
 from aimwell.predict.service import PART, check_scores, score_propensity
 from aimwell.predict.training import feature_table, span_days
 from aimwell.segment.attributes.people_table import EVERYBODY
-from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
 __all__ = ["CurrentScores", "PersonScore", "current_scores", "score_one"]
+
+_FRESH_MAX = 10_000
+"""So many who were worked out anew are kept one by one; more are put in their places among all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,47 +54,77 @@ class PersonScore:
 
 @dataclass(slots=True)
 class CurrentScores:
-    """Everybody's latest probability by one version, in memory: 32 bytes a person, and a little more of whom was refreshed.
+    """Everybody's latest score by one version, in memory (see `KeptScores`), and a little more of whom was refreshed.
 
     One thread refreshes; any number may ask meanwhile.
 
     Args:
         stores: The workspace.
         entry: The version.
-        as_of: Nothing from then on was looked at, except of whom was refreshed.
+        as_of: Nothing from then on was looked at, except of whom was refreshed; None: only they have a score.
     """
 
     stores: Stores
     entry: RegisteredModel
-    as_of: datetime
-    _ids: np.ndarray[Any, Any] = field(repr=False)
-    _scores: FloatArray = field(repr=False)
-    _fresh: dict[str, PersonScore | None] = field(default_factory=dict, repr=False)
+    as_of: datetime | None
+    _kept: KeptScores = field(repr=False)
+    _fresh: dict[str, Figure | None] = field(default_factory=dict, repr=False)
 
     def of(self, profile_id: str) -> PersonScore | None:
-        """The person's latest; None of somebody who was not known, or of whom it is not asked."""
-        if profile_id in self._fresh:
-            return self._fresh[profile_id]
-        wanted = profile_id.encode()
-        if len(wanted) > self._ids.itemsize:  # the search would widen all ids to compare them
+        """The person's latest probability; None of somebody who was not known, or of whom it is not asked."""
+        found = self.figure(profile_id)
+        if found is None or found.score is None:
             return None
-        place = int(np.searchsorted(self._ids, wanted))
-        if place == len(self._ids) or self._ids[place] != wanted:
-            return None
-        return _told(self.entry, profile_id, float(self._scores[place]), self.as_of)
+        return _told(self.entry, profile_id, found.score, found.as_of)
+
+    def figure(self, profile_id: str) -> Figure | None:
+        """The person's latest score, whatever the version tells."""
+        fresh = self._fresh  # a refresh may put another in its place meanwhile
+        if profile_id in fresh:
+            return fresh[profile_id]
+        return self._kept.of(profile_id)
+
+    def was_asked(self, profile_id: str) -> bool:
+        """Whether it was worked out what the version says of the person, if only that it is not asked of them."""
+        return profile_id in self._fresh or self._kept.of(profile_id) is not None
 
     def refresh(self, profiles: Collection[str], *, as_of: datetime) -> None:
         """Work these people's out anew from what is known of them now, as after a flush of their messages."""
         found = _scored(self.stores, self.entry, profiles, as_of=as_of, whoever=False)
-        self._fresh.update({one: found.get(one) for one in profiles})
+        moment = as_of.astimezone(UTC)
+        told = {
+            one: Figure(found[one], None, None, moment) if one in found else None
+            for one in profiles
+        }
+        if len(self._fresh) + len(told) > _FRESH_MAX:
+            # In this order: whoever asks in between finds everybody in one of the two.
+            self._kept = self._kept.with_({**self._fresh, **told})
+            self._fresh = {}
+        else:
+            self._fresh.update(told)
+
+    def forget(self, profiles: Collection[str]) -> None:
+        """Let go of people who are no more: erased, or merged into another."""
+        self._kept = self._kept.without(profiles)
+        self._fresh = {one: told for one, told in self._fresh.items() if one not in profiles}
+
+    @property
+    def fresh_ids(self) -> frozenset[str]:
+        """Who was worked out anew, and is kept one by one."""
+        return frozenset(self._fresh)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self._kept)
+
+    @property
+    def size_bytes(self) -> int:
+        """What is kept of all, in memory."""
+        return self._kept.size_bytes
 
     @property
     def ids(self) -> list[str]:
-        """Of whom there is one, in order."""
-        return [one.decode() for one in self._ids]
+        """Of whom there was one when all were scored, in order."""
+        return [one.decode() for one in self._kept.ids]
 
 
 def current_scores(stores: Stores, model: RegisteredModel | str, *, now: datetime) -> CurrentScores:
@@ -109,12 +140,10 @@ def current_scores(stores: Stores, model: RegisteredModel | str, *, now: datetim
         ModelFileError: Its files are missing or were changed.
     """
     entry = find_model(stores, model) if isinstance(model, str) else model
-    moment = last_scored(stores, entry, before=now) or now
+    last = last_scoring(stores, entry, before=now)
+    moment = now if last is None else last.as_of
     scores = score_propensity(stores, entry, as_of=moment, now=now)
-    ids = np.array(scores.column("profile_id").to_pylist(), dtype=np.bytes_)
-    order = np.argsort(ids, kind="stable")
-    chances = scores.column("score").to_numpy()
-    return CurrentScores(stores, entry, moment, ids[order], chances[order])
+    return CurrentScores(stores, entry, moment, KeptScores.of_table(scores, moment))
 
 
 def score_one(
@@ -138,7 +167,7 @@ def score_one(
         raise PredictError(
             f"Nobody of the profile '{profile_id}' was known before {as_of:%Y-%m-%d %H:%M %Z}."
         )
-    return found[profile_id]
+    return _told(entry, profile_id, found[profile_id], as_of)
 
 
 def _scored(
@@ -148,7 +177,8 @@ def _scored(
     *,
     as_of: datetime,
     whoever: bool,
-) -> Mapping[str, PersonScore]:
+) -> Mapping[str, float]:
+    """Profile → probability, of those of whom it is asked."""
     check_scores(entry, as_of)
     fitted = load_part_once(stores, entry, PART, PropensityModel)
     question = Question.from_settings(entry.settings)
@@ -160,11 +190,7 @@ def _scored(
         names=fitted.names,
         people=profiles,
     )
-    chances = fitted.predict(table)
-    return {
-        one: _told(entry, one, float(chance), as_of)
-        for one, chance in zip(ids.to_pylist(), chances, strict=True)
-    }
+    return dict(zip(ids.to_pylist(), fitted.predict(table).tolist(), strict=True))
 
 
 def _told(entry: RegisteredModel, profile_id: str, chance: float, as_of: datetime) -> PersonScore:

@@ -136,6 +136,8 @@ def fit_propensity(
     seed: int = 0,
     tuning: Tuning | None = None,
     confidence: float = DEFAULT_CONFIDENCE,
+    what: str = "a propensity",
+    advice: str = "Take a longer horizon, or more people.",
 ) -> PropensityResult:
     """Fit all learners, judge them later in time, choose the simplest within noise of the best.
 
@@ -150,14 +152,18 @@ def fit_propensity(
         seed: Of every division and of the trees.
         tuning: How long to look for better settings among the people to learn from; None: the usual ones.
         confidence: Of all intervals, and of what counts as noise.
+        what, advice: Words for too little data: for what it is, and what to do.
 
     Raises:
         TooLittleDataError: Too few people, positives or negatives to learn or to judge.
         PredictError: The moments overlap, the horizons differ, features are absent, or none of them varies.
     """
     _check_moments(train, later)
-    _check_enough("learning", train.happened, NEEDED_TO_LEARN)
-    _check_enough("judging on a later period", later.happened, NEEDED_TO_JUDGE)
+    for task, table, needed in (
+        ("learning", train, NEEDED_TO_LEARN),
+        ("judging on a later period", later, NEEDED_TO_JUDGE),
+    ):
+        _check_enough(f"{what} ({task})", table.happened, needed, advice)
     _check_varies(train)
     if recency is not None and recency not in train.names:
         raise PredictError(
@@ -293,7 +299,7 @@ def _check_moments(train: FeatureTable, later: FeatureTable) -> None:
         )
 
 
-def _check_enough(task: str, outcome: BoolArray, needed: dict[str, int]) -> None:
+def _check_enough(what: str, outcome: BoolArray, needed: dict[str, int], advice: str) -> None:
     positives = int(outcome.sum())
     present = {
         "people": len(outcome),
@@ -301,12 +307,7 @@ def _check_enough(task: str, outcome: BoolArray, needed: dict[str, int]) -> None
         "people who did not": len(outcome) - positives,
     }
     if any(present[name] < needed[name] for name in needed):
-        raise TooLittleDataError(
-            f"a propensity ({task})",
-            needed=needed,
-            present=present,
-            advice="Take a longer horizon or a wider audience, or wait for more orders.",
-        )
+        raise TooLittleDataError(what, needed=needed, present=present, advice=advice)
 
 
 def _check_varies(train: FeatureTable) -> None:

@@ -25,7 +25,7 @@ import msgspec
 import sqlalchemy as sa
 
 from aimwell.errors import PredictError, nearest
-from aimwell.predict.artifacts import Model, ModelT, load_model, save_model
+from aimwell.predict.artifacts import Model, ModelT, checked_file, load_model, save_model
 from aimwell.store.disk import settle
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
@@ -35,11 +35,13 @@ __all__ = [
     "Kind",
     "Promotion",
     "RegisteredModel",
+    "check_files",
     "check_name",
     "find_model",
     "list_models",
     "load_part",
     "load_part_once",
+    "models_in_use",
     "promote",
     "promotions",
     "register_model",
@@ -65,8 +67,10 @@ Kind = Literal[
 _models = metadata.tables["models"]
 _promotions = metadata.tables["model_promotions"]
 _LEASE = "models"
-_QUESTION = ("event", "where", "among", "horizon_days")
+_QUESTION = ("event", "where", "among", "answer", "signal", "horizon_days")
 """Settings that say what is asked; by which features it is answered may differ between versions."""
+_BY_LEVEL = ("next_purchase", "demand")
+"""Kinds that are asked of people, products or categories, each a question of its own."""
 
 # Names of folders, on every file system.
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -255,6 +259,26 @@ def promotions(stores: Stores, name: str) -> tuple[Promotion, ...]:
     return tuple(Promotion(**row._mapping) for row in rows)
 
 
+def models_in_use(stores: Stores) -> tuple[RegisteredModel, ...]:
+    """Of each model that was ever promoted the version that its bare name means, by name."""
+    last = (
+        sa.select(_promotions.c.name, sa.func.max(_promotions.c.promoted_at).label("at"))
+        .group_by(_promotions.c.name)
+        .subquery()
+    )
+    query = (
+        sa.select(_models)
+        .join(
+            _promotions,
+            (_promotions.c.name == _models.c.name) & (_promotions.c.version == _models.c.version),
+        )
+        .join(last, (last.c.name == _promotions.c.name) & (last.c.at == _promotions.c.promoted_at))
+        .order_by(_models.c.name, _models.c.version)
+    )
+    with stores.read_control() as connection:
+        return tuple({row.name: _entry(row) for row in connection.execute(query)}.values())
+
+
 def _last_promoted(name: str) -> sa.Select[tuple[int]]:
     return (
         sa.select(_promotions.c.version)
@@ -290,6 +314,17 @@ def load_part_once(stores: Stores, entry: RegisteredModel, part: str, kind: type
     return cast(
         ModelT, _remembered(folder, cast(Any, kind), tuple(sorted(_hashes(entry, part).items())))
     )
+
+
+def check_files(stores: Stores, entry: RegisteredModel) -> None:
+    """That all files of a version are those that were saved.
+
+    Raises:
+        ModelFileError: One is missing or was changed.
+    """
+    for path, digest in entry.files.items():
+        part, _, name = path.rpartition("/")
+        checked_file(_folder(stores, entry.name, entry.version) / part, name, digest)
 
 
 @lru_cache(maxsize=16)
@@ -335,13 +370,17 @@ def _same(stores: Stores, newest: RegisteredModel, made: RegisteredModel) -> boo
 
 def _refuse_another(newest: RegisteredModel, kind: Kind, settings: Mapping[str, Any]) -> None:
     """Versions of a name must answer the same question, or their scores cannot be compared."""
-    asked = {"kind": kind, **{key: settings.get(key) for key in _QUESTION}}
-    stands = {"kind": newest.kind, **{key: newest.settings.get(key) for key in _QUESTION}}
+    asked, stands = _question(kind, settings), _question(newest.kind, newest.settings)
     if asked != stands:
         raise PredictError(
             f"The name '{newest.name}' stands for another model: {_told(stands)}. This one is: {_told(asked)}. "
             "Give it another name."
         )
+
+
+def _question(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:
+    keys = (*_QUESTION, "by") if kind in _BY_LEVEL else _QUESTION
+    return {"kind": kind, **{key: settings.get(key) for key in keys}}
 
 
 def _told(question: Mapping[str, Any]) -> str:

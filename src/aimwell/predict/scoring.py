@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
@@ -16,10 +17,11 @@ from aimwell.store.tables import LAKE_TABLES
 
 __all__ = [
     "SCORES",
+    "Scoring",
     "check_seen",
     "keep_account_scores",
     "keep_scores",
-    "last_scored",
+    "last_scoring",
     "scores_table",
     "stored_scores",
 ]
@@ -46,6 +48,14 @@ def check_seen(model: RegisteredModel, as_of: datetime) -> None:
             f"{model.label} has seen data up to {model.as_of:%Y-%m-%d %H:%M %Z}, so scores as of {as_of:%Y-%m-%d %H:%M %Z} would "
             "know their own future. Train a model as of that moment."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """That a version has scored everybody as of a moment, and when it did."""
+
+    as_of: datetime
+    scored_at: datetime
 
 
 def scores_table(ids: pa.Array, score: FloatArray) -> pa.Table:
@@ -141,23 +151,25 @@ def stored_scores(stores: Stores, model: RegisteredModel, as_of: datetime) -> pa
     return found.cast(SCORES)
 
 
-def last_scored(stores: Stores, model: RegisteredModel, *, before: datetime) -> datetime | None:
-    """The last moment before or at `before` as of which this version has scored; None: it never did."""
+def last_scoring(stores: Stores, model: RegisteredModel, *, before: datetime) -> Scoring | None:
+    """The last time that this version has scored as of a moment before or at `before`; None: it never did."""
     with stores.engine.session() as session:
         session.bind("scores", stores.lake.pin("scores").tables["scores"])
         found = session.rows(
             sql(
                 """
-                SELECT max(as_of) FROM scores
+                SELECT as_of, min(received_at) FROM scores
                 WHERE model = :model AND version = :version AND as_of <= :before
+                GROUP BY as_of ORDER BY as_of DESC LIMIT 1
                 """,
                 model=model.name,
                 version=model.version,
                 before=before,
             )
         )
-    moment: datetime | None = found[0][0]
-    return None if moment is None else moment.astimezone(UTC)
+    if not found:
+        return None
+    return Scoring(*(moment.astimezone(UTC) for moment in found[0]))
 
 
 def _transaction(model: RegisteredModel, as_of: datetime) -> tuple[str, int]:

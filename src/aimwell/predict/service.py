@@ -65,6 +65,16 @@ __all__ = [
 PART, REFERENCE = "propensity", "reference"
 """The parts of a registered propensity: the model, and how the people were on whom it was judged."""
 
+_PEOPLE = (
+    "a propensity",
+    "Take a longer horizon or a wider audience, or wait for more orders.",
+)
+_LEADS = (
+    "lead scores of people",
+    "Take a longer horizon, or wait until more people who have not ordered yet are known, and more of them order.",
+)
+"""For what there is too little data, and what to do."""
+
 _RECENCY, _VISIT = "recency_days", "event_recency_days"
 """By which the rule bands people that a model has to beat: since the last order, or since the last visit where nobody ordered."""
 
@@ -137,15 +147,28 @@ def train_propensity(
         settings["tuning"] = tuning.settings()
     check_installed(learners)
     check_name(stores, name, kind="propensity", settings=settings)
+    what, advice = _LEADS if question.among == PROSPECTS else _PEOPLE
     tables = training_tables(
-        stores, as_of=as_of, horizon_days=horizon_days, question=question, progress=progress
+        stores,
+        as_of=as_of,
+        horizon_days=horizon_days,
+        question=question,
+        what=what,
+        progress=progress,
     )
     if progress is not None:
         progress(2, 4, "learning and judging")
     band = _VISIT if question.among == PROSPECTS else _RECENCY
     recency = band if band in tables.train.names else None
     result = fit_propensity(
-        tables.train, tables.judge, recency=recency, kinds=learners, seed=seed, tuning=tuning
+        tables.train,
+        tables.judge,
+        recency=recency,
+        kinds=learners,
+        seed=seed,
+        tuning=tuning,
+        what=what,
+        advice=advice,
     )
     if progress is not None:
         progress(3, 4, "storing the model")

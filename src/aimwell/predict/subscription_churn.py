@@ -191,16 +191,17 @@ def read_subscriptions(stores: Stores, cut: datetime, as_of: datetime) -> Subscr
 
 
 def _read(stores: Stores, cut: datetime, as_of: datetime, snapshot: Snapshot) -> SubscriptionsRead:
-    with open_moment(stores, as_of=cut, snapshot=snapshot) as moment:
+    engine = stores.history_engine
+    with open_moment(stores, as_of=cut, snapshot=snapshot, engine=engine) as moment:
         judged, months = subscription_lives(moment), subscription_months(moment)
-    with open_moment(stores, as_of=as_of, snapshot=snapshot) as moment:
+    with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
         lives, seen = subscription_lives(moment), subscription_months(moment)
     return SubscriptionsRead(lives, months, judged, seen)
 
 
 def running_subscriptions(stores: Stores, as_of: datetime) -> pa.Table:
     """Rows of `subscription_lives` of those that run at a moment."""
-    with open_moment(stores, as_of=as_of) as moment:
+    with open_moment(stores, as_of=as_of, engine=stores.history_engine) as moment:
         lives = subscription_lives(moment)
     return _running(lives.filter(pc.invert(lives.column("backwards"))))
 

@@ -76,6 +76,7 @@ def training_tables(
     as_of: datetime,
     horizon_days: int,
     question: Question | None = None,
+    what: str = "a propensity",
     progress: Progress | None = None,
 ) -> TrainingTables:
     """People to learn from and people of a later moment to be judged on; nothing from `as_of` on is seen.
@@ -85,6 +86,7 @@ def training_tables(
         as_of: Where the outcomes of the later people end.
         horizon_days: Length of both outcomes.
         question: What people did or did not do, of whom, by which features; default: whether everybody buys.
+        what: Words for what is learnt, where there is too little data.
         progress: Told of the two readings (steps 0 and 1 of 4).
 
     Raises:
@@ -96,7 +98,7 @@ def training_tables(
     engine = stores.history_engine
     with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
         known = recorded(moment, question)
-    moments = learning_moments(known, as_of, horizon, question.acts.event)
+    moments = learning_moments(known, as_of, horizon, question.acts.event, what=what)
     tables = []
     for step, cut in enumerate((moments.train_as_of, moments.judge_as_of)):
         if progress is not None:

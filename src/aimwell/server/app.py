@@ -1,4 +1,4 @@
-"""The server's application: tracking, the links in messages, health, figures, and reports where they are asked for."""
+"""The server's application: tracking, the links in messages, people's scores, health, figures, and reports where asked for."""
 
 from __future__ import annotations
 
@@ -12,18 +12,23 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+from litestar.openapi.spec import Components
 from litestar.static_files import create_static_files_router
 from sqlalchemy.exc import SQLAlchemyError
 
 from aimwell.collect.tracking.door import Door, inbox_folder
 from aimwell.deliver.answers import Answers
 from aimwell.errors import AimwellError
+from aimwell.predict.serving import ServedScores
 from aimwell.privacy.inbox_cipher import inbox_cipher
 from aimwell.server.flusher import Flusher
 from aimwell.server.holdouts import holdout_routes
 from aimwell.server.operators import Figures, operator_routes
 from aimwell.server.pages import page
 from aimwell.server.recipients import recipient_routes
+from aimwell.server.score_worker import ScoreWorker
+from aimwell.server.scores import READ_KEY_SCHEME, known_read_keys, score_routes
+from aimwell.server.scores import refused as api_refused
 from aimwell.server.script import script_route
 from aimwell.server.tracking import PREFIX, tracking_routes
 from aimwell.server.tracking import refused as tracking_refused
@@ -55,6 +60,7 @@ def create_app(stores: Stores, *, reports: bool = False, flush: bool = False) ->
         recipient_routes(),
         operator_routes(),
         holdout_routes(),
+        score_routes(),
     ]
     if reports:
         handlers.append(
@@ -69,22 +75,31 @@ def create_app(stores: Stores, *, reports: bool = False, flush: bool = False) ->
         )
     figures = Figures(stores)
     flusher = Flusher(stores.root, seconds=stores.settings.flush_seconds) if flush else None
+    scores = ScoreWorker(ServedScores(stores, stores.settings.scores_memory_mb << 20))
     return Litestar(
         route_handlers=handlers,
-        state=State({"stores": stores, "answers": Answers(stores), "figures": figures}),
+        state=State(
+            {
+                "stores": stores,
+                "answers": Answers(stores),
+                "figures": figures,
+                "scores": scores,
+            }
+        ),
         middleware=[figures],
         exception_handlers={HTTPException: _refused, Exception: _failed},
         openapi_config=OpenAPIConfig(
             title="Aimwell",
             version=VERSION,
             path="/schema",
+            components=Components(security_schemes=READ_KEY_SCHEME),
             # The pages for browsers would load scripts from elsewhere.
             render_plugins=[JsonRenderPlugin(path="/"), YamlRenderPlugin()],
         ),
         request_max_body_size=_BODY_BYTES_MAX,
         on_startup=[_open_door, *([flusher.start] if flusher else [])],
         # The door first: what it still had goes into the lake with the flusher's last look.
-        on_shutdown=[_close_door, *([flusher.stop] if flusher else []), stores.close],
+        on_shutdown=[_close_door, *([flusher.stop] if flusher else []), scores.stop, stores.close],
         logging_config=None,
         debug=False,
     )
@@ -101,6 +116,7 @@ async def _open_door(app: Litestar) -> None:
     )
     app.state.door = Door(stores, writer, messages_per_second=settings.tracking_per_second)
     app.state.figures.watch(app.state.door)
+    app.state.read_keys = known_read_keys(stores)
 
 
 async def _close_door(app: Litestar) -> None:
@@ -109,9 +125,11 @@ async def _close_door(app: Litestar) -> None:
 
 
 def _refused(request: Request[Any, Any, State], error: HTTPException) -> Response[Any]:
-    """A page for what cannot be answered, without a word of what went wrong inside; tracking clients get JSON."""
+    """A page for what cannot be answered, without a word of what went wrong inside; programs get JSON."""
     if request.url.path.startswith(f"{PREFIX}/"):
         return tracking_refused(request, error)
+    if request.url.path.startswith("/api/"):
+        return api_refused(request, error)
     titles = {
         404: "There is nothing here",
         405: "That is not possible here",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from datetime import datetime
 
 import sqlalchemy as sa
 
@@ -14,7 +16,7 @@ from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["find_origins", "find_profile"]
+__all__ = ["find_origins", "find_profile", "last_seen", "likely_profile", "profiles_of"]
 
 _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
@@ -56,6 +58,22 @@ def find_profile(stores: Stores, who: str) -> str:
     return found[0]
 
 
+def last_seen(stores: Stores) -> datetime | None:
+    """When anybody did anything last, as far as the data go; None: nobody is known."""
+    with stores.read_control() as connection:
+        found: datetime | None = connection.execute(
+            sa.select(sa.func.max(_profiles.c.last_seen_at))
+        ).scalar()
+    return found
+
+
+def likely_profile(stores: Stores, who: str) -> str:
+    """The profile of a profile id or customer id if nobody was merged, without asking the database; it may be nobody's."""
+    if _ID.fullmatch(who):
+        return who
+    return identifier_hash(stores.identity_key, "customer_id", clean_text(who))
+
+
 def find_origins(stores: Stores, who: str) -> frozenset[str]:
     """The identities (origins) that bear an identifier, or the one of that id.
 
@@ -67,6 +85,18 @@ def find_origins(stores: Stores, who: str) -> frozenset[str]:
     if not found:
         raise UnifyError(_UNKNOWN)
     return frozenset(found)
+
+
+def profiles_of(stores: Stores, origins: Collection[str]) -> frozenset[str]:
+    """Today's profiles of origins."""
+    if not origins:
+        return frozenset()
+    with stores.read_control() as connection:
+        query = sa.select(_overrides.c.origin_id, _overrides.c.profile_id).where(
+            among(_overrides.c.origin_id, sorted(origins))
+        )
+        known = {row.origin_id: row.profile_id for row in connection.execute(query)}
+    return frozenset(known.get(one, one) for one in origins)
 
 
 def _named(stores: Stores, connection: sa.Connection, who: str) -> set[str]:

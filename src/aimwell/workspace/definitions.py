@@ -12,6 +12,7 @@ from aimwell.definitions.base import Definition
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.reading import find_files, read_documents
 from aimwell.definitions.service import Change
+from aimwell.predict.care.questions import refuse_other_questions
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Definitions"]
@@ -29,6 +30,7 @@ class Definitions(Stage):
             if isinstance(documents, str | Path)
             else [check(document) for document in documents]
         )
+        refuse_other_questions(self._stores, found)
         changes = definitions_service.apply(
             self._stores.control, found, now=self._clock(), by=self._by, dry_run=dry_run
         )

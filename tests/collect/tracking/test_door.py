@@ -25,6 +25,7 @@ from aimwell.errors import (
     TrackingRateError,
     TrackingRequestError,
 )
+from aimwell.privacy.known_keys import KEYS_SECONDS
 from aimwell.store.inbox import InboxWriter, read_segment, sealed_segments
 from collecting import Shop
 
@@ -99,7 +100,7 @@ def test_a_revoked_key_lets_nothing_in_after_seconds(shop: Shop) -> None:
     async def scenario(door: Door) -> None:
         await door.take(body(1), "batch", key=key, opted_out=False, now=NOW)
         revoke_key(shop.stores, made.key_id, now=NOW, by="ann")
-        clock.now += door_module.KEYS_SECONDS
+        clock.now += KEYS_SECONDS
         with pytest.raises(TrackingKeyError, match="revoked"):
             await door.take(body(1), "batch", key=key, opted_out=False, now=NOW)
 

@@ -12,9 +12,9 @@ from aimwell.collect.tracking.keys import (
     list_keys,
     revoke_key,
     sources_by_hash,
-    write_key_hash,
 )
 from aimwell.errors import CollectError
+from aimwell.privacy.key_ring import key_hash
 from aimwell.store.schema import metadata
 from collecting import Shop
 
@@ -26,11 +26,11 @@ def test_a_key_lets_in_until_it_is_revoked(shop: Shop) -> None:
     key, made = create_key(shop.stores, "web", label="the shop's pages", now=NOW, by="ann")
     other, _ = create_key(shop.stores, "app", now=LATER, by="ann")
     assert sources_by_hash(shop.stores) == {
-        write_key_hash(key): "web",
-        write_key_hash(other): "app",
+        key_hash(key): "web",
+        key_hash(other): "app",
     }
     assert revoke_key(shop.stores, made.key_id, now=LATER, by="ann").revoked_at == LATER
-    assert sources_by_hash(shop.stores) == {write_key_hash(other): "app"}
+    assert sources_by_hash(shop.stores) == {key_hash(other): "app"}
     assert [(one.source, one.revoked_at) for one in list_keys(shop.stores)] == [
         ("app", None),
         ("web", LATER),

@@ -250,6 +250,19 @@ def test_what_cannot_be_is_refused(
     )
     with pytest.raises(TooLittleDataError, match="firms: 0 of at least 200"):
         train_account_leads(opened, as_of=AS_OF, horizon_days=HORIZON, now=NOW)
+    with pytest.raises(
+        TooLittleDataError, match=r"lead scores of people .* have not ordered yet"
+    ) as few:
+        train_propensity(
+            opened,
+            as_of=AS_OF,
+            horizon_days=HORIZON,
+            question=Question(among=PROSPECTS),
+            now=NOW,
+        )
+    assert "audience" not in str(few.value)
+    with pytest.raises(TooLittleDataError, match="lead scores of firms as of 2027"):
+        train_account_leads(opened, as_of=day(500), horizon_days=HORIZON, now=NOW)
     opened.close()
 
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from aimwell.collect.tracking.allowance import Allowance
-from aimwell.collect.tracking.keys import sources_by_hash, write_key_hash
+from aimwell.collect.tracking.keys import sources_by_hash
 from aimwell.collect.tracking.messages import Received
 from aimwell.collect.tracking.records import Kept, pack
 from aimwell.collect.tracking.requests import Call, read_request
-from aimwell.errors import ControlBusyError, StoreError, TrackingKeyError, TrackingRateError
+from aimwell.errors import StoreError, TrackingKeyError, TrackingRateError
+from aimwell.privacy.known_keys import KnownKeys
 from aimwell.store.inbox import InboxWriter
 from aimwell.store.stores import Stores
 
 __all__ = ["Door", "inbox_folder"]
 
-KEYS_SECONDS = 2.0
-"""A revoked key lets in for no longer than this."""
 KEYS_SECONDS_MAX = 600.0
 """So long the known keys serve while the control database is out of reach: messages must not be lost for that."""
 
@@ -65,13 +61,15 @@ class Door:
         messages_per_second: float | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._stores = stores
         self._writer = writer
         self._allowance = Allowance(messages_per_second)
         self._clock = clock
-        self._sources: dict[str, str] = {}
-        self._looked_up = self._tried = -float("inf")
-        self._lookup = asyncio.Lock()
+        self._keys = KnownKeys(
+            lambda: sources_by_hash(stores),
+            trusted_seconds=KEYS_SECONDS_MAX,
+            busy="The write keys cannot be looked up just now. Send the messages again later.",
+            clock=clock,
+        )
         self.taken: Counter[Call] = Counter()
         """Messages that were acknowledged, by what was called."""
 
@@ -121,8 +119,7 @@ class Door:
         Raises:
             ControlBusyError: The keys cannot be looked up now.
         """
-        await self._refresh_keys()
-        return write_key_hash(key) in self._sources
+        return await self._keys.whose(key) is not None
 
     @property
     def waiting_bytes(self) -> int:
@@ -138,24 +135,7 @@ class Door:
             raise TrackingKeyError(
                 "A write key is missing. Send it as the user of basic authentication."
             )
-        await self._refresh_keys()
-        source = self._sources.get(write_key_hash(key))
+        source = await self._keys.whose(key)
         if source is None:
             raise TrackingKeyError("The write key is unknown or was revoked.")
         return source
-
-    async def _refresh_keys(self) -> None:
-        if self._clock() - self._tried < KEYS_SECONDS:
-            return
-        async with self._lookup:
-            if self._clock() - self._tried < KEYS_SECONDS:  # somebody else has looked meanwhile
-                return
-            try:
-                self._sources = await asyncio.to_thread(sources_by_hash, self._stores)
-                self._looked_up = self._clock()
-            except (ControlBusyError, SQLAlchemyError) as error:
-                if self._clock() - self._looked_up > KEYS_SECONDS_MAX:
-                    raise ControlBusyError(
-                        "The write keys cannot be looked up just now. Send the messages again later."
-                    ) from error
-            self._tried = self._clock()

@@ -206,10 +206,11 @@ def fail(stores: Stores, begun: Begun) -> None:
         shutil.rmtree(begun.folder, ignore_errors=True)
 
 
-def not_unified(stores: Stores) -> list[str]:
-    """Flushes in the lake whose people were not looked at since."""
+def not_unified(stores: Stores, *, prepared: bool = False) -> list[str]:
+    """Flushes in the lake (or `prepared`, so that they may be there any moment) whose people were not looked at since."""
+    states = ["published", "done", *(["prepared"] if prepared else [])]
     query = sa.select(_flushes.c.flush_id).where(
-        _flushes.c.state.in_(["published", "done"]), sa.not_(_flushes.c.unified)
+        _flushes.c.state.in_(states), sa.not_(_flushes.c.unified)
     )
     with stores.read_control() as connection:
         return list(connection.execute(query).scalars())

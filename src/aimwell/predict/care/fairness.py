@@ -127,7 +127,7 @@ def fairness(stores: Stores, model: RegisteredModel | str, *, as_of: datetime) -
     fitted = load_part(stores, entry, PART, PropensityModel)
     question = Question.from_settings(entry.settings)
     ids, table = later_people(stores, [(entry, fitted)], question, as_of=as_of)
-    with open_moment(stores, as_of=table.as_of) as moment:
+    with open_moment(stores, as_of=table.as_of, engine=stores.history_engine) as moment:
         attributes = _attributes(moment, ids)
     chances, happened = fitted.predict(table), table.happened
     likeliest = _likeliest(chances)

@@ -8,8 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from aimwell.definitions.kinds.prediction import Prediction
-from aimwell.predict.care.kinds import Seen, Told, horizon_of, taught_until
+from aimwell.predict.care.kinds import Learns, Seen, Told, TrainedAlike, horizon_of, taught_until
 from aimwell.predict.care.model import SCORES
 from aimwell.predict.churn_people import people_at_risk
 from aimwell.predict.churning import chances_of_going, churn_model, predict_churn, score_churn
@@ -25,7 +24,6 @@ from aimwell.predict.subscription_churn import (
 )
 from aimwell.predict.subscription_learning import chances_of_ending, ended_within
 from aimwell.predict.tables import BoolArray
-from aimwell.predict.training import Progress
 from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
@@ -36,32 +34,13 @@ _OF_A_LAW = ("recency_days", "overdue", "orders_90d")
 _TENURE = ("tenure_months", "first_month", "second_and_third_month")
 
 
-class ChurnCare:
+class ChurnCare(TrainedAlike):
     """Customers at risk, and whether each ordered within the horizon."""
 
     measure: ClassVar[str] = "log loss"
     dull_rule: ClassVar[str] = "everybody's share"
     asked: ClassVar[tuple[str, ...]] = ("event",)
-
-    def train(
-        self,
-        stores: Stores,
-        wanted: Prediction,
-        *,
-        as_of: datetime,
-        now: datetime,
-        progress: Progress | None,
-    ) -> RegisteredModel:
-        """See CaredKind."""
-        return predict_churn(
-            stores,
-            as_of=as_of,
-            horizon_days=wanted.horizon_days,
-            name=wanted.name,
-            seed=wanted.seed,
-            now=now,
-            progress=progress,
-        ).entry
+    learns: ClassVar[Learns] = staticmethod(predict_churn)
 
     def span(self, entry: RegisteredModel) -> timedelta:
         """See CaredKind."""
@@ -96,32 +75,13 @@ class ChurnCare:
         return int(people.num_rows)
 
 
-class SubscriptionCare:
+class SubscriptionCare(TrainedAlike):
     """Running subscriptions, and whether each ended within the horizon."""
 
     measure: ClassVar[str] = "log loss"
     dull_rule: ClassVar[str] = "everybody's share"
     asked: ClassVar[tuple[str, ...]] = ()
-
-    def train(
-        self,
-        stores: Stores,
-        wanted: Prediction,
-        *,
-        as_of: datetime,
-        now: datetime,
-        progress: Progress | None,
-    ) -> RegisteredModel:
-        """See CaredKind."""
-        return predict_subscription_churn(
-            stores,
-            as_of=as_of,
-            horizon_days=wanted.horizon_days,
-            name=wanted.name,
-            seed=wanted.seed,
-            now=now,
-            progress=progress,
-        ).entry
+    learns: ClassVar[Learns] = staticmethod(predict_subscription_churn)
 
     def span(self, entry: RegisteredModel) -> timedelta:
         """See CaredKind."""

@@ -8,18 +8,26 @@ from typing import ClassVar
 
 import numpy as np
 
-from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.predict.buying import UNIT_DAYS, later_history, purchase_history
 from aimwell.predict.buying_law import BuyingLaw
-from aimwell.predict.care.kinds import EVER, Seen, Told, horizon_of, stand_ins, taught_until
+from aimwell.predict.care.kinds import (
+    EVER,
+    Learns,
+    Seen,
+    Told,
+    TrainedAlike,
+    horizon_of,
+    stand_ins,
+    taught_until,
+)
 from aimwell.predict.care.purchases_seen import purchases_seen
 from aimwell.predict.laws import fit_law, law_of
 from aimwell.predict.purchases import PurchaseHistory
 from aimwell.predict.registry import RegisteredModel, load_part
 from aimwell.predict.spend import SpendModel, tweedie_losses
 from aimwell.predict.spending import predict_spend, score_spend, spend_people
-from aimwell.predict.training import Progress, span_days
+from aimwell.predict.training import span_days
 from aimwell.predict.valuing import fit_lifetime_value, score_lifetime_value
 from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
@@ -27,7 +35,7 @@ from aimwell.store.stores import Stores
 __all__ = ["LifetimeCare", "SpendCare"]
 
 
-class LifetimeCare:
+class LifetimeCare(TrainedAlike):
     """Customers and their later purchases, by the log score of the law of buying.
 
     A value over a year is known after a year; how often people buy, which it rests on, is known after the days on which it was checked.
@@ -36,26 +44,7 @@ class LifetimeCare:
     measure: ClassVar[str] = "log score of purchases (negative)"
     dull_rule: ClassVar[str] = "everybody at one pace and nobody lost"
     asked: ClassVar[tuple[str, ...]] = ()
-
-    def train(
-        self,
-        stores: Stores,
-        wanted: Prediction,
-        *,
-        as_of: datetime,
-        now: datetime,
-        progress: Progress | None,
-    ) -> RegisteredModel:
-        """See CaredKind."""
-        return fit_lifetime_value(
-            stores,
-            as_of=as_of,
-            horizon_days=wanted.horizon_days,
-            name=wanted.name,
-            seed=wanted.seed,
-            now=now,
-            progress=progress,
-        ).entry
+    learns: ClassVar[Learns] = staticmethod(fit_lifetime_value)
 
     def span(self, entry: RegisteredModel) -> timedelta:
         """The days on which it was checked."""
@@ -108,32 +97,13 @@ def _one_pace(known: PurchaseHistory, then: PurchaseHistory) -> FloatArray:
     )
 
 
-class SpendCare:
+class SpendCare(TrainedAlike):
     """Everybody known, and what each spent within the horizon."""
 
     measure: ClassVar[str] = "Tweedie deviance"
     dull_rule: ClassVar[str] = "everybody's mean"
     asked: ClassVar[tuple[str, ...]] = ("event",)
-
-    def train(
-        self,
-        stores: Stores,
-        wanted: Prediction,
-        *,
-        as_of: datetime,
-        now: datetime,
-        progress: Progress | None,
-    ) -> RegisteredModel:
-        """See CaredKind."""
-        return predict_spend(
-            stores,
-            as_of=as_of,
-            horizon_days=wanted.horizon_days,
-            name=wanted.name,
-            seed=wanted.seed,
-            now=now,
-            progress=progress,
-        ).entry
+    learns: ClassVar[Learns] = staticmethod(predict_spend)
 
     def span(self, entry: RegisteredModel) -> timedelta:
         """See CaredKind."""

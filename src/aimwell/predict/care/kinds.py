@@ -7,7 +7,7 @@ is a *stand-in*: the same fit to what was known at the earlier moment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Protocol
@@ -21,7 +21,17 @@ from aimwell.predict.training import Progress, span_days
 from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
-__all__ = ["EVER", "CaredKind", "Seen", "Told", "horizon_of", "stand_ins", "taught_until"]
+__all__ = [
+    "EVER",
+    "CaredKind",
+    "Learns",
+    "Seen",
+    "Told",
+    "TrainedAlike",
+    "horizon_of",
+    "stand_ins",
+    "taught_until",
+]
 
 
 EVER = datetime.min.replace(tzinfo=UTC)
@@ -104,6 +114,41 @@ class CaredKind(Protocol):
     ) -> int | None:
         """Store what the version expects of everybody, and say of how many; None where it gives no scores."""
         ...
+
+
+class _Learnt(Protocol):
+    @property
+    def entry(self) -> RegisteredModel: ...
+
+
+Learns = Callable[..., _Learnt]
+"""Makes the next version, given stores, as_of, horizon_days, name, seed, now and progress."""
+
+
+class TrainedAlike:
+    """The training of kinds of which one call learns and registers."""
+
+    learns: ClassVar[Learns]
+
+    def train(
+        self,
+        stores: Stores,
+        wanted: Prediction,
+        *,
+        as_of: datetime,
+        now: datetime,
+        progress: Progress | None,
+    ) -> RegisteredModel:
+        """See CaredKind."""
+        return self.learns(
+            stores,
+            as_of=as_of,
+            horizon_days=wanted.horizon_days,
+            name=wanted.name,
+            seed=wanted.seed,
+            now=now,
+            progress=progress,
+        ).entry
 
 
 def horizon_of(entry: RegisteredModel) -> timedelta:

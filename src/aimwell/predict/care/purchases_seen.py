@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from aimwell.history.moment import open_moment
+from aimwell.history.purchase_days import purchase_days
 from aimwell.predict.care.kinds import Seen
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -29,16 +30,11 @@ def purchases_seen(stores: Stores, *, as_of: datetime, days: int) -> Seen:
                 SELECT CAST(spent AS double) AS spent, CAST(gap AS double) AS gap
                 FROM (
                   SELECT d.*, date_diff('day', lag(day) OVER (PARTITION BY profile_id ORDER BY day), day) AS gap
-                  FROM (
-                    SELECT profile_id, CAST(timezone(:zone, ordered_at) AS date) AS day, max(ordered_at) AS last_at,
-                           sum(CAST(revenue AS decimal(38, 6))) AS spent
-                    FROM purchases WHERE kept AND profile_id IS NOT NULL
-                    GROUP BY profile_id, CAST(timezone(:zone, ordered_at) AS date)
-                  ) AS d
+                  FROM :days AS d
                 ) AS g
                 WHERE last_at >= :since ORDER BY spent, gap
                 """,
-                zone=stores.settings.timezone,
+                days=purchase_days(stores.settings.timezone),
                 since=as_of - timedelta(days=days),
             )
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from aimwell.definitions.kinds.prediction import Asks, Prediction
+from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.errors import PredictError
 from aimwell.predict.care.by_loss import compare_by_loss, monitor_by_loss
 from aimwell.predict.care.comparing import compare_propensities
@@ -18,14 +18,13 @@ from aimwell.predict.care.kind_times import BestTimeCare, DemandCare
 from aimwell.predict.care.kinds import CaredKind
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor_propensity
-from aimwell.predict.care.questions import question_of, tuning_of
-from aimwell.predict.questions import ACCOUNTS
+from aimwell.predict.care.questions import kind_asked, question_of, tuning_of
 from aimwell.predict.registry import RegisteredModel, find_model
 from aimwell.predict.service import score_propensity, train_propensity
 from aimwell.predict.training import Progress
 from aimwell.store.stores import Stores
 
-__all__ = ["compare", "kind_asked", "monitor", "score", "train_version"]
+__all__ = ["compare", "monitor", "score", "train_version"]
 
 _PROPENSITY = "propensity"
 
@@ -43,26 +42,6 @@ CARES: Mapping[str, CaredKind] = {
     "demand": DemandCare(),
 }
 """Kind of model → what care knows of it. Propensities keep how their people were, and are judged by AUC besides."""
-
-_ANSWERS: Mapping[Asks, str] = {
-    "churn": "churn",
-    "subscription-churn": "subscription_churn",
-    "lifetime-value": "lifetime_value",
-    "spend": "spend",
-    "next-purchase": "next_purchase",
-    "recommendations": "recommender",
-    "channel": "channel_preference",
-    "price": "discount_seeking",
-    "best-time": "best_time",
-    "demand": "demand",
-}
-
-
-def kind_asked(wanted: Prediction) -> str:
-    """The kind of model that answers a definition, as the registry names it; leads among people are propensities."""
-    if wanted.asks == "lead":
-        return "account_leads" if wanted.whom == ACCOUNTS else _PROPENSITY
-    return _PROPENSITY if wanted.asks == "propensity" else _ANSWERS[wanted.asks]
 
 
 def monitor(stores: Stores, model: RegisteredModel | str, *, as_of: datetime) -> Monitored:

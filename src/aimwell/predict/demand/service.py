@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from aimwell.errors import PredictError, TooLittleDataError, nearest
 from aimwell.history.moment import open_moment
@@ -59,6 +60,17 @@ class DemandForecast:
     check: DemandCheck
     occasions: tuple[OccasionFound, ...]
     occasion_series: pa.Table
+
+    def far(self, asked: Sequence[str]) -> list[str]:
+        """Those of these occasions of which no day lies in the horizon or in the eight weeks before it."""
+        near = {one.name for one in self.occasions}
+        return [name for name in dict.fromkeys(asked) if name not in near]
+
+    def occasion_rows(self, occasion: str, top: int) -> list[dict[str, Any]]:
+        """The most wanted series of an occasion."""
+        mine = pc.equal(self.occasion_series.column("occasion"), occasion)
+        rows: list[dict[str, Any]] = self.occasion_series.filter(mine).slice(0, top).to_pylist()
+        return rows
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, without the series."""

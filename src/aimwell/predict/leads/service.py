@@ -40,6 +40,7 @@ from aimwell.store.stores import Stores
 __all__ = ["AccountLeads", "leads_model", "score_account_leads", "train_account_leads"]
 
 _PART = "propensity"
+_WHAT = "lead scores of firms"
 _WORDS = {
     "people": "firms",
     "people who did it": "firms that did it",
@@ -111,7 +112,7 @@ def train_account_leads(
         stores, as_of=as_of, snapshot=snapshot, engine=stores.history_engine
     ) as moment:
         known = recorded(moment, question)
-    moments = learning_moments(known, as_of, horizon, event)
+    moments = learning_moments(known, as_of, horizon, event, what=_WHAT)
     tables: list[FeatureTable] = []
     for step, (cut, needed) in enumerate(
         ((moments.train_as_of, NEEDED_TO_LEARN), (moments.judge_as_of, NEEDED_TO_JUDGE))
@@ -211,7 +212,7 @@ def _check_enough(table: FeatureTable, needed: dict[str, int], cut: datetime) ->
     }
     if any(present[name] < least for name, least in needed.items()):
         raise TooLittleDataError(
-            f"lead scores of firms as of {cut:%Y-%m-%d}",
+            f"{_WHAT} as of {cut:%Y-%m-%d}",
             needed={_WORDS[name]: least for name, least in needed.items()},
             present={_WORDS[name]: count for name, count in present.items()},
             advice="Take a longer horizon, or score their people: aimwell predict leads. Firms and their people count from the day "

@@ -46,13 +46,14 @@ def train_next_purchases(
         as_of: Nothing from this moment on is seen.
         horizon_days: How far scores look, and on how many days it is checked.
         by: 'person', 'category' or 'product'.
-        name: Of the model; default: `next-purchase-30d`.
+        name: Of the model; default: `next-purchase-30d`, or of products `next-purchase-product-30d`.
         now: When.
 
     Raises:
         TooLittleDataError, PredictError: As `next_purchases`; or `name` stands for another model.
     """
-    name = name or usual_name("next-purchase", horizon_days)
+    asked = "next-purchase" if by == "person" else f"next-purchase-{by}"
+    name = name or usual_name(asked, horizon_days)
     settings = {"horizon_days": horizon_days, "by": by}
     check_name(stores, name, kind="next_purchase", settings=settings)
     found = next_purchases(stores, as_of=as_of, by=by, check_days=horizon_days)

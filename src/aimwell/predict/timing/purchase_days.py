@@ -9,6 +9,7 @@ from typing import Literal
 
 from sqlglot import exp
 
+from aimwell.history.purchase_days import purchase_days
 from aimwell.store.sql import sql
 
 __all__ = [
@@ -34,16 +35,10 @@ def items_bought(by: By, zone: str, suffix: str = "") -> exp.Expr:
         zone: The firm's time zone.
         suffix: "" or "_ahead", as of the moment's tables.
     """
-    orders = exp.Table(this=exp.to_identifier(f"purchases{suffix}"))
     if by == "person":
         return sql(
-            """
-            SELECT DISTINCT profile_id, CAST('' AS varchar) AS item,
-                   CAST(timezone(:zone, ordered_at) AS date) AS day
-            FROM :orders AS o WHERE kept
-            """,
-            zone=zone,
-            orders=orders,
+            "SELECT profile_id, CAST('' AS varchar) AS item, day FROM :days AS d",
+            days=purchase_days(zone, suffix),
         )
     item = "sku" if by == "product" else "category"
     return sql(
@@ -55,7 +50,7 @@ def items_bought(by: By, zone: str, suffix: str = "") -> exp.Expr:
         WHERE l.kind = 'sale' AND l.goods AND l.quantity > 0 AND :item IS NOT NULL
         """,
         zone=zone,
-        orders=orders,
+        orders=exp.Table(this=exp.to_identifier(f"purchases{suffix}")),
         lines=exp.Table(this=exp.to_identifier(f"order_lines{suffix}")),
         facts=exp.Table(this=exp.to_identifier(f"product_facts{suffix}")),
         item=exp.column(item, table="l" if by == "product" else "f"),

@@ -14,17 +14,16 @@ from aimwell.history.touched import EVERYBODY
 from aimwell.segment.membership.standing import Seen
 from aimwell.segment.rules.changing import Boundary, Changes
 from aimwell.store.lake import Snapshot
-from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.sql import column, identifier, sql, union_all
 from aimwell.store.stores import Stores
+from aimwell.unify.lookup import profiles_of
 
 __all__ = ["Notes", "Noticed", "forget_notes", "notice", "read_notes"]
 
 _touched = metadata.tables["touched_profiles"]
 _profiles = metadata.tables["profiles"]
 _consents = metadata.tables["consents"]
-_overrides = metadata.tables["identity_overrides"]
 _CONTROL = {
     "profiles": (_profiles, _profiles.c.profile_id),
     "consents": (_consents, _consents.c.origin_id),
@@ -112,7 +111,7 @@ def notice(
         return Noticed(None, shared)
     for name, (table, whose) in _CONTROL.items():
         origins |= _of_control(stores, table, whose, boundaries.get(name, ()), seen.moment, now)
-    profiles = frozenset(_profiles_of(stores, origins)) | set(notes.of_profiles.values())
+    profiles = profiles_of(stores, origins) | set(notes.of_profiles.values())
     return Noticed(None if len(profiles) > people_max else profiles, shared)
 
 
@@ -233,15 +232,3 @@ def _of_control(
             query = sa.select(whose).where(table.c[one.time].between(start, end)).distinct()
             found.update(connection.execute(query).scalars())
     return found
-
-
-def _profiles_of(stores: Stores, origins: set[str]) -> set[str]:
-    """Today's profiles of origins."""
-    if not origins:
-        return set()
-    with stores.read_control() as connection:
-        query = sa.select(_overrides.c.origin_id, _overrides.c.profile_id).where(
-            among(_overrides.c.origin_id, sorted(origins))
-        )
-        known = {row.origin_id: row.profile_id for row in connection.execute(query)}
-    return {known.get(one, one) for one in origins}

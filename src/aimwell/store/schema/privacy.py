@@ -12,6 +12,7 @@ __all__ = [
     "erased_origins",
     "erased_values",
     "erasures",
+    "read_keys",
     "secrets",
     "suppressions",
     "vault_originals",
@@ -182,4 +183,16 @@ erased_origins = sa.Table(
         nullable=False,
         comment="Rows of the lake received until then are nobody's any more.",
     ),
+)
+
+read_keys = sa.Table(
+    "read_keys",
+    metadata,
+    sa.Column(
+        "key_hash", Text, primary_key=True, comment="SHA-256 of the key; it is kept nowhere."
+    ),
+    sa.Column("key_id", Text, nullable=False, unique=True, comment="Names it in lists and logs."),
+    sa.Column("label", Text, nullable=False, comment="Who asks with it, as 'web shop'."),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("revoked_at", UtcDateTime),
 )

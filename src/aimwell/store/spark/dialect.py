@@ -116,6 +116,8 @@ def _anonymous(node: exp.Anonymous, functions: dict[str, Foreign]) -> exp.Expr:
         return _at_zone(*arguments)
     if name == "to_months":
         return _called("make_ym_interval", exp.Literal.number(0), *arguments)
+    if name == "epoch_us":
+        return _called("unix_micros", *arguments)
     if name == "hash":
         return _foreign(foreign.hashed(), functions, *arguments)
     if name == "damerau_levenshtein":
