@@ -205,9 +205,7 @@ def decided(made: Trial, *, seed: int = 0) -> Outcome:
     )
     worth = {one.name: made.worth(one.policy) for one in judgement.candidates}
     constants = frozenset(one.name for one in judgement.candidates if one.constant)
-    return Outcome(
-        choose(judgement), worth, constants, oracle=float(made.truth.max(axis=1).mean())
-    )
+    return Outcome(choose(judgement), worth, constants, oracle=float(made.truth.max(axis=1).mean()))
 
 
 def told(found: Sequence[Outcome]) -> str:
@@ -220,4 +218,6 @@ def told(found: Sequence[Outcome]) -> str:
         "regret": np.mean([one.regret for one in found]),
         "covered": np.mean(covered) if covered else np.nan,
     }
-    return f"{len(found)} runs; " + ", ".join(f"{key} {value:.4f}" for key, value in figures.items())
+    return f"{len(found)} runs; " + ", ".join(
+        f"{key} {value:.4f}" for key, value in figures.items()
+    )

@@ -257,3 +257,23 @@ def test_the_commands_tell_policy_budget_and_difference(
     assert "Expected incremental profit" in told
     assert "one more adds" in run("decide", "budget", second.plan_id).out
     assert "0 people stand elsewhere" in run("decide", "diff", second.plan_id, second.plan_id).out
+
+
+def test_a_limit_on_fairness_is_kept_and_its_price_is_told(
+    learnt: Stores, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply(learnt, **documents(explore=0.2, fair={"trait": "area", "within": 0.1}))
+    made = plan(learnt, "spring", now=LATER, by="ann")
+    chosen = made.summary["chosen"]
+    fairness = chosen["fairness"]
+    shares = {one["group"]: one["share"]["estimate"] for one in fairness["groups"]}
+    assert set(shares) == {"town", "country"}
+    # By chance alone who explores differs a little; the choice makes up for it.
+    assert abs(shares["town"] - shares["country"]) <= 0.1 + 0.01
+    price = fairness["price"]
+    assert price["lower"] < price["estimate"] < price["upper"]
+    assert fairness["hoped_price"] > 0
+    run: Run = command_in(learnt.root, monkeypatch, capsys)
+    told = run("decide", "explain", made.plan_id).out
+    assert "Furthest apart" in told
+    assert "The limit costs" in told

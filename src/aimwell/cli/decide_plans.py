@@ -165,6 +165,7 @@ def _limits(ws: Opened, chosen: Mapping[str, Any]) -> None:
             f"No choice within the limits is worth more than {found['bound']:,.2f}; this one is worth {found['value']:,.2f} "
             f"(gap {found['gap']:.2g}), both as the model hopes; {found['method']}."
         )
+    _fairness(ws, chosen.get("fairness"))
     if chosen["segments"]:
         actions = list(chosen["segments"][0]["actions"])
         ws.output.say()
@@ -180,6 +181,42 @@ def _limits(ws: Opened, chosen: Mapping[str, Any]) -> None:
                 )
                 for one in chosen["segments"]
             ],
+        )
+
+
+def _fairness(ws: Opened, found: Mapping[str, Any] | None) -> None:
+    """Which share of each protected group gets a discount, and what the limit costs."""
+    if found is None:
+        return
+    ws.output.say()
+    ws.output.table(
+        [found["trait"], "may get a discount", "gets one", "share", "95 %"],
+        [
+            (
+                one["group"],
+                one["people"],
+                one["given"],
+                f"{one['share']['estimate']:.1%}",
+                f"{one['share']['lower']:.1%} to {one['share']['upper']:.1%}",
+            )
+            for one in found["groups"]
+        ],
+    )
+    apart = found["furthest_apart"]
+    if apart is not None:
+        ws.output.say(
+            f"Furthest apart: {apart['estimate']:.1%} ({apart['lower']:.1%} to {apart['upper']:.1%}); the limit is "
+            f"{found['within']:.1%}."
+        )
+    price = found["price"]
+    if price is None:
+        ws.output.say("The limit changes nothing: the choice keeps it by itself.")
+    elif price["estimate"] is None:
+        ws.output.say(f"What the limit costs is not known: {price['reason']}.")
+    else:
+        ws.output.say(
+            f"The limit costs {price['estimate']:,.2f} ({price['lower']:,.2f} to {price['upper']:,.2f}) of the expected profit, by "
+            f"people of the experiment; {found['hoped_price']:,.2f} as the model hopes."
         )
 
 

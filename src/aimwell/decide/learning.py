@@ -117,14 +117,14 @@ class Lesson:
             people: To whom the budgets are given.
             budgets: For so many people; default: ten even parts.
         """
-        values, judged = self._held_out
+        values, judged = self.held_out
         share = len(self.data) / people
         wanted = None if budgets is None else [budget * share for budget in budgets]
         known = ~np.isnan(values)
         return profit_curve(values, cost, wanted, judged=np.where(known, judged, 0.0))
 
     @cached_property
-    def _held_out(self) -> tuple[Floats, Floats]:
+    def held_out(self) -> tuple[Floats, Floats]:
         """People of the experiment × actions: what is expected without the person's own outcome, and the scores to judge it by."""
         chosen = self._candidate()
         log = self.judgement.log

@@ -395,7 +395,7 @@ def _summary(
         window_days=campaign.goal.window.total_seconds() / 86_400,
         goal=f"{campaign.goal.value} of '{campaign.goal.event}'",
         choice=_choice(offered, chosen.lesson),
-        chosen=chosen.summary(),
+        chosen=chosen.summary,
         detectable=figures,
         kept_arms=kept,
         notes=() if lists is None else (lists.words(),),
@@ -444,7 +444,7 @@ def _choice(offered: Sequence[Candidate], lesson: Lesson | NoLesson) -> str:
 
 def _unmet_floors(chosen: Drafted) -> list[str]:
     """Floors that the plan misses: chance does not aim, and who was drawn to explore or held out does not count."""
-    summary = chosen.summary() or {"limits": []}
+    summary = chosen.summary or {"limits": []}
     return [
         f"The limit '{limit['name']}' wants at least {limit['at_least']:,g}; the plan reaches {limit['used']:,g}."
         for limit in summary["limits"]

@@ -87,6 +87,19 @@ class SegmentLimit(Part):
         return self
 
 
+class Fairness(Part):
+    """How far the shares of a trait's groups that get a discount may lie apart."""
+
+    trait: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="Protected attribute, as gender; people of whom it is unknown are not held to it."
+    )
+    within: Share = Field(
+        default=0.05,
+        description="Largest difference of two groups' shares of people with a discount, of those who may get one; "
+        "groups under 30 people are not held to it.",
+    )
+
+
 class Policy(Part):
     """How an action is chosen for each person."""
 
@@ -115,6 +128,10 @@ class Policy(Part):
     )
     limits: Annotated[tuple[SegmentLimit, ...], Field(max_length=20)] = Field(
         default=(), description="How many people of a segment get an action."
+    )
+    fair: Fairness | None = Field(
+        default=None,
+        description="Holds what a learnt policy gives to protected groups together; default: no limit.",
     )
     explore: Share = Field(default=0.1, description="Share of people who get a random action.")
 
