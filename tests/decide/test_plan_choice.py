@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from deltalake import DeltaTable
 
+from aimwell.decide.campaign_parts import read_parts
 from aimwell.decide.comparing import compare_plans
+from aimwell.decide.learning import Lesson, learn
 from aimwell.decide.model import Plan
 from aimwell.decide.offers.promised import promised
 from aimwell.decide.service import approve, plan, undo
@@ -228,6 +230,13 @@ def test_what_was_sent_by_the_policy_is_a_log_to_learn_from_and_is_measured_whol
     assert (read.data.propensity > 0).all()
     result = measure(learnt, sent.plan_id, now=end)
     assert result.treated.people == sent.summary["treated"] + sent.summary["passed"]
+    parts = read_parts(learnt.control, "spring")
+    lesson = learn(learnt, parts, moment=end, trial=False, seed=1)
+    assert isinstance(lesson, Lesson)
+    assert next(iter(lesson.sources)) == sent.plan_id
+    assert len(lesson.sources) == 2
+    assert lesson.source.endswith("and 1 more")
+    assert lesson.data.cluster is not None
 
 
 def test_an_approval_can_be_taken_back_until_it_is_sent(learnt: Stores) -> None:

@@ -99,7 +99,7 @@ def show_chosen(ws: Opened, summary: Mapping[str, Any]) -> None:
         ws.output.say()
         ws.output.say(
             f"What each policy earns per person ({policy['outcome']}; {policy['people']:,} people of "
-            f"'{policy['plan_id'] or policy['experiment']}'); → is chosen"
+            f"{policy['experiment']}); → is chosen"
         )
         ws.output.table(
             ["policy", "profit", "95 %", "over the best constant", "gives nothing"],

@@ -110,10 +110,16 @@ class Policy(Part):
         default="learnt",
         description="learnt: by a past experiment, at random where there is none; random: always at random.",
     )
-    learn_from: Name | None = Field(
+    learn_from: Name | Annotated[tuple[Name, ...], Field(min_length=1, max_length=10)] | None = (
+        Field(
+            default=None,
+            description="Campaign or imported experiment to learn from, or several together, whose arms are called as the "
+            "actions here; default: this campaign's own earlier plans.",
+        )
+    )
+    half_life: Duration | None = Field(
         default=None,
-        description="Campaign or imported experiment to learn from, whose arms are called as the actions here; "
-        "default: this campaign's own earlier plans.",
+        description="What is so much older than the newest plan learnt from counts half; default: all count alike.",
     )
     outcome: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
