@@ -26,19 +26,26 @@ from aimwell.decide.limits import BUDGET, limits_of, within_ceilings
 from aimwell.decide.model import Candidate
 from aimwell.decide.offers.promised import reach
 from aimwell.decide.people import ALLOWED, PASSED, TREATMENT, PlanPeople
+from aimwell.decide.strata import Strata, combined
 from aimwell.decide.together import Wholes
 from aimwell.decide.uplift.reading import traits_of
 from aimwell.definitions.kinds.model import TRAIT_PREFIX
 from aimwell.history.moment import open_moment
 from aimwell.segment.attributes.people_table import EVERYBODY, people_table
 from aimwell.segment.service import members
-from aimwell.stats.buckets import bucket
+from aimwell.stats.buckets import BUCKETS, bucket
 from aimwell.store.lake import Snapshot
+from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
 __all__ = ["drafted"]
 
 Floats = NDArray[np.float64]
+
+_EARLIER_BUCKETS = """
+SELECT profile_id, arg_min(bucket, (assigned_at, origin_id)) FROM assignments
+WHERE experiment = :campaign AND bucket IS NOT NULL AND profile_id IS NOT NULL GROUP BY profile_id
+"""
 
 
 def drafted(
@@ -69,7 +76,13 @@ def drafted(
     limits = limits_of(
         parts,
         offered,
-        _members(stores, parts, audience, moment, snapshot),
+        _members(
+            stores,
+            [limit.segment for limit in campaign.policy.limits],
+            audience,
+            moment,
+            snapshot,
+        ),
         reach(stores.control, parts, trial=trial),
         lesson.discounts if isinstance(lesson, Lesson) and pays_discounts else None,
     )
@@ -93,6 +106,9 @@ def drafted(
         explore = _explore(parts, offered, refusals, limits)
         policy = Chooser(explore, _chooser(values, limits, taken, wholes, fair))
     hashed = Hashed(keys)
+    if campaign.stratify:
+        strata = _strata(stores, parts, audience, refusals, kept, salt, moment, snapshot)
+        hashed = Hashed(keys, strata.buckets)
 
     def make(refused: NDArray[np.int8]) -> PlanPeople:
         return draft(
@@ -119,6 +135,32 @@ def drafted(
     budget = next((limit for limit in limits if limit.name == BUDGET), None)
     price = price_of_fairness(lesson, fair, labels, budget, people=decided)
     return replace(made, fair_price=price)
+
+
+def _strata(
+    stores: Stores,
+    parts: CampaignParts,
+    audience: Sequence[str],
+    refusals: NDArray[np.int8],
+    kept: Mapping[str, str],
+    salt: str,
+    moment: datetime,
+    snapshot: Snapshot,
+) -> Strata:
+    """Those who may be contacted by the segments they are in; who was assigned before keeps the bucket."""
+    campaign = parts.campaign
+    inside = _members(stores, campaign.stratify, audience, moment, snapshot)
+    code = combined([inside[name] for name in campaign.stratify], len(audience))
+    code[~(refusals == ALLOWED).any(axis=1)] = -1
+    earlier: dict[int, int] = {}
+    if kept:
+        with open_moment(
+            stores, as_of=moment, snapshot=snapshot, engine=stores.history_engine
+        ) as past:
+            rows = past.session.rows(sql(_EARLIER_BUCKETS, campaign=campaign.name))
+        place = {who: number for number, who in enumerate(audience)}
+        earlier = {place[who]: int(found) for who, found in rows if who in place}
+    return Strata(code, salt, round(campaign.holdout * BUCKETS), earlier)
 
 
 def _chooser(
@@ -190,15 +232,15 @@ def _explore(
 
 def _members(
     stores: Stores,
-    parts: CampaignParts,
+    segments: Sequence[str],
     audience: Sequence[str],
     moment: datetime,
     snapshot: Snapshot,
 ) -> dict[str, NDArray[np.bool_]]:
     people = pa.array(audience, pa.string())
     found = {}
-    for limit in parts.campaign.policy.limits:
-        inside = members(stores, limit.segment, as_of=moment, snapshot=snapshot)
+    for segment in segments:
+        inside = members(stores, segment, as_of=moment, snapshot=snapshot)
         place = pc.is_in(people, value_set=inside.column("profile_id").combine_chunks())
-        found[limit.segment] = place.to_numpy(zero_copy_only=False)
+        found[segment] = place.to_numpy(zero_copy_only=False)
     return found

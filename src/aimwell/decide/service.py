@@ -51,6 +51,7 @@ from aimwell.decide.reservations import Rank
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
 from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import DecideError
 from aimwell.history.freshness import order_days, stale_orders
@@ -398,7 +399,7 @@ def _summary(
         chosen=chosen.summary,
         detectable=figures,
         kept_arms=kept,
-        notes=() if lists is None else (lists.words(),),
+        notes=(*(() if lists is None else (lists.words(),)), *_dealt(campaign)),
         warnings=(
             *unreached,
             *stale,
@@ -406,6 +407,13 @@ def _summary(
             *_unmet_floors(chosen),
         ),
     )
+
+
+def _dealt(campaign: Campaign) -> tuple[str, ...]:
+    if not campaign.stratify:
+        return ()
+    named = ", ".join(f"'{name}'" for name in campaign.stratify)
+    return (f"Arms are dealt out evenly within the segments {named} and their combinations.",)
 
 
 def _starts_at(people: PlanPeople, moment: datetime) -> datetime:

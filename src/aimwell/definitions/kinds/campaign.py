@@ -263,6 +263,10 @@ class Campaign(Definition):
         default=None,
         description="Draw arms for whole groups: household, or trait:NAME (as trait:shop); default: by person.",
     )
+    stratify: Annotated[tuple[Name, ...], Field(max_length=5)] = Field(
+        default=(),
+        description="Segments within whose combinations the arms are dealt out evenly; default: by each person's hash alone.",
+    )
     share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
         description="Share of the audience that takes part, by hash, as a pilot; the rest is left alone.",
@@ -285,6 +289,12 @@ class Campaign(Definition):
     )
 
     @model_validator(mode="after")
+    def _one_way_to_draw(self) -> Campaign:
+        if self.cluster is not None and self.stratify:
+            raise ValueError("arms are drawn by cluster or dealt out within strata, not both")
+        return self
+
+    @model_validator(mode="after")
     def _actions_differ(self) -> Campaign:
         keys = [action.key for action in self.actions]
         if len(set(keys)) < len(keys):
@@ -302,6 +312,8 @@ class Campaign(Definition):
                 yield f"actions[{number}].offer", "offer", action.offer
         for number, limit in enumerate(self.policy.limits):
             yield f"policy.limits[{number}].segment", "segment", limit.segment
+        for number, segment in enumerate(self.stratify):
+            yield f"stratify[{number}]", "segment", segment
         if self.contact_policy is not None:
             yield "contact_policy", "contact_policy", self.contact_policy
         if self.experiment is not None:
