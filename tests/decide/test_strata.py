@@ -13,7 +13,11 @@ from aimwell.decide.service import plan
 from aimwell.decide.stored import places
 from aimwell.decide.strata import Strata, combined, evenly
 from aimwell.errors import DefinitionError
+from aimwell.measure.lifts import lift_of
+from aimwell.measure.members import InSegments, within_strata
+from aimwell.measure.people import Cell, People
 from aimwell.stats.buckets import BUCKETS, buckets
+from aimwell.stats.estimate import Estimate
 from aimwell.store.stores import Stores
 from campaigns import NOW, apply, set_up
 from shop import add_traits, make_stores, origin
@@ -109,3 +113,47 @@ def test_a_plan_holds_out_its_share_of_a_small_segment(shop: Stores) -> None:
 def test_clusters_and_strata_together_are_refused(shop: Stores) -> None:
     with pytest.raises(DefinitionError, match="not both"):
         apply(shop, spring={"cluster": "household", "stratify": ["town"]})
+
+
+def test_strata_make_the_comparison_surer_and_keep_it_right() -> None:
+    # Two segments that spend unlike: dealing out evenly and comparing within them takes that out of the noise.
+    rng = np.random.default_rng(8)
+    code = (np.arange(600) % 3 == 0).astype(np.int64)
+    names = IDS[:600]
+    within, plain, covered = [], [], 0
+    for n in range(200):
+        held = evenly(f"run {n}", names, code) < 5_000
+        spent = 100.0 * code + 10.0 + 5.0 * ~held + rng.normal(0, 10, 600)
+        people = made_people(spent, ~held)
+        plain.append(lift_of(people, "revenue", seed=1).difference)
+        marked = within_strata(people, InSegments({"loyal": code == 1}, {}))
+        within.append(lift_of(marked, "revenue", seed=1).difference)
+        covered += bool(within[-1].covers(5.0))
+    assert covered >= 183
+    assert _width(within[0]) < 0.4 * _width(plain[0])
+    assert np.std([one.estimate for one in within]) == pytest.approx(
+        _width(within[0]) / 3.92, rel=0.2
+    )
+
+
+def _width(one: Estimate) -> float:
+    assert one.lower is not None
+    assert one.upper is not None
+    return one.upper - one.lower
+
+
+def made_people(spent: np.ndarray, treated: np.ndarray) -> People:
+    n = len(spent)
+    zeros = np.zeros(n)
+    return People(
+        cells=(Cell("mail", "a"),),
+        cell=np.where(treated, 0, -1),
+        probability=np.full(n, 0.5),
+        converted=spent > 0,
+        orders=np.ones(n),
+        revenue=spent,
+        margin=spent,
+        offer_cost=zeros,
+        spend_before=zeros,
+        customer=np.ones(n, bool),
+    )
