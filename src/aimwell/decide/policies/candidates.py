@@ -181,7 +181,7 @@ class LikeliestFirst:
         best = (-np.inf, 1, np.inf)
         edges = [*np.quantile(likely, [1 - share for share in _SHARES]), -np.inf]
         for edge in edges:
-            gained = (likely >= edge) @ gains
+            gained = gains[likely >= edge].sum(axis=0)
             arm = int(gained.argmax())
             if gained[arm] > best[0]:
                 best = (float(gained[arm]), arm + 1, float(edge))
