@@ -116,7 +116,8 @@ class FairLimits:
         code = self.fair.code[self.free][got]
         chosen = np.bincount(code + 1, minlength=len(self.fair.groups) + 1)[1:]
         held = self.counted >= PEOPLE_MIN
-        return ((chosen + self.given)[held] / self.counted[held]).tolist()
+        found: list[float] = ((chosen + self.given)[held] / self.counted[held]).tolist()
+        return found
 
 
 def fairest(

@@ -23,6 +23,7 @@ from aimwell.decide.campaign_parts import (
 )
 from aimwell.decide.contacts import Contacts, read_contacts
 from aimwell.decide.detectable import detectable
+from aimwell.decide.drafted import Drafted
 from aimwell.decide.gates import gates, graver
 from aimwell.decide.learning import Lesson, NoLesson
 from aimwell.decide.model import (
@@ -44,7 +45,7 @@ from aimwell.decide.people import (
     PlanPeople,
     reason_code,
 )
-from aimwell.decide.plan_choice import Drafted, drafted
+from aimwell.decide.plan_choice import drafted
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.recommended import Recommended, recommended
 from aimwell.decide.reservations import Rank
