@@ -11,6 +11,7 @@ from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_panels import PLANS
 from aimwell.decide import service
 from aimwell.decide.comparing import compare_plans
+from aimwell.decide.fairness import PEOPLE_MIN
 from aimwell.decide.limits import BUDGET
 from aimwell.decide.stored import load_plan
 from aimwell.errors import DecideError
@@ -188,6 +189,8 @@ def _fairness(ws: Opened, found: Mapping[str, Any] | None) -> None:
     """Which share of each protected group gets a discount, and what the limit costs."""
     if found is None:
         return
+    large = [one for one in found["groups"] if one["people"] >= PEOPLE_MIN]
+    small = [one for one in found["groups"] if one["people"] < PEOPLE_MIN]
     ws.output.say()
     ws.output.table(
         [found["trait"], "may get a discount", "gets one", "share", "95 %"],
@@ -199,9 +202,14 @@ def _fairness(ws: Opened, found: Mapping[str, Any] | None) -> None:
                 f"{one['share']['estimate']:.1%}",
                 f"{one['share']['lower']:.1%} to {one['share']['upper']:.1%}",
             )
-            for one in found["groups"]
+            for one in large
         ],
     )
+    if small:
+        ws.output.say(
+            f"{len(small)} groups under {PEOPLE_MIN} people, {sum(one['people'] for one in small):,} people together, are not held to "
+            "the limit."
+        )
     apart = found["furthest_apart"]
     if apart is not None:
         ws.output.say(

@@ -88,6 +88,12 @@ class Lesson:
         return f"'{first}' and {len(others)} more" if others else f"'{first}'"
 
     @property
+    def people(self) -> int:
+        """How many different people were learnt from; of several experiments some stand in more than one."""
+        cluster = self.data.cluster
+        return len(self.data) if cluster is None else len(np.unique(cluster))
+
+    @property
     def data(self) -> ExperimentData:
         """The experiment's people."""
         return self.read.data
@@ -201,7 +207,7 @@ class Lesson:
         return {
             "experiment": self.source,
             "sources": dict(self.sources),
-            "people": len(self.data),
+            "people": self.people,
             "outcome": self.gains.outcome,
             "window_days": self.read.window_days,
             "chosen": self.choice.chosen,

@@ -442,9 +442,7 @@ def _action(people: PlanPeople, number: int, can_send: bool) -> ActionSummary:
 
 def _choice(offered: Sequence[Candidate], lesson: Lesson | NoLesson) -> str:
     if isinstance(lesson, Lesson):
-        return (
-            f"{lesson.choice.sentence} Learnt from {len(lesson.data):,} people of {lesson.source}."
-        )
+        return f"{lesson.choice.sentence} Learnt from {lesson.people:,} people of {lesson.source}."
     if len(offered) == 1 and len(offered[0].variants) == 1:
         return f"{lesson.words} There is one action, so each person who is not held out gets it."
     return (
