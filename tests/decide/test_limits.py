@@ -8,13 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from aimwell.decide.arms import Tossed
+from aimwell.decide.arms import Hashed, Tossed
 from aimwell.decide.budget.model import Limit
 from aimwell.decide.choosing import choose_within, exploring_share
 from aimwell.decide.draft import Chooser, draft
 from aimwell.decide.limits import BUDGET, limit_uses, within_ceilings
 from aimwell.decide.model import Candidate
 from aimwell.decide.people import ALLOWED, CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
+from aimwell.decide.together import Wholes
 from aimwell.errors import DecideError
 
 MAIL = Candidate("mail", "email", "email", 1.0, 0.1, (("a", 1.0),))
@@ -146,3 +147,66 @@ def test_a_floor_that_cannot_be_met_is_told() -> None:
     limit = Limit("segment loyal", np.ones(3), LOYAL, at_least=400.0)
     with pytest.raises(DecideError, match="segment loyal"):
         choose_within(values, allowed, [limit], tossed(np.random.default_rng(3), 0.0))
+
+
+def test_a_ceiling_keeps_or_cuts_a_household_whole() -> None:
+    households = [f"h{n // 3:04}" for n in range(SIZE)]
+    hashed = Hashed(households)
+
+    def make(refusals: NDArray[np.int8]) -> PlanPeople:
+        return draft(
+            IDS,
+            candidates=[MAIL],
+            salt="s",
+            holdout=0.1,
+            refusals=refusals,
+            send_at=np.full(SIZE, np.datetime64("2026-03-01", "us")),
+            kept={},
+            hashed=hashed,
+        )
+
+    limit = Limit(BUDGET, COSTS[:1], at_most=25.0)
+    start = np.full((SIZE, 1), ALLOWED, dtype=np.int8)
+    people = within_ceilings(make, start, [limit], salt="s", keys=households)
+    assert 24.7 <= limit_uses(people, [limit], {})[0].used <= 25.0
+    arms = {}
+    for home, arm in zip(households, people.arm.tolist(), strict=True):
+        arms.setdefault(home, set()).add(arm)
+    assert all(len(found) == 1 for found in arms.values())
+
+
+def test_a_policy_gives_a_household_one_action_or_nothing_within_the_limits() -> None:
+    rng = np.random.default_rng(3)
+    homes = Wholes.of(np.arange(SIZE) // 4)
+    by_home = rng.random((homes.count, 2))
+    toss = Tossed(
+        by_home[homes.code, 0] < 0.1, by_home[homes.code, 1] < 0.1, np.zeros(SIZE, np.int16)
+    )
+    values = rng.normal(0.4, 1.0, (SIZE, 3))
+    allowed = rng.random((SIZE, 3)) < 0.9
+    limits = [Limit(BUDGET, COSTS, at_most=60.0), Limit("segment loyal", np.ones(3), LOYAL, 90.0)]
+    found = choose_within(values, allowed, limits, toss, wholes=homes)
+    for home in range(homes.count):
+        got = found.choice[homes.code == home]
+        may = allowed[homes.code == home]
+        given = set(got[got >= 0].tolist())
+        assert len(given) <= 1
+        for action in given:
+            assert ((got == action) == may[:, action]).all()
+    counts = ~toss.held & ~toss.explorer
+    used = np.append(COSTS, 0.0)[np.where(counts, found.choice, -1)].sum()
+    explored = 0.1 * (toss.explorer & ~toss.held).sum()
+    assert 50 < used + explored <= 60.0 + 1e-9
+    alone = choose_within(values, allowed, limits, toss)
+    assert found.allocation.value < alone.allocation.value
+
+
+def test_what_a_household_gets_alone_is_what_its_one_person_gets() -> None:
+    rng = np.random.default_rng(4)
+    values = rng.normal(0.0, 1.0, (200, 2))
+    toss = Tossed(np.zeros(200, bool), np.zeros(200, bool), np.zeros(200, np.int16))
+    limits = [Limit(BUDGET, np.array([1.0, 2.0]), at_most=70.0)]
+    every = np.ones((200, 2), bool)
+    together = choose_within(values, every, limits, toss, wholes=Wholes.of(np.arange(200)))
+    alone = choose_within(values, every, limits, toss)
+    assert together.allocation.value == pytest.approx(alone.allocation.value)

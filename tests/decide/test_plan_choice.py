@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from deltalake import DeltaTable
 
+from aimwell.decide.campaign_parts import read_parts
 from aimwell.decide.comparing import compare_plans
+from aimwell.decide.learning import Lesson, learn
 from aimwell.decide.model import Plan
 from aimwell.decide.offers.promised import promised
 from aimwell.decide.service import approve, plan, undo
@@ -228,6 +230,13 @@ def test_what_was_sent_by_the_policy_is_a_log_to_learn_from_and_is_measured_whol
     assert (read.data.propensity > 0).all()
     result = measure(learnt, sent.plan_id, now=end)
     assert result.treated.people == sent.summary["treated"] + sent.summary["passed"]
+    parts = read_parts(learnt.control, "spring")
+    lesson = learn(learnt, parts, moment=end, trial=False, seed=1)
+    assert isinstance(lesson, Lesson)
+    assert next(iter(lesson.sources)) == sent.plan_id
+    assert len(lesson.sources) == 2
+    assert lesson.source.endswith("and 1 more")
+    assert lesson.data.cluster is not None
 
 
 def test_an_approval_can_be_taken_back_until_it_is_sent(learnt: Stores) -> None:
@@ -257,3 +266,23 @@ def test_the_commands_tell_policy_budget_and_difference(
     assert "Expected incremental profit" in told
     assert "one more adds" in run("decide", "budget", second.plan_id).out
     assert "0 people stand elsewhere" in run("decide", "diff", second.plan_id, second.plan_id).out
+
+
+def test_a_limit_on_fairness_is_kept_and_its_price_is_told(
+    learnt: Stores, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    apply(learnt, **documents(explore=0.2, fair={"trait": "area", "within": 0.1}))
+    made = plan(learnt, "spring", now=LATER, by="ann")
+    chosen = made.summary["chosen"]
+    fairness = chosen["fairness"]
+    shares = {one["group"]: one["share"]["estimate"] for one in fairness["groups"]}
+    assert set(shares) == {"town", "country"}
+    # By chance alone who explores differs a little; the choice makes up for it.
+    assert abs(shares["town"] - shares["country"]) <= 0.1 + 0.01
+    price = fairness["price"]
+    assert price["lower"] < price["estimate"] < price["upper"]
+    assert fairness["hoped_price"] > 0
+    run: Run = command_in(learnt.root, monkeypatch, capsys)
+    told = run("decide", "explain", made.plan_id).out
+    assert "Furthest apart" in told
+    assert "The limit costs" in told

@@ -11,6 +11,7 @@ from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_panels import PLANS
 from aimwell.decide import service
 from aimwell.decide.comparing import compare_plans
+from aimwell.decide.fairness import PEOPLE_MIN
 from aimwell.decide.limits import BUDGET
 from aimwell.decide.stored import load_plan
 from aimwell.errors import DecideError
@@ -99,7 +100,7 @@ def show_chosen(ws: Opened, summary: Mapping[str, Any]) -> None:
         ws.output.say()
         ws.output.say(
             f"What each policy earns per person ({policy['outcome']}; {policy['people']:,} people of "
-            f"'{policy['plan_id'] or policy['experiment']}'); → is chosen"
+            f"{policy['experiment']}); → is chosen"
         )
         ws.output.table(
             ["policy", "profit", "95 %", "over the best constant", "gives nothing"],
@@ -165,6 +166,7 @@ def _limits(ws: Opened, chosen: Mapping[str, Any]) -> None:
             f"No choice within the limits is worth more than {found['bound']:,.2f}; this one is worth {found['value']:,.2f} "
             f"(gap {found['gap']:.2g}), both as the model hopes; {found['method']}."
         )
+    _fairness(ws, chosen.get("fairness"))
     if chosen["segments"]:
         actions = list(chosen["segments"][0]["actions"])
         ws.output.say()
@@ -180,6 +182,49 @@ def _limits(ws: Opened, chosen: Mapping[str, Any]) -> None:
                 )
                 for one in chosen["segments"]
             ],
+        )
+
+
+def _fairness(ws: Opened, found: Mapping[str, Any] | None) -> None:
+    """Which share of each protected group gets a discount, and what the limit costs."""
+    if found is None:
+        return
+    large = [one for one in found["groups"] if one["people"] >= PEOPLE_MIN]
+    small = [one for one in found["groups"] if one["people"] < PEOPLE_MIN]
+    ws.output.say()
+    ws.output.table(
+        [found["trait"], "may get a discount", "gets one", "share", "95 %"],
+        [
+            (
+                one["group"],
+                one["people"],
+                one["given"],
+                f"{one['share']['estimate']:.1%}",
+                f"{one['share']['lower']:.1%} to {one['share']['upper']:.1%}",
+            )
+            for one in large
+        ],
+    )
+    if small:
+        ws.output.say(
+            f"{len(small)} groups under {PEOPLE_MIN} people, {sum(one['people'] for one in small):,} people together, are not held to "
+            "the limit."
+        )
+    apart = found["furthest_apart"]
+    if apart is not None:
+        ws.output.say(
+            f"Furthest apart: {apart['estimate']:.1%} ({apart['lower']:.1%} to {apart['upper']:.1%}); the limit is "
+            f"{found['within']:.1%}."
+        )
+    price = found["price"]
+    if price is None:
+        ws.output.say("The limit changes nothing: the choice keeps it by itself.")
+    elif price["estimate"] is None:
+        ws.output.say(f"What the limit costs is not known: {price['reason']}.")
+    else:
+        ws.output.say(
+            f"The limit costs {price['estimate']:,.2f} ({price['lower']:,.2f} to {price['upper']:,.2f}) of the expected profit, by "
+            f"people of the experiment; {found['hoped_price']:,.2f} as the model hopes."
         )
 
 

@@ -52,8 +52,12 @@ class Drawn:
 class Hashed:
     """Origins with their buckets under each salt, hashed once however often arms are drawn for some of them."""
 
-    def __init__(self, origins: Sequence[str]) -> None:
+    def __init__(
+        self, origins: Sequence[str], dealt: Callable[[str, Sequence[str]], Any] = buckets
+    ) -> None:
+        """`dealt` gives the buckets of all origins under a salt; default: by the hash alone."""
         self._origins = origins
+        self._dealt = dealt
         self._who: NDArray[np.intp] | None = None
         self._known: dict[str, NDArray[np.int64]] = {}
 
@@ -62,7 +66,7 @@ class Hashed:
 
     def take(self, who: NDArray[np.intp]) -> Hashed:
         """Those at these places, with the same memory."""
-        some = Hashed(self._origins)
+        some = Hashed(self._origins, self._dealt)
         some._who = who if self._who is None else self._who[who]
         some._known = self._known
         return some
@@ -76,7 +80,7 @@ class Hashed:
     def buckets(self, salt: str) -> NDArray[np.int64]:
         """Their buckets, 0…9999."""
         if salt not in self._known:
-            self._known[salt] = buckets(salt, self._origins)
+            self._known[salt] = self._dealt(salt, self._origins)
         return self._known[salt] if self._who is None else self._known[salt][self._who]
 
 

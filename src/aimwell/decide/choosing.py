@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from aimwell.decide.arms import Tossed
 from aimwell.decide.budget.allocating import allocate
 from aimwell.decide.budget.model import NOTHING, Allocation, Limit
+from aimwell.decide.fairness import Fair, FairLimits, fairest
+from aimwell.decide.together import Wholes
 
 __all__ = ["Chosen", "choose_within", "exploring_share", "for_people"]
 
@@ -24,15 +26,25 @@ class Chosen:
 
     Attributes:
         choice: Index of the action of each person, or NOTHING; of the held-out and of who explores what they would get.
-        allocation: Of those for whom the choice counts.
+        allocation: Of those for whom the choice counts; a row a group where groups are kept whole.
+        free: How many people these are.
+        unfair: What the choice would be worth without the limit on fairness; None where it changes nothing.
     """
 
     choice: NDArray[np.int32]
     allocation: Allocation
+    free: int
+    unfair: float | None = None
 
 
 def choose_within(
-    values: Floats, allowed: Bools, limits: Sequence[Limit], tossed: Tossed
+    values: Floats,
+    allowed: Bools,
+    limits: Sequence[Limit],
+    tossed: Tossed,
+    *,
+    wholes: Wholes | None = None,
+    fair: Fair | None = None,
 ) -> Chosen:
     """Choose for everybody.
 
@@ -44,6 +56,8 @@ def choose_within(
         allowed: Who may get what.
         limits: Of these people.
         tossed: What chance decided.
+        wholes: People who are drawn together; all of a group who may get it get the same action, or nothing.
+        fair: How far groups' shares of discounts may lie apart.
 
     Raises:
         DecideError: A floor cannot be met.
@@ -51,12 +65,36 @@ def choose_within(
     worth = np.where(allowed, values, np.nan)
     by_chance = np.where(tossed.explorer & ~tossed.held, tossed.action, NOTHING)
     free = np.flatnonzero(~(tossed.explorer | tossed.held))
-    allocation = allocate(
-        worth[free], [for_people(_less(limit, by_chance), free) for limit in limits]
-    )
-    choice = _by_price(worth, limits, [use.price for use in allocation.limits])
-    choice[free] = allocation.choice
-    return Chosen(choice, allocation)
+    some = worth[free]
+    of_some = None if wholes is None else wholes.take(free)
+    left = [for_people(_less(limit, by_chance), free) for limit in limits]
+
+    def solve(more: Sequence[Limit]) -> Allocation:
+        all_of_them = [*left, *(for_people(limit, free) for limit in more)]
+        if of_some is None:
+            return allocate(some, all_of_them)
+        return allocate(of_some.values(some), of_some.limits(all_of_them, some))
+
+    def told(found: Allocation) -> NDArray[np.int32]:
+        return found.choice if of_some is None else of_some.told(found.choice, some)
+
+    bands: list[Limit] = []
+    unfair = None
+    if fair is None:
+        allocation = solve([])
+    else:
+        may = allowed[:, fair.discounts].any(axis=1) & ~tossed.held
+        fair_limits = FairLimits.of(fair, may, by_chance, free)
+        allocation, bands, unfair = fairest(solve, told, fair_limits)
+    prices = [use.price for use in allocation.limits]
+    every = [*limits, *bands]
+    if wholes is None:
+        choice = _by_price(worth, every, prices)
+    else:
+        summed = wholes.values(worth)
+        choice = wholes.told(_by_price(summed, wholes.limits(every, worth), prices), worth)
+    choice[free] = told(allocation)
+    return Chosen(choice, allocation, free.size, unfair)
 
 
 def exploring_share(
@@ -95,7 +133,7 @@ def _by_price(worth: Floats, limits: Sequence[Limit], prices: Sequence[float]) -
     net = np.where(np.isfinite(worth), worth, -np.inf)
     for limit, price in zip(limits, prices, strict=True):
         if price:
-            charged = price * limit.use[None, :]
+            charged = price * (limit.use if limit.use.ndim == 2 else limit.use[None, :])
             net = net - (charged if limit.people is None else charged * limit.people[:, None])
     best = net.argmax(axis=1)
     pays = net[np.arange(len(net)), best] > 0

@@ -47,7 +47,9 @@ def campaign_of(experiment: Experiment, campaign: Campaign) -> Campaign:
     if experiment.holdout is not None:
         body["holdout"] = experiment.holdout
     if experiment.cluster is not None:
-        body["cluster"] = experiment.cluster
+        body |= {"cluster": experiment.cluster, "stratify": ()}
+    if experiment.stratify:
+        body |= {"stratify": experiment.stratify, "cluster": experiment.cluster}
     if experiment.share < 1:
         body["share"] = experiment.share
     return Campaign.model_validate(

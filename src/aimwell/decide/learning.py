@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from aimwell.decide.budget.curve import Curve, profit_curve
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.earning import Earned, discounts_of, earned
-from aimwell.decide.model import Plan
+from aimwell.decide.past_plans import past_sources, read_past
 from aimwell.decide.policies.candidates import (
     Constant,
     People,
@@ -28,10 +28,10 @@ from aimwell.decide.policies.candidates import (
 )
 from aimwell.decide.policies.choosing import Choice, choose
 from aimwell.decide.policies.judging import Judged, Judgement, judge_policies
-from aimwell.decide.stored import list_plans
+from aimwell.decide.pooling import Pooled
 from aimwell.decide.uplift.data import ExperimentData
 from aimwell.decide.uplift.problem import Problem, aipw_scores, dealt, prepared, problem_of
-from aimwell.decide.uplift.reading import CONTROL, ReadExperiment, read_experiment
+from aimwell.decide.uplift.reading import ReadExperiment
 from aimwell.errors import DecideError
 from aimwell.history.moment import open_moment
 from aimwell.segment.attributes.people_table import EVERYBODY, people_table
@@ -39,10 +39,8 @@ from aimwell.stats.estimate import Estimate
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
-__all__ = ["MOST_LEARNT", "Lesson", "NoLesson", "learn"]
+__all__ = ["Lesson", "NoLesson", "learn"]
 
-MOST_LEARNT = 200_000
-"""More people than these are not learnt from: a sample of so many, by the seed, tells as well."""
 _FEW = 50_000
 _TREES = 20_000
 _REPEATS = 3
@@ -63,7 +61,7 @@ class Lesson:
     """A chosen policy with what it rests on.
 
     Args:
-        experiment, plan_id: What was learnt from.
+        sources: What was learnt from: name of the plan or experiment → people, the newest first.
         actions: The campaign's actions, in its order.
         read: The experiment, with only the arms that are actions of the campaign.
         gains: What each person of it earned.
@@ -73,8 +71,7 @@ class Lesson:
         seed: Of everything drawn.
     """
 
-    experiment: str
-    plan_id: str | None
+    sources: Mapping[str, int]
     actions: tuple[str, ...]
     read: ReadExperiment
     gains: Earned
@@ -83,6 +80,18 @@ class Lesson:
     discounts: Floats
     unknown: tuple[str, ...]
     seed: int
+
+    @property
+    def source(self) -> str:
+        """What was learnt from, in words: "'spring-1'", or "'spring-1' and 2 more"."""
+        first, *others = self.sources
+        return f"'{first}' and {len(others)} more" if others else f"'{first}'"
+
+    @property
+    def people(self) -> int:
+        """How many different people were learnt from; of several experiments some stand in more than one."""
+        cluster = self.data.cluster
+        return len(self.data) if cluster is None else len(np.unique(cluster))
 
     @property
     def data(self) -> ExperimentData:
@@ -103,7 +112,10 @@ class Lesson:
         places = pc.index_in(
             pa.array(audience, pa.string()), value_set=known.column("profile_id").combine_chunks()
         )
-        features = self.read.coding.apply(known.take(places))
+        coded = self.read.coding.apply(known.take(places))
+        # Today's people are foretold as those of the newest experiment: no mark of an earlier one.
+        earlier = len(self.data.names) - coded.shape[1]
+        features = np.column_stack([coded, np.zeros((len(coded), earlier))])
         how, values = prepared(self.data)
         problem = problem_of(self.data, self.gains.values, values=values)
         there = People(self.data.names, features, how.apply(features))
@@ -117,14 +129,14 @@ class Lesson:
             people: To whom the budgets are given.
             budgets: For so many people; default: ten even parts.
         """
-        values, judged = self._held_out
+        values, judged = self.held_out
         share = len(self.data) / people
         wanted = None if budgets is None else [budget * share for budget in budgets]
         known = ~np.isnan(values)
         return profit_curve(values, cost, wanted, judged=np.where(known, judged, 0.0))
 
     @cached_property
-    def _held_out(self) -> tuple[Floats, Floats]:
+    def held_out(self) -> tuple[Floats, Floats]:
         """People of the experiment × actions: what is expected without the person's own outcome, and the scores to judge it by."""
         chosen = self._candidate()
         log = self.judgement.log
@@ -193,9 +205,9 @@ class Lesson:
     def summary(self) -> dict[str, Any]:
         """What explain shows: the candidates with what they earn, what was chosen and why."""
         return {
-            "experiment": self.experiment,
-            "plan_id": self.plan_id,
-            "people": len(self.data),
+            "experiment": self.source,
+            "sources": dict(self.sources),
+            "people": self.people,
             "outcome": self.gains.outcome,
             "window_days": self.read.window_days,
             "chosen": self.choice.chosen,
@@ -236,10 +248,7 @@ def _told(one: Estimate | None) -> dict[str, Any] | None:
 def learn(
     stores: Stores, parts: CampaignParts, *, moment: datetime, trial: bool, seed: int
 ) -> Lesson | NoLesson:
-    """Learn from the campaign's past experiment, as of a moment.
-
-    The experiment is the one that the campaign names, else the largest of its own plans whose window is over. A trial reached
-    nobody, so only trials learn from trials.
+    """Learn from the campaign's past experiments, as of a moment: see `past_plans`.
 
     Raises:
         DecideError: The experiment that the campaign names cannot be learnt from.
@@ -247,64 +256,20 @@ def learn(
     campaign = parts.campaign
     if campaign.policy.choose == "random":
         return NoLesson("The campaign asks for a random choice (policy.choose).")
-    named = campaign.policy.learn_from
-    source: Plan | None = None
-    if named is None or named == campaign.name:
-        source, waiting = _own_plan(stores, campaign.name, moment, trial)
-        if source is None:
-            return NoLesson(waiting)
-    window = campaign.goal.window
-    days = window / timedelta(days=1)
-    if source is not None:
-        days += max(0.0, (source.starts_at - source.as_of) / timedelta(days=1))
-    name = named or campaign.name
+    sources = past_sources(stores, parts, moment=moment, trial=trial)
+    if isinstance(sources, str):
+        return NoLesson(sources)
     try:
-        read = read_experiment(
-            stores,
-            name,
-            now=moment,
-            horizon_days=days,
-            plan_id=None if source is None else source.plan_id,
-        )
-        return _lesson(read, parts, None if source is None else source.plan_id, seed)
+        return _lesson(read_past(stores, parts, sources, now=moment, seed=seed), parts, seed)
     except DecideError as error:
-        if named is not None:
+        if campaign.policy.learn_from is not None:
             raise
-        return NoLesson(f"Nothing could be learnt from '{name}': {error}")
+        return NoLesson(f"Nothing could be learnt from '{sources[-1].name}': {error}")
 
 
-def _own_plan(
-    stores: Stores, campaign: str, moment: datetime, trial: bool
-) -> tuple[Plan | None, str]:
-    """The campaign's plan to learn from, else why there is none."""
-    sent = [
-        plan
-        for plan in list_plans(stores.control, campaign)
-        if plan.started_at is not None and plan.as_of < moment and (trial or not plan.trial)
-    ]
-    over = [plan for plan in sent if _ends(plan) <= moment]
-    if over:
-        return max(over, key=lambda plan: (_size(plan), plan.as_of)), ""
-    if not sent:
-        return None, "There is no past experiment to learn from."
-    first = min(_ends(plan) for plan in sent)
-    return None, (
-        f"The window of what was sent before ends on {first:%Y-%m-%d}; a plan made after that can learn from it."
-    )
-
-
-def _ends(plan: Plan) -> datetime:
-    return plan.starts_at + timedelta(days=plan.summary["window_days"])
-
-
-def _size(plan: Plan) -> int:
-    return int(plan.summary["treated"] + plan.summary["control"] + plan.summary.get("passed", 0))
-
-
-def _lesson(read: ReadExperiment, parts: CampaignParts, plan_id: str | None, seed: int) -> Lesson:
+def _lesson(past: Pooled, parts: CampaignParts, seed: int) -> Lesson:
     keys = tuple(action.key for action in parts.campaign.actions)
-    read = _of_actions(read, keys)
-    read = _sampled(read, seed)
+    read = past.read
     data = read.data
     gains = earned(data, parts)
     judgement = judge_policies(
@@ -316,8 +281,7 @@ def _lesson(read: ReadExperiment, parts: CampaignParts, plan_id: str | None, see
         seed=seed,
     )
     return Lesson(
-        experiment=read.name,
-        plan_id=plan_id,
+        sources=past.parts,
         actions=keys,
         read=read,
         gains=gains,
@@ -337,35 +301,3 @@ def _response(data: ExperimentData, gains: Earned) -> Floats:
     """By what the likeliest are told: whether they bought, else what they earned."""
     outcomes: Mapping[str, Floats] = data.outcomes
     return outcomes.get("bought", outcomes[gains.outcome])
-
-
-def _of_actions(read: ReadExperiment, keys: Sequence[str]) -> ReadExperiment:
-    """Only the people who got nothing or an action of the campaign."""
-    arms = read.data.arms
-    known = [arm for arm in arms[1:] if arm in keys]
-    if not known:
-        raise DecideError(
-            f"The experiment '{read.name}' has the arms {', '.join(arms)}, and none of them is an action of the campaign "
-            f"({', '.join(keys)}). Call the actions as the arms (actions[…].name)."
-        )
-    if len(known) == len(arms) - 1:
-        return read
-    wanted = (CONTROL, *known)
-    inside = np.isin(read.data.arm, [arms.index(arm) for arm in wanted])
-    return replace(
-        read, data=read.data.only(wanted), profiles=read.profiles.filter(pa.array(inside))
-    )
-
-
-def _sampled(read: ReadExperiment, seed: int) -> ReadExperiment:
-    size = len(read.data)
-    if size <= MOST_LEARNT:
-        return read
-    rows = np.sort(np.random.default_rng(seed).choice(size, MOST_LEARNT, replace=False))
-    data = read.data.take(rows)
-    words = f"Of {size:,} people a sample of {MOST_LEARNT:,} was learnt from."
-    return replace(
-        read,
-        data=replace(data, cautions=(*data.cautions, words)),
-        profiles=read.profiles.take(pa.array(rows)),
-    )

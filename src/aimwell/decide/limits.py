@@ -78,7 +78,7 @@ def within_ceilings(
 
     People are taken in the order of a hash, before the arms: from where a ceiling would be passed, nobody whom it
     concerns may get an action that uses it up, whatever the arm. So chances stay exact, and treated and held-out of one
-    population.
+    population. People whom one hash decides for are kept or cut together.
 
     Args:
         keys: Whose hash decides in place of the origin's, one a person.
@@ -88,8 +88,9 @@ def within_ceilings(
     if not ceilings:
         return people
     order = hash_order(f"{salt}:budget", people.origin_id if keys is None else keys)
+    starts = None if keys is None else _starts([keys[place] for place in order.tolist()])
     while True:
-        reached = [(_reached(limit, people, order), limit) for limit in ceilings]
+        reached = [(_reached(limit, people, order, starts), limit) for limit in ceilings]
         place, limit = min(reached, key=lambda found: found[0])
         if place == len(people):
             return people
@@ -99,10 +100,23 @@ def within_ceilings(
         people = make(refusals)
 
 
-def _reached(limit: Limit, people: PlanPeople, order: NDArray[np.int64]) -> int:
-    """The place in the order of the first person who would pass the ceiling; the number of people where nobody does."""
+def _reached(
+    limit: Limit,
+    people: PlanPeople,
+    order: NDArray[np.int64],
+    starts: NDArray[np.int64] | None,
+) -> int:
+    """The place in the order of the first person, or of the first of the group, who would pass the ceiling; else how many there are."""
     used = np.cumsum(_used(limit, people)[order])
-    return int(np.searchsorted(used, (limit.at_most or 0.0) * _ROUNDING, side="right"))
+    place = int(np.searchsorted(used, (limit.at_most or 0.0) * _ROUNDING, side="right"))
+    return place if starts is None or place == len(people) else int(starts[place])
+
+
+def _starts(keys: Sequence[str]) -> NDArray[np.int64]:
+    """For each place of an order in which equal keys stand together, the first place with its key."""
+    names = np.array(keys, dtype=object)
+    new = np.append(True, names[1:] != names[:-1])
+    return np.maximum.accumulate(np.where(new, np.arange(len(names)), 0))
 
 
 def _used(limit: Limit, people: PlanPeople) -> NDArray[np.float64]:

@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from aimwell.definitions.kinds.campaign import Recommendations
-from aimwell.predict.recommend.catalogue import Catalogue
-from aimwell.predict.recommend.rules import Rules
-from aimwell.predict.recommend.service import newest_recommender, recommend
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
+
+if TYPE_CHECKING:
+    from aimwell.predict.recommend.catalogue import Catalogue
+    from aimwell.predict.recommend.rules import Rules
 
 __all__ = ["Recommended", "recommended", "rules_of"]
 
@@ -116,6 +117,9 @@ def recommended(
         PredictError: There is no such recommender, it has seen later data than `as_of` leaves, or the rules cannot be applied.
         ModelFileError: Its files are missing or were changed.
     """
+    # Most plans recommend nothing, and recommenders take a second to import.
+    from aimwell.predict.recommend.service import newest_recommender, recommend
+
     found = recommend(
         stores,
         wanted.model or newest_recommender(stores),
@@ -129,6 +133,8 @@ def recommended(
 
 def rules_of(wanted: Recommendations) -> Rules:
     """What the campaign asks for, as recommenders have it. Raises PredictError where it does not fit together."""
+    from aimwell.predict.recommend.rules import Rules
+
     return Rules(
         kind=wanted.kind,
         k=wanted.products,

@@ -23,6 +23,7 @@ from aimwell.decide.campaign_parts import (
 )
 from aimwell.decide.contacts import Contacts, read_contacts
 from aimwell.decide.detectable import detectable
+from aimwell.decide.drafted import Drafted
 from aimwell.decide.gates import gates, graver
 from aimwell.decide.learning import Lesson, NoLesson
 from aimwell.decide.model import (
@@ -44,13 +45,14 @@ from aimwell.decide.people import (
     PlanPeople,
     reason_code,
 )
-from aimwell.decide.plan_choice import Drafted, drafted
+from aimwell.decide.plan_choice import drafted
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.recommended import Recommended, recommended
 from aimwell.decide.reservations import Rank
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
 from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import DecideError
 from aimwell.history.freshness import order_days, stale_orders
@@ -395,10 +397,10 @@ def _summary(
         window_days=campaign.goal.window.total_seconds() / 86_400,
         goal=f"{campaign.goal.value} of '{campaign.goal.event}'",
         choice=_choice(offered, chosen.lesson),
-        chosen=chosen.summary(),
+        chosen=chosen.summary,
         detectable=figures,
         kept_arms=kept,
-        notes=() if lists is None else (lists.words(),),
+        notes=(*(() if lists is None else (lists.words(),)), *_dealt(campaign)),
         warnings=(
             *unreached,
             *stale,
@@ -406,6 +408,13 @@ def _summary(
             *_unmet_floors(chosen),
         ),
     )
+
+
+def _dealt(campaign: Campaign) -> tuple[str, ...]:
+    if not campaign.stratify:
+        return ()
+    named = ", ".join(f"'{name}'" for name in campaign.stratify)
+    return (f"Arms are dealt out evenly within the segments {named} and their combinations.",)
 
 
 def _starts_at(people: PlanPeople, moment: datetime) -> datetime:
@@ -433,7 +442,7 @@ def _action(people: PlanPeople, number: int, can_send: bool) -> ActionSummary:
 
 def _choice(offered: Sequence[Candidate], lesson: Lesson | NoLesson) -> str:
     if isinstance(lesson, Lesson):
-        return f"{lesson.choice.sentence} Learnt from {len(lesson.data):,} people of '{lesson.plan_id or lesson.experiment}'."
+        return f"{lesson.choice.sentence} Learnt from {lesson.people:,} people of {lesson.source}."
     if len(offered) == 1 and len(offered[0].variants) == 1:
         return f"{lesson.words} There is one action, so each person who is not held out gets it."
     return (
@@ -444,7 +453,7 @@ def _choice(offered: Sequence[Candidate], lesson: Lesson | NoLesson) -> str:
 
 def _unmet_floors(chosen: Drafted) -> list[str]:
     """Floors that the plan misses: chance does not aim, and who was drawn to explore or held out does not count."""
-    summary = chosen.summary() or {"limits": []}
+    summary = chosen.summary or {"limits": []}
     return [
         f"The limit '{limit['name']}' wants at least {limit['at_least']:,g}; the plan reaches {limit['used']:,g}."
         for limit in summary["limits"]

@@ -42,6 +42,8 @@ class People:
         customer: Had bought before the start.
         active, still_active: A customer at the start, and at the end of what is measured; None where no one can say.
         value_before, value_after: Lifetime value at the start and at the end of the window; NaN where it has none.
+        strata: People × strata but the first, 1 where somebody is in it: where arms were dealt out evenly within strata,
+            comparisons are within them too.
     """
 
     cells: tuple[Cell, ...]
@@ -58,6 +60,7 @@ class People:
     still_active: BoolArray | None = None
     value_before: FloatArray | None = None
     value_after: FloatArray | None = None
+    strata: FloatArray | None = None
 
     def __post_init__(self) -> None:
         lengths = {name: len(column) for name, column in self._columns().items()}
@@ -107,13 +110,13 @@ class People:
         return self.orders if metric == "orders" else self.revenue
 
     def arms(self, values: FloatArray, treated: BoolArray | None = None) -> tuple[Arm, Arm]:
-        """Treated (or those of `treated`) and held-out, with spend before the start as covariate."""
+        """Treated (or those of `treated`) and held-out, with spend before the start, and strata, as covariates."""
         chosen = self.treated if treated is None else treated
         held = ~self.treated
-        return (
-            Arm.of(values[chosen], self.spend_before[chosen]),
-            Arm.of(values[held], self.spend_before[held]),
-        )
+        known = self.spend_before
+        if self.strata is not None:
+            known = np.column_stack([known, self.strata])
+        return Arm.of(values[chosen], known[chosen]), Arm.of(values[held], known[held])
 
 
 def arm_figures(people: People, chosen: BoolArray) -> ArmFigures:

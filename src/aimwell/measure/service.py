@@ -24,6 +24,7 @@ from aimwell.measure.earnings import Earnings
 from aimwell.measure.earnings_report import earnings_csv, earnings_html
 from aimwell.measure.interference import household_spillover
 from aimwell.measure.ledger import read_ledger
+from aimwell.measure.members import within_strata
 from aimwell.measure.model import CampaignResult, Metric, Span, Truth
 from aimwell.measure.over_time import OverTime, over_time
 from aimwell.measure.reading import read_people
@@ -101,9 +102,18 @@ def measure(
         truth=truth or _truth_told(stores, plan.plan_id, span),
         spillover=household_spillover(stores, people).warning,
     )
+    stratify = parts.campaign.stratify
     reading = read_people(
-        stores, plan, parts, people, span=span, offers_reached=not setting.reached_nobody
+        stores,
+        plan,
+        parts,
+        people,
+        span=span,
+        offers_reached=not setting.reached_nobody,
+        segments=defined(stores, stratify) if stratify else None,
     )
+    if reading.in_segments is not None:
+        reading = replace(reading, people=within_strata(reading.people, reading.in_segments))
     with stores.read_control() as connection:
         ledger = read_ledger(connection, plan.plan_id)
     return result_from(

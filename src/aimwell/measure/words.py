@@ -122,8 +122,9 @@ def _adjusted(result: CampaignResult) -> str:
         if share > 0
         else "That took away no noise this time"
     )
+    strata = " and the segments within which arms were dealt out" if max(adjustment.used) else ""
     return (
-        "What each person had spent before the start was used to take out differences that were there already "
+        f"What each person had spent before the start{strata} was used to take out differences that were there already "
         f"(CUPED). {gain}."
     )
 

@@ -378,7 +378,7 @@ def _refuse_another(newest: RegisteredModel, kind: Kind, settings: Mapping[str, 
         )
 
 
-def _question(kind: Kind, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _question(kind: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     keys = (*_QUESTION, "by") if kind in _BY_LEVEL else _QUESTION
     return {"kind": kind, **{key: settings.get(key) for key in keys}}
 

@@ -18,7 +18,7 @@ from aimwell.simulate.people import Floats, Ints
 from aimwell.simulate.shop import Shop
 from aimwell.simulate.windows import person_columns, window_seconds
 
-__all__ = ["potential_outcomes"]
+__all__ = ["bought_within", "potential_outcomes"]
 
 
 def potential_outcomes(
@@ -52,15 +52,15 @@ def _outcomes_of_cell(shop: Shop, cell: Cell, action: Action, sent: int, window:
     numbers: dict[str, Floats] = {}
     for name, contacts in (("without", nobody), ("with", everybody)):
         trade = outcome(shop, cell, contacts, [action]).trade
-        orders, revenue, margin = _per_person(shop, trade, n, sent, sent + window)
+        orders, revenue, margin = bought_within(shop, trade, n, sent, sent + window)
         numbers |= {f"orders_{name}": orders, f"revenue_{name}": revenue, f"margin_{name}": margin}
     return pa.table(person_columns(cell) | numbers)
 
 
-def _per_person(
+def bought_within(
     shop: Shop, trade: Trade, n: int, first: int, end: int
 ) -> tuple[Floats, Floats, Floats]:
-    """Orders, revenue and margin of each person within a window."""
+    """Orders, revenue and margin of each of the `n` people of a cell, between two moments in seconds."""
     trade = trade.keep((trade.orders.at >= first) & (trade.orders.at < end))
     orders, baskets = trade.orders, trade.baskets
     amounts = sums(shop, orders, baskets)

@@ -27,7 +27,7 @@ from aimwell.simulate.seasons import DAY
 from aimwell.simulate.shop import Shop
 from aimwell.simulate.windows import person_columns, window_seconds
 
-__all__ = ["average_effect", "true_effect"]
+__all__ = ["average_effect", "effect_of_cell", "true_effect"]
 
 
 def true_effect(shop: Shop, action: Action, *, sent_at: datetime, window_days: float) -> pa.Table:
@@ -51,7 +51,7 @@ def true_effect(shop: Shop, action: Action, *, sent_at: datetime, window_days: f
     sent, window = window_seconds(shop, sent_at, window_days)
     return pa.concat_tables(
         [
-            _effect_of_cell(shop, open_cell(shop, index), action, sent, window)
+            effect_of_cell(shop, open_cell(shop, index), action, sent, window)
             for index in range(shop.cells)
         ]
     )
@@ -75,7 +75,8 @@ def average_effect(
     return {name: float(np.mean(rows[name].to_numpy())) for name in names}
 
 
-def _effect_of_cell(shop: Shop, cell: Cell, action: Action, sent: int, window: int) -> pa.Table:
+def effect_of_cell(shop: Shop, cell: Cell, action: Action, sent: int, window: int) -> pa.Table:
+    """The rows of `true_effect` for the people of one cell; both times in seconds."""
     people, spec = cell.people, shop.spec
     response = respond(shop, people, cell.life, action)
     valid, push = (

@@ -9,7 +9,7 @@ from sklearn.ensemble import RandomForestRegressor
 from aimwell.decide.uplift.bases import EstimatorBase, RidgeBase, TreesBase
 from aimwell.decide.uplift.learners import KINDS, UpliftLearner, ridge_errors
 from aimwell.decide.uplift.persons import half_samples
-from aimwell.decide.uplift.problem import Problem, aipw_scores, problem_of
+from aimwell.decide.uplift.problem import Problem, aipw_scores, as_marks, problem_of
 from aimwell.errors import DecideError
 from made_experiments import Known, known_experiment
 
@@ -104,3 +104,21 @@ def test_the_sandwich_is_refused_for_other_learners() -> None:
 def test_an_unknown_learner_names_the_known_ones() -> None:
     with pytest.raises(DecideError, match="DR"):
         UpliftLearner("DRX")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_s_learner_by_ridge_is_the_line_through_arms_crossed_with_columns(
+    weighted: bool,
+) -> None:
+    rng = np.random.default_rng(7)
+    values = rng.normal(0.3, 1.0, (400, 4))
+    arm = rng.integers(3, size=400)
+    outcome = values[:, 0] * (1 + arm) + rng.normal(0, 1, 400)
+    weight = rng.uniform(0.5, 2.0, 400) if weighted else None
+    problem = Problem(values, arm, np.full((400, 3), 1 / 3), outcome, weight)
+    found = UpliftLearner("S").fit(problem, seed=0).effects(values)
+    marks = as_marks(arm, range(1, 3))
+    written = [values, marks, *(values * marks[:, [place]] for place in range(2))]
+    line = RidgeBase().fit(np.column_stack(written), outcome, weight=weight, seed=0)
+    slopes = line.weights[6:].reshape(2, 4).T
+    assert found == pytest.approx(values @ slopes + line.weights[4:6], abs=1e-9)

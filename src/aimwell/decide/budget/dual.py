@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linprog
 
 from aimwell.decide.budget.problem import Answer, Floats, Problem
 
@@ -100,6 +99,8 @@ def _model(problem: Problem, answers: list[Answer], box: _Box) -> tuple[Floats, 
     size = max(1.0, float(np.abs(height).max()))
     low = np.maximum(0.0, box.centre - box.radius)
     high = box.centre + box.radius
+    from scipy.optimize import linprog
+
     solved = linprog(
         np.r_[np.zeros(rows), 1.0],
         A_ub=np.column_stack([slope * unit / size, -np.ones(len(answers))]),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 from aimwell.decide.budget.model import NOTHING
 from aimwell.decide.budget.problem import Choice, Problem
@@ -18,6 +16,9 @@ _SECONDS = 5.0
 
 def best_choice(problem: Problem) -> tuple[Choice, float] | None:
     """The best choice and its bound; None where no choice keeps the limits or time ran out without one."""
+    from scipy import sparse
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
     person, action = np.nonzero(np.isfinite(problem.values))
     if not person.size:
         empty = np.full(problem.people, NOTHING, dtype=np.int32)

@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from aimwell.decide.policies.cautious import Cautious
 from aimwell.decide.uplift.bases import Base, RidgeBase, TreesBase
 from aimwell.decide.uplift.data import NOTHING, IntArray
 from aimwell.decide.uplift.learners import EffectModel, UpliftLearner
@@ -35,7 +36,7 @@ __all__ = [
 
 CandidateKind = Literal["constant", "rule", "likeliest first", "uplift"]
 
-_SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+_SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,12 +179,12 @@ class LikeliestFirst:
         )
         gains = scores[:, 1:] - scores[:, :1]
         best = (-np.inf, 1, np.inf)
-        for share in _SHARES:
-            edge = float(np.quantile(likely, 1 - share)) if share < 1 else -np.inf
-            gained = (gains * (likely >= edge)[:, None]).mean(axis=0)
+        edges = [*np.quantile(likely, [1 - share for share in _SHARES]), -np.inf]
+        for edge in edges:
+            gained = gains[likely >= edge].sum(axis=0)
             arm = int(gained.argmax())
             if gained[arm] > best[0]:
-                best = (float(gained[arm]), arm + 1, edge)
+                best = (float(gained[arm]), arm + 1, float(edge))
         return _Above(model, best[1], best[2])
 
 
@@ -199,11 +200,22 @@ class _Above:
         )
 
 
+class EffectLearner(Protocol):
+    """A learner of what each arm adds."""
+
+    @property
+    def name(self) -> str:
+        """As it is shown."""
+
+    def fit(self, problem: Problem, *, seed: int) -> EffectModel:
+        """Learn from an experiment; same people and seed, same model."""
+
+
 @dataclass(frozen=True, slots=True)
 class UpliftPolicy:
     """The arm that a learner expects to add most profit, or nothing where none adds any."""
 
-    learner: UpliftLearner
+    learner: EffectLearner
     kind: CandidateKind = field(default="uplift", init=False)
 
     @property
@@ -238,6 +250,7 @@ def constant_candidates(arms: Sequence[str]) -> tuple[Constant, ...]:
 def usual_learners(*, trees: bool = True) -> tuple[PolicyCandidate, ...]:
     """The likeliest first, and each learner by ridge; with `trees` two by boosted trees, which take most of the time."""
     ridge = [UpliftPolicy(UpliftLearner(kind)) for kind in ("S", "T", "X", "R", "DR")]
+    ridge.append(UpliftPolicy(Cautious()))
     grown = [
         UpliftPolicy(UpliftLearner("S", TreesBase())),
         UpliftPolicy(UpliftLearner("DR", TreesBase())),

@@ -94,7 +94,10 @@ def policy_scores(log: Log, policy: IntArray | FloatArray) -> FloatArray:
         log: What was done.
         policy: An arm for each person, or people × arms probabilities.
     """
-    direct, weight = _parts(log, policy)
+    return _scores(log, *_parts(log, policy))
+
+
+def _scores(log: Log, direct: FloatArray, weight: FloatArray) -> FloatArray:
     rows = np.arange(len(log.arm))
     return direct + weight * (log.reward - log.expected[rows, log.arm])
 
@@ -132,7 +135,7 @@ def value_of(
         ips=told(weight * log.reward, _IPS),
         snips=snips,
         direct=float(people @ direct) / float(people.sum()),
-        doubly_robust=told(policy_scores(log, policy), _DR),
+        doubly_robust=told(_scores(log, direct, weight), _DR),
         effective_sample=sample,
         mean_weight=mean_weight,
         largest_share=float((people * weight).max(initial=0.0)) / total if total else 0.0,

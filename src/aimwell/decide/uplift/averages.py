@@ -26,10 +26,13 @@ def mean_error(
 
     Rows of a cluster count as one (Liang and Zeger 1986, with the factor G / (G − 1)).
     """
-    share = np.ones(len(scores)) if weight is None else weight
-    total = float(share.sum())
-    mean = float(share @ scores) / total
-    away: FloatArray = share * (scores - mean)
+    if weight is None:
+        total, mean = float(len(scores)), float(scores.mean())
+        away: FloatArray = scores - mean
+    else:
+        total = float(weight.sum())
+        mean = float(weight @ scores) / total
+        away = weight * (scores - mean)
     if cluster is not None:
         _, place = np.unique(cluster, return_inverse=True)
         away = np.bincount(place, weights=away).astype(np.float64)

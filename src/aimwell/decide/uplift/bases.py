@@ -61,7 +61,8 @@ class RidgeFit:
 
     def predict(self, values: FloatArray) -> FloatArray:
         """The line at each row."""
-        return np.asarray(values @ self.weights + self.intercept, dtype=np.float64)
+        with one_blas_thread():
+            return np.asarray(values @ self.weights + self.intercept, dtype=np.float64)
 
     def errors(
         self,
@@ -108,25 +109,61 @@ class RidgeBase:
         seed: int,  # noqa: ARG002 - other bases draw
     ) -> RidgeFit:
         """One eigendecomposition of the columns' products serves all penalties."""
-        share = np.ones(len(values)) if weight is None else weight
-        total = float(share.sum())
+        return self.fit_each(values, outcome[:, None], weight=weight)[0]
+
+    def fit_each(
+        self, values: FloatArray, outcomes: FloatArray, *, weight: FloatArray | None
+    ) -> tuple[RidgeFit, ...]:
+        """A line for each of the outcomes (people × outcomes) on the same columns, whose products are worked out once."""
         with one_blas_thread():
-            centre = share @ values / total
-            mean = float(share @ outcome) / total
-            away = values - centre
-            weighted = away * share[:, None]
-            gram = weighted.T @ away
-            aligned = weighted.T @ (outcome - mean)
+            if weight is None:
+                total = float(len(values))
+                centre, means = values.mean(axis=0), outcomes.mean(axis=0)
+                away = values - centre
+                gram, left = away.T @ away, outcomes - means
+                aligned, squares = away.T @ left, (left**2).sum(axis=0)
+            else:
+                total = float(weight.sum())
+                centre, means = weight @ values / total, weight @ outcomes / total
+                away = values - centre
+                weighted = away * weight[:, None]
+                gram, left = weighted.T @ away, outcomes - means
+                aligned, squares = weighted.T @ left, weight @ left**2
+        return self.solved(gram, aligned, squares, centre, means, people=len(values))
+
+    def solved(
+        self,
+        gram: FloatArray,
+        aligned: FloatArray,
+        squares: FloatArray,
+        centre: FloatArray,
+        means: FloatArray,
+        *,
+        people: int,
+    ) -> tuple[RidgeFit, ...]:
+        """The lines from sums over people.
+
+        Args:
+            gram: Columns × columns: products of the centred columns.
+            aligned: Columns × outcomes: products with the centred outcomes.
+            squares: Of the centred outcomes.
+            centre, means: Of columns and outcomes.
+            people: How many.
+        """
+        found = []
+        with one_blas_thread():
             sizes, axes = np.linalg.eigh(gram)
             sizes = np.maximum(sizes, 0.0)
             along = axes.T @ aligned
-            squares = float(share @ (outcome - mean) ** 2)
-            penalty = self._penalty(sizes, along, squares, len(values))
-            kept = sizes + penalty > 1e-10 * max(float(sizes.max(initial=0.0)), 1.0)
-            scale = np.where(kept, 1.0 / np.where(kept, sizes + penalty, 1.0), 0.0)
-            weights = axes @ (along * scale)
-            inverse = (axes * scale) @ axes.T
-        return RidgeFit(weights, mean - float(centre @ weights), centre, inverse)
+            for place in range(aligned.shape[1]):
+                penalty = self._penalty(sizes, along[:, place], float(squares[place]), people)
+                kept = sizes + penalty > 1e-10 * max(float(sizes.max(initial=0.0)), 1.0)
+                scale = np.where(kept, 1.0 / np.where(kept, sizes + penalty, 1.0), 0.0)
+                weights = axes @ (along[:, place] * scale)
+                inverse = (axes * scale) @ axes.T
+                intercept = float(means[place]) - float(centre @ weights)
+                found.append(RidgeFit(weights, intercept, centre, inverse))
+        return tuple(found)
 
     def _penalty(self, sizes: FloatArray, along: FloatArray, squares: float, people: int) -> float:
         if self.penalty is not None:

@@ -25,6 +25,7 @@ from aimwell.decide.uplift.bases import Base, Fitted, RidgeBase, RidgeFit
 from aimwell.decide.uplift.problem import Problem, aipw_scores, as_marks
 from aimwell.errors import DecideError, nearest
 from aimwell.stats.samples import FloatArray
+from aimwell.stats.threads import one_blas_thread
 
 __all__ = ["KINDS", "EffectModel", "Kind", "UpliftLearner", "ridge_errors"]
 
@@ -66,8 +67,12 @@ class UpliftLearner:
         return f"{self.kind}, {self.base.name} then {self.final.name}"
 
     def fit(self, problem: Problem, *, seed: int) -> EffectModel:
-        """Learn from an experiment; same people and seed, same model."""
-        return KINDS[self.kind](problem, self.base, self.final, seed)
+        """Learn from an experiment; same people and seed, same model, which the problem keeps."""
+        key = (self, seed)
+        if key not in problem.learnt:
+            problem.learnt[key] = KINDS[self.kind](problem, self.base, self.final, seed)
+        found: EffectModel = problem.learnt[key]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +99,60 @@ def _with_arm(values: FloatArray, arm: np.ndarray, arms: int, crossed: bool) -> 
 
 
 def _fit_s(problem: Problem, base: Base, _final: Base, seed: int) -> EffectModel:
+    if isinstance(base, RidgeBase):
+        return _crossed_line(problem, base)
     rows = _with_arm(problem.values, problem.arm, problem.arms, base.linear)
     model = base.fit(rows, problem.outcome, weight=problem.weight, seed=seed)
     return _Single(model, problem.arms, base.linear)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slopes:
+    """What each arm adds as a straight line: constants + values · slopes."""
+
+    slopes: FloatArray
+    constants: FloatArray
+
+    def effects(self, values: FloatArray) -> FloatArray:
+        return np.asarray(values @ self.slopes + self.constants, dtype=np.float64)
+
+
+def _crossed_line(problem: Problem, base: RidgeBase) -> _Slopes:
+    """The line through the columns of `_with_arm`, whose products are sums over each arm's people; they are never written out."""
+    k, arms = problem.values.shape[1], problem.arms
+    width = k + (arms - 1) * (k + 1)
+    weight = np.ones(len(problem)) if problem.weight is None else problem.weight
+    total = float(weight.sum())
+    mean = float(weight @ problem.outcome) / total
+    gram, aligned, sums = np.zeros((width, width)), np.zeros(width), np.zeros(width)
+    with one_blas_thread():
+        for arm in range(arms):
+            rows = np.flatnonzero(problem.arm == arm)
+            values, share = problem.values[rows], weight[rows]
+            weighted = values * share[:, None]
+            left = problem.outcome[rows] - mean
+            products, along = weighted.T @ values, weighted.T @ left
+            column, size = weighted.sum(axis=0), float(share.sum())
+            gram[:k, :k] += products
+            aligned[:k] += along
+            sums[:k] += column
+            if arm:
+                mark, first = k + arm - 1, k + arms - 1 + (arm - 1) * k
+                own = slice(first, first + k)
+                gram[own, own] = gram[:k, own] = gram[own, :k] = products
+                gram[mark, mark] = size
+                for place in (slice(0, k), own):
+                    gram[mark, place] = gram[place, mark] = column
+                aligned[own], aligned[mark] = along, share @ left
+                sums[own], sums[mark] = column, size
+        centre = sums / total
+        gram -= total * np.outer(centre, centre)
+    squares = np.array([float(weight @ (problem.outcome - mean) ** 2)])
+    (line,) = base.solved(
+        gram, aligned[:, None], squares, centre, np.array([mean]), people=len(problem)
+    )
+    slopes = line.weights[k + arms - 1 :].reshape(arms - 1, k).T
+    return _Slopes(slopes, line.weights[k : k + arms - 1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +223,11 @@ def _fit_r(problem: Problem, base: Base, final: Base, seed: int) -> EffectModel:
 
 def _fit_dr(problem: Problem, base: Base, final: Base, seed: int) -> EffectModel:
     scores = _scores(problem, base, seed)
+    gains = scores[:, 1:] - scores[:, :1]
+    if isinstance(final, RidgeBase):
+        return _Finals(final.fit_each(problem.values, gains, weight=problem.weight))
     everybody = np.ones(len(problem), dtype=bool)
-    return _Finals(
-        tuple(
-            _fit_rows(problem, final, everybody, scores[:, arm] - scores[:, 0], seed)
-            for arm in range(1, problem.arms)
-        )
-    )
+    return _Finals(tuple(_fit_rows(problem, final, everybody, gain, seed) for gain in gains.T))
 
 
 def _scores(problem: Problem, base: Base, seed: int) -> FloatArray:

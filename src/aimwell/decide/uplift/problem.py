@@ -33,6 +33,7 @@ class Problem:
         propensity: People × arms.
         outcome: What is to be raised.
         weight, cluster: As in `ExperimentData`.
+        learnt: What learners have learnt from it, so that none learns the same twice.
     """
 
     values: FloatArray
@@ -41,6 +42,7 @@ class Problem:
     outcome: FloatArray
     weight: FloatArray | None = None
     cluster: IntArray | None = None
+    learnt: dict[Any, Any] = field(default_factory=dict, repr=False)
     _foretold: dict[tuple[Base, int], FloatArray] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
@@ -61,6 +63,7 @@ class Problem:
             outcome=self.outcome[rows],
             weight=None if self.weight is None else self.weight[rows],
             cluster=None if self.cluster is None else self.cluster[rows],
+            learnt={},
             _foretold={},
         )
 
@@ -81,10 +84,11 @@ class Problem:
             parts = dealt(self.arm, count=_FOLDS, seed=seed, cluster=self.cluster)
             found = np.empty((len(self), self.arms))
             for part in range(_FOLDS):
-                out = parts == part
+                out = np.flatnonzero(parts == part)
+                values = self.values[out]
                 for arm in range(self.arms):
-                    model = self.of_arm(base, arm, seed=seed + part, rows=~out)
-                    found[out, arm] = model.predict(self.values[out])
+                    model = self.of_arm(base, arm, seed=seed + part, rows=parts != part)
+                    found[out, arm] = model.predict(values)
             self._foretold[key] = found
         return self._foretold[key]
 

@@ -95,6 +95,7 @@ def read_experiment(
     horizon_days: float = 14.0,
     columns: Sequence[str] = (),
     plan_id: str | None = None,
+    coding: Coding | None = None,
 ) -> ReadExperiment:
     """A campaign of our own or an imported experiment, by the name under which its assignments lie.
 
@@ -105,6 +106,7 @@ def read_experiment(
         horizon_days: How long outcomes count, where no outcomes were imported with the experiment.
         columns: Features and `trait:NAME`; none: all that are known by then.
         plan_id: Only what this plan of a campaign assigned.
+        coding: How features become numbers, as another experiment had it; default: learnt from these people.
 
     Raises:
         DecideError: There is none of that name; its window is not over; its probabilities are not such.
@@ -118,7 +120,7 @@ def read_experiment(
     profiles = arms.column("profile_id").combine_chunks()
     as_of = pc.min(arms.column("assigned_at")).as_py()
     cautions = _cautions(arms)
-    table, coding = _features(stores, as_of, profiles, columns)
+    table, coding = _features(stores, as_of, profiles, columns, coding)
     window: float | None
     if reported.num_rows:
         found, missing = _reported(reported, profiles)
@@ -257,15 +259,20 @@ def _cautions(arms: pa.Table) -> list[str]:
 
 
 def _features(
-    stores: Stores, as_of: datetime, profiles: pa.Array, columns: Sequence[str]
+    stores: Stores,
+    as_of: datetime,
+    profiles: pa.Array,
+    columns: Sequence[str],
+    coding: Coding | None = None,
 ) -> tuple[pa.Table, Coding]:
     """What was known of these people, in their order, and its coding."""
     with open_moment(stores, as_of=as_of) as moment:
-        wanted = list(columns) or [*feature_names(), *_traits(moment)]
+        given = columns if coding is None else coding.columns
+        wanted = list(given) or [*feature_names(), *_traits(moment)]
         known = people_table(moment, wanted, among=EVERYBODY, visitors=True)
     places = pc.index_in(profiles, value_set=known.column("profile_id").combine_chunks())
     table = known.take(places).select(wanted)
-    coding = coding_of(table, wanted)
+    coding = coding or coding_of(table, wanted)
     if not coding.columns:
         raise DecideError(
             f"Nothing that differs between people was known of them before {as_of:%Y-%m-%d %H:%M %Z}, so nobody can be told from "

@@ -87,6 +87,19 @@ class SegmentLimit(Part):
         return self
 
 
+class Fairness(Part):
+    """How far the shares of a trait's groups that get a discount may lie apart."""
+
+    trait: Annotated[str, Field(min_length=1, max_length=100)] = Field(
+        description="Protected attribute, as gender; people of whom it is unknown are not held to it."
+    )
+    within: Share = Field(
+        default=0.05,
+        description="Largest difference of two groups' shares of people with a discount, of those who may get one; "
+        "groups under 30 people are not held to it.",
+    )
+
+
 class Policy(Part):
     """How an action is chosen for each person."""
 
@@ -97,10 +110,16 @@ class Policy(Part):
         default="learnt",
         description="learnt: by a past experiment, at random where there is none; random: always at random.",
     )
-    learn_from: Name | None = Field(
+    learn_from: Name | Annotated[tuple[Name, ...], Field(min_length=1, max_length=10)] | None = (
+        Field(
+            default=None,
+            description="Campaign or imported experiment to learn from, or several together, whose arms are called as the "
+            "actions here; default: this campaign's own earlier plans.",
+        )
+    )
+    half_life: Duration | None = Field(
         default=None,
-        description="Campaign or imported experiment to learn from, whose arms are called as the actions here; "
-        "default: this campaign's own earlier plans.",
+        description="What is so much older than the newest plan learnt from counts half; default: all count alike.",
     )
     outcome: Annotated[str, Field(min_length=1)] | None = Field(
         default=None,
@@ -115,6 +134,10 @@ class Policy(Part):
     )
     limits: Annotated[tuple[SegmentLimit, ...], Field(max_length=20)] = Field(
         default=(), description="How many people of a segment get an action."
+    )
+    fair: Fairness | None = Field(
+        default=None,
+        description="Holds what a learnt policy gives to protected groups together; default: no limit.",
     )
     explore: Share = Field(default=0.1, description="Share of people who get a random action.")
 
@@ -240,6 +263,10 @@ class Campaign(Definition):
         default=None,
         description="Draw arms for whole groups: household, or trait:NAME (as trait:shop); default: by person.",
     )
+    stratify: Annotated[tuple[Name, ...], Field(max_length=5)] = Field(
+        default=(),
+        description="Segments within whose combinations the arms are dealt out evenly; default: by each person's hash alone.",
+    )
     share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0,
         description="Share of the audience that takes part, by hash, as a pilot; the rest is left alone.",
@@ -262,6 +289,12 @@ class Campaign(Definition):
     )
 
     @model_validator(mode="after")
+    def _one_way_to_draw(self) -> Campaign:
+        if self.cluster is not None and self.stratify:
+            raise ValueError("arms are drawn by cluster or dealt out within strata, not both")
+        return self
+
+    @model_validator(mode="after")
     def _actions_differ(self) -> Campaign:
         keys = [action.key for action in self.actions]
         if len(set(keys)) < len(keys):
@@ -279,6 +312,8 @@ class Campaign(Definition):
                 yield f"actions[{number}].offer", "offer", action.offer
         for number, limit in enumerate(self.policy.limits):
             yield f"policy.limits[{number}].segment", "segment", limit.segment
+        for number, segment in enumerate(self.stratify):
+            yield f"stratify[{number}]", "segment", segment
         if self.contact_policy is not None:
             yield "contact_policy", "contact_policy", self.contact_policy
         if self.experiment is not None:

@@ -69,6 +69,10 @@ class Experiment(Definition):
     cluster: Annotated[str, Field(pattern=r"^(household|trait:[^\s:]{1,100})$")] | None = Field(
         default=None, description="Draw arms for whole groups; default: the campaign's way."
     )
+    stratify: Annotated[tuple[Name, ...], Field(max_length=5)] = Field(
+        default=(),
+        description="Segments within whose combinations the arms are dealt out evenly; default: the campaign's way.",
+    )
     segments: tuple[Name, ...] = Field(
         default=(),
         description="A pilot: whether the answer differs between these segments is to be tested.",
@@ -118,6 +122,8 @@ class Experiment(Definition):
         yield "campaign", "campaign", self.campaign
         for number, segment in enumerate(self.segments):
             yield f"segments[{number}]", "segment", segment
+        for number, segment in enumerate(self.stratify):
+            yield f"stratify[{number}]", "segment", segment
         for of, named in self.base.items():
             yield f"base.{of}", of, named
         for f, factor in enumerate(self.factors):

@@ -1,0 +1,240 @@
+"""The people of a plan with how they were chosen: what explain shows of it, and the decisions that are logged."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from aimwell.decide.arms import Tossed
+from aimwell.decide.budget.model import Limit
+from aimwell.decide.choosing import Chosen
+from aimwell.decide.fairness import Fair, furthest_apart, group_shares
+from aimwell.decide.learning import Lesson, NoLesson
+from aimwell.decide.limits import BUDGET, limit_uses
+from aimwell.decide.people import CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
+from aimwell.stats.estimate import Estimate
+from aimwell.store.tables import LAKE_TABLES
+
+__all__ = ["Drafted", "Taken"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class Taken:
+    """What the last choice was, for telling."""
+
+    who: NDArray[np.intp] | None = None
+    tossed: Tossed | None = None
+    chosen: Chosen | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Drafted:
+    """The people of a plan with how they were chosen.
+
+    Args:
+        people: Everybody's place.
+        lesson: The policy, or why there is none.
+        limits: What tied them together.
+        values: Expected incremental profit (audience × actions); None without a policy.
+        explore: Share who got a random action; None without a policy.
+        taken: The choice itself.
+        fair: The limit on protected groups' shares, where there is one.
+        may: Who may get a discount, where there is such a limit.
+        fair_price: What the limit costs, by people of the experiment; None where it changes nothing.
+    """
+
+    people: PlanPeople
+    lesson: Lesson | NoLesson
+    limits: tuple[Limit, ...]
+    values: Floats | None
+    explore: float | None
+    taken: Taken
+    fair: Fair | None = None
+    may: NDArray[np.bool_] | None = None
+    fair_price: Estimate | None = None
+
+    def expected_profit(self) -> Floats:
+        """Of each person's action; NaN where there is none or nothing is known of it."""
+        action = self.people.action
+        if self.values is None:
+            return np.full(len(action), np.nan)
+        found = self.values[np.arange(len(action)), np.maximum(action, 0)]
+        return np.where(action >= 0, found, np.nan)
+
+    def explored(self) -> NDArray[np.bool_]:
+        """Who got a random action."""
+        found = np.zeros(len(self.people), dtype=np.bool_)
+        if self.taken.who is not None and self.taken.tossed is not None:
+            found[self.taken.who] = self.taken.tossed.explorer
+        return found & (self.people.action >= 0)
+
+    @cached_property
+    def summary(self) -> dict[str, Any] | None:
+        """What explain shows of the policy and the budget; None where chance chose and nothing limited it."""
+        uses = limit_uses(self.people, self.limits, self._prices())
+        told: dict[str, Any] = {
+            "limits": [use.to_dict() for use in uses],
+            "segments": self._by_segment(),
+        }
+        if not isinstance(self.lesson, Lesson) or self.taken.chosen is None:
+            return {"policy": None, **told} if self.limits else None
+        profit = self.expected_profit()
+        explored = self.explored()
+        inside = self.people.action >= 0
+        allocation = self.taken.chosen.allocation
+        return {
+            "policy": self.lesson.summary(),
+            **told,
+            "explore": self.explore,
+            "explored": int(explored.sum()),
+            "passed": self.people.count(PASSED),
+            "hoped_profit": float(np.nansum(profit[inside])),
+            "unknown_profit": int(np.isnan(profit[inside]).sum()),
+            "allocation": {
+                "people": self.taken.chosen.free,
+                "value": allocation.value,
+                "bound": allocation.bound,
+                "gap": allocation.gap,
+                "method": allocation.method,
+            },
+            "fairness": self._fairness(),
+            **self._money(),
+        }
+
+    def _fairness(self) -> dict[str, Any] | None:
+        """What the limit on protected groups' shares came to, and what it costs."""
+        if self.fair is None or self.taken.chosen is None:
+            return None
+        # Who was left out has no share in it; the held-out get nothing whatever is chosen.
+        counted = (self.people.arm == TREATMENT) | (self.people.arm == PASSED)
+        may = np.ones(len(counted), dtype=np.bool_) if self.may is None else self.may
+        shares = group_shares(self.fair, self.people.action, counted & may)
+        apart = furthest_apart(shares)
+        unfair, value = self.taken.chosen.unfair, self.taken.chosen.allocation.value
+        return {
+            "trait": self.fair.trait,
+            "within": self.fair.within,
+            "groups": [{**one, "share": asdict(one["share"])} for one in shares],
+            "furthest_apart": None if apart is None else asdict(apart),
+            "hoped_price": 0.0 if unfair is None else max(0.0, unfair - value),
+            "price": None if self.fair_price is None else asdict(self.fair_price),
+        }
+
+    def _prices(self) -> Mapping[str, float]:
+        if self.taken.chosen is None:
+            return {}
+        return {use.name: use.price for use in self.taken.chosen.allocation.limits}
+
+    def _by_segment(self) -> list[dict[str, Any]]:
+        """Segment of the limits → how many get each action."""
+        found = []
+        for limit in self.limits:
+            if limit.people is None:
+                continue
+            inside = limit.people
+            actions = np.bincount(
+                self.people.action[inside & (self.people.action >= 0)],
+                minlength=len(self.people.candidates),
+            )
+            found.append(
+                {
+                    "segment": limit.name.removeprefix("segment "),
+                    "people": int((inside & (self.people.arm != EXCLUDED)).sum()),
+                    "actions": {
+                        c.key: int(n) for c, n in zip(self.people.candidates, actions, strict=True)
+                    },
+                    "held_out": int((inside & (self.people.arm == CONTROL)).sum()),
+                    "passed": int((inside & (self.people.arm == PASSED)).sum()),
+                }
+            )
+        return found
+
+    def _money(self) -> dict[str, Any]:
+        """The curve of profit against budget for the plan's people, judged by the experiment; empty where nothing costs."""
+        assert isinstance(self.lesson, Lesson)  # noqa: S101 - asked for only then
+        cost = next((limit.use for limit in self.limits if limit.name == BUDGET), None)
+        if cost is None:
+            cost = np.array([c.cost for c in self.people.candidates])
+        people = self.people.count(TREATMENT) + self.people.count(PASSED)
+        if not cost.any() or not people:
+            return {"curve": [], "judged_profit": None}
+        times = people / len(self.lesson.data)
+        most = self.lesson.curve(cost, people).most * times
+        aimed = np.where(self.explored(), -1, self.people.action)
+        spent = float(np.append(cost, 0.0)[aimed].sum())
+        budgets = [*np.linspace(0, most, 11)[1:].tolist(), spent]
+        *points, here = self.lesson.curve(cost, people, budgets).points
+        return {
+            "curve": [_scaled(point.to_dict(), times) for point in points],
+            "judged_profit": _scaled(here.to_dict(), times)["judged"],
+        }
+
+    def decisions(self, plan_id: str, campaign: str, *, at: datetime, now: datetime) -> pa.Table:
+        """A row of the lake for each person who was decided for."""
+        who = np.flatnonzero(self.people.arm != EXCLUDED)
+        origins = [self.people.origin_id[i] for i in who.tolist()]
+        action = self.people.action[who]
+        keys = pa.array([c.key for c in self.people.candidates], pa.string())
+        profit = self.expected_profit()[who]
+        held = self.people.arm[who] == CONTROL
+        reason = np.where(
+            held,
+            "held_out",
+            np.where(
+                action < 0, "passed_over", np.where(self.explored()[who], "explored", "chosen")
+            ),
+        )
+        columns: dict[str, Any] = {
+            "decision_id": [
+                hashlib.sha256(f"{plan_id}:{one}".encode()).hexdigest()[:32] for one in origins
+            ],
+            "plan_id": pa.repeat(plan_id, len(who)),
+            "campaign": pa.repeat(campaign, len(who)),
+            "origin_id": origins,
+            "action": keys.take(pa.array(action, pa.int64(), mask=action < 0)),
+            "probability": self.people.probability[who],
+            "expected_profit": pa.array(profit, pa.float64(), mask=np.isnan(profit)),
+            "reason": pa.array(reason.tolist(), pa.string()),
+            "decided_at": pa.repeat(pa.scalar(at, pa.timestamp("us", "UTC")), len(who)),
+            "source": pa.repeat("aimwell", len(who)),
+            "received_at": pa.repeat(pa.scalar(now, pa.timestamp("us", "UTC")), len(who)),
+        }
+        schema = LAKE_TABLES["decisions"].schema
+        return pa.table(
+            {
+                field.name: pc.cast(pa.array(columns[field.name]), field.type)
+                if field.name in columns
+                else pa.nulls(len(who), field.type)
+                for field in schema
+            },
+            schema=schema,
+        )
+
+
+def _scaled(point: dict[str, Any], times: float) -> dict[str, Any]:
+    """A point of the curve for `times` as many people."""
+    judged = {
+        name: value * times
+        if name in ("estimate", "lower", "upper") and value is not None
+        else value
+        for name, value in point["judged"].items()
+    }
+    return {
+        "budget": point["budget"] * times,
+        "spent": point["spent"] * times,
+        "people": round(point["people"] * times),
+        "value": point["value"] * times,
+        "marginal": point["marginal"],
+        "judged": judged,
+    }
