@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from aimwell.decide.model import EXCLUSIONS
@@ -14,7 +15,16 @@ from aimwell.measure.model import Delivery
 from aimwell.measure.people import Cell
 from aimwell.store.schema import metadata
 
-__all__ = ["COMPLAINED", "SHARED", "STOP_REASONS", "Ledger", "read_hits", "read_ledger"]
+__all__ = [
+    "COMPLAINED",
+    "CONTACT_COLUMNS",
+    "SHARED",
+    "STOP_REASONS",
+    "Ledger",
+    "read_contacts",
+    "read_hits",
+    "read_ledger",
+]
 
 STOP_REASONS: Mapping[str, str] = {
     **EXCLUSIONS,
@@ -33,6 +43,22 @@ COMPLAINED = ("Email Complained", "Email Marked As Spam", "Spam Complaint")
 """Events that say a person called the message spam."""
 SHARED = ("Email Shared", "Email Forwarded", "Product Shared")
 """Events that say a person passed the message on."""
+
+CONTACT_COLUMNS = (
+    "sent",
+    "opened",
+    "opened_machine",
+    "clicked",
+    "clicked_machine",
+    "engaged",
+    "engaged_machine",
+    "unsubscribed",
+    "bounced",
+    "complained",
+    "shared",
+    "cost",
+)
+"""What `read_contacts` counts of each person beside the id."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +147,36 @@ def read_hits(
         cell = found.setdefault((row.plan_id, Cell(row.action, row.variant)), {"sent": 0})
         cell.update({name: int(row._mapping[name] or 0) for name in columns})
     return found
+
+
+def read_contacts(connection: sa.Connection, plan_id: str) -> pa.Table:
+    """One row a message: `profile_id` as it was planned, then `CONTACT_COLUMNS`: what befell it (0 or 1), and its cost if it was sent."""
+    each = _each_message(_messages.c.plan_id == plan_id)
+    hits = _hit_columns(each)
+    sent = sa.case((_messages.c.state == "sent", 1), else_=0)
+    columns: dict[str, sa.ColumnElement[Any]] = {
+        "sent": sent,
+        **{name: sa.func.coalesce(column, 0) for name, column in hits.items()},
+        "cost": sa.case(
+            (_messages.c.state == "sent", sa.func.coalesce(_messages.c.cost, 0)), else_=0
+        ),
+    }
+    query = (
+        sa.select(_messages.c.profile_id, *[columns[name] for name in CONTACT_COLUMNS])
+        .select_from(_messages.outerjoin(each, each.c.message_id == _messages.c.message_id))
+        .where(_messages.c.plan_id == plan_id)
+    )
+    schema = pa.schema(
+        [("profile_id", pa.string()), *[(name, pa.float64()) for name in CONTACT_COLUMNS]]
+    )
+    batches = []
+    found = connection.execution_options(stream_results=True).execute(query)
+    for rows in found.partitions(50_000):
+        who, *counted = zip(*rows, strict=True)
+        arrays = [pa.array(who, pa.string())]
+        arrays += [pa.array([float(value) for value in one], pa.float64()) for one in counted]
+        batches.append(pa.record_batch(arrays, schema=schema))
+    return pa.Table.from_batches(batches, schema=schema)
 
 
 def _each_message(where: sa.ColumnElement[bool], by: Sequence[sa.Column[Any]] = ()) -> sa.Subquery:

@@ -42,6 +42,8 @@ class People:
         customer: Had bought before the start.
         active, still_active: A customer at the start, and at the end of what is measured; None where no one can say.
         value_before, value_after: Lifetime value at the start and at the end of the window; NaN where it has none.
+        cluster: The group with which each was drawn, as a number; None where people were drawn one by one.
+        reached, opened, clicked: Got a message; a person opened it; a person clicked; None where nobody asked.
     """
 
     cells: tuple[Cell, ...]
@@ -58,6 +60,10 @@ class People:
     still_active: BoolArray | None = None
     value_before: FloatArray | None = None
     value_after: FloatArray | None = None
+    cluster: NDArray[np.int64] | None = None
+    reached: BoolArray | None = None
+    opened: BoolArray | None = None
+    clicked: BoolArray | None = None
 
     def __post_init__(self) -> None:
         lengths = {name: len(column) for name, column in self._columns().items()}

@@ -23,12 +23,13 @@ from aimwell.measure.by_segment import SegmentLifts, segment_lifts
 from aimwell.measure.earnings import Earnings
 from aimwell.measure.earnings_report import earnings_csv, earnings_html
 from aimwell.measure.interference import household_spillover
-from aimwell.measure.ledger import read_ledger
+from aimwell.measure.ledger import read_contacts, read_ledger
 from aimwell.measure.model import CampaignResult, Metric, Span, Truth
 from aimwell.measure.over_time import OverTime, over_time
 from aimwell.measure.reading import read_people
 from aimwell.measure.report import report_html
 from aimwell.measure.results import Setting, result_from
+from aimwell.measure.view_tables import lift_csv
 from aimwell.privacy.erasure import is_erased
 from aimwell.segment.membership.defined import defined
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
@@ -58,6 +59,7 @@ class StoredReport:
     report_id: str
     html: Path
     json: Path
+    csv: Path
 
 
 def measure(
@@ -99,13 +101,20 @@ def measure(
         timezone=stores.settings.timezone,
         measured_at=now.astimezone(UTC),
         truth=truth or _truth_told(stores, plan.plan_id, span),
-        spillover=household_spillover(stores, people).warning,
-    )
-    reading = read_people(
-        stores, plan, parts, people, span=span, offers_reached=not setting.reached_nobody
+        spillover=household_spillover(stores, people),
     )
     with stores.read_control() as connection:
         ledger = read_ledger(connection, plan.plan_id)
+        contacts = read_contacts(connection, plan.plan_id)
+    reading = read_people(
+        stores,
+        plan,
+        parts,
+        people,
+        span=span,
+        offers_reached=not setting.reached_nobody,
+        contacts=contacts,
+    )
     return result_from(
         reading,
         ledger,
@@ -240,7 +249,7 @@ def _span(plan: Plan, now: datetime, *, timezone: str, windows: float = 1.0) -> 
 
 
 def store_report(stores: Stores, result: CampaignResult) -> StoredReport:
-    """Keep a result: a row of the control database, and `reports/PLAN.html` and `.json` in the workspace.
+    """Keep a result: a row of the control database, and `reports/PLAN.html`, `.json` and `.csv` in the workspace.
 
     The files of an earlier measurement of the same plan are replaced, each whole or not at all; rows stay.
 
@@ -258,8 +267,10 @@ def store_report(stores: Stores, result: CampaignResult) -> StoredReport:
         report_id=f"{result.plan_id}-{result.measured_at:%Y%m%dT%H%M%S%f}",
         html=folder / f"{result.plan_id}.html",
         json=folder / f"{result.plan_id}.json",
+        csv=folder / f"{result.plan_id}.csv",
     )
     _replace_file(stored.html, report_html(result))
+    _replace_file(stored.csv, lift_csv(result))
     _replace_file(
         stored.json,
         json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2) + "\n",

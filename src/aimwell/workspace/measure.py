@@ -17,6 +17,7 @@ from aimwell.measure.feedback.service import feedback
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.over_time import OverTime
 from aimwell.measure.stored import latest_documents
+from aimwell.measure.view_model import LiftViews
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Measurements"]
@@ -29,6 +30,12 @@ class Measurements(Stage):
         """What sending a plan added, up to now or to the end of its window."""
         plan = load_plan(self._stores.control, plan_id)
         return measure_service.measure(self._stores, plan.plan_id, now=self._clock(), **options)
+
+    def lift(self, plan_id: str, **options: Any) -> LiftViews:
+        """What sending a plan added, from other sides: on the reached, ratios, quantiles, by the planned looks, and how sure it could be."""
+        views = self.campaign(plan_id, **options).views
+        assert views is not None  # noqa: S101 - measuring makes them
+        return views
 
     def segments(self, plan_id: str, **options: Any) -> SegmentLifts:
         """What sending a plan added in each segment, and where the effect differs from that on everybody else."""
