@@ -21,6 +21,8 @@ __all__ = [
     "SHARED",
     "STOP_REASONS",
     "Ledger",
+    "each_message",
+    "hit_columns",
     "read_contacts",
     "read_hits",
     "read_ledger",
@@ -119,7 +121,7 @@ def _largest_first(counted: Mapping[str, int]) -> dict[str, int]:
 
 def _hits(connection: sa.Connection, plan_id: str) -> dict[str, int]:
     """Messages with each kind of event, once each; machine hits count where no person's hit is there."""
-    columns = _hit_columns(_each_message(_messages.c.plan_id == plan_id))
+    columns = hit_columns(each_message(_messages.c.plan_id == plan_id))
     row = connection.execute(
         sa.select(*[sa.func.sum(column).label(name) for name, column in columns.items()])
     ).one()
@@ -137,8 +139,8 @@ def read_hits(
     found: dict[tuple[str, Cell], dict[str, int]] = {}
     for row in connection.execute(sent.group_by(*by)):
         found[row.plan_id, Cell(row.action, row.variant)] = {"sent": int(row.sent)}
-    each = _each_message(_messages.c.plan_id.in_(plan_ids), by=by)
-    columns = _hit_columns(each)
+    each = each_message(_messages.c.plan_id.in_(plan_ids), by=by)
+    columns = hit_columns(each)
     places = (each.c.plan_id, each.c.action, each.c.variant)
     counted = sa.select(
         *places, *[sa.func.sum(column).label(name) for name, column in columns.items()]
@@ -151,8 +153,8 @@ def read_hits(
 
 def read_contacts(connection: sa.Connection, plan_id: str) -> pa.Table:
     """One row a message: `profile_id` as it was planned, then `CONTACT_COLUMNS`: what befell it (0 or 1), and its cost if it was sent."""
-    each = _each_message(_messages.c.plan_id == plan_id)
-    hits = _hit_columns(each)
+    each = each_message(_messages.c.plan_id == plan_id)
+    hits = hit_columns(each)
     sent = sa.case((_messages.c.state == "sent", 1), else_=0)
     columns: dict[str, sa.ColumnElement[Any]] = {
         "sent": sent,
@@ -179,7 +181,7 @@ def read_contacts(connection: sa.Connection, plan_id: str) -> pa.Table:
     return pa.Table.from_batches(batches, schema=schema)
 
 
-def _each_message(where: sa.ColumnElement[bool], by: Sequence[sa.Column[Any]] = ()) -> sa.Subquery:
+def each_message(where: sa.ColumnElement[bool], by: Sequence[sa.Column[Any]] = ()) -> sa.Subquery:
     """One row a message that anything befell: 1 for each kind of event."""
 
     def seen(*names: str, machine: bool) -> sa.ColumnElement[int]:
@@ -206,7 +208,7 @@ def _each_message(where: sa.ColumnElement[bool], by: Sequence[sa.Column[Any]] = 
     )
 
 
-def _hit_columns(each: sa.Subquery) -> dict[str, sa.ColumnElement[int]]:
+def hit_columns(each: sa.Subquery) -> dict[str, sa.ColumnElement[int]]:
     """What to add up over messages, by the names of `Delivery`."""
     one, none = sa.literal(1), sa.literal(0)
     person = sa.case((each.c.opened + each.c.clicked > none, one), else_=none)

@@ -7,7 +7,16 @@ the result).
 
 from __future__ import annotations
 
-__all__ = ["CONTACTED", "GAPS", "IN_SEGMENTS", "PEOPLE", "PLACED", "REDEEMABLE", "SPENT"]
+__all__ = [
+    "CONTACTED",
+    "GAPS",
+    "IN_GROUPS",
+    "IN_SEGMENTS",
+    "PEOPLE",
+    "PLACED",
+    "REDEEMABLE",
+    "SPENT",
+]
 
 # Of several origins that are one person today, the one that was assigned earliest stands.
 PLACED = """
@@ -79,6 +88,10 @@ FROM fresh AS f
 JOIN numbered AS n ON n.number = f.number
 JOIN named AS s ON s.place = f.place
 JOIN members AS m ON m.profile_id = n.profile_id
+"""
+
+IN_GROUPS = """
+SELECT g."group", m.position FROM grouped AS g JOIN members AS m ON m.profile_id = g.profile_id
 """
 
 CONTACTED = """

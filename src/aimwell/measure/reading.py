@@ -18,13 +18,12 @@ from aimwell.history.outcomes import outcomes
 from aimwell.measure.churn import LapsePeriod, lapse_period
 from aimwell.measure.customer_value import Values, values_before_and_after
 from aimwell.measure.ledger import CONTACT_COLUMNS
-from aimwell.measure.members import InSegments, members_at
+from aimwell.measure.members import Grouping, InSegments
 from aimwell.measure.model import Span
 from aimwell.measure.people import Cell, People
 from aimwell.measure.queries import CONTACTED, GAPS, PEOPLE, PLACED, REDEEMABLE, SPENT
 from aimwell.measure.redemptions import Purchase, Redeemed, redeemed
 from aimwell.predict.buying import purchase_history
-from aimwell.segment.membership.defined import Defined
 from aimwell.stats.samples import FloatArray
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -85,7 +84,7 @@ def read_people(
     *,
     span: Span,
     offers_reached: bool = True,
-    segments: Defined | None = None,
+    grouping: Grouping | None = None,
     contacts: pa.Table | None = None,
 ) -> Reading:
     """The assigned people of a plan by today's identity, each once, with what they did.
@@ -96,7 +95,7 @@ def read_people(
         people: Its treated, held-out and passed-over places.
         span: When outcomes count.
         offers_reached: Whether anybody was told of the offers; if not, nobody redeemed them.
-        segments: Whose members at the start are asked for.
+        grouping: Tells who was in which segment at the start; None where nobody asks.
         contacts: As `ledger.read_contacts` gives them; None where nobody asks what befell the messages.
     """
     snapshot = stores.lake.pin()
@@ -142,9 +141,7 @@ def read_people(
         redeemed_by = _redeemed(moment, parts, table, cells) if offers_reached else {}
         newest = session.rows(sql("SELECT max(ordered_at) FROM orders_ahead"))[0][0]
         before = purchase_history(moment)
-        in_segments = (
-            None if segments is None else members_at(moment, segments, people=len(profiles))
-        )
+        in_segments = None if grouping is None else grouping(moment, len(profiles))
     values = Values(
         reason="the window is not over yet; value after the campaign is read at its end"
     )

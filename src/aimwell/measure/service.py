@@ -24,6 +24,7 @@ from aimwell.measure.earnings import Earnings
 from aimwell.measure.earnings_report import earnings_csv, earnings_html
 from aimwell.measure.interference import household_spillover
 from aimwell.measure.ledger import read_contacts, read_ledger
+from aimwell.measure.members import of_segments
 from aimwell.measure.model import CampaignResult, Metric, Span, Truth
 from aimwell.measure.over_time import OverTime, over_time
 from aimwell.measure.reading import read_people
@@ -44,6 +45,7 @@ __all__ = [
     "measure_over_time",
     "measure_segments",
     "seed_of",
+    "span_of",
     "store_earnings",
     "store_report",
 ]
@@ -89,7 +91,7 @@ def measure(
         MeasureError: The plan has not begun, so there is nothing to measure.
     """
     plan = load_plan(stores.control, plan_id)
-    span = _span(plan, now, timezone=stores.settings.timezone, windows=windows)
+    span = span_of(plan, now, timezone=stores.settings.timezone, windows=windows)
     parts = parts_of_plan(plan.document)
     placed = places(stores.control, plan.plan_id, arms=("treatment", "control", "passed"))
     people = [place for place in placed if not is_erased(place.profile_id)]
@@ -148,7 +150,7 @@ def measure_segments(
         MeasureError: The plan has not begun.
     """
     plan = load_plan(stores.control, plan_id)
-    span = _span(plan, now, timezone=stores.settings.timezone)
+    span = span_of(plan, now, timezone=stores.settings.timezone)
     found = defined(stores, segments)
     reached_nobody = plan.trial and _truth_told(stores, plan.plan_id, span) is None
     placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
@@ -159,7 +161,7 @@ def measure_segments(
         [place for place in placed if not is_erased(place.profile_id)],
         span=span,
         offers_reached=not reached_nobody,
-        segments=found,
+        grouping=of_segments(found),
     )
     return segment_lifts(
         reading.people,
@@ -188,7 +190,7 @@ def measure_over_time(
         MeasureError: The plan has not begun.
     """
     plan = load_plan(stores.control, plan_id)
-    window = _span(plan, now, timezone=stores.settings.timezone)
+    window = span_of(plan, now, timezone=stores.settings.timezone)
     after = window.ends_at - window.starts_at if after is None else after
     if after < timedelta(0):
         raise MeasureError(f"The time after the window is {after}. It must be 0 or more.")
@@ -235,7 +237,8 @@ def _truth_told(stores: Stores, plan_id: str, span: Span) -> Truth | None:
     return next((Truth(**document["truth"]) for document in documents if document["truth"]), None)
 
 
-def _span(plan: Plan, now: datetime, *, timezone: str, windows: float = 1.0) -> Span:
+def span_of(plan: Plan, now: datetime, *, timezone: str, windows: float = 1.0) -> Span:
+    """When the outcomes of a plan count, up to `now`. Raises MeasureError where it has not begun."""
     if now.tzinfo is None:
         raise MeasureError(f"The moment {now.isoformat()} has no time zone; give an aware time.")
     start = plan.starts_at.astimezone(UTC)
