@@ -140,7 +140,8 @@ def test_brought_forward_is_counted_anew(
 
 
 @pytest.mark.long
-@settings(CALM, max_examples=150)
+@pytest.mark.timeout(1800)
+@settings(CALM, max_examples=60)
 @given(arrivals=ARRIVALS)
 def test_brought_forward_is_counted_anew_many_times(
     base: Path, tmp_path_factory: pytest.TempPathFactory, arrivals: list[tuple[Any, ...]]
