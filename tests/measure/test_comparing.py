@@ -112,7 +112,7 @@ def test_a_plan_beside_its_targets_earlier_plans_and_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stores = make_stores(tmp_path, margin_default=0.4)
-    set_up(stores, 45, spring={"targets": {"delivery_rate": 50, "orders": 5}})
+    set_up(stores, 45, spring={"targets": {"delivery_rate": 50, "orders": 5, "conversion_rate": 3}})
     plans = []
     for start in (NOW, NOW + timedelta(days=30)):
         made = executed(stores, now=start)
@@ -125,8 +125,12 @@ def test_a_plan_beside_its_targets_earlier_plans_and_others(
     assert len(kept_benchmarks(stores)) == 2
     with pytest.raises(MeasureError, match="no report yet"):
         compare(stores, plans[1])
-    for plan_id in plans:
-        store_report(stores, measure(stores, plan_id, now=day(200), permutations=199))
+    results = [measure(stores, plan_id, now=day(200), permutations=199) for plan_id in plans]
+    for result in results:
+        store_report(stores, result)
+    assert results[0].kpi("conversion_rate").notes[-1] == (
+        "The campaign's target is 3.0%: whether it is reached cannot be told from chance."
+    )
     first, second = (compare(stores, one) for one in plans)
     by = {(one.told.key, one.against): one for one in first.rows}
     assert by["delivery_rate", "target"].verdict == "better"

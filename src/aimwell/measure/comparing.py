@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from aimwell.measure.model import Unit
+from aimwell.definitions.kinds.campaign import TargetKey
+from aimwell.measure.model import Kpi, Unit
+from aimwell.measure.shown import shown
 from aimwell.measure.slices import FIGURES, Slice
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 
-__all__ = ["LOWER_IS_BETTER", "Benchmark", "Compared", "Told", "compared", "figures_of"]
+__all__ = [
+    "LOWER_IS_BETTER",
+    "Benchmark",
+    "Compared",
+    "Told",
+    "compared",
+    "figures_of",
+    "with_targets",
+]
 
 Verdict = Literal["better", "worse", "cannot tell", "above", "below", "the same"]
 LOWER_IS_BETTER = frozenset(
@@ -140,6 +150,41 @@ def compared(
                 if other is not None and other.value is not None:
                     found.append(_against(one, "earlier", other.value, other.interval, name))
             found += [_benchmarked(one, other) for other in benchmarks if other.key == key]
+    return tuple(found)
+
+
+_TARGET_WORDS: Mapping[Verdict, str] = {
+    "better": "it is beaten",
+    "worse": "it is missed",
+    "cannot tell": "whether it is reached cannot be told from chance",
+    "above": "the figure is above it",
+    "below": "the figure is below it",
+    "the same": "the figure is the same",
+}
+
+
+def with_targets(
+    kpis: Sequence[Kpi], targets: Mapping[TargetKey, float], *, currency: str
+) -> tuple[Kpi, ...]:
+    """The key figures of a report, with a note of the target where the campaign declares one."""
+    found = []
+    for kpi in kpis:
+        target = next((value for key, value in targets.items() if key == kpi.key), None)
+        if target is None or kpi.value.value is None:
+            found.append(kpi)
+            continue
+        told = Told(
+            key=kpi.key,
+            label=kpi.label,
+            unit=kpi.unit,
+            formula=kpi.formula,
+            value=kpi.value.value,
+            interval=kpi.interval,
+            reason=None,
+        )
+        words = _TARGET_WORDS[_against(told, "target", target, None, "target").verdict]
+        note = f"The campaign's target is {shown(target, kpi.unit, currency)}: {words}."
+        found.append(replace(kpi, notes=(*kpi.notes, note)))
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from aimwell.decide.model import Plan
 from aimwell.measure import words
 from aimwell.measure.actions import ActionFacts, action_results
 from aimwell.measure.belief import Earlier, belief
+from aimwell.measure.comparing import with_targets
 from aimwell.measure.daily import daily
 from aimwell.measure.kpis import Facts, kpis
 from aimwell.measure.ledger import Ledger
@@ -146,7 +147,11 @@ def result_from(
         profit=earned,
         conversion_difference=conversion,
         costs=costs,
-        kpis=kpis(people, facts, lifts=lifts, conversion=conversion),
+        kpis=with_targets(
+            kpis(people, facts, lifts=lifts, conversion=conversion),
+            setting.parts.campaign.targets,
+            currency=setting.currency,
+        ),
         actions=by_action,
         variants=by_variant,
         delivery=ledger.delivery,
