@@ -33,6 +33,7 @@ def test_of_several_origins_of_a_person_the_earliest_assignment_stands(session: 
         origin_id=pa.array(["a", "b", "c", "d", "e"]),
         cell=pa.array([0, -1, 1, 0, -1], pa.int64()),
         probability=pa.array([0.4, 0.2, 0.4, 0.4, 0.2]),
+        bucket=pa.array([11, 12, 13, 14, 15]),
     )
     # b was assigned a month before a; c and d at the same moment, so the smaller id decides.
     bind(session, "identity", origin_id=pa.array(["b", "d"]), profile_id=pa.array(["a", "c"]))
@@ -45,9 +46,9 @@ def test_of_several_origins_of_a_person_the_earliest_assignment_stands(session: 
     )
     rows = session.rows(sql(PLACED, planned=NOW, campaign="spring"))
     assert sorted(rows) == [
-        ("a", -1, 0.2, 2, True),
-        ("c", 1, 0.4, 2, False),
-        ("e", -1, 0.2, 1, False),
+        ("a", -1, 0.2, 12, 2, True),
+        ("c", 1, 0.4, 13, 2, False),
+        ("e", -1, 0.2, 15, 1, False),
     ]
 
 

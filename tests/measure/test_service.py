@@ -565,6 +565,7 @@ def test_a_report_is_kept_whole_and_replaced_by_the_next(stores: Stores) -> None
     assert store_report(stores, found) == second
     assert first.html == second.html
     assert sorted(path.name for path in first.html.parent.iterdir()) == [
+        f"{plan_id}.csv",
         f"{plan_id}.html",
         f"{plan_id}.json",
     ]

@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 
 from aimwell.deliver import service as deliver
 from aimwell.measure.ledger import read_hits, read_ledger
+from aimwell.measure.pieces import Piece
+from aimwell.measure.segment_pieces import segment_pieces
 from aimwell.measure.service import measure, store_report
 from aimwell.measure.slice_reading import bring_up_to_date, read_pieces
-from aimwell.measure.slices import FIGURES, Piece, slices
+from aimwell.measure.slices import FIGURES, slices
+from aimwell.segment.micro.model import MicroModel
+from aimwell.segment.models.files import keep_model
 from aimwell.stats.estimate import Estimate
 from campaigns import NOW, executed, set_up
-from shop import day, make_stores
+from shop import add_orders, day, make_stores
 
 ADDITIVE = ("orders", "revenue", "cost")
 
@@ -159,4 +163,67 @@ def test_the_ledger_by_cell_adds_up_to_that_of_the_plan_and_only_what_is_due_is_
     assert one.figure("incremental_profit").value.value == anew.profit.estimate
     store_report(stores, anew)
     assert slices(read_pieces(stores, until=until).pieces, "campaign") == (one,)
+    stores.close()
+
+
+def test_by_segment_and_occasion_from_real_plans(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path, margin_default=0.4)
+    spent = {"event": "Order Completed", "sum": {"of": "revenue", "above": 13}}
+    names = set_up(
+        stores,
+        60,
+        loyal={"kind": "segment", "name": "loyal", "rule": spent},
+        easter={"kind": "occasion", "name": "easter", "nature": ["celebratory"], "when": {"common": {"day": "easter", "country": "GB"}}},
+        soon={"kind": "segment", "name": "soon", "rule": {"any": [{"occasion": "easter"}, {"event": "Order Completed"}]}},
+        spring={"audience": {"segment": "soon"}},
+    )  # fmt: skip
+    made = executed(stores)
+    deliver.run_sending(stores, made.plan_id, clock=lambda: NOW + timedelta(seconds=2))
+    add_orders(
+        stores,
+        [
+            {"customer": name, "order_id": f"n-{name}", "ordered_at": NOW + timedelta(days=2), "revenue": 20 + k % 7}
+            for k, name in enumerate(names)
+            if k % 2
+        ],
+    )  # fmt: skip
+    later = day(100)
+    store_report(stores, measure(stores, made.plan_id, now=later, permutations=199))
+    found = read_pieces(stores, until=later)
+    (occasion,) = slices(found.pieces, "occasion")
+    assert occasion.name == "easter"
+    told = segment_pieces(stores, [made.plan_id], now=later)
+    by_segment = {one.name: one for one in slices(told.pieces, "segment")}
+    assert set(by_segment) == {"loyal", "soon"}
+    everyone, whole = by_segment["soon"], slices(found.pieces, "campaign")[0]
+    for key in ("conversion_rate", "orders", "revenue", "cost", "delivery_rate", "margin"):
+        assert everyone.figure(key) == whole.figure(key)
+    added = everyone.figure("incremental_revenue")
+    assert added.value.value == pytest.approx(whole.figure("incremental_revenue").value.value)
+    assert by_segment["loyal"].people < everyone.people
+    assert by_segment["loyal"].sent == by_segment["loyal"].people
+    assert any("overlap" in note for note in told.notes)
+    stores.close()
+
+
+def test_micro_segments_that_know_the_outcome_are_refused_with_the_reason(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path, margin_default=0.4)
+    names = set_up(stores, 60)
+    made = executed(stores)
+    deliver.run_sending(stores, made.plan_id, clock=lambda: NOW + timedelta(seconds=2))
+    add_orders(stores, [{"customer": n, "order_id": f"n-{n}", "ordered_at": NOW + timedelta(days=2), "revenue": 9} for n in names])  # fmt: skip
+    rules = {
+        "big": {"event": "Order Completed", "sum": {"of": "revenue", "above": 13}},
+        "small": {"not": {"event": "Order Completed", "sum": {"of": "revenue", "above": 13}}},
+    }
+    for name, as_of in (("before", NOW - timedelta(days=1)), ("after", NOW + timedelta(days=20))):
+        model = MicroModel(name, as_of, rules)
+        keep_model(stores, model, kind="micro_segments", name=name, as_of=as_of, settings={}, metrics={}, now=NOW)  # fmt: skip
+    later = day(100)
+    told = segment_pieces(stores, [made.plan_id], model="before", now=later)
+    assert sum(one.people for one in told.pieces) == made.summary["treated"]
+    assert {one.segment for one in told.pieces} == {"big", "small"}
+    late = segment_pieces(stores, [made.plan_id], model="after", now=later)
+    assert late.pieces == ()
+    assert any("it would know what came of it" in note for note in late.notes)
     stores.close()

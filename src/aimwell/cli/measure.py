@@ -15,6 +15,9 @@ from aimwell.cli import (
     measure_retention,
 )
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.measure_compare import benchmarks, compare
+from aimwell.cli.measure_days import alerts, days
+from aimwell.cli.measure_lift import lift
 from aimwell.cli.measure_over_time import over_time
 from aimwell.cli.measure_panels import CAMPAIGN, CUSTOMERS, TOGETHER
 from aimwell.cli.measure_segments import segments
@@ -48,7 +51,7 @@ def report(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a plan and write its report (HTML and JSON) into the workspace's folder reports/."""
+    """Measure a plan and write its report (HTML, JSON and CSV) into the workspace's folder reports/."""
     with opened(workspace, as_json=as_json) as ws:
         plan = load_plan(ws.stores.control, plan_id)
         with ws.output.progress("Measuring"):
@@ -146,9 +149,14 @@ def _amounts(one: Estimate, currency: str) -> tuple[str, ...]:
     )
 
 
+app.command("lift", rich_help_panel=CAMPAIGN)(lift)
 app.command("segments", rich_help_panel=CAMPAIGN)(segments)
 app.command("over-time", rich_help_panel=CAMPAIGN)(over_time)
 app.command("later", rich_help_panel=CAMPAIGN)(measure_earnings.later)
+app.command("compare", rich_help_panel=CAMPAIGN)(compare)
+app.command("days", rich_help_panel=TOGETHER)(days)
+app.command("alerts", rich_help_panel=TOGETHER)(alerts)
+app.command("benchmarks", rich_help_panel=TOGETHER)(benchmarks)
 app.command("kpis", rich_help_panel=TOGETHER)(measure_kpis.kpis)
 app.command("ledger", rich_help_panel=TOGETHER)(measure_earnings.ledger)
 app.command("executive", rich_help_panel=TOGETHER)(measure_earnings.executive)

@@ -1,15 +1,18 @@
-"""`aimwell measure kpis`: the key figures of all campaigns, by channel, offer, month and so on."""
+"""`aimwell measure kpis`: the key figures of all campaigns, by channel, offer, month, segment and so on."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
+from aimwell.cli.calls import call_is_right
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.measure_earnings import PeriodOption, bounds
 from aimwell.measure.formatting import percent
+from aimwell.measure.pieces import SlicedBy
+from aimwell.measure.segment_pieces import segment_pieces
 from aimwell.measure.shown import shown, shown_interval
 from aimwell.measure.slice_reading import bring_up_to_date, read_pieces
 from aimwell.measure.slices import FIGURES, Slice, slices
@@ -29,12 +32,30 @@ class SliceName(StrEnum):
     VARIANT = "variant"
     AUDIENCE = "audience"
     MONTH = "month"
+    OCCASION = "occasion"
+    SEGMENT = "segment"
+    MICRO_SEGMENT = "micro-segment"
+
+
+_OF_PEOPLE: dict[SliceName, SlicedBy] = {
+    SliceName.SEGMENT: "segment",
+    SliceName.MICRO_SEGMENT: "segment",
+}
+"""Told apart by who people were, so that each plan is read again."""
 
 
 def kpis(
     by: Annotated[SliceName, typer.Option("--by", help="What the figures are told apart by.")] = (
         SliceName.CAMPAIGN
     ),
+    segment: Annotated[
+        list[str] | None,
+        typer.Option("--segment", help="By segment: only this one; may be repeated."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="By micro-segment: the kept model that tells them."),
+    ] = None,
     period: PeriodOption = None,
     refresh: Annotated[
         bool,
@@ -46,6 +67,11 @@ def kpis(
     as_json: JsonOption = False,
 ) -> None:
     """Show the key figures of measured campaigns side by side, each with its interval or why it is missing."""
+    call_is_right(
+        (by is SliceName.MICRO_SEGMENT) == (model is not None),
+        "--model NAME goes with --by micro-segment, and that with --model.",
+    )
+    call_is_right(segment is None or by is SliceName.SEGMENT, "--segment goes with --by segment.")
     with opened(workspace, as_json=as_json) as ws:
         since, until = bounds(period, ws.stores.settings.timezone) if period else (None, ws.now)
         found = read_pieces(ws.stores, since=since, until=until)
@@ -53,7 +79,18 @@ def kpis(
             with ws.output.progress("Measuring"):
                 bring_up_to_date(ws.stores, found, now=ws.now)
             found = read_pieces(ws.stores, since=since, until=until)
-        made = slices(found.pieces, by.value)
+        pieces, notes = found.pieces, tuple[str, ...]()
+        if by in _OF_PEOPLE:
+            with ws.output.progress("Looking at segments"):
+                told = segment_pieces(
+                    ws.stores,
+                    sorted({one.plan_id for one in found.pieces}),
+                    segments=segment,
+                    model=model,
+                    now=ws.now,
+                )
+            pieces, notes = told.pieces, told.notes
+        made = slices(pieces, _OF_PEOPLE.get(by) or cast("SlicedBy", by.value))
         if as_json:
             ws.output.json(
                 {
@@ -63,12 +100,15 @@ def kpis(
                     "formulas": {key: formula for key, (_l, _u, formula) in FIGURES.items()},
                     "unmeasured": found.unmeasured,
                     "running": found.running,
+                    "notes": notes,
                 }
             )
             return
         for start in range(0, len(made), _MOST_ACROSS):
             _show(ws, made[start : start + _MOST_ACROSS])
         _reasons(ws, made)
+        for note in notes:
+            ws.output.note(note)
         if found.unmeasured or found.running:
             ws.output.note(
                 f"{len(found.unmeasured)} plans were never measured and the window of {len(found.running)} was open when they "

@@ -18,6 +18,7 @@ from aimwell.jobs.context import JobContext
 from aimwell.jobs.model import utc_now
 from aimwell.jobs.service import open_jobs
 from aimwell.jobs.worker import Handler, stopped_by_signals
+from aimwell.measure.jobs import measure_handlers, schedule_measuring
 from aimwell.predict.jobs import predict_handlers, schedule_care
 from aimwell.privacy.retention import forget_old
 from aimwell.segment.jobs import Follower, schedule_following, segment_handlers
@@ -49,6 +50,7 @@ def handlers(stores: Stores) -> dict[str, Handler]:
         **upkeep_handlers(stores),
         **segment_handlers(stores),
         **predict_handlers(stores),
+        **measure_handlers(stores),
         PURGE: purge,
     }
 
@@ -80,6 +82,7 @@ def run(
         schedule_upkeep(jobs, ws.stores.settings)
         schedule_following(jobs, timezone=ws.stores.settings.timezone)
         schedule_care(jobs, timezone=ws.stores.settings.timezone)
+        schedule_measuring(jobs, timezone=ws.stores.settings.timezone)
         sync_schedules(ws.stores, jobs)
         worker = jobs.worker(handlers(ws.stores), poll_seconds=poll_seconds)
         with stopped_by_signals(worker):

@@ -50,6 +50,8 @@ def campaign_of(experiment: Experiment, campaign: Campaign) -> Campaign:
         body |= {"cluster": experiment.cluster, "stratify": ()}
     if experiment.stratify:
         body |= {"stratify": experiment.stratify, "cluster": experiment.cluster}
+    if experiment.looks is not None:
+        body["looks"] = experiment.looks.model_dump(mode="json", exclude_none=True)
     if experiment.share < 1:
         body["share"] = experiment.share
     return Campaign.model_validate(

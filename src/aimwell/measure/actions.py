@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from aimwell.measure.lifts import MARGIN_UNKNOWN, NO_CONTROL, less_cost, planned_shares
+from aimwell.measure.lifts import (
+    MARGIN_UNKNOWN,
+    NO_CONTROL,
+    less_cost,
+    lift_of_values,
+    planned_shares,
+)
 from aimwell.measure.model import ActionResult, Metric
 from aimwell.measure.people import Cell, People, arm_figures
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
-from aimwell.stats.lift import measure_lift
 from aimwell.stats.multiplicity import holm
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS, fewest_permutations
 
@@ -97,10 +102,10 @@ def _row(
     if people.treated.all():
         difference = Estimate.missing(NO_CONTROL, method="none", confidence=confidence)
     elif even:
-        treated, control = people.arms(people.outcome(metric), chosen)
-        difference = measure_lift(
-            treated,
-            control,
+        difference = lift_of_values(
+            people,
+            people.outcome(metric),
+            chosen=chosen,
             seed=seed,
             confidence=confidence,
             permutations=permutations,

@@ -11,10 +11,12 @@ import sqlalchemy as sa
 
 from aimwell.measure.people import People
 from aimwell.stats.bayes import Belief, believed_difference, prior_of_campaigns, weak_prior
+from aimwell.stats.clustered_lift import clustered_means
 from aimwell.stats.cuped import adjusted_means, plan_adjustment
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE
 from aimwell.stats.intervals import too_few_people
 from aimwell.stats.meta_analysis import pool
+from aimwell.stats.two_means import TwoMeans
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
@@ -58,6 +60,19 @@ def _earlier(document: dict[str, Any]) -> Earlier | None:
     return Earlier(relative["estimate"], error) if error > 0.0 else None
 
 
+def _means(people: People) -> TwoMeans | None:
+    """Both means of revenue, adjusted by past spend; by group where groups were drawn."""
+    arms = people.arms(people.revenue)
+    if too_few_people(arms[0].n, arms[1].n) is not None:
+        return None
+    if people.cluster is not None:
+        owners = people.cluster[people.treated], people.cluster[~people.treated]
+        found, _ = clustered_means(*arms, owners)
+        return None if isinstance(found, str) else found
+    treated, control = (arm.joint() for arm in arms)
+    return adjusted_means(treated, control, plan_adjustment(treated, control))
+
+
 def belief(people: People, earlier: Sequence[Earlier]) -> Belief | None:
     """What to believe of the revenue per person that sending adds; None where there is nothing to go by.
 
@@ -65,10 +80,9 @@ def belief(people: People, earlier: Sequence[Earlier]) -> Belief | None:
         people: All assigned people.
         earlier: Campaigns from which the prior is made, if they are enough.
     """
-    treated, control = (arm.joint() for arm in people.arms(people.revenue))
-    if too_few_people(treated.n, control.n) is not None:
+    means = _means(people)
+    if means is None:
         return None
-    means = adjusted_means(treated, control, plan_adjustment(treated, control))
     prior = weak_prior(means.control)
     if len(earlier) >= CAMPAIGNS_MIN and means.control > 0.0:
         pooled = pool([one.lift for one in earlier], [one.error for one in earlier])

@@ -15,10 +15,11 @@ import numpy as np
 from aimwell.decide.model import Plan
 from aimwell.errors import MeasureError
 from aimwell.measure.formatting import count, percent
-from aimwell.measure.lifts import NO_CONTROL
+from aimwell.measure.lifts import NO_CONTROL, lift_of
 from aimwell.measure.members import InSegments
 from aimwell.measure.model import Metric, Span, plain
 from aimwell.measure.people import BoolArray, People
+from aimwell.stats.estimate import Estimate
 from aimwell.stats.group_sums import (
     GROUPS_A_WORD,
     GroupLift,
@@ -26,12 +27,13 @@ from aimwell.stats.group_sums import (
     corrected,
     lifts_of_groups,
 )
-from aimwell.stats.lift import measure_lift
 
 __all__ = ["SURE", "SegmentLifts", "segment_lifts"]
 
 SURE = 0.05
 """Corrected p-values up to this are findings: at most this share of them is expected to be false."""
+
+_BY_GROUP = "arms were drawn by group, and a group may lie in a segment and outside of it, so who is not in it is no other sample"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +144,16 @@ def _added_up(
 
 def _by_the_rule(row: GroupLift, people: People, span: Span, seed: int) -> GroupLift:
     """The row as a campaign's report would measure these people, where Welch's interval is not to be trusted."""
-    if row.caution is None:
+    if row.caution is None and people.cluster is None:
         return row
     metric: Metric = row.metric  # type: ignore[assignment]
-    treated, control = people.arms(people.outcome(metric))
-    lift = measure_lift(treated, control, seed=seed, fraction=span.fraction)
-    return replace(row, difference=lift.difference, relative=lift.relative)
+    lift = lift_of(people, metric, seed=seed, fraction=span.fraction)
+    found = replace(row, difference=lift.difference, relative=lift.relative)
+    if people.cluster is None or not row.against_others.defined:
+        return found
+    return replace(
+        found, against_others=Estimate.missing(_BY_GROUP, method=row.against_others.method)
+    )
 
 
 def _sentence(rows: Sequence[GroupLift], people: People) -> str:

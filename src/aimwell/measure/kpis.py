@@ -12,13 +12,12 @@ import numpy as np
 
 from aimwell.measure.churn import LapsePeriod
 from aimwell.measure.formatting import count, money, percent, places_for
-from aimwell.measure.lifts import NO_CONTROL, share_difference
+from aimwell.measure.lifts import NO_CONTROL, lift_of_values, shares_apart
 from aimwell.measure.model import Costs, Delivery, Kpi, Metric
 from aimwell.measure.people import BoolArray, People
-from aimwell.stats.arms import Arm
 from aimwell.stats.estimate import Estimate, Figure
 from aimwell.stats.intervals import wilson
-from aimwell.stats.lift import Lift, measure_lift
+from aimwell.stats.lift import Lift
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
 from aimwell.stats.samples import FloatArray
 
@@ -96,11 +95,9 @@ def _acquisition(people: People, facts: Facts) -> Kpi:
             else "everybody who was targeted had bought before, so none could become a new customer"
         )
         value = Figure(value=None, reason=why)
-    added = share_difference(
-        (new, targeted),
-        _counted(people.orders > 0, ~people.treated & prospects),
-        fraction=facts.fraction,
-    ).times(targeted / 100.0)
+    added = shares_apart(people, people.orders > 0, prospects, fraction=facts.fraction).times(
+        targeted / 100.0
+    )
     return Kpi(
         key="acquisition_cost",
         label="Customer acquisition cost",
@@ -225,7 +222,8 @@ def _value_lift(people: People, facts: Facts) -> Kpi:
     causal = Estimate.missing(value.reason or "", method="change of lifetime value")
     worked = ""
     if parts is not None and facts.value_reason is None:
-        before, after, treated = parts
+        before, after, treated = parts.value_before, parts.value_after, parts.treated
+        assert before is not None and after is not None  # noqa: S101, PT018 - only who has both was taken
         pre = float(before[treated].mean()) if treated.any() else 0.0
         if pre > 0:
             post = float(after[treated].mean())
@@ -234,7 +232,7 @@ def _value_lift(people: People, facts: Facts) -> Kpi:
             places = places_for([0.0], facts.currency)
             shown = money(post, facts.currency, places), money(pre, facts.currency, places)
             worked = f"({shown[0]} − {shown[1]}) ÷ {shown[1]} × 100"
-            causal = _value_change(before, after, treated, facts).times(100.0 / pre)
+            causal = _value_change(parts, before, after, facts).times(100.0 / pre)
     return Kpi(
         key="lifetime_value_lift",
         label="Lifetime value lift",
@@ -254,26 +252,23 @@ def _value_lift(people: People, facts: Facts) -> Kpi:
     )
 
 
-def _valued(people: People) -> tuple[FloatArray, FloatArray, BoolArray] | None:
-    """Values before and after, and who is treated, of those who have both."""
+def _valued(people: People) -> People | None:
+    """Those who have a value before and after."""
     if people.value_before is None or people.value_after is None:
         return None
     known = ~np.isnan(people.value_before) & ~np.isnan(people.value_after)
     if not known.any():
         return None
-    return people.value_before[known], people.value_after[known], people.treated[known]
+    return people.take(known)
 
 
-def _value_change(
-    before: FloatArray, after: FloatArray, treated: BoolArray, facts: Facts
-) -> Estimate:
+def _value_change(people: People, before: FloatArray, after: FloatArray, facts: Facts) -> Estimate:
     """Change of value, treated less held-out, per person, adjusted by the value before."""
-    if treated.all():
+    if people.treated.all():
         return Estimate.missing(NO_CONTROL, method="change of lifetime value")
-    change = after - before
-    return measure_lift(
-        Arm.of(change[treated], before[treated]),
-        Arm.of(change[~treated], before[~treated]),
+    return lift_of_values(
+        replace(people, spend_before=before),
+        after - before,
         seed=facts.seed,
         permutations=facts.permutations,
     ).difference
@@ -296,9 +291,7 @@ def _churn(people: People, facts: Facts) -> Kpi:
             worked = f"{count(gone)} ÷ {count(start)} × 100"
             held = ~people.treated
             causal = (
-                share_difference(
-                    (gone, start), _counted(lost, held & people.active), fraction=facts.fraction
-                )
+                shares_apart(people, lost, people.active, fraction=facts.fraction)
                 if held.any()
                 else Estimate.missing(NO_CONTROL, method="difference of shares")
             )

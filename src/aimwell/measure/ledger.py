@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 import sqlalchemy as sa
 
 from aimwell.decide.model import EXCLUSIONS
@@ -14,7 +15,18 @@ from aimwell.measure.model import Delivery
 from aimwell.measure.people import Cell
 from aimwell.store.schema import metadata
 
-__all__ = ["COMPLAINED", "SHARED", "STOP_REASONS", "Ledger", "read_hits", "read_ledger"]
+__all__ = [
+    "COMPLAINED",
+    "CONTACT_COLUMNS",
+    "SHARED",
+    "STOP_REASONS",
+    "Ledger",
+    "each_message",
+    "hit_columns",
+    "read_contacts",
+    "read_hits",
+    "read_ledger",
+]
 
 STOP_REASONS: Mapping[str, str] = {
     **EXCLUSIONS,
@@ -33,6 +45,22 @@ COMPLAINED = ("Email Complained", "Email Marked As Spam", "Spam Complaint")
 """Events that say a person called the message spam."""
 SHARED = ("Email Shared", "Email Forwarded", "Product Shared")
 """Events that say a person passed the message on."""
+
+CONTACT_COLUMNS = (
+    "sent",
+    "opened",
+    "opened_machine",
+    "clicked",
+    "clicked_machine",
+    "engaged",
+    "engaged_machine",
+    "unsubscribed",
+    "bounced",
+    "complained",
+    "shared",
+    "cost",
+)
+"""What `read_contacts` counts of each person beside the id."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +121,7 @@ def _largest_first(counted: Mapping[str, int]) -> dict[str, int]:
 
 def _hits(connection: sa.Connection, plan_id: str) -> dict[str, int]:
     """Messages with each kind of event, once each; machine hits count where no person's hit is there."""
-    columns = _hit_columns(_each_message(_messages.c.plan_id == plan_id))
+    columns = hit_columns(each_message(_messages.c.plan_id == plan_id))
     row = connection.execute(
         sa.select(*[sa.func.sum(column).label(name) for name, column in columns.items()])
     ).one()
@@ -111,8 +139,8 @@ def read_hits(
     found: dict[tuple[str, Cell], dict[str, int]] = {}
     for row in connection.execute(sent.group_by(*by)):
         found[row.plan_id, Cell(row.action, row.variant)] = {"sent": int(row.sent)}
-    each = _each_message(_messages.c.plan_id.in_(plan_ids), by=by)
-    columns = _hit_columns(each)
+    each = each_message(_messages.c.plan_id.in_(plan_ids), by=by)
+    columns = hit_columns(each)
     places = (each.c.plan_id, each.c.action, each.c.variant)
     counted = sa.select(
         *places, *[sa.func.sum(column).label(name) for name, column in columns.items()]
@@ -123,7 +151,37 @@ def read_hits(
     return found
 
 
-def _each_message(where: sa.ColumnElement[bool], by: Sequence[sa.Column[Any]] = ()) -> sa.Subquery:
+def read_contacts(connection: sa.Connection, plan_id: str) -> pa.Table:
+    """One row a message: `profile_id` as it was planned, then `CONTACT_COLUMNS`: what befell it (0 or 1), and its cost if it was sent."""
+    each = each_message(_messages.c.plan_id == plan_id)
+    hits = hit_columns(each)
+    sent = sa.case((_messages.c.state == "sent", 1), else_=0)
+    columns: dict[str, sa.ColumnElement[Any]] = {
+        "sent": sent,
+        **{name: sa.func.coalesce(column, 0) for name, column in hits.items()},
+        "cost": sa.case(
+            (_messages.c.state == "sent", sa.func.coalesce(_messages.c.cost, 0)), else_=0
+        ),
+    }
+    query = (
+        sa.select(_messages.c.profile_id, *[columns[name] for name in CONTACT_COLUMNS])
+        .select_from(_messages.outerjoin(each, each.c.message_id == _messages.c.message_id))
+        .where(_messages.c.plan_id == plan_id)
+    )
+    schema = pa.schema(
+        [("profile_id", pa.string()), *[(name, pa.float64()) for name in CONTACT_COLUMNS]]
+    )
+    batches = []
+    found = connection.execution_options(stream_results=True).execute(query)
+    for rows in found.partitions(50_000):
+        who, *counted = zip(*rows, strict=True)
+        arrays = [pa.array(who, pa.string())]
+        arrays += [pa.array([float(value) for value in one], pa.float64()) for one in counted]
+        batches.append(pa.record_batch(arrays, schema=schema))
+    return pa.Table.from_batches(batches, schema=schema)
+
+
+def each_message(where: sa.ColumnElement[bool], by: Sequence[sa.Column[Any]] = ()) -> sa.Subquery:
     """One row a message that anything befell: 1 for each kind of event."""
 
     def seen(*names: str, machine: bool) -> sa.ColumnElement[int]:
@@ -150,7 +208,7 @@ def _each_message(where: sa.ColumnElement[bool], by: Sequence[sa.Column[Any]] = 
     )
 
 
-def _hit_columns(each: sa.Subquery) -> dict[str, sa.ColumnElement[int]]:
+def hit_columns(each: sa.Subquery) -> dict[str, sa.ColumnElement[int]]:
     """What to add up over messages, by the names of `Delivery`."""
     one, none = sa.literal(1), sa.literal(0)
     person = sa.case((each.c.opened + each.c.clicked > none, one), else_=none)

@@ -8,12 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from aimwell.measure.model import Metric
-from aimwell.measure.people import People
+from aimwell.measure.people import BoolArray, People
 from aimwell.stats.always_valid import as_always_valid, one_look_confidence
+from aimwell.stats.clustered_lift import clustered_lift
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 from aimwell.stats.intervals import newcombe
 from aimwell.stats.lift import Lift, measure_lift
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
+from aimwell.stats.samples import FloatArray
 from aimwell.stats.srm import RatioCheck, check_ratio
 
 __all__ = [
@@ -24,10 +26,12 @@ __all__ = [
     "conversion_difference",
     "less_cost",
     "lift_of",
+    "lift_of_values",
     "lifts_of",
     "planned_shares",
     "profit",
     "share_difference",
+    "shares_apart",
 ]
 
 NO_CONTROL = "nobody was held out, so nothing says what would have happened without sending"
@@ -46,8 +50,40 @@ def lift_of(
 
     `fraction`: the share of an open window that has passed; the intervals then hold at all looks together.
     """
-    treated, control = people.arms(people.outcome(metric))
-    return measure_lift(treated, control, seed=seed, permutations=permutations, fraction=fraction)
+    return lift_of_values(
+        people, people.outcome(metric), seed=seed, permutations=permutations, fraction=fraction
+    )
+
+
+def lift_of_values(
+    people: People,
+    values: FloatArray,
+    *,
+    chosen: BoolArray | None = None,
+    seed: int,
+    confidence: float = DEFAULT_CONFIDENCE,
+    permutations: int = DEFAULT_PERMUTATIONS,
+    fraction: float | None = None,
+) -> Lift:
+    """One number a person, treated (or those `chosen` of them) against held-out: by person, or by group where groups were drawn."""
+    treated, control = people.arms(values, chosen)
+    if people.cluster is not None:
+        owners = people.cluster[people.treated if chosen is None else chosen]
+        return clustered_lift(
+            treated,
+            control,
+            (owners, people.cluster[~people.treated]),
+            confidence=confidence,
+            fraction=fraction,
+        )
+    return measure_lift(
+        treated,
+        control,
+        seed=seed,
+        confidence=confidence,
+        permutations=permutations,
+        fraction=fraction,
+    )
 
 
 def lifts_of(
@@ -105,15 +141,30 @@ def share_difference(
     return found.times(100.0)
 
 
+def shares_apart(
+    people: People, did: BoolArray, among: BoolArray, *, fraction: float | None = None
+) -> Estimate:
+    """Share of the treated who did it less that of the held-out, of those `among`, in percentage points; `fraction` as in `lift_of`."""
+    held = ~people.treated
+    if people.cluster is not None and (held & among).any() and (people.treated & among).any():
+        part = people.take(among)
+        return lift_of_values(
+            part, did[among].astype(np.float64), seed=0, fraction=fraction
+        ).difference.times(100.0)
+    return share_difference(
+        (int((did & among & people.treated).sum()), int((among & people.treated).sum())),
+        (int((did & among & held).sum()), int((among & held).sum())),
+        fraction=fraction,
+    )
+
+
 def conversion_difference(people: People, *, fraction: float | None = None) -> Estimate:
     """Conversion rate of the treated less that of the held-out, in percentage points; `fraction` as in `lift_of`."""
     held = ~people.treated
     if not held.any():
         return Estimate.missing(NO_CONTROL, method="difference of shares")
-    return share_difference(
-        (int(people.converted[people.treated].sum()), int(people.treated.sum())),
-        (int(people.converted[held].sum()), int(held.sum())),
-        fraction=fraction,
+    return shares_apart(
+        people, people.converted, np.ones(len(people), dtype=np.bool_), fraction=fraction
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,12 +10,13 @@ import numpy as np
 from aimwell.decide.strata import combined
 from aimwell.history.moment import Moment
 from aimwell.measure.people import BoolArray, People
-from aimwell.measure.queries import IN_SEGMENTS
+from aimwell.measure.queries import IN_GROUPS, IN_SEGMENTS
 from aimwell.segment.membership.computing import compute
 from aimwell.segment.membership.defined import Defined
 from aimwell.store.sql import sql
+from aimwell.store.stores import Stores
 
-__all__ = ["InSegments", "members_at", "within_strata"]
+__all__ = ["Grouping", "InSegments", "micro_groups", "of_segments", "within_strata"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,19 +32,49 @@ class InSegments:
     failures: Mapping[str, str]
 
 
-def members_at(moment: Moment, segments: Defined, *, people: int) -> InSegments:
-    """Compute segments in a session in which `members` (profile_id, position) is bound; all of them in one pass.
+Grouping = Callable[[Moment, int], InSegments]
+"""Who is in which segment, asked in a session at the start in which `members` (profile_id, position) of so many people is bound."""
 
-    Args:
-        moment: Cut at the start.
-        segments: Which.
-        people: How many positions there are.
+
+def of_segments(segments: Defined) -> Grouping:
+    """These segments, all of them in one pass."""
+
+    def members(moment: Moment, people: int) -> InSegments:
+        computed = compute(moment, segments.closures, segments.revisions)
+        found = _nobody(sorted(computed.places), people)
+        for segment, position in moment.session.rows(sql(IN_SEGMENTS)) if found else ():
+            found[segment][position] = True
+        return InSegments(found, {**segments.broken, **computed.failures})
+
+    return members
+
+
+def micro_groups(stores: Stores, name: str) -> Grouping:
+    """The micro-segments of a kept model, by its rules.
+
+    Raises:
+        SegmentError: There is no such model.
     """
-    computed = compute(moment, segments.closures, segments.revisions)
-    found = {name: np.zeros(people, dtype=np.bool_) for name in sorted(computed.places)}
-    for segment, position in moment.session.rows(sql(IN_SEGMENTS)) if found else ():
-        found[segment][position] = True
-    return InSegments(found, {**segments.broken, **computed.failures})
+    from aimwell.segment.micro.model import MicroModel
+    from aimwell.segment.models.files import read_model
+
+    model, _version = read_model(stores, name, kind="micro_segments", read=MicroModel.from_json)
+
+    def members(moment: Moment, people: int) -> InSegments:
+        if moment.as_of < model.as_of:
+            return InSegments(
+                {},
+                {
+                    name: f"it was learnt of data up to {model.as_of:%Y-%m-%d}, after the campaign began, so it would know what came of it"
+                },
+            )
+        moment.session.bind("grouped", model.people(moment))
+        found = _nobody(sorted(model.rules), people)
+        for group, position in moment.session.rows(sql(IN_GROUPS)):
+            found[group][position] = True
+        return InSegments(found, {})
+
+    return members
 
 
 def within_strata(people: People, found: InSegments) -> People:
@@ -53,3 +84,7 @@ def within_strata(people: People, found: InSegments) -> People:
         return people
     marks = code[:, None] == np.arange(1, int(code.max()) + 1)[None, :]
     return replace(people, strata=marks.astype(np.float64))
+
+
+def _nobody(names: Sequence[str], people: int) -> dict[str, BoolArray]:
+    return {name: np.zeros(people, dtype=np.bool_) for name in names}

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from aimwell.stats.bayes import Belief
 from aimwell.stats.estimate import Estimate, Figure
 from aimwell.stats.lift import Lift
 from aimwell.stats.srm import RatioCheck
+
+if TYPE_CHECKING:
+    from aimwell.measure.view_model import LiftViews
 
 __all__ = [
     "ActionResult",
@@ -223,6 +226,7 @@ class CampaignResult:
         crossed: Those of them who were both treated and held out; the earliest assignment counts.
         erased: Assigned people who were erased since. What they did is not known any more, so they do not count.
         belief: The Bayesian view of the revenue per person that sending adds, beside the lift; None where there is none.
+        views: The effect from other sides: on the reached, ratios, quantiles, over time; None where nobody looked.
         methods: How it was measured, in words.
         caveats: What a reader must know before believing it.
     """
@@ -264,6 +268,7 @@ class CampaignResult:
     truth: Truth | None = None
     erased: int = 0
     belief: Belief | None = None
+    views: LiftViews | None = None
 
     @property
     def headline_estimate(self) -> Estimate:

@@ -44,6 +44,8 @@ class People:
         value_before, value_after: Lifetime value at the start and at the end of the window; NaN where it has none.
         strata: People × strata but the first, 1 where somebody is in it: where arms were dealt out evenly within strata,
             comparisons are within them too.
+        cluster: The group with which each was drawn, as a number; None where people were drawn one by one.
+        reached, opened, clicked: Got a message; a person opened it; a person clicked; None where nobody asked.
     """
 
     cells: tuple[Cell, ...]
@@ -61,6 +63,10 @@ class People:
     value_before: FloatArray | None = None
     value_after: FloatArray | None = None
     strata: FloatArray | None = None
+    cluster: NDArray[np.int64] | None = None
+    reached: BoolArray | None = None
+    opened: BoolArray | None = None
+    clicked: BoolArray | None = None
 
     def __post_init__(self) -> None:
         lengths = {name: len(column) for name, column in self._columns().items()}

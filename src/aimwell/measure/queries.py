@@ -1,19 +1,29 @@
 """The queries of measuring, over a session cut at the start of the campaign and looking ahead to its end.
 
-Beside the names of the cut they read `assigned` (origin_id, cell, probability of the plan's people), `order_outcomes` and
+Beside the names of the cut they read `assigned` (origin_id, cell, probability, bucket, and profile_id when planned, of the plan's people), `order_outcomes` and
 `goal_outcomes` (see `history.outcomes`), `placed` and `members` (profile_id and position of the people as they stand in
 the result).
 """
 
 from __future__ import annotations
 
-__all__ = ["GAPS", "IN_SEGMENTS", "PEOPLE", "PLACED", "REDEEMABLE", "SPENT"]
+__all__ = [
+    "CONTACTED",
+    "GAPS",
+    "IN_GROUPS",
+    "IN_SEGMENTS",
+    "PEOPLE",
+    "PLACED",
+    "REDEEMABLE",
+    "SPENT",
+]
 
 # Of several origins that are one person today, the one that was assigned earliest stands.
 PLACED = """
 SELECT coalesce(i.profile_id, a.origin_id) AS profile_id,
        arg_min(a.cell, (coalesce(e.assigned_at, :planned), a.origin_id)) AS cell,
        arg_min(a.probability, (coalesce(e.assigned_at, :planned), a.origin_id)) AS probability,
+       arg_min(a.bucket, (coalesce(e.assigned_at, :planned), a.origin_id)) AS bucket,
        count(*) AS places,
        min(a.cell) < 0 AND max(a.cell) >= 0 AS crossed
 FROM assigned AS a
@@ -26,7 +36,7 @@ GROUP BY coalesce(i.profile_id, a.origin_id)
 """
 
 PEOPLE = """
-SELECT p.profile_id, p.cell, p.probability, p.places, p.crossed,
+SELECT p.profile_id, p.cell, p.probability, p.bucket, p.places, p.crossed,
        coalesce(g.bought, FALSE) AS converted,
        CAST(coalesce(o.orders, 0) AS double) AS orders,
        CAST(coalesce(o.revenue, 0) AS double) AS revenue,
@@ -78,6 +88,22 @@ FROM fresh AS f
 JOIN numbered AS n ON n.number = f.number
 JOIN named AS s ON s.place = f.place
 JOIN members AS m ON m.profile_id = n.profile_id
+"""
+
+IN_GROUPS = """
+SELECT g."group", m.position FROM grouped AS g JOIN members AS m ON m.profile_id = g.profile_id
+"""
+
+CONTACTED = """
+SELECT m.position, sum(c.sent) AS sent, sum(c.opened) AS opened, sum(c.opened_machine) AS opened_machine,
+       sum(c.clicked) AS clicked, sum(c.clicked_machine) AS clicked_machine, sum(c.engaged) AS engaged,
+       sum(c.engaged_machine) AS engaged_machine, sum(c.unsubscribed) AS unsubscribed, sum(c.bounced) AS bounced,
+       sum(c.complained) AS complained, sum(c.shared) AS shared, sum(c.cost) AS cost
+FROM contacts AS c
+JOIN assigned AS a ON a.planned_as = c.profile_id
+LEFT JOIN identity AS i ON i.origin_id = a.origin_id
+JOIN members AS m ON m.profile_id = coalesce(i.profile_id, a.origin_id)
+GROUP BY m.position
 """
 
 REDEEMABLE = """

@@ -17,13 +17,13 @@ from aimwell.history.moment import Moment, open_moment
 from aimwell.history.outcomes import outcomes
 from aimwell.measure.churn import LapsePeriod, lapse_period
 from aimwell.measure.customer_value import Values, values_before_and_after
-from aimwell.measure.members import InSegments, members_at
+from aimwell.measure.ledger import CONTACT_COLUMNS
+from aimwell.measure.members import Grouping, InSegments
 from aimwell.measure.model import Span
 from aimwell.measure.people import Cell, People
-from aimwell.measure.queries import GAPS, PEOPLE, PLACED, REDEEMABLE, SPENT
+from aimwell.measure.queries import CONTACTED, GAPS, PEOPLE, PLACED, REDEEMABLE, SPENT
 from aimwell.measure.redemptions import Purchase, Redeemed, redeemed
 from aimwell.predict.buying import purchase_history
-from aimwell.segment.membership.defined import Defined
 from aimwell.stats.samples import FloatArray
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -46,6 +46,7 @@ class Reading:
         lapse: After how long a customer counts as lost.
         value_reason: Why there is no lifetime value; None where there is.
         in_segments: Who was in the segments asked for; None where none was.
+        contacts: What befell the messages of each person, by `ledger.CONTACT_COLUMNS`; empty where nobody asked.
     """
 
     people: People
@@ -59,6 +60,7 @@ class Reading:
     lapse: LapsePeriod
     value_reason: str | None
     in_segments: InSegments | None
+    contacts: Mapping[str, FloatArray]
 
 
 _PASSED = Cell("", None)
@@ -82,7 +84,8 @@ def read_people(
     *,
     span: Span,
     offers_reached: bool = True,
-    segments: Defined | None = None,
+    grouping: Grouping | None = None,
+    contacts: pa.Table | None = None,
 ) -> Reading:
     """The assigned people of a plan by today's identity, each once, with what they did.
 
@@ -92,7 +95,8 @@ def read_people(
         people: Its treated, held-out and passed-over places.
         span: When outcomes count.
         offers_reached: Whether anybody was told of the offers; if not, nobody redeemed them.
-        segments: Whose members at the start are asked for.
+        grouping: Tells who was in which segment at the start; None where nobody asks.
+        contacts: As `ledger.read_contacts` gives them; None where nobody asks what befell the messages.
     """
     snapshot = stores.lake.pin()
     cells = cells_of(parts)
@@ -133,12 +137,11 @@ def read_people(
             ),
         )
         spent = session.table(sql(SPENT))
+        befell = {} if contacts is None else _befell(moment, contacts, len(profiles))
         redeemed_by = _redeemed(moment, parts, table, cells) if offers_reached else {}
         newest = session.rows(sql("SELECT max(ordered_at) FROM orders_ahead"))[0][0]
         before = purchase_history(moment)
-        in_segments = (
-            None if segments is None else members_at(moment, segments, people=len(profiles))
-        )
+        in_segments = None if grouping is None else grouping(moment, len(profiles))
     values = Values(
         reason="the window is not over yet; value after the campaign is read at its end"
     )
@@ -147,7 +150,15 @@ def read_people(
             after = purchase_history(later)
         values = values_before_and_after(before, after, profiles)
     return Reading(
-        people=_people(table, cells, redeemed_by, lapse, values),
+        people=_people(
+            table,
+            cells,
+            redeemed_by,
+            lapse,
+            values,
+            befell,
+            clustered=parts.campaign.cluster is not None,
+        ),
         redemptions=_per_person(redeemed_by, len(profiles), lambda r: r.orders).astype(np.int64),
         spent_by=spent.column("position").to_numpy(),
         spent_on=_days_after(spent.column("ordered_at"), span.starts_at),
@@ -158,7 +169,20 @@ def read_people(
         lapse=lapse,
         value_reason=values.reason,
         in_segments=in_segments,
+        contacts=befell,
     )
+
+
+def _befell(moment: Moment, contacts: pa.Table, people: int) -> dict[str, FloatArray]:
+    """What befell the messages of each person, by position."""
+    moment.session.bind("contacts", contacts)
+    counted = moment.session.table(sql(CONTACTED))
+    positions = counted.column("position").to_numpy()
+    found = {}
+    for name in CONTACT_COLUMNS:
+        found[name] = np.zeros(people)
+        found[name][positions] = counted.column(name).to_numpy()
+    return found
 
 
 def _assigned(people: Sequence[Place], cells: Sequence[Cell]) -> pa.Table:
@@ -166,6 +190,8 @@ def _assigned(people: Sequence[Place], cells: Sequence[Cell]) -> pa.Table:
     return pa.table(
         {
             "origin_id": pa.array([place.origin_id for place in people], pa.string()),
+            "planned_as": pa.array([place.profile_id for place in people], pa.string()),
+            "bucket": pa.array([place.bucket for place in people], pa.int64()),
             "cell": pa.array(
                 [
                     -1 if place.arm == "control" else index[Cell(place.action or "", place.variant)]
@@ -215,6 +241,9 @@ def _people(
     redeemed_by: Mapping[int, Redeemed],
     lapse: LapsePeriod,
     values: Values,
+    befell: Mapping[str, FloatArray],
+    *,
+    clustered: bool,
 ) -> People:
     def column(name: str) -> NDArray[np.float64]:
         found = table.column(name).to_numpy()
@@ -237,6 +266,11 @@ def _people(
         customer=flag("customer"),
         value_before=values.before,
         value_after=values.after,
+        # Whoever shares a bucket was drawn together: the group, as it was when the arms were drawn.
+        cluster=table.column("bucket").to_numpy().astype(np.int64) if clustered else None,
+        reached=(befell["sent"] > befell["bounced"]) if befell else None,
+        opened=(befell["opened"] > 0) if befell else None,
+        clicked=(befell["clicked"] > 0) if befell else None,
     )
     if lapse.days is None:
         return people

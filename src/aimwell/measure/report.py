@@ -17,6 +17,7 @@ from aimwell.measure.model import (
 from aimwell.measure.report_charts import amounts, amounts_axis, beside_truth, growth
 from aimwell.measure.report_tables import action_rows, arm_rows, funnel, kpi_card, lift_rows
 from aimwell.measure.shown import group_name
+from aimwell.measure.view_tables import QUESTIONS, look_rows, view_rows
 from aimwell.measure.words import nothing_to_compare
 from aimwell.pages.page import render_page
 from aimwell.version import VERSION
@@ -61,6 +62,12 @@ def report_html(result: CampaignResult) -> str:
         arms=arm_rows(result),
         actions=action_rows(result.actions, result),
         variants=action_rows(result.variants, result),
+        views=[
+            (question, view_rows(result, group))
+            for group, question in QUESTIONS.items()
+            if result.views is not None and result.views.of(group)
+        ],
+        looks=look_rows(result),
         truth=beside_truth(result),
         group=group_name(result),
         trial=result.verdict == "trial",

@@ -11,9 +11,11 @@ from aimwell.decide.model import Plan
 from aimwell.measure import words
 from aimwell.measure.actions import ActionFacts, action_results
 from aimwell.measure.belief import Earlier, belief
+from aimwell.measure.comparing import with_targets
 from aimwell.measure.daily import daily
 from aimwell.measure.kpis import Facts, kpis
 from aimwell.measure.ledger import Ledger
+from aimwell.measure.lift_views import lift_views
 from aimwell.measure.lifts import (
     NO_CONTROL,
     action_ratio,
@@ -32,12 +34,16 @@ from aimwell.measure.model import (
     Truth,
 )
 from aimwell.measure.people import People, arm_figures
+from aimwell.measure.planned_looks import group_or_person_means, planned_looks
 from aimwell.measure.reading import Reading
 from aimwell.measure.sentence import Opening, opening
+from aimwell.measure.strength import strength_of
+from aimwell.measure.view_model import LiftViews
 from aimwell.stats.buckets import BUCKETS
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 from aimwell.stats.lift import Lift
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
+from aimwell.stats.spillover import Spillover
 from aimwell.stats.srm import RatioCheck
 
 __all__ = ["Setting", "result_from"]
@@ -47,7 +53,7 @@ __all__ = ["Setting", "result_from"]
 class Setting:
     """What a result is about, beside its people: the plan, its definitions, when, in which currency and time zone.
 
-    `spillover` warns that people held out live with people who were contacted.
+    `spillover`: how many people held out live with people who were contacted.
     """
 
     plan: Plan
@@ -57,7 +63,7 @@ class Setting:
     timezone: str
     measured_at: datetime
     truth: Truth | None = None
-    spillover: str | None = None
+    spillover: Spillover | None = None
 
     @property
     def reached_nobody(self) -> bool:
@@ -141,7 +147,11 @@ def result_from(
         profit=earned,
         conversion_difference=conversion,
         costs=costs,
-        kpis=kpis(people, facts, lifts=lifts, conversion=conversion),
+        kpis=with_targets(
+            kpis(people, facts, lifts=lifts, conversion=conversion),
+            setting.parts.campaign.targets,
+            currency=setting.currency,
+        ),
         actions=by_action,
         variants=by_variant,
         delivery=ledger.delivery,
@@ -155,13 +165,44 @@ def result_from(
         truth=setting.truth,
         erased=erased,
         belief=None if setting.reached_nobody else belief(people, earlier),
+        views=_views(reading, setting, lifts, seed=seed, permutations=permutations),
     )
     return words.explained(
         result,
         margin_unknown=people.margin_unknown,
         newest_order_at=reading.newest_order_at,
         reached_nobody=setting.reached_nobody,
+        spillover=None if setting.spillover is None else setting.spillover.warning,
+    )
+
+
+def _views(
+    reading: Reading,
+    setting: Setting,
+    lifts: dict[Metric, Lift],
+    *,
+    seed: int,
+    permutations: int,
+) -> LiftViews:
+    people, span = reading.people, setting.span
+    spent = reading.spent_by, reading.spent_on, reading.spent
+    wanted = setting.parts.campaign.looks
+    means = NO_CONTROL if people.treated.all() else group_or_person_means(people, people.revenue)
+    return lift_views(
+        people,
+        spent,
+        lifts,
+        span=span,
+        seed=seed,
+        permutations=permutations,
+        strength=strength_of(
+            means, lifts["revenue"].difference, people=len(people), currency=setting.currency
+        ),
+        looks=None
+        if wanted is None or people.treated.all()
+        else planned_looks(people, spent, wanted, span, currency=setting.currency),
         spillover=setting.spillover,
+        reached_nobody=setting.reached_nobody,
     )
 
 

@@ -23,13 +23,14 @@ from aimwell.measure.by_segment import SegmentLifts, segment_lifts
 from aimwell.measure.earnings import Earnings
 from aimwell.measure.earnings_report import earnings_csv, earnings_html
 from aimwell.measure.interference import household_spillover
-from aimwell.measure.ledger import read_ledger
-from aimwell.measure.members import within_strata
+from aimwell.measure.ledger import read_contacts, read_ledger
+from aimwell.measure.members import of_segments, within_strata
 from aimwell.measure.model import CampaignResult, Metric, Span, Truth
 from aimwell.measure.over_time import OverTime, over_time
 from aimwell.measure.reading import read_people
 from aimwell.measure.report import report_html
 from aimwell.measure.results import Setting, result_from
+from aimwell.measure.view_tables import lift_csv
 from aimwell.privacy.erasure import is_erased
 from aimwell.segment.membership.defined import defined
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
@@ -44,6 +45,7 @@ __all__ = [
     "measure_over_time",
     "measure_segments",
     "seed_of",
+    "span_of",
     "store_earnings",
     "store_report",
 ]
@@ -59,6 +61,7 @@ class StoredReport:
     report_id: str
     html: Path
     json: Path
+    csv: Path
 
 
 def measure(
@@ -88,7 +91,7 @@ def measure(
         MeasureError: The plan has not begun, so there is nothing to measure.
     """
     plan = load_plan(stores.control, plan_id)
-    span = _span(plan, now, timezone=stores.settings.timezone, windows=windows)
+    span = span_of(plan, now, timezone=stores.settings.timezone, windows=windows)
     parts = parts_of_plan(plan.document)
     placed = places(stores.control, plan.plan_id, arms=("treatment", "control", "passed"))
     people = [place for place in placed if not is_erased(place.profile_id)]
@@ -100,8 +103,11 @@ def measure(
         timezone=stores.settings.timezone,
         measured_at=now.astimezone(UTC),
         truth=truth or _truth_told(stores, plan.plan_id, span),
-        spillover=household_spillover(stores, people).warning,
+        spillover=household_spillover(stores, people),
     )
+    with stores.read_control() as connection:
+        ledger = read_ledger(connection, plan.plan_id)
+        contacts = read_contacts(connection, plan.plan_id)
     stratify = parts.campaign.stratify
     reading = read_people(
         stores,
@@ -110,12 +116,11 @@ def measure(
         people,
         span=span,
         offers_reached=not setting.reached_nobody,
-        segments=defined(stores, stratify) if stratify else None,
+        grouping=of_segments(defined(stores, stratify)) if stratify else None,
+        contacts=contacts,
     )
     if reading.in_segments is not None:
         reading = replace(reading, people=within_strata(reading.people, reading.in_segments))
-    with stores.read_control() as connection:
-        ledger = read_ledger(connection, plan.plan_id)
     return result_from(
         reading,
         ledger,
@@ -149,7 +154,7 @@ def measure_segments(
         MeasureError: The plan has not begun.
     """
     plan = load_plan(stores.control, plan_id)
-    span = _span(plan, now, timezone=stores.settings.timezone)
+    span = span_of(plan, now, timezone=stores.settings.timezone)
     found = defined(stores, segments)
     reached_nobody = plan.trial and _truth_told(stores, plan.plan_id, span) is None
     placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
@@ -160,7 +165,7 @@ def measure_segments(
         [place for place in placed if not is_erased(place.profile_id)],
         span=span,
         offers_reached=not reached_nobody,
-        segments=found,
+        grouping=of_segments(found),
     )
     return segment_lifts(
         reading.people,
@@ -189,7 +194,7 @@ def measure_over_time(
         MeasureError: The plan has not begun.
     """
     plan = load_plan(stores.control, plan_id)
-    window = _span(plan, now, timezone=stores.settings.timezone)
+    window = span_of(plan, now, timezone=stores.settings.timezone)
     after = window.ends_at - window.starts_at if after is None else after
     if after < timedelta(0):
         raise MeasureError(f"The time after the window is {after}. It must be 0 or more.")
@@ -236,7 +241,8 @@ def _truth_told(stores: Stores, plan_id: str, span: Span) -> Truth | None:
     return next((Truth(**document["truth"]) for document in documents if document["truth"]), None)
 
 
-def _span(plan: Plan, now: datetime, *, timezone: str, windows: float = 1.0) -> Span:
+def span_of(plan: Plan, now: datetime, *, timezone: str, windows: float = 1.0) -> Span:
+    """When the outcomes of a plan count, up to `now`. Raises MeasureError where it has not begun."""
     if now.tzinfo is None:
         raise MeasureError(f"The moment {now.isoformat()} has no time zone; give an aware time.")
     start = plan.starts_at.astimezone(UTC)
@@ -250,7 +256,7 @@ def _span(plan: Plan, now: datetime, *, timezone: str, windows: float = 1.0) -> 
 
 
 def store_report(stores: Stores, result: CampaignResult) -> StoredReport:
-    """Keep a result: a row of the control database, and `reports/PLAN.html` and `.json` in the workspace.
+    """Keep a result: a row of the control database, and `reports/PLAN.html`, `.json` and `.csv` in the workspace.
 
     The files of an earlier measurement of the same plan are replaced, each whole or not at all; rows stay.
 
@@ -268,8 +274,10 @@ def store_report(stores: Stores, result: CampaignResult) -> StoredReport:
         report_id=f"{result.plan_id}-{result.measured_at:%Y%m%dT%H%M%S%f}",
         html=folder / f"{result.plan_id}.html",
         json=folder / f"{result.plan_id}.json",
+        csv=folder / f"{result.plan_id}.csv",
     )
     _replace_file(stored.html, report_html(result))
+    _replace_file(stored.csv, lift_csv(result))
     _replace_file(
         stored.json,
         json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2) + "\n",

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aimwell.decide.stored import list_plans
+from aimwell.definitions import service as definitions
+from aimwell.definitions.leaves.occasion import OccasionRule
 from aimwell.measure.ledger import read_hits
+from aimwell.measure.pieces import NO_OCCASION, Piece, pieces_of
 from aimwell.measure.service import measure, store_report
-from aimwell.measure.slices import Piece, pieces_of
 from aimwell.measure.stored import latest_documents
+from aimwell.segment.membership.defined import defined
 from aimwell.store.stores import Stores
 
 __all__ = ["PiecesRead", "bring_up_to_date", "read_pieces"]
@@ -38,12 +41,18 @@ def read_pieces(stores: Stores, *, since: datetime | None = None, until: datetim
     ]
     with stores.read_control() as connection:
         hits = read_hits(connection, [one["plan_id"] for one in documents])
+    occasions = _occasions(stores, [one["plan_id"] for one in documents])
     measured = {one["plan_id"] for one in latest_documents(stores)}
     return PiecesRead(
         pieces=tuple(
             piece
             for one in documents
-            for piece in pieces_of(one, hits, timezone=stores.settings.timezone)
+            for piece in pieces_of(
+                one,
+                hits,
+                timezone=stores.settings.timezone,
+                occasion=occasions.get(one["plan_id"], NO_OCCASION),
+            )
         ),
         unmeasured=tuple(
             plan.plan_id
@@ -56,6 +65,27 @@ def read_pieces(stores: Stores, *, since: datetime | None = None, until: datetim
         ),
         running=tuple(one["plan_id"] for one in documents if not one["span"]["finished"]),
     )
+
+
+def _occasions(stores: Stores, plan_ids: Sequence[str]) -> dict[str, str]:
+    """Plan → the occasions that the rule of its audience asks for, as it is written down now."""
+    audiences: dict[str, str] = {}
+    for plan in list_plans(stores.control):
+        segment = plan.document["campaign"]["audience"].get("segment")
+        if plan.plan_id in plan_ids and segment is not None:
+            audiences[plan.plan_id] = segment
+    written = definitions.documents(stores.control, "segment")
+    known = defined(stores, sorted({one for one in audiences.values() if one in written}))
+    names = {
+        segment: sorted(
+            {leaf.occasion for leaf in closure.leaves.values() if isinstance(leaf, OccasionRule)}
+        )
+        for segment, closure in known.closures.items()
+    }
+    return {
+        plan_id: ", ".join(names.get(segment, ())) or NO_OCCASION
+        for plan_id, segment in audiences.items()
+    }
 
 
 def bring_up_to_date(stores: Stores, found: PiecesRead, *, now: datetime) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Key figures of many campaigns at once, by campaign, channel, offer, action, variant, audience or month.
+"""Key figures of many campaigns at once, by campaign, channel, offer, action, variant, audience, month, occasion or segment.
 
 A slice is made of cells: one action of one plan, or one content variant of it. Counts of a slice are sums of its cells'.
 What sending *caused* is summed over whole plans, as their estimates are independent of each other; several actions of one
@@ -9,19 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from aimwell.measure.earnings import together
 from aimwell.measure.model import Unit
-from aimwell.measure.people import Cell
+from aimwell.measure.pieces import Piece, SlicedBy, added_counts
 from aimwell.stats.estimate import Estimate, Figure
 from aimwell.stats.intervals import wilson
 
-__all__ = ["FIGURES", "Piece", "Slice", "SliceFigure", "SlicedBy", "pieces_of", "slices"]
+__all__ = ["FIGURES", "Slice", "SliceFigure", "slices"]
 
-SlicedBy = Literal["campaign", "channel", "offer", "action", "variant", "audience", "month"]
 FIGURES: Mapping[str, tuple[str, Unit, str]] = {
     "delivery_rate": ("Delivered", "percent", "(sent − bounced) ÷ sent × 100"),
     "open_rate": ("Opened by people", "percent", "messages opened by a person ÷ delivered × 100"),
@@ -58,45 +54,6 @@ _CAUSED = "sum over plans of the difference from the held-out"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Piece:
-    """One action of one plan, or one variant of it, as the plan's newest report measured it.
-
-    Attributes:
-        hits: Messages sent and what befell them, by the names of `Delivery`.
-        margin: None where it is unknown. discount: None where it is known of the plan as a whole only.
-        of_plan: How many pieces the plan has.
-        profit: That this piece added. plan_revenue, plan_profit, plan_orders: That the whole plan added.
-    """
-
-    plan_id: str
-    campaign: str
-    audience: str
-    month: str
-    channel: str
-    offer: str
-    action: str
-    variant: str
-    people: int
-    converted: int
-    orders: int
-    revenue: float
-    margin: float | None
-    cost: float
-    discount: float | None
-    hits: Mapping[str, int]
-    of_plan: int
-    profit: Estimate
-    plan_revenue: Estimate
-    plan_profit: Estimate
-    plan_orders: Estimate
-    plan_discount: float
-
-    def place(self, by: SlicedBy) -> str:
-        """To which slice it belongs."""
-        return str(getattr(self, by))
-
-
-@dataclass(frozen=True, kw_only=True)
 class SliceFigure:
     """One figure of one slice: the value or why there is none, and its interval where there is one."""
 
@@ -120,65 +77,6 @@ class Slice:
         return next(one for one in self.figures if one.key == key)
 
 
-def pieces_of(
-    document: Mapping[str, Any],
-    hits: Mapping[tuple[str, Cell], Mapping[str, int]],
-    *,
-    timezone: str,
-) -> list[Piece]:
-    """The pieces of one plan, by variant where it has several.
-
-    Args:
-        document: A result as `CampaignResult.to_dict` writes it.
-        hits: As `ledger.read_hits` gives them.
-        timezone: In which the month is told.
-    """
-    rows = document["variants"] or document["actions"]
-    start = datetime.fromisoformat(document["span"]["starts_at"]).astimezone(ZoneInfo(timezone))
-    lifts = document["lifts"]
-    found = []
-    for row in rows:
-        mine = [
-            counts
-            for (plan_id, cell), counts in hits.items()
-            if plan_id == document["plan_id"]
-            and cell.action == row["action"]
-            and row["variant"] in (None, cell.variant)
-        ]
-        found.append(
-            Piece(
-                plan_id=document["plan_id"],
-                campaign=document["campaign"],
-                audience=document["audience"],
-                month=f"{start:%Y-%m}",
-                channel=row["channel"],
-                offer=row["offer"] or "(no offer)",
-                action=row["action"],
-                variant=row["variant"] or "(one variant)",
-                people=row["figures"]["people"],
-                converted=row["figures"]["converted"],
-                orders=row["figures"]["orders"],
-                revenue=row["figures"]["revenue"],
-                margin=row["figures"]["margin"],
-                cost=row["contact_cost"],
-                discount=document["costs"]["offers"] if len(rows) == 1 else None,
-                hits=_added(mine),
-                of_plan=len(rows),
-                profit=Estimate(**row["profit"]),
-                plan_revenue=Estimate(**lifts["revenue"]["total"]),
-                plan_profit=Estimate(**document["profit"]),
-                plan_orders=Estimate(**lifts["orders"]["total"]),
-                plan_discount=document["costs"]["offers"],
-            )
-        )
-    return found
-
-
-def _added(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
-    names = sorted({name for one in counts for name in one})
-    return {name: sum(one.get(name, 0) for one in counts) for name in names}
-
-
 def slices(pieces: Sequence[Piece], by: SlicedBy) -> tuple[Slice, ...]:
     """The figures of each slice, in the order of the slices' names."""
     names = sorted({piece.place(by) for piece in pieces})
@@ -192,7 +90,7 @@ def slices(pieces: Sequence[Piece], by: SlicedBy) -> tuple[Slice, ...]:
 
 
 def _slice(name: str, pieces: Sequence[Piece], reported: Mapping[str, bool]) -> Slice:
-    hits = _added([piece.hits for piece in pieces])
+    hits = added_counts([piece.hits for piece in pieces])
     sent = hits.get("sent", 0)
     made: dict[str, SliceFigure] = {}
     for figure in [*_rates(hits, reported), *_outcomes(pieces), *_caused(pieces)]:

@@ -38,7 +38,7 @@ __all__ = [
     "measure_lift",
 ]
 
-LiftMethod = Literal["welch", "cuped_welch", "randomisation", "cuped_randomisation"]
+LiftMethod = Literal["welch", "cuped_welch", "randomisation", "cuped_randomisation", "clustered"]
 
 FEW_BUYERS = 200
 STRONG_SKEW = 4.0

@@ -11,12 +11,18 @@ from aimwell.measure import service as measure_service
 from aimwell.measure.attribution.model import Attribution
 from aimwell.measure.attribution.service import attribute
 from aimwell.measure.by_segment import SegmentLifts
+from aimwell.measure.compare_service import Comparison, compare
+from aimwell.measure.day_sums.service import bring_forward, sums_of_days
+from aimwell.measure.day_sums.telling import DayFigures, figures_of_days
 from aimwell.measure.earnings import Earnings, earnings
 from aimwell.measure.feedback.model import Feedback
 from aimwell.measure.feedback.service import feedback
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.over_time import OverTime
 from aimwell.measure.stored import latest_documents
+from aimwell.measure.view_model import LiftViews
+from aimwell.measure.watch_service import tell_alerts, watch
+from aimwell.measure.watching import Watched
 from aimwell.workspace.stage import Stage
 
 __all__ = ["Measurements"]
@@ -29,6 +35,12 @@ class Measurements(Stage):
         """What sending a plan added, up to now or to the end of its window."""
         plan = load_plan(self._stores.control, plan_id)
         return measure_service.measure(self._stores, plan.plan_id, now=self._clock(), **options)
+
+    def lift(self, plan_id: str, **options: Any) -> LiftViews:
+        """What sending a plan added, from other sides: on the reached, ratios, quantiles, by the planned looks, and how sure it could be."""
+        views = self.campaign(plan_id, **options).views
+        assert views is not None  # noqa: S101 - measuring makes them
+        return views
 
     def segments(self, plan_id: str, **options: Any) -> SegmentLifts:
         """What sending a plan added in each segment, and where the effect differs from that on everybody else."""
@@ -61,6 +73,22 @@ class Measurements(Stage):
             since=since,
             until=until or self._clock(),
         )
+
+    def days(self, *, anew: bool = False) -> tuple[DayFigures, ...]:
+        """Each day's messages, rates, orders and revenue of each plan, after counting what is new."""
+        bring_forward(self._stores, now=self._clock(), anew=anew)
+        return figures_of_days(*sums_of_days(self._stores))
+
+    def compare(self, plan_id: str) -> Comparison:
+        """The key figures of a measured plan against its targets, earlier campaigns and benchmarks."""
+        return compare(self._stores, plan_id)
+
+    def watch(self) -> tuple[Watched, ...]:
+        """Every watched figure of the running campaigns; raises and resolves their alerts."""
+        now = self._clock()
+        found = watch(self._stores, now=now)
+        tell_alerts(self._stores, found, now=now)
+        return found
 
     def feedback(self, **options: Any) -> Feedback:
         """What reviews and free answers speak of, and how satisfied those are who wrote them."""

@@ -7,10 +7,7 @@ bounds hold at all looks together, so that looking daily finds harm that is not 
 - `watch_events`: whether events, as complaints, come from the contacted more often than chance assigned people to contact. Exact.
 - `watch_amount`: amounts, as margin lost, against the holdout. Asymptotic, so it says nothing before there is enough in both arms.
 
-The first two bet against "the probability of yes is at most p" by the likelihood ratio of p and a mixture of higher ones: with k yes of n,
-M = ∫ θ^k (1 − θ)^(n−k) dF(θ) / (p^k (1 − p)^(n−k)), F a Beta law cut to θ > p. M is a supermartingale under every probability up to p,
-so it ever reaches 1 / alpha with probability alpha at most (Ville 1939; Robbins 1970, Statistical methods related to the law of the
-iterated logarithm, section 4).
+The first two bet against "the probability of yes is at most p": see `stats.rate_evidence`.
 """
 
 from __future__ import annotations
@@ -21,10 +18,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincc, betaln
 
 from aimwell.errors import DecideError
 from aimwell.stats.estimate import checked_share
+from aimwell.stats.rate_evidence import log_evidence
 from aimwell.stats.samples import FloatArray
 
 __all__ = ["Harm", "harm_bounds", "watch_amount", "watch_events", "watch_rate"]
@@ -135,13 +132,7 @@ def _shown(yes: NDArray[np.bool_], p: float, alpha: float) -> int | None:
     # A no always lowers the bet, so it can first be won at a yes.
     n = np.flatnonzero(yes) + 1.0
     k = np.arange(1, len(n) + 1, dtype=np.float64)
-    # A bet on twice the odds or so, spread widely: an exponential law of that mean where p is small.
-    mean = 2 * p / (1 + p)
-    a, b = 1.0, (1 - mean) / mean
-    with np.errstate(divide="ignore"):  # far below p nothing is left of the mixture: log 0
-        cut = np.log(betaincc(a + k, b + n - k, p)) - math.log(float(betaincc(a, b, p)))
-    bet = betaln(a + k, b + n - k) - betaln(a, b) + cut
-    found = np.flatnonzero(bet - k * math.log(p) - (n - k) * math.log1p(-p) >= -math.log(alpha))
+    found = np.flatnonzero(log_evidence(k, n, limit=p) >= -math.log(alpha))
     return int(n[found[0]]) if len(found) else None
 
 

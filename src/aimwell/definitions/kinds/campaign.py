@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
@@ -17,13 +17,38 @@ __all__ = [
     "Audience",
     "Campaign",
     "Goal",
+    "Looks",
     "Policy",
     "ProductKind",
     "Recommendations",
     "Schedule",
     "SegmentLimit",
+    "TargetKey",
 ]
 
+TargetKey = Literal[
+    "conversion_rate",
+    "acquisition_cost",
+    "return_on_ad_spend",
+    "engagement_rate",
+    "lifetime_value_lift",
+    "churn_rate",
+    "delivery_rate",
+    "open_rate",
+    "click_rate",
+    "click_to_open_rate",
+    "unsubscribe_rate",
+    "complaint_rate",
+    "share_rate",
+    "orders",
+    "revenue",
+    "margin",
+    "incremental_revenue",
+    "incremental_profit",
+    "return_on_investment",
+    "cost_per_incremental_order",
+]
+"""Key figures that may have a target; percentages are written as 5 for 5 %."""
 ProductKind = Literal["new", "again", "next-best", "cross-sell", "up-sell"]
 
 
@@ -52,6 +77,29 @@ class Goal(Part):
     value: Literal["revenue", "margin", "count"] = "revenue"
     # The schema shows the default as one writes it.
     window: Duration = Field(default=timedelta(days=14), json_schema_extra={"default": "14d"})
+
+
+class Looks(Part):
+    """A few looks at the result that are settled before: when, and how the risk of a false finding is spent over them."""
+
+    at: Annotated[tuple[Share, ...], Field(min_length=1, max_length=10)] = Field(
+        description="Shares of the window at which it is looked, growing; the last is 1. As [0.25, 0.5, 0.75, 1]."
+    )
+    spending: Literal["obrien_fleming", "pocock"] = Field(
+        default="obrien_fleming",
+        description="obrien_fleming: early looks are strict and the last is almost a single one; pocock: all are alike.",
+    )
+    futility: Literal["obrien_fleming", "pocock"] | None = Field(
+        default=None, description="Say also when going on is hopeless; default: never."
+    )
+
+    @model_validator(mode="after")
+    def _growing(self) -> Looks:
+        if any(not low < high for low, high in zip((0.0, *self.at), self.at, strict=False)):
+            raise ValueError("looks: at must grow from above 0")
+        if self.at[-1] != 1:
+            raise ValueError("looks: the last is at 1, the end of the window")
+        return self
 
 
 class Action(Part):
@@ -273,6 +321,14 @@ class Campaign(Definition):
     )
     experiment: Name | None = Field(
         default=None, description="The experiment that made this campaign, where one did."
+    )
+    looks: Looks | None = Field(
+        default=None,
+        description="Looks at the result that are planned; default: look when you like.",
+    )
+    targets: Mapping[TargetKey, float] = Field(
+        default_factory=dict,
+        description="What a key figure should reach, as {conversion_rate: 5}; costs and losses: what it should stay under.",
     )
     trial: bool = Field(
         default=False, description="Goes into a sink with made-up addresses; nobody is reached."

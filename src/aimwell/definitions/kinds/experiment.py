@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from aimwell.definitions.base import Definition, Name, Part, Reference, Share
+from aimwell.definitions.kinds.campaign import Looks
 
 __all__ = ["Arm", "Experiment", "Factor", "Level"]
 
@@ -76,6 +77,9 @@ class Experiment(Definition):
     segments: tuple[Name, ...] = Field(
         default=(),
         description="A pilot: whether the answer differs between these segments is to be tested.",
+    )
+    looks: Looks | None = Field(
+        default=None, description="Looks at the result that are planned; default: the campaign's."
     )
     share: Annotated[float, Field(gt=0, le=1)] = Field(
         default=1.0, description="Share of the audience that takes part; a pilot takes a small one."
