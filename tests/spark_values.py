@@ -127,6 +127,7 @@ ROW_WISE = [
     "CAST('0x' || substr(md5('salt:' || s), 1, 8) AS bigint) % 10000",
     # Times.
     "epoch(t)",
+    "epoch_us(t)",
     "epoch(t) - epoch(CAST('2026-01-01T00:00:00+00:00' AS timestamptz))",
     "year(t) * 12 + month(t)",
     "day(t) + day(CAST(t AS date))",
