@@ -118,18 +118,19 @@ def test_what_a_window_lacked_was_foretold_by_what_the_others_choose() -> None:
     assert of_others(forecasts, losses, none)[:, 0, 0].tolist() == [0, 1, 1, 1]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_choosing_among_methods_does_not_make_intervals_too_narrow(
-    calendar: Calendar, seed: int
-) -> None:
-    """Levels wander, so that methods truly differ and luck chooses among them."""
-    rng = np.random.default_rng(seed)
-    steps = rng.normal(0, 0.05, (PAST + HORIZON, 600)).cumsum(axis=0)
-    mean = 8 * np.exp(steps - steps[PAST // 2]) * WEEK[np.arange(PAST + HORIZON) % 7, None]
-    units = rng.poisson(mean).astype(np.float64)
-    found = forecast(units, calendar)
-    check = judge_demand(found, calendar)
-    total = units[PAST:].sum(axis=0)
-    held = ((total >= found.total_lower) & (total <= found.total_upper)).mean()
-    for share in (held, check.total_covered.estimate or 0):
-        assert 0.9 - 0.01 - 3 * np.sqrt(0.09 / 600) <= share <= 0.97
+def test_choosing_among_methods_does_not_make_intervals_too_narrow(calendar: Calendar) -> None:
+    """Levels wander, so that luck chooses among methods. With the residuals of methods that were chosen on the same windows
+    89 % would be held by the horizon, and 86 % by the later windows."""
+    shares = []
+    for seed in (1, 2, 3):
+        rng = np.random.default_rng(seed)
+        steps = rng.normal(0, 0.05, (PAST + HORIZON, 600)).cumsum(axis=0)
+        mean = 8 * np.exp(steps - steps[PAST // 2]) * WEEK[np.arange(PAST + HORIZON) % 7, None]
+        units = rng.poisson(mean).astype(np.float64)
+        found = forecast(units, calendar)
+        total = units[PAST:].sum(axis=0)
+        held = (total >= found.total_lower) & (total <= found.total_upper)
+        shares.append((held.mean(), judge_demand(found, calendar).total_covered.estimate or 0))
+    horizon, later = np.mean(shares, axis=0)
+    assert 0.895 <= horizon <= 0.95
+    assert 0.885 <= later <= 0.95
