@@ -2,11 +2,15 @@
 
 `benchmarks/demand.py [--series 100000] [--peer PYTHON] [--quick]`
 
-Two years of days (560), series that sell 0.02 to 60 a day by the week, some with a trend or a yearly wave. Yardstick in the same
+560 days, series that sell 0.02 to 60 a day by the week, some with a trend or a yearly wave that begins anywhere. Yardstick in the same
 run: eighteen smoothings, which is how many ours tries, each a plain loop over the periods of each series; ours has three more
 rules, chooses, judges, and makes intervals. The peer, `statsforecast` in an environment of its own (`--peer` or
 `AIMWELL_STATSFORECAST_PYTHON`), fits `AutoETS` to each of a few hundred series for the horizon alone. Accuracy on the horizon, which
 nobody saw, is compared too.
+
+Intervals of 90 % miss where they held in fewer than 89 % of cases by more than chance: three standard errors over the series that are
+looked at, which are independent. Beside it stands a shop of which a third of the series share one wave, seen once, that falls
+steepest over the horizon: one horizon tells of one fall, however many series there are, so it is printed and not judged.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ WEEK = np.array([0.8, 0.9, 1.0, 1.1, 1.4, 1.8, 0.0])
 LEAST_RATIO = 4.0
 LOOPED, PEERED = 2_000, 300
 SETTINGS = 18
+PROMISED, ALLOWED, ERRORS = 0.9, 0.01, 3.0
 
 # Runs in the peer's interpreter: units (periods × series) in, forecasts and seconds out.
 PEER = """
@@ -64,12 +69,7 @@ def main() -> int:
         np.where(WEEK[np.arange(PAST) % 7] > 0, 900.0, 0.0), date(2025, 1, 6), HORIZON
     )
     start, cpu = time.perf_counter(), time.process_time()
-    demand = forecast_series(
-        lambda which: made(which)[:PAST],
-        np.zeros(size, dtype=np.int64),
-        calendar,
-        np.where(WEEK > 0, WEEK / WEEK[:6].mean(), 0.0),
-    )
+    demand = forecast(size, calendar)
     seconds, processor = time.perf_counter() - start, time.process_time() - cpu
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     some = np.linspace(0, size - 1, min(LOOPED, size)).astype(np.int64)
@@ -85,6 +85,11 @@ def main() -> int:
         f"{LEAST_RATIO:.0f} x{'' if fast else ' MISSED'}"
     )
     held = told(demand, calendar, size)
+    few = min(LOOPED, size)
+    shares = inside(forecast(few, calendar, shared=True), calendar, few, shared=True)
+    print(
+        f"where the waves of a third are one and fall at the horizon: {shares[0].mean():.1%} of days, {shares[1].mean():.1%} of sums"
+    )
     if asked.peer:
         against_peer(demand, calendar, asked.peer, size)
     else:
@@ -94,8 +99,18 @@ def main() -> int:
     return 0 if held and (fast or asked.quick) else 1
 
 
-def made(which: np.ndarray) -> np.ndarray:
-    """Units of these series, past and horizon; the same for a number whoever asks."""
+def forecast(size: int, calendar: Calendar, *, shared: bool = False) -> Demand:
+    """Ours, of so many series."""
+    return forecast_series(
+        lambda which: made(which, shared=shared)[:PAST],
+        np.zeros(size, dtype=np.int64),
+        calendar,
+        np.where(WEEK > 0, WEEK / WEEK[:6].mean(), 0.0),
+    )
+
+
+def made(which: np.ndarray, *, shared: bool = False) -> np.ndarray:
+    """Units of these series, past and horizon; the same for a number whoever asks. Waves begin anywhere, or all at once."""
     days = np.arange(PAST + HORIZON)
     found = np.empty((len(days), len(which)))
     for column, number in enumerate(which):
@@ -103,7 +118,9 @@ def made(which: np.ndarray) -> np.ndarray:
         level = np.exp(rng.uniform(np.log(0.02), np.log(60)))
         slope = rng.choice([0.0, 0.0, 0.6, -0.4])
         wave = rng.choice([0.0, 0.0, 0.5])
-        mean = level * (1 + slope * days / PAST) * (1 + wave * np.sin(2 * np.pi * days / 365))
+        begins = 0.0 if shared else rng.uniform(0, 365)
+        mean = level * (1 + slope * days / PAST)
+        mean = mean * (1 + wave * np.sin(2 * np.pi * (days + begins) / 365))
         found[:, column] = rng.poisson(rng.gamma(4, 0.25, len(days)) * mean * WEEK[days % 7])
     return found
 
@@ -126,13 +143,11 @@ def told(demand: Demand, calendar: Calendar, size: int) -> bool:
     """Print how good the horizon was, which nobody saw; False where intervals do not hold."""
     some = np.linspace(0, size - 1, min(LOOPED, size)).astype(np.int64)
     later = made(some)[PAST:]
-    open_ = calendar.open[PAST:]
-    inside = (later >= demand.lower[:, some]) & (later <= demand.upper[:, some])
-    total = later.sum(axis=0)
-    held = (total >= demand.total_lower[some]) & (total <= demand.total_upper[some])
+    days, sums = inside(demand, calendar, size)
     check = judge_demand(demand, calendar)
     print(
-        f"intervals of 90 % held {inside[open_].mean():.1%} of days and {held.mean():.1%} of sums of the horizon; told beforehand: "
+        f"intervals of 90 % held {days.mean():.1%} of days (to reach {least(days):.1%}) and {sums.mean():.1%} of sums of the horizon "
+        f"(to reach {least(sums):.1%}); told beforehand: "
         f"{check.covered.estimate or 0:.1%} and {check.total_covered.estimate or 0:.1%}"
     )
     naive = np.stack([made(some)[PAST - 7 + step % 7] for step in range(HORIZON)])
@@ -140,7 +155,24 @@ def told(demand: Demand, calendar: Calendar, size: int) -> bool:
         f"sum of errors over units on the horizon: {wape(later, demand.forecast[:, some]):.3f}, seasonal naive "
         f"{wape(later, naive):.3f}"
     )
-    return bool(inside[open_].mean() > 0.87 and held.mean() > 0.83)
+    return bool(days.mean() >= least(days) and sums.mean() >= least(sums))
+
+
+def inside(
+    demand: Demand, calendar: Calendar, size: int, *, shared: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of some series the share of open days within their intervals, and whether the sum was."""
+    some = np.linspace(0, size - 1, min(LOOPED, size)).astype(np.int64)
+    later = made(some, shared=shared)[PAST:]
+    held = (later >= demand.lower[:, some]) & (later <= demand.upper[:, some])
+    total = later.sum(axis=0)
+    sums = (total >= demand.total_lower[some]) & (total <= demand.total_upper[some])
+    return held[calendar.open[PAST:]].mean(axis=0), sums.astype(np.float64)
+
+
+def least(shares: np.ndarray) -> float:
+    """The mean share that intervals have to reach, chance allowed for."""
+    return PROMISED - ALLOWED - ERRORS * float(shares.std(ddof=1)) / float(np.sqrt(len(shares)))
 
 
 def against_peer(demand: Demand, calendar: Calendar, peer: str, size: int) -> None:

@@ -115,7 +115,7 @@ def test_nothing_to_show_is_said_and_is_no_failure(call: Call) -> None:
         (("next", "--within", "0"), 2, "--within"),
         (("paths", "--of", "moods"), 1, "Known: events, categories, products"),
         (("paths", "--to", "Flown"), 1, "too little data"),
-        (("responses", "--to", "sing"), 1, "Known: click, order"),
+        (("responses", "--to", "sing"), 1, "who did 'sing' after a message: 0"),
         (("bundles", "--discount", "1.5"), 2, "--discount"),
     ],
 )

@@ -191,7 +191,10 @@ def paths(
 def responses(
     to: Annotated[
         str,
-        typer.Option("--to", help="What counts: a 'click' on the campaign's link, or an 'order'."),
+        typer.Option(
+            "--to",
+            help="What counts: a 'click' on the campaign's link, an 'order', or the name of an event, as 'Coupon Redeemed'.",
+        ),
     ] = "click",
     within: Annotated[
         int, typer.Option(min=1, help="Days after the campaign's first message.")

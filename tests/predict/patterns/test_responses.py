@@ -12,7 +12,7 @@ from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.predict.patterns.found import Responses
 from aimwell.predict.patterns.responses import responses
 from aimwell.store.stores import Stores
-from shop import add_orders, add_touches, day, make_stores
+from shop import add_events, add_orders, add_touches, day, make_stores
 
 AS_OF = day(200)
 SKUS = ("tent", "stove", "map", "lamp", "rope", "mug")
@@ -91,10 +91,49 @@ def test_orders_can_be_the_response_and_too_few_are_refused(planted: Stores) -> 
         asked(planted, to="order")
 
 
+def test_any_event_can_be_the_response_by_the_campaign_that_it_names(tmp_path: Path) -> None:
+    """A coupon of one campaign is redeemed by who had tent and stove; a letter is a message as well."""
+    draw, stores = random.Random(4), make_stores(tmp_path)  # noqa: S311
+    orders, events, touches = [], [], []
+    for person in range(1_600):
+        customer, had = f"p{person}", draw.sample(SKUS, 2)
+        orders.append(
+            {
+                "customer": customer,
+                "order_id": f"{person}",
+                "ordered_at": day(draw.uniform(0, 90)),
+                "lines": [(sku, 1, 5.0) for sku in had],
+            }
+        )
+        sent = draw.uniform(100, 110)
+        for campaign in ("camp", "sale"):
+            touches.append(
+                {
+                    "customer": customer,
+                    "campaign": campaign,
+                    "event": "Campaign Received",
+                    "occurred_at": day(sent),
+                }
+            )
+        if draw.random() < (0.6 if {"tent", "stove"} == set(had) else 0.1):
+            redeemed = {"customer": customer, "event": "Coupon Redeemed"}
+            events.append(
+                {**redeemed, "occurred_at": day(sent + 2), "properties": {"campaign": "camp"}}
+            )
+    add_orders(stores, orders)
+    add_touches(stores, touches)
+    add_events(stores, events)
+    found = asked(stores, to="Coupon Redeemed")
+    assert (found.people, found.responded) == (3_200, len(events))
+    assert (("stove", "tent"), "camp") in {(one.first, one.then) for one in found.standing}
+    assert {one.then for one in found.standing} == {"camp"}
+    with pytest.raises(TooLittleDataError, match=r"who did 'Coupon Used' after a message: 0 of"):
+        asked(stores, to="Coupon Used")
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"to": "sing"}, "Known: click, order"),
         ({"within_days": 0}, "1 or more"),
         ({"by": "size"}, "Known: sku, category"),
         ({"false_share": 3.0}, "share of false findings"),

@@ -31,7 +31,7 @@ from aimwell.predict.demand.model import Bounds, Demand, Tried
 from aimwell.predict.demand.smoothing import Series
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["CHUNK", "forecast_series", "of_method", "sample_of"]
+__all__ = ["CHUNK", "forecast_series", "of_method", "of_others", "sample_of"]
 
 CHUNK = 2_048
 """So many series are forecast at a time."""
@@ -160,18 +160,17 @@ def _learn(series: Series, calendar: Calendar) -> _Learnt:
     squared = np.stack([loss_of(windows, one, power=2) for one in found])
     scaled, half = squared / scale.squared, calendar.windows // 2
     early, every = pooled_advantage(scaled[:, :half]), pooled_advantage(scaled)
-    then = of_method(found, choose(squared[:, :half], early))
-    taken = of_method(found, choose(squared, every))
+    then = of_others(found, squared[:, :half], early)
+    taken = of_others(found, squared, every)
     known, volume = _volume(series, calendar.origins[half]), _volume(series, calendar.past)
-    early_totals, totals = total_residuals(windows, then)[:half], total_residuals(windows, taken)
     return _Learnt(
         tuple(named),
         early,
         every,
         fit_spread(period_residuals(windows, then)[:half], known, prior=_PRIOR_PERIODS),
         fit_spread(period_residuals(windows, taken), volume, prior=_PRIOR_PERIODS),
-        fit_spread(early_totals, known, prior=_PRIOR_WINDOWS),
-        fit_spread(totals, volume, prior=_PRIOR_WINDOWS),
+        fit_spread(total_residuals(windows, then)[:half], known, prior=_PRIOR_WINDOWS),
+        fit_spread(total_residuals(windows, taken), volume, prior=_PRIOR_WINDOWS),
     )
 
 
@@ -185,10 +184,13 @@ def _chunk(series: Series, calendar: Calendar, learnt: _Learnt) -> _Chunk:
     then, taken = of_method(found, first), of_method(found, method)
     late = slice(half, calendar.windows)
     known, volume = _volume(series, calendar.origins[half]), _volume(series, calendar.past)
-    low, high = learnt.early_spread.bounds(period_residuals(windows, then)[:half], known)
-    totals = total_residuals(windows, then)
-    early_low, early_high = learnt.early_total.bounds(totals[:half], known)
-    later = totals[half:, 0]
+    then_others = of_others(found, squared[:, :half], learnt.early)
+    others = of_others(found, squared, learnt.every)
+    low, high = learnt.early_spread.bounds(period_residuals(windows, then_others)[:half], known)
+    early_low, early_high = learnt.early_total.bounds(
+        total_residuals(windows, then_others)[:half], known
+    )
+    later = total_residuals(windows, then)[half:, 0]
     total_inside = np.where(
         np.isnan(later),
         np.nan,
@@ -202,8 +204,8 @@ def _chunk(series: Series, calendar: Calendar, learnt: _Learnt) -> _Chunk:
     )
     seen = windows.judged
     judged = np.asarray(seen[:half].any(axis=0) & seen[late].any(axis=0))
-    least, most = learnt.spread.bounds(period_residuals(windows, taken), volume)
-    total_low, total_high = learnt.total.bounds(total_residuals(windows, taken), volume)
+    least, most = learnt.spread.bounds(period_residuals(windows, others), volume)
+    total_low, total_high = learnt.total.bounds(total_residuals(windows, others), volume)
     return _Chunk(
         method=method,
         forecast=taken[-1],
@@ -226,6 +228,22 @@ def _chunk(series: Series, calendar: Calendar, learnt: _Learnt) -> _Chunk:
         / np.where(judged, np.maximum(counts.sum(axis=(0, 1)), 1), np.nan),
         total_covered=np.where(judged, _mean(total_inside), np.nan),
     )
+
+
+def of_others(of_methods: FloatArray, losses: FloatArray, pooled: FloatArray) -> FloatArray:
+    """Of each window the forecast by the method that the *other* windows choose, as the one to come has no say in the choice
+    either: windows × horizon × series; windows beyond those of the losses are by the choice of all.
+
+    Args:
+        of_methods: Forecasts: methods × windows × horizon × series.
+        losses: Methods × windows × series; see `choose`.
+        pooled: See `pooled_advantage`.
+    """
+    found = of_method(of_methods, choose(losses, pooled))
+    for window in range(losses.shape[1]):
+        rest = np.delete(losses, window, axis=1)
+        found[window] = of_method(of_methods[:, window], choose(rest, pooled))
+    return found
 
 
 def of_method(of_methods: FloatArray, method: npt.NDArray[np.int64]) -> FloatArray:

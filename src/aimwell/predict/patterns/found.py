@@ -133,7 +133,7 @@ class Responses(_Found):
     """Which items' buyers respond to which campaign more often than others to whom it wrote.
 
     Attributes:
-        to: 'click' or 'order'.
+        to: 'click', 'order', or the name of an event.
         by: 'sku' or 'category'.
         within_days: How long after the first message.
         campaigns: Which wrote to somebody.

@@ -9,7 +9,7 @@ from sqlglot import exp
 from aimwell.history.moment import Moment
 from aimwell.store.sql import sql
 
-__all__ = ["TO", "bind_contacts", "contact_strata", "item_people", "set_counts"]
+__all__ = ["bind_contacts", "contact_strata", "item_people", "set_counts"]
 
 _DAY_SECONDS = 86_400
 _RESPONSES = {
@@ -21,12 +21,18 @@ _RESPONSES = {
         SELECT p.profile_id, CAST(NULL AS varchar) AS campaign, p.ordered_at AS at FROM purchases AS p WHERE p.kept
         """,
 }
-TO = tuple(_RESPONSES)
-"""What counts as a response."""
+_DID = """
+    SELECT a.profile_id, coalesce(a.campaign, json_extract_string(a.properties, '$.campaign')) AS campaign, a.occurred_at AS at
+    FROM activity AS a
+    WHERE a.event = :event AND NOT a.machine AND a.profile_id IS NOT NULL
+    """
 
 
 def bind_contacts(moment: Moment, *, to: str, within_days: int) -> None:
     """Make `contacts` stand for people's first message of each campaign, and `owned` for what they had when it came.
+
+    A message is a touch whose name ends in 'Sent' or 'Received'. `to` is 'click', 'order', or the name of an event, which
+    counts for the campaign that it names, or for each where it names none.
 
     Needs `basket_items`. `contacts`: contact (from 0), profile_id, campaign, at, half (0: the earlier half of the campaign's
     messages), stratum_key (campaign, half, orders before: 0, 1, to four, more), hit (whether a response came in the days).
@@ -40,7 +46,7 @@ def bind_contacts(moment: Moment, *, to: str, within_days: int) -> None:
             WITH firsts AS (
               SELECT profile_id, campaign, min(occurred_at) AS at
               FROM touches
-              WHERE event LIKE '%Sent' AND campaign IS NOT NULL AND profile_id IS NOT NULL
+              WHERE (event LIKE '%Sent' OR event LIKE '%Received') AND campaign IS NOT NULL AND profile_id IS NOT NULL
               GROUP BY profile_id, campaign
             ),
             ranked AS (
@@ -75,7 +81,7 @@ def bind_contacts(moment: Moment, *, to: str, within_days: int) -> None:
             """,
             last=last,
             seconds=within_days * _DAY_SECONDS,
-            responses=sql(_RESPONSES[to]),
+            responses=sql(_RESPONSES[to]) if to in _RESPONSES else sql(_DID, event=to),
         ),
     )
     moment.session.materialise(

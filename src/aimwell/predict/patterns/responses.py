@@ -50,20 +50,17 @@ def responses(
     Args:
         stores: The workspace.
         as_of: Nothing from this moment on is seen; messages of the last `within_days` before it cannot be followed.
-        to: 'click' (on a link of the campaign, by a person) or 'order' (any that was kept).
+        to: 'click' (on a link of the campaign, by a person), 'order' (any that was kept), or the name of an event, as
+            'Coupon Redeemed', by its campaign where it names one.
         by: 'sku' or 'category'.
         within_days: How long after the first message.
         false_share: Of what stands, this share may be false on average.
 
     Raises:
         TooLittleDataError: Too few people who responded or who did not.
-        PredictError: A number or a kind of response that cannot be.
+        PredictError: A number that cannot be.
     """
     checked_share("share of false findings", false_share)
-    if to not in response_queries.TO:
-        raise PredictError(
-            f"A response '{to}' is unknown. Known: {', '.join(response_queries.TO)}."
-        )
     if within_days < 1:
         raise PredictError(f"Within {within_days} days nobody can respond; give 1 or more.")
     with open_moment(stores, as_of=as_of, engine=stores.history_engine) as moment:
@@ -127,7 +124,7 @@ def _findings(counts: _Counts, strata: _Strata, tests: int) -> tuple[Finding, ..
 
 
 def _check_people(people: int, hits: int, to: str) -> None:
-    does = {"click": "who clicked", "order": "who ordered"}[to]
+    does = {"click": "who clicked", "order": "who ordered"}.get(to, f"who did '{to}'")
     needed = {f"people {does} after a message": _NEEDED, "people who did not": _NEEDED}
     present = {f"people {does} after a message": hits, "people who did not": people - hits}
     if min(present.values()) < _NEEDED:
@@ -135,5 +132,6 @@ def _check_people(people: int, hits: int, to: str) -> None:
             "who responds to which campaign",
             needed=needed,
             present=present,
-            advice="Send more messages, or count orders as responses (to: order).",
+            advice="Messages are touches of a campaign named '… Sent' or '… Received'. Send more, wait longer (within), or "
+            "count something else: a click, an order, or an event by the name that it has in your data (to).",
         )
