@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from aimwell.cli.app import main
+from aimwell.definitions.catalogue import check
+from aimwell.definitions.service import apply
 from aimwell.store.stores import open_stores
 from aimwell.workspace.front import Workspace
 from responding_shop import FIRMS, add_responding
@@ -125,6 +127,37 @@ def test_leads_are_scored_people_and_firms(call: Call, tmp_path: Path) -> None:
     code, out, _err = call("models")
     assert code == 0
     assert "loss saved" in out
+
+
+def test_definitions_of_channels_and_firms_are_trained_and_looked_after(
+    call: Call, workspace: Path
+) -> None:
+    stores = open_stores(workspace)
+    asked: list[dict[str, Any]] = [
+        {
+            "name": "firms",
+            "asks": "lead",
+            "among": "accounts",
+            "horizon": "30d",
+            "learners": ["rule"],
+        },
+        {"name": "way", "asks": "channel"},
+    ]
+    wanted = [check({"kind": "prediction", **one}) for one in asked]
+    apply(stores.control, wanted, now=day(0), by="test")
+    stores.close()
+    then = day(160).date().isoformat()
+    code, out, err = call("train", "firms", "--as-of", then)
+    assert code == 0, err
+    assert "firms have a score by firms@1" in out
+    code, out, err = call("train", "way", "--as-of", day(130).date().isoformat())
+    assert code == 0, err
+    assert "people have a score by way@1" in out
+    assert "way-email, way-sms" in " ".join(err.split())
+    for name in ("firms", "way"):
+        found = document(call, "monitor", name)
+        assert found["realised"]["people"] > 100
+        assert found["units"] in ("firms", "people written to lately")
 
 
 @pytest.mark.parametrize(
