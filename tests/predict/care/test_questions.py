@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from aimwell.definitions.kinds.prediction import Asks, Prediction
 from aimwell.errors import DefinitionError
 from aimwell.predict.bgnbd import BgNbd
-from aimwell.predict.care.questions import ANSWERS
+from aimwell.predict.care.questions import kind_asked
 from aimwell.predict.care.service import CARES
 from aimwell.predict.registry import register_model
 from aimwell.workspace.front import Workspace
@@ -73,5 +74,39 @@ def test_how_it_is_answered_may_change(workspace: Workspace) -> None:
 
 
 def test_every_question_has_a_kind_of_model() -> None:
+    wanted = [Prediction(name="one", asks=asks) for asks in get_args(Asks)]
+    wanted.append(Prediction(name="firms", asks="lead", among="accounts"))
+    assert {kind_asked(one) for one in wanted} == {"propensity", *CARES}
 
-    assert set(ANSWERS.values()) == {"propensity", *CARES}
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "asked", "changed"),
+    [
+        ("demand", {"by": "product"}, {"asks": "demand"}, {"by": "category"}),
+        ("next_purchase", {"by": "person"}, {"asks": "next-purchase"}, {"by": "product"}),
+        ("best_time", {"signal": "any"}, {"asks": "best-time"}, {"signal": "opens"}),
+        ("channel_preference", {"answer": "click"}, {"asks": "channel"}, {"answer": "open"}),
+    ],
+)
+def test_what_a_question_is_asked_by_belongs_to_it(
+    workspace: Workspace,
+    kind: Any,
+    settings: dict[str, Any],
+    asked: dict[str, Any],
+    changed: dict[str, Any],
+) -> None:
+    register_model(
+        workspace.stores,
+        {"part": MODEL},
+        name="other",
+        kind=kind,
+        as_of=day(1),
+        settings={**settings, "horizon_days": 28},
+        metrics={},
+        lake_versions={},
+        trained_at=day(1),
+    )
+    document = {"kind": "prediction", "name": "other", "horizon": "28d", **asked}
+    workspace.definitions.apply([document])
+    with pytest.raises(DefinitionError, match="stands for another model"):
+        workspace.definitions.apply([{**document, **changed}])
