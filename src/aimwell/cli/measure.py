@@ -87,6 +87,8 @@ def show(ws: Opened, result: CampaignResult) -> None:
     )
     out.say()
     _added(out, result)
+    if result.views is not None and result.views.strength.underpowered:
+        out.say(result.views.strength.sentence)
     for kpi in result.kpis:
         _figure(out, kpi_card(kpi, currency), trial=result.verdict == "trial")
     out.say()
