@@ -17,7 +17,6 @@ from aimwell.predict.care.service import monitor
 from aimwell.predict.judging import Judgement, judge
 from aimwell.predict.questions import Question
 from aimwell.predict.service import fit_lifetime_value, score_propensity, train_propensity
-from aimwell.stats.samples import FloatArray
 from shop import add_orders, add_people, add_traits, day, make_stores, origin
 from steady import add_steady, steady_orders
 
@@ -80,8 +79,9 @@ def test_over_many_shops_the_tenths_hold_as_often_as_their_intervals_say(tmp_pat
 # --- Lifetime values ------------------------------------------------------------------------------------------------
 
 
-def worth(tmp_path: Path, *, people: int, seed: int) -> tuple[FloatArray, bool]:
-    """Whether each customer's revenue of 90 days lay within their interval (1 or 0), and whether the sum did."""
+def worth(tmp_path: Path, *, people: int, seed: int) -> tuple[float, bool]:
+    """The share of customers whose revenue of 90 days lay within their interval, of those who may bring something, and
+    whether the sum lay within the interval of the laws."""
     rng = np.random.default_rng(seed)
     rows = []
     for person in range(people):
@@ -111,25 +111,24 @@ def worth(tmp_path: Path, *, people: int, seed: int) -> tuple[FloatArray, bool]:
     real = np.array([came[one] for one in told.column("profile_id").to_pylist()])
     lower, upper = told.column("lower").to_numpy(), told.column("upper").to_numpy()
     assert fit.values.measure == "revenue"
-    total = fit.values.total
-    # The narrow range knows the parameters' errors alone; chance of the people comes on top.
-    spread = 1.96 * float(np.sqrt(((upper - lower) / 3.92) @ ((upper - lower) / 3.92)))
-    summed = (total.lower or 0) - spread <= real.sum() <= (total.upper or 0) + spread
-    return ((real >= lower) & (real <= upper)).astype(float), summed
+    assert fit.values.total_possible is not None
+    # An interval that is 0 alone holds more often than it says; of the others 95 of 100 must hold.
+    may = upper > 0
+    held = (real >= lower) & (real <= upper)
+    return float(held[may].mean()), fit.values.total_possible.covers(float(real.sum()))
 
 
 def test_revenue_that_came_lies_in_peoples_intervals_as_often_as_they_say(tmp_path: Path) -> None:
     held, summed = worth(tmp_path, people=1_200, seed=2)
-    # Whoever brings nothing lies on a lower end of 0, so more than 95 % hold.
-    assert 0.94 <= held.mean() <= 0.998
+    assert 0.92 <= held <= 0.98
     assert summed
 
 
 @pytest.mark.long
 def test_over_many_shops_intervals_of_lifetime_value_hold(tmp_path: Path) -> None:
     told = [worth(tmp_path / str(seed), people=2_000, seed=seed) for seed in range(12)]
-    # By a law that is not theirs, for mostly rare buyers: wide, never narrow.
-    assert 0.95 <= np.mean([held.mean() for held, _ in told]) <= 0.997
+    # Nine in ten have stopped buying; the law is chosen on the days that came since.
+    assert 0.93 <= np.mean([held for held, _ in told]) <= 0.97
     assert sum(summed for _, summed in told) >= 10
 
 

@@ -170,6 +170,7 @@ def lifetime_metrics(
             "repeat_buyers": buying.repeat_buyers_,
             "measure": values.measure,
             "total": values.total,
+            "total_possible": values.total_possible,
             "missing": values.missing,
             "expected_purchases": float(values.expected_purchases.sum()),
             "mean_probability_alive": float(values.probability_alive.mean()),
@@ -196,6 +197,8 @@ def check_metrics(check: LifetimeCheck) -> dict[str, Any]:
             "holdout_days": check.holdout_days,
             "purchases": check.purchases,
             "money": check.money,
+            "places": check.places,
+            "sum_possible": check.sum_possible,
             "left_out": check.left_out,
             "laws": {
                 "chosen": check.laws.chosen.law,
