@@ -20,6 +20,7 @@ from typing import TypeVar
 import msgspec
 
 from aimwell.errors import ModelFileError, StorageFullError
+from aimwell.predict.ageing import Ageing
 from aimwell.predict.base_rates import BaseRates
 from aimwell.predict.beta_binomial import BetaBinomial
 from aimwell.predict.buying_law import BuyingLaw
@@ -96,6 +97,7 @@ class _Propensity:
     logistic: LogisticScorer | None = None
     trees: bool = False
     xgboost: bool = False
+    ageing: Ageing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ class _Spend:
     horizon: timedelta
     trained_as_of: datetime
     level: float
+    ageing: Ageing | None = None
 
 
 class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
@@ -220,6 +223,7 @@ def _written(model: Model) -> dict[str, bytes]:
             logistic=scorer if isinstance(scorer, LogisticScorer) else None,
             trees=isinstance(scorer, TreesScorer),
             xgboost=isinstance(scorer, XGBoostScorer),
+            ageing=model.ageing,
         )
         if isinstance(scorer, TreesScorer):
             files[TREES] = scorer.text.encode()
@@ -232,7 +236,10 @@ def _written(model: Model) -> dict[str, bytes]:
         kind, told = "sequence", sequence_facts(model)
         files[WEIGHTS] = weights_file(model)
     elif isinstance(model, SpendModel):
-        kind, told = "spend", _Spend(model.names, model.horizon, model.trained_as_of, model.level)
+        kind, told = (
+            "spend",
+            _Spend(model.names, model.horizon, model.trained_as_of, model.level, model.ageing),
+        )
         files[TREES] = model.scorer.text.encode()
     elif isinstance(model, BetaBinomial | GammaGamma | Paces | Reference):
         kind, told = _KINDS[type(model)], model
@@ -262,7 +269,14 @@ def _read(files: Mapping[str, bytes]) -> Model:
         if manifest.kind == "spend" and TREES in files:
             spend = msgspec.json.decode(manifest.model, type=_Spend)
             scorer = TreesScorer(files[TREES].decode())
-            return SpendModel(spend.names, spend.horizon, spend.trained_as_of, scorer, spend.level)
+            return SpendModel(
+                spend.names,
+                spend.horizon,
+                spend.trained_as_of,
+                scorer,
+                spend.level,
+                spend.ageing,
+            )
         if manifest.kind == "propensity":
             told = msgspec.json.decode(manifest.model, type=_Propensity)
             return _propensity(told, files)
@@ -296,4 +310,5 @@ def _propensity(told: _Propensity, files: Mapping[str, bytes]) -> PropensityMode
         trained_as_of=told.trained_as_of,
         scorer=scorer,
         calibrator=told.calibrator,
+        ageing=told.ageing,
     )

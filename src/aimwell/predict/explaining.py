@@ -27,7 +27,6 @@ from aimwell.predict.tables import FeatureTable
 from aimwell.predict.training import feature_table, span_days
 from aimwell.segment.attributes.people_table import EVERYBODY
 from aimwell.stats.drift import Spread
-from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
 __all__ = ["Effect", "Explained", "Factor", "effects", "why"]
@@ -131,7 +130,7 @@ def why(
     spreads = [reference.features[name] for name in fitted.names] if reference else []
     missing = np.array([one.missing / one.people for one in spreads] or [0.0] * len(fitted.names))
     values = table.matrix(fitted.names)
-    found = contributions(fitted.scorer, values, missing=missing).values[0]
+    found = contributions(fitted.scorer, fitted.rows(table), missing=missing).values[0]
     order = np.argsort(-np.abs(found), kind="stable")
     shown = [place for place in order[:_FEATURES_SHOWN] if found[place] != 0]
     factors = tuple(
@@ -186,14 +185,12 @@ def effects(
     _, table = _table(stores, entry, fitted, as_of=as_of)
     if not len(table):
         raise PredictError(f"Nobody was known before {as_of:%Y-%m-%d %H:%M %Z}.")
-    values = table.matrix(fitted.names)
-    step = -(-len(values) // _PEOPLE_MAX)
-    values = values[::step]
+    table = table.take(np.arange(0, len(table), -(-len(table) // _PEOPLE_MAX)))
     weights = dict(fitted.influences)
     chosen = list(names) or [
         name for name, share in fitted.influences[:_FEATURES_SHOWN] if share > 0
     ]
-    return tuple(_effect(fitted, values, name, weights[name]) for name in chosen)
+    return tuple(_effect(fitted, table, name, weights[name]) for name in chosen)
 
 
 def _as_learnt(name: str, known: Sequence[str]) -> str:
@@ -202,9 +199,9 @@ def _as_learnt(name: str, known: Sequence[str]) -> str:
     return own if name not in known and own in known else name
 
 
-def _effect(fitted: PropensityModel, values: FloatArray, name: str, weight: float) -> Effect:
+def _effect(fitted: PropensityModel, table: FeatureTable, name: str, weight: float) -> Effect:
     place = fitted.names.index(name)
-    column = values[:, place]
+    column = table.values[:, place]
     known = np.sort(column[~np.isnan(column)])
     cuts = (
         np.unique(np.quantile(known, np.linspace(0, 1, _POINTS), method="lower"))
@@ -221,17 +218,17 @@ def _effect(fitted: PropensityModel, values: FloatArray, name: str, weight: floa
         unit=_unit(name),
         weight=weight,
         points=tuple(
-            (float(cut), _mean_with(fitted, values, place, float(cut)), int(count))
+            (float(cut), _mean_with(fitted, table, place, float(cut)), int(count))
             for cut, count in zip(cuts, counts, strict=True)
         ),
-        without=(_mean_with(fitted, values, place, np.nan), gaps) if gaps else None,
+        without=(_mean_with(fitted, table, place, np.nan), gaps) if gaps else None,
     )
 
 
-def _mean_with(fitted: PropensityModel, values: FloatArray, place: int, value: float) -> float:
-    moved = values.copy()
+def _mean_with(fitted: PropensityModel, table: FeatureTable, place: int, value: float) -> float:
+    moved = table.values.copy()
     moved[:, place] = value
-    return float(fitted.calibrator.apply(fitted.scorer.score(moved)).mean())
+    return float(fitted.predict(replace(table, values=moved)).mean())
 
 
 def _propensity(

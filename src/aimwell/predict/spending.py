@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from aimwell.errors import PredictError
 from aimwell.history.features import feature_names, features
 from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.history.outcomes import outcomes
+from aimwell.predict.ageing import AGE, ageing_between, oldest_days
 from aimwell.predict.bgnbd import fit_bgnbd
 from aimwell.predict.buying import Buyers, purchase_history
 from aimwell.predict.cards import model_card
@@ -141,7 +142,12 @@ def predict_spend(
     _tell(progress, 1, "reading people to judge on")
     later = spend_people(stores, moments.judge_as_of, span, snapshot, ahead=True)
     _tell(progress, 2, "learning and judging")
-    model = fit_spend(train.table, train.revenue, seed=seed)
+    ageing = ageing_between(
+        train.table.oldest_days,
+        later.table.oldest_days,
+        elapsed_days=(later.table.as_of - train.table.as_of) / timedelta(days=1),
+    )
+    model = fit_spend(train.table, train.revenue, ageing=ageing, seed=seed)
     law, no_law = _by_law(train, later, span)
     ways = _judged(model, later, law)
     _tell(progress, 3, "scoring")
@@ -226,7 +232,8 @@ def spend_people(
     known = FeatureTable.from_arrow(
         table, names=feature_names(), as_of=cut.astimezone(UTC), horizon=span
     )
-    return SpendPeople(ids, known, revenue, buyers)
+    oldest = oldest_days(known.matrix((AGE,))[:, 0])
+    return SpendPeople(ids, replace(known, oldest_days=oldest), revenue, buyers)
 
 
 def _by_law(
