@@ -46,6 +46,7 @@ def propensity_metrics(result: PropensityResult, tables: TrainingTables) -> dict
             "train": _people(tables.train),
             "judge": {**_people(tables.judge), **_drawn(tables)},
             "calibrator": result.model.calibrator.method,
+            "ageing": _ageing(result.model),
             "candidates": [_candidate(one) for one in result.candidates],
             "leaks": [
                 {"name": one.name, "auc": one.auc, "by_gap": one.by_gap}
@@ -59,6 +60,12 @@ def propensity_metrics(result: PropensityResult, tables: TrainingTables) -> dict
         }
     )
     return plain
+
+
+def _ageing(model: PropensityModel) -> dict[str, Any] | None:
+    """How long the history was when it learnt, and the features that are stated as if it still were."""
+    grown = () if model.ageing is None else model.ageing.grown(model.names)
+    return {"days": model.ageing.days, "features": grown} if model.ageing and grown else None
 
 
 def directions(model: PropensityModel, table: FeatureTable) -> dict[str, float | None]:
