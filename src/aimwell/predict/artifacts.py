@@ -48,6 +48,7 @@ from aimwell.predict.recommend.files import (
 from aimwell.predict.recommend.recommender import Recommender
 from aimwell.predict.reference import Reference
 from aimwell.predict.spend import SpendModel
+from aimwell.predict.spend_ranges import SpendRanges
 from aimwell.predict.timing.paces import Paces
 from aimwell.predict.trees import TreesScorer
 from aimwell.predict.xgboost_trees import XGBoostScorer
@@ -109,6 +110,7 @@ class _Spend:
     trained_as_of: datetime
     level: float
     ageing: Ageing | None = None
+    spread: SpendRanges | None = None
 
 
 class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
@@ -238,7 +240,14 @@ def _written(model: Model) -> dict[str, bytes]:
     elif isinstance(model, SpendModel):
         kind, told = (
             "spend",
-            _Spend(model.names, model.horizon, model.trained_as_of, model.level, model.ageing),
+            _Spend(
+                model.names,
+                model.horizon,
+                model.trained_as_of,
+                model.level,
+                model.ageing,
+                model.spread,
+            ),
         )
         files[TREES] = model.scorer.text.encode()
     elif isinstance(model, BetaBinomial | GammaGamma | Paces | Reference):
@@ -276,6 +285,7 @@ def _read(files: Mapping[str, bytes]) -> Model:
                 scorer,
                 spend.level,
                 spend.ageing,
+                spend.spread,
             )
         if manifest.kind == "propensity":
             told = msgspec.json.decode(manifest.model, type=_Propensity)

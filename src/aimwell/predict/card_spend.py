@@ -31,7 +31,7 @@ def spend_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             *(
                 f"{one['group']}, by {one['way']}: deviance {one['loss']:.2f}{_worse(one['extra_loss'])}; "
                 f"{one['check']['total_predicted']:,.0f} foretold, {one['check']['total_actual']:,.0f} came; correlation "
-                f"{figure(one['check']['correlation'], '.2f')}."
+                f"{figure(one['check']['correlation'], '.2f')}.{_inside(one['check'])}"
                 for one in metrics["ways"]
             ),
         ],
@@ -51,6 +51,11 @@ def whole_way(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
+def _inside(check: Mapping[str, Any]) -> str:
+    inside = check["inside"]
+    return "" if inside is None else f" {inside:.1%} lay within their interval of 95 %."
+
+
 def _worse(extra: Mapping[str, Any]) -> str:
     return f" (worse than the best by {estimate(extra, '.2f')})" if extra["estimate"] else ""
 
@@ -67,7 +72,8 @@ def _caveats(metrics: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
             found.append(
                 f"Of {one['group']}, {better} told more than what was learnt, by more than chance."
             )
-    found.append("It has no interval for a person; lifetime-value has one for customers.")
+    if whole_way(metrics)["check"]["inside"] is None:
+        found.append("It has no interval for a person; lifetime-value has one for customers.")
     if metrics["no_law"]:
         found.append(metrics["no_law"])
     return found + season_caveat(metrics, metrics["judge"]["as_of"], zone)

@@ -73,7 +73,8 @@ class SpendFit:
     Args:
         entry: The registered model.
         ways: How each way did by group.
-        people: One row per known person, by profile_id: `profile_id`, `score` (expected revenue within the horizon).
+        people: One row per known person, by profile_id: `profile_id`, `score` (expected revenue within the horizon), `lower` and
+            `upper` (what the person may really bring, in 95 of 100 cases).
     """
 
     entry: RegisteredModel
@@ -173,7 +174,7 @@ def predict_spend(
     )
     scores = _scored(stores, entry, model, as_of, snapshot, now)
     _tell(progress, _STEPS, "")
-    return SpendFit(entry, ways, scores.select(["profile_id", "score"]))
+    return SpendFit(entry, ways, scores)
 
 
 def score_spend(stores: Stores, entry: RegisteredModel, *, as_of: datetime, now: datetime) -> int:
@@ -201,7 +202,8 @@ def _scored(
     now: datetime,
 ) -> pa.Table:
     today = spend_people(stores, as_of, model.horizon, snapshot, ahead=False)
-    scores = scores_table(today.ids, model.predict(today.table))
+    expected = model.predict(today.table)
+    scores = scores_table(today.ids, expected, model.ranges(expected))
     keep_scores(stores, entry, scores, as_of=as_of, now=now)
     return scores
 
@@ -282,7 +284,10 @@ def _judged(model: SpendModel, later: SpendPeople, law: FloatArray | None) -> tu
         compared = compare_losses(losses, confidence=DEFAULT_CONFIDENCE)
         for way, loss, extra in zip(names, losses, compared.extra, strict=True):
             amounts = told[way][rows]
-            check = check_holdout(amounts, later.revenue[rows], buckets=quantile_buckets(amounts))
+            ranges = model.ranges(amounts) if way == LEARNT else None
+            check = check_holdout(
+                amounts, later.revenue[rows], buckets=quantile_buckets(amounts), ranges=ranges
+            )
             ways.append(SpendWay(group, way, check, float(loss.mean()), extra))
     return tuple(ways)
 
