@@ -11,6 +11,9 @@ from aimwell.predict.registry import RegisteredModel
 
 __all__ = ["spend_words", "whole_way"]
 
+_HELD_MIN = 0.93
+"""Intervals of 95 % that held fewer of the later people are a caveat."""
+
 
 def spend_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
     """The parts of the card, days in `zone`."""
@@ -72,8 +75,14 @@ def _caveats(metrics: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
             found.append(
                 f"Of {one['group']}, {better} told more than what was learnt, by more than chance."
             )
-    if whole_way(metrics)["check"]["inside"] is None:
+    inside = whole_way(metrics)["check"]["inside"]
+    if inside is None:
         found.append("It has no interval for a person; lifetime-value has one for customers.")
+    elif inside < _HELD_MIN:
+        found.append(
+            f"Intervals of 95 % held {inside:.1%} of the later people, whose level was another: they are too narrow where the level "
+            "moves as much again."
+        )
     if metrics["no_law"]:
         found.append(metrics["no_law"])
     return found + season_caveat(metrics, metrics["judge"]["as_of"], zone)

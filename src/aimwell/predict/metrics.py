@@ -64,7 +64,8 @@ def propensity_metrics(result: PropensityResult, tables: TrainingTables) -> dict
 
 def _ageing(model: PropensityModel) -> dict[str, Any] | None:
     """How long the history was when it learnt, and the features that are stated as if it still were."""
-    grown = () if model.ageing is None else model.ageing.grown(model.names)
+    used = tuple(name for name, share in model.influences if share > 0)
+    grown = () if model.ageing is None else model.ageing.grown(used)
     return {"days": model.ageing.days, "features": grown} if model.ageing and grown else None
 
 
