@@ -11,10 +11,11 @@ import pytest
 
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.predict.cards import model_card
+from aimwell.predict.care.fairness import fairness
 from aimwell.predict.responding.channels import ChannelPreferences, channel_preferences
 from aimwell.predict.scoring import stored_scores
 from aimwell.store.stores import Stores
-from shop import add_orders, add_touches, day, make_stores, origin
+from shop import add_orders, add_touches, add_traits, day, make_stores, origin
 
 AS_OF = day(200)
 NOW = day(201)
@@ -186,3 +187,25 @@ def test_too_few_messages_and_unknown_answers_are_refused(tmp_path: Path, stores
     opened.close()
     with pytest.raises(PredictError, match="Did you mean 'click'"):
         channel_preferences(stores, as_of=AS_OF, answer="clicks", now=NOW)  # type: ignore[arg-type]
+
+
+def test_who_answers_a_channel_stands_in_for_a_trait_and_is_flagged(
+    stores: Stores, found: ChannelPreferences
+) -> None:
+    traits = [
+        {"customer": f"c{person}", "name": "gender", "value": "fm"[person % 2], "set_at": day(0)}
+        for person in range(120)
+    ]
+    add_traits(stores, traits)
+    (entry,) = [one for one in found.models if one.metrics["channel"]["channel"] == "email"]
+    one = fairness(stores, entry, as_of=AS_OF)
+    assert (one.did, one.money) == ("answered", False)
+    assert "fitted to what was known" in (one.stand_in or "")
+    groups = {group.value: group for group in one.groups}
+    # People of even numbers answer mails in 45 of 100 cases, the others in 5.
+    assert groups["f"].did_it.covers(0.45)
+    assert groups["m"].did_it.covers(0.05)
+    assert groups["f"].predicted > 3 * groups["m"].predicted
+    (proxy,) = one.proxies
+    assert (proxy.attribute, proxy.most) == ("gender", "f")
+    assert proxy.verdict in ("proxy", "uneven")

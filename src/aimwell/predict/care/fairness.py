@@ -60,7 +60,7 @@ class GroupOutcome:
     Args:
         attribute, value: As "gender", "f".
         people: How many.
-        did_it: Share that did it; of amounts what came of each, on average.
+        did_it: Share that did it; of amounts, and of shares of messages answered, what came of each, on average.
         predicted: Mean probability, or mean amount expected.
         level: `did_it` less `predicted`, with interval.
         auc: Within the group.
@@ -119,7 +119,7 @@ def fairness(stores: Stores, model: RegisteredModel | str, *, as_of: datetime) -
 
     Args:
         stores: The workspace.
-        model: A registered propensity, churn, endings of subscriptions, spend or lifetime value, or its name.
+        model: A registered propensity, churn, endings of subscriptions, spend, lifetime value or channel preference, or its name.
         as_of: Nothing from this moment on is seen.
 
     Raises:
@@ -244,7 +244,7 @@ def _group(
         value=value,
         people=people,
         did_it=_mean(came, _error(came), "normal interval of the mean")
-        if told_of.money
+        if told_of.money or told_of.shares
         else wilson(int(came.sum()), people),
         predicted=float(expected.mean()),
         level=_mean(own, spread, "normal interval of the mean error"),

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from aimwell.errors import PredictError
 from aimwell.history.moment import TIME_COLUMNS, open_moment
+from aimwell.predict.beta_binomial import BetaBinomial, fit_beta_binomial
 from aimwell.predict.buying import later_buying, purchase_history
 from aimwell.predict.buying_law import BuyingLaw
 from aimwell.predict.care.kinds import horizon_of, stand_ins, taught_until
@@ -23,6 +24,8 @@ from aimwell.predict.lifetime_value import lifetime_value
 from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import RegisteredModel, load_part
+from aimwell.predict.responding.channels import counted_messages
+from aimwell.predict.responding.counts import BEFORE, LATER
 from aimwell.predict.service import PART
 from aimwell.predict.spend import SpendModel
 from aimwell.predict.spending import spend_people
@@ -44,11 +47,12 @@ class PersonOutcomes:
     Args:
         as_of: The moment; nothing later was looked at to expect.
         ids: Profile of each row; a person with several subscriptions has several.
-        expected: Probability (0-1), or money.
-        came: 1 or 0, or money.
-        money: Whether amounts are told, not probabilities.
+        expected: Probability (0-1), share of several messages (0-1), or money.
+        came: 1 or 0, a share, or money.
+        money: Whether amounts are told, not probabilities or shares.
         did: What came, in a word or two, as "ordered" or "ended".
         units: What a row is.
+        shares: Whether what came is a share of several, not 1 or 0.
         stand_in: Why it is not the version itself that expected; None where it is.
     """
 
@@ -59,6 +63,7 @@ class PersonOutcomes:
     money: bool
     did: str
     units: str = "people"
+    shares: bool = False
     stand_in: str | None = None
 
 
@@ -172,6 +177,42 @@ def _lifetime(stores: Stores, entry: RegisteredModel, as_of: datetime) -> Person
     )
 
 
+def _channel(stores: Stores, entry: RegisteredModel, as_of: datetime) -> PersonOutcomes:
+    """Shares of later messages of the channel that each answered, of whom it had written to before; by the same law fitted before."""
+    asked = entry.settings
+    check_days = int(asked["check_days"])
+    cut = as_of - span_days(check_days)
+    counts = counted_messages(
+        stores,
+        as_of,
+        asked["answer"],
+        within_days=int(asked["horizon_days"]),
+        check_days=check_days,
+    )
+    channel = entry.metrics["channel"]["channel"]
+    if channel not in counts.names:
+        raise PredictError(
+            f"No message of the channel '{channel}' is known as of {as_of:%Y-%m-%d}."
+        )
+    one = counts.of_channels([channel])
+    sent, hits = one.sent[:, 0, BEFORE], one.answered[:, 0, BEFORE]
+    later, answered = one.sent[:, 0, LATER], one.answered[:, 0, LATER]
+    rows = np.flatnonzero((sent > 0) & (later > 0))
+    law = load_part(stores, entry, "law", BetaBinomial)
+    if entry.as_of > cut and 0 < hits.sum() < sent.sum():
+        law = fit_beta_binomial(hits[sent > 0], sent[sent > 0])
+    return PersonOutcomes(
+        cut,
+        one.profiles.take(pa.array(rows)),
+        law.shares(hits[rows], sent[rows]).mean,
+        answered[rows] / later[rows],
+        money=False,
+        did="answered",
+        shares=True,
+        stand_in=stand_ins([entry], cut).get(entry.label),
+    )
+
+
 _Read = Callable[[Stores, RegisteredModel, datetime], PersonOutcomes]
 _READ: Mapping[str, _Read] = {
     "propensity": _propensity,
@@ -179,6 +220,7 @@ _READ: Mapping[str, _Read] = {
     "subscription_churn": _subscriptions,
     "spend": _spend,
     "lifetime_value": _lifetime,
+    "channel_preference": _channel,
 }
 
 

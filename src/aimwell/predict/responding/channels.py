@@ -25,9 +25,10 @@ from aimwell.predict.responding.telling import ChannelRate, tell_people
 from aimwell.predict.scoring import keep_scores, scores_table
 from aimwell.predict.training import span_days
 from aimwell.stats.samples import FloatArray
+from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
-__all__ = ["ChannelPreferences", "channel_preferences"]
+__all__ = ["ChannelPreferences", "channel_preferences", "counted_messages"]
 
 _NEEDED = {"messages": 500, "answers": 50, "people with two or more messages": 50}
 _PART = "law"
@@ -116,21 +117,10 @@ def channel_preferences(
     """
     if answer not in ANSWERS:
         raise PredictError(f"'{answer}' is no answer to a message. {nearest(answer, ANSWERS)}")
-    within, check = span_days(within_days), span_days(check_days)
     snapshot = stores.lake.pin(*TIME_COLUMNS)
-    moment_ends = as_of.astimezone(UTC)
-    with open_moment(
-        stores, as_of=as_of, snapshot=snapshot, engine=stores.history_engine
-    ) as moment:
-        table = moment.session.table(
-            message_counts(
-                answer,
-                seconds=int(within.total_seconds()),
-                last=moment_ends - within,
-                cut=moment_ends - check,
-            )
-        )
-    counts = MessageCounts.of(table)
+    counts = counted_messages(
+        stores, as_of, answer, within_days=within_days, check_days=check_days, snapshot=snapshot
+    )
     _gate(counts, answer)
     channels = tuple(_channel(counts, place) for place in range(len(counts.names)))
     channels = tuple(sorted(channels, key=lambda one: (-one.sent, one.channel)))
@@ -154,6 +144,29 @@ def channel_preferences(
         settings = {"horizon_days": within_days, "answer": answer, "check_days": check_days}
         models = _kept(stores, settings, told, people, best, judged, snapshot.versions, as_of, now)
     return ChannelPreferences(answer, within_days, channels, people, rates, judged, reason, models)
+
+
+def counted_messages(
+    stores: Stores,
+    as_of: datetime,
+    answer: Answer,
+    *,
+    within_days: int,
+    check_days: int,
+    snapshot: Snapshot | None = None,
+) -> MessageCounts:
+    """Messages and answers by person, channel and period; the later period begins `check_days` before `as_of`."""
+    within, check = span_days(within_days), span_days(check_days)
+    ends = as_of.astimezone(UTC)
+    with open_moment(
+        stores, as_of=as_of, snapshot=snapshot, engine=stores.history_engine
+    ) as moment:
+        table = moment.session.table(
+            message_counts(
+                answer, seconds=int(within.total_seconds()), last=ends - within, cut=ends - check
+            )
+        )
+    return MessageCounts.of(table)
 
 
 def _gate(counts: MessageCounts, answer: Answer) -> None:
