@@ -13,7 +13,8 @@ from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.errors import PredictError
 from aimwell.predict.care.caring import train_defined
-from aimwell.predict.explaining import effects, why
+from aimwell.predict.effects import effects
+from aimwell.predict.explaining import why
 from aimwell.predict.registry import find_model
 from aimwell.predict.service import fit_lifetime_value, score_propensity
 from aimwell.store.stores import Stores

@@ -17,7 +17,8 @@ from aimwell.errors import DefinitionError, PredictError, UnknownDefinitionError
 from aimwell.predict.care.caring import train_defined
 from aimwell.predict.care.questions import question_of
 from aimwell.predict.care.service import compare
-from aimwell.predict.explaining import effects, why
+from aimwell.predict.effects import effects
+from aimwell.predict.explaining import why
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import find_model
 from aimwell.predict.service import score_propensity

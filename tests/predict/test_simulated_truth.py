@@ -16,8 +16,12 @@ from aimwell.predict.care.caring import train_defined
 from aimwell.predict.care.service import monitor
 from aimwell.predict.judging import Judgement, judge
 from aimwell.predict.questions import Question
-from aimwell.predict.service import fit_lifetime_value, score_propensity, train_propensity
-from aimwell.stats.samples import FloatArray
+from aimwell.predict.service import (
+    fit_lifetime_value,
+    predict_spend,
+    score_propensity,
+    train_propensity,
+)
 from shop import add_orders, add_people, add_traits, day, make_stores, origin
 from steady import add_steady, steady_orders
 
@@ -77,11 +81,73 @@ def test_over_many_shops_the_tenths_hold_as_often_as_their_intervals_say(tmp_pat
     assert abs(off) < 0.01
 
 
+# --- Young shops ---------------------------------------------------------------------------------------------------
+
+
+def promised(tmp_path: Path, *, age: int, people: int, seed: int) -> tuple[Judgement, float]:
+    """In a shop of so many days where nobody changes: scores by all features against who ordered, and the spend that was foretold
+    ÷ the one that came (0 where it was not asked)."""
+    rng = np.random.default_rng([seed, age])
+    orders = []
+    for person, rate in enumerate(rng.gamma(0.7, size=people) / 25):
+        spend = rng.lognormal(3, 0.4)
+        orders += [
+            {
+                "customer": f"c{person}",
+                "order_id": f"{person}-{number}",
+                "ordered_at": day(float(at)),
+                "revenue": round(float(spend * rng.lognormal(0, 0.3)), 2),
+            }
+            for number, at in enumerate(
+                rng.uniform(0, age + HORIZON, rng.poisson(rate * (age + HORIZON)))
+            )
+        ]
+    stores = make_stores(tmp_path)
+    add_orders(stores, orders)
+    at = day(age)
+    trained = train_propensity(stores, as_of=at, horizon_days=HORIZON, now=at)
+    scores = score_propensity(stores, trained.entry, as_of=at, now=at)
+    spent = predict_spend(stores, as_of=at, horizon_days=HORIZON, now=at).people
+    came = [row for row in orders if row["ordered_at"] >= at]
+    who = {origin(stores, str(row["customer"])) for row in came}
+    known = set(spent.column("profile_id").to_pylist())
+    stores.close()
+    happened = np.array([one in who for one in scores.column("profile_id").to_pylist()])
+    ids = {f"c{person}": origin(stores, f"c{person}") for person in range(people)}
+    revenue = sum(float(str(row["revenue"])) for row in came if ids[str(row["customer"])] in known)
+    return judge(scores.column("score").to_numpy(), happened), pc.sum(
+        spent.column("score")
+    ).as_py() / revenue
+
+
+def test_a_young_shop_where_nobody_changes_is_not_promised_too_much(tmp_path: Path) -> None:
+    found, spent = promised(tmp_path, age=200, people=1_200, seed=5)
+    # With counts as they are it is 12 to 14 points: they cover 110 days when learnt and 200 when scored.
+    assert abs(found.level.estimate or 1) < 0.05
+    assert (found.slope.lower or 0) < 1.15
+    assert 0.8 < spent < 1.2
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("age", [200, 400, 1095])
+def test_over_many_shops_of_an_age_level_and_slope_are_right(tmp_path: Path, age: int) -> None:
+    found = [promised(tmp_path / str(seed), age=age, people=1_200, seed=seed) for seed in range(12)]
+    levels = np.array([one.level.estimate for one, _ in found], dtype=float)
+    slopes = np.array([one.slope.estimate for one, _ in found], dtype=float)
+    spends = np.array([spent for _, spent in found])
+    print(age, levels.round(3), slopes.round(2), spends.round(2))
+    reach = 2.2 / np.sqrt(len(found))
+    assert abs(levels.mean()) < max(reach * levels.std(ddof=1), 0.01)
+    assert abs(slopes.mean() - 1) < max(reach * slopes.std(ddof=1), 0.05)
+    assert abs(spends.mean() - 1) < max(reach * spends.std(ddof=1), 0.05)
+
+
 # --- Lifetime values ------------------------------------------------------------------------------------------------
 
 
-def worth(tmp_path: Path, *, people: int, seed: int) -> tuple[FloatArray, bool]:
-    """Whether each customer's revenue of 90 days lay within their interval (1 or 0), and whether the sum did."""
+def worth(tmp_path: Path, *, people: int, seed: int) -> tuple[float, bool]:
+    """The share of customers whose revenue of 90 days lay within their interval, of those who may bring something, and
+    whether the sum lay within the interval of the laws."""
     rng = np.random.default_rng(seed)
     rows = []
     for person in range(people):
@@ -111,25 +177,24 @@ def worth(tmp_path: Path, *, people: int, seed: int) -> tuple[FloatArray, bool]:
     real = np.array([came[one] for one in told.column("profile_id").to_pylist()])
     lower, upper = told.column("lower").to_numpy(), told.column("upper").to_numpy()
     assert fit.values.measure == "revenue"
-    total = fit.values.total
-    # The narrow range knows the parameters' errors alone; chance of the people comes on top.
-    spread = 1.96 * float(np.sqrt(((upper - lower) / 3.92) @ ((upper - lower) / 3.92)))
-    summed = (total.lower or 0) - spread <= real.sum() <= (total.upper or 0) + spread
-    return ((real >= lower) & (real <= upper)).astype(float), summed
+    assert fit.values.total_possible is not None
+    # An interval that is 0 alone holds more often than it says; of the others 95 of 100 must hold.
+    may = upper > 0
+    held = (real >= lower) & (real <= upper)
+    return float(held[may].mean()), fit.values.total_possible.covers(float(real.sum()))
 
 
 def test_revenue_that_came_lies_in_peoples_intervals_as_often_as_they_say(tmp_path: Path) -> None:
     held, summed = worth(tmp_path, people=1_200, seed=2)
-    # Whoever brings nothing lies on a lower end of 0, so more than 95 % hold.
-    assert 0.94 <= held.mean() <= 0.998
+    assert 0.92 <= held <= 0.98
     assert summed
 
 
 @pytest.mark.long
 def test_over_many_shops_intervals_of_lifetime_value_hold(tmp_path: Path) -> None:
     told = [worth(tmp_path / str(seed), people=2_000, seed=seed) for seed in range(12)]
-    # By a law that is not theirs, for mostly rare buyers: wide, never narrow.
-    assert 0.95 <= np.mean([held.mean() for held, _ in told]) <= 0.997
+    # Nine in ten have stopped buying; the law is chosen on the days that came since.
+    assert 0.93 <= np.mean([held for held, _ in told]) <= 0.97
     assert sum(summed for _, summed in told) >= 10
 
 

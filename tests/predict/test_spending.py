@@ -66,6 +66,17 @@ def fit(stores: Stores) -> SpendFit:
     return predict_spend(stores, as_of=day(END), horizon_days=HORIZON, now=NOW)
 
 
+def test_later_people_lie_within_their_intervals(fit: SpendFit) -> None:
+    inside = next(
+        way.check.inside for way in fit.ways if (way.group, way.way) == ("everybody", LEARNT)
+    )
+    assert inside is not None
+    assert 0.93 <= inside <= 0.985
+    lower, upper = (fit.people.column(name).to_numpy() for name in ("lower", "upper"))
+    assert (lower <= upper).all()
+    assert (upper > 0).mean() > 0.5
+
+
 def test_every_way_stands_beside_the_others_and_prospects_are_apart(fit: SpendFit) -> None:
     told = [(way.group, way.way) for way in fit.ways]
     assert told == [

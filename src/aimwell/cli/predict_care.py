@@ -178,19 +178,27 @@ def show_fairness(
         if as_json:
             ws.output.json(found.to_dict())
             return
-        ws.output.heading(f"{found.model} on {found.people:,} people of {ws.day(found.as_of)}")
+        ws.output.heading(
+            f"{found.model} on {found.people:,} {found.units} of {ws.day(found.as_of)}"
+        )
+        if found.stand_in is not None:
+            ws.output.note(f"{found.model}: {found.stand_in}.")
         if found.reason is not None:
             ws.output.say(found.reason)
             return
+
+        def told(value: float | None, sign: str = "") -> str:
+            return f"{value:{sign},.2f}" if found.money else f"{value:{sign}.1%}"
+
         ws.output.table(
             [
                 "attribute",
                 "group",
-                "people",
-                "did it",
+                found.units,
+                found.did,
                 "predicted",
                 "AUC",
-                "in the likeliest fifth",
+                "in the dearest fifth" if found.money else "in the likeliest fifth",
                 "level",
             ],
             [
@@ -198,8 +206,8 @@ def show_fairness(
                     one.attribute,
                     one.value,
                     one.people,
-                    f"{one.did_it.estimate:.1%}",
-                    f"{one.predicted:.1%}",
+                    told(one.did_it.estimate),
+                    told(one.predicted),
                     "" if one.auc.estimate is None else f"{one.auc.estimate:.3f}",
                     f"{one.likeliest.estimate:.0%} ({one.likeliest.lower:.0%} to {one.likeliest.upper:.0%})",
                     "uneven" if one.uneven else "",
@@ -209,10 +217,11 @@ def show_fairness(
         )
         for one in found.groups:
             if one.uneven:
-                way = "fewer" if (one.level.estimate or 0) < 0 else "more"
+                less = "less" if found.money else "fewer"
+                way = less if (one.level.estimate or 0) < 0 else "more"
                 ws.output.note(
-                    f"Beware: of {one.attribute} '{one.value}' {way} did it than predicted ({one.level.estimate:+.1%}, "
-                    f"{one.level.lower:+.1%} to {one.level.upper:+.1%}), and of the others it is not so."
+                    f"Beware: of {one.attribute} '{one.value}' {way} {found.did} than predicted ({told(one.level.estimate, '+')}, "
+                    f"{told(one.level.lower, '+')} to {told(one.level.upper, '+')}), and of the others it is not so."
                 )
         for proxy in found.proxies:
             if proxy.verdict in ("proxy", "uneven"):

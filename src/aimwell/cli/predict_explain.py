@@ -8,7 +8,8 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.training_options import ModelArgument
-from aimwell.predict.explaining import Effect, effects, why
+from aimwell.predict.effects import Effect, effects
+from aimwell.predict.explaining import why
 from aimwell.unify.lookup import find_profile
 
 __all__ = ["show_effects", "show_why"]
@@ -61,7 +62,7 @@ def show_effects(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the mean probability if everybody had this value of a feature, and how many really do."""
+    """Show the mean probability, or spend, if everybody had this value of a feature, and how many really do."""
     with opened(workspace, as_json=as_json) as ws:
         with ws.output.progress("Looking"):
             found = effects(
@@ -76,11 +77,15 @@ def show_effects(
 
 
 def _show(ws: Opened, one: Effect) -> None:
-    rows = [(_value(value, one.unit), f"{mean:.1%}", people) for value, mean, people in one.points]
+    points: list[tuple[float | None, float, int]] = list(one.points)
     if one.without is not None:
-        rows.append(("none", f"{one.without[0]:.1%}", one.without[1]))
+        points.append((None, *one.without))
+    rows = [
+        (_value(value, one.unit), f"{mean:,.2f}" if one.money else f"{mean:.1%}", count)
+        for value, mean, count in points
+    ]
     ws.output.table(
-        ["value", "mean probability", "people who have about that"],
+        ["value", f"mean {one.expects}", f"{one.units} who have about that"],
         rows,
         title=f"{one.name} ({one.words}): {one.weight:.0%} of what tells people apart",
     )

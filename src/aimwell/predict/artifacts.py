@@ -20,6 +20,7 @@ from typing import TypeVar
 import msgspec
 
 from aimwell.errors import ModelFileError, StorageFullError
+from aimwell.predict.ageing import Ageing
 from aimwell.predict.base_rates import BaseRates
 from aimwell.predict.beta_binomial import BetaBinomial
 from aimwell.predict.buying_law import BuyingLaw
@@ -49,6 +50,7 @@ from aimwell.predict.recommend.recommender import Recommender
 from aimwell.predict.reference import Reference
 from aimwell.predict.responding.channel_laws import ChannelLaws
 from aimwell.predict.spend import SpendModel
+from aimwell.predict.spend_ranges import SpendRanges
 from aimwell.predict.timing.paces import Paces
 from aimwell.predict.timing.time_laws import TimeLaws
 from aimwell.predict.trees import TreesScorer
@@ -106,6 +108,7 @@ class _Propensity:
     logistic: LogisticScorer | None = None
     trees: bool = False
     xgboost: bool = False
+    ageing: Ageing | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,8 @@ class _Spend:
     horizon: timedelta
     trained_as_of: datetime
     level: float
+    ageing: Ageing | None = None
+    spread: SpendRanges | None = None
 
 
 class _Manifest(msgspec.Struct, forbid_unknown_fields=True):
@@ -230,6 +235,7 @@ def _written(model: Model) -> dict[str, bytes]:
             logistic=scorer if isinstance(scorer, LogisticScorer) else None,
             trees=isinstance(scorer, TreesScorer),
             xgboost=isinstance(scorer, XGBoostScorer),
+            ageing=model.ageing,
         )
         if isinstance(scorer, TreesScorer):
             files[TREES] = scorer.text.encode()
@@ -242,7 +248,17 @@ def _written(model: Model) -> dict[str, bytes]:
         kind, told = "sequence", sequence_facts(model)
         files[WEIGHTS] = weights_file(model)
     elif isinstance(model, SpendModel):
-        kind, told = "spend", _Spend(model.names, model.horizon, model.trained_as_of, model.level)
+        kind, told = (
+            "spend",
+            _Spend(
+                model.names,
+                model.horizon,
+                model.trained_as_of,
+                model.level,
+                model.ageing,
+                model.spread,
+            ),
+        )
         files[TREES] = model.scorer.text.encode()
     elif isinstance(model, _Plain):
         kind, told = _KINDS[type(model)], model
@@ -272,7 +288,15 @@ def _read(files: Mapping[str, bytes]) -> Model:
         if manifest.kind == "spend" and TREES in files:
             spend = msgspec.json.decode(manifest.model, type=_Spend)
             scorer = TreesScorer(files[TREES].decode())
-            return SpendModel(spend.names, spend.horizon, spend.trained_as_of, scorer, spend.level)
+            return SpendModel(
+                spend.names,
+                spend.horizon,
+                spend.trained_as_of,
+                scorer,
+                spend.level,
+                spend.ageing,
+                spend.spread,
+            )
         if manifest.kind == "propensity":
             told = msgspec.json.decode(manifest.model, type=_Propensity)
             return _propensity(told, files)
@@ -306,4 +330,5 @@ def _propensity(told: _Propensity, files: Mapping[str, bytes]) -> PropensityMode
         trained_as_of=told.trained_as_of,
         scorer=scorer,
         calibrator=told.calibrator,
+        ageing=told.ageing,
     )

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from aimwell.predict.card_propensity import chosen_candidate
-from aimwell.predict.card_words import day, estimate, season_caveat
+from aimwell.predict.card_words import day, estimate, level_caveat, level_words, season_caveat
 from aimwell.predict.registry import RegisteredModel
 
 __all__ = ["churn_words", "rule_words"]
@@ -35,6 +35,7 @@ def churn_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             f"{judge['gone']:,} of them went.",
             f"AUC {estimate(later['auc'], '.3f')}: so often it puts somebody who went above somebody who stayed.",
             f"Mean prediction {later['mean_predicted']:.1%}, and {estimate(later['base_rate'], '.1%')} went.",
+            *level_words(later),
             *(
                 f"{one['learner']}: AUC {estimate(one['later']['auc'], '.3f')}, log loss {one['later']['log_loss']:.4f} "
                 f"(the chosen: {later['log_loss']:.4f})."
@@ -80,13 +81,7 @@ def _caveats(metrics: Mapping[str, Any], later: Mapping[str, Any], zone: ZoneInf
     found = [
         "It says who will go, not who can be held. Whom a promotion would hold only a control group tells."
     ]
-    rate = later["base_rate"]
-    if not rate["lower"] <= later["mean_predicted"] <= rate["upper"]:
-        side = "too high" if later["mean_predicted"] > rate["estimate"] else "too low"
-        found.append(
-            f"The level was {side} on the later people, by more than chance: use it to order people rather than to count "
-            "on sums of probabilities."
-        )
+    found += level_caveat(later, "people", "people rather than to count on sums of probabilities")
     if metrics["no_law"]:
         found.append(metrics["no_law"])
     return found + season_caveat(metrics, metrics["judge"]["as_of"], zone)

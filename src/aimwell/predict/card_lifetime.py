@@ -30,7 +30,7 @@ def lifetime_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             f"{day(metrics['recorded']['first_at'], zone)}. Learnt by: {_law(metrics)} (how often) and Gamma-Gamma (how much).",
             f"All together: {_total(metrics, judged)} from {metrics['expected_purchases']:,.0f} expected days with a "
             "purchase.",
-            *_parameters_alone(metrics["total"]),
+            *_laws_alone(metrics),
             *_law_words(check),
         ],
         "how_good": _check_words(check, metrics, zone)
@@ -99,12 +99,19 @@ def _total(metrics: Mapping[str, Any], judged: SumCheck | None) -> str:
     )
 
 
-def _parameters_alone(total: Mapping[str, Any]) -> list[str]:
+def _laws_alone(metrics: Mapping[str, Any]) -> list[str]:
+    """The range of the sum where the laws hold; what was registered before chance was in it has the parameters' alone."""
+    total, possible = metrics["total"], metrics.get("total_possible")
     if total["estimate"] is None:
         return []
+    told = (
+        f"The uncertainty of the models' parameters alone is {total['lower']:,.0f} to {total['upper']:,.0f}."
+        if possible is None
+        else f"If the laws hold, they will bring {possible['lower']:,.0f} to {possible['upper']:,.0f} together in 95 of 100 "
+        f"cases, chance included ({total['lower']:,.0f} to {total['upper']:,.0f} by the uncertainty of the parameters alone)."
+    )
     return [
-        f"The uncertainty of the models' parameters alone is {total['lower']:,.0f} to {total['upper']:,.0f}. It knows "
-        "nothing of seasons, of changes in the shop, or of a model that does not fit: do not budget by it."
+        f"{told} It knows nothing of seasons, of changes in the shop, or of a model that does not fit: do not budget by it."
     ]
 
 
@@ -148,4 +155,36 @@ def _check_words(check: Mapping[str, Any], metrics: Mapping[str, Any], zone: Zon
         f"predicting 0 for everybody: {purchases['mae_of_zero']:.2f}).",
         f"Revenue: {money['total_predicted']:,.0f} {metrics['currency']} predicted, {money['total_actual']:,.0f} came; "
         f"correlation over people {figure(money['correlation'], '.2f')}.{inside}",
+        *_places_words(check.get("places")),
+        *_sum_words(check.get("sum_possible"), money["total_actual"]),
+    ]
+
+
+def _places_words(places: Mapping[str, Any] | None) -> list[str]:
+    """Whether intervals hold as often as they say, which the share inside does not tell: most begin at a heap at 0."""
+    if places is None:
+        return []
+    told = (
+        "Where nothing is likelier than 95 %, the interval is 0 alone and holds more often than it says. With such a heap "
+        f"divided by chance, {estimate(places['held'], '.1%')} lay within 95 % and {estimate(places['held_80'], '.1%')} "
+        "within 80 %."
+    )
+    tails = places["tails"]
+    if tails is None:
+        return [told]
+    return [
+        told,
+        f"Below the intervals' lower ends stood {estimate(places['below'], '.1%')}, above the upper ones "
+        f"{estimate(places['above'], '.1%')}, where each should be 2.5%; by more than chance. So they now lie between the "
+        f"shares {tails['lower']:.1%} and {tails['upper']:.1%} of a person's futures, between which 95 of 100 people stood on the check, and not between 2.5 % and 97.5 %.",
+    ]
+
+
+def _sum_words(foretold: Mapping[str, Any] | None, came: float) -> list[str]:
+    if foretold is None or foretold["estimate"] is None:
+        return []
+    where = "within" if foretold["lower"] <= came <= foretold["upper"] else "outside"
+    return [
+        f"The sum that came lay {where} {foretold['lower']:,.0f} to {foretold['upper']:,.0f}, which the laws gave it in 95 "
+        "of 100 cases."
     ]

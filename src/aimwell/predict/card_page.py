@@ -21,8 +21,9 @@ from aimwell.predict.care.fairness import Fairness, fairness
 from aimwell.predict.care.model import Monitored
 from aimwell.predict.care.service import monitor
 from aimwell.predict.care.words import realised_words
-from aimwell.predict.explaining import Effect, effects
+from aimwell.predict.effects import Effect, effects
 from aimwell.predict.registry import Promotion, RegisteredModel, find_model, promotions
+from aimwell.segment.validity.words import proxy_words
 from aimwell.store.stores import Stores
 
 __all__ = ["CardFacts", "card_facts", "card_html", "card_sections"]
@@ -257,8 +258,8 @@ def _effects(found: tuple[Effect, ...] | str) -> list[Section]:
     return [
         Section(
             "What it makes of the strongest features",
-            "The mean probability if everybody had this value and all else were as it is, and how many people really have about that "
-            "value (in brackets). Where few do, little is known.",
+            f"The mean {found[0].expects} if everybody had this value and all else were as it is, and how many {found[0].units} really "
+            "have about that value (in brackets). Where few do, little is known.",
             cards=[_effect(place, one, most or 1.0) for place, one in enumerate(found)],
             long=True,
         )
@@ -277,7 +278,7 @@ def _effect(place: int, one: Effect, most: float) -> dict[str, Any]:
         "traits": [
             (
                 Markup("{}: <b>{}</b> <small>({})</small>").format(
-                    value, f"{chance:.1%}", f"{people:,}"
+                    value, _told(chance, one.money), f"{people:,}"
                 ),
                 bar(chance / most, "sent"),
             )
@@ -296,18 +297,35 @@ def _groups(found: Fairness | str) -> list[Section]:
             "By group",
             "Protected attributes are not looked at; whether the model is as right for one group as for another is. A difference of "
             "shares alone is no fault of the model.",
-            head=("group", "people", "did it", "predicted", "did it less predicted", "AUC", ""),
+            head=(
+                "group",
+                found.units,
+                found.did,
+                "predicted",
+                f"{found.did} less predicted",
+                "AUC",
+                "",
+            ),
             rows=[
                 (
                     f"{one.attribute}: {one.value}",
                     f"{one.people:,}",
-                    f"{one.did_it.estimate or 0:.1%}",
-                    f"{one.predicted:.1%}",
-                    f"{one.level.estimate or 0:+.1%} ({one.level.lower or 0:+.1%} to {one.level.upper or 0:+.1%})",
+                    _told(one.did_it.estimate or 0, found.money),
+                    _told(one.predicted, found.money),
+                    f"{_told(one.level.estimate or 0, found.money, '+')} ({_told(one.level.lower or 0, found.money, '+')} to "
+                    f"{_told(one.level.upper or 0, found.money, '+')})",
                     "–" if one.auc.estimate is None else f"{one.auc.estimate:.3f}",
                     "uneven" if one.uneven else "",
                 )
                 for one in found.groups
+            ],
+            lines=[
+                *(() if found.stand_in is None else (f"{found.model}: {found.stand_in}.",)),
+                *(
+                    f"Beware: {proxy_words(one)}"
+                    for one in found.proxies
+                    if one.verdict in ("proxy", "uneven")
+                ),
             ],
         )
     ]
@@ -391,6 +409,10 @@ def _interval(row: Mapping[str, Any], form: str) -> str:
     if row["estimate"] is None:
         return "–"
     return f"{row['estimate']:{form}} ({row['lower']:{form}} to {row['upper']:{form}})"
+
+
+def _told(value: float, money: bool, sign: str = "") -> str:
+    return f"{value:{sign},.2f}" if money else f"{value:{sign}.1%}"
 
 
 def _share(value: float | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from aimwell.history.catalogue import FEATURES
-from aimwell.predict.card_words import day, estimate, season_caveat
+from aimwell.predict.card_words import day, estimate, level_caveat, level_words, season_caveat
 from aimwell.predict.leads.firms import firm_words
 from aimwell.predict.questions import ACCOUNTS, PROSPECTS, Question
 from aimwell.predict.registry import RegisteredModel
@@ -37,6 +37,7 @@ def propensity_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             f"{train['people']:,} {people} known on {day(train['as_of'], zone)}, of whom {train['positives']:,} did it in "
             f"the {horizon} days after.",
             f"Learnt by: {metrics['learner']}. {metrics['reason']}",
+            *_ageing_words(metrics.get("ageing")),
             *tuning_words(metrics),
         ],
         "how_good": [
@@ -48,6 +49,7 @@ def propensity_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             "Most reports show that one; it knows nothing of time.",
             f"The best tenth did it {_best_tenth(later)}",
             f"Mean prediction {later['mean_predicted']:.1%}, and {estimate(later['base_rate'], '.1%')} did it.",
+            *level_words(later),
             *(
                 f"The {one['learner']} came to AUC {estimate(one['later']['auc'], '.3f')}, log loss "
                 f"{one['later']['log_loss']:.4f} (the chosen: {later['log_loss']:.4f})."
@@ -94,6 +96,15 @@ def tuning_words(metrics: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(_tuned(one["tuned"]) for one in metrics["candidates"] if one.get("tuned"))
 
 
+def _ageing_words(ageing: Mapping[str, Any] | None) -> list[str]:
+    if ageing is None:
+        return []
+    return [
+        f"The history was {ageing['days']:,.0f} days long then. What grows with it ({', '.join(ageing['features'])}) is stated at "
+        "later moments as of so many days, or every later count would look like more."
+    ]
+
+
 def _drawn(judge: Mapping[str, Any]) -> str:
     return f", drawn at random from {judge['of']:,}" if "of" in judge else ""
 
@@ -137,13 +148,7 @@ def _propensity_caveats(
         "the moment, leave it out."
         for one in metrics.get("leaks", ())
     ]
-    rate = later["base_rate"]
-    if not rate["lower"] <= later["mean_predicted"] <= rate["upper"]:
-        side = "too high" if later["mean_predicted"] > rate["estimate"] else "too low"
-        found.append(
-            f"The level was {side} on the later people, by more than chance: use it to order people rather than to count "
-            "on sums of probabilities."
-        )
+    found += level_caveat(later, "people", "people rather than to count on sums of probabilities")
     flatters = chosen["optimism"]["value"]
     if flatters is not None and flatters > _FLATTERS:
         found.append(

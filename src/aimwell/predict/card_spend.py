@@ -11,6 +11,9 @@ from aimwell.predict.registry import RegisteredModel
 
 __all__ = ["spend_words", "whole_way"]
 
+_HELD_MIN = 0.93
+"""Intervals of 95 % that held fewer of the later people are a caveat."""
+
 
 def spend_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
     """The parts of the card, days in `zone`."""
@@ -31,7 +34,7 @@ def spend_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
             *(
                 f"{one['group']}, by {one['way']}: deviance {one['loss']:.2f}{_worse(one['extra_loss'])}; "
                 f"{one['check']['total_predicted']:,.0f} foretold, {one['check']['total_actual']:,.0f} came; correlation "
-                f"{figure(one['check']['correlation'], '.2f')}."
+                f"{figure(one['check']['correlation'], '.2f')}.{_inside(one['check'])}"
                 for one in metrics["ways"]
             ),
         ],
@@ -51,6 +54,11 @@ def whole_way(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
+def _inside(check: Mapping[str, Any]) -> str:
+    inside = check["inside"]
+    return "" if inside is None else f" {inside:.1%} lay within their interval of 95 %."
+
+
 def _worse(extra: Mapping[str, Any]) -> str:
     return f" (worse than the best by {estimate(extra, '.2f')})" if extra["estimate"] else ""
 
@@ -67,7 +75,14 @@ def _caveats(metrics: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
             found.append(
                 f"Of {one['group']}, {better} told more than what was learnt, by more than chance."
             )
-    found.append("It has no interval for a person; lifetime-value has one for customers.")
+    inside = whole_way(metrics)["check"]["inside"]
+    if inside is None:
+        found.append("It has no interval for a person; lifetime-value has one for customers.")
+    elif inside < _HELD_MIN:
+        found.append(
+            f"Intervals of 95 % held {inside:.1%} of the later people, whose level was another: they are too narrow where the level "
+            "moves as much again."
+        )
     if metrics["no_law"]:
         found.append(metrics["no_law"])
     return found + season_caveat(metrics, metrics["judge"]["as_of"], zone)

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from aimwell.predict.card_propensity import chosen_candidate
-from aimwell.predict.card_words import day, estimate
+from aimwell.predict.card_words import day, estimate, level_caveat, level_words
 from aimwell.predict.registry import RegisteredModel
 
 __all__ = ["subscription_words"]
@@ -21,12 +21,7 @@ def subscription_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]
     caveats = [
         "It says which subscriptions will end, not which can be held. Whom an offer would hold only a control group tells."
     ]
-    if not rate["lower"] <= later["mean_predicted"] <= rate["upper"]:
-        side = "too high" if later["mean_predicted"] > rate["estimate"] else "too low"
-        caveats.append(
-            f"The level was {side} on the later horizon, by more than chance: use it to order subscriptions rather than to "
-            "count on sums."
-        )
+    caveats += level_caveat(later, "horizon", "subscriptions rather than to count on sums")
     if metrics["backwards"]:
         caveats.append(
             f"{metrics['backwards']:,} subscriptions end before they start and are left out. Check their days."
@@ -44,6 +39,7 @@ def subscription_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]
             f"Judged on {judge['subscriptions']:,} subscriptions that ran on {day(judge['as_of'], zone)}; "
             f"{judge['ended']:,} ended within {horizon} days.",
             f"AUC {estimate(later['auc'], '.3f')}: so often it puts one that ended above one that went on.",
+            *level_words(later),
             *(
                 f"{one['learner']}: AUC {estimate(one['later']['auc'], '.3f')}, log loss {one['later']['log_loss']:.4f} "
                 f"(the chosen: {later['log_loss']:.4f})."

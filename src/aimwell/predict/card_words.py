@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-__all__ = ["day", "estimate", "figure", "season_caveat"]
+__all__ = ["day", "estimate", "figure", "level_caveat", "level_words", "season_caveat"]
 
 _SEASONS_DAYS = 365
 
@@ -22,6 +22,28 @@ def estimate(row: Mapping[str, Any], form: str) -> str:
 def figure(row: Mapping[str, Any], form: str) -> str:
     """A figure, or the reason why there is none."""
     return f"not known ({row['reason']})" if row["value"] is None else f"{row['value']:{form}}"
+
+
+def level_words(later: Mapping[str, Any]) -> list[str]:
+    """Calibration on the later people; nothing of models registered before it was kept."""
+    if "level" not in later:
+        return []
+    return [
+        f"Did it less predicted: {estimate(later['level'], '+.1%')}; 0 is right. Slope of calibration: "
+        f"{estimate(later['slope'], '.2f')}; 1 is right, below it the probabilities are too far apart, above it too near one "
+        "another."
+    ]
+
+
+def level_caveat(later: Mapping[str, Any], whom: str, what: str) -> list[str]:
+    """Where the level was off by more than chance; `whom` were judged, `what` is not to be counted on."""
+    rate = later["base_rate"]
+    if rate["lower"] <= later["mean_predicted"] <= rate["upper"]:
+        return []
+    side = "too high" if later["mean_predicted"] > rate["estimate"] else "too low"
+    return [
+        f"The level was {side} on the later {whom}, by more than chance: use it to order {what}."
+    ]
 
 
 def _moment(text: str) -> datetime:

@@ -1,8 +1,7 @@
-"""Why a model gives somebody a probability, and what it makes of a feature: descriptions of the model, not causes.
+"""Why a model gives somebody a probability: a description of the model, no causes.
 
-**For one person**: what each feature adds to the log-odds (`contributions`), told as a factor of the odds, beside the value that is
-usual. **For everybody**: partial dependence (Friedman 2001): the mean probability if everybody had this value of a feature and
-all else were as it is, beside how many people really have about that value. Where few do, little is known.
+What each feature adds to the log-odds (`contributions`) is told as a factor of the odds, beside the value that is usual. What a
+model makes of a feature over everybody: `effects`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from aimwell.errors import PredictError, nearest
+from aimwell.errors import PredictError
 from aimwell.history.catalogue import FEATURES
 from aimwell.predict.card_propensity import chosen_candidate
 from aimwell.predict.contributions import contributions
@@ -27,13 +26,10 @@ from aimwell.predict.tables import FeatureTable
 from aimwell.predict.training import feature_table, span_days
 from aimwell.segment.attributes.people_table import EVERYBODY
 from aimwell.stats.drift import Spread
-from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
-__all__ = ["Effect", "Explained", "Factor", "effects", "why"]
+__all__ = ["Explained", "Factor", "feature_unit", "feature_words", "known_people", "why"]
 
-_PEOPLE_MAX = 2_000
-_POINTS = 9
 _FEATURES_SHOWN = 6
 _KNOWN = {feature.name: feature for feature in FEATURES}
 
@@ -84,28 +80,6 @@ class Explained:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What a model makes of one feature.
-
-    Args:
-        name, words, unit, weight: Of the feature; share (0-1) of what tells people apart.
-        points: Value, mean probability if everybody had it, and how many of the people looked at have about that value.
-        without: The same for people without a value; None where everybody has one.
-    """
-
-    name: str
-    words: str
-    unit: str
-    weight: float
-    points: tuple[tuple[float, float, int], ...]
-    without: tuple[float, int] | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
-
 def why(
     stores: Stores, model: RegisteredModel | str, profile_id: str, *, as_of: datetime
 ) -> Explained:
@@ -122,7 +96,7 @@ def why(
         ModelFileError: Its files are missing or were changed.
     """
     entry, fitted = _propensity(stores, model, as_of)
-    ids, table = _table(stores, entry, fitted, as_of=as_of, people=[profile_id])
+    ids, table = known_people(stores, entry, fitted, as_of=as_of, people=[profile_id])
     if profile_id not in ids:
         raise PredictError(
             f"Nobody of the profile '{profile_id}' was known before {as_of:%Y-%m-%d %H:%M %Z}."
@@ -131,14 +105,14 @@ def why(
     spreads = [reference.features[name] for name in fitted.names] if reference else []
     missing = np.array([one.missing / one.people for one in spreads] or [0.0] * len(fitted.names))
     values = table.matrix(fitted.names)
-    found = contributions(fitted.scorer, values, missing=missing).values[0]
+    found = contributions(fitted.scorer, fitted.rows(table), missing=missing).values[0]
     order = np.argsort(-np.abs(found), kind="stable")
     shown = [place for place in order[:_FEATURES_SHOWN] if found[place] != 0]
     factors = tuple(
         Factor(
             name=fitted.names[place],
-            words=_words(fitted.names[place]),
-            unit=_unit(fitted.names[place]),
+            words=feature_words(fitted.names[place]),
+            unit=feature_unit(fitted.names[place]),
             value=None if np.isnan(values[0, place]) else float(values[0, place]),
             usual=_median(spreads[place]) if spreads else None,
             odds=float(np.exp(found[place])),
@@ -157,83 +131,6 @@ def why(
     )
 
 
-def effects(
-    stores: Stores,
-    model: RegisteredModel | str,
-    *,
-    as_of: datetime,
-    names: Sequence[str] = (),
-) -> tuple[Effect, ...]:
-    """What a model makes of its strongest features, or of those named.
-
-    Args:
-        stores: The workspace.
-        model: A registered propensity, or its name.
-        as_of: People known then are looked at, two thousand at most, evenly through all.
-        names: Features, those of your own with or without `own:`; default: the six strongest.
-
-    Raises:
-        PredictError: It is no propensity, has seen later data, knows no such feature, or nobody is known.
-        ModelFileError: Its files are missing or were changed.
-    """
-    entry, fitted = _propensity(stores, model, as_of)
-    names = [_as_learnt(name, fitted.names) for name in names]
-    unknown = [name for name in names if name not in fitted.names]
-    if unknown:
-        raise PredictError(
-            f"{entry.label} does not look at '{unknown[0]}'. {nearest(unknown[0], list(fitted.names))}"
-        )
-    _, table = _table(stores, entry, fitted, as_of=as_of)
-    if not len(table):
-        raise PredictError(f"Nobody was known before {as_of:%Y-%m-%d %H:%M %Z}.")
-    values = table.matrix(fitted.names)
-    step = -(-len(values) // _PEOPLE_MAX)
-    values = values[::step]
-    weights = dict(fitted.influences)
-    chosen = list(names) or [
-        name for name, share in fitted.influences[:_FEATURES_SHOWN] if share > 0
-    ]
-    return tuple(_effect(fitted, values, name, weights[name]) for name in chosen)
-
-
-def _as_learnt(name: str, known: Sequence[str]) -> str:
-    """The name by which a model knows a feature: definitions name those of one's own without `own:`."""
-    own = f"own:{name}"
-    return own if name not in known and own in known else name
-
-
-def _effect(fitted: PropensityModel, values: FloatArray, name: str, weight: float) -> Effect:
-    place = fitted.names.index(name)
-    column = values[:, place]
-    known = np.sort(column[~np.isnan(column)])
-    cuts = (
-        np.unique(np.quantile(known, np.linspace(0, 1, _POINTS), method="lower"))
-        if len(known)
-        else known
-    )
-    # A value of the people stands for those nearest to it.
-    owner = np.searchsorted((cuts[1:] + cuts[:-1]) / 2, known, side="right")
-    counts = np.bincount(owner, minlength=len(cuts))
-    gaps = int(np.isnan(column).sum())
-    return Effect(
-        name=name,
-        words=_words(name),
-        unit=_unit(name),
-        weight=weight,
-        points=tuple(
-            (float(cut), _mean_with(fitted, values, place, float(cut)), int(count))
-            for cut, count in zip(cuts, counts, strict=True)
-        ),
-        without=(_mean_with(fitted, values, place, np.nan), gaps) if gaps else None,
-    )
-
-
-def _mean_with(fitted: PropensityModel, values: FloatArray, place: int, value: float) -> float:
-    moved = values.copy()
-    moved[:, place] = value
-    return float(fitted.calibrator.apply(fitted.scorer.score(moved)).mean())
-
-
 def _propensity(
     stores: Stores, model: RegisteredModel | str, as_of: datetime
 ) -> tuple[RegisteredModel, PropensityModel]:
@@ -250,7 +147,7 @@ def _propensity(
     return entry, load_part(stores, entry, PART, PropensityModel)
 
 
-def _table(
+def known_people(
     stores: Stores,
     entry: RegisteredModel,
     fitted: PropensityModel,
@@ -258,6 +155,7 @@ def _table(
     as_of: datetime,
     people: Sequence[str] | None = None,
 ) -> tuple[list[str], FeatureTable]:
+    """Ids and features of those whom a propensity is asked of as of a moment, or of these people, whoever they are."""
     question = Question.from_settings(entry.settings)
     if people is not None:  # whoever it is, asked of the segment or not
         question = replace(question, among=EVERYBODY)
@@ -287,12 +185,14 @@ def _median(one: Spread) -> float | None:
     return one.quantiles[len(one.quantiles) // 2] if one.quantiles else None
 
 
-def _words(name: str) -> str:
+def feature_words(name: str) -> str:
+    """What a feature is, in words."""
     feature = _KNOWN.get(name)
     if feature is not None:
         return f"{feature.formula}, {feature.window}"
     return "a feature of your own" if name.startswith("own:") else name
 
 
-def _unit(name: str) -> str:
+def feature_unit(name: str) -> str:
+    """Its unit; empty where it is not of the catalogue."""
     return _KNOWN[name].unit if name in _KNOWN else ""

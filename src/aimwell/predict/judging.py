@@ -8,6 +8,7 @@ import numpy as np
 
 from aimwell.errors import PredictError
 from aimwell.predict.holdout import quantile_buckets
+from aimwell.predict.level import level_of, slope_of
 from aimwell.predict.tables import BoolArray
 from aimwell.stats.discrimination import TopShare, auc, top_shares
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, Figure
@@ -43,6 +44,8 @@ class Judgement:
         people, positives: Everybody judged, and those who did it.
         base_rate: Share of positives.
         mean_predicted: Mean probability; far from `base_rate`, the level is wrong though the order may be right.
+        level: Base rate less mean probability; 0 is right (`level.level_of`).
+        slope: Whether probabilities are as far apart as they should be; 1 is right (`level.slope_of`).
         auc: Chance that of a positive and a negative the positive has the higher probability (ties half).
         average_precision: Area under precision over recall; chance gives the base rate.
         brier, log_loss: Mean squared error and mean −ln(probability of what happened).
@@ -56,6 +59,8 @@ class Judgement:
     positives: int
     base_rate: Estimate
     mean_predicted: float
+    level: Estimate
+    slope: Estimate
     auc: Estimate
     average_precision: Figure
     brier: float
@@ -95,6 +100,8 @@ def judge(
         positives=positives,
         base_rate=wilson(positives, len(outcome), confidence=confidence),
         mean_predicted=float(probabilities.mean()),
+        level=level_of(probabilities, outcome, confidence=confidence),
+        slope=slope_of(probabilities, outcome, confidence=confidence),
         auc=auc(probabilities, outcome, confidence=confidence),
         average_precision=average_precision(probabilities, outcome),
         brier=float(((probabilities - outcome) ** 2).mean()),

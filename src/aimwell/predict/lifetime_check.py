@@ -15,11 +15,13 @@ from aimwell.predict.gamma_gamma import GammaGamma, fit_gamma_gamma
 from aimwell.predict.holdout import HoldoutCheck, check_holdout, frequency_buckets, quantile_buckets
 from aimwell.predict.law_choice import LawChoice, choose_law
 from aimwell.predict.laws import Law
-from aimwell.predict.lifetime_value import lifetime_value
+from aimwell.predict.lifetime_value import LifetimeValues, lifetime_value
+from aimwell.predict.places import PlacesCheck, check_places
 from aimwell.predict.purchases import PurchaseHistory
 from aimwell.predict.questions import Question, recorded
 from aimwell.predict.ranges import Ranges
 from aimwell.predict.training import span_days
+from aimwell.stats.estimate import Estimate
 from aimwell.stats.samples import FloatArray
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
@@ -40,6 +42,8 @@ class LifetimeCheck:
         buying, spending: As fitted to what was known then.
         purchases: Days with a purchase, by repeat purchases before.
         money: Net revenue, by tenths of the prediction; its `inside` counts who lay in their interval.
+        places: Where what came stood among each one's drawn futures; None where nobody has a prediction of money.
+        sum_possible: What was foretold that they would bring together, parameters and chance included.
         left_out: People without a prediction of money (see `GammaGamma.expected_spend`).
     """
 
@@ -50,6 +54,8 @@ class LifetimeCheck:
     spending: GammaGamma
     purchases: HoldoutCheck
     money: HoldoutCheck
+    places: PlacesCheck | None
+    sum_possible: Estimate | None
     left_out: int
 
 
@@ -92,7 +98,7 @@ def check_lifetime_value(
         later, then = later_buying(moment, ids), later_history(moment, buyers)
     laws = choose_law(history, then, asked=law)
     buying, spending = laws.model, fit_gamma_gamma(history)
-    money, left_out = _money_check(history, buying, spending, later.revenue, span, seed)
+    expected = _expected(history, buying, spending, later.revenue, span, seed)
     return LifetimeCheck(
         cut_at=cut_at,
         holdout_days=holdout_days,
@@ -104,20 +110,22 @@ def check_lifetime_value(
             later.purchases,
             buckets=frequency_buckets(history.frequency),
         ),
-        money=money,
-        left_out=left_out,
+        money=_money_check(expected, later.revenue),
+        places=None if expected.places is None else check_places(expected.places),
+        sum_possible=expected.total_possible,
+        left_out=expected.missing,
     )
 
 
-def _money_check(
+def _expected(
     history: PurchaseHistory,
     buying: BuyingLaw,
     spending: GammaGamma,
     revenue: FloatArray,
     span: timedelta,
     seed: int,
-) -> tuple[HoldoutCheck, int]:
-    expected = lifetime_value(
+) -> LifetimeValues:
+    return lifetime_value(
         history,
         buying,
         spending,
@@ -126,13 +134,16 @@ def _money_check(
         discount_monthly=0.0,
         draws=usual_draws(len(history)),
         seed=seed,
+        came=revenue,
     )
+
+
+def _money_check(expected: LifetimeValues, revenue: FloatArray) -> HoldoutCheck:
     known = np.isfinite(expected.value)
     ranges = expected.possible
-    check = check_holdout(
+    return check_holdout(
         expected.value[known],
         revenue[known],
         buckets=quantile_buckets(expected.value[known]),
         ranges=None if ranges is None else Ranges(ranges.lower[known], ranges.upper[known]),
     )
-    return check, expected.missing

@@ -17,8 +17,8 @@ from scipy.linalg import block_diag
 
 from aimwell.errors import PredictError
 from aimwell.predict.buying_law import BuyingLaw
-from aimwell.predict.futures import draw_purchases, draw_shifts, draw_spend
 from aimwell.predict.gamma_gamma import GammaGamma
+from aimwell.predict.possible import Tails, even_tails, possible_values
 from aimwell.predict.purchases import PurchaseHistory
 from aimwell.predict.ranges import Ranges, delta_ranges
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
@@ -28,8 +28,6 @@ __all__ = ["MONTH_DAYS", "LifetimeValues", "lifetime_value"]
 
 MONTH_DAYS = 365.25 / 12
 
-# People whose futures are drawn at a time: bounds the memory to this × draws × 8 bytes.
-_BLOCK = 20_000
 _DELTA = "delta method on the logarithm"
 
 
@@ -40,11 +38,14 @@ class LifetimeValues:
     Args:
         value: Expected value, in money, discounted; missing (NaN) where the spend is not known.
         likely: Interval of that expectation: what not knowing the parameters exactly adds.
-        possible: Interval of what the customer will really bring, chance included; None where it was not drawn.
+        possible: Interval of what the customer will really bring, chance included; None where it was not drawn. Of who
+            may bring nothing it begins at 0 and leaves all of the rest above it (`possible_values`).
+        places: Where what came stands among the customer's draws (0-1); None where neither was given.
         expected_purchases: Within the horizon, not discounted.
         probability_alive: That the customer has not stopped for good.
         spend_per_purchase: Expected money per purchase, before margin.
         total: Sum of the known values, with its interval from the parameters.
+        total_possible: What they will really bring together, parameters and chance; None where it was not drawn.
         measure: What `value` counts: "margin", or "revenue" where no margin is known.
         reason: Why it is revenue, or empty.
         missing: People without a value.
@@ -55,10 +56,12 @@ class LifetimeValues:
     value: FloatArray
     likely: Ranges
     possible: Ranges | None
+    places: FloatArray | None
     expected_purchases: FloatArray
     probability_alive: FloatArray
     spend_per_purchase: FloatArray
     total: Estimate
+    total_possible: Estimate | None
     measure: Literal["margin", "revenue"]
     reason: str
     missing: int
@@ -79,6 +82,8 @@ def lifetime_value(
     confidence: float = DEFAULT_CONFIDENCE,
     draws: int = 400,
     seed: int = 0,
+    tails: Tails | None = None,
+    came: FloatArray | None = None,
 ) -> LifetimeValues:
     """The value of each customer over the coming `horizon_days`.
 
@@ -92,6 +97,8 @@ def lifetime_value(
         confidence: Share of repetitions (0-1) in which an interval should hold the truth.
         draws: Futures to draw per customer for `possible`; 0 leaves it out.
         seed: Of the draws; the same seed gives the same intervals.
+        tails: Where the ends of a customer's interval lie among the draws; default: as much on each side.
+        came: What each really brought within the horizon (money as `value` counts it), to see where it stands.
 
     Raises:
         PredictError: A setting is out of its range, the units of time differ, or the history has no spend.
@@ -117,24 +124,28 @@ def lifetime_value(
     if draws:
         weight = np.divide(discounted, expected, out=np.ones_like(expected), where=expected > 0)
         weight[~known] = np.nan
-        possible = _possible(
+        possible = possible_values(
             history,
             buying,
             spending,
-            float(horizons[-1]),
-            weight * share,
+            horizon=float(horizons[-1]),
+            weight=weight * share,
+            tails=tails or even_tails(confidence),
             confidence=confidence,
             draws=draws,
             seed=seed,
+            came=came,
         )
     return LifetimeValues(
         value=value,
         likely=delta_ranges(value, slopes, covariance, confidence=confidence),
-        possible=possible,
+        possible=None if possible is None else possible.ranges,
+        places=None if possible is None else possible.places,
         expected_purchases=expected,
         probability_alive=buying.probability_alive(history),
         spend_per_purchase=spend,
         total=_total(value[known], slopes[known], covariance, confidence),
+        total_possible=None if possible is None else possible.total,
         measure="revenue" if margin is None else "margin",
         reason=""
         if margin is not None
@@ -177,40 +188,6 @@ def _total(
         confidence=confidence,
         method=_DELTA,
     )
-
-
-def _possible(
-    history: PurchaseHistory,
-    buying: BuyingLaw,
-    spending: GammaGamma,
-    horizon: float,
-    weight: FloatArray,
-    *,
-    confidence: float,
-    draws: int,
-    seed: int,
-) -> Ranges:
-    """Quantiles of drawn futures; each draw takes other parameters, as uncertain as the fits are.
-
-    A draw counts purchases over the whole horizon; `weight` takes off what discounting costs on average.
-    """
-    shifts_rng = np.random.default_rng([seed, 0])
-    buying_shifts = draw_shifts(buying.covariance, draws, shifts_rng)
-    spending_shifts = draw_shifts(spending.covariance, draws, shifts_rng)
-    lower, upper = np.empty(len(history)), np.empty(len(history))
-    for block in range(0, len(history), _BLOCK):
-        rows = np.arange(block, min(block + _BLOCK, len(history)))
-        part = history.take(rows)
-        rng = np.random.default_rng([seed, 1, block])
-        drawn = np.empty((draws, len(rows)))
-        for draw in range(draws):
-            purchases = draw_purchases(buying.moved(buying_shifts[draw]), part, horizon, rng=rng)
-            drawn[draw] = draw_spend(
-                spending.moved(spending_shifts[draw]), part, purchases, rng=rng
-            )
-        edges = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-        lower[rows], upper[rows] = edges * weight[rows]
-    return Ranges(lower, upper)
 
 
 def _check_settings(

@@ -46,6 +46,7 @@ def propensity_metrics(result: PropensityResult, tables: TrainingTables) -> dict
             "train": _people(tables.train),
             "judge": {**_people(tables.judge), **_drawn(tables)},
             "calibrator": result.model.calibrator.method,
+            "ageing": _ageing(result.model),
             "candidates": [_candidate(one) for one in result.candidates],
             "leaks": [
                 {"name": one.name, "auc": one.auc, "by_gap": one.by_gap}
@@ -59,6 +60,13 @@ def propensity_metrics(result: PropensityResult, tables: TrainingTables) -> dict
         }
     )
     return plain
+
+
+def _ageing(model: PropensityModel) -> dict[str, Any] | None:
+    """How long the history was when it learnt, and the features that are stated as if it still were."""
+    used = tuple(name for name, share in model.influences if share > 0)
+    grown = () if model.ageing is None else model.ageing.grown(used)
+    return {"days": model.ageing.days, "features": grown} if model.ageing and grown else None
 
 
 def directions(model: PropensityModel, table: FeatureTable) -> dict[str, float | None]:
@@ -170,6 +178,7 @@ def lifetime_metrics(
             "repeat_buyers": buying.repeat_buyers_,
             "measure": values.measure,
             "total": values.total,
+            "total_possible": values.total_possible,
             "missing": values.missing,
             "expected_purchases": float(values.expected_purchases.sum()),
             "mean_probability_alive": float(values.probability_alive.mean()),
@@ -196,6 +205,8 @@ def check_metrics(check: LifetimeCheck) -> dict[str, Any]:
             "holdout_days": check.holdout_days,
             "purchases": check.purchases,
             "money": check.money,
+            "places": check.places,
+            "sum_possible": check.sum_possible,
             "left_out": check.left_out,
             "laws": {
                 "chosen": check.laws.chosen.law,

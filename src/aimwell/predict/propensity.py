@@ -18,6 +18,7 @@ import numpy as np
 
 from aimwell.definitions.kinds.prediction import USUAL_LEARNERS, LearnerKind
 from aimwell.errors import PredictError, TooLittleDataError
+from aimwell.predict.ageing import Ageing, ageing_between
 from aimwell.predict.calibration import Calibrator, fit_calibrator
 from aimwell.predict.folds import folds
 from aimwell.predict.judging import Judgement, judge, losses
@@ -57,6 +58,7 @@ class PropensityModel:
         horizon: How far ahead it looks.
         trained_as_of: The moment of the people it learnt from.
         scorer, calibrator: From features to scores, from scores to probabilities.
+        ageing: How features that grow with the history are stated at later moments; None: as they are.
     """
 
     learner: str
@@ -65,6 +67,7 @@ class PropensityModel:
     trained_as_of: datetime
     scorer: Scorer
     calibrator: Calibrator
+    ageing: Ageing | None = None
 
     def predict(self, table: FeatureTable) -> FloatArray:
         """The probability (0-1) of each row of the table to do it within the horizon after the table's moment.
@@ -77,7 +80,15 @@ class PropensityModel:
                 f"The model looks {self.horizon.days} days ahead, the table {table.horizon.days} days. "
                 "Train a model for that horizon."
             )
-        return self.calibrator.apply(self.scorer.score(table.matrix(self.names)))
+        return self.calibrator.apply(self.scorer.score(self.rows(table)))
+
+    def rows(self, table: FeatureTable) -> FloatArray:
+        """What the scorer reads: the features it needs, in units of the moment of learning."""
+        values = table.matrix(self.names)
+        if self.ageing is None:
+            return values
+        later_days = (table.as_of - self.trained_as_of) / timedelta(days=1)
+        return self.ageing.stated(values, self.names, later_days=later_days)
 
     @property
     def influences(self) -> tuple[tuple[str, float], ...]:
@@ -175,7 +186,12 @@ def fit_propensity(
     turns = sum(1 for learner in whole if learner.settings)
     within = None if tuning is None or not turns else tuning.share(turns)
     fit = _fitted_once if many else _fitted
-    fitted = [fit(learner, train, seed=seed, within=within) for learner in whole]
+    ageing = ageing_between(
+        train.oldest_days,
+        later.oldest_days,
+        elapsed_days=(later.as_of - train.as_of) / timedelta(days=1),
+    )
+    fitted = [fit(learner, train, ageing=ageing, seed=seed, within=within) for learner in whole]
     predicted = [one.model.predict(later) for one in fitted]
     later_losses = [losses(chances, later.happened) for chances in predicted]
     compared = compare_losses(later_losses, confidence=confidence)
@@ -203,7 +219,14 @@ class _Fitted:
     tuned: Tuned | None
 
 
-def _fitted(learner: Learner, train: FeatureTable, *, seed: int, within: Tuning | None) -> _Fitted:
+def _fitted(
+    learner: Learner,
+    train: FeatureTable,
+    *,
+    ageing: Ageing | None,
+    seed: int,
+    within: Tuning | None,
+) -> _Fitted:
     """The model of everybody, each of whom is held out once to calibrate it."""
     values, outcome = train.values, train.happened
     # Settings are chosen once, by everybody. That shows a fold one number about those whom it holds out, and spares
@@ -217,11 +240,16 @@ def _fitted(learner: Learner, train: FeatureTable, *, seed: int, within: Tuning 
     for learn, held in folds(outcome, count=_FOLDS, seed=seed + 1):
         held_out[held] = learner.fit(values[learn], outcome[learn]).score(values[held])
     scorer = learner.fit(values, outcome)
-    return _calibrated(learner, train, scorer, held_out, outcome, tuned)
+    return _calibrated(learner, train, ageing, scorer, held_out, outcome, tuned)
 
 
 def _fitted_once(
-    learner: Learner, train: FeatureTable, *, seed: int, within: Tuning | None
+    learner: Learner,
+    train: FeatureTable,
+    *,
+    ageing: Ageing | None,
+    seed: int,
+    within: Tuning | None,
 ) -> _Fitted:
     """The model of four fifths of many people; the others say when it has learnt enough, and calibrate it.
 
@@ -241,12 +269,13 @@ def _fitted_once(
     if tuned is not None:
         tuned = replace(tuned, settings=learner.settings)
     held_out = scorer.score(held_values)
-    return _calibrated(learner, train, scorer, held_out, held_outcome, tuned)
+    return _calibrated(learner, train, ageing, scorer, held_out, held_outcome, tuned)
 
 
 def _calibrated(
     learner: Learner,
     train: FeatureTable,
+    ageing: Ageing | None,
     scorer: Scorer,
     held_out: FloatArray,
     held_outcome: BoolArray,
@@ -262,6 +291,7 @@ def _calibrated(
         trained_as_of=train.as_of,
         scorer=scorer,
         calibrator=calibrator,
+        ageing=ageing,
     )
     return _Fitted(model, calibrator.apply(held_out), held_outcome, tuned)
 

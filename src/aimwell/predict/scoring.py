@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from aimwell.errors import PredictError
+from aimwell.predict.ranges import Ranges
 from aimwell.predict.registry import RegisteredModel
 from aimwell.stats.samples import FloatArray
 from aimwell.store.sql import sql
@@ -58,10 +59,11 @@ class Scoring:
     scored_at: datetime
 
 
-def scores_table(ids: pa.Array, score: FloatArray) -> pa.Table:
-    """A table of SCORES without intervals; NaN becomes null."""
+def scores_table(ids: pa.Array, score: FloatArray, ranges: Ranges | None = None) -> pa.Table:
+    """A table of SCORES; NaN becomes null, and so do intervals that are not given."""
     none = pa.nulls(len(ids), pa.float64())
-    return pa.table([ids, pa.array(score, mask=np.isnan(score)), none, none], schema=SCORES)
+    ends = (none, none) if ranges is None else (pa.array(ranges.lower), pa.array(ranges.upper))
+    return pa.table([ids, pa.array(score, mask=np.isnan(score)), *ends], schema=SCORES)
 
 
 def keep_scores(

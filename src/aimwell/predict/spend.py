@@ -16,7 +16,10 @@ from typing import Any
 import numpy as np
 
 from aimwell.errors import PredictError, TooLittleDataError
+from aimwell.predict.ageing import Ageing
 from aimwell.predict.folds import folds
+from aimwell.predict.ranges import Ranges
+from aimwell.predict.spend_ranges import SpendRanges, learn_ranges
 from aimwell.predict.tables import FeatureTable
 from aimwell.predict.trees import TreesScorer
 from aimwell.stats.samples import FloatArray
@@ -43,6 +46,8 @@ class SpendModel:
         scorer: The trees.
         level: What their sum is multiplied by, because shrunken trees foretell too little: revenue that came, by what was
             foretold of held-out people.
+        ageing: How features that grow with the history are stated at later moments; None: as they are.
+        spread: How far held-out people lay from what was expected of them; None of models registered before it was kept.
     """
 
     names: tuple[str, ...]
@@ -50,6 +55,8 @@ class SpendModel:
     trained_as_of: datetime
     scorer: TreesScorer
     level: float = 1.0
+    ageing: Ageing | None = None
+    spread: SpendRanges | None = None
 
     def predict(self, table: FeatureTable) -> FloatArray:
         """Expected revenue (above 0) of each row within the horizon after the table's moment.
@@ -62,15 +69,30 @@ class SpendModel:
                 f"The model looks {self.horizon.days} days ahead, the table {table.horizon.days} days. "
                 "Train a model for that horizon."
             )
-        return self.level * self.scorer.score(table.matrix(self.names))
+        return self.level * self.scorer.score(self.rows(table))
+
+    def ranges(self, expected: FloatArray) -> Ranges | None:
+        """Of each expectation the interval of what may really come; None where it is not known."""
+        return None if self.spread is None else self.spread.of(expected)
+
+    def rows(self, table: FeatureTable) -> FloatArray:
+        """What the trees read: the features they need, in units of the moment of learning."""
+        values = table.matrix(self.names)
+        if self.ageing is None:
+            return values
+        later_days = (table.as_of - self.trained_as_of) / timedelta(days=1)
+        return self.ageing.stated(values, self.names, later_days=later_days)
 
 
-def fit_spend(table: FeatureTable, revenue: FloatArray, *, seed: int = 0) -> SpendModel:
+def fit_spend(
+    table: FeatureTable, revenue: FloatArray, *, ageing: Ageing | None = None, seed: int = 0
+) -> SpendModel:
     """Fit the trees; the number of rounds is the one with the least deviance on held-out people.
 
     Args:
         table: People with features; the outcome is whether they bought.
         revenue: What each spent within the horizon, below 0 counting as 0 (returns of what was bought before).
+        ageing: How features that grow with the history are stated at later moments.
         seed: Of divisions and trees.
 
     Raises:
@@ -101,17 +123,19 @@ def fit_spend(table: FeatureTable, revenue: FloatArray, *, seed: int = 0) -> Spe
     )
     rounds = len(np.asarray(seen["valid tweedie-mean"]))
     boosters: Any = seen["cvbooster"]
-    foretold = sum(
-        float(booster.predict(table.values[held], num_iteration=rounds).sum())
-        for (_, held), booster in zip(divisions, boosters.boosters, strict=True)
-    )
+    held_out = np.empty(len(table))
+    for (_, held), booster in zip(divisions, boosters.boosters, strict=True):
+        held_out[held] = booster.predict(table.values[held], num_iteration=rounds)
+    level = float(paid.sum() / held_out.sum())
     booster = lightgbm.train(settings, data, num_boost_round=rounds)
     return SpendModel(
         names=table.names,
         horizon=table.horizon,
         trained_as_of=table.as_of,
         scorer=TreesScorer(booster.model_to_string()),
-        level=float(paid.sum()) / foretold,
+        level=level,
+        ageing=ageing,
+        spread=learn_ranges(level * held_out, paid),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,7 @@ from aimwell.errors import PredictError
 from aimwell.history.features import feature_names, features
 from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.history.outcomes import outcomes
+from aimwell.predict.ageing import AGE, ageing_between, oldest_days
 from aimwell.predict.bgnbd import fit_bgnbd
 from aimwell.predict.buying import Buyers, purchase_history
 from aimwell.predict.cards import model_card
@@ -72,7 +73,8 @@ class SpendFit:
     Args:
         entry: The registered model.
         ways: How each way did by group.
-        people: One row per known person, by profile_id: `profile_id`, `score` (expected revenue within the horizon).
+        people: One row per known person, by profile_id: `profile_id`, `score` (expected revenue within the horizon), `lower` and
+            `upper` (what the person may really bring, in 95 of 100 cases).
     """
 
     entry: RegisteredModel
@@ -141,7 +143,12 @@ def predict_spend(
     _tell(progress, 1, "reading people to judge on")
     later = spend_people(stores, moments.judge_as_of, span, snapshot, ahead=True)
     _tell(progress, 2, "learning and judging")
-    model = fit_spend(train.table, train.revenue, seed=seed)
+    ageing = ageing_between(
+        train.table.oldest_days,
+        later.table.oldest_days,
+        elapsed_days=(later.table.as_of - train.table.as_of) / timedelta(days=1),
+    )
+    model = fit_spend(train.table, train.revenue, ageing=ageing, seed=seed)
     law, no_law = _by_law(train, later, span)
     ways = _judged(model, later, law)
     _tell(progress, 3, "scoring")
@@ -167,7 +174,7 @@ def predict_spend(
     )
     scores = _scored(stores, entry, model, as_of, snapshot, now)
     _tell(progress, _STEPS, "")
-    return SpendFit(entry, ways, scores.select(["profile_id", "score"]))
+    return SpendFit(entry, ways, scores)
 
 
 def score_spend(stores: Stores, entry: RegisteredModel, *, as_of: datetime, now: datetime) -> int:
@@ -195,7 +202,8 @@ def _scored(
     now: datetime,
 ) -> pa.Table:
     today = spend_people(stores, as_of, model.horizon, snapshot, ahead=False)
-    scores = scores_table(today.ids, model.predict(today.table))
+    expected = model.predict(today.table)
+    scores = scores_table(today.ids, expected, model.ranges(expected))
     keep_scores(stores, entry, scores, as_of=as_of, now=now)
     return scores
 
@@ -226,7 +234,8 @@ def spend_people(
     known = FeatureTable.from_arrow(
         table, names=feature_names(), as_of=cut.astimezone(UTC), horizon=span
     )
-    return SpendPeople(ids, known, revenue, buyers)
+    oldest = oldest_days(known.matrix((AGE,))[:, 0])
+    return SpendPeople(ids, replace(known, oldest_days=oldest), revenue, buyers)
 
 
 def _by_law(
@@ -275,7 +284,10 @@ def _judged(model: SpendModel, later: SpendPeople, law: FloatArray | None) -> tu
         compared = compare_losses(losses, confidence=DEFAULT_CONFIDENCE)
         for way, loss, extra in zip(names, losses, compared.extra, strict=True):
             amounts = told[way][rows]
-            check = check_holdout(amounts, later.revenue[rows], buckets=quantile_buckets(amounts))
+            ranges = model.ranges(amounts) if way == LEARNT else None
+            check = check_holdout(
+                amounts, later.revenue[rows], buckets=quantile_buckets(amounts), ranges=ranges
+            )
             ways.append(SpendWay(group, way, check, float(loss.mean()), extra))
     return tuple(ways)
 

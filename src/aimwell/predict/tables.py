@@ -28,6 +28,8 @@ class FeatureTable:
         as_of: The moment that cut the features, with a time zone.
         horizon: How far the outcome looks ahead.
         outcome: Whether each person did it; None where it is not known yet (people to be scored).
+        oldest_days: How long ago the oldest customers of the moment first ordered (`ageing.oldest_days`), of everybody whom
+            the table was taken from; None where it was not asked.
 
     Raises:
         PredictError: Shapes do not fit, names repeat, a value is infinite, or the moment has no time zone.
@@ -38,6 +40,7 @@ class FeatureTable:
     as_of: datetime
     horizon: timedelta
     outcome: BoolArray | None = None
+    oldest_days: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", np.asarray(self.values, dtype=np.float64))

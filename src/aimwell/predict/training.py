@@ -6,7 +6,7 @@ Everything is read from one snapshot of the lake, through `history`, which alone
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from aimwell.definitions.kinds.feature import OWN_PREFIX
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.history.features import feature_names, features_query
 from aimwell.history.moment import TIME_COLUMNS, open_moment
+from aimwell.predict.ageing import AGE, oldest_days
 from aimwell.predict.folds import sample
 from aimwell.predict.own_features import join_own
 from aimwell.predict.questions import Question, Recorded, doers_ahead, members_among, recorded
@@ -135,6 +136,8 @@ def feature_table(
     """
     question = question or Question()
     names = names or question.columns or feature_names()
+    # How long the history is, is asked even where the question leaves it out of what is learnt from.
+    read = names if not outcome or AGE in names else (*names, AGE)
     with open_moment(
         stores,
         as_of=as_of,
@@ -144,7 +147,7 @@ def feature_table(
         engine=stores.history_engine if people is None else None,
     ) as moment:
         moment.bind_profiles()
-        catalogue = [name for name in names if not name.startswith(OWN_PREFIX)]
+        catalogue = [name for name in read if not name.startswith(OWN_PREFIX)]
         query = exp.select("f.*").from_(features_query(moment, catalogue).subquery("f"))
         query = join_own(moment, query, question.own)
         whom = members_among(moment, question)
@@ -155,13 +158,17 @@ def feature_table(
         if outcome:
             doers = pa.array(sorted(doers_ahead(moment, question)), pa.string())
             table = table.append_column("outcome", pc.is_in(ids, doers))
-    return ids, FeatureTable.from_arrow(
+    found = FeatureTable.from_arrow(
         table,
         names=names,
         as_of=as_of.astimezone(UTC),
         horizon=horizon,
         outcome="outcome" if outcome else None,
     )
+    if outcome:
+        known = pc.cast(table.column(AGE), pa.float64()).to_numpy()
+        found = replace(found, oldest_days=oldest_days(known))
+    return ids, found
 
 
 def span_days(days: int) -> timedelta:

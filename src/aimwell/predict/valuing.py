@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from aimwell.predict.laws import Law, checked_law, fit_law
 from aimwell.predict.lifetime_check import LifetimeCheck, check_lifetime_value, usual_draws
 from aimwell.predict.lifetime_value import LifetimeValues, lifetime_value
 from aimwell.predict.metrics import check_metrics, lifetime_metrics
+from aimwell.predict.possible import Tails
 from aimwell.predict.purchases import PurchaseHistory
 from aimwell.predict.questions import Question, Recorded, recorded
 from aimwell.predict.registry import (
@@ -135,6 +136,7 @@ def fit_lifetime_value(
     _tell(progress, 2, "fitting and drawing futures")
     chosen: Law = asked or ("bgnbd" if check is None else check.laws.chosen.law)
     buying, spending = fit_law(read.history, chosen), fit_gamma_gamma(read.history)
+    tails = None if check is None or check.places is None else check.places.tails
     values = lifetime_value(
         read.history,
         buying,
@@ -144,6 +146,7 @@ def fit_lifetime_value(
         discount_monthly=discount_monthly,
         draws=usual_draws(len(read.history)),
         seed=seed,
+        tails=tails,
     )
     _tell(progress, 3, "storing")
     entry = register_model(
@@ -167,6 +170,7 @@ def fit_lifetime_value(
             "warnings": (*read.warnings, *values.warnings),
             "check": None if check is None else check_metrics(check),
             "check_reason": reason,
+            "tails": None if tails is None else asdict(tails),
         },
         lake_versions=snapshot.versions,
         trained_at=now,
@@ -193,6 +197,7 @@ def score_lifetime_value(
         )
     horizon_days = int(entry.settings["horizon_days"])
     read = _read(stores, as_of, horizon_days, stores.lake.pin(*TIME_COLUMNS))
+    tails = entry.metrics.get("tails")
     values = lifetime_value(
         read.history,
         load_part(stores, entry, "buying", BuyingLaw),  # type: ignore[type-abstract]
@@ -202,6 +207,7 @@ def score_lifetime_value(
         discount_monthly=float(entry.settings["discount_monthly"]),
         draws=usual_draws(len(read.history)),
         seed=int(entry.settings["seed"]),
+        tails=Tails(**tails) if tails else None,
     )
     keep_scores(stores, entry, _scores(_people(read.ids, values)), as_of=as_of, now=now)
     return len(read.ids)

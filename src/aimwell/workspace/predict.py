@@ -17,7 +17,8 @@ from aimwell.predict.care.fairness import Fairness, fairness
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.service import compare, monitor, score
 from aimwell.predict.demand.service import DemandForecast, forecast_demand
-from aimwell.predict.explaining import Effect, Explained, effects, why
+from aimwell.predict.effects import Effect, effects
+from aimwell.predict.explaining import Explained, why
 from aimwell.predict.leads.service import (
     AccountLeads,
     score_account_leads,

@@ -12,10 +12,11 @@ import pytest
 
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.predict.cards import model_card
+from aimwell.predict.care.fairness import fairness
 from aimwell.predict.responding.channels import ChannelPreferences, channel_preferences
 from aimwell.predict.scoring import stored_scores
 from aimwell.store.stores import Stores
-from shop import add_orders, add_touches, day, make_stores, origin
+from shop import add_orders, add_touches, add_traits, day, make_stores, origin
 
 AS_OF = day(200)
 NOW = day(201)
@@ -23,14 +24,20 @@ RATES = {"email": (0.45, 0.05), "sms": (0.05, 0.40)}
 """How often people of even numbers, and of odd ones, answer."""
 
 
-def messages(*, alike: bool = False, people: int = 120, every: int = 10) -> list[dict[str, Any]]:
+def messages(
+    *,
+    alike: bool = False,
+    people: int = 120,
+    every: int = 10,
+    rates: dict[str, tuple[float, float]] = RATES,
+) -> list[dict[str, Any]]:
     """A mail and an SMS in turns; answers come after an hour."""
     rng = np.random.default_rng(5)
     rows: list[dict[str, Any]] = []
     for person in range(people):
         for place, at in enumerate(range(person % every, 198, every)):
             channel = ("email", "sms")[place % 2]
-            rate = 0.22 if alike else RATES[channel][person % 2]
+            rate = 0.22 if alike else rates[channel][person % 2]
             row = {
                 "customer": f"c{person}",
                 "channel": channel,
@@ -189,3 +196,27 @@ def test_too_few_messages_and_unknown_answers_are_refused(tmp_path: Path, stores
     opened.close()
     with pytest.raises(PredictError, match="Did you mean 'click'"):
         channel_preferences(stores, as_of=AS_OF, answer="clicks", now=NOW)  # type: ignore[arg-type]
+
+
+def test_who_answers_stands_in_for_a_trait_and_is_flagged(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path)
+    add_touches(stores, messages(rates=dict.fromkeys(RATES, (0.45, 0.05))))
+    traits = [
+        {"customer": f"c{person}", "name": "gender", "value": "fm"[person % 2], "set_at": day(0)}
+        for person in range(120)
+    ]
+    add_traits(stores, traits)
+    entry = channel_preferences(stores, as_of=AS_OF, now=NOW).entry
+    assert entry is not None
+    one = fairness(stores, entry, as_of=AS_OF)
+    assert (one.did, one.money) == ("answered", False)
+    assert "fitted to what was known" in (one.stand_in or "")
+    groups = {group.value: group for group in one.groups}
+    # People of even numbers answer in 45 of 100 cases, the others in 5.
+    assert groups["f"].did_it.covers(0.45)
+    assert groups["m"].did_it.covers(0.05)
+    assert groups["f"].predicted > 3 * groups["m"].predicted
+    (proxy,) = one.proxies
+    assert (proxy.attribute, proxy.most) == ("gender", "f")
+    assert proxy.verdict in ("proxy", "uneven")
+    stores.close()
