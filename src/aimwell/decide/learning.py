@@ -29,9 +29,10 @@ from aimwell.decide.policies.candidates import (
 from aimwell.decide.policies.choosing import Choice, choose
 from aimwell.decide.policies.judging import Judged, Judgement, judge_policies
 from aimwell.decide.stored import list_plans
+from aimwell.decide.uplift.assigned import CONTROL
 from aimwell.decide.uplift.data import ExperimentData
 from aimwell.decide.uplift.problem import Problem, aipw_scores, dealt, prepared, problem_of
-from aimwell.decide.uplift.reading import CONTROL, ReadExperiment, read_experiment
+from aimwell.decide.uplift.reading import ReadExperiment, read_experiment
 from aimwell.errors import DecideError
 from aimwell.history.moment import open_moment
 from aimwell.segment.attributes.people_table import EVERYBODY, people_table
