@@ -15,8 +15,9 @@ from aimwell.cli import (
     measure_retention,
 )
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.measure_experiments import experiment
 from aimwell.cli.measure_over_time import over_time
-from aimwell.cli.measure_panels import CAMPAIGN, CUSTOMERS, TOGETHER
+from aimwell.cli.measure_panels import CAMPAIGN, CUSTOMERS, EXPERIMENTS, TOGETHER
 from aimwell.cli.measure_segments import segments
 from aimwell.cli.output import Output
 from aimwell.decide.stored import load_plan
@@ -149,6 +150,7 @@ def _amounts(one: Estimate, currency: str) -> tuple[str, ...]:
 app.command("segments", rich_help_panel=CAMPAIGN)(segments)
 app.command("over-time", rich_help_panel=CAMPAIGN)(over_time)
 app.command("later", rich_help_panel=CAMPAIGN)(measure_earnings.later)
+app.command("experiment", rich_help_panel=EXPERIMENTS)(experiment)
 app.command("kpis", rich_help_panel=TOGETHER)(measure_kpis.kpis)
 app.command("ledger", rich_help_panel=TOGETHER)(measure_earnings.ledger)
 app.command("executive", rich_help_panel=TOGETHER)(measure_earnings.executive)

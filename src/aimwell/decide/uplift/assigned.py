@@ -73,6 +73,7 @@ class Assigned:
     """One row a person, by profile.
 
     Args:
+        name: Of the experiment.
         profiles: Of the rows.
         labels: The arm of each; `CONTROL` is that of those who got nothing.
         variants: The content variant of each, empty where there is none.
@@ -84,6 +85,7 @@ class Assigned:
         cautions: What a reader must know, in words.
     """
 
+    name: str
     profiles: pa.Array
     labels: NDArray[np.object_]
     variants: NDArray[np.object_]
@@ -162,6 +164,7 @@ def read_assigned(
     else:
         found = own_outcomes(stores, profiles, as_of, horizon_days, now)
     return Assigned(
+        name=name,
         profiles=profiles,
         labels=np.asarray(arms.column("arm").to_pylist(), dtype=object),
         variants=np.asarray(arms.column("variant").to_pylist(), dtype=object),
@@ -216,7 +219,7 @@ def _cautions(arms: pa.Table) -> list[str]:
     days = (times["max"] - times["min"]).total_seconds() / 86_400
     if days > _SPAN_DAYS:
         words.append(
-            f"People were assigned over {days:.0f} days; features are those of the first day, and outcomes count from it on."
+            f"People were assigned over {days:.0f} days; features are those of the first, and outcomes that are not imported count from it on."
         )
     crossed = int(pc.sum(arms.column("crossed")).as_py() or 0)
     if crossed:
@@ -248,16 +251,12 @@ def own_outcomes(
             "take a shorter one."
         )
     with open_moment(stores, as_of=as_of, horizon=timedelta(days=horizon_days)) as moment:
-        done = outcomes(moment)
+        done = outcomes(moment, people=profiles)
     places = pc.index_in(profiles, value_set=done.column("profile_id").combine_chunks())
     found = {}
     for name in ("bought", "orders", "revenue", "margin"):
         column = done.column(name).cast(pa.float64()).combine_chunks().take(places)
-        # Who was assigned before anything else was known of them and did nothing has no row.
-        unknown = places.is_null().to_numpy(zero_copy_only=False)
-        values = np.array(column.to_numpy(zero_copy_only=False), dtype=np.float64)
-        values[unknown] = 0.0
-        found[name] = values
+        found[name] = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
     # Known of everybody whose revenue is, or of no use.
     if np.isnan(found["margin"][~np.isnan(found["revenue"])]).any():
         del found["margin"]
