@@ -110,6 +110,7 @@ def test_what_is_bad_of_some_people_is_counted_and_they_are_left_out(
     assert found["comparisons"][0]["difference"]["estimate"] == pytest.approx(5, abs=1)
 
 
+@pytest.mark.long
 def test_a_broken_split_is_said_before_the_result(run: Run, workspace: Path) -> None:
     collected(run, [one for n, one in enumerate(rows(200)) if n % 2 or n % 3 == 0])
     assert "Do not believe this yet" in run("measure", "experiment", "trial", "-w", "shop").out
@@ -122,6 +123,29 @@ def test_of_one_person_an_arm_nothing_is_known_and_one_alone_is_refused(
     told = run("measure", "experiment", "trial", "-w", "shop").out
     assert "Nothing can be said of spend" in told
     assert "not known, as " in told
+
+
+CONTACTS = """
+kind: source
+name: contacts
+files: {people: contacts.csv}
+entities:
+  - entity: customers
+    map: {customer_id: id, email: email, set_at: {constant: "2026-04-01"}}
+"""
+
+
+@pytest.mark.long
+def test_people_who_turn_out_to_be_one_after_they_were_assigned_count_once(
+    run: Run, workspace: Path
+) -> None:
+    collected(run, rows())
+    Path("contacts.csv").write_text("id,email\nc0,ann@example.com\nc1,ann@example.com\n")
+    Path("contacts.yaml").write_text(CONTACTS)
+    run("apply", "contacts.yaml", "-w", "shop")
+    run("collect", "source", "contacts", "-w", "shop")
+    found = run("measure", "experiment", "trial", "-w", "shop", "--json").json["experiments"][0]
+    assert (found["people"], found["crossed"], found["contradicted_people"]) == (59, 1, 1)
 
 
 def test_one_person_alone_is_no_experiment(run: Run, workspace: Path) -> None:
@@ -151,6 +175,22 @@ def test_probabilities_of_a_definition_are_checked_when_it_is_applied(
     source = SOURCE.replace(", probability: p}", f"}}\n    probabilities: {told}")
     Path("trial.yaml").write_text(source, encoding="utf-8")
     assert words in run("apply", "trial.yaml", "-w", "shop", code=1).err
+
+
+TWO = SOURCE.replace("experiment: trial", "experiment: other").replace("name: trial", "name: other")
+
+
+@pytest.mark.long
+def test_a_campaign_that_ran_on_the_same_people_at_the_same_time_is_named(
+    run: Run, workspace: Path
+) -> None:
+    collected(run, rows())
+    Path("other.yaml").write_text(TWO, encoding="utf-8")
+    run("apply", "other.yaml", "-w", "shop")
+    run("collect", "source", "other", "-w", "shop")
+    told = run("measure", "experiment", "trial", "-w", "shop").err
+    assert "60 of the people (100%) were assigned in 'other' meanwhile" in told
+    assert "the arms of both go together" in told
 
 
 ORDERS = """
