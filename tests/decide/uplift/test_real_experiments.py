@@ -189,13 +189,13 @@ def test_the_qini_of_any_mail_is_as_others_found_it_and_the_likeliest_are_worth_
         control="No E-Mail",
         probabilities={"No E-Mail": 1 / 3, "mail": 2 / 3},
     )
-    assert mean_qini(data, UpliftLearner("DR"), splits=10) == pytest.approx(0.0297, abs=0.008)
-    assert mean_qini(data, UpliftLearner("S", TreesBase()), splits=10) == pytest.approx(
+    assert mean_qini(data, UpliftLearner("DR"), splits=5) == pytest.approx(0.0297, abs=0.008)
+    assert mean_qini(data, UpliftLearner("S", TreesBase()), splits=5) == pytest.approx(
         0.0298, abs=0.008
     )
     problem = problem_of(data, data.outcome("visit"), values=prepared(data)[1])
     found = []
-    for seed in range(10):
+    for seed in range(5):
         held = dealt(data.arm, count=2, seed=seed) == 1
         likely = TreesBase().fit(
             problem.values[~held], problem.outcome[~held], weight=None, seed=seed
