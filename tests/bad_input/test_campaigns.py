@@ -53,6 +53,10 @@ REFUSED: dict[str, tuple[dict[str, dict[str, Any]], str]] = {
         {"ten-percent": {"valid": {"end": "2026-01-31T00:00:00Z"}}},
         "ended on 2026-01-31",
     ),
+    "an offer without stock": (
+        {"ten-percent": {"stock": 0}},
+        "× the offer's stock does not reach this far",
+    ),
     "everybody held out": ({"spring": {"holdout": 1}}, "holds out everybody"),
     "a budget below one message": (
         {"spring": {"policy": {"budget": 0.01}}},
@@ -88,6 +92,18 @@ def start(run: Run, *, as_of: str | None = None) -> int:
     run("decide", "approve", "latest:spring", "-w", "shop")
     treated: int = found["summary"]["treated"]
     return treated
+
+
+def test_for_a_single_customer_a_plan_is_made_and_says_that_nothing_can_be_found_out(
+    run: Run, made: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(made, tmp_path / "shop")
+    Path("orders.csv").write_text(orders(0, 3, people=1), encoding="utf-8")
+    run("collect", "orders", "orders.csv", *TAKE, "-w", "shop")
+    prepare(run)
+    told = run("decide", "plan", "spring", "-w", "shop")
+    assert "No lift of the revenue per person can be detected: an arm has nobody in it." in told.out
+    assert "Nobody is held out" in told.err
 
 
 def test_a_template_with_a_field_that_nobody_has_sends_nothing_and_the_mended_one_goes_out(

@@ -417,6 +417,33 @@ def test_files_are_joined_by_key_one_after_another(shop: Shop) -> None:
     )
 
 
+def test_a_row_is_looked_up_among_some_rows_of_a_file_alone(shop: Shop) -> None:
+    shop.write("who\nann\nbob\ncat\n", "people.csv")
+    shop.write("person,what,wave\nann,red,1\nann,blue,2\nbob,green,2\n", "sent.csv")
+    entity = {
+        "entity": "assignments",
+        "from": "people",
+        "experiment": "second",
+        "join": [{"file": "sent", "on": {"who": "person"}, "where": "wave = 2"}],
+        "probabilities": {"blue": 0.3, "green": 0.3, "none": 0.4},
+        "map": {
+            "customer_id": "who",
+            "arm": {"expression": "coalesce(what, 'none')"},
+            "assigned_at": {"constant": "2026-01-02"},
+        },
+    }
+    files = {"people": "people.csv", "sent": "sent.csv"}
+    load = shop.collect(source=source_of(entity, files=files))
+    assert load.warnings == ()
+    assert shop.rows("assignments", "origin_id", "arm") == sorted(
+        [(shop.origin("ann"), "blue"), (shop.origin("bob"), "green"), (shop.origin("cat"), "none")],
+        key=str,
+    )
+    wrong = {**entity, "join": [{**entity["join"][0], "where": "waev = 2"}]}  # type: ignore[dict-item]
+    with pytest.raises(MappingError, match=r"join sent where is mapped to 'waev'.*'wave'"):
+        shop.collect(source=source_of(wrong, files=files))
+
+
 def test_a_row_without_a_partner_in_a_required_join_is_set_aside(shop: Shop) -> None:
     shop.write("order,qty,price\n1,2,3\n9,1,7\n", "items.csv")
     shop.write("order,day,buyer\n1,2026-01-05,b1\n", "heads.csv")

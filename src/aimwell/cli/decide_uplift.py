@@ -18,7 +18,7 @@ from aimwell.decide.policies.service import (
     segment_members,
     who_gets_what,
 )
-from aimwell.decide.uplift.data import ExperimentData
+from aimwell.decide.uplift.assigned import usual_outcome
 from aimwell.decide.uplift.observing import Overlap
 from aimwell.decide.uplift.page import uplift_html, uplift_sentence
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment, read_observed, traits_of
@@ -101,7 +101,7 @@ def uplift(
         with ws.output.progress("Learning"):
             found = uplift_report(
                 read.data,
-                _outcome(read.data, outcome),
+                outcome or usual_outcome(read.data.outcomes),
                 arm=arm,
                 learners=_split(learners),
                 matters=matters,
@@ -189,7 +189,7 @@ def policy(
         with ws.output.progress("Judging policies"):
             found = policy_report(
                 read.data,
-                _outcome(read.data, outcome),
+                outcome or usual_outcome(read.data.outcomes),
                 economics=economics,
                 response=response,
                 rules=rules,
@@ -243,11 +243,6 @@ def _read(
 
 def _split(text: str | None) -> list[str]:
     return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
-def _outcome(data: ExperimentData, given: str | None) -> str:
-    usual = [name for name in ("margin", "revenue", "spend") if name in data.outcomes]
-    return given or next(iter(usual), next(iter(data.outcomes)))
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:

@@ -17,9 +17,10 @@ from aimwell.cli import (
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.measure_compare import benchmarks, compare
 from aimwell.cli.measure_days import alerts, days
+from aimwell.cli.measure_experiments import experiment
 from aimwell.cli.measure_lift import lift
 from aimwell.cli.measure_over_time import over_time
-from aimwell.cli.measure_panels import CAMPAIGN, CUSTOMERS, TOGETHER
+from aimwell.cli.measure_panels import CAMPAIGN, CUSTOMERS, EXPERIMENTS, TOGETHER
 from aimwell.cli.measure_segments import segments
 from aimwell.cli.output import Output
 from aimwell.decide.stored import load_plan
@@ -159,6 +160,7 @@ app.command("compare", rich_help_panel=CAMPAIGN)(compare)
 app.command("days", rich_help_panel=TOGETHER)(days)
 app.command("alerts", rich_help_panel=TOGETHER)(alerts)
 app.command("benchmarks", rich_help_panel=TOGETHER)(benchmarks)
+app.command("experiment", rich_help_panel=EXPERIMENTS)(experiment)
 app.command("kpis", rich_help_panel=TOGETHER)(measure_kpis.kpis)
 app.command("ledger", rich_help_panel=TOGETHER)(measure_earnings.ledger)
 app.command("executive", rich_help_panel=TOGETHER)(measure_earnings.executive)

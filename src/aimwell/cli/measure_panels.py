@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["CAMPAIGN", "CUSTOMERS", "TOGETHER"]
+__all__ = ["CAMPAIGN", "CUSTOMERS", "EXPERIMENTS", "TOGETHER"]
 
 CAMPAIGN = "One campaign"
+EXPERIMENTS = "Experiments that others ran"
 TOGETHER = "All campaigns"
 CUSTOMERS = "Customers"

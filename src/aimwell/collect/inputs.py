@@ -25,6 +25,7 @@ from aimwell.store.sql import column, identifier, sql
 __all__ = ["PICKED", "Bound", "bind_rows"]
 
 PICKED = "picked"
+_THERE = "there"
 """Name of the view or table of the session."""
 
 Key = int | tuple[str, ...]
@@ -89,6 +90,7 @@ class _Lookup:
     join: Join
     on: list[tuple[exp.Expr, int]]
     alias: str
+    among: exp.Expr | None = None
 
 
 class _Picker:
@@ -135,7 +137,19 @@ class _Picker:
                 self._miss(f"join {join.file}", right, [join.file])
             else:
                 on.append((self._find((left,), f"join {join.file}"), table.place(key)))
-        return _Lookup(join, on, f"j_{join.file}")
+        among = None
+        if join.where is not None:
+            among = compile_expression(join.where, lambda parts: self._there(join.file, parts))
+        return _Lookup(join, on, f"j_{join.file}", among)
+
+    def _there(self, file: str, parts: tuple[str, ...]) -> exp.Expr:
+        """The engine's column for a name of a file that is looked up, among its own rows."""
+        table = self._wanted[file]
+        key = self._key(table.raw, parts)
+        if key is None:
+            self._miss(f"join {file} where", ".".join(parts), [file])
+            return exp.null()
+        return column(f"v{table.place(key)}", _THERE)
 
     def _find(self, parts: tuple[str, ...], name: str) -> exp.Expr:
         """The engine's column for the names written."""
@@ -281,7 +295,9 @@ class _Picker:
             )
             for number, (_, place) in enumerate(lookup.on)
         ]
-        every = exp.select("*", *keys).from_(self._rows(lookup.join.file).subquery("there"))
+        every = exp.select("*", *keys).from_(self._rows(lookup.join.file).subquery(_THERE))
+        if lookup.among is not None:
+            every = every.where(sql("TRY_CAST(:tree AS boolean)", tree=lookup.among))
         named = [column(f"k{number}") for number in range(len(keys))]
         order = exp.Window(
             this=exp.RowNumber(),

@@ -253,11 +253,12 @@ def _assignments(job: Job, entity: Entity, shape: _Shape) -> None:
 
 
 def number_of(value: exp.Expr) -> exp.Expr:
-    """A number; yes and no count as 1 and 0."""
+    """A finite number; yes and no count as 1 and 0."""
     return sql(
         """
         CASE WHEN lower(:x) IN ('yes', 'true', 'y', 't') THEN 1
-             WHEN lower(:x) IN ('no', 'false', 'n', 'f') THEN 0 ELSE TRY_CAST(:x AS double) END
+             WHEN lower(:x) IN ('no', 'false', 'n', 'f') THEN 0
+             WHEN isfinite(TRY_CAST(:x AS double)) THEN TRY_CAST(:x AS double) END
         """,
         x=value,
     )
@@ -272,7 +273,9 @@ def _outcomes(job: Job, entity: Entity, shape: _Shape) -> None:
     for name in job.names:
         if name == "value" or name.startswith("measured."):
             lost = sql(":x IS NOT NULL AND :v IS NULL", x=column(name), v=number_of(column(name)))
-            shape.check(name, "not_a_number", f"{name} is no number, and not yes or no", lost)
+            shape.check(
+                name, "not_a_number", f"{name} is no finite number, and not yes or no", lost
+            )
 
 
 def _answers(job: Job, entity: Entity, shape: _Shape) -> None:

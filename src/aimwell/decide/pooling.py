@@ -14,8 +14,9 @@ from datetime import timedelta
 import numpy as np
 import pyarrow as pa
 
+from aimwell.decide.uplift.assigned import CONTROL
 from aimwell.decide.uplift.data import ExperimentData
-from aimwell.decide.uplift.reading import CONTROL, ReadExperiment
+from aimwell.decide.uplift.reading import ReadExperiment
 from aimwell.errors import DecideError
 
 __all__ = ["Part", "Pooled", "of_actions", "pooled"]

@@ -32,6 +32,10 @@ class Join(Part):
     required: bool = Field(
         default=False, description="A row that finds nothing goes to quarantine."
     )
+    where: Expression | None = Field(
+        default=None,
+        description="Rows there that are looked among, by its own columns: event = 'offer received'.",
+    )
 
     @model_validator(mode="before")
     @classmethod

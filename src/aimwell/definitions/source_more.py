@@ -51,6 +51,7 @@ __all__ = [
     "UsageEntity",
 ]
 
+_SUM_TOLERANCE = 0.01
 _PROPERTIES = "Further fields; not personal."
 NotPersonal = Annotated[tuple[str, ...], Field(description="Properties that only look personal.")]
 
@@ -233,6 +234,16 @@ class AssignmentsEntity(EntityPart):
             raise ValueError("say `experiment: NAME`, or map experiment to a column")
         if bool(self.probabilities) == (self.map.probability is not None):
             raise ValueError("map probability, or say `probabilities: {arm: 0.5}`")
+        never = [arm for arm, share in self.probabilities.items() if share == 0.0]
+        if never:
+            raise ValueError(
+                f"probabilities: '{never[0]}' has 0, so nobody can have got it; leave it out"
+            )
+        total = sum(self.probabilities.values())
+        if self.probabilities and abs(total - 1.0) > _SUM_TOLERANCE:
+            raise ValueError(
+                f"probabilities add up to {total:.4g}, not to 1; name every arm that could be drawn"
+            )
         return self
 
 

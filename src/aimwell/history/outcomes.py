@@ -7,17 +7,23 @@ from sqlglot import exp
 
 from aimwell.errors import HistoryError
 from aimwell.history.moment import Moment
-from aimwell.store.sql import sql
+from aimwell.store.sql import identifier, sql
 
 __all__ = ["outcomes"]
 
+_ASKED = "asked_for"
 
-def outcomes(moment: Moment, event: str = "Order Completed") -> pa.Table:
+
+def outcomes(
+    moment: Moment, event: str = "Order Completed", *, people: pa.Array | None = None
+) -> pa.Table:
     """One row per person known before `as_of`, by profile_id: what they did within the horizon.
 
     Args:
         moment: Opened with a horizon.
         event: What counts. For orders, returns are netted; for any other event what machines did is left out.
+        people: Look at these profiles and no others, also at who was not known before `as_of`: an assignment may be the
+            first that is known of somebody.
 
     Returns:
         `profile_id`; `bought` (whether it happened); `orders` (how often; orders that were wholly returned do
@@ -31,13 +37,20 @@ def outcomes(moment: Moment, event: str = "Order Completed") -> pa.Table:
     """
     if moment.horizon is None:
         raise HistoryError("Outcomes need a horizon; open the moment with one, such as 90 days.")
-    moment.bind_known()
+    if people is None:
+        moment.bind_known()
+    else:
+        moment.session.bind(_ASKED, pa.table({"profile_id": people}))
+    whom = exp.Table(
+        this=identifier("known" if people is None else _ASKED),
+        alias=exp.TableAlias(this=exp.to_identifier("k")),
+    )
     if event == "Order Completed":
-        return moment.session.table(_of_orders(moment.stores.settings.margin_default))
-    return moment.session.table(_of_events(event))
+        return moment.session.table(_of_orders(whom, moment.stores.settings.margin_default))
+    return moment.session.table(_of_events(whom, event))
 
 
-def _of_orders(margin_default: float | None) -> exp.Expr:
+def _of_orders(whom: exp.Expr, margin_default: float | None) -> exp.Expr:
     # An order's margin is that of its lines and of what was given or taken on the order as a whole; an order
     # without lines has only the firm's usual margin to go by.
     return sql(
@@ -88,16 +101,17 @@ def _of_orders(margin_default: float | None) -> exp.Expr:
         SELECT k.profile_id, b.orders IS NOT NULL AS bought,
                CAST(coalesce(b.orders, 0) AS bigint) AS orders, coalesce(m.revenue, 0.0) AS revenue,
                CASE WHEN m.profile_id IS NULL THEN 0.0 ELSE m.margin END AS margin
-        FROM known AS k
+        FROM :whom
         LEFT JOIN bought AS b ON b.profile_id = k.profile_id
         LEFT JOIN money AS m ON m.profile_id = k.profile_id
         ORDER BY k.profile_id
         """,
         margin=margin_default,
+        whom=whom,
     )
 
 
-def _of_events(event: str) -> exp.Expr:
+def _of_events(whom: exp.Expr, event: str) -> exp.Expr:
     return sql(
         """
         WITH done AS (
@@ -107,8 +121,9 @@ def _of_events(event: str) -> exp.Expr:
         SELECT k.profile_id, d.times IS NOT NULL AS bought, CAST(coalesce(d.times, 0) AS bigint) AS orders,
                CASE WHEN d.profile_id IS NULL THEN 0.0 ELSE d.revenue END AS revenue,
                CASE WHEN d.profile_id IS NULL THEN CAST(0 AS double) END AS margin
-        FROM known AS k LEFT JOIN done AS d ON d.profile_id = k.profile_id
+        FROM :whom LEFT JOIN done AS d ON d.profile_id = k.profile_id
         ORDER BY k.profile_id
         """,
         event=event,
+        whom=whom,
     )

@@ -147,15 +147,16 @@ class JointSample:
     def of(cls, outcomes: ArrayLike, covariates: FloatArray | None = None) -> JointSample:
         """The joint sample of these people; `covariates` has one row for each person."""
         vector = checked_values(outcomes, name="outcomes")
-        table = vector[:, None] if covariates is None else np.column_stack([vector, covariates])
-        n, size = table.shape
+        # A row a column, each in one piece of memory: many times quicker to go through than a row a person.
+        columns = vector[None] if covariates is None else np.vstack([vector, covariates.T])
+        size, n = columns.shape
         if n == 0:
             return cls._build(0, np.zeros(size), np.zeros((size, size)))
-        means = table.mean(axis=0)
-        constant = table.min(axis=0) == table.max(axis=0)
-        means[constant] = table[0, constant]
-        centred = table - means
-        return cls._build(n, means, centred.T @ centred / max(n - 1, 1))
+        means = columns.mean(axis=1)
+        constant = columns.min(axis=1) == columns.max(axis=1)
+        means[constant] = columns[constant, 0]
+        centred = columns - means[:, None]
+        return cls._build(n, means, centred @ centred.T / max(n - 1, 1))
 
     @classmethod
     def from_sums(

@@ -15,6 +15,8 @@ from aimwell.measure.compare_service import Comparison, compare
 from aimwell.measure.day_sums.service import bring_forward, sums_of_days
 from aimwell.measure.day_sums.telling import DayFigures, figures_of_days
 from aimwell.measure.earnings import Earnings, earnings
+from aimwell.measure.experiments.model import Together
+from aimwell.measure.experiments.service import measure_experiments
 from aimwell.measure.feedback.model import Feedback
 from aimwell.measure.feedback.service import feedback
 from aimwell.measure.model import CampaignResult
@@ -60,6 +62,10 @@ class Measurements(Stage):
         """Measure and keep the report; returns the HTML file."""
         result = self.campaign(plan_id, **options)
         return measure_service.store_report(self._stores, result).html
+
+    def experiments(self, *names: str, **options: Any) -> Together:
+        """What imported experiments added, each by itself and pooled; options as of `measure_experiment`."""
+        return measure_experiments(self._stores, names, now=self._clock(), **options)
 
     def attribution(self, **options: Any) -> Attribution:
         """Conversions divided among the contacts before them, by every model, up to now or `until`."""

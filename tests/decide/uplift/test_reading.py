@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,53 +16,19 @@ from aimwell.errors import DecideError
 from aimwell.store.stores import Stores
 from campaigns import apply, executed, set_up
 from command import Run, command_in
+from imported import assign, report
 from shop import (
     add_orders,
     add_people,
     add_touches,
     add_traits,
-    append,
     day,
     make_stores,
     merge_people,
-    origin,
 )
 
 PEOPLE = 400
 NOW = day(90)
-
-
-def assign(stores: Stores, rows: list[dict[str, Any]]) -> None:
-    append(
-        stores,
-        "assignments",
-        [
-            {
-                "assigned_at": day(30),
-                **{k: v for k, v in row.items() if k != "customer"},
-                "origin_id": origin(stores, row["customer"]),
-            }
-            for row in rows
-        ],
-    )
-
-
-def report(stores: Stores, experiment: str, values: dict[str, float], name: str = "spend") -> None:
-    append(
-        stores,
-        "outcomes",
-        [
-            {
-                "experiment": experiment,
-                "name": name,
-                "value": value,
-                "window_days": 14,
-                "observed_at": day(44),
-                "origin_id": origin(stores, customer),
-            }
-            for customer, value in values.items()
-        ],
-    )
 
 
 def filled(folder: Path) -> Stores:

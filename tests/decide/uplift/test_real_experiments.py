@@ -177,3 +177,29 @@ def test_hillstrom_goes_from_a_source_to_a_table_of_policies(tmp_path: Path) -> 
     assert womens.told
     assert womens.learners[0].scikit_uplift["qini_auc_score"] == pytest.approx(0.0587, abs=0.011)
     stores.close()
+
+
+@pytest.mark.long
+def test_the_qini_of_any_mail_is_as_others_found_it_and_the_likeliest_are_worth_less() -> None:
+    three = hillstrom()
+    data = experiment_of(
+        three.features,
+        np.where(three.arm > 0, "mail", "No E-Mail"),
+        dict(three.outcomes),
+        control="No E-Mail",
+        probabilities={"No E-Mail": 1 / 3, "mail": 2 / 3},
+    )
+    assert mean_qini(data, UpliftLearner("DR"), splits=5) == pytest.approx(0.0297, abs=0.008)
+    assert mean_qini(data, UpliftLearner("S", TreesBase()), splits=5) == pytest.approx(
+        0.0298, abs=0.008
+    )
+    problem = problem_of(data, data.outcome("visit"), values=prepared(data)[1])
+    found = []
+    for seed in range(5):
+        held = dealt(data.arm, count=2, seed=seed) == 1
+        likely = TreesBase().fit(
+            problem.values[~held], problem.outcome[~held], weight=None, seed=seed
+        )
+        predicted = likely.predict(problem.values[held])
+        found.append(qini_auc_score(problem.outcome[held], data.arm[held], predicted).value or 0.0)
+    assert float(np.mean(found)) == pytest.approx(0.0178, abs=0.008)

@@ -1,0 +1,291 @@
+"""Who was given which arm of an experiment, with which probability, and what came of it; nothing that was known before.
+
+Arms are facts about an origin, read by today's identity; where people merged, the earliest assignment stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from sqlglot import exp
+
+from aimwell.errors import DecideError, nearest
+from aimwell.history.moment import Moment, open_moment
+from aimwell.history.outcomes import outcomes
+from aimwell.stats.samples import FloatArray
+from aimwell.store.sql import identifier, sql
+from aimwell.store.stores import Stores
+
+__all__ = [
+    "CONTROL",
+    "Assigned",
+    "no_experiment",
+    "own_outcomes",
+    "read_assigned",
+    "usual_outcome",
+]
+
+CONTROL = "control"
+"""The arm of those who got nothing, in the lake."""
+
+_SPAN_DAYS = 1.0
+_SAME = 1e-9
+_SUM_TOLERANCE = 0.01
+_USUAL = ("margin", "revenue", "spend")
+
+# Whom the policy passed over got as little as the held-out, and their logged probability is that of getting nothing.
+_ARMS = """
+WITH assigned AS (
+  SELECT * REPLACE (CASE WHEN arm = 'nothing' THEN 'control' ELSE arm END AS arm)
+  FROM assignments WHERE experiment = :experiment AND profile_id IS NOT NULL AND :wanted
+)
+SELECT profile_id, arg_min(arm, (assigned_at, origin_id)) AS arm,
+       arg_min(coalesce(variant, ''), (assigned_at, origin_id)) AS variant,
+       arg_min(probability, (assigned_at, origin_id)) AS probability,
+       min(assigned_at) AS assigned_at, count(DISTINCT arm) > 1 AS crossed
+FROM assigned GROUP BY profile_id ORDER BY profile_id
+"""
+
+# What is dated before its person was assigned cannot come of it.
+_REPORTED = """
+WITH given AS (
+  SELECT profile_id, min(assigned_at) AS assigned_at
+  FROM assignments WHERE experiment = :experiment AND profile_id IS NOT NULL AND :wanted GROUP BY profile_id
+), told AS (
+  SELECT o.profile_id, o.name, o.value, o.window_days, g.assigned_at IS NULL AS strange, o.observed_at < g.assigned_at AS early
+  FROM outcomes AS o LEFT JOIN given AS g ON g.profile_id = o.profile_id
+  WHERE o.experiment = :experiment AND o.profile_id IS NOT NULL
+)
+SELECT profile_id, name, sum(value) FILTER (WHERE NOT early) AS value, max(window_days) AS window_days,
+       count(*) FILTER (WHERE early) AS early, bool_or(strange) AS strange
+FROM told GROUP BY profile_id, name ORDER BY profile_id, name
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Assigned:
+    """One row a person, by profile.
+
+    Args:
+        name: Of the experiment.
+        profiles: Of the rows.
+        labels: The arm of each; `CONTROL` is that of those who got nothing.
+        variants: The content variant of each, empty where there is none.
+        logged: With which probability this arm and variant were drawn.
+        crossed: Who was given several arms, of which the earliest counts.
+        outcomes: Name → one number a person; NaN where there is none.
+        as_of: The first assignment.
+        window_days: How long outcomes were counted; None: the report does not say.
+        cautions: What a reader must know, in words.
+    """
+
+    name: str
+    profiles: pa.Array
+    labels: NDArray[np.object_]
+    variants: NDArray[np.object_]
+    logged: FloatArray
+    crossed: NDArray[np.bool_]
+    outcomes: Mapping[str, FloatArray]
+    as_of: datetime
+    window_days: float | None
+    cautions: tuple[str, ...]
+
+    def missing(self, names: Collection[str] | None = None) -> NDArray[np.bool_]:
+        """Who lacks one of these outcomes, by default any."""
+        found = np.zeros(len(self.labels), dtype=bool)
+        for name in self.outcomes if names is None else names:
+            found |= np.isnan(self.outcomes[name])
+        return found
+
+    def probabilities(self, order: Sequence[str]) -> tuple[FloatArray, list[str]]:
+        """People × arms in `order`, and what must be said of them.
+
+        Raises:
+            DecideError: They do not add up to 1.
+        """
+        shares: dict[str, float] = dict.fromkeys(order, 0.0)
+        varies = False
+        for arm in order:
+            for variant in sorted(set(self.variants[self.labels == arm].tolist())):
+                rows = (self.labels == arm) & (self.variants == variant)
+                varies |= bool(np.ptp(self.logged[rows]) > _SAME)
+                shares[arm] += float(self.logged[rows].mean())
+        if not varies:
+            _refuse_sum(shares)
+            total = sum(shares.values())
+            return np.tile([shares[arm] / total for arm in order], (len(self.labels), 1)), []
+        return _varying(self.labels, self.variants, self.logged, order), [
+            "People had different probabilities, of which only that of the arm they got was logged; those of the other arms are taken in "
+            "proportion to the arms' sizes."
+        ]
+
+
+def read_assigned(
+    stores: Stores,
+    name: str,
+    *,
+    now: datetime,
+    horizon_days: float = 14.0,
+    plan_id: str | None = None,
+) -> Assigned:
+    """A campaign of our own or an imported experiment, by the name under which its assignments lie.
+
+    Args:
+        stores: The workspace.
+        name: Of the experiment.
+        now: Nothing from this moment on is seen.
+        horizon_days: How long outcomes count, where no outcomes were imported with the experiment.
+        plan_id: Only what this plan of a campaign assigned.
+
+    Raises:
+        DecideError: There is none of that name, or its window is not over.
+    """
+    wanted = sql("TRUE") if plan_id is None else sql("plan_id = :plan", plan=plan_id)
+    with open_moment(stores, as_of=now) as moment:
+        arms = moment.session.table(sql(_ARMS, experiment=name, wanted=wanted))
+        if not arms.num_rows:
+            raise no_experiment(moment, name, "assignments", "experiment")
+        reported = moment.session.table(sql(_REPORTED, experiment=name, wanted=wanted.copy()))
+    profiles = arms.column("profile_id").combine_chunks()
+    as_of = pc.min(arms.column("assigned_at")).as_py()
+    cautions = _cautions(arms)
+    window: float | None = horizon_days
+    if reported.num_rows:
+        cautions += _told_wrong(reported)
+        found = _reported(reported, profiles)
+        days = pc.max(reported.column("window_days")).as_py()
+        window = None if days is None else float(days)
+    else:
+        found = own_outcomes(stores, profiles, as_of, horizon_days, now)
+    return Assigned(
+        name=name,
+        profiles=profiles,
+        labels=np.asarray(arms.column("arm").to_pylist(), dtype=object),
+        variants=np.asarray(arms.column("variant").to_pylist(), dtype=object),
+        logged=np.asarray(arms.column("probability").to_numpy(), dtype=np.float64),
+        crossed=np.asarray(arms.column("crossed").to_numpy(), dtype=bool),
+        outcomes=found,
+        as_of=as_of,
+        window_days=window,
+        cautions=tuple(cautions),
+    )
+
+
+def usual_outcome(names: Collection[str]) -> str:
+    """The outcome that is looked at where none is named: money if there is any, else the first."""
+    return next((name for name in _USUAL if name in names), next(iter(names)))
+
+
+def _told_wrong(reported: pa.Table) -> list[str]:
+    words = []
+    early = pc.sum(reported.column("early")).as_py()
+    if early:
+        words.append(
+            f"{early:,} outcomes are dated before their person was assigned, so they cannot come of it and do not count."
+        )
+    strange = len(pc.unique(reported.filter(reported.column("strange")).column("profile_id")))
+    if strange:
+        words.append(f"{strange:,} people have outcomes and no arm; they do not count.")
+    return words
+
+
+def no_experiment(moment: Moment, name: str, table: str, column: str) -> DecideError:
+    """What to raise where nothing of that name lies in `table`, with the names that do."""
+    rows = moment.session.rows(
+        sql(
+            "SELECT DISTINCT :name FROM :stream WHERE :name IS NOT NULL ORDER BY 1",
+            name=exp.column(column),
+            stream=exp.Table(this=identifier(table)),
+        )
+    )
+    known = [row[0] for row in rows]
+    if not known:
+        return DecideError(
+            f"There is no experiment '{name}', nor any other: the table {table} is empty. Collect a past experiment (an entity "
+            "`assignments` in a source), or send a campaign with a holdout."
+        )
+    return DecideError(f"There is no experiment '{name}'. {nearest(name, known)}")
+
+
+def _cautions(arms: pa.Table) -> list[str]:
+    words = []
+    times = pc.min_max(arms.column("assigned_at")).as_py()
+    days = (times["max"] - times["min"]).total_seconds() / 86_400
+    if days > _SPAN_DAYS:
+        words.append(
+            f"People were assigned over {days:.0f} days; features are those of the first, and outcomes that are not imported count from it on."
+        )
+    crossed = int(pc.sum(arms.column("crossed")).as_py() or 0)
+    if crossed:
+        words.append(
+            f"Given several arms under different names, of which the earliest counts: {crossed:,} of the people."
+        )
+    return words
+
+
+def _reported(reported: pa.Table, profiles: pa.Array) -> dict[str, FloatArray]:
+    """The imported outcomes."""
+    found = {}
+    for name in pc.unique(reported.column("name")).to_pylist():
+        rows = reported.filter(pc.equal(reported.column("name"), name))
+        places = pc.index_in(profiles, value_set=rows.column("profile_id").combine_chunks())
+        values = rows.column("value").combine_chunks().take(places)
+        found[name] = np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
+    return found
+
+
+def own_outcomes(
+    stores: Stores, profiles: pa.Array, as_of: datetime, horizon_days: float, now: datetime
+) -> dict[str, FloatArray]:
+    """What people did in the window, from the orders; margin only where it is known of everybody."""
+    end = as_of + timedelta(days=horizon_days)
+    if end > now:
+        raise DecideError(
+            f"The window of {horizon_days:g} days after {as_of:%Y-%m-%d} ends on {end:%Y-%m-%d}, which is to come. Wait, or "
+            "take a shorter one."
+        )
+    with open_moment(stores, as_of=as_of, horizon=timedelta(days=horizon_days)) as moment:
+        done = outcomes(moment, people=profiles)
+    places = pc.index_in(profiles, value_set=done.column("profile_id").combine_chunks())
+    found = {}
+    for name in ("bought", "orders", "revenue", "margin"):
+        column = done.column(name).cast(pa.float64()).combine_chunks().take(places)
+        found[name] = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
+    # Known of everybody whose revenue is, or of no use.
+    if np.isnan(found["margin"][~np.isnan(found["revenue"])]).any():
+        del found["margin"]
+    return found
+
+
+def _varying(
+    labels: np.ndarray, variants: np.ndarray, logged: FloatArray, order: Sequence[str]
+) -> FloatArray:
+    """The logged probability where the arm was drawn, what is left of 1 over the others by their sizes."""
+    own = np.zeros(len(labels))
+    for arm in order:
+        rows = labels == arm
+        of_variants = {v: float((variants[rows] == v).mean()) for v in set(variants[rows].tolist())}
+        own[rows] = np.minimum(logged[rows] / [of_variants[v] for v in variants[rows]], 1.0)
+    people = np.arange(len(labels))
+    code = np.array([list(order).index(label) for label in labels])
+    found = np.tile([float((labels == arm).mean()) for arm in order], (len(labels), 1))
+    found[people, code] = 0.0
+    found *= ((1 - own) / found.sum(axis=1))[:, None]
+    found[people, code] = own
+    return np.asarray(found, dtype=np.float64)
+
+
+def _refuse_sum(shares: Mapping[str, float]) -> None:
+    total = sum(shares.values())
+    if abs(total - 1.0) > _SUM_TOLERANCE:
+        told = ", ".join(f"{arm} {share:.4g}" for arm, share in shares.items())
+        raise DecideError(
+            f"The logged probabilities of the arms add up to {total:.4g}, not to 1 ({told}). Put them right in the source, or name "
+            "every arm that could be drawn."
+        )
