@@ -34,7 +34,7 @@ __all__ = [
     "usual_learners",
 ]
 
-CandidateKind = Literal["constant", "rule", "likeliest first", "uplift"]
+CandidateKind = Literal["constant", "rule", "likeliest first", "uplift", "uplift where clear"]
 
 _SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -216,7 +216,11 @@ class UpliftPolicy:
     """The arm that a learner expects to add most profit, or nothing where none adds any."""
 
     learner: EffectLearner
-    kind: CandidateKind = field(default="uplift", init=False)
+
+    @property
+    def kind(self) -> CandidateKind:
+        """Whether the learner is believed throughout, or where it is clear."""
+        return "uplift where clear" if isinstance(self.learner, Cautious) else "uplift"
 
     @property
     def name(self) -> str:
