@@ -12,7 +12,6 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aimwell.decide.policies.cautious import Cautious
 from aimwell.decide.uplift.bases import Base, RidgeBase, TreesBase
 from aimwell.decide.uplift.data import NOTHING, IntArray
 from aimwell.decide.uplift.learners import EffectModel, UpliftLearner
@@ -34,7 +33,7 @@ __all__ = [
     "usual_learners",
 ]
 
-CandidateKind = Literal["constant", "rule", "likeliest first", "uplift", "uplift where clear"]
+CandidateKind = Literal["constant", "rule", "likeliest first", "uplift"]
 
 _SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -200,27 +199,12 @@ class _Above:
         )
 
 
-class EffectLearner(Protocol):
-    """A learner of what each arm adds."""
-
-    @property
-    def name(self) -> str:
-        """As it is shown."""
-
-    def fit(self, problem: Problem, *, seed: int) -> EffectModel:
-        """Learn from an experiment; same people and seed, same model."""
-
-
 @dataclass(frozen=True, slots=True)
 class UpliftPolicy:
     """The arm that a learner expects to add most profit, or nothing where none adds any."""
 
-    learner: EffectLearner
-
-    @property
-    def kind(self) -> CandidateKind:
-        """Whether the learner is believed throughout, or where it is clear."""
-        return "uplift where clear" if isinstance(self.learner, Cautious) else "uplift"
+    learner: UpliftLearner
+    kind: CandidateKind = field(default="uplift", init=False)
 
     @property
     def name(self) -> str:
@@ -254,7 +238,6 @@ def constant_candidates(arms: Sequence[str]) -> tuple[Constant, ...]:
 def usual_learners(*, trees: bool = True) -> tuple[PolicyCandidate, ...]:
     """The likeliest first, and each learner by ridge; with `trees` two by boosted trees, which take most of the time."""
     ridge = [UpliftPolicy(UpliftLearner(kind)) for kind in ("S", "T", "X", "R", "DR")]
-    ridge.append(UpliftPolicy(Cautious()))
     grown = [
         UpliftPolicy(UpliftLearner("S", TreesBase())),
         UpliftPolicy(UpliftLearner("DR", TreesBase())),

@@ -113,9 +113,7 @@ def choose(
         and _differ(judgement, one, constants) >= _DIFFERING_MIN
     ]
     differing = [one for place, one in enumerate(targeted) if over.errors[place] > 0]
-    # Being cautious gives up gain for certainty, which is worth it only where nothing bolder is sure.
-    bold = [one for one in winners if one.kind != "uplift where clear"]
-    leading = max(bold or winners or differing, key=lambda one: _mean(judgement, one), default=None)
+    leading = max(winners or differing, key=lambda one: _mean(judgement, one), default=None)
     place = None if leading is None else targeted.index(leading)
     gain = _missing_gain(confidence) if place is None else over.estimate(place)
     verdict = _verdict(gain, least, won=bool(winners))
