@@ -13,7 +13,6 @@ from aimwell.decide.policies.candidates import (
     UpliftPolicy,
     constant_candidates,
 )
-from aimwell.decide.policies.cautious import Cautious
 from aimwell.decide.policies.choosing import Choice, choose
 from aimwell.decide.policies.judging import judge_policies
 from aimwell.decide.uplift.data import ExperimentData, experiment_of
@@ -191,7 +190,7 @@ def _features(shop: Shop, cell: Cell, rng: np.random.Generator) -> np.ndarray:
 def quick_candidates(arms: Sequence[str]) -> tuple[PolicyCandidate, ...]:
     """The constant policies, the likeliest first, and learners by ridge."""
     learners = [UpliftPolicy(UpliftLearner(kind)) for kind in ("T", "X", "R", "DR")]
-    return (*constant_candidates(arms), LikeliestFirst(), *learners, UpliftPolicy(Cautious()))
+    return (*constant_candidates(arms), LikeliestFirst(), *learners)
 
 
 def decided(made: Trial, *, seed: int = 0) -> Outcome:

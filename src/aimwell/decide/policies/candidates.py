@@ -12,7 +12,6 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aimwell.decide.policies.cautious import Cautious
 from aimwell.decide.uplift.bases import Base, RidgeBase, TreesBase
 from aimwell.decide.uplift.data import NOTHING, IntArray
 from aimwell.decide.uplift.learners import EffectModel, UpliftLearner
@@ -200,22 +199,11 @@ class _Above:
         )
 
 
-class EffectLearner(Protocol):
-    """A learner of what each arm adds."""
-
-    @property
-    def name(self) -> str:
-        """As it is shown."""
-
-    def fit(self, problem: Problem, *, seed: int) -> EffectModel:
-        """Learn from an experiment; same people and seed, same model."""
-
-
 @dataclass(frozen=True, slots=True)
 class UpliftPolicy:
     """The arm that a learner expects to add most profit, or nothing where none adds any."""
 
-    learner: EffectLearner
+    learner: UpliftLearner
     kind: CandidateKind = field(default="uplift", init=False)
 
     @property
@@ -250,7 +238,6 @@ def constant_candidates(arms: Sequence[str]) -> tuple[Constant, ...]:
 def usual_learners(*, trees: bool = True) -> tuple[PolicyCandidate, ...]:
     """The likeliest first, and each learner by ridge; with `trees` two by boosted trees, which take most of the time."""
     ridge = [UpliftPolicy(UpliftLearner(kind)) for kind in ("S", "T", "X", "R", "DR")]
-    ridge.append(UpliftPolicy(Cautious()))
     grown = [
         UpliftPolicy(UpliftLearner("S", TreesBase())),
         UpliftPolicy(UpliftLearner("DR", TreesBase())),
