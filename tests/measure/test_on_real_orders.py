@@ -18,7 +18,7 @@ from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.model import Plan
 from aimwell.decide.service import plan
 from aimwell.decide.stored import load_plan, places
-from aimwell.measure.ledger import Ledger
+from aimwell.measure.ledger import Ledger, read_contacts
 from aimwell.measure.lifts import lift_of
 from aimwell.measure.model import Delivery, Span
 from aimwell.measure.people import Cell
@@ -69,7 +69,11 @@ def _group(stores: Stores, name: str) -> Group:
     end = AS_OF + parts.campaign.goal.window
     span = Span(starts_at=AS_OF, ends_at=end, measured_until=end)
     people = places(stores.control, made.plan_id, arms=("treatment", "control"))
-    reading = read_people(stores, made, parts, people, span=span, offers_reached=False)
+    with stores.read_control() as connection:
+        contacts = read_contacts(connection, made.plan_id)
+    reading = read_people(
+        stores, made, parts, people, span=span, offers_reached=False, contacts=contacts
+    )
     setting = Setting(
         plan=made, parts=parts, span=span, currency="GBP", timezone="Europe/London", measured_at=NOW
     )
