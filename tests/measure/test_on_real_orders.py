@@ -18,6 +18,7 @@ from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.model import Plan
 from aimwell.decide.service import plan
 from aimwell.decide.stored import load_plan, places
+from aimwell.measure.interference import household_spillover
 from aimwell.measure.ledger import Ledger, read_contacts
 from aimwell.measure.lifts import lift_of
 from aimwell.measure.model import Delivery, Span
@@ -75,7 +76,13 @@ def _group(stores: Stores, name: str) -> Group:
         stores, made, parts, people, span=span, offers_reached=False, contacts=contacts
     )
     setting = Setting(
-        plan=made, parts=parts, span=span, currency="GBP", timezone="Europe/London", measured_at=NOW
+        plan=made,
+        parts=parts,
+        span=span,
+        currency="GBP",
+        timezone="Europe/London",
+        measured_at=NOW,
+        spillover=household_spillover(stores, people),
     )
     return Group(stores, setting, reading, [place.profile_id for place in people])
 
