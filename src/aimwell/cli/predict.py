@@ -228,7 +228,7 @@ def _card(ws: Opened, entry: RegisteredModel) -> dict[str, Any]:
 def _end(ws: Opened, entry: RegisteredModel, card_: dict[str, Any]) -> None:
     for caveat in card_["caveats"]:
         ws.output.note(f"Beware: {caveat}")
-    ws.output.say(f"More of it: aimwell predict card {entry.name}")
+    ws.output.say(f"More of it: aimwell predict card {entry.label}")
 
 
 def _tenths(people: pa.Table) -> list[tuple[str, int, float, str, float]]:

@@ -150,9 +150,10 @@ def _product_rules(
     if rules.in_stock:
         unknown = int(np.isnan(catalogue.stock).sum())
         if unknown:
-            what = "any product" if unknown == len(catalogue) else f"{unknown:,} products"
             exclusions.notes.append(
-                f"The stock of {what} is unknown (no property 'stock' in products), so none of these is left out for it."
+                "No product's stock is known (no property 'stock' in products), so none is left out for it."
+                if unknown == len(catalogue)
+                else f"Of {unknown:,} of {len(catalogue):,} products the stock is unknown (no property 'stock'); they are not left out."
             )
         found.append(("out of stock", catalogue.stock <= 0))
     if rules.least_margin is not None:
