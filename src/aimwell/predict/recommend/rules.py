@@ -29,7 +29,7 @@ class Rules:
     Args:
         kind: `new`: not bought before; `again`: bought before; `next-best`: both, by the share of such places that were
             bought on later time; `cross-sell`: new, of a category that the person has not bought of; `up-sell`: new, of a
-            category that they have bought of, dearer than what they paid there on average.
+            category that they have bought of, dearer than the products that they bought there are on average.
         k: Products a person, at most.
         in_stock: Leave out products that are known to be out of stock; of unknown stock none is left out.
         not_bought_days: What was bought within so many days is left out. Default: of new products all that was ever
