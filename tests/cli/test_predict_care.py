@@ -120,6 +120,11 @@ def test_the_life_of_a_prediction(
     rows = {line.split()[0]: line.split()[-1] for line in out.splitlines() if "buy@" in line}
     assert rows["buy@2"] == "yes"
     assert rows["buy@1"] != "yes"
+    listed = {f"{one['name']}@{one['version']}": one for one in told("models")}
+    assert [(listed[f"buy@{n}"]["in_use"], listed[f"buy@{n}"]["promoted"]) for n in (1, 2)] == [
+        (False, False),
+        (True, True),
+    ]
     assert told("promote", "buy@1", "--why", "back")["version"] == 1
     code, out, _ = call("fairness", "buy", later)
     assert "No protected attribute is known of these people" in out
@@ -145,6 +150,7 @@ def test_the_life_of_a_prediction(
         (("train", "bye"), "There is no prediction 'bye'"),
         (("monitor", "bye"), "There is no model 'bye'"),
         (("promote", "bye@3", "--why", "x"), "There is no model 'bye'"),
+        (("promote", "buy@1", "--why", " "), "the reason is empty"),
         (("fairness", "buy", "--as-of=2099-01-01"), "give a moment (as of) that the data reaches"),
     ],
 )

@@ -62,7 +62,7 @@ def test_from_learning_to_lists(call: Any, workspace: Path, tmp_path: Path) -> N
     assert code == 0
     assert re.search(r"1 +\w+-\d\d +Thing \d+ to \w+ +\d+\.00 ", out)
     assert " for 1 person\n" in out
-    assert "The stock of any product is unknown" in err
+    assert "No product's stock is known" in err
     code, out, _ = call("recommend", "--as-of", AS_OF)
     assert "900 recommendations (new) for 180 people" in out
     assert "bought before" in out

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -23,13 +25,17 @@ from aimwell.predict.registry import find_model
 from aimwell.predict.service import score_propensity
 from aimwell.predict.training import feature_table
 from aimwell.store.stores import Stores
+from child import eventually
 from shop import add_orders, add_traits, day, make_stores, origin
 from steady import add_steady
 
 MONTH = timedelta(days=30)
 BASKET = '''
 """Features of the shop."""
+import fcntl
 import os
+import subprocess
+import time
 from os import getcwd
 
 import pyarrow as pa
@@ -61,8 +67,10 @@ def environment(tables, as_of):
 
 
 def forever(tables, as_of):
-    while True:
-        pass
+    held = open(__file__ + ".held", "w")
+    fcntl.flock(held, fcntl.LOCK_EX)
+    subprocess.Popen(["sleep", "60"], pass_fds=[held.fileno()])
+    time.sleep(60)
 
 
 def dies(tables, as_of):
@@ -258,12 +266,20 @@ def test_none_runs_where_it_is_not_allowed_and_only_files_of_the_folder(
         own_function(shop, feature("basket:spend", "orders", **SPEND), None)
 
 
-def test_its_time_is_limited(tmp_path: Any) -> None:
-    stores = make_stores(tmp_path, own_functions=True, own_code_seconds=2)
+def test_its_time_is_limited_also_for_what_it_has_started(tmp_path: Any) -> None:
+    def is_free() -> bool:
+        with held.open() as file, suppress(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        return False
+
+    stores = make_stores(tmp_path, own_functions=True, own_code_seconds=6)
     add_orders(stores, [{"customer": "a", "order_id": "1", "ordered_at": day(1), "revenue": 5}])
     (stores.folder("features") / "basket.py").write_text(BASKET, encoding="utf-8")
-    with pytest.raises(PredictError, match="longer than 2 seconds and was stopped"):
+    with pytest.raises(PredictError, match="longer than 6 seconds and was stopped"):
         values(stores, feature("basket:forever"), at=10)
+    held = stores.folder("features") / "basket.py.held"
+    eventually(is_free)
 
 
 def test_a_function_that_changed_is_told_and_a_new_version_takes_its_place(shop: Stores) -> None:

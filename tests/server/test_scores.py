@@ -166,6 +166,10 @@ def test_a_person_s_scores_say_whose_and_how_old_they_are(shop: Stores, server: 
         missing = server.get(stranger)
         assert missing.status_code == 404
         assert "Nobody is known by that" in missing.json()["message"]
+    for too_long in (server.get("x" * 10_000), server.get("c1", model="x" * 201)):
+        assert too_long.status_code == 400
+        assert too_long.json()["message"].endswith("no model's name is longer than 200 characters.")
+    assert "No model '' is in use" in server.get("c1", model="").json()["message"]
     absent = server.get("c1", model="other")
     assert absent.status_code == 404
     assert "No model 'other' is in use" in absent.json()["message"]

@@ -24,6 +24,7 @@ from aimwell.cli.predict_care import (
 )
 from aimwell.cli.predict_churn import churn
 from aimwell.cli.predict_explain import show_effects, show_why
+from aimwell.cli.predict_models import models
 from aimwell.cli.predict_one import (
     TriesOption,
     TuneOption,
@@ -38,14 +39,10 @@ from aimwell.cli.predict_spend import spend
 from aimwell.cli.training_options import AnewOption, ModelArgument, NameOption, SeedOption
 from aimwell.predict import service
 from aimwell.predict.card_page import card_html
-from aimwell.predict.card_propensity import chosen_candidate, tuning_words
-from aimwell.predict.card_responses import gain_worth
-from aimwell.predict.card_spend import whole_way
-from aimwell.predict.card_words import figure
+from aimwell.predict.card_propensity import tuning_words
 from aimwell.predict.cards import card_text, model_card
 from aimwell.predict.questions import PURCHASE, Question
-from aimwell.predict.recommend.words import recommender_worth
-from aimwell.predict.registry import RegisteredModel, find_model, list_models
+from aimwell.predict.registry import RegisteredModel, find_model
 
 __all__ = ["app"]
 
@@ -173,32 +170,6 @@ def lifetime_value(
         _end(ws, fit.entry, card)
 
 
-def models(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
-    """List the models."""
-    with opened(workspace, as_json=as_json) as ws:
-        found = list_models(ws.stores)
-        if as_json:
-            ws.output.json([_brief(ws, one) for one in found])
-            return
-        if not found:
-            ws.output.say("There is no model yet. Train one with: aimwell predict propensity")
-            return
-        used = {find_model(ws.stores, name).label for name in {one.name for one in found}}
-        ws.output.table(
-            ["model", "as of", "trained", "on a later period", "in use"],
-            [
-                (
-                    one.label,
-                    _day(ws, one),
-                    _local(ws, one.trained_at),
-                    _worth(one),
-                    "yes" if one.label in used else "",
-                )
-                for one in found
-            ],
-        )
-
-
 def card(
     name: ModelArgument,
     html: HtmlOption = None,
@@ -228,7 +199,7 @@ def _card(ws: Opened, entry: RegisteredModel) -> dict[str, Any]:
 def _end(ws: Opened, entry: RegisteredModel, card_: dict[str, Any]) -> None:
     for caveat in card_["caveats"]:
         ws.output.note(f"Beware: {caveat}")
-    ws.output.say(f"More of it: aimwell predict card {entry.name}")
+    ws.output.say(f"More of it: aimwell predict card {entry.label}")
 
 
 def _tenths(people: pa.Table) -> list[tuple[str, int, float, str, float]]:
@@ -249,43 +220,6 @@ def _tenths(people: pa.Table) -> list[tuple[str, int, float, str, float]]:
 
 def _sum(table: pa.Table, name: str) -> float:
     return float(pc.sum(table.column(name)).as_py() or 0.0)
-
-
-def _worth(entry: RegisteredModel) -> str:
-    """The one figure by which a model is known."""
-    metrics = entry.metrics
-    if entry.kind in ("propensity", "account_leads", "churn", "subscription_churn"):
-        chosen = chosen_candidate(metrics)
-        return f"AUC {chosen['later']['auc']['estimate']:.3f}"
-    if entry.kind == "spend":
-        return f"correlation {figure(whole_way(metrics)['check']['correlation'], '.2f')}"
-    if entry.kind == "recommender":
-        return recommender_worth(metrics)
-    if entry.kind == "next_purchase":
-        found = metrics["check"]
-        return "not checked" if found is None else f"{found['verdict']} than everybody's waits"
-    if entry.kind == "demand":
-        return f"{metrics['check']['verdict']} than seasonal naive"
-    if entry.kind in ("channel_preference", "discount_seeking", "best_time"):
-        return gain_worth(metrics["judged"])
-    if entry.kind != "lifetime_value":
-        return "–"
-    check = metrics["check"]
-    if check is None or check["money"]["correlation"]["value"] is None:
-        return "not checked"
-    return f"correlation {check['money']['correlation']['value']:.2f}"
-
-
-def _brief(ws: Opened, entry: RegisteredModel) -> dict[str, Any]:
-    return {
-        "name": entry.name,
-        "version": entry.version,
-        "kind": entry.kind,
-        "as_of": ws.local(entry.as_of),
-        "trained_at": entry.trained_at,
-        "settings": entry.settings,
-        "worth": _worth(entry),
-    }
 
 
 def _day(ws: Opened, entry: RegisteredModel) -> str:

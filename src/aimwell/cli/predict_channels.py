@@ -124,7 +124,7 @@ def _say_channels(ws: Opened, found: ChannelPreferences) -> None:
         ws.output.say(
             f"Scores (how likely a channel is the person's best) are kept as: {', '.join(found.scores)}"
         )
-        ws.output.say(f"More of it: aimwell predict card {found.entry.name}")
+        ws.output.say(f"More of it: aimwell predict card {found.entry.label}")
 
 
 def _wide(found: ChannelPreferences) -> pa.Table:

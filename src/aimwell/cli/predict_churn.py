@@ -133,7 +133,7 @@ def _show(
         ws.output.say(f"P(alive): that they have not stopped for good. {metrics['law']}")
     for caveat in card["caveats"]:
         ws.output.note(f"Beware: {caveat}")
-    ws.output.say(f"More of it: aimwell predict card {fit.entry.name}")
+    ws.output.say(f"More of it: aimwell predict card {fit.entry.label}")
 
 
 def _bands(people: pa.Table) -> list[dict[str, Any]]:

@@ -99,7 +99,7 @@ def leads(
         for caveat in card["caveats"]:
             ws.output.note(f"Beware: {caveat}")
         say_written(ws, scored.num_rows, to)
-        ws.output.say(f"More of it: aimwell predict card {entry.name}")
+        ws.output.say(f"More of it: aimwell predict card {entry.label}")
 
 
 def _lead(row: dict[str, Any], *, accounts: bool) -> tuple[Any, ...]:

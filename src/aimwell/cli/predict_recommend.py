@@ -21,6 +21,7 @@ from aimwell.predict.cards import model_card
 from aimwell.predict.recommend import service
 from aimwell.predict.recommend.rules import Kind, Rules
 from aimwell.predict.recommend.serving import RECOMMENDATIONS
+from aimwell.predict.registry import find_model
 from aimwell.unify.lookup import find_profile
 
 __all__ = ["recommend", "recommenders", "similar"]
@@ -34,7 +35,7 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         help="A recommender, as recommend-30d, or one version, as recommend-30d@2.",
-        show_default="the newest",
+        show_default="of the one trained last the version in use",
     ),
 ]
 TopOption = Annotated[int, typer.Option("--top", min=1, max=1_000, help="Products a person.")]
@@ -92,7 +93,7 @@ def recommenders(
         )
         for caveat in card["caveats"]:
             ws.output.note(f"Beware: {caveat}")
-        ws.output.say(f"Use it with: aimwell predict recommend --model {trained.entry.name}")
+        ws.output.say(f"Use it with: aimwell predict recommend --model {trained.entry.label}")
 
 
 def recommend(
@@ -226,10 +227,10 @@ def similar(
 ) -> None:
     """Show which products go with one."""
     with opened(workspace, as_json=as_json) as ws:
-        asked = model or service.newest_recommender(ws.stores)
+        asked = find_model(ws.stores, model) if model else service.newest_recommender(ws.stores)
         found = service.similar_products(ws.stores, asked, sku, k=top)
         if as_json:
-            ws.output.json({"sku": sku, "similar": found.to_pylist()})
+            ws.output.json({"model": asked.label, "sku": sku, "similar": found.to_pylist()})
             return
         if not found.num_rows:
             ws.output.say(f"Nobody who dealt with {sku} dealt with anything else.")

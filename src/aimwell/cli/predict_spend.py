@@ -64,7 +64,7 @@ def spend(
         )
         for caveat in card["caveats"]:
             ws.output.note(f"Beware: {caveat}")
-        ws.output.say(f"More of it: aimwell predict card {fit.entry.name}")
+        ws.output.say(f"More of it: aimwell predict card {fit.entry.label}")
 
 
 def _row(way: Any) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def show_subscriptions(ws: Opened, fit: SubscriptionChurn) -> None:
     )
     for caveat in card["caveats"]:
         ws.output.note(f"Beware: {caveat}")
-    ws.output.say(f"More of it: aimwell predict card {fit.entry.name}")
+    ws.output.say(f"More of it: aimwell predict card {fit.entry.label}")
 
 
 def _retention(ws: Opened, metrics: Mapping[str, Any]) -> None:

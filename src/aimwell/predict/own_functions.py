@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -218,28 +219,32 @@ def _first_the_person(names: Sequence[str]) -> Iterator[str]:
 
 def _run(wanted: OwnFunction, folder: Path, seconds: int) -> None:
     kept = {name: value for name, value in os.environ.items() if name in _ENVIRONMENT}
-    try:
-        done = subprocess.run(  # noqa: S603 - our own program
-            [sys.executable, "-I", "-m", "aimwell.predict.feature_process", str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            env=kept,
-            timeout=seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise PredictError(
-            f"The function {wanted.function} took longer than {seconds} seconds and was stopped. Make it faster, let it look at less, "
-            "give it people in parts (`buckets`), or raise own_code_seconds under [predict] in aimwell.toml."
-        ) from None
-    if done.returncode == 0 and (folder / FOUND).is_file():
+    with subprocess.Popen(  # noqa: S603 - our own program
+        [sys.executable, "-I", "-m", "aimwell.predict.feature_process", str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        env=kept,
+        start_new_session=True,
+    ) as process:
+        try:
+            ended = process.wait(seconds)
+        except BaseException as error:
+            # With whatever it has started: it is a session of its own.
+            os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            raise PredictError(
+                f"The function {wanted.function} took longer than {seconds} seconds and was stopped. Make it faster, let it look at less, "
+                "give it people in parts (`buckets`), or raise own_code_seconds under [predict] in aimwell.toml."
+            ) from None
+    if ended == 0 and (folder / FOUND).is_file():
         return
     failed = folder / FAILED
     if not failed.is_file():
         raise PredictError(
-            f"The function {wanted.function} ended its process ({done.returncode}) and gave nothing. If memory ran out, give it people in parts: `buckets` "
+            f"The function {wanted.function} ended its process ({ended}) and gave nothing. If memory ran out, give it people in parts: `buckets` "
             "in its definition."
         )
     told = json.loads(failed.read_text(encoding="utf-8"))

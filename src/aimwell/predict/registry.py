@@ -240,7 +240,14 @@ def promote(
         by: Who wants it.
         reason: Why, in words.
         now: When.
+
+    Raises:
+        PredictError: No reason is given.
     """
+    if not reason.strip():
+        raise PredictError(
+            f"Say why {model.label} is to be used, for the record: the reason is empty."
+        )
     made = Promotion(model.name, model.version, now, by, reason)
     with stores.leases.hold(_LEASE) as held:
         held.check()

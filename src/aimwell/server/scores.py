@@ -10,7 +10,12 @@ from typing import Annotated, Any
 
 from litestar import MediaType, Request, Response, Router, get
 from litestar.connection import ASGIConnection
-from litestar.exceptions import HTTPException, NotAuthorizedException, NotFoundException
+from litestar.exceptions import (
+    HTTPException,
+    NotAuthorizedException,
+    NotFoundException,
+    ValidationException,
+)
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Reference, SecurityScheme
@@ -31,6 +36,7 @@ _WAIT_SECONDS = 2.0
 """So long a request waits for what has to be worked out first."""
 _TRUSTED_SECONDS = 60.0
 _LENGTH_MAX = 200
+_TOO_LONG = f"Nobody's id and no model's name is longer than {_LENGTH_MAX} characters."
 _SCHEME = "read key"
 READ_KEY_SCHEME: dict[str, SecurityScheme | Reference] = {
     _SCHEME: SecurityScheme(
@@ -108,6 +114,7 @@ async def _has_read_key(
     security=[{_SCHEME: []}],
     guards=[_has_read_key],
     responses={
+        400: ResponseSpec(Refusal, description="The id or the model's name is too long."),
         401: ResponseSpec(Refusal, description="The read key is missing, unknown or revoked."),
         404: ResponseSpec(
             Refusal, description="Nobody is known by that, or no such model is in use."
@@ -155,7 +162,7 @@ def _named(served: ServedScores, model: str | None) -> tuple[str, ...]:
         return in_use
     if model in in_use:
         return (str(model),)
-    told = f"No model '{model}' is in use" if model else "No model is in use"
+    told = "No model is in use" if model is None else f"No model '{model}' is in use"
     known = f" In use: {', '.join(in_use)}." if in_use else ""
     raise NotFoundException(
         f"{told} that gives people scores.{known} Use one from now on with: aimwell predict promote MODEL@VERSION --why …"
@@ -193,8 +200,9 @@ def refused(_request: _Request, error: HTTPException) -> Response[Refusal]:
     headers = dict(_NO_STORE)
     if error.status_code == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    told = _TOO_LONG if isinstance(error, ValidationException) else error.detail
     return Response(
-        Refusal(error.detail),
+        Refusal(told),
         status_code=error.status_code,
         headers=headers,
         media_type=MediaType.JSON,

@@ -151,7 +151,7 @@ class Predictions(Stage):
         return card_html(self._stores, entry, as_of=as_of or now, now=now)
 
     def similar(self, sku: str, *, model: str | None = None, k: int = 10) -> pa.Table:
-        """Which products go with one, by a recommender (default: the newest)."""
+        """Which products go with one, by a recommender (default: of the one trained last the version in use)."""
         return similar_products(self._stores, model or newest_recommender(self._stores), sku, k=k)
 
     def promote(self, model: str, *, why: str) -> Promotion:
@@ -209,7 +209,7 @@ class Predictions(Stage):
     def recommend(
         self, model: str | None = None, *, as_of: datetime | None = None, **rules: Any
     ) -> Recommended:
-        """Ranked products for everybody by a recommender (default: the newest); `rules` are fields of `Rules`."""
+        """Ranked products for everybody by a recommender (default: of the one trained last the version in use); `rules` are fields of `Rules`."""
         return recommend(
             self._stores,
             model or newest_recommender(self._stores),

@@ -183,7 +183,7 @@ def test_exclusions_are_counted_and_unknown_stock_is_said() -> None:
         "margin unknown": 1,
         "margin too small": 1,
     }
-    assert "The stock of 1 products is unknown" in exclusions.notes[0]
+    assert "Of 1 of 4 products the stock is unknown" in exclusions.notes[0]
 
 
 def test_reasons_say_what_speaks_for_a_product() -> None:

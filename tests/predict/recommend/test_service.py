@@ -23,12 +23,14 @@ from aimwell.predict.recommend.rules import Rules
 from aimwell.predict.recommend.service import (
     TrainedRecommender,
     load_recommender,
+    newest_recommender,
     ready_recommender,
     recommend,
     similar_products,
     train_recommender,
 )
 from aimwell.predict.recommend.serving import Purchase
+from aimwell.predict.registry import promote
 from aimwell.predict.service import score_propensity
 from aimwell.store.stores import Stores
 from shop import (
@@ -305,6 +307,16 @@ def test_where_everybody_has_bought_everything_only_buying_again_is_told(small: 
     assert recommend(small, found.entry, as_of=day(130), rules=Rules(kind="again")).rows == 360
     with pytest.raises(PredictError, match="could judge only one of the two"):
         recommend(small, found.entry, as_of=day(130), rules=Rules(kind="next-best"))
+
+
+def test_without_a_name_the_version_in_use_recommends(small: Stores) -> None:
+    orders(small, 60, [f"s{number}" for number in range(6)])
+    used = train(small, as_of=day(130)).entry
+    newer = train(small, as_of=day(131)).entry
+    assert (used.version, newer.version) == (1, 2)
+    assert newest_recommender(small) == newer
+    promote(small, used, by="ann", reason="proved", now=NOW)
+    assert newest_recommender(small) == used
 
 
 def test_nothing_in_stock_leaves_nobody_anything_and_says_so(small: Stores) -> None:

@@ -29,7 +29,7 @@ class Rules:
     Args:
         kind: `new`: not bought before; `again`: bought before; `next-best`: both, by the share of such places that were
             bought on later time; `cross-sell`: new, of a category that the person has not bought of; `up-sell`: new, of a
-            category that they have bought of, dearer than what they paid there on average.
+            category that they have bought of, dearer than the products that they bought there are on average.
         k: Products a person, at most.
         in_stock: Leave out products that are known to be out of stock; of unknown stock none is left out.
         not_bought_days: What was bought within so many days is left out. Default: of new products all that was ever
@@ -150,9 +150,10 @@ def _product_rules(
     if rules.in_stock:
         unknown = int(np.isnan(catalogue.stock).sum())
         if unknown:
-            what = "any product" if unknown == len(catalogue) else f"{unknown:,} products"
             exclusions.notes.append(
-                f"The stock of {what} is unknown (no property 'stock' in products), so none of these is left out for it."
+                "No product's stock is known (no property 'stock' in products), so none is left out for it."
+                if unknown == len(catalogue)
+                else f"Of {unknown:,} of {len(catalogue):,} products the stock is unknown (no property 'stock'); they are not left out."
             )
         found.append(("out of stock", catalogue.stock <= 0))
     if rules.least_margin is not None:

@@ -159,7 +159,7 @@ def load_recommender(
 
 
 def newest_recommender(stores: Stores) -> RegisteredModel:
-    """The recommender that was trained last.
+    """Of the name that was trained last the version in use: what was trained since and is not used stays out of lists.
 
     Raises:
         PredictError: There is none.
@@ -169,7 +169,7 @@ def newest_recommender(stores: Stores) -> RegisteredModel:
         raise PredictError(
             "There is no recommender yet. Train one with: aimwell predict recommenders"
         )
-    return max(found, key=lambda one: (one.trained_at, one.version))
+    return find_model(stores, max(found, key=lambda one: (one.trained_at, one.version)).name)
 
 
 def recommend(
