@@ -116,7 +116,9 @@ def kpis(
                 "were; --refresh measures them."
             )
         if not made:
-            ws.output.say("No campaign that reached people was measured (trials do not count): aimwell measure report PLAN")
+            ws.output.say(
+                "No campaign that reached people was measured (trials do not count): aimwell measure report PLAN"
+            )
 
 
 def _show(ws: Opened, made: tuple[Slice, ...]) -> None:

@@ -215,13 +215,7 @@ class Lesson:
             "sentence": self.choice.sentence,
             "more": self.choice.more,
             "best_constant": self.choice.best_constant,
-            "candidates": [
-                _row(self.choice, one)
-                for one in sorted(
-                    self.judgement.candidates,
-                    key=lambda one: -(one.value.doubly_robust.estimate or -np.inf),
-                )
-            ],
+            "candidates": [_row(self.choice, one) for one in self.judgement.best_first()],
             "unknown_actions": list(self.unknown),
             "cautions": [*self.data.cautions, *self.gains.cautions],
         }

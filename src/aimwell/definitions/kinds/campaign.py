@@ -13,6 +13,7 @@ from aimwell.definitions.parameters import ParameterValues
 from aimwell.zones import known_zones
 
 __all__ = [
+    "PERCENTAGES",
     "Action",
     "Audience",
     "Campaign",
@@ -49,7 +50,7 @@ TargetKey = Literal[
     "cost_per_incremental_order",
 ]
 """Key figures that may have a target; percentages are written as 5 for 5 %."""
-_SHARES = frozenset(
+PERCENTAGES = frozenset(
     {
         "conversion_rate",
         "engagement_rate",
@@ -63,6 +64,7 @@ _SHARES = frozenset(
         "share_rate",
     }
 )
+"""Key figures that are shares in per cent, so between 0 and 100."""
 
 ProductKind = Literal["new", "again", "next-best", "cross-sell", "up-sell"]
 
@@ -363,7 +365,7 @@ class Campaign(Definition):
     @classmethod
     def _possible(cls, value: Mapping[TargetKey, float]) -> Mapping[TargetKey, float]:
         for key, target in value.items():
-            if key in _SHARES and not 0 <= target <= 100:
+            if key in PERCENTAGES and not 0 <= target <= 100:
                 raise ValueError(f"{key}: {target:g} is no percentage; 5 is 5 %, and 100 the most")
         return value
 
