@@ -116,8 +116,9 @@ def kpis(
                 "were; --refresh measures them."
             )
         if not made:
+            when = "" if period is None else " of this time"
             ws.output.say(
-                "No campaign that reached people was measured (trials do not count): aimwell measure report PLAN"
+                f"No campaign{when} that reached people was measured (trials do not count): aimwell measure report PLAN"
             )
 
 
