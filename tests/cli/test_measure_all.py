@@ -78,6 +78,7 @@ def test_kpis_ledger_executive_and_later(folder: Path) -> None:
     assert len(body["slices"]) == 1
     assert body["slices"][0]["people"] > 0
     assert "Return on investment" in run(folder, "kpis")
+    assert run(folder, "kpis", "--period", "2020").startswith("No campaign of this time that")
     assert "spring" in run(folder, "ledger", "--period", "2026")
     assert "Measure a campaign first" in run(folder, "ledger", "--period", "2020")
     files = json.loads(run(folder, "executive", "--period", "2026", "--json"))["files"]

@@ -230,6 +230,20 @@ def test_groups_are_drawn_whole(stores: Stores) -> None:
     assert {arm for one in arms.values() for arm in one} == {"treatment", "control"}
     # What is written down is the person, not the group.
     assert all(place.origin_id == profile for profile, place in found.items())
+    assert any("no more than 12 groups" in words for words in made.summary["warnings"])
+
+
+def test_groups_by_a_trait_that_nobody_has_are_warned_of(stores: Stores) -> None:
+    set_up(stores, people=20, spring={"cluster": "trait:shopp", "holdout": 0.5})
+    assert any(
+        "Nobody of the audience belongs" in one for one in planned(stores).summary["warnings"]
+    )
+
+
+def test_where_stock_is_what_lacks_nothing_is_said_of_consent(stores: Stores) -> None:
+    set_up(stores, people=20, ten={"stock": 0})
+    with pytest.raises(DecideError, match=r"20 × the offer's stock does not reach this far\.$"):
+        planned(stores)
 
 
 def test_of_two_reasons_the_graver_counts() -> None:

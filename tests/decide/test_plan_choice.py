@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -286,3 +287,14 @@ def test_a_limit_on_fairness_is_kept_and_its_price_is_told(
     told = run("decide", "explain", made.plan_id).out
     assert "Furthest apart" in told
     assert "The limit costs" in told
+
+
+def test_a_first_campaign_in_which_nobody_bought_teaches_nothing(tmp_path: Path) -> None:
+    stores = make_stores(tmp_path, margin_default=0.4)
+    set_up(stores, 45)
+    first = executed(stores)
+    again = plan(stores, "spring", now=NOW + timedelta(days=30), by="ann")
+    assert "Nothing could be learnt from" in again.summary["choice"]
+    assert "contacting nobody" in again.summary["choice"]
+    assert (again.summary["treated"], again.summary["passed"]) == (first.summary["treated"], 0)
+    stores.close()

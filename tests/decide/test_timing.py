@@ -25,6 +25,12 @@ def test_without_a_schedule_it_is_due_at_once() -> None:
     assert due_at(Schedule(), zone="Asia/Tokyo", now=NOW) == NOW
 
 
+def test_a_moment_in_another_zone_is_told_in_utc() -> None:
+    there = datetime(2011, 9, 1, tzinfo=ZoneInfo("Europe/London"))
+    found = due_at(Schedule(), zone="Asia/Tokyo", now=there)
+    assert found.replace(tzinfo=None) == datetime(2011, 8, 31, 23)  # noqa: DTZ001 - the wall clock in UTC
+
+
 def test_the_recipients_zone_decides() -> None:
     tokyo = due_at(at("2026-12-01T09:00"), zone="Asia/Tokyo", now=NOW)
     london = due_at(at("2026-12-01T09:00"), zone="Europe/London", now=NOW)

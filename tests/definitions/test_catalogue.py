@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -205,6 +206,11 @@ def test_an_unknown_kind_gets_the_nearest_name() -> None:
         ("campaign", {"schedule": {"at": "2026-12-01T09:00+01:00"}}),
         ("campaign", {"name": "Spring Winback"}),
         ("campaign", {"goal": {"window": "0d"}}),
+        ("campaign", {"goal": {"window": "999999w"}}),
+        ("campaign", {"policy": {"budget": math.inf}}),
+        ("campaign", {"targets": {"revenue": math.nan}}),
+        ("campaign", {"targets": {"conversion_rate": 500}}),
+        ("offer", {"cost_fixed": math.inf}),
         ("contact_policy", {"caps": [{"count": 0}]}),
         ("contact_policy", {"quiet_hours": {"start": "25:00", "end": "08:00"}}),
     ],

@@ -68,6 +68,10 @@ def test_a_segment_that_responds_is_found_and_said_to_differ(
     assert "differs from that on everybody else in 1: keen" in found.sentence
     assert found.everyone[0].treated_n == int((people.cell == 0).sum())
     json.dumps(found.to_dict(), allow_nan=False)
+    assert "sending made a difference" in found.sentence
+    trial = _found(people, segments, span, metrics=["revenue"], reached_nobody=True)
+    assert "sending made" not in trial.sentence
+    assert "though nobody was contacted" in trial.sentence
 
 
 def test_a_small_segment_is_measured_by_the_rule_of_reports(

@@ -96,6 +96,9 @@ def test_a_benchmark_with_a_range_is_not_taken_for_exact() -> None:
         ("kpi,value,source,low\nopen_rate,3,A,2\n", "come together"),
         ("kpi,value,source,low,high\nopen_rate,3,A,4,5\n", "does not lie between"),
         ("kpi,value,source\n", "no lines"),
+        ("kpi,value,source\nopen_rate,250,A\n", "no percentage"),
+        ("kpi,value,source\nopen_rate,20,A,more\n", "more cells"),
+        ("kpi,value,source,year\nopen_rate,20,A,99999\n", "write it as 2025"),
     ],
 )
 def test_bad_files_are_refused_with_the_line(tmp_path: Path, text: str, says: str) -> None:

@@ -112,7 +112,7 @@ def plans(
             ws.output.json([_brief(p) for p in found])
         zone = ZoneInfo(ws.stores.settings.timezone)
         ws.output.table(
-            ["plan", "state", "trial", "as of", "treated", "control"],
+            ["plan", "state", "trial", "as of", "to contact", "held out"],
             [
                 (
                     p.plan_id,

@@ -19,6 +19,7 @@ from aimwell.decide.policies.service import (
     who_gets_what,
 )
 from aimwell.decide.uplift.assigned import usual_outcome
+from aimwell.decide.uplift.data import NOTHING
 from aimwell.decide.uplift.observing import Overlap
 from aimwell.decide.uplift.page import uplift_html, uplift_sentence
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment, read_observed, traits_of
@@ -372,10 +373,7 @@ def _say_uplift(ws: Opened, found: UpliftReport) -> None:
 
 def _say_policies(ws: Opened, found: PolicyReport) -> None:
     choice = found.choice
-    rows = sorted(
-        found.judgement.candidates,
-        key=lambda one: -(one.value.doubly_robust.estimate or float("-inf")),
-    )
+    rows = found.judgement.best_first()
     ws.output.table(
         ["policy", "profit", "95 %", "over nobody", "over the best constant"],
         [
@@ -383,7 +381,9 @@ def _say_policies(ws: Opened, found: PolicyReport) -> None:
                 _marked(one.name, choice.chosen),
                 _figure(one.value.doubly_robust.estimate),
                 _interval(one.value.doubly_robust),
-                _signed(choice.over_nobody.get(one.name)),
+                "(it is that)"
+                if one.name == NOTHING
+                else _signed(choice.over_nobody.get(one.name)),
                 "(it is that)"
                 if one.name == choice.best_constant
                 else _signed(choice.gains.get(one.name)),

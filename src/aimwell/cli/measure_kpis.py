@@ -106,7 +106,8 @@ def kpis(
             return
         for start in range(0, len(made), _MOST_ACROSS):
             _show(ws, made[start : start + _MOST_ACROSS])
-        _reasons(ws, made)
+        if made:
+            _reasons(ws, made)
         for note in notes:
             ws.output.note(note)
         if found.unmeasured or found.running:
@@ -115,7 +116,10 @@ def kpis(
                 "were; --refresh measures them."
             )
         if not made:
-            ws.output.say("No campaign has been measured yet: aimwell measure report PLAN")
+            when = "" if period is None else " of this time"
+            ws.output.say(
+                f"No campaign{when} that reached people was measured (trials do not count): aimwell measure report PLAN"
+            )
 
 
 def _show(ws: Opened, made: tuple[Slice, ...]) -> None:

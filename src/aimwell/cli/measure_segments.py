@@ -52,8 +52,8 @@ def _show(ws: Opened, found: SegmentLifts, metric: Metric) -> None:
     out.table(
         [
             "segment",
-            "sent",
-            "held",
+            "contacted",
+            "held out",
             f"{metric} added{unit}",
             "at least",
             "at most",

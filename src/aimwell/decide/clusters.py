@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import sqlalchemy as sa
 
 from aimwell.store.control import Control
 from aimwell.store.schema import metadata
 
-__all__ = ["clusters_of"]
+__all__ = ["cluster_warnings", "clusters_of"]
 
 _households = metadata.tables["households"]
 _profiles = metadata.tables["profiles"]
+_FEW_GROUPS = 20
 
 
 def clusters_of(control: Control, cluster: str) -> dict[str, str]:
@@ -30,3 +33,27 @@ def clusters_of(control: Control, cluster: str) -> dict[str, str]:
         return {
             who: f"{cluster}:{traits[name]}" for who, traits in rows if traits.get(name) is not None
         }
+
+
+def cluster_warnings(
+    cluster: str, groups: Mapping[str, str], audience: Sequence[str]
+) -> tuple[str, ...]:
+    """What to know before arms are drawn by these groups: who belongs to none, and that few groups tell little."""
+    found = {groups[who] for who in audience if who in groups}
+    alone = sum(who not in groups for who in audience)
+    if not found:
+        return (
+            f"Nobody of the audience belongs to a group (cluster: {cluster}), so everybody is drawn alone. Is the trait collected, "
+            "and spelt so?",
+        )
+    told = []
+    if alone:
+        told.append(
+            f"{alone:,} of the {len(audience):,} people belong to no group (cluster: {cluster}) and are drawn alone."
+        )
+    if len(found) + alone < _FEW_GROUPS:
+        told.append(
+            f"Arms are drawn for no more than {len(found) + alone} groups (cluster: {cluster}): so few tell hardly anything, however "
+            "many people they hold."
+        )
+    return tuple(told)

@@ -52,6 +52,7 @@ class Drafted:
         fair: The limit on protected groups' shares, where there is one.
         may: Who may get a discount, where there is such a limit.
         fair_price: What the limit costs, by people of the experiment; None where it changes nothing.
+        warnings: What to know of the groups by which arms were drawn.
     """
 
     people: PlanPeople
@@ -63,6 +64,7 @@ class Drafted:
     fair: Fair | None = None
     may: NDArray[np.bool_] | None = None
     fair_price: Estimate | None = None
+    warnings: tuple[str, ...] = ()
 
     def expected_profit(self) -> Floats:
         """Of each person's action; NaN where there is none or nothing is known of it."""

@@ -29,7 +29,7 @@ from aimwell.decide.policies.candidates import (
 from aimwell.decide.policies.choosing import Choice, choose
 from aimwell.decide.policies.judging import Judged, Judgement, judge_policies
 from aimwell.decide.pooling import Pooled
-from aimwell.decide.uplift.data import ExperimentData
+from aimwell.decide.uplift.data import NOTHING, ExperimentData
 from aimwell.decide.uplift.problem import Problem, aipw_scores, dealt, prepared, problem_of
 from aimwell.decide.uplift.reading import ReadExperiment
 from aimwell.errors import DecideError
@@ -215,13 +215,7 @@ class Lesson:
             "sentence": self.choice.sentence,
             "more": self.choice.more,
             "best_constant": self.choice.best_constant,
-            "candidates": [
-                _row(self.choice, one)
-                for one in sorted(
-                    self.judgement.candidates,
-                    key=lambda one: -(one.value.doubly_robust.estimate or -np.inf),
-                )
-            ],
+            "candidates": [_row(self.choice, one) for one in self.judgement.best_first()],
             "unknown_actions": list(self.unknown),
             "cautions": [*self.data.cautions, *self.gains.cautions],
         }
@@ -280,13 +274,20 @@ def _lesson(past: Pooled, parts: CampaignParts, seed: int) -> Lesson:
         repeats=_REPEATS if len(data) <= _FEW else 1,
         seed=seed,
     )
+    choice = choose(judgement, seed=seed)
+    if not choice.over_nobody:
+        why = "; ".join(judgement.find(NOTHING).value.words)
+        raise DecideError(
+            f"Of {len(data):,} people it cannot be told what comes of contacting nobody ({why}), so nor what an action adds. "
+            "Hold out more people, or let it learn from several plans (policy.learn_from)."
+        )
     return Lesson(
         sources=past.parts,
         actions=keys,
         read=read,
         gains=gains,
         judgement=judgement,
-        choice=choose(judgement, seed=seed),
+        choice=choice,
         discounts=discounts_of(data, parts),
         unknown=tuple(key for key in keys if key not in data.arms),
         seed=seed,

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 __all__ = [
+    "BY_CONSENT_OR_ADDRESS",
     "EXCLUSIONS",
     "ActionSummary",
     "Candidate",
@@ -44,6 +45,10 @@ EXCLUSIONS: Mapping[str, str] = {
     "limit": "a channel's capacity, an offer's stock or a segment's ceiling does not reach this far",
 }
 """Reason code → words, in the order in which a person who has several is counted."""
+BY_CONSENT_OR_ADDRESS = frozenset(
+    {"suppressed", "consent_unknown", "consent_denied", "consent_withdrawn", "no_address"}
+)
+"""Reasons that do not hold for a trial."""
 
 
 @dataclass(frozen=True)

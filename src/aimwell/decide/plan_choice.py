@@ -16,7 +16,7 @@ from aimwell.decide.arms import Hashed, Tossed, by_weight
 from aimwell.decide.budget.model import Limit
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.choosing import choose_within, exploring_share, for_people
-from aimwell.decide.clusters import clusters_of
+from aimwell.decide.clusters import cluster_warnings, clusters_of
 from aimwell.decide.draft import Chooser, draft
 from aimwell.decide.drafted import Drafted, Taken
 from aimwell.decide.fair_price import price_of_fairness
@@ -94,8 +94,10 @@ def drafted(
     taken = Taken()
     keys = [kept.get(one, one) for one in audience]
     wholes = None
+    warnings: tuple[str, ...] = ()
     if campaign.cluster is not None:
         groups = clusters_of(stores.control, campaign.cluster)
+        warnings = cluster_warnings(campaign.cluster, groups, audience)
         keys = [groups.get(who, own) for who, own in zip(audience, keys, strict=True)]
         wholes = Wholes.of(np.unique(np.array(keys, dtype=object), return_inverse=True)[1])
     explore = None
@@ -126,7 +128,7 @@ def drafted(
     together = keys if campaign.cluster is not None else None
     people = within_ceilings(make, refusals, limits, salt=salt, keys=together)
     may = None if fair is None else (refusals == ALLOWED)[:, fair.discounts].any(axis=1)
-    made = Drafted(people, lesson, limits, values, explore, taken, fair, may)
+    made = Drafted(people, lesson, limits, values, explore, taken, fair, may, warnings=warnings)
     if fair is None or taken.chosen is None or taken.chosen.unfair is None:
         return made
     assert isinstance(lesson, Lesson)  # noqa: S101 - values came from it

@@ -27,6 +27,7 @@ from aimwell.decide.drafted import Drafted
 from aimwell.decide.gates import gates, graver
 from aimwell.decide.learning import Lesson, NoLesson
 from aimwell.decide.model import (
+    BY_CONSENT_OR_ADDRESS,
     EXCLUSIONS,
     ActionSummary,
     Candidate,
@@ -343,11 +344,12 @@ def _refuse_empty(
         reasons.append(
             f"{passed:,} × passed over, since no action is expected to earn more than it costs"
         )
+    barred = any(reason in BY_CONSENT_OR_ADDRESS for reason, _count in excluded)
     hint = (
-        ""
-        if trial
-        else " People can be contacted when their source declares a consent basis (see docs/collect.md); "
+        " People can be contacted when their source declares a consent basis (see docs/collect.md); "
         "a trial (--trial) tries the campaign without reaching anybody."
+        if barred and not trial
+        else ""
     )
     raise DecideError(
         f"None of the {len(people):,} people of the audience ({words}) can be contacted: "
@@ -405,6 +407,7 @@ def _summary(
             *unreached,
             *stale,
             *_warnings(parts, offered, treated, control, margin_known),
+            *chosen.warnings,
             *_unmet_floors(chosen),
         ),
     )

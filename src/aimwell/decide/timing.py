@@ -29,10 +29,10 @@ def due_at(
     schedule: Schedule, *, zone: str, now: datetime, quiet: QuietHours | None = None
 ) -> datetime:
     """The moment (UTC) at which a person in `zone` is due; never before `now`, never in quiet hours."""
-    moment = now
+    moment = now.astimezone(UTC)
     if schedule.at is not None:
         place = zone if schedule.timezone == "recipient" else schedule.timezone
-        moment = max(now, schedule.at.replace(tzinfo=ZoneInfo(place)).astimezone(UTC))
+        moment = max(moment, schedule.at.replace(tzinfo=ZoneInfo(place)).astimezone(UTC))
     return out_of_quiet_hours(moment, zone=zone, quiet=quiet)
 
 

@@ -27,6 +27,7 @@ TEXT_FAULTS = "text_faults"
 """The type of an error whose context `faults` lists everything that is wrong with one text."""
 
 _DURATION = re.compile(r"(\d{1,6})\s*(m|h|d|w)")
+_LONGEST = timedelta(days=36_500)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -46,6 +47,8 @@ def parse_duration(value: Any) -> timedelta:
             "a duration is a positive whole number and a unit (m, h, d or w), as '14d'"
         )
     span = _Span(**{_UNITS[match[2]]: int(match[1])})
+    if span > _LONGEST:
+        raise ValueError("a duration is at most 36500d, which is a hundred years")
     span.text = str(value).strip()
     return span
 
@@ -101,7 +104,9 @@ class Part(BaseModel):
     """A part of a document: frozen, unknown fields refused."""
 
     # Validators are built when a document of the kind is first read: a command needs few of them.
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", populate_by_name=True, defer_build=True, allow_inf_nan=False
+    )
 
 
 class Definition(Part):

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from aimwell.definitions.kinds.campaign import TargetKey
+from aimwell.definitions.kinds.campaign import PERCENTAGES, TargetKey
 from aimwell.errors import MeasureError, nearest
 from aimwell.measure.comparing import Benchmark
 from aimwell.store.control import upsert
@@ -103,6 +103,8 @@ def _benchmark(row: dict[str, Any], line: int, file: str) -> Benchmark:
             raise wrong(f"{name} is '{text}', which is no number. Write 5 for 5 %.")
         return value
 
+    if None in row:
+        raise wrong("it has more cells than the file has columns.")
     value, low, high, year = (number(name) for name in ("value", "low", "high", "year"))
     if value is None:
         raise wrong("the value is missing.")
@@ -110,6 +112,12 @@ def _benchmark(row: dict[str, Any], line: int, file: str) -> Benchmark:
         raise wrong("low and high come together or not at all.")
     if low is not None and high is not None and not low <= value <= high:
         raise wrong(f"{value:g} does not lie between low {low:g} and high {high:g}.")
+    if key in PERCENTAGES:
+        for one in (value, low, high):
+            if one is not None and not 0 <= one <= 100:
+                raise wrong(f"{one:g} is no percentage; write 5 for 5 %, and 100 at most.")
+    if year is not None and not (year.is_integer() and 1900 <= year <= 2200):
+        raise wrong(f"year is {year:g}; write it as 2025.")
     return Benchmark(
         key=key,
         source=source,

@@ -118,7 +118,7 @@ def segment_lifts(
         span=span,
         everyone=everyone,
         rows=rows,
-        sentence=_sentence(rows, people),
+        sentence=_sentence(rows, people, reached_nobody=reached_nobody),
         notes=_notes(
             rows,
             span,
@@ -156,7 +156,7 @@ def _by_the_rule(row: GroupLift, people: People, span: Span, seed: int) -> Group
     )
 
 
-def _sentence(rows: Sequence[GroupLift], people: People) -> str:
+def _sentence(rows: Sequence[GroupLift], people: People, *, reached_nobody: bool) -> str:
     if people.treated.all():
         return f"No lift of any segment can be given: {NO_CONTROL}."
     if not rows:
@@ -166,8 +166,13 @@ def _sentence(rows: Sequence[GroupLift], people: People) -> str:
     differ = {
         r.group for r in rows if r.p_adjusted_others is not None and r.p_adjusted_others <= SURE
     }
+    made = (
+        "the groups differ by more than chance usually leaves, though nobody was contacted"
+        if reached_nobody
+        else "sending made a difference"
+    )
     first = (
-        f"In {count(len(lifted))} of {count(segments)} segments sending made a difference"
+        f"In {count(len(lifted))} of {count(segments)} segments {made}"
         if lifted
         else f"In none of {count(segments)} segments can a difference be told from chance"
     )

@@ -8,6 +8,7 @@ their noise; with `repeats` that is averaged out: what is judged then is a polic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,15 @@ class Judgement:
     candidates: tuple[Judged, ...]
     log: Log
     arms: tuple[str, ...]
+
+    def best_first(self) -> list[Judged]:
+        """The candidates by their value; those without one stand last."""
+
+        def place(one: Judged) -> float:
+            value = one.value.doubly_robust.estimate
+            return math.inf if value is None else -value
+
+        return sorted(self.candidates, key=place)
 
     def find(self, name: str) -> Judged:
         """The candidate of that name."""

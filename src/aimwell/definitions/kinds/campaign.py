@@ -13,6 +13,7 @@ from aimwell.definitions.parameters import ParameterValues
 from aimwell.zones import known_zones
 
 __all__ = [
+    "PERCENTAGES",
     "Action",
     "Audience",
     "Campaign",
@@ -49,6 +50,22 @@ TargetKey = Literal[
     "cost_per_incremental_order",
 ]
 """Key figures that may have a target; percentages are written as 5 for 5 %."""
+PERCENTAGES = frozenset(
+    {
+        "conversion_rate",
+        "engagement_rate",
+        "churn_rate",
+        "delivery_rate",
+        "open_rate",
+        "click_rate",
+        "click_to_open_rate",
+        "unsubscribe_rate",
+        "complaint_rate",
+        "share_rate",
+    }
+)
+"""Key figures that are shares in per cent, so between 0 and 100."""
+
 ProductKind = Literal["new", "again", "next-best", "cross-sell", "up-sell"]
 
 
@@ -343,6 +360,14 @@ class Campaign(Definition):
         description="What happens to messages that were in flight when the sender died: "
         "left as 'unknown', or sent again (some people may get two).",
     )
+
+    @field_validator("targets")
+    @classmethod
+    def _possible(cls, value: Mapping[TargetKey, float]) -> Mapping[TargetKey, float]:
+        for key, target in value.items():
+            if key in PERCENTAGES and not 0 <= target <= 100:
+                raise ValueError(f"{key}: {target:g} is no percentage; 5 is 5 %, and 100 the most")
+        return value
 
     @model_validator(mode="after")
     def _one_way_to_draw(self) -> Campaign:
