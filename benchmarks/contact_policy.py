@@ -86,6 +86,7 @@ def messages(people: int, rng: np.random.Generator) -> Slots:
         channel=np.array(CHANNELS[:3])[rng.integers(0, 3, count)],
         category=np.array(["", "sale", "news"])[rng.integers(0, 3, count)],
         reserved=reserved,
+        worth=np.full(count, np.inf),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -22,17 +23,19 @@ def policy(**fields: object) -> ContactPolicy:
 
 
 contacts = st.builds(
-    lambda channel, hours, category, reserved: Contact(
+    lambda channel, hours, category, reserved, worth: Contact(
         channel,
         NOON + timedelta(hours=hours if reserved else -abs(hours)),
         (NOON + timedelta(hours=hours if reserved else -abs(hours))).toordinal(),
         category=category,
         reserved=reserved,
+        worth=worth,
     ),
     st.sampled_from(CHANNELS),
     st.integers(-240, 240),
     st.sampled_from([None, "sale", "news"]),
     st.booleans(),
+    st.sampled_from([0.0, 1.0, 2.0, math.inf]),
 )
 caps = st.fixed_dictionaries(
     {"count": st.integers(1, 3), "days": st.integers(1, 8)},
@@ -49,6 +52,7 @@ caps = st.fixed_dictionaries(
     gap=st.sampled_from([None, "1d", "60h"]),
     gaps=st.dictionaries(st.sampled_from(CHANNELS), st.sampled_from(["2d", "9d"])),
     category=st.sampled_from([None, "sale"]),
+    own=st.tuples(st.sampled_from([0.5, 1.0, 3.0]), st.sampled_from([-1.0, 1.0, 1.5])),
 )
 @settings(max_examples=60, deadline=None)
 def test_all_at_once_is_as_one_by_one(
@@ -57,6 +61,7 @@ def test_all_at_once_is_as_one_by_one(
     gap: str | None,
     gaps: dict[str, str],
     category: str | None,
+    own: tuple[float, float],
 ) -> None:
     rules = policy(caps=caps, gap=gap, channel_gaps=gaps)
     rows = [(place, contact) for place, had in enumerate(people) for contact in had]
@@ -69,6 +74,7 @@ def test_all_at_once_is_as_one_by_one(
         channel=np.array([c.channel for _, c in rows], dtype=np.str_),
         category=np.array([c.category or "" for _, c in rows], dtype=np.str_),
         reserved=np.array([c.reserved for _, c in rows], dtype=np.bool_),
+        worth=np.array([c.worth for _, c in rows], dtype=np.float64),
     )
     found = slot_refusals(
         rules,
@@ -77,9 +83,13 @@ def test_all_at_once_is_as_one_by_one(
         day=np.full(len(people), NOON.toordinal()),
         channels=CHANNELS,
         category=category,
+        worth=np.tile(own, (len(people), 1)),
     )
 
     def alone(had: list[Contact], channel: str) -> int:
+        mine = own[CHANNELS.index(channel)]
+        had = [contact for contact in had if not contact.reserved or contact.worth >= mine]
+
         def asked(counted: list[Contact]) -> str | None:
             return contact_refusal(
                 rules,

@@ -43,6 +43,7 @@ def people() -> PlanPeople:
         variant=np.array([1, -1, -1, -1, 1], dtype=np.int16),
         probability=np.array([0.45, 0.1, np.nan, np.nan, 0.45]),
         send_at=np.array([noon, never, never, never, noon]),
+        expected_profit=np.array([1.5, np.nan, np.nan, np.nan, np.nan]),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from deltalake import DeltaTable
 
 from aimwell.decide.campaign_parts import read_parts
@@ -17,13 +18,14 @@ from aimwell.decide.comparing import compare_plans
 from aimwell.decide.learning import Lesson, learn
 from aimwell.decide.model import Plan
 from aimwell.decide.offers.promised import promised
-from aimwell.decide.service import approve, plan, undo
+from aimwell.decide.service import approve, cancel, plan, undo
 from aimwell.decide.stored import load_plan, move, places
 from aimwell.decide.uplift.reading import read_experiment
 from aimwell.errors import DecideError
 from aimwell.measure.service import measure
+from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
-from campaigns import NOW, apply, executed, set_up
+from campaigns import DOCUMENTS, NOW, apply, executed, set_up
 from command import Run, command_in
 from shop import add_orders, add_traits, make_stores, origin
 
@@ -150,6 +152,8 @@ def test_each_decision_is_logged_with_its_reason(learnt: Stores, second: Plan) -
         assert row["probability"] > 0
         given = row["reason"] in {"chosen", "explored"}
         assert (row["action"] is not None) == (row["expected_profit"] is not None) == given
+    kept = {p.origin_id: p.expected_profit for p in places(learnt.control, second.plan_id)}
+    assert all(kept[row["origin_id"]] == row["expected_profit"] for row in rows)
 
 
 def test_the_same_plan_again_is_the_same(learnt: Stores, second: Plan) -> None:
@@ -217,6 +221,30 @@ def test_an_experiment_with_other_arms_is_refused_in_words(learnt: Stores) -> No
     apply(learnt, **documents(learn_from="spring", outcome="clicks"))
     with pytest.raises(DecideError, match="no outcome 'clicks'"):
         plan(learnt, "spring", now=LATER, by="ann")
+
+
+def test_the_slot_of_another_campaign_is_taken_by_what_is_worth_more_only(
+    learnt: Stores, second: Plan
+) -> None:
+    rules = {"kind": "contact_policy", "name": "default", "caps": [{"count": 1, "days": 7}]}
+    other = {**DOCUMENTS["spring"], "name": "other", "holdout": 0.0}
+    apply(learnt, **documents(explore=0.2), default=rules, other=other)
+    rival = plan(learnt, "other", now=LATER, by="ann")
+    table = metadata.tables["plan_people"]
+    with learnt.control.begin() as connection:
+        worth = sa.update(table).where(table.c.plan_id == rival.plan_id).values(expected_profit=5.0)
+        connection.execute(worth)
+    approve(learnt, rival.plan_id, now=LATER, by="ann")
+    made = plan(learnt, "spring", now=LATER, by="ann")
+    people = places(learnt.control, made.plan_id)
+    # Mail pays more than 5 in town alone, and news nowhere, not even for those who explore.
+    country = {origin(learnt, f"c{n:05}") for n in range(1, PEOPLE, 2)}
+    assert {p.profile_id for p in people if p.excluded == "reserved"} == country
+    assert {p.action for p in people if p.arm == "treatment"} == {"mail"}
+    cancel(learnt, rival.plan_id, now=LATER, by="ann")
+    again = plan(learnt, "spring", now=LATER, by="ann")
+    assert compare_plans(learnt.control, second.plan_id, again.plan_id).moved == 0
+    apply(learnt, default={**rules, "caps": []})
 
 
 def test_what_was_sent_by_the_policy_is_a_log_to_learn_from_and_is_measured_whole(

@@ -393,17 +393,20 @@ def _say_policies(ws: Opened, found: PolicyReport) -> None:
         title=f"Profit per person ({found.outcome}), each judged on people it did not learn from; → is chosen",
     )
     ws.output.say()
+    net = any(one.estimate is not None for one in found.net.values())
     ws.output.table(
         [
             "policy",
             *("nobody" if place == 0 else arm for place, arm in enumerate(found.arms)),
             "people told of",
+            *(["net incremental revenue"] if net else []),
         ],
         [
             (
                 _marked(one.name, choice.chosen),
                 *(f"{one.shares[arm]:.0%}" for arm in found.arms),
                 f"{one.value.effective_sample:,.0f}{'' if one.value.answer == 'yes' else ' !'}",
+                *([_sum(found.net[one.name])] if net else []),
             )
             for one in rows
         ],
@@ -451,6 +454,12 @@ def _interval(one: Estimate) -> str:
     if one.lower is None or one.upper is None:
         return "–"
     return f"{one.lower:.3g} to {one.upper:.3g}"
+
+
+def _sum(one: Estimate) -> str:
+    if one.estimate is None or one.lower is None or one.upper is None:
+        return "–"
+    return f"{one.estimate:+,.0f} ({one.lower:,.0f} to {one.upper:,.0f})"
 
 
 def _signed(one: Estimate | None) -> str:

@@ -99,8 +99,14 @@ class Contacts:
         profile_ids: Sequence[str],
         candidates: Sequence[Candidate],
         moments: Sequence[datetime],
+        worth: NDArray[np.float64] | None = None,
     ) -> NDArray[np.int8]:
-        """Why each person must not get each action at their moment (people × actions), as codes of reasons."""
+        """Why each person must not get each action at their moment (people × actions), as codes of reasons.
+
+        Args:
+            worth: What each action is expected to earn (people × actions), NaN where nothing is known: slots of campaigns of
+                the same priority that expect less are free for it. None: nothing is known of anybody.
+        """
         found = np.full((len(profile_ids), len(candidates)), ALLOWED, dtype=np.int8)
         for medium in {candidate.medium for candidate in candidates} if not self.trial else ():
             permission, addressed = self.permissions[medium], self.addressed[medium]
@@ -125,9 +131,16 @@ class Contacts:
                 day=_days(moments, zones),
                 channels=[candidate.channel for candidate in candidates],
                 category=self.category,
+                worth=_known(worth, found.shape),
             )
             found = np.where(found == ALLOWED, refused, found)
         return found
+
+    def slot_free_from(self, profile_id: str) -> datetime | None:
+        """When the first message that goes before ours to this person is due; None: there is none."""
+        return min(
+            (one.sent_at for one in self.contacts.get(profile_id, ()) if one.reserved), default=None
+        )
 
 
 def read_contacts(
@@ -264,7 +277,13 @@ def _slots(contacts: Mapping[str, Sequence[Contact]], profile_ids: Sequence[str]
         channel=np.array([contact.channel for _, contact in rows], dtype=np.str_),
         category=np.array([contact.category or "" for _, contact in rows], dtype=np.str_),
         reserved=np.array([contact.reserved for _, contact in rows], dtype=np.bool_),
+        worth=np.array([contact.worth for _, contact in rows], dtype=np.float64),
     )
+
+
+def _known(worth: NDArray[np.float64] | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """An unknown gain counts as none."""
+    return np.zeros(shape) if worth is None else np.nan_to_num(worth, nan=0.0)
 
 
 def _past(
@@ -306,14 +325,21 @@ def _past(
         ahead = reserved(
             connection,
             rank,
-            since=moment,
+            moment=moment,
             until=moment + _AHEAD + reach,
             profile_ids=profile_ids,
         )
-        for profile, channel, category, send_at in ahead:
-            day = local_day(send_at, zone_or(zones.get(profile), fallback))
-            found.setdefault(profile, []).append(
-                Contact(channel, send_at, day, category=category, reserved=True)
+        for one in ahead:
+            day = local_day(one.send_at, zone_or(zones.get(one.profile_id), fallback))
+            found.setdefault(one.profile_id, []).append(
+                Contact(
+                    one.channel,
+                    one.send_at,
+                    day,
+                    category=one.category,
+                    reserved=True,
+                    worth=one.worth,
+                )
             )
     return found
 

@@ -6,6 +6,7 @@ all its actions at once. Both count alike.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ class Contact:
     """One message that a person had or is about to have: channel definition and local calendar day.
 
     `in_flight`: another plan is handing it over at this moment, and may still not send it. `reserved`: it is planned
-    by another campaign that goes first.
+    by another campaign that goes first; `worth` is what that one expects of it.
     """
 
     channel: str
@@ -33,6 +34,7 @@ class Contact:
     in_flight: bool = False
     category: str | None = None
     reserved: bool = False
+    worth: float = math.inf
 
 
 def contact_refusal(
@@ -101,6 +103,7 @@ class Slots:
         at, day: When, in microseconds since 1970, and the person's calendar day.
         channel, category: Texts; '' for no category.
         reserved: Planned by another campaign that goes first.
+        worth: What that campaign expects to earn by it; infinite where it goes first whatever it earns.
     """
 
     person: NDArray[np.int64]
@@ -109,6 +112,7 @@ class Slots:
     channel: NDArray[np.str_]
     category: NDArray[np.str_]
     reserved: NDArray[np.bool_]
+    worth: NDArray[np.float64]
 
     def without_reserved(self) -> Slots:
         """Those that were really had."""
@@ -120,6 +124,7 @@ class Slots:
             self.channel[had],
             self.category[had],
             self.reserved[had],
+            self.worth[had],
         )
 
 
@@ -131,13 +136,19 @@ def slot_refusals(
     day: NDArray[np.int64],
     channels: Sequence[str],
     category: str | None,
+    worth: NDArray[np.float64] | None = None,
 ) -> NDArray[np.int8]:
-    """Why each person must not get one more message through each channel (people × channels), as codes of reasons.
+    """Why each person must not get one more message by each action (people × actions), as codes of reasons.
 
     Args:
         at, day: When each person's message is due: microseconds since 1970, and the calendar day there.
+        channels: Of the actions.
+        worth: What each action is expected to earn (people × actions): a reserved message that is worth less does not
+            stand in its way. None: every reserved one does.
     """
-    everything = _refused(policy, slots, at=at, day=day, channels=channels, category=category)
+    everything = _refused(
+        policy, slots, at=at, day=day, channels=channels, category=category, worth=worth
+    )
     if not slots.reserved.any():
         return everything
     certain = _refused(
@@ -157,15 +168,19 @@ def _refused(
     day: NDArray[np.int64],
     channels: Sequence[str],
     category: str | None,
+    worth: NDArray[np.float64] | None = None,
 ) -> NDArray[np.int8]:
     people = at.size
     found = np.full((people, len(channels)), ALLOWED, dtype=np.int8)
     days_apart = np.abs(slots.day - day[slots.person])
     time_apart = np.abs(slots.at - at[slots.person])
+    stands = np.ones(slots.person.size, dtype=np.bool_)
     for place, channel in enumerate(channels):
+        if worth is not None:
+            stands = ~slots.reserved | (slots.worth >= worth[slots.person, place])
         soon = np.zeros(people, dtype=np.bool_)
         for gap, of in _gaps(policy, channel):
-            near = time_apart < gap // timedelta(microseconds=1)
+            near = stands & (time_apart < gap // timedelta(microseconds=1))
             if of is not None:
                 near &= slots.channel == of
             soon[slots.person[near]] = True
@@ -173,7 +188,7 @@ def _refused(
         for cap in policy.caps:
             if not _concerns(cap, channel, category):
                 continue
-            counts = days_apart < cap.days
+            counts = stands & (days_apart < cap.days)
             if cap.channel is not None:
                 counts &= slots.channel == cap.channel
             if cap.category is not None:

@@ -81,6 +81,7 @@ class Place:
     probability: float | None = None
     cost: float | None = None
     send_at: datetime | None = None
+    expected_profit: float | None = None
 
 
 @dataclass(frozen=True)

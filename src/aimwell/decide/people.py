@@ -50,6 +50,7 @@ class PlanPeople:
         probability: Of getting just this action and variant, known before the draw; for who gets none that of getting
             none, held out or passed over; NaN for the excluded.
         send_at: When the message is due, UTC; NaT for none.
+        expected_profit: What the action is expected to bring; NaN where nothing is known of it. None: of nobody.
     """
 
     candidates: tuple[Candidate, ...]
@@ -62,6 +63,7 @@ class PlanPeople:
     variant: NDArray[np.int16]
     probability: NDArray[np.float64]
     send_at: NDArray[np.datetime64]
+    expected_profit: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.profile_id)
@@ -134,7 +136,14 @@ class PlanPeople:
             ],
             "cost": [costs[one] for one in action.tolist()],
             "send_at": [moments.get(one) for one in self.send_at[part].view(np.int64).tolist()],
+            "expected_profit": self._profits(part, len(arm)),
         }
+
+    def _profits(self, part: slice, count: int) -> list[float | None]:
+        if self.expected_profit is None:
+            return [None] * count
+        known = self.expected_profit[part]
+        return np.where(np.isnan(known), None, known).tolist()  # type: ignore[call-overload, no-any-return]
 
 
 _NEVER = int(np.datetime64("NaT", "us").astype(np.int64))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -54,7 +54,7 @@ def drafted(
     offered: Sequence[Candidate],
     audience: Sequence[str],
     *,
-    refusals: NDArray[np.int8],
+    refuse: Callable[[Floats | None], NDArray[np.int8]],
     send_at: NDArray[np.datetime64],
     kept: Mapping[str, str],
     moment: datetime,
@@ -62,6 +62,10 @@ def drafted(
     trial: bool,
 ) -> Drafted:
     """Choose for the audience.
+
+    Args:
+        refuse: From the incremental profit that each action is expected to bring (audience × actions; None where it is not known
+            or not what is maximised) to why a person must not get it, as codes of reasons.
 
     Raises:
         DecideError: A floor cannot be met; the experiment that the campaign names cannot be learnt from.
@@ -91,6 +95,8 @@ def drafted(
         if isinstance(lesson, Lesson) and len(audience)
         else None
     )
+    profit = values if campaign.policy.maximise == "incremental_profit" else None
+    refusals = refuse(profit)
     taken = Taken()
     keys = [kept.get(one, one) for one in audience]
     wholes = None
@@ -129,6 +135,8 @@ def drafted(
     people = within_ceilings(make, refusals, limits, salt=salt, keys=together)
     may = None if fair is None else (refusals == ALLOWED)[:, fair.discounts].any(axis=1)
     made = Drafted(people, lesson, limits, values, explore, taken, fair, may, warnings=warnings)
+    if profit is not None:
+        made = replace(made, people=replace(people, expected_profit=made.expected_profit()))
     if fair is None or taken.chosen is None or taken.chosen.unfair is None:
         return made
     assert isinstance(lesson, Lesson)  # noqa: S101 - values came from it

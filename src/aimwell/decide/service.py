@@ -49,7 +49,7 @@ from aimwell.decide.people import (
 from aimwell.decide.plan_choice import drafted
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.recommended import Recommended, recommended
-from aimwell.decide.reservations import Rank
+from aimwell.decide.reservations import Rank, ask_anew
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
 from aimwell.definitions import service as definitions
@@ -196,12 +196,13 @@ def cancel(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     """Give the plan up; what has not been sent will not be."""
     found = load_plan(stores.control, plan_id)
 
-    def free_codes(connection: sa.Connection) -> None:
+    def give_up(connection: sa.Connection) -> None:
         # Once it has begun to send, a code may be in somebody's hands.
         if found.started_at is None:
             give_back(connection, found.plan_id)
+        ask_anew(connection, now=now)
 
-    cancelled = move(stores.control, found.plan_id, "cancelled", now=now, also=free_codes)
+    cancelled = move(stores.control, found.plan_id, "cancelled", now=now, also=give_up)
     stores.audit("cancel", actor=by, subject=cancelled.plan_id)
     return cancelled
 
@@ -214,10 +215,11 @@ def undo(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     """
     found = load_plan(stores.control, plan_id)
 
-    def free_codes(connection: sa.Connection) -> None:
+    def give_up(connection: sa.Connection) -> None:
         give_back(connection, found.plan_id)
+        ask_anew(connection, now=now)
 
-    undone = move(stores.control, found.plan_id, "planned", now=now, also=free_codes)
+    undone = move(stores.control, found.plan_id, "planned", now=now, also=give_up)
     stores.audit("undo", actor=by, subject=undone.plan_id)
     return undone
 
@@ -297,16 +299,20 @@ def _choose(
         return due_at(campaign.schedule, zone=zone, now=moment, quiet=quiet)
 
     due = [zone_due(contacts.zone(profile)) for profile in audience]
-    refusals = graver(contacts.refusals(audience, offered, due), barred)
-    if lists is not None:
-        short = np.array([lists.is_short(profile) for profile in audience], dtype=np.bool_)
-        refusals[(refusals == ALLOWED) & short[:, None]] = reason_code("few_products")
+
+    def refuse(worth: NDArray[np.float64] | None) -> NDArray[np.int8]:
+        refusals = graver(contacts.refusals(audience, offered, due, worth), barred)
+        if lists is not None:
+            short = np.array([lists.is_short(profile) for profile in audience], dtype=np.bool_)
+            refusals[(refusals == ALLOWED) & short[:, None]] = reason_code("few_products")
+        return refusals
+
     return drafted(
         stores,
         parts,
         offered,
         audience,
-        refusals=refusals,
+        refuse=refuse,
         send_at=np.array([at.replace(tzinfo=None) for at in due], dtype="datetime64[us]"),
         kept=kept,
         moment=moment,

@@ -20,6 +20,8 @@ __all__ = ["StopRules", "converted_since"]
 
 _LOOK_AGAIN = timedelta(seconds=5)
 _GIVE_WAY_SECONDS = 30
+_AFTER_THE_BETTER = timedelta(minutes=15)
+"""So long after a better campaign's message was due, whose slot we would take if it did not leave."""
 _STREAM = ("events", "orders", "touches")
 
 
@@ -73,7 +75,12 @@ class StopRules:
             trial=self._plan.trial,
             profile_ids=[message.profile_id for message in claimed],
             except_plan=self._plan.plan_id,
-            rank=Rank(self._plan.campaign, self._parts.campaign.priority, self._plan.planned_at),
+            rank=Rank(
+                self._plan.campaign,
+                self._parts.campaign.priority,
+                self._plan.planned_at,
+                self._plan.plan_id,
+            ),
             category=self._parts.campaign.category,
         )
         found: dict[str, Result] = {}
@@ -107,6 +114,10 @@ class StopRules:
             )
             words = "waits: another message to this person is on its way"
             return Result(message.message_id, "queued", reason=words, due_at=due_at, left=False)
+        if reason == "reserved" and (free_at := self._free_at(message, contacts, now)) is not None:
+            return Result(
+                message.message_id, "queued", reason="reserved", due_at=free_at, left=False
+            )
         if reason is not None:
             return Result(message.message_id, "stopped", reason=reason, left=False)
         policy = self._parts.contact_policy
@@ -117,6 +128,13 @@ class StopRules:
         if free <= now:
             return None
         return Result(message.message_id, "queued", reason="quiet_hours", due_at=free, left=False)
+
+    def _free_at(self, message: Claimed, contacts: Contacts, now: datetime) -> datetime | None:
+        """When to ask again for a slot that a better campaign has; None: the campaign's window is over by then."""
+        first = contacts.slot_free_from(message.profile_id)
+        at = max(first or now, now) + _AFTER_THE_BETTER
+        ends = self._plan.starts_at + timedelta(days=self._plan.summary["window_days"])
+        return at if at < ends else None
 
     def _ended_offer(self, message: Claimed, now: datetime) -> str | None:
         """A message that waited so long that its offer is over would promise what the shop does not keep."""

@@ -13,7 +13,7 @@ from aimwell.collect import collect
 from aimwell.decide.policies.candidates import UpliftPolicy, constant_candidates, usual_learners
 from aimwell.decide.policies.choosing import choose
 from aimwell.decide.policies.judging import judge_policies
-from aimwell.decide.policies.net_revenue import net_incremental_revenue
+from aimwell.decide.policies.net_revenue import net_incremental_revenue, net_profits
 from aimwell.decide.policies.rewards import Economics, profit_of
 from aimwell.decide.policies.service import policy_report
 from aimwell.decide.uplift.bases import TreesBase
@@ -135,6 +135,7 @@ def test_at_half_a_dollar_a_mail_mens_mail_still_goes_to_everyone() -> None:
     found = choose(judgement)
     assert found.chosen == f"everyone: {MENS}"
     assert judgement.find(found.chosen).value.doubly_robust.covers(0.894)
+    assert "one promotion against nothing" in str(net_profits(judgement)[found.chosen].reason)
     assert judgement.find("uplift: DR, ridge").value.doubly_robust.covers(0.876)
 
 
@@ -154,6 +155,10 @@ def test_the_starbucks_exercise_loses_by_sending_to_all_and_earns_by_choosing() 
     sent = judgement.find(found.chosen).actions == 1
     chosen = net_incremental_revenue(bought, data.arm, sent, price=10, cost=0.15)
     assert (chosen.lower or -1) > 300
+    net = net_profits(judgement)
+    assert net[found.chosen].estimate == pytest.approx(chosen.estimate)
+    assert net["everyone: promotion"].estimate == pytest.approx(-2_334.60)
+    assert net["nobody"].reason == "the policy chooses fewer than two people"
     assert 0.2 < sent.mean() < 0.5
 
 

@@ -73,7 +73,8 @@ def _relieve(
     if not who.size:
         return False
     now = problem.uses_of(who, choice[who])
-    held = _reduced_of(problem, prices, who, choice[who])
+    now_kept = now[:, kept]
+    held = _reduced_of(problem, now @ prices, who, choice[who])
     best = np.full(who.size, -np.inf)
     target = np.full(who.size, NOTHING, dtype=np.int32)
     relief = np.zeros(who.size)
@@ -81,12 +82,12 @@ def _relieve(
         new = np.full(who.size, action, dtype=np.int32)
         uses = problem.uses_of(who, new)
         less = now[:, row] - uses[:, row]
-        allowed = (less > 0) & (uses[:, kept] <= now[:, kept]).all(axis=1)
-        gain = _reduced_of(problem, prices, who, new) - held
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rate = np.where(allowed & np.isfinite(gain), gain / less, -np.inf)
-        better = rate > best
-        best[better], target[better], relief[better] = rate[better], action, less[better]
+        some = np.flatnonzero((less > 0) & (uses[:, kept] <= now_kept).all(axis=1))
+        gain = _reduced_of(problem, uses[some] @ prices, who[some], new[some]) - held[some]
+        rate = gain / less[some]
+        better = rate > best[some]
+        at = some[better]
+        best[at], target[at], relief[at] = rate[better], action, less[at]
     order = np.argsort(-best, kind="stable")
     order = order[np.isfinite(best[order])]
     if not order.size:
@@ -107,11 +108,12 @@ def _users(problem: Problem, choice: Choice, row: int) -> NDArray[np.intp]:
     return np.flatnonzero(inside)
 
 
-def _reduced_of(problem: Problem, prices: Floats, who: NDArray[np.intp], action: Choice) -> Floats:
+def _reduced_of(problem: Problem, paid: Floats, who: NDArray[np.intp], action: Choice) -> Floats:
+    """What the actions are worth to these people after what they pay for all rows."""
     some = action != NOTHING
     found = np.zeros(who.size)
     found[some] = problem.values[who[some], action[some]]
-    return found - problem.uses_of(who, action) @ prices
+    return found - paid
 
 
 def _fill(problem: Problem, choice: Choice, answer: Answer) -> None:

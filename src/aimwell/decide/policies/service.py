@@ -22,6 +22,7 @@ from aimwell.decide.policies.candidates import (
 )
 from aimwell.decide.policies.choosing import Choice, choose
 from aimwell.decide.policies.judging import Judgement, judge_policies
+from aimwell.decide.policies.net_revenue import net_profits
 from aimwell.decide.policies.rewards import Economics, profit_of
 from aimwell.decide.policies.treating import GroupShare, shares_by_group
 from aimwell.decide.uplift.data import ExperimentData
@@ -31,6 +32,7 @@ from aimwell.errors import DecideError, nearest
 from aimwell.history.moment import open_moment
 from aimwell.segment.attributes.people_table import EVERYBODY, people_table
 from aimwell.segment.service import members
+from aimwell.stats.estimate import Estimate
 from aimwell.store.stores import Stores
 
 __all__ = ["DEFAULT_REPEATS", "PolicyReport", "policy_report", "segment_members", "who_gets_what"]
@@ -48,6 +50,7 @@ class PolicyReport:
         arms: The first is nothing.
         judgement: Candidates.
         choice: The answer.
+        net: Candidate → net incremental revenue: what the experiment earned among those to whom it would have sent.
         groups: Who would get an offer under the chosen policy, by protected groups, where any were named.
         cautions: What must be known of the data.
     """
@@ -57,6 +60,7 @@ class PolicyReport:
     arms: tuple[str, ...]
     judgement: Judgement
     choice: Choice
+    net: Mapping[str, Estimate]
     groups: tuple[GroupShare, ...]
     cautions: tuple[str, ...]
 
@@ -67,7 +71,10 @@ class PolicyReport:
             "people": self.people,
             "arms": list(self.arms),
             "choice": self.choice.to_dict(),
-            "candidates": [one.to_dict() for one in self.judgement.candidates],
+            "candidates": [
+                {**one.to_dict(), "net_incremental_revenue": asdict(self.net[one.name])}
+                for one in self.judgement.candidates
+            ],
             "groups": [asdict(one) for one in self.groups],
             "cautions": list(self.cautions),
         }
@@ -123,7 +130,10 @@ def policy_report(
         actions = judgement.find(choice.chosen).actions
         offers = range(1, len(data.arms))
         groups = shares_by_group(actions, protected, offers=offers, limit=limit)
-    return PolicyReport(outcome, len(data), data.arms, judgement, choice, groups, data.cautions)
+    net = net_profits(judgement)
+    return PolicyReport(
+        outcome, len(data), data.arms, judgement, choice, net, groups, data.cautions
+    )
 
 
 def _candidates(

@@ -52,6 +52,11 @@ plan_people = sa.Table(
     sa.Column("probability", Real, comment="Probability of this action, or of none."),
     sa.Column("cost", Money, comment="Contact cost, in the workspace currency."),
     sa.Column("send_at", UtcDateTime, comment="When the message is due."),
+    sa.Column(
+        "expected_profit",
+        Real,
+        comment="Incremental profit that the action is expected to bring; null where nothing is known of it.",
+    ),
     sa.Index("ix_plan_people_arm", "plan_id", "arm"),
 )
 
