@@ -74,7 +74,7 @@ def demo(
         known(run)
         first = campaign(run, FIRST, words="whom to write to, and whom to hold out to compare")
         second = campaign(
-            run, SECOND, words="the same offers, by what the first campaign taught", again=" again"
+            run, SECOND, words="the same two, by what the first campaign taught", again=" again"
         )
         ways = ways_of_choosing(run, second)
     finally:

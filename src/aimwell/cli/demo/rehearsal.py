@@ -34,7 +34,6 @@ __all__ = [
 
 ACTIONS = (
     Action(name="ten-percent-email", channel="email", discount_share=0.10),
-    Action(name="free-shipping-email", channel="email", free_shipping=True),
     Action(name="reminder-email", channel="email"),
 )
 """What the campaigns' actions mean in the simulated world; the names are those of the campaigns' actions."""

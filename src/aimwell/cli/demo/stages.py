@@ -184,7 +184,7 @@ def _decide(run: Demo, name: str, words: str, again: str) -> Plan:
         )
         if summary["chosen"] is None:
             run.output.say(
-                f"   {summary['treated']:,} get one of the offers at random, {summary['control']:,} are held out."
+                f"   {summary['treated']:,} get ten percent off or a reminder, at random, {summary['control']:,} are held out."
             )
             for line in in_words([Detectable(**figure) for figure in summary["detectable"]]):
                 run.output.say(f"   {line}")
