@@ -59,6 +59,30 @@ def test_the_demo_runs_the_loop_and_knows_the_truth(run: Run, tmp_path: Path) ->
     page = Path(facts["loop"]).read_text(encoding="utf-8")
     assert report.name in page
     assert "each person&#39;s best" in page
+    # A plan that was learnt can have its share of a common budget; all of what it asks for, if it is alone.
+    shared = run("decide", "share-out", 1000, "latest:demo-again", "-w", "shop", "--json").json
+    (share,) = shared["campaigns"]
+    assert share["budget"] == share["most"] <= 1000
+    assert shared["channels"] == {"email": sum(share["people"].values())}
+    assert (
+        "one more GBP would add"
+        in run("decide", "share-out", 1, "latest:demo-again", "-w", "shop").out
+    )
+    assert (
+        "within 28 days"
+        in run(
+            "decide",
+            "simulate",
+            "demo",
+            "demo-again",
+            "--times",
+            2,
+            "--as-of",
+            "2026-01-01",
+            "-w",
+            "shop",
+        ).out
+    )
     # Measured again by the command the figures are the same and the truth is still beside them.
     repeated = run("measure", "report", "latest:demo", "-w", "shop", "--json").json
     for key in ("seed", "sentence", "lifts", "profit", "kpis", "actions", "variants", "truth"):

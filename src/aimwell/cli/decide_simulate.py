@@ -83,7 +83,7 @@ def _show(ws: Opened, found: Replay) -> None:
     _reasons(ws, found)
     out.say()
     out.say(
-        "What they did in the window that followed, without a message, and the rise that would have been found (80 %)"
+        "What they really did in the window that followed, and the rise of it that would have been found (80 %)"
     )
     out.table(
         [

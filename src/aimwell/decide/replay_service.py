@@ -188,7 +188,7 @@ def _told(
         if followed is not None
         else "nobody could have been contacted"
         if not eligible
-        else f"the window after it is not over on {last:%Y-%m-%d}"
+        else "the window is not over"
     )
     return Round(
         campaign=parts.campaign.name,

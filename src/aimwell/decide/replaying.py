@@ -33,8 +33,8 @@ class Round:
         treated, held_out, passed: Who would have got a message; who would have been kept out to compare; whom a limit left out.
         actions: Action → people.
         cost: Of the messages.
-        bought_share, value: What those who may get a message did in the window that followed, without any: the share who
-            reached the goal, and its value per person. None where the window is not over, with `reason`.
+        bought_share, value: What those who may get a message did in the window that followed, by what was really sent then: the
+            share who reached the goal, and its value per person. None where the window is not over, with `reason`.
         detectable: The smallest lifts that these arms would have found.
     """
 

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from aimwell.deliver.answers import Answers
 from aimwell.deliver.token import Tokens
 from aimwell.deliver.touches import flush_touches
 from aimwell.measure.model import Truth
-from aimwell.simulate import Action, Shop, answer, people_of, write_answer
+from aimwell.simulate import Action, Shop, answer, gain_of, write_answer
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
@@ -24,7 +22,6 @@ __all__ = [
     "ACTIONS",
     "CONTACT_COST",
     "Sent",
-    "added",
     "customers_of",
     "play_back",
     "sent_messages",
@@ -156,74 +153,16 @@ def true_lift(
     window: timedelta,
     margin_default: float,
 ) -> Truth:
-    """What sending truly added within the window; see `added`."""
-    revenue, profit = added(
+    """What sending truly added within the window; see `simulate.gain_of`."""
+    gain = gain_of(
         shop,
-        sent,
-        before=before,
-        among=sent.table["customer_id"],
-        starts_at=starts_at,
-        window=window,
+        sent.table,
+        actions=list(ACTIONS),
+        since=starts_at,
+        until=starts_at + window,
+        before=before.table,
         margin_default=margin_default,
     )
-    return Truth(source=_SOURCE, revenue=revenue, profit=profit)
-
-
-def added(
-    shop: Shop,
-    sent: Sent,
-    *,
-    before: Sent,
-    among: pa.Array | pa.ChunkedArray,
-    starts_at: datetime,
-    window: timedelta,
-    margin_default: float,
-) -> tuple[float, float]:
-    """Revenue and profit that messages add within the window, by simulating the same world without them.
-
-    Both worlds use the same random numbers, so the difference is the effect on these very people.
-
-    Args:
-        before: Sent earlier, in both worlds.
-        among: Customer ids of the people whose orders count.
-        margin_default: Share of revenue that is taken for the margin of goods without a known cost.
-    """
-    until = starts_at + window
-    people = people_of(shop, pc.unique(among))
-    with_it, without = (
-        _earned(
-            _of_people(
-                shop,
-                answer(
-                    shop, world.table, actions=list(ACTIONS), since=starts_at, until=until
-                ).order_lines,
-                people,
-            ),
-            margin_default,
-        )
-        for world in (before.and_then(sent), before)
+    return Truth(
+        source=_SOURCE, revenue=gain.revenue, profit=gain.margin - CONTACT_COST * gain.messages
     )
-    cost = CONTACT_COST * sent.table.num_rows
-    return with_it[0] - without[0], with_it[1] - without[1] - cost
-
-
-def _of_people(
-    shop: Shop, lines: pa.Table, people: np.ndarray[tuple[int], np.dtype[np.int64]]
-) -> pa.Table:
-    """The order lines of these people, under whichever of their customer ids."""
-    known = lines.filter(pc.is_valid(lines["customer_id"]))
-    return known.filter(pa.array(np.isin(people_of(shop, known["customer_id"]), people)))
-
-
-def _earned(lines: pa.Table, margin_default: float) -> tuple[float, float]:
-    """Revenue and margin of order lines."""
-
-    def number(name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        values = pc.cast(lines[name], pa.float64())
-        return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
-
-    quantity = number("quantity")
-    revenue = quantity * number("unit_price") - np.nan_to_num(number("discount"))
-    cost = number("unit_cost")
-    margin = np.where(np.isnan(cost), revenue * margin_default, revenue - quantity * cost)
-    return float(revenue.sum()), float(margin.sum())

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from aimwell.cli.demo.rehearsal import ACTIONS, CONTACT_COST, Sent, added, customers_of
+from aimwell.cli.demo.rehearsal import ACTIONS, CONTACT_COST, Sent, customers_of
 from aimwell.cli.demo.stages import MARGIN_DEFAULT, Campaigned, Demo
-from aimwell.simulate import people_of, true_effect
+from aimwell.simulate import gain_of, people_of, true_effect
 
 __all__ = [
     "AS_PLANNED",
@@ -71,7 +71,7 @@ def ways_of_choosing(run: Demo, done: Campaigned) -> list[Way]:
     return [
         Way(NOBODY, 0, 0.0),
         *(
-            Way(name, sent.table.num_rows, _profit(run, done, customers, sent))
+            Way(name, sent.table.num_rows, _profit(run, done, sent))
             for name, sent in messages.items()
         ),
     ]
@@ -83,16 +83,17 @@ def worth_of_learning(ways: Sequence[Way]) -> float:
     return profit[AS_PLANNED] - profit[AT_RANDOM]
 
 
-def _profit(run: Demo, done: Campaigned, customers: pa.Array, sent: Sent) -> float:
-    return added(
+def _profit(run: Demo, done: Campaigned, sent: Sent) -> float:
+    gain = gain_of(
         run.shop,
-        sent,
-        before=done.before,
-        among=customers,
-        starts_at=done.plan.starts_at,
-        window=timedelta(days=done.plan.summary["window_days"]),
+        sent.table,
+        actions=list(ACTIONS),
+        since=done.plan.starts_at,
+        until=done.plan.starts_at + timedelta(days=done.plan.summary["window_days"]),
+        before=done.before.table,
         margin_default=MARGIN_DEFAULT,
-    )[1]
+    )
+    return gain.margin - CONTACT_COST * gain.messages
 
 
 def _best(
