@@ -58,6 +58,7 @@ def loop_html(
         version=VERSION,
         people=f"{people:,}",
         seed=seed,
+        mood="gain" if worth_of_learning(ways) >= 0 else "loss",
         sentence=learning_words(ways, currency),
         choice=campaigns[-1][1].plan.summary["choice"],
         rows=rows,
