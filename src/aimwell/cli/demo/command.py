@@ -191,7 +191,7 @@ def _beside(words: str, done: Campaigned) -> list[tuple[str, ...]]:
     result, truth, currency = done.result, done.result.truth, done.result.currency
     if truth is None:
         return []
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, one, true in (
         ("revenue added", result.lifts["revenue"].total, truth.revenue),
         ("profit added", result.profit, truth.profit),
