@@ -83,6 +83,7 @@ class Referral(Part):
     return_window: Duration = Field(
         default=timedelta(days=30),
         description="How long after the friend's order the reward waits, for returns.",
+        json_schema_extra={"default": "30d"},
     )
     most: Annotated[int, Field(ge=1)] = Field(
         default=20, description="For how many friends one person is rewarded at most."
