@@ -16,12 +16,13 @@ import typer
 from aimwell.cli.measure_earnings import bounds
 from aimwell.deliver import service as deliver
 from aimwell.errors import MeasureError
-from aimwell.measure.earnings import earnings, together
+from aimwell.measure.earnings import earnings
 from aimwell.measure.earnings_report import earnings_csv, earnings_html
 from aimwell.measure.later import beyond_words
 from aimwell.measure.service import measure, store_earnings, store_report
 from aimwell.measure.stored import latest_documents
 from aimwell.stats.estimate import Estimate
+from aimwell.stats.together import together
 from campaigns import NOW, executed, set_up
 from shop import day, make_stores
 

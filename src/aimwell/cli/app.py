@@ -30,7 +30,7 @@ COMMANDS = (
     Outline(
         "demo",
         "aimwell.cli.demo.command:demo",
-        "Run the whole loop on a simulated shop, and compare what was measured with the truth.",
+        "Run the whole loop twice on a simulated shop, and compare what was measured with the truth.",
         "Begin",
     ),
     Outline(

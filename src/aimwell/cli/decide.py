@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from aimwell.cli import decide_plans, decide_uplift
+from aimwell.cli import decide_plans, decide_share, decide_simulate, decide_uplift
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_experiments import experiment, holdout, power, rollout
-from aimwell.cli.decide_offers import codes_app, offer, points, redemptions
+from aimwell.cli.decide_offers import codes_app, offer, points, redemptions, referrals
 from aimwell.cli.decide_panels import EXPERIMENTS, OFFERS, PLANS
 from aimwell.cli.decide_plans import show_chosen
 from aimwell.decide import service
@@ -199,6 +199,8 @@ def _variants(counts: Mapping[str, int]) -> str:
 
 # Last, so that the campaign's own commands stand first in the help.
 decide_plans.register(app)
+decide_share.register(app)
+decide_simulate.register(app)
 decide_uplift.register(app)
 
 app.command("experiment", rich_help_panel=EXPERIMENTS)(experiment)
@@ -207,5 +209,6 @@ app.command("rollout", rich_help_panel=EXPERIMENTS)(rollout)
 app.command("holdout", rich_help_panel=EXPERIMENTS)(holdout)
 app.command("offer", rich_help_panel=OFFERS)(offer)
 app.command("redemptions", rich_help_panel=OFFERS)(redemptions)
+app.command("referrals", rich_help_panel=OFFERS)(referrals)
 app.command("points", rich_help_panel=OFFERS)(points)
 app.add_typer(codes_app, name="codes", rich_help_panel=OFFERS)

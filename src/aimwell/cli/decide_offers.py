@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,8 @@ from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.decide import loyalty
 from aimwell.decide.offers import codes
 from aimwell.decide.offers.redemptions import redemptions as redeemed
+from aimwell.decide.offers.referrals import STANDINGS, pay_referrals
+from aimwell.decide.offers.referrals import referrals as brought
 from aimwell.decide.offers.service import offer_cost
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.loyalty import Loyalty
@@ -18,7 +21,7 @@ from aimwell.definitions.kinds.offer import Offer
 from aimwell.errors import DecideError
 from aimwell.stats.estimate import Estimate
 
-__all__ = ["add", "codes_app", "make", "offer", "points", "redemptions"]
+__all__ = ["add", "codes_app", "make", "offer", "points", "redemptions", "referrals"]
 
 codes_app = typer.Typer(
     no_args_is_help=True, help="Codes of one's own: add them, make them, see them."
@@ -196,6 +199,42 @@ def redemptions(
             ("  in a shop that is named", sum(row["shop_id"] is not None for row in rows)),
         ]
         ws.output.table(["", "orders"], counts)
+
+
+def referrals(
+    name: OfferArgument,
+    pay: Annotated[
+        bool, typer.Option("--pay", help="Write the points of all that are due; never twice.")
+    ] = False,
+    as_of: AsOfOption = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what people's own codes have brought: which orders earn the reward, which wait, which are refused and why."""
+    with opened(workspace, as_json=as_json) as ws:
+        wanted = definitions.find(ws.stores.control, Offer, name)
+        if pay and as_of is not None:
+            raise DecideError("Rewards are paid as of now: leave --as-of out with --pay.")
+        paid = None
+        if pay:
+            found, paid = pay_referrals(ws.stores, wanted, now=ws.now)
+            ws.stores.audit("pay referrals", actor=ws.by, subject=name, paid=paid)
+        else:
+            found = brought(ws.stores, wanted, as_of=ws.moment(as_of) or ws.now)
+        counts = Counter(one.standing for one in found)
+        if as_json:
+            ws.output.json({"offer": name, "orders": dict(counts), "paid": paid})
+            return
+        ws.output.table(
+            ["orders with a person's code", "orders"],
+            [
+                (words, counts[standing])
+                for standing, words in STANDINGS.items()
+                if counts[standing]
+            ],
+        )
+        if paid is not None:
+            ws.output.say(f"{paid:,} rewards were paid now.")
 
 
 def points(

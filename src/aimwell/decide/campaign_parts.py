@@ -95,12 +95,12 @@ def sendable(channel: Channel) -> bool:
     return channel.medium == "email" and (channel.smtp is not None or channel.sink is not None)
 
 
-def candidates(parts: CampaignParts, *, starts_at: datetime) -> tuple[Candidate, ...]:
-    """The actions of the campaign. Raises DecideError where an offer cannot be used when it starts."""
+def candidates(parts: CampaignParts, *, starts_at: datetime | None) -> tuple[Candidate, ...]:
+    """The actions of the campaign. Raises DecideError where an offer cannot be used when it starts; None: whenever."""
     found = []
     for action in parts.campaign.actions:
         channel, template = parts.channels[action.channel], parts.templates[action.template]
-        if action.offer is not None:
+        if action.offer is not None and starts_at is not None:
             _refuse_dead_offer(parts.offers[action.offer], starts_at)
         if template.medium != channel.medium:
             raise DecideError(

@@ -178,8 +178,29 @@ class Drafted:
         budgets = [*np.linspace(0, most, 11)[1:].tolist(), spent]
         *points, here = self.lesson.curve(cost, people, budgets).points
         return {
-            "curve": [_scaled(point.to_dict(), times) for point in points],
-            "judged_profit": _scaled(here.to_dict(), times)["judged"],
+            "curve": [self._scaled(point.to_dict(), times) for point in points],
+            "judged_profit": self._scaled(here.to_dict(), times)["judged"],
+        }
+
+    def _scaled(self, point: dict[str, Any], times: float) -> dict[str, Any]:
+        """A point of the curve for `times` as many people, its actions by name."""
+        judged = {
+            name: value * times
+            if name in ("estimate", "lower", "upper") and value is not None
+            else value
+            for name, value in point["judged"].items()
+        }
+        keys = [candidate.key for candidate in self.people.candidates]
+        return {
+            "budget": point["budget"] * times,
+            "spent": point["spent"] * times,
+            "people": round(point["people"] * times),
+            "actions": {
+                key: round(count * times) for key, count in zip(keys, point["actions"], strict=True)
+            },
+            "value": point["value"] * times,
+            "marginal": point["marginal"],
+            "judged": judged,
         }
 
     def decisions(self, plan_id: str, campaign: str, *, at: datetime, now: datetime) -> pa.Table:
@@ -222,21 +243,3 @@ class Drafted:
             },
             schema=schema,
         )
-
-
-def _scaled(point: dict[str, Any], times: float) -> dict[str, Any]:
-    """A point of the curve for `times` as many people."""
-    judged = {
-        name: value * times
-        if name in ("estimate", "lower", "upper") and value is not None
-        else value
-        for name, value in point["judged"].items()
-    }
-    return {
-        "budget": point["budget"] * times,
-        "spent": point["spent"] * times,
-        "people": round(point["people"] * times),
-        "value": point["value"] * times,
-        "marginal": point["marginal"],
-        "judged": judged,
-    }

@@ -9,11 +9,10 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from aimwell.decide.audience import audience_of
 from aimwell.decide.campaign_parts import (
     CampaignParts,
     candidates,
@@ -22,7 +21,6 @@ from aimwell.decide.campaign_parts import (
     sendable,
 )
 from aimwell.decide.contacts import Contacts, read_contacts
-from aimwell.decide.detectable import detectable
 from aimwell.decide.drafted import Drafted
 from aimwell.decide.gates import gates, graver
 from aimwell.decide.learning import Lesson, NoLesson
@@ -52,14 +50,12 @@ from aimwell.decide.recommended import Recommended, recommended
 from aimwell.decide.reservations import Rank, ask_anew
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
-from aimwell.definitions import service as definitions
+from aimwell.decide.what_followed import what_followed
 from aimwell.definitions.kinds.campaign import Campaign
-from aimwell.definitions.kinds.segment import Segment
 from aimwell.errors import DecideError
 from aimwell.history.freshness import order_days, stale_orders
 from aimwell.history.moment import Moment, open_moment
-from aimwell.history.outcomes import outcomes
-from aimwell.segment.service import members, parametrised, unknown
+from aimwell.segment.service import parametrised, unknown
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
@@ -109,7 +105,7 @@ def plan(
     _refuse_hopeless(parts)
     snapshot = stores.lake.pin()
     offered = candidates(parts, starts_at=_earliest(parts, stores, moment))
-    audience, words = _audience(stores, parts, moment, snapshot)
+    audience, words = audience_of(stores, parts, moment, snapshot)
     contacts = read_contacts(
         stores,
         offered,
@@ -243,24 +239,6 @@ def _refuse_hopeless(parts: CampaignParts) -> None:
 def _earliest(parts: CampaignParts, stores: Stores, moment: datetime) -> datetime:
     """When the first message may go: the start that offers must be valid at."""
     return due_at(parts.campaign.schedule, zone=stores.settings.timezone, now=moment)
-
-
-def _audience(
-    stores: Stores, parts: CampaignParts, moment: datetime, snapshot: Snapshot
-) -> tuple[list[str], str]:
-    wanted = parts.campaign.audience
-    if wanted.segment is None:
-        engine = stores.history_engine
-        with open_moment(stores, as_of=moment, snapshot=snapshot, engine=engine) as past:
-            past.bind_profiles()
-            rows = past.session.rows(sql("SELECT profile_id FROM profiles ORDER BY profile_id"))
-        return [row[0] for row in rows], "everyone known"
-    segment = definitions.find(stores.control, Segment, wanted.segment)
-    segment = segment.with_parameters(wanted.parameters or {})
-    table = members(stores, segment, as_of=moment, snapshot=snapshot)
-    given = ", ".join(f"{name} {value}" for name, value in (wanted.parameters or {}).items())
-    words = f"segment {segment.name} with {given}" if given else f"segment {segment.name}"
-    return sorted(table.column("profile_id").to_pylist()), words
 
 
 def _earlier_origins(past: Moment, campaign: str) -> dict[str, str]:
@@ -484,28 +462,10 @@ def _baseline(
     They rest on the audience as it was a window earlier, and what it did since. What *today's* audience did before
     would mislead: a rule on recency has chosen people by it.
     """
-    goal = parts.campaign.goal
-    earlier = moment - goal.window
-    same, _words = _audience(stores, parts, earlier, snapshot)
-    judged = same or eligible
-    with open_moment(
-        stores,
-        as_of=earlier,
-        horizon=goal.window,
-        snapshot=snapshot,
-        engine=stores.history_engine,
-    ) as before:
-        table = outcomes(before, event=goal.event)
-    known = goal.value != "margin" or table.column("margin").null_count == 0
-    column = "orders" if goal.value == "count" else goal.value if known else "revenue"
-    place = pc.index_in(pa.array(judged, pa.string()), value_set=table.column("profile_id"))
-    values = _numbers(table.column(column).take(place).cast(pa.float64()))
-    bought = _numbers(table.column("bought").take(place).cast(pa.int8())) > 0
-    unit = "orders" if column == "orders" else stores.settings.currency
-    found = detectable(
-        values, bought, treated=treated, control=control, unit=unit, metric=f"{column} per person"
-    )
-    return found, known
+    earlier = moment - parts.campaign.goal.window
+    same, _words = audience_of(stores, parts, earlier, snapshot)
+    done = what_followed(stores, parts, same or eligible, earlier, snapshot)
+    return done.detectable(treated=treated, control=control), done.margin_known
 
 
 def _stale(stores: Stores, moment: datetime, snapshot: Snapshot) -> list[str]:
@@ -515,11 +475,6 @@ def _stale(stores: Stores, moment: datetime, snapshot: Snapshot) -> list[str]:
         days = order_days(past)
     words = stale_orders(days, moment=_day(stores, moment))
     return [] if words is None else [words]
-
-
-def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    """The column with 0 where somebody is not in it."""
-    return np.nan_to_num(np.asarray(column.to_numpy(), dtype=np.float64), nan=0.0)
 
 
 def _warnings(

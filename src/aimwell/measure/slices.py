@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from aimwell.measure.earnings import together
 from aimwell.measure.model import Unit
 from aimwell.measure.pieces import Piece, SlicedBy, added_counts
 from aimwell.stats.estimate import Estimate, Figure
 from aimwell.stats.intervals import wilson
+from aimwell.stats.together import together
 
 __all__ = ["FIGURES", "Slice", "SliceFigure", "slices"]
 

@@ -12,6 +12,7 @@ from aimwell.simulate.accounts import people_of
 from aimwell.simulate.actions import Action
 from aimwell.simulate.answer import Answer, answer, answer_by_cell
 from aimwell.simulate.files import AnswerCounts, SourceCounts, write_answer, write_sources
+from aimwell.simulate.gain import Gain, gain_of
 from aimwell.simulate.people import GROUPS
 from aimwell.simulate.potential import potential_outcomes
 from aimwell.simulate.shop import Shop, open_shop
@@ -25,12 +26,14 @@ __all__ = [
     "Answer",
     "AnswerCounts",
     "Dirt",
+    "Gain",
     "Shop",
     "ShopSpec",
     "SourceCounts",
     "answer",
     "answer_by_cell",
     "average_effect",
+    "gain_of",
     "open_shop",
     "people_of",
     "potential_outcomes",

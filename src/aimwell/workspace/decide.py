@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from aimwell.decide import service as decide_service
+from aimwell.decide.budget.sharing import SharedBudget
 from aimwell.decide.comparing import PlanDifference, compare_plans
 from aimwell.decide.experiment_service import HeldOut, members_of_holdout
 from aimwell.decide.model import Place, Plan
@@ -16,6 +17,9 @@ from aimwell.decide.offers.cost import OfferCost
 from aimwell.decide.offers.redemptions import redemptions
 from aimwell.decide.offers.service import offer_cost
 from aimwell.decide.policies.service import PolicyReport, policy_report
+from aimwell.decide.replay_service import replay
+from aimwell.decide.replaying import Replay
+from aimwell.decide.share_service import share_budget
 from aimwell.decide.stored import list_plans, load_plan, places
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment, read_observed
 from aimwell.decide.uplift.service import UpliftReport, uplift_report
@@ -48,6 +52,14 @@ class Decisions(Stage):
     def compare(self, first: str, second: str) -> PlanDifference:
         """Two plans side by side: who stands elsewhere, cost and expected profit."""
         return compare_plans(self._stores.control, first, second)
+
+    def replay(self, *names: str, **options: Any) -> Replay:
+        """Campaigns or plans replayed on history; options as of `replay`."""
+        return replay(self._stores, names, now=self._clock(), **options)
+
+    def share_out(self, budget: float, *plan_ids: str) -> SharedBudget:
+        """One budget over the plans of several campaigns."""
+        return share_budget(self._stores, plan_ids, budget)
 
     def get(self, plan_id: str) -> Plan:
         """A plan by its id, or `latest:CAMPAIGN`."""

@@ -2,42 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from aimwell.deliver.answers import Answers
 from aimwell.deliver.token import Tokens
 from aimwell.deliver.touches import flush_touches
 from aimwell.measure.model import Truth
-from aimwell.simulate import Action, Shop, answer, people_of, write_answer
+from aimwell.simulate import Action, Shop, answer, gain_of, write_answer
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["ACTIONS", "Sent", "play_back", "sent_messages", "true_lift", "write_answers"]
+__all__ = [
+    "ACTIONS",
+    "CONTACT_COST",
+    "Sent",
+    "customers_of",
+    "play_back",
+    "sent_messages",
+    "true_lift",
+    "write_answers",
+]
 
 ACTIONS = (
     Action(name="ten-percent-email", channel="email", discount_share=0.10),
-    Action(name="free-shipping-email", channel="email", free_shipping=True),
+    Action(name="reminder-email", channel="email"),
 )
-"""What the campaign's actions mean in the simulated world; the names are those of the campaign's actions."""
+"""What the campaigns' actions mean in the simulated world; the names are those of the campaigns' actions."""
+CONTACT_COST = 0.01
+"""Of one message, as the demo's channel says."""
 
 _messages = metadata.tables["messages"]
 _events = metadata.tables["message_events"]
 _vault = metadata.tables["vault_people"]
+_places = metadata.tables["plan_people"]
 _SOURCE = "the simulated shop, which knows what everybody would have done without a message"
+_SCHEMA = pa.schema(
+    [
+        ("message_id", pa.string()),
+        ("customer_id", pa.string()),
+        ("action", pa.string()),
+        ("sent_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What was really sent: `message_id, customer_id, action, sent_at`."""
+    """What was really sent, or might have been: `message_id, customer_id, action, sent_at`."""
 
     table: pa.Table
+
+    @classmethod
+    def nothing(cls) -> Sent:
+        """Not one message."""
+        return cls(_SCHEMA.empty_table())
+
+    @classmethod
+    def of(cls, customers: pa.Array, actions: Sequence[str], sent_at: pa.Array) -> Sent:
+        """A message to each of these customers."""
+        ids = [f"imagined-{number}" for number in range(len(customers))]
+        return cls(pa.table([ids, customers, list(actions), sent_at], schema=_SCHEMA))
+
+    def and_then(self, later: Sent) -> Sent:
+        """These messages, and later ones."""
+        return Sent(pa.concat_tables([self.table, later.table]))
 
 
 def sent_messages(stores: Stores, plan_id: str) -> Sent:
@@ -52,27 +86,42 @@ def sent_messages(stores: Stores, plan_id: str) -> Sent:
     )
     with stores.read_control() as connection:
         rows = connection.execute(query).all()
-    return Sent(
-        pa.table(
-            {
-                "message_id": pa.array([row[0] for row in rows], pa.string()),
-                "customer_id": pa.array([row[1] for row in rows], pa.string()),
-                "action": pa.array([row[2] for row in rows], pa.string()),
-                "sent_at": pa.array([row[3] for row in rows], pa.timestamp("us", tz="UTC")),
-            }
-        )
+    columns = zip(*rows, strict=True) if rows else ([], [], [], [])
+    return Sent(pa.table([list(column) for column in columns], schema=_SCHEMA))
+
+
+def customers_of(stores: Stores, plan_id: str, *, arms: Sequence[str]) -> pa.Array:
+    """Customer ids of the people of a plan who stand in these arms."""
+    query = (
+        sa.select(_vault.c.customer_id)
+        .join(_places, _vault.c.origin_id == _places.c.profile_id)
+        .where(_places.c.plan_id == plan_id, _places.c.arm.in_(arms))
+        .order_by(_vault.c.customer_id)
     )
+    with stores.read_control() as connection:
+        return pa.array(connection.execute(query).scalars().all(), pa.string())
 
 
-def write_answers(shop: Shop, sent: Sent, folder: Path, *, until: datetime) -> Path:
-    """Write the orders that followed, of everybody, as a file of the shop; returns it."""
-    counts = write_answer(shop, sent.table, folder, actions=list(ACTIONS), until=until)
+def write_answers(
+    shop: Shop, sent: Sent, folder: Path, *, since: datetime, until: datetime, plan_id: str
+) -> Path:
+    """Write the orders of a period, of everybody, as a file of the shop; returns it."""
+    counts = write_answer(
+        shop,
+        sent.table,
+        folder,
+        actions=list(ACTIONS),
+        since=since,
+        until=until,
+        suffix=f"after_{plan_id}",
+    )
     return next(path for path in counts.files if path.name.startswith("orders"))
 
 
-def play_back(stores: Stores, shop: Shop, sent: Sent, *, until: datetime) -> None:
+def play_back(stores: Stores, shop: Shop, sent: Sent, *, since: datetime, until: datetime) -> None:
     """Let the people open, click and unsubscribe, as the server would have noted it."""
-    touches = answer(shop, sent.table, actions=list(ACTIONS), until=until).touches.to_pylist()
+    answered = answer(shop, sent.table, actions=list(ACTIONS), since=since, until=until)
+    touches = answered.touches.to_pylist()
     hits = [
         {
             "message_id": touch["message_id"],
@@ -99,60 +148,21 @@ def true_lift(
     shop: Shop,
     sent: Sent,
     *,
+    before: Sent,
     starts_at: datetime,
     window: timedelta,
-    contact_cost: float,
     margin_default: float,
 ) -> Truth:
-    """What sending truly added within the window, by simulating the same world without the messages.
-
-    Both worlds use the same random numbers, so the difference is the effect on these very people.
-
-    Args:
-        contact_cost: Of all messages together; it comes off the margin.
-        margin_default: Share of revenue that is taken for the margin of goods without a known cost.
-    """
-    until = starts_at + window
-    nothing = sent.table.slice(0, 0)
-    with_it, without = (
-        _earned(
-            _of_people(
-                shop, answer(shop, messages, actions=list(ACTIONS), until=until).order_lines, sent
-            ),
-            starts_at,
-            until,
-            margin_default,
-        )
-        for messages in (sent.table, nothing)
+    """What sending truly added within the window; see `simulate.gain_of`."""
+    gain = gain_of(
+        shop,
+        sent.table,
+        actions=list(ACTIONS),
+        since=starts_at,
+        until=starts_at + window,
+        before=before.table,
+        margin_default=margin_default,
     )
     return Truth(
-        source=_SOURCE,
-        revenue=with_it[0] - without[0],
-        profit=with_it[1] - without[1] - contact_cost,
+        source=_SOURCE, revenue=gain.revenue, profit=gain.margin - CONTACT_COST * gain.messages
     )
-
-
-def _of_people(shop: Shop, lines: pa.Table, sent: Sent) -> pa.Table:
-    """The order lines of the people who got a message, under whichever of their customer ids."""
-    known = lines.filter(pc.is_valid(lines["customer_id"]))
-    people = people_of(shop, pc.unique(sent.table["customer_id"]))
-    return known.filter(pa.array(np.isin(people_of(shop, known["customer_id"]), people)))
-
-
-def _earned(
-    lines: pa.Table, start: datetime, end: datetime, margin_default: float
-) -> tuple[float, float]:
-    """Revenue and margin of order lines within a window."""
-    at = lines["ordered_at"]
-    first, last = (pa.scalar(moment, pa.timestamp("us", tz="UTC")) for moment in (start, end))
-    kept = lines.filter(pc.and_(pc.greater_equal(at, first), pc.less(at, last)))
-
-    def number(name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        values = pc.cast(kept[name], pa.float64())
-        return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
-
-    quantity = number("quantity")
-    revenue = quantity * number("unit_price") - np.nan_to_num(number("discount"))
-    cost = number("unit_cost")
-    margin = np.where(np.isnan(cost), revenue * margin_default, revenue - quantity * cost)
-    return float(revenue.sum()), float(margin.sum())

@@ -32,6 +32,7 @@ class CurvePoint:
         budget: What may be spent.
         spent: What is spent of it; less where nothing more is worth its cost, or one person's action does not fit.
         people: How many get an action.
+        actions: How many get each action, in their order.
         value: Sum of the values of what is chosen, by the values that chose it.
         marginal: What one more pound would add: value a pound of the next move, 0 where none is worth it.
         judged: The same sum by the scores of held-out people, with its interval; missing without such scores.
@@ -40,6 +41,7 @@ class CurvePoint:
     budget: float
     spent: float
     people: int
+    actions: tuple[int, ...]
     value: float
     marginal: float
     judged: Estimate
@@ -50,6 +52,7 @@ class CurvePoint:
             "budget": self.budget,
             "spent": self.spent,
             "people": self.people,
+            "actions": list(self.actions),
             "value": self.value,
             "marginal": self.marginal,
             "judged": {
@@ -127,6 +130,7 @@ def profit_curve(
                 budget=float(budget),
                 spent=float(spent[moves]),
                 people=int(begun[moves]),
+                actions=_counted(steps, moves, np.shape(values)[1]),
                 value=float(worth[moves]),
                 marginal=following,
                 judged=_estimate(steps.people, sums, moves, confidence),
@@ -134,6 +138,14 @@ def profit_curve(
         )
     kept = np.unique(np.linspace(0, spent.size - 1, min(corners, spent.size)).round().astype(int))
     return Curve(spent[kept], worth[kept], tuple(points))
+
+
+def _counted(steps: Steps, moves: int, actions: int) -> tuple[int, ...]:
+    """People who have each action after so many moves."""
+    gained = np.bincount(steps.after[:moves], minlength=actions)
+    left = steps.before[:moves]
+    lost = np.bincount(left[left != NOTHING], minlength=actions)
+    return tuple((gained - lost).tolist())
 
 
 def _judged_sums(steps: Steps, judged: Floats) -> tuple[Floats, Floats]:

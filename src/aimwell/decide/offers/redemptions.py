@@ -17,7 +17,7 @@ from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.store.tables import TIME
 
-__all__ = ["REDEMPTIONS", "redemptions", "redemptions_by_person"]
+__all__ = ["REDEMPTIONS", "holders", "redemptions", "redemptions_by_person"]
 
 _codes = metadata.tables["offer_codes"]
 _overrides = metadata.tables["identity_overrides"]
@@ -43,10 +43,10 @@ def redemptions(
     stores: Stores, offer: Offer, *, as_of: datetime, snapshot: Snapshot | None = None
 ) -> pa.Table:
     """The orders before `as_of` that bear a code of the offer, in the order of time."""
-    holders = _holders(stores, offer)
+    found_with = holders(stores, offer)
     with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=stores.history_engine) as past:
         past.session.bind(
-            "wanted_codes", pa.table({"folded": pa.array(sorted(holders), pa.string())})
+            "wanted_codes", pa.table({"folded": pa.array(sorted(found_with), pa.string())})
         )
         rows = past.session.rows(
             sql(
@@ -60,7 +60,7 @@ def redemptions(
             )
         )
     found = [
-        _row(profile, order_id, at, shop, revenue, holders[folded], offer)
+        _row(profile, order_id, at, shop, revenue, found_with[folded], offer)
         for profile, order_id, at, shop, revenue, folded in rows
     ]
     return pa.Table.from_pylist(found, schema=REDEMPTIONS)
@@ -88,7 +88,7 @@ def _row(
     }
 
 
-def _holders(stores: Stores, offer: Offer) -> Mapping[str, tuple[str | None, str | None]]:
+def holders(stores: Stores, offer: Offer) -> Mapping[str, tuple[str | None, str | None]]:
     """Lower-case code → (plan, profile) of who got it; (None, None) for the code of everybody and for free ones."""
     found: dict[str, tuple[str | None, str | None]] = {}
     if offer.code is not None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from aimwell.definitions.base import Definition, Duration, Part
+from aimwell.definitions.base import Definition, Duration, Name, Part
 
 __all__ = [
     "Bundle",
@@ -74,6 +74,26 @@ class Referral(Part):
     friend: Annotated[float, Field(ge=0)] = Field(
         default=0.0, description="What the friend gets off, in the workspace currency."
     )
+    programme: Name | None = Field(
+        default=None, description="Loyalty programme in which the reward is paid, as points."
+    )
+    points: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Points for each friend who buys."
+    )
+    return_window: Duration = Field(
+        default=timedelta(days=30),
+        description="How long after the friend's order the reward waits, for returns.",
+        json_schema_extra={"default": "30d"},
+    )
+    most: Annotated[int, Field(ge=1)] = Field(
+        default=20, description="For how many friends one person is rewarded at most."
+    )
+
+    @model_validator(mode="after")
+    def _paid_in_points(self) -> Referral:
+        if (self.programme is None) != (self.points is None):
+            raise ValueError("a reward in points needs both `programme` and `points`")
+        return self
 
 
 class OfferBenefit(Part):

@@ -1,0 +1,82 @@
+"""Share one budget out over the plans of a quarter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from aimwell.decide.budget.sharing import PlanCurve, SharedBudget, shared_budget
+from aimwell.decide.campaign_parts import parts_of_plan
+from aimwell.decide.model import Plan
+from aimwell.decide.stored import load_plan
+from aimwell.errors import DecideError
+from aimwell.store.stores import Stores
+
+__all__ = ["share_budget"]
+
+
+def share_budget(
+    stores: Stores, plan_ids: Sequence[str], budget: float, *, points: int = 10
+) -> SharedBudget:
+    """What each campaign should get of a common budget, by the curves of their plans. Nothing is changed.
+
+    Args:
+        plan_ids: Plans by their id or `latest:CAMPAIGN`, one a campaign.
+        budget: What all may spend together.
+        points: How many even parts of what could be spent the curve tells.
+
+    Raises:
+        DecideError: There is no such plan, two are of one campaign, or one has no curve: it was drawn at random, so nothing
+            tells what more money would earn.
+    """
+    found: dict[str, tuple[str, PlanCurve, Mapping[str, str]]] = {}
+    currencies = set()
+    sources: dict[str, str] = {}
+    notes = []
+    for plan_id in plan_ids:
+        plan = load_plan(stores.control, plan_id)
+        if plan.campaign in found:
+            raise DecideError(
+                f"Two plans of the campaign '{plan.campaign}' are named. Name one plan a campaign."
+            )
+        actions = parts_of_plan(plan.document).campaign.actions
+        channels = {action.key: action.channel for action in actions}
+        found[plan.campaign] = (plan.plan_id, _curve(plan), channels)
+        currencies.add(plan.summary["currency"])
+        for source in plan.summary["chosen"]["policy"]["sources"]:
+            if source in sources:
+                notes.append(
+                    f"'{sources[source]}' and '{plan.campaign}' learnt from '{source}', so they are wrong together and the "
+                    "interval of the sum is too narrow."
+                )
+            sources.setdefault(source, plan.campaign)
+    if len(currencies) > 1:
+        raise DecideError(
+            f"The plans are in {' and '.join(sorted(currencies))}; money of different currencies is not shared out together."
+        )
+    return shared_budget(
+        found,
+        budget,
+        currency=stores.settings.currency,
+        points=points,
+        notes=[
+            *notes,
+            "Who stands in two of the campaigns is counted in both: caps and gaps are kept when each is planned.",
+        ]
+        if len(found) > 1
+        else notes,
+    )
+
+
+def _curve(plan: Plan) -> PlanCurve:
+    chosen = plan.summary.get("chosen")
+    if chosen is None or chosen["policy"] is None:
+        raise DecideError(
+            f"The plan '{plan.plan_id}' drew its actions at random, so nothing tells what more money would earn. Plan again "
+            "when an experiment has taught it (policy.learn_from)."
+        )
+    curve = PlanCurve.of(chosen["curve"])
+    if isinstance(curve, str):
+        raise DecideError(
+            f"The plan '{plan.plan_id}' has no curve of profit against budget: {curve}."
+        )
+    return curve

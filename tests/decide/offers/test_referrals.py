@@ -1,0 +1,137 @@
+"""Referrals: which orders earn the reward, which do not and why, and that each is paid once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from aimwell.decide import loyalty
+from aimwell.decide.offers import codes
+from aimwell.decide.offers.referrals import Referred, pay_referrals, referrals, stand
+from aimwell.decide.service import approve
+from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.loyalty import Loyalty
+from aimwell.definitions.kinds.offer import Codes, Offer, OfferBenefit, Referral
+from aimwell.errors import DecideError, DefinitionError
+from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores
+from campaigns import NOW, apply, planned, set_up
+from shop import add_orders, day, make_stores, origin
+
+_codes = metadata.tables["offer_codes"]
+RULE = Referral(reward=10, programme="club", points=500, return_window=timedelta(days=14), most=2)
+OFFER = Offer(
+    name="bring",
+    benefit=OfferBenefit(referral=RULE),
+    codes=Codes(),
+    minimum_spend=20,
+)
+BRING = {
+    "code": None,
+    "codes": {"pool": "unique"},
+    "benefit": {
+        "referral": {"reward": 10, "programme": "club", "points": 500, "return_window": "14d"}
+    },
+}
+
+
+def order(
+    number: int, friend: str | None, *, at: int = 10, kept: float = 30.0, first: bool = True
+) -> Referred:
+    return Referred(f"o{number}", day(at), "ann", friend, kept, first)
+
+
+def standings(*orders: Referred, households: dict[str, str] | None = None) -> list[str]:
+    found = stand(orders, OFFER, RULE, households or {}, as_of=day(60))
+    return [one.standing for one in found]
+
+
+def test_each_order_has_one_standing() -> None:
+    assert standings(order(1, "bob")) == ["due"]
+    assert standings(order(1, "ann")) == ["self"]
+    assert standings(order(1, None)) == ["unknown_buyer"]
+    assert standings(order(1, "bob", first=False)) == ["known_customer"]
+    assert standings(order(1, "bob", kept=0.0)) == ["returned"]
+    assert standings(order(1, "bob", kept=19.99)) == ["too_small"]
+    assert standings(order(1, "bob", at=46)) == ["due"]
+    assert standings(order(1, "bob", at=47)) == ["waiting"]
+    home = {"ann": "h1", "bob": "h1", "cat": "h2"}
+    assert standings(order(1, "bob"), order(2, "cat"), households=home) == ["household", "due"]
+
+
+def test_a_friend_is_credited_once_and_a_person_for_so_many_friends() -> None:
+    found = standings(
+        order(1, "bob"), order(2, "bob"), order(3, "cat"), order(4, "dan"), order(5, "eve")
+    )
+    assert found == ["due", "again", "due", "too_many", "too_many"]
+    # What is refused takes nobody's place.
+    assert standings(
+        order(1, "ann"), order(2, "bob", kept=0), order(3, "cat"), order(4, "dan")
+    ) == [
+        "self",
+        "returned",
+        "due",
+        "due",
+    ]
+
+
+@pytest.fixture
+def stores(tmp_path: Path, control_url: str) -> Iterator[Stores]:
+    opened = make_stores(tmp_path, control_url)
+    yield opened
+    opened.close()
+
+
+def test_rewards_are_paid_once_after_the_return_window(stores: Stores) -> None:
+    club = {"kind": "loyalty", "name": "club"}
+    set_up(stores, 3, ten=BRING, club=club, spring={"holdout": 0.0})
+    codes.generate(stores.control, "ten", 5, now=NOW)
+    approve(stores, planned(stores).plan_id, now=NOW, by="ann")
+    ann = origin(stores, "c00000")
+    with stores.read_control() as connection:
+        query = sa.select(_codes.c.code).where(_codes.c.profile_id == ann)
+        code = connection.execute(query).scalar_one()
+
+    def bought(who: str, at: int, **more: object) -> dict[str, object]:
+        row = {"customer": who, "order_id": f"{who}-{at}", "ordered_at": day(at), "revenue": 40}
+        return {**row, "coupon": f" {code.lower()} ", **more}
+
+    add_orders(
+        stores,
+        [
+            bought("c00000", 62),
+            bought("c00001", 62),
+            bought("new-1", 63),
+            bought("new-1", 64),
+            bought("new-2", 65),
+            bought("new-2", 70, kind="return", original_order_id="new-2-65", coupon=None),
+            bought("new-3", 75),
+        ],
+    )
+    offer = definitions.find(stores.control, Offer, "ten")
+    found = {one.order_id: one.standing for one in referrals(stores, offer, as_of=day(80))}
+    assert found == {
+        "c00000-62": "self",
+        "c00001-62": "known_customer",
+        "new-1-63": "due",
+        "new-1-64": "again",
+        "new-2-65": "returned",
+        "new-3-75": "waiting",
+    }
+    programme = definitions.find(stores.control, Loyalty, "club")
+    assert [pay_referrals(stores, offer, now=day(80))[1] for _ in range(2)] == [1, 0]
+    assert loyalty.standing(stores, programme, ann, as_of=day(81)).balance == 500
+    assert pay_referrals(stores, offer, now=day(90))[1] == 1
+    assert loyalty.standing(stores, programme, ann, as_of=day(91)).balance == 1_000
+
+
+def test_what_is_no_referral_is_refused(stores: Stores) -> None:
+    apply(stores)
+    with pytest.raises(DecideError, match="no referral"):
+        referrals(stores, definitions.find(stores.control, Offer, "ten"), as_of=NOW)
+    with pytest.raises(DefinitionError, match="both `programme` and `points`"):
+        apply(stores, ten={"benefit": {"referral": {"reward": 10, "points": 5}}})
