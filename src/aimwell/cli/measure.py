@@ -17,6 +17,7 @@ from aimwell.cli import (
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.measure_compare import benchmarks, compare
 from aimwell.cli.measure_days import alerts, days
+from aimwell.cli.measure_diagnose import diagnose
 from aimwell.cli.measure_lift import lift
 from aimwell.cli.measure_over_time import over_time
 from aimwell.cli.measure_panels import CAMPAIGN, CUSTOMERS, TOGETHER
@@ -154,6 +155,7 @@ app.command("segments", rich_help_panel=CAMPAIGN)(segments)
 app.command("over-time", rich_help_panel=CAMPAIGN)(over_time)
 app.command("later", rich_help_panel=CAMPAIGN)(measure_earnings.later)
 app.command("compare", rich_help_panel=CAMPAIGN)(compare)
+app.command("diagnose", rich_help_panel=CAMPAIGN)(diagnose)
 app.command("days", rich_help_panel=TOGETHER)(days)
 app.command("alerts", rich_help_panel=TOGETHER)(alerts)
 app.command("benchmarks", rich_help_panel=TOGETHER)(benchmarks)

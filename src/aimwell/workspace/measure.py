@@ -14,6 +14,8 @@ from aimwell.measure.by_segment import SegmentLifts
 from aimwell.measure.compare_service import Comparison, compare
 from aimwell.measure.day_sums.service import bring_forward, sums_of_days
 from aimwell.measure.day_sums.telling import DayFigures, figures_of_days
+from aimwell.measure.diagnosis.model import Diagnosis
+from aimwell.measure.diagnosis.service import diagnose
 from aimwell.measure.earnings import Earnings, earnings
 from aimwell.measure.feedback.model import Feedback
 from aimwell.measure.feedback.service import feedback
@@ -82,6 +84,10 @@ class Measurements(Stage):
     def compare(self, plan_id: str) -> Comparison:
         """The key figures of a measured plan against its targets, earlier campaigns and benchmarks."""
         return compare(self._stores, plan_id)
+
+    def diagnose(self, name: str, **options: Any) -> Diagnosis:
+        """Where a campaign, an offer or a plan falls short: by step, segment, channel and behaviour."""
+        return diagnose(self._stores, name, **{"now": self._clock(), **options})
 
     def watch(self) -> tuple[Watched, ...]:
         """Every watched figure of the running campaigns; raises and resolves their alerts."""
