@@ -21,6 +21,7 @@ from aimwell.cli.measure_diagnose import diagnose
 from aimwell.cli.measure_lift import lift
 from aimwell.cli.measure_over_time import over_time
 from aimwell.cli.measure_panels import CAMPAIGN, CUSTOMERS, TOGETHER
+from aimwell.cli.measure_segment_report import segment_report
 from aimwell.cli.measure_segments import segments
 from aimwell.cli.output import Output
 from aimwell.decide.stored import load_plan
@@ -163,6 +164,7 @@ app.command("kpis", rich_help_panel=TOGETHER)(measure_kpis.kpis)
 app.command("ledger", rich_help_panel=TOGETHER)(measure_earnings.ledger)
 app.command("executive", rich_help_panel=TOGETHER)(measure_earnings.executive)
 app.command("attribution", rich_help_panel=TOGETHER)(measure_attribution.attribution)
+app.command("segment-report", rich_help_panel=CUSTOMERS)(segment_report)
 app.command("cohorts", rich_help_panel=CUSTOMERS)(measure_retention.cohorts)
 app.command("funnel", rich_help_panel=CUSTOMERS)(measure_retention.funnel)
 app.command("feedback", rich_help_panel=CUSTOMERS)(measure_feedback.feedback)

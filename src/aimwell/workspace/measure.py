@@ -21,6 +21,8 @@ from aimwell.measure.feedback.model import Feedback
 from aimwell.measure.feedback.service import feedback
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.over_time import OverTime
+from aimwell.measure.segment_report.model import SegmentReport
+from aimwell.measure.segment_report.service import segment_report
 from aimwell.measure.stored import latest_documents
 from aimwell.measure.view_model import LiftViews
 from aimwell.measure.watch_service import tell_alerts, watch
@@ -88,6 +90,10 @@ class Measurements(Stage):
     def diagnose(self, name: str, **options: Any) -> Diagnosis:
         """Where a campaign, an offer or a plan falls short: by step, segment, channel and behaviour."""
         return diagnose(self._stores, name, **{"now": self._clock(), **options})
+
+    def segment_report(self, segment: str, **options: Any) -> SegmentReport:
+        """One segment: size and movement, who its people are, what campaigns earned among them, what they say."""
+        return segment_report(self._stores, segment, **{"now": self._clock(), **options})
 
     def watch(self) -> tuple[Watched, ...]:
         """Every watched figure of the running campaigns; raises and resolves their alerts."""
