@@ -17,10 +17,12 @@ from aimwell.cli import (
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.measure_compare import benchmarks, compare
 from aimwell.cli.measure_days import alerts, days
+from aimwell.cli.measure_diagnose import diagnose
 from aimwell.cli.measure_experiments import experiment
 from aimwell.cli.measure_lift import lift
 from aimwell.cli.measure_over_time import over_time
 from aimwell.cli.measure_panels import CAMPAIGN, CUSTOMERS, EXPERIMENTS, TOGETHER
+from aimwell.cli.measure_segment_report import segment_report
 from aimwell.cli.measure_segments import segments
 from aimwell.cli.output import Output
 from aimwell.decide.stored import load_plan
@@ -157,6 +159,7 @@ app.command("segments", rich_help_panel=CAMPAIGN)(segments)
 app.command("over-time", rich_help_panel=CAMPAIGN)(over_time)
 app.command("later", rich_help_panel=CAMPAIGN)(measure_earnings.later)
 app.command("compare", rich_help_panel=CAMPAIGN)(compare)
+app.command("diagnose", rich_help_panel=CAMPAIGN)(diagnose)
 app.command("days", rich_help_panel=TOGETHER)(days)
 app.command("alerts", rich_help_panel=TOGETHER)(alerts)
 app.command("benchmarks", rich_help_panel=TOGETHER)(benchmarks)
@@ -165,6 +168,7 @@ app.command("kpis", rich_help_panel=TOGETHER)(measure_kpis.kpis)
 app.command("ledger", rich_help_panel=TOGETHER)(measure_earnings.ledger)
 app.command("executive", rich_help_panel=TOGETHER)(measure_earnings.executive)
 app.command("attribution", rich_help_panel=TOGETHER)(measure_attribution.attribution)
+app.command("segment-report", rich_help_panel=CUSTOMERS)(segment_report)
 app.command("cohorts", rich_help_panel=CUSTOMERS)(measure_retention.cohorts)
 app.command("funnel", rich_help_panel=CUSTOMERS)(measure_retention.funnel)
 app.command("feedback", rich_help_panel=CUSTOMERS)(measure_feedback.feedback)

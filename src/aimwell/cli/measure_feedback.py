@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.measure.feedback.joined import GroupFeedback, Joined
+from aimwell.measure.feedback.joined_service import feedback_by, feedback_of_campaign
 from aimwell.measure.feedback.model import Feedback
 from aimwell.measure.feedback.service import feedback as feedback_of
 from aimwell.stats.estimate import Estimate
@@ -21,12 +23,40 @@ def feedback(
     category: Annotated[
         str | None, typer.Option("--category", help="Only reviews of this category.")
     ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            help="Marks and survey answers by group: rfm, lifecycle, clusters:NAME, trait:NAME, segments:A,B.",
+        ),
+    ] = None,
+    campaign: Annotated[
+        str | None,
+        typer.Option(
+            "--campaign",
+            help="Marks and survey answers in the window of this plan (or latest:CAMPAIGN): contacted against held out.",
+        ),
+    ] = None,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what reviews and free answers speak of, and which topics go with bad marks."""
+    """Show what reviews and free answers speak of, and which topics go with bad marks; or marks and answers by group."""
+    if by is not None and campaign is not None:
+        raise typer.BadParameter("Give --by or --campaign, not both.")
     with opened(workspace, as_json=as_json) as ws:
+        if by is not None or campaign is not None:
+            until = ws.moment(as_of) or ws.now
+            told = (
+                feedback_of_campaign(ws.stores, campaign, now=until)
+                if campaign is not None
+                else feedback_by(ws.stores, by or "", until=until)
+            )
+            if as_json:
+                ws.output.json(told.to_dict())
+                return
+            _show_groups(ws, told)
+            return
         with ws.output.progress("Reading"):
             found = feedback_of(
                 ws.stores, until=ws.moment(as_of) or ws.now, category=category, topics=topics
@@ -71,6 +101,41 @@ def _show(ws: Opened, found: Feedback) -> None:
         )
     for note in found.notes:
         out.note(note)
+
+
+def _show_groups(ws: Opened, found: Joined) -> None:
+    out = ws.output
+    out.heading(f"What people say, by {found.by}")
+    if not found.rows:
+        out.say("Nobody of them has given a mark or answered a survey by numbers.")
+    else:
+        out.table(
+            ["question", "group", "answered", "figure", "between", "against others"],
+            [
+                (
+                    one.question,
+                    one.group,
+                    one.answered,
+                    _told(one, one.value.estimate),
+                    f"{_told(one, one.value.lower)} to {_told(one, one.value.upper)}",
+                    _points(
+                        one.against_others.times(0.01 if one.kind == "nps" else 1.0), one.q_value
+                    ),
+                )
+                for one in found.rows
+            ],
+        )
+        out.say(
+            "Satisfied in %, net promoter scores in points (signed). *: a false discovery rate of at most 5 % over the rows."
+        )
+    for note in found.notes:
+        out.note(note)
+
+
+def _told(one: GroupFeedback, value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:+.0f}" if one.kind == "nps" else f"{value:.1%}"
 
 
 def _share(one: Estimate) -> str | None:

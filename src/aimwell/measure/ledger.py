@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -26,6 +27,7 @@ __all__ = [
     "read_contacts",
     "read_hits",
     "read_ledger",
+    "recorded_channels",
 ]
 
 STOP_REASONS: Mapping[str, str] = {
@@ -151,17 +153,25 @@ def read_hits(
     return found
 
 
-def read_contacts(connection: sa.Connection, plan_id: str) -> pa.Table:
-    """One row a message: `profile_id` as it was planned, then `CONTACT_COLUMNS`: what befell it (0 or 1), and its cost if it was sent."""
-    each = each_message(_messages.c.plan_id == plan_id)
+def read_contacts(
+    connection: sa.Connection, plan_id: str, *, until: datetime | None = None
+) -> pa.Table:
+    """One row a message: `profile_id` as it was planned, then `CONTACT_COLUMNS`: what befell it (0 or 1), and its cost if it was sent.
+
+    With `until` only what happened before that moment.
+    """
+    mine, through = _messages.c.plan_id == plan_id, _messages.c.state == "sent"
+    befell: sa.ColumnElement[bool] = mine
+    if until is not None:
+        befell = sa.and_(mine, _events.c.occurred_at < until)
+        through = sa.and_(through, _messages.c.sent_at < until)
+    each = each_message(befell)
     hits = hit_columns(each)
-    sent = sa.case((_messages.c.state == "sent", 1), else_=0)
+    sent = sa.case((through, 1), else_=0)
     columns: dict[str, sa.ColumnElement[Any]] = {
         "sent": sent,
         **{name: sa.func.coalesce(column, 0) for name, column in hits.items()},
-        "cost": sa.case(
-            (_messages.c.state == "sent", sa.func.coalesce(_messages.c.cost, 0)), else_=0
-        ),
+        "cost": sa.case((through, sa.func.coalesce(_messages.c.cost, 0)), else_=0),
     }
     query = (
         sa.select(_messages.c.profile_id, *[columns[name] for name in CONTACT_COLUMNS])
@@ -179,6 +189,23 @@ def read_contacts(connection: sa.Connection, plan_id: str) -> pa.Table:
         arrays += [pa.array([float(value) for value in one], pa.float64()) for one in counted]
         batches.append(pa.record_batch(arrays, schema=schema))
     return pa.Table.from_batches(batches, schema=schema)
+
+
+def recorded_channels(
+    connection: sa.Connection, plan_ids: Sequence[str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Channels of these plans by which opens were ever recorded, also machines' ones; and clicks."""
+    rows = connection.execute(
+        sa.select(_messages.c.channel, _events.c.event)
+        .join(_messages, _messages.c.message_id == _events.c.message_id)
+        .where(_messages.c.plan_id.in_(plan_ids), _events.c.event.in_((_OPENED, _CLICKED)))
+        .distinct()
+    ).all()
+    opened, clicked = (
+        frozenset(row.channel for row in rows if row.event == event)
+        for event in (_OPENED, _CLICKED)
+    )
+    return opened, clicked
 
 
 def each_message(where: sa.ColumnElement[bool], by: Sequence[sa.Column[Any]] = ()) -> sa.Subquery:

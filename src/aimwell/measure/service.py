@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +14,7 @@ import sqlalchemy as sa
 from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.model import Plan
 from aimwell.decide.stored import load_plan, places
-from aimwell.errors import MeasureError, StorageFullError
+from aimwell.errors import MeasureError
 from aimwell.measure.belief import earlier_lifts
 from aimwell.measure.by_segment import SegmentLifts, segment_lifts
 from aimwell.measure.earnings import Earnings
@@ -29,13 +26,13 @@ from aimwell.measure.model import CampaignResult, Metric, Span, Truth
 from aimwell.measure.over_time import OverTime, over_time
 from aimwell.measure.reading import read_people
 from aimwell.measure.report import report_html
+from aimwell.measure.report_files import store_files
 from aimwell.measure.results import Setting, result_from
 from aimwell.measure.view_tables import lift_csv
 from aimwell.privacy.erasure import is_erased
 from aimwell.segment.membership.defined import defined
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
 from aimwell.store.control import upsert
-from aimwell.store.disk import is_full, settle
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
@@ -51,7 +48,6 @@ __all__ = [
 ]
 
 _reports = metadata.tables["reports"]
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 
 
 @dataclass(frozen=True)
@@ -264,23 +260,16 @@ def store_report(stores: Stores, result: CampaignResult) -> StoredReport:
         StorageFullError: The disk is full; the files of before are still there.
         MeasureError: The plan's id cannot be the name of a file.
     """
-    if not _FILE_NAME.fullmatch(result.plan_id):
-        raise MeasureError(
-            f"The plan's id {result.plan_id!r} cannot be the name of a file: letters, digits, '.', '_' and '-' only."
-        )
     document = result.to_dict()
-    folder = stores.folder("reports")
-    stored = StoredReport(
-        report_id=f"{result.plan_id}-{result.measured_at:%Y%m%dT%H%M%S%f}",
-        html=folder / f"{result.plan_id}.html",
-        json=folder / f"{result.plan_id}.json",
-        csv=folder / f"{result.plan_id}.csv",
+    files = store_files(
+        stores,
+        result.plan_id,
+        html=report_html(result),
+        document=document,
+        csv=lift_csv(result),
     )
-    _replace_file(stored.html, report_html(result))
-    _replace_file(stored.csv, lift_csv(result))
-    _replace_file(
-        stored.json,
-        json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2) + "\n",
+    stored = StoredReport(
+        report_id=f"{result.plan_id}-{result.measured_at:%Y%m%dT%H%M%S%f}", **files
     )
     row = {
         "report_id": stored.report_id,
@@ -303,34 +292,10 @@ def store_earnings(
         MeasureError: The name cannot be that of a file.
         StorageFullError: The disk is full; the files of before are still there.
     """
-    if not _FILE_NAME.fullmatch(name):
-        raise MeasureError(
-            f"The report cannot be named {name!r}: letters, digits, '.', '_' and '-' only."
-        )
-    texts = {
-        "html": earnings_html(found, title=title, timezone=stores.settings.timezone, made_at=now),
-        "json": json.dumps(found.to_dict(), ensure_ascii=False, allow_nan=False, indent=2) + "\n",
-        "csv": earnings_csv(found),
-    }
-    folder = stores.folder("reports")
-    files = {kind: folder / f"{name}.{kind}" for kind in texts}
-    for kind, file in files.items():
-        _replace_file(file, texts[kind])
-    return files
-
-
-def _replace_file(file: Path, text: str) -> None:
-    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        settle([part])
-        part.replace(file)
-        settle([file])
-    except OSError as error:
-        if is_full(error):
-            raise StorageFullError(
-                f"The disk is full: {file.name} was not written. Free some space and measure again."
-            ) from error
-        raise
-    finally:
-        part.unlink(missing_ok=True)
+    return store_files(
+        stores,
+        name,
+        html=earnings_html(found, title=title, timezone=stores.settings.timezone, made_at=now),
+        document=found.to_dict(),
+        csv=earnings_csv(found),
+    )

@@ -14,6 +14,8 @@ from aimwell.measure.by_segment import SegmentLifts
 from aimwell.measure.compare_service import Comparison, compare
 from aimwell.measure.day_sums.service import bring_forward, sums_of_days
 from aimwell.measure.day_sums.telling import DayFigures, figures_of_days
+from aimwell.measure.diagnosis.model import Diagnosis
+from aimwell.measure.diagnosis.service import diagnose
 from aimwell.measure.earnings import Earnings, earnings
 from aimwell.measure.experiments.model import Together
 from aimwell.measure.experiments.service import measure_experiments
@@ -21,6 +23,8 @@ from aimwell.measure.feedback.model import Feedback
 from aimwell.measure.feedback.service import feedback
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.over_time import OverTime
+from aimwell.measure.segment_report.model import SegmentReport
+from aimwell.measure.segment_report.service import segment_report
 from aimwell.measure.stored import latest_documents
 from aimwell.measure.view_model import LiftViews
 from aimwell.measure.watch_service import tell_alerts, watch
@@ -88,6 +92,14 @@ class Measurements(Stage):
     def compare(self, plan_id: str) -> Comparison:
         """The key figures of a measured plan against its targets, earlier campaigns and benchmarks."""
         return compare(self._stores, plan_id)
+
+    def diagnose(self, name: str, **options: Any) -> Diagnosis:
+        """Where a campaign, an offer or a plan falls short: by step, segment, channel and behaviour."""
+        return diagnose(self._stores, name, **{"now": self._clock(), **options})
+
+    def segment_report(self, segment: str, **options: Any) -> SegmentReport:
+        """One segment: size and movement, who its people are, what campaigns earned among them, what they say."""
+        return segment_report(self._stores, segment, **{"now": self._clock(), **options})
 
     def watch(self) -> tuple[Watched, ...]:
         """Every watched figure of the running campaigns; raises and resolves their alerts."""
