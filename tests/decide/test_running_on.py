@@ -257,9 +257,9 @@ def test_waves_by_themselves_move_to_the_better_action() -> None:
 
 @pytest.mark.long
 def test_weighted_worths_of_adaptive_waves_stay_unbiased_and_their_intervals_cover() -> None:
-    runs = [_run(seed, waves=5, people=600) for seed in range(400)]
+    runs = [_run(seed, waves=4, people=500) for seed in range(200)]
     errors = np.array([error for _s, _c, error in runs])
     assert abs(errors.mean()) < 3 * errors.std() / np.sqrt(len(errors))
     covered = np.array([one for _s, one, _e in runs]).mean(axis=0)
-    assert (covered > 0.925).all()
+    assert (covered > 0.91).all()
     assert np.mean([shares[1] for shares, _c, _e in runs]) > 0.75

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from aimwell.cli import decide_plans, decide_uplift
+from aimwell.cli import decide_plans, decide_running, decide_uplift
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_experiments import experiment, holdout, power, rollout
 from aimwell.cli.decide_offers import codes_app, offer, points, redemptions
@@ -199,6 +199,7 @@ def _variants(counts: Mapping[str, int]) -> str:
 
 # Last, so that the campaign's own commands stand first in the help.
 decide_plans.register(app)
+decide_running.register(app)
 decide_uplift.register(app)
 
 app.command("experiment", rich_help_panel=EXPERIMENTS)(experiment)
