@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from aimwell.deliver import service as deliver
 from aimwell.jobs.alerts import Alerts
 from aimwell.jobs.service import open_jobs
-from aimwell.measure.jobs import MEASURE, SUMS, measure_handlers, schedule_measuring
+from aimwell.measure.jobs import MEASURE, SUMS, WAVES, measure_handlers, schedule_measuring
 from aimwell.measure.watch_service import tell_alerts, watch
 from aimwell.measure.watching import ALPHA, Counts, Watched, watch_added, watch_rates
 from aimwell.store.schema import metadata
@@ -146,7 +146,7 @@ def test_alerts_come_by_the_job_and_go_when_the_window_is_over(stores: Stores) -
     assert Alerts(stores.control).all() == ()
     jobs = open_jobs(stores)
     schedule_measuring(jobs, timezone="Europe/London")
-    assert {one.name for one in jobs.schedules.all()} == {SUMS, MEASURE}
+    assert {one.name for one in jobs.schedules.all()} == {SUMS, MEASURE, WAVES}
     stores.close()
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from aimwell.cli import decide_plans, decide_share, decide_simulate, decide_uplift
+from aimwell.cli import decide_plans, decide_running, decide_share, decide_simulate, decide_uplift
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_experiments import experiment, holdout, power, rollout
 from aimwell.cli.decide_offers import codes_app, offer, points, redemptions, referrals
@@ -201,6 +201,7 @@ def _variants(counts: Mapping[str, int]) -> str:
 decide_plans.register(app)
 decide_share.register(app)
 decide_simulate.register(app)
+decide_running.register(app)
 decide_uplift.register(app)
 
 app.command("experiment", rich_help_panel=EXPERIMENTS)(experiment)

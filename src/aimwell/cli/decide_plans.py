@@ -9,6 +9,7 @@ import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_panels import PLANS
+from aimwell.cli.decide_running import show_exploring
 from aimwell.decide import service
 from aimwell.decide.comparing import compare_plans
 from aimwell.decide.fairness import PEOPLE_MIN
@@ -135,6 +136,7 @@ def show_chosen(ws: Opened, summary: Mapping[str, Any]) -> None:
             ws.output.note(
                 f"The experiment tells nothing of {', '.join(policy['unknown_actions'])}: only who explores gets it."
             )
+    show_exploring(ws, chosen.get("exploring"))
     _limits(ws, chosen)
 
 

@@ -100,11 +100,17 @@ def pause(
 
 @app.command("resume")
 def resume(
-    plan_id: PlanArgument, workspace: WorkspaceOption = None, as_json: JsonOption = False
+    plan_id: PlanArgument,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Why it may go on, where a guardrail stopped it; it is written down."),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Let a paused plan go on; `aimwell deliver run` sends the rest."""
     with opened(workspace, as_json=as_json) as ws:
-        service.resume(ws.stores, plan_id, now=ws.now, by=ws.by)
+        service.resume(ws.stores, plan_id, now=ws.now, by=ws.by, reason=reason)
         _show(ws, service.status(ws.stores, plan_id))
 
 
@@ -249,7 +255,11 @@ def _show(ws: Opened, found: DeliveryStatus, **more: int) -> None:
         for reason, number in sorted(reasons.items())
     ]
     ws.output.table(["messages", "why", "number"], rows)
-    if found.state == "paused":
+    if found.stopped:
+        ws.output.note(
+            f"A guardrail stopped it. {found.stopped} Let it go on with: aimwell deliver resume {found.plan_id} --reason '…'"
+        )
+    elif found.state == "paused":
         ws.output.say(f"It waits until: aimwell deliver resume {found.plan_id}")
     elif found.next_due_at is not None and found.total("queued"):
         ws.output.say(f"The next message is due {found.next_due_at:%Y-%m-%d %H:%M %Z}.")

@@ -105,6 +105,7 @@ def draw(
     holdout: float,
     candidates: Sequence[Candidate],
     probabilities: NDArray[np.float64],
+    anew: str = "",
 ) -> Drawn:
     """The arm of each origin.
 
@@ -115,12 +116,13 @@ def draw(
         candidates: The actions.
         probabilities: Of each action for each origin that is not held out (origins × actions); what is missing to 1
             is the probability of nothing. They are rounded to whole buckets, and what is returned is exact.
+        anew: Deals actions out independently of draws under another name; who is held out stays.
 
     Raises:
         DecideError: Probabilities are negative, no numbers, or add up to more than 1.
     """
     _check(probabilities, len(origins), len(candidates))
-    action, share = _pick(origins.buckets(f"{salt}:action"), probabilities)
+    action, share = _pick(origins.buckets(f"{salt}:action{anew}"), probabilities)
     nothing = 1.0 - exact_shares(probabilities).sum(axis=1)
     place = origins.buckets(salt)
     return _drawn(salt, origins, holdout, candidates, place, action, share, nothing)
@@ -135,6 +137,7 @@ def draw_chosen(
     weights: NDArray[np.float64],
     explore: float,
     choose: Callable[[Tossed], NDArray[np.int32]],
+    anew: str = "",
 ) -> Drawn:
     """The arm of each origin where a policy chooses and a share of the people gets a random action all the same.
 
@@ -147,12 +150,13 @@ def draw_chosen(
         explore: Share who explore, 0 to 1.
         choose: The policy's choice for everybody (−1: nothing), told who is held out and who explores what, since that uses
             up budget and stock.
+        anew: As in `draw`, also of who explores.
     """
     _check(weights, len(origins), len(candidates))
     place = origins.buckets(salt)
     edge = _below(explore)
-    explorer = origins.buckets(f"{salt}:explore") < edge
-    random, _share = _pick(origins.buckets(f"{salt}:action"), weights)
+    explorer = origins.buckets(f"{salt}:explore{anew}") < edge
+    random, _share = _pick(origins.buckets(f"{salt}:action{anew}"), weights)
     choice = np.asarray(choose(Tossed(place < _below(holdout), explorer, random)), dtype=np.int16)
     action = np.where(explorer, random, choice).astype(np.int16)
     share = edge / BUCKETS

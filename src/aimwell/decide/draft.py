@@ -15,7 +15,7 @@ from aimwell.decide.model import Candidate
 from aimwell.decide.people import ALLOWED, CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
 from aimwell.stats.buckets import buckets
 
-__all__ = ["Chooser", "draft", "hash_order"]
+__all__ = ["Chances", "Chooser", "draft", "hash_order"]
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,20 @@ class Chooser:
     """A policy: what it chooses for each of those who may be contacted, and which share gets a random action all the same.
 
     `choose` is told their places in the audience, what each may get, and what chance decided before; it gives an action's
-    index, or −1 for nothing.
+    index, or −1 for nothing. `anew` as in `arms.draw`.
     """
 
     explore: float
     choose: Callable[[NDArray[np.intp], NDArray[np.bool_], Tossed], NDArray[np.int32]]
+    anew: str = ""
+
+
+@dataclass(frozen=True)
+class Chances:
+    """Probabilities of the actions (people × actions; what is missing to 1 is that of nothing) for what people may get."""
+
+    of: Callable[[NDArray[np.bool_]], NDArray[np.float64]]
+    anew: str = ""
 
 
 def draft(
@@ -39,7 +48,7 @@ def draft(
     refusals: NDArray[np.int8],
     send_at: NDArray[np.datetime64],
     kept: Mapping[str, str],
-    policy: Chooser | None = None,
+    policy: Chooser | Chances | None = None,
     hashed: Hashed | None = None,
 ) -> PlanPeople:
     """A place for each person of the audience, in the order given.
@@ -53,7 +62,8 @@ def draft(
         send_at: When a message to each person is due.
         kept: Profile → origin of an earlier assignment in this campaign; its hash decides again, so the arm
             stays though the person has been merged since.
-        policy: Chooses for each person; default: a random action by weight among the allowed. Whom it gives nothing is PASSED.
+        policy: Chooses for each person, or says with which chances an action is drawn; default: by weight among the allowed. Whom
+            it gives nothing is PASSED.
         hashed: Whose hash decides, where that is not the origin but its group, or where a draft was made before.
     """
     origins = [kept.get(profile, profile) for profile in audience] if kept else audience
@@ -62,13 +72,14 @@ def draft(
     some = allowed[reachable]
     hashed = hashed or Hashed(origins)
     names = hashed.take(reachable)
-    if policy is None:
+    if not isinstance(policy, Chooser):
         drawn = draw(
             salt,
             names,
             holdout=holdout,
             candidates=candidates,
-            probabilities=by_weight(some, candidates),
+            probabilities=by_weight(some, candidates) if policy is None else policy.of(some),
+            anew="" if policy is None else policy.anew,
         )
     else:
         drawn = draw_chosen(
@@ -79,6 +90,7 @@ def draft(
             weights=by_weight(some, candidates),
             explore=policy.explore,
             choose=lambda tossed: policy.choose(reachable, some, tossed),
+            anew=policy.anew,
         )
     return _placed(audience, origins, candidates, hashed, salt, refusals, send_at, reachable, drawn)
 

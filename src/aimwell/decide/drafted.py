@@ -21,6 +21,7 @@ from aimwell.decide.fairness import Fair, furthest_apart, group_shares
 from aimwell.decide.learning import Lesson, NoLesson
 from aimwell.decide.limits import BUDGET, limit_uses
 from aimwell.decide.people import CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
+from aimwell.decide.running_on import Bandit
 from aimwell.stats.estimate import Estimate
 from aimwell.store.tables import LAKE_TABLES
 
@@ -53,6 +54,7 @@ class Drafted:
         may: Who may get a discount, where there is such a limit.
         fair_price: What the limit costs, by people of the experiment; None where it changes nothing.
         warnings: What to know of the groups by which arms were drawn.
+        bandit: What earlier waves said of each action, where actions were drawn by it.
     """
 
     people: PlanPeople
@@ -65,6 +67,7 @@ class Drafted:
     may: NDArray[np.bool_] | None = None
     fair_price: Estimate | None = None
     warnings: tuple[str, ...] = ()
+    bandit: Bandit | None = None
 
     def expected_profit(self) -> Floats:
         """Of each person's action; NaN where there is none or nothing is known of it."""
@@ -89,6 +92,13 @@ class Drafted:
             "limits": [use.to_dict() for use in uses],
             "segments": self._by_segment(),
         }
+        if self.bandit is not None and isinstance(self.lesson, Lesson):
+            return {
+                "policy": None,
+                **told,
+                "passed": self.people.count(PASSED),
+                "exploring": {**self.bandit.to_dict(), "sources": dict(self.lesson.sources)},
+            }
         if not isinstance(self.lesson, Lesson) or self.taken.chosen is None:
             return {"policy": None, **told} if self.limits else None
         profit = self.expected_profit()
@@ -215,7 +225,11 @@ class Drafted:
             held,
             "held_out",
             np.where(
-                action < 0, "passed_over", np.where(self.explored()[who], "explored", "chosen")
+                action < 0,
+                "passed_over",
+                np.where(
+                    self.explored()[who], "explored", "chosen" if self.bandit is None else "drawn"
+                ),
             ),
         )
         columns: dict[str, Any] = {

@@ -266,10 +266,13 @@ def _lesson(past: Pooled, parts: CampaignParts, seed: int) -> Lesson:
     read = past.read
     data = read.data
     gains = earned(data, parts)
+    exploring = parts.campaign.policy.exploring
+    # Thompson sampling weighs whole actions, so nothing else need be learnt.
+    whole = exploring is not None and exploring.method == "thompson"
     judgement = judge_policies(
         data,
         gains.values,
-        _candidates(data),
+        constant_candidates(data.arms) if whole else _candidates(data),
         response=_response(data, gains),
         repeats=_REPEATS if len(data) <= _FEW else 1,
         seed=seed,

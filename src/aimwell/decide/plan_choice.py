@@ -17,7 +17,7 @@ from aimwell.decide.budget.model import Limit
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.choosing import choose_within, exploring_share, for_people
 from aimwell.decide.clusters import cluster_warnings, clusters_of
-from aimwell.decide.draft import Chooser, draft
+from aimwell.decide.draft import Chances, Chooser, draft
 from aimwell.decide.drafted import Drafted, Taken
 from aimwell.decide.fair_price import price_of_fairness
 from aimwell.decide.fairness import Fair
@@ -26,6 +26,7 @@ from aimwell.decide.limits import BUDGET, limits_of, within_ceilings
 from aimwell.decide.model import Candidate
 from aimwell.decide.offers.promised import reach
 from aimwell.decide.people import ALLOWED, PASSED, TREATMENT, PlanPeople
+from aimwell.decide.running_on import Bandit, least_share, wave_of
 from aimwell.decide.strata import Strata, combined
 from aimwell.decide.together import Wholes
 from aimwell.decide.uplift.reading import traits_of
@@ -107,12 +108,18 @@ def drafted(
         keys = [groups.get(who, own) for who, own in zip(audience, keys, strict=True)]
         wholes = Wholes.of(np.unique(np.array(keys, dtype=object), return_inverse=True)[1])
     explore = None
-    policy = None
+    policy: Chooser | Chances | None = None
     fair = None
-    if values is not None:
-        fair = _fair(stores, parts, audience, moment, snapshot)
-        explore = _explore(parts, offered, refusals, limits)
-        policy = Chooser(explore, _chooser(values, limits, taken, wholes, fair))
+    bandit = None
+    if isinstance(lesson, Lesson) and values is not None:
+        anew = "" if campaign.policy.exploring is None else wave_of(lesson)
+        bandit = _bandit(lesson, parts, offered, refusals)
+        if bandit is not None:
+            policy = Chances(bandit.chances(offered), anew)
+        else:
+            fair = _fair(stores, parts, audience, moment, snapshot)
+            explore = _explore(parts, offered, refusals, limits)
+            policy = Chooser(explore, _chooser(values, limits, taken, wholes, fair), anew)
     hashed = Hashed(keys)
     if campaign.stratify:
         strata = _strata(stores, parts, audience, refusals, kept, salt, moment, snapshot)
@@ -134,7 +141,18 @@ def drafted(
     together = keys if campaign.cluster is not None else None
     people = within_ceilings(make, refusals, limits, salt=salt, keys=together)
     may = None if fair is None else (refusals == ALLOWED)[:, fair.discounts].any(axis=1)
-    made = Drafted(people, lesson, limits, values, explore, taken, fair, may, warnings=warnings)
+    made = Drafted(
+        people,
+        lesson,
+        limits,
+        values,
+        explore,
+        taken,
+        fair,
+        may,
+        warnings=warnings,
+        bandit=bandit,
+    )
     if profit is not None:
         made = replace(made, people=replace(people, expected_profit=made.expected_profit()))
     if fair is None or taken.chosen is None or taken.chosen.unfair is None:
@@ -232,12 +250,32 @@ def _explore(
     allowed = refusals == ALLOWED
     who = np.flatnonzero(allowed.any(axis=1))
     campaign = parts.campaign
+    weights = by_weight(allowed[who], offered)
+    share = campaign.policy.explore_share
+    if campaign.policy.exploring is not None:
+        share = least_share(share, weights, held=campaign.holdout)
     return exploring_share(
-        campaign.policy.explore,
-        by_weight(allowed[who], offered),
+        share,
+        weights,
         [for_people(limit, who) for limit in limits],
         held=campaign.holdout,
     )
+
+
+def _bandit(
+    lesson: Lesson,
+    parts: CampaignParts,
+    offered: Sequence[Candidate],
+    refusals: NDArray[np.int8],
+) -> Bandit | None:
+    """What earlier waves say of each action, where actions are drawn by it."""
+    campaign = parts.campaign
+    exploring = campaign.policy.exploring
+    if exploring is None or exploring.method != "thompson":
+        return None
+    allowed = refusals == ALLOWED
+    weights = by_weight(allowed[allowed.any(axis=1)], offered)
+    return Bandit.of(lesson, share=least_share(exploring.share, weights, held=campaign.holdout))
 
 
 def _members(

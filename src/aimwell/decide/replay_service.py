@@ -152,7 +152,7 @@ def _round(
         parts,
         offered,
         audience,
-        refusals=graver(spared, barred),
+        refuse=lambda _profit: graver(spared, barred),
         send_at=np.full(len(audience), np.datetime64(int(moment.timestamp() * 1e6), "us")),
         kept={},
         moment=moment,

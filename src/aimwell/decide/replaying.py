@@ -149,6 +149,7 @@ class Contacted:
             channel=channel[inside],
             category=categories[inside],
             reserved=np.zeros(inside.size, dtype=np.bool_),
+            worth=np.full(inside.size, np.inf),
         )
         return slot_refusals(
             policy,

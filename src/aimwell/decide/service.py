@@ -48,6 +48,7 @@ from aimwell.decide.plan_choice import drafted
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.recommended import Recommended, recommended
 from aimwell.decide.reservations import Rank, ask_anew
+from aimwell.decide.stops import refuse_stopped
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
 from aimwell.decide.what_followed import what_followed
@@ -175,11 +176,16 @@ def _day(stores: Stores, moment: datetime) -> date:
 
 
 def approve(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
-    """Say that the plan may be sent. Raises DecideError where it is not waiting for that."""
+    """Say that the plan may be sent.
+
+    Raises:
+        DecideError: It is not waiting for that, or a guardrail stopped its campaign.
+    """
     found = load_plan(stores.control, plan_id)
     parts = parts_of_plan(found.document)
 
     def hand_out(connection: sa.Connection) -> None:
+        refuse_stopped(connection, found)
         if not found.trial:
             give_codes(connection, found.plan_id, parts, now=now)
 

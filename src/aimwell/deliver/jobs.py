@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from aimwell.decide.stored import load_plan
+from aimwell.deliver.guarding import guard
 from aimwell.deliver.service import DeliveryStatus, execute, run_sending
 from aimwell.deliver.touches import flush_touches
 from aimwell.errors import JobError, LeaseBusyError
@@ -22,7 +23,7 @@ SEND = "deliver.send"
 """Executes and sends one plan. Payload: `plan_id`, and `by`, who asked for it."""
 
 FLUSH = "deliver.flush"
-"""Carries opens, clicks and the like into the lake."""
+"""Carries opens, clicks and the like into the lake, and looks at the guardrails of what is sent."""
 
 _ACTOR = "worker"
 _LOOK_AGAIN = timedelta(minutes=1)
@@ -88,9 +89,10 @@ def deliver_handlers(
 
     def flush(_context: JobContext, _payload: Mapping[str, Any]) -> Mapping[str, Any]:
         try:
-            return {"written": flush_touches(stores, now=clock())}
+            written = flush_touches(stores, now=clock())
         except LeaseBusyError:
-            return {"written": 0}
+            written = 0
+        return {"written": written, "stopped": list(guard(stores, now=clock()))}
 
     return {SEND: send, FLUSH: flush}
 

@@ -17,6 +17,7 @@ from aimwell.decide.model import Place, Plan
 from aimwell.decide.public_address import unreachable_links
 from aimwell.decide.recommended import recommended
 from aimwell.decide.service import cancel as cancel_plan
+from aimwell.decide.stops import lift_stops, refuse_stopped, standing
 from aimwell.decide.stored import load_plan, move, pinned_products, place_of
 from aimwell.deliver import ledger
 from aimwell.deliver.addresses import is_made_up
@@ -24,6 +25,7 @@ from aimwell.deliver.answers import TEST_PREFIX
 from aimwell.deliver.compose import Preview
 from aimwell.deliver.execution import is_written, refuse_broken_templates, write_ledger
 from aimwell.deliver.fields import people_fields
+from aimwell.deliver.guarding import guard
 from aimwell.deliver.model import Recipient, Stopped
 from aimwell.deliver.outfit import outfit, refuse_unsendable, transport
 from aimwell.deliver.products import shown
@@ -58,7 +60,7 @@ _ARM_WORDS = {"control": "held out", "excluded": "left out", "passed": "passed o
 
 @dataclass(frozen=True)
 class DeliveryStatus:
-    """Where a plan stands. `messages`: state → reason ("" for none) → number."""
+    """Where a plan stands. `messages`: state → reason ("" for none) → number; `stopped`: what a guardrail of its campaign saw."""
 
     plan_id: str
     state: str
@@ -68,6 +70,7 @@ class DeliveryStatus:
     sending_on: bool
     ended: str = ""
     trouble: str | None = None
+    stopped: str | None = None
 
     def total(self, state: str) -> int:
         """Messages in one state."""
@@ -100,7 +103,14 @@ def execute(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     if plan.state == "approved":
         refuse_broken_templates(stores, plan, parts, gear, now=now)
     # Not from 'paused': executing again must not undo what somebody has just stopped.
-    plan = move(stores.control, plan.plan_id, "sending", now=now, since=("approved", "sending"))
+    plan = move(
+        stores.control,
+        plan.plan_id,
+        "sending",
+        now=now,
+        since=("approved", "sending"),
+        also=lambda connection: refuse_stopped(connection, plan),
+    )
     write_ledger(stores, plan, gear, now=now)
     stores.audit("execute", actor=by, subject=plan.plan_id)
     return plan
@@ -152,6 +162,7 @@ def run_sending(
         ledger.recover(connection, plan.plan_id, now=clock(), again=again)
         if plan.state == "cancelled":
             ledger.stop_all(connection, plan.plan_id, reason="plan_cancelled")
+    plan = _guard(stores, plan, now=clock())
     run = SendRun(ended=f"the plan is {plan.state}")
     if plan.state == "sending":
         if not is_written(
@@ -178,8 +189,16 @@ def run_sending(
         run = asyncio.run(send_plan(batch, progress=step))
     _finish(stores, plan, now=clock())
     flush_touches(stores, now=clock())
+    _guard(stores, plan, now=clock())
     after = status(stores, plan.plan_id)
     return replace(after, ended=run.ended, trouble=str(run.trouble) if run.trouble else None)
+
+
+def _guard(stores: Stores, plan: Plan, *, now: datetime) -> Plan:
+    """The plan as it stands after its guardrails were looked at."""
+    if plan.trial or not plan.document["campaign"].get("guardrails"):
+        return plan
+    return load_plan(stores.control, plan.plan_id) if guard(stores, now=now, plans=[plan]) else plan
 
 
 def _finish(stores: Stores, plan: Plan, *, now: datetime) -> None:
@@ -204,12 +223,44 @@ def pause(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     return plan
 
 
-def resume(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
-    """Let a paused plan go on; send it with `run_sending`."""
+def resume(
+    stores: Stores, plan_id: str, *, now: datetime, by: str, reason: str | None = None
+) -> Plan:
+    """Let a paused plan go on; send it with `run_sending`.
+
+    Args:
+        reason: Why it may, though a guardrail stopped its campaign; it is written down, and the guardrail counts anew.
+
+    Raises:
+        DecideError: A guardrail stopped the campaign and no reason is given.
+        DeliverError: It is not paused.
+    """
     plan = load_plan(stores.control, plan_id)
+    with stores.read_control() as connection:
+        stopped = bool(standing(connection, plan.campaign))
+        if stopped and not (reason or "").strip():
+            refuse_stopped(connection, plan)
+
+    def overrule(connection: sa.Connection) -> None:
+        if stopped and reason is not None:
+            lift_stops(
+                stores,
+                connection,
+                plan.campaign,
+                now=now,
+                by=by,
+                reason=reason,
+                subject=plan.plan_id,
+            )
+
     if plan.state != "paused":
-        raise DeliverError(f"The plan '{plan.plan_id}' is {plan.state}, not paused.")
-    plan = move(stores.control, plan.plan_id, "sending", now=now, since=("paused",))
+        # All of it may have left before the harm was seen; then there is only the stop to lift.
+        if not stopped:
+            raise DeliverError(f"The plan '{plan.plan_id}' is {plan.state}, not paused.")
+        with stores.control.begin() as connection:
+            overrule(connection)
+        return plan
+    plan = move(stores.control, plan.plan_id, "sending", now=now, since=("paused",), also=overrule)
     stores.audit("resume", actor=by, subject=plan.plan_id)
     return plan
 
@@ -226,6 +277,7 @@ def status(stores: Stores, plan_id: str) -> DeliveryStatus:
     """Where a plan stands."""
     plan = load_plan(stores.control, plan_id)
     with stores.read_control() as connection:
+        stops = [] if plan.trial else standing(connection, plan.campaign)
         return DeliveryStatus(
             plan_id=plan.plan_id,
             state=plan.state,
@@ -233,6 +285,7 @@ def status(stores: Stores, plan_id: str) -> DeliveryStatus:
             messages=ledger.counts(connection, plan.plan_id),
             next_due_at=ledger.next_due(connection, plan.plan_id),
             sending_on=sending_is_on(connection),
+            stopped=str(stops[0].evidence["words"]) if stops else None,
         )
 
 

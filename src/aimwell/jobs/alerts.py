@@ -13,7 +13,7 @@ from aimwell.jobs.model import Clock, utc_now
 from aimwell.store.control import Control, insert_missing
 from aimwell.store.schema import metadata
 
-__all__ = ["Alert", "Alerts", "Severity"]
+__all__ = ["Alert", "Alerts", "Severity", "close_alert", "raise_alert"]
 
 Severity = Literal["info", "warning", "error"]
 _SEVERITIES = ("info", "warning", "error")
@@ -45,26 +45,8 @@ class Alerts:
         Args:
             message: What is wrong and what to do, without personal data.
         """
-        if severity not in _SEVERITIES:
-            raise JobError(f"An alert cannot be '{severity}'. Allowed: {', '.join(_SEVERITIES)}.")
-        now = self._clock()
-        fresh = {"severity": severity, "message": message, "last_at": now}
-        was_over = _table.c.resolved_at.is_not(None)
         with self._control.begin() as connection:
-            insert_missing(connection, _table, [{"key": key, "first_at": now, "count": 0, **fresh}])
-            connection.execute(
-                sa.update(_table)
-                .where(_table.c.key == key)
-                .values(
-                    count=sa.case((was_over, 1), else_=_table.c.count + 1),
-                    first_at=sa.case(
-                        (was_over, sa.literal(now, _table.c.first_at.type)),
-                        else_=_table.c.first_at,
-                    ),
-                    resolved_at=None,
-                    **fresh,
-                )
-            )
+            raise_alert(connection, key, message, severity=severity, now=self._clock())
 
     def resolve(self, key: str) -> bool:
         """The trouble is over; False where it was not open."""
@@ -75,8 +57,7 @@ class Alerts:
             if connection.execute(sa.select(_table.c.key).where(*is_open)).scalar() is None:
                 return False
         with self._control.begin() as connection:
-            over = sa.update(_table).where(*is_open).values(resolved_at=self._clock())
-            return connection.execute(over).rowcount > 0
+            return close_alert(connection, key, now=self._clock())
 
     def all(self, *, resolved: bool = False) -> tuple[Alert, ...]:
         """Open alerts, the worst and newest first; with `resolved` those that are over, too."""
@@ -87,3 +68,33 @@ class Alerts:
             found = [Alert(**row._mapping) for row in connection.execute(query)]
         found.sort(key=lambda alert: alert.last_at, reverse=True)
         return tuple(sorted(found, key=lambda a: _SEVERITIES.index(a.severity), reverse=True))
+
+
+def raise_alert(
+    connection: sa.Connection, key: str, message: str, *, severity: Severity, now: datetime
+) -> None:
+    """As `Alerts.alert`, in a transaction of the caller's."""
+    if severity not in _SEVERITIES:
+        raise JobError(f"An alert cannot be '{severity}'. Allowed: {', '.join(_SEVERITIES)}.")
+    fresh = {"severity": severity, "message": message, "last_at": now}
+    was_over = _table.c.resolved_at.is_not(None)
+    insert_missing(connection, _table, [{"key": key, "first_at": now, "count": 0, **fresh}])
+    connection.execute(
+        sa.update(_table)
+        .where(_table.c.key == key)
+        .values(
+            count=sa.case((was_over, 1), else_=_table.c.count + 1),
+            first_at=sa.case(
+                (was_over, sa.literal(now, _table.c.first_at.type)), else_=_table.c.first_at
+            ),
+            resolved_at=None,
+            **fresh,
+        )
+    )
+
+
+def close_alert(connection: sa.Connection, key: str, *, now: datetime) -> bool:
+    """As `Alerts.resolve`, in a transaction of the caller's."""
+    is_open = (_table.c.key == key, _table.c.resolved_at.is_(None))
+    over = sa.update(_table).where(*is_open).values(resolved_at=now)
+    return connection.execute(over).rowcount > 0

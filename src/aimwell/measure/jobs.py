@@ -1,4 +1,4 @@
-"""Background work of *measure*: sums of days are brought forward, running campaigns are measured and watched."""
+"""Background work of *measure*: sums of days are brought forward, campaigns are measured and watched, the next waves planned."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aimwell.jobs.service import Jobs
 from aimwell.jobs.worker import Handler
 from aimwell.store.stores import Stores
 
-__all__ = ["MEASURE", "SUMS", "measure_handlers", "schedule_measuring"]
+__all__ = ["MEASURE", "SUMS", "WAVES", "measure_handlers", "schedule_measuring"]
 
 SUMS = "measure.sums"
 """Brings the sums of each day forward and looks at the rates of messages."""
@@ -20,11 +20,14 @@ SUMS = "measure.sums"
 MEASURE = "measure.watch"
 """Measures the campaigns whose window is open, and looks whether one loses money."""
 
-_SCHEDULES = {SUMS: "*/10 * * * *", MEASURE: "15 5 * * *"}
+WAVES = "measure.waves"
+"""Measures waves whose window is over and plans the next one of campaigns that repeat."""
+
+_SCHEDULES = {SUMS: "*/10 * * * *", MEASURE: "15 5 * * *", WAVES: "45 * * * *"}
 
 
 def schedule_measuring(jobs: Jobs, *, timezone: str) -> None:
-    """Both by the clock; only where they are missing, as somebody may have moved them."""
+    """All by the clock; only where they are missing, as somebody may have moved them."""
     there = {one.name for one in jobs.schedules.all()}
     for kind, cron in _SCHEDULES.items():
         if kind not in there:
@@ -34,7 +37,7 @@ def schedule_measuring(jobs: Jobs, *, timezone: str) -> None:
 def measure_handlers(
     stores: Stores, *, clock: Callable[[], datetime] = utc_now
 ) -> dict[str, Handler]:
-    """Kind of job → what does the work, for a worker. Both may run twice."""
+    """Kind of job → what does the work, for a worker. All may run twice."""
 
     def sums(_context: JobContext, _payload: Mapping[str, Any]) -> Mapping[str, Any]:
         from aimwell.measure.day_sums.service import bring_forward
@@ -48,11 +51,17 @@ def measure_handlers(
     def measured(_context: JobContext, _payload: Mapping[str, Any]) -> Mapping[str, Any]:
         # Takes a second to load, and most workers never measure.
         from aimwell.measure.slice_reading import bring_up_to_date, read_pieces
-        from aimwell.measure.watch_service import tell_alerts, watch
+        from aimwell.measure.watch_service import guard_losses, tell_alerts, watch
 
         now = clock()
         done = bring_up_to_date(stores, read_pieces(stores, until=now), now=now)
         standing = tell_alerts(stores, watch(stores, now=now), now=now)
-        return {"measured": list(done), "alerts": list(standing)}
+        stopped = guard_losses(stores, now=now)
+        return {"measured": list(done), "alerts": list(standing), "stopped": list(stopped)}
 
-    return {SUMS: sums, MEASURE: measured}
+    def waves(_context: JobContext, _payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        from aimwell.measure.waves import next_waves
+
+        return {"waves": next_waves(stores, now=clock())}
+
+    return {SUMS: sums, MEASURE: measured, WAVES: waves}

@@ -12,12 +12,12 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from aimwell.decide.model import EXCLUSIONS
+from aimwell.deliver.guarding import BOUNCED, COMPLAINED, UNSUBSCRIBED
 from aimwell.measure.model import Delivery
 from aimwell.measure.people import Cell
 from aimwell.store.schema import metadata
 
 __all__ = [
-    "COMPLAINED",
     "CONTACT_COLUMNS",
     "SHARED",
     "STOP_REASONS",
@@ -42,9 +42,6 @@ STOP_REASONS: Mapping[str, str] = {
 _messages = metadata.tables["messages"]
 _events = metadata.tables["message_events"]
 _OPENED, _CLICKED = "Email Opened", "Email Link Clicked"
-_UNSUBSCRIBED, _BOUNCED = "Unsubscribed", "Email Bounced"
-COMPLAINED = ("Email Complained", "Email Marked As Spam", "Spam Complaint")
-"""Events that say a person called the message spam."""
 SHARED = ("Email Shared", "Email Forwarded", "Product Shared")
 """Events that say a person passed the message on."""
 
@@ -223,8 +220,8 @@ def each_message(where: sa.ColumnElement[bool], by: Sequence[sa.Column[Any]] = (
             seen(_OPENED, machine=True).label("opened_machine"),
             seen(_CLICKED, machine=False).label("clicked"),
             seen(_CLICKED, machine=True).label("clicked_machine"),
-            seen(_UNSUBSCRIBED, machine=False).label("unsubscribed"),
-            seen(_BOUNCED, machine=False).label("bounced"),
+            seen(*UNSUBSCRIBED, machine=False).label("unsubscribed"),
+            seen(*BOUNCED, machine=False).label("bounced"),
             seen(*COMPLAINED, machine=False).label("complained"),
             seen(*SHARED, machine=False).label("shared"),
         )

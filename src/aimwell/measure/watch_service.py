@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aimwell.decide.model import Plan
+from aimwell.decide.stops import stop, stops_of
 from aimwell.decide.stored import list_plans
+from aimwell.deliver.guarding import running
 from aimwell.jobs.alerts import Alerts
 from aimwell.measure.day_sums.messages import local_days, message_days
 from aimwell.measure.stored import latest_documents
 from aimwell.measure.watching import RIPE, Counts, Watched, watch_added, watch_rates
+from aimwell.stats.estimate import Estimate
 from aimwell.store.stores import Stores
 
-__all__ = ["ALERTS", "tell_alerts", "watch"]
+__all__ = ["ALERTS", "guard_losses", "tell_alerts", "watch"]
 
 ALERTS = "kpi:"
 """Keys of alerts about key figures begin so."""
@@ -66,6 +69,41 @@ def tell_alerts(stores: Stores, found: Iterable[Watched], *, now: datetime) -> t
     for key in sorted(over - set(standing)):
         alerts.resolve(key)
     return tuple(standing)
+
+
+def guard_losses(stores: Stores, *, now: datetime) -> tuple[str, ...]:
+    """Stop campaigns whose newest report shows a loss beyond their guardrail; ids of the plans that showed it.
+
+    Only while the window is open, for then the report's interval holds at all looks together; its one side leaves as many false alarms
+    as the rates of messages do. A loss that a person has overruled is not looked at again.
+    """
+    reports = {one["plan_id"]: one for one in latest_documents(stores)}
+    stopped = []
+    for plan in running(stores, now=now):
+        loss = plan.document["campaign"]["guardrails"].get("loss")
+        report = reports.get(plan.plan_id)
+        if loss is None or report is None or report["span"]["finished"]:
+            continue
+        with stores.read_control() as connection:
+            if any(
+                one.resumed_at is None or (one.plan_id, one.guardrail) == (plan.plan_id, "loss")
+                for one in stops_of(connection, plan.campaign)
+            ):
+                continue
+        one = Estimate(**report["headline_estimate"])
+        if one.upper is None or one.upper >= -loss:
+            continue
+        evidence = {
+            "effect": one.estimate,
+            "lower": one.lower,
+            "upper": one.upper,
+            "allowed": -loss,
+            "words": f"Stop: {watch_added(report).words}",
+        }
+        since = plan.started_at or plan.starts_at
+        if stop(stores, plan, "loss", evidence, since=since, now=now):
+            stopped.append(plan.plan_id)
+    return tuple(stopped)
 
 
 def _ends(plan: Plan) -> datetime:

@@ -36,7 +36,7 @@ class KeyRing:
     name: str
 
     def create(
-        self, stores: Stores, *, now: datetime, by: str, told: dict[str, str], **known: str
+        self, stores: Stores, *, now: datetime, by: str, told: dict[str, Any], **known: str
     ) -> tuple[str, sa.Row[Any]]:
         """A new key, which can never be shown again, and its row. `known`: further columns; `told`: to the audit log."""
         key = secrets.token_urlsafe(_KEY_BYTES)

@@ -36,9 +36,11 @@ class Deliveries(Stage):
         """Stop sending a plan for now."""
         return deliver_service.pause(self._stores, plan_id, now=self._clock(), by=self._by)
 
-    def resume(self, plan_id: str) -> Plan:
-        """Let a paused plan go on."""
-        return deliver_service.resume(self._stores, plan_id, now=self._clock(), by=self._by)
+    def resume(self, plan_id: str, *, reason: str | None = None) -> Plan:
+        """Let a paused plan go on; `reason`: why, where a guardrail stopped it."""
+        return deliver_service.resume(
+            self._stores, plan_id, now=self._clock(), by=self._by, reason=reason
+        )
 
     def cancel(self, plan_id: str) -> Plan:
         """Give a plan up."""

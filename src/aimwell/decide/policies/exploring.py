@@ -7,6 +7,7 @@ number of the person's own (as the hash bucket), so that the same person always 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
@@ -73,7 +74,7 @@ def thompson(mean: FloatArray, error: FloatArray, *, least: float = 0.0) -> Floa
         gap = (mean[:, 1] - mean[:, 0]) / np.hypot(error[:, 0], error[:, 1])
         found = np.column_stack([ndtr(-gap), ndtr(gap)])
         return with_exploration(found, share=least)
-    points, sizes = leggauss(_NODES)
+    points, sizes = _nodes(_NODES)
     z, sizes = points * _SPAN, sizes * _SPAN * np.exp(-((points * _SPAN) ** 2) / 2)
     found = np.empty_like(mean)
     for arm in range(arms):
@@ -95,7 +96,7 @@ def thompson_rates(successes: IntArray, trials: IntArray, *, least: float = 0.0)
     a, b = 1.0 + successes, 1.0 + trials - successes
     middle = a / (a + b)
     spread = np.sqrt(middle * (1 - middle) / (a + b + 1))
-    points, sizes = leggauss(4 * _NODES)
+    points, sizes = _nodes(4 * _NODES)
     found = np.empty(len(a))
     for arm in range(len(a)):
         low, high = (
@@ -110,6 +111,13 @@ def thompson_rates(successes: IntArray, trials: IntArray, *, least: float = 0.0)
         found[arm] = float((np.exp(log_density) * below) @ sizes) * (high - low) / 2
     shares = with_exploration(found[None, :] / found.sum(), share=least)
     return np.asarray(shares[0], dtype=np.float64)
+
+
+@lru_cache(maxsize=2)
+def _nodes(count: int) -> tuple[FloatArray, FloatArray]:
+    """Points between −1 and 1 and their weights; found once, as that takes longer than to use them."""
+    points, sizes = leggauss(count)
+    return points, sizes
 
 
 def drawn(probabilities: FloatArray, uniform: FloatArray) -> tuple[IntArray, FloatArray]:

@@ -3,7 +3,8 @@
 A guardrail is something that contact must not raise (unsubscribes, complaints) or lower (margin; give it with its sign turned). All
 bounds hold at all looks together, so that looking daily finds harm that is not there in at most `alpha` of campaigns.
 
-- `watch_rate`: yes and no among the contacted, as unsubscribes, against a limit. Exact, from the first person on.
+- `watch_rate`: yes and no among the contacted, as unsubscribes, against a limit. Exact, from the first person on. `watch_counts`: the
+  same of the two counts, where it is looked now and then and not after each person.
 - `watch_events`: whether events, as complaints, come from the contacted more often than chance assigned people to contact. Exact.
 - `watch_amount`: amounts, as margin lost, against the holdout. Asymptotic, so it says nothing before there is enough in both arms.
 
@@ -24,7 +25,7 @@ from aimwell.stats.estimate import checked_share
 from aimwell.stats.rate_evidence import log_evidence
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["Harm", "harm_bounds", "watch_amount", "watch_events", "watch_rate"]
+__all__ = ["Harm", "harm_bounds", "watch_amount", "watch_counts", "watch_events", "watch_rate"]
 
 _FIRST = 100
 _TUNED_FOR = 2_000
@@ -70,15 +71,35 @@ def watch_rate(
         what: Its name in words.
     """
     checked_share(limit, name="limit")
-    shown = _shown(yes, limit, alpha)
-    rate = float(yes.mean()) if len(yes) else None
+    return _rate_harm(int(yes.sum()), len(yes), limit, _shown(yes, limit, alpha), what)
+
+
+def watch_counts(
+    yes: int, people: int, *, limit: float, alpha: float = 0.05, what: str = "the guardrail"
+) -> Harm:
+    """Whether more of the contacted did it than the limit allows, by what is known at this look; any looks may be taken.
+
+    Who has not done it yet may still do it: that only lowers the evidence.
+
+    Args:
+        yes, people: How many did it, of how many contacted.
+        limit, alpha, what: As in `watch_rate`.
+    """
+    checked_share(limit, name="limit")
+    checked_share(alpha, name="alpha")
+    shown = people > 0 and float(log_evidence(yes, people, limit=limit)) >= -math.log(alpha)
+    return _rate_harm(yes, people, limit, people if shown else None, what)
+
+
+def _rate_harm(yes: int, people: int, limit: float, shown: int | None, what: str) -> Harm:
+    rate = yes / people if people else None
     if rate is None:
         words = f"{what}: nobody was contacted yet."
     elif shown is None:
-        words = f"{what}: {rate:.2%} of {len(yes):,} contacted; more than {limit:.2%} is not shown."
+        words = f"{what}: {rate:.2%} of {people:,} contacted; more than {limit:.2%} is not shown."
     else:
         words = f"Stop: {what} at {rate:.2%} of the contacted, more than the {limit:.2%} allowed; shown after {shown:,} people."
-    return Harm(len(yes), rate, None, limit, stop=shown is not None, stopped_at=shown, words=words)
+    return Harm(people, rate, None, limit, stop=shown is not None, stopped_at=shown, words=words)
 
 
 def watch_events(

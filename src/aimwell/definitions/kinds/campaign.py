@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from aimwell.definitions.base import Definition, Duration, LocalMoment, Name, Part, Reference, Share
+from aimwell.definitions.kinds.running_on import Exploration, Guardrails
 from aimwell.definitions.parameters import ParameterValues
 from aimwell.zones import known_zones
 
@@ -204,7 +205,28 @@ class Policy(Part):
         default=None,
         description="Holds what a learnt policy gives to protected groups together; default: no limit.",
     )
-    explore: Share = Field(default=0.1, description="Share of people who get a random action.")
+    explore: Share | Exploration = Field(
+        default=0.1,
+        description="Share of people who get a random action; or {method: …, share: …} for a campaign that runs on.",
+    )
+
+    @property
+    def exploring(self) -> Exploration | None:
+        """How a campaign that runs on explores; None where only a share was given."""
+        return self.explore if isinstance(self.explore, Exploration) else None
+
+    @property
+    def explore_share(self) -> float:
+        """Share of people who get a random action."""
+        return self.explore.share if isinstance(self.explore, Exploration) else self.explore
+
+    @model_validator(mode="after")
+    def _not_both(self) -> Policy:
+        if self.fair is not None and self.exploring and self.exploring.method == "thompson":
+            raise ValueError(
+                "`fair` holds a choice to its limit, and thompson draws by chance; use epsilon_greedy"
+            )
+        return self
 
 
 class Schedule(Part):
@@ -215,6 +237,14 @@ class Schedule(Part):
     )
     timezone: str = Field(
         default="recipient", description="IANA zone, or 'recipient' for each person's own."
+    )
+    every: Duration | None = Field(
+        default=None,
+        description="Plans the next wave so long after the last one began, once its window is over; default: once only.",
+    )
+    approval: Literal["wait", "automatic"] = Field(
+        default="wait",
+        description="wait: a person approves each wave; automatic: what `every` planned is approved and sent by the workers.",
     )
 
     @field_validator("timezone")
@@ -346,6 +376,10 @@ class Campaign(Definition):
     targets: Mapping[TargetKey, float] = Field(
         default_factory=dict,
         description="What a key figure should reach, as {conversion_rate: 5}; costs and losses: what it should stay under.",
+    )
+    guardrails: Guardrails | None = Field(
+        default=None,
+        description="What stops the campaign by itself, as {unsubscribe_rate: 2, loss: 500}.",
     )
     trial: bool = Field(
         default=False, description="Goes into a sink with made-up addresses; nobody is reached."

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from aimwell.definitions import service as definitions
 from aimwell.errors import MeasureError, SegmentError
 from aimwell.history.moment import open_moment
-from aimwell.measure.earnings import together
 from aimwell.measure.feedback.joined_service import feedback_by
 from aimwell.measure.formatting import count, money, money_interval, percent
 from aimwell.measure.segment_pieces import segment_pieces
@@ -23,6 +22,7 @@ from aimwell.segment.flows import month_starts
 from aimwell.segment.personas.model import Persona
 from aimwell.segment.personas.service import PERSONA_FEATURES, personas
 from aimwell.stats.estimate import Estimate
+from aimwell.stats.together import together
 from aimwell.store.stores import Stores
 
 __all__ = ["segment_report"]

@@ -1,4 +1,4 @@
-"""Plans of campaigns, the arm and action of each person in them, and what each was recommended."""
+"""Plans of campaigns, the arm and action of each person in them, what each was recommended, and stops by guardrails."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from aimwell.store.control import JsonType, Money, UtcDateTime
 from aimwell.store.schema.base import Bool, Int, Real, Text, metadata
 
-__all__ = ["plan_people", "plan_products", "plans"]
+__all__ = ["campaign_stops", "plan_people", "plan_products", "plans"]
 
 plans = sa.Table(
     "plans",
@@ -71,4 +71,23 @@ plan_products = sa.Table(
         nullable=False,
         comment="What the person is recommended, the best first, as it was when planned.",
     ),
+)
+
+campaign_stops = sa.Table(
+    "campaign_stops",
+    metadata,
+    sa.Column("plan_id", Text, primary_key=True),
+    sa.Column("guardrail", Text, primary_key=True, comment="As in the campaign."),
+    sa.Column(
+        "since",
+        UtcDateTime,
+        primary_key=True,
+        comment="From when on the evidence counts; a resumption begins anew.",
+    ),
+    sa.Column("campaign", Text, nullable=False, index=True),
+    sa.Column("evidence", JsonType, nullable=False),
+    sa.Column("stopped_at", UtcDateTime, nullable=False),
+    sa.Column("resumed_at", UtcDateTime, comment="Null: the stop stands."),
+    sa.Column("resumed_by", Text),
+    sa.Column("reason", Text, comment="Why it was let go on."),
 )
