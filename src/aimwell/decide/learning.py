@@ -281,7 +281,7 @@ def _lesson(past: Pooled, parts: CampaignParts, seed: int) -> Lesson:
     if not choice.over_nobody:
         why = "; ".join(judgement.find(NOTHING).value.words)
         raise DecideError(
-            f"Of {len(data):,} people it cannot be told what comes of contacting nobody ({why}), so nor what an action adds. "
+            f"Of {len(data):,} people it cannot be told what comes of contacting nobody ({why}), so neither can what an action adds. "
             "Hold out more people, or let it learn from several plans (policy.learn_from)."
         )
     return Lesson(
