@@ -29,7 +29,7 @@ DISCOUNT = np.array([True, False])
 
 
 @given(st.integers(0, 50), st.floats(-2, 2), st.sampled_from([0.0, 0.02, 0.1, 0.3]))
-@settings(max_examples=12)
+@settings(max_examples=5)
 def test_the_shares_lie_within_the_limit_whatever_the_values(
     seed: int, tilt: float, within: float
 ) -> None:
