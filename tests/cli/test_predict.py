@@ -156,3 +156,5 @@ def test_one_person_is_scored_and_settings_are_looked_for(call: Call) -> None:
     for wrong in ("soon", "0m"):
         code, _out, err = call("propensity", "--tune", wrong)
         assert (code, "--tune" in err) == (2, True)
+    code, _out, err = call("lifetime-value", "--law", "poisson")
+    assert (code, "--law: it is one of auto, bgnbd, mbg, pareto" in err) == (2, True)

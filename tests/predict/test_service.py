@@ -256,7 +256,9 @@ def test_a_model_does_not_score_a_time_that_it_has_seen(
 ) -> None:
     with pytest.raises(PredictError, match="know their own future"):
         score_propensity(shop, trained.entry, as_of=day(399), now=NOW)
-    with pytest.raises(PredictError, match="is a model of lifetime value, not a propensity"):
+    with pytest.raises(
+        PredictError, match=r"is a model of lifetime value, not a propensity.*predict score"
+    ):
         score_propensity(shop, value.entry, as_of=AS_OF, now=NOW)
     with pytest.raises(PredictError, match=r"no model 'by-60d'.*'buy-60d'"):
         score_propensity(shop, "by-60d", as_of=AS_OF, now=NOW)

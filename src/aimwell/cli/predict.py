@@ -41,6 +41,7 @@ from aimwell.predict import service
 from aimwell.predict.card_page import card_html
 from aimwell.predict.card_propensity import tuning_words
 from aimwell.predict.cards import card_text, model_card
+from aimwell.predict.laws import LAWS
 from aimwell.predict.questions import PURCHASE, Question
 from aimwell.predict.registry import RegisteredModel, find_model
 
@@ -138,6 +139,8 @@ def lifetime_value(
     as_json: JsonOption = False,
 ) -> None:
     """Work out what each customer will bring within the horizon, and check it on the past."""
+    if law not in ("auto", *LAWS):
+        raise typer.BadParameter(f"it is one of auto, {', '.join(LAWS)}.", param_hint="--law")
     with opened(workspace, as_json=as_json) as ws:
         with ws.output.progress("Valuing") as step:
             fit = service.fit_lifetime_value(

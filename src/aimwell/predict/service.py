@@ -246,8 +246,8 @@ def check_scores(entry: RegisteredModel, as_of: datetime) -> None:
     """
     if entry.kind != "propensity":
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not a propensity. List models with: "
-            "aimwell predict models"
+            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not a propensity; of one person alone only "
+            f"propensities are worked out. Score everybody with: aimwell predict score {entry.name}"
         )
     if as_of < entry.as_of:
         raise PredictError(
