@@ -338,8 +338,8 @@ class Campaign(Definition):
     )
     priority: Annotated[int, Field(ge=0, le=100)] = Field(
         default=50,
-        description="Of campaigns that want the same person's slot the higher one goes first; of equals the one "
-        "that was planned first, once it is approved.",
+        description="Of campaigns that want the same person's slot the higher one goes first; of equals, once it is "
+        "approved, the one that is expected to earn more by the person.",
     )
     exclusive_with: tuple[Name, ...] = Field(
         default=(),
