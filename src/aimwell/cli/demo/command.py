@@ -36,7 +36,7 @@ _IDENTITY_KEY = bytes.fromhex("a1" * 32)
 def demo(
     folder: Annotated[Path, typer.Option(help="Where to make the workspace.")] = Path("demo-shop"),
     people: Annotated[
-        int, typer.Option(min=200, max=2_000_000, help="People of the simulated shop.")
+        int, typer.Option(min=500, max=2_000_000, help="People of the simulated shop.")
     ] = 20_000,
     seed: Annotated[int, typer.Option(min=0, help="Another seed is another shop.")] = 7,
     serve: Annotated[
