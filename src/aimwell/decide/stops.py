@@ -89,11 +89,11 @@ def stop(
             f"resume {plan.plan_id} --reason '…', or aimwell deliver cancel {plan.plan_id}"
         )
         raise_alert(connection, _key(plan.campaign), words, severity="error", now=now)
-        stores.audit(
+        stores.audit_within(
+            connection,
             "guardrail stop",
             actor="guardrails",
             subject=plan.plan_id,
-            within=connection,
             guardrail=guardrail,
             evidence=evidence["words"],
         )
@@ -117,7 +117,7 @@ def lift_stops(
         .values(resumed_at=now, resumed_by=by, reason=reason)
     )
     close_alert(connection, _key(campaign), now=now)
-    stores.audit("guardrail overruled", actor=by, subject=subject, within=connection, reason=reason)
+    stores.audit_within(connection, "guardrail overruled", actor=by, subject=subject, reason=reason)
 
 
 def standing(connection: sa.Connection, campaign: str) -> list[Stop]:

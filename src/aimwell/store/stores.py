@@ -92,32 +92,30 @@ class Stores:
         """Give up all pins of `owner`; returns how many there were."""
         return Pins(self.control).unpin(owner)
 
-    def audit(
+    def audit(self, action: str, *, actor: str, subject: str | None = None, **detail: Any) -> None:
+        """Write one line to the audit log: ids and counts only, never personal data."""
+        with self.control.begin() as connection:
+            self.audit_within(connection, action, actor=actor, subject=subject, **detail)
+
+    def audit_within(
         self,
+        connection: sa.Connection,
         action: str,
         *,
         actor: str,
         subject: str | None = None,
-        within: sa.Connection | None = None,
         **detail: Any,
     ) -> None:
-        """Write one line to the audit log: ids and counts only, never personal data.
-
-        Args:
-            within: The transaction that it belongs to; default: one of its own.
-        """
-        line = sa.insert(_audit).values(
-            occurred_at=datetime.now(UTC),
-            actor=actor,
-            action=action,
-            subject=subject,
-            detail=detail or None,
+        """The same, in a transaction of the caller's."""
+        connection.execute(
+            sa.insert(_audit).values(
+                occurred_at=datetime.now(UTC),
+                actor=actor,
+                action=action,
+                subject=subject,
+                detail=detail or None,
+            )
         )
-        if within is not None:
-            within.execute(line)
-            return
-        with self.control.begin() as connection:
-            connection.execute(line)
 
     def close(self) -> None:
         """Give back connections."""
