@@ -29,7 +29,7 @@ def store_files(
     """
     if not _FILE_NAME.fullmatch(name):
         raise MeasureError(
-            f"A report named {name!r} cannot be a file: letters, digits, '.', '_' and '-' only."
+            f"A report cannot be named {name!r}: the name of a file has letters, digits, '.', '_' and '-' only."
         )
     texts = {
         "html": html,

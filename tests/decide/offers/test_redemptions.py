@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -163,7 +163,7 @@ def test_a_person_is_told_their_own_end(stores: Stores) -> None:
     assert all(f"{sent_at + timedelta(hours=48):%Y-%m-%d}" in text for text in texts)
 
 
-def test_a_slot_that_is_reserved_later_stops_the_lower_campaign_before_it_sends(
+def test_a_slot_that_is_reserved_later_makes_the_lower_campaign_wait_until_it_is_used(
     stores: Stores,
 ) -> None:
     other = {
@@ -181,12 +181,10 @@ def test_a_slot_that_is_reserved_later_stops_the_lower_campaign_before_it_sends(
     better = plan(stores, "other", now=NOW, by="ann")
     approve(stores, better.plan_id, now=NOW, by="ann")
     done = deliver.run_sending(stores, lower.plan_id, clock=lambda: NOW + timedelta(minutes=1))
-    assert done.total("stopped") == 4
-    messages = metadata.tables["messages"]
-    with stores.read_control() as connection:
-        reasons = set(
-            connection.execute(
-                sa.select(messages.c.reason).where(messages.c.plan_id == lower.plan_id)
-            ).scalars()
-        )
-    assert reasons == {"reserved"}
+    assert done.messages == {"queued": {"reserved": 4}}
+    due = datetime(2026, 3, 4, 9, tzinfo=UTC)
+    deliver.execute(stores, better.plan_id, now=due, by="ann")
+    sent = deliver.run_sending(stores, better.plan_id, clock=lambda: due + timedelta(minutes=1))
+    assert sent.total("sent") == 4
+    ended = deliver.run_sending(stores, lower.plan_id, clock=lambda: due + timedelta(minutes=20))
+    assert ended.messages == {"stopped": {"capped": 4}}
