@@ -100,6 +100,15 @@ def test_next_purchases_by_product_as_json(call: Call) -> None:
     assert found["check"]["covered_90"]["method"].startswith("Wilson")
 
 
+def test_next_purchases_by_product_fit_a_hundred_columns(call: Call) -> None:
+    code, out, _err = call(
+        "next-purchase", "--by", "product", "--as-of", AS_OF, "--check", "30", "--top", "3"
+    )
+    assert code == 0
+    assert "soap Soap of [olive]" in out or "mug" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
 def test_best_times_are_told_with_their_judgement(call: Call) -> None:
     code, out, _err = call("best-time", "--signal", "orders", "--as-of", AS_OF, "--hours", "6")
     assert code == 0

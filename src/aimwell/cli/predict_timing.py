@@ -103,23 +103,25 @@ def next_purchase(
                 f"People are told from the sequence model {found.model}; what lies beyond its horizon, from the renewal model."
             )
         rows = soonest.to_pylist()
-        whose = ["profile"] if by == "person" else ["profile", by]
+        whole = (
+            by == "person"
+        )  # else a column names the item, and the days of 90 % would make lines too long
         ws.output.say()
         ws.output.table(
-            [*whose, "bought", "waited", "14 days", "median", "90 % of such", "state"],
+            [
+                *(["profile"] if whole else ["profile", by]),
+                *("bought", "waited", "14 days", "median"),
+                *(["90 % of such", "state"] if whole else ["state"]),
+            ],
             [
                 (
                     row["profile_id"],
-                    *(
-                        []
-                        if by == "person"
-                        else [" ".join([row["item"], (row["name"] or "")[:20]])]
-                    ),
+                    *([] if whole else [" ".join([row["item"], row["name"] or ""])[:22]]),
                     row["purchases"],
                     row["waited"],
                     f"{row['within_14']:.0%}",
                     row["next_day"],
-                    f"{_day(row['lower_90'])} to {_day(row['upper_90'])}",
+                    *([f"{_day(row['lower_90'])} to {_day(row['upper_90'])}"] if whole else []),
                     row["state"],
                 )
                 for row in rows
@@ -127,8 +129,9 @@ def next_purchase(
             title="Most likely within 14 days",
         )
         ws.output.say(
-            "Waited: days since the last purchase. Median, and the days between which 90 % of such people buy: if they come "
-            "back at all. The probability counts those who may be gone."
+            "Waited: days since the last purchase. Median"
+            + (", and the days between which 90 % of such people buy" if whole else "")
+            + ": if they come back at all. The probability counts those who may be gone."
         )
         _written(ws, found.people.num_rows, to)
 
