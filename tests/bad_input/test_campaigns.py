@@ -100,7 +100,7 @@ def test_for_a_single_customer_a_plan_is_made_and_says_that_nothing_can_be_found
     shutil.copytree(made, tmp_path / "shop")
     Path("orders.csv").write_text(orders(0, 3, people=1), encoding="utf-8")
     run("collect", "orders", "orders.csv", *TAKE, "-w", "shop")
-    prepare(run)
+    prepare(run, spring={"holdout": 0.0001})
     told = run("decide", "plan", "spring", "-w", "shop")
     assert "No lift of the revenue per person can be detected: an arm has nobody in it." in told.out
     assert "Nobody is held out" in told.err
