@@ -76,9 +76,7 @@ def test_where_nothing_has_changed_nothing_is_to_be_done(steady: Stores, asks: s
     assert isinstance(found.realised, RealisedLoss)
     assert not found.realised.worse
     assert {one.shift for one in found.shifts if (one.weight or 0) >= 0.05} == {"none"}
-    # Trees learn from counts over all time, which grow with the shop: their level is off in a young one, and that is said.
-    if asks != "spend":
-        assert found.verdict == "fine", found.findings
+    assert found.verdict == "fine", found.findings
     assert (found.realised.gain.lower or 0) > 0
     json.dumps(found.to_dict(), default=str)
     early = monitor(steady, asks, as_of=day(480))
@@ -87,7 +85,8 @@ def test_where_nothing_has_changed_nothing_is_to_be_done(steady: Stores, asks: s
     assert (score(steady, asks, as_of=day(500), now=day(500)) or 0) > 150
     with pytest.raises(PredictError, match="has seen data up to"):
         score(steady, asks, as_of=day(200), now=day(500))
-    assert "Beware" in card_text(model_card(find_model(steady, asks)))
+    # Of spend nothing is to be said: its level is right in a young shop, too.
+    assert ("Beware" in card_text(model_card(find_model(steady, asks)))) == (asks != "spend")
 
 
 @BY_KIND
