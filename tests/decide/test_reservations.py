@@ -141,13 +141,14 @@ def test_a_slot_is_not_waited_for_beyond_the_window_of_the_campaign(stores: Stor
     assert messages(stores, mine) == {("stopped", "reserved"): PEOPLE}
 
 
-def test_slots_of_given_people_are_found_without_reading_all_messages(stores: Stores) -> None:
+def test_slots_of_given_people_are_found_without_reading_all_messages(tmp_path: Path) -> None:
+    stores = make_stores(
+        tmp_path
+    )  # SQLite: PostgreSQL's choice of an index hangs on its statistics
     two_campaigns(stores)
     mine = planned(stores)
     other_plan(stores, lambda _number: 1.0)
     ran: list[tuple[str, Any]] = []
-    if stores.control.engine.dialect.name != "sqlite":
-        pytest.skip("the plan of the other database hangs on its statistics")
 
     @sa.event.listens_for(stores.control.engine, "before_cursor_execute")
     def _see(_connection: Any, _cursor: Any, statement: str, values: Any, *_rest: Any) -> None:
@@ -169,3 +170,4 @@ def test_slots_of_given_people_are_found_without_reading_all_messages(stores: St
         steps = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}", asked[1]).all()
     words = " ".join(str(step[-1]) for step in steps)
     assert "messages USING INDEX ix_messages_person (profile_id=?)" in words
+    stores.close()

@@ -47,8 +47,6 @@ def people() -> FeatureTable:
 
 
 def propensity(kind: Any) -> PropensityModel:
-    if kind == "xgboost":
-        pytest.importorskip("xgboost")
     table = people()
     learner = learners(0, (kind,))[-1]
     scorer = learner.fit(table.values, table.happened)

@@ -6,7 +6,7 @@ import csv
 import math
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import sqlalchemy as sa
 
@@ -22,7 +22,7 @@ __all__ = ["COLUMNS", "import_benchmarks", "kept_benchmarks"]
 COLUMNS = ("kpi", "value", "low", "high", "source", "year", "channel")
 """Of the file. `kpi`, `value` and `source` must be there and filled; the others may be empty or missing."""
 
-_KEYS: tuple[str, ...] = TargetKey.__args__  # type: ignore[attr-defined]
+_KEYS: tuple[str, ...] = get_args(TargetKey)
 _MOST = 10_000
 _table = metadata.tables["kpi_benchmarks"]
 

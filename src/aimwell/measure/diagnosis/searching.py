@@ -100,15 +100,16 @@ def _folded(now: Journeys, earlier: Sequence[Journeys], sure: Sequence[Finding])
     Single places go before everyone: where the rest is as expected, the place is the cause. Of a later step too: where people are lost, those
     who are left are others.
     """
-    order = list(STEPS)
+    names = list(STEPS)
+    order: dict[str, int] = {step: place for place, step in enumerate(names)}
     kept: list[Finding] = []
     others = [one for one in sure if one.step not in STEPS]
     steps = [one for one in sure if one.step in STEPS]
     for one in sorted(steps, key=lambda each: (each.place == EVERYONE, *_rank(each))):
-        place = order.index(one.step)  # type: ignore[arg-type]
-        causes = [n for n, each in enumerate(kept) if order.index(each.step) <= place]  # type: ignore[arg-type]
+        place = order[one.step]
+        causes = [n for n, each in enumerate(kept) if order[each.step] <= place]
         if causes:
-            asked = _Asked(order[place], one.place)
+            asked = _Asked(names[place], one.place)
             again = _compared(now, earlier, asked, without=[kept[n].place for n in causes])
             if again is None or again.p_value > _STILL:
                 first = kept[causes[-1]]
