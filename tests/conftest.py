@@ -75,7 +75,7 @@ if "PYTEST_XDIST_WORKER" in os.environ and sys.platform == "linux":
 # A test that fails once in a hundred runs helps nobody before a push, so the short run draws the same
 # examples each time; the long one (--hypothesis-profile=long) searches anew with the printed seed.
 hypothesis.settings.register_profile(
-    "short", deadline=None, derandomize=True, max_examples=60, print_blob=True
+    "short", deadline=None, derandomize=True, max_examples=40, print_blob=True
 )
 hypothesis.settings.register_profile("long", deadline=None, max_examples=1000, print_blob=True)
 hypothesis.settings.load_profile("short")

@@ -242,7 +242,13 @@ def a_minute_later(workspace: Path) -> None:
         )
 
 
-@pytest.mark.parametrize(("script", "words", "ended"), SERVERS.values(), ids=SERVERS)
+@pytest.mark.parametrize(
+    ("script", "words", "ended"),
+    [
+        pytest.param(*server, id=name, marks=[pytest.mark.long] if place % 2 else [])
+        for place, (name, server) in enumerate(SERVERS.items())
+    ],
+)
 def test_a_mail_server_that_fails_loses_nobody_and_the_same_command_goes_on(
     run: Run, workspace: Path, script: dict[str, list[str]], words: str, ended: dict[str, int]
 ) -> None:

@@ -12,7 +12,7 @@ from aimwell.decide.budget.model import Limit
 from aimwell.decide.choosing import choose_within
 from aimwell.decide.fairness import Fair, FairLimits, fairest, furthest_apart, group_shares
 
-PEOPLE = 900
+PEOPLE = 300
 
 
 def shop(seed: int, *, tilt: float) -> tuple[np.ndarray, list[str | None], Tossed]:
@@ -36,14 +36,14 @@ def test_the_shares_lie_within_the_limit_whatever_the_values(
     values, labels, toss = shop(seed, tilt=tilt)
     fair = Fair.of("gender", labels, DISCOUNT, within=within)
     every = np.ones((PEOPLE, 2), bool)
-    limits = [Limit("budget", np.array([1.0, 0.2]), at_most=350.0)]
+    limits = [Limit("budget", np.array([1.0, 0.2]), at_most=0.39 * PEOPLE)]
     found = choose_within(values, every, limits, toss, fair=fair)
     got = np.where(toss.explorer, toss.action, found.choice)
     shares = group_shares(fair, np.where(toss.held, -1, got), ~toss.held)
     apart = furthest_apart(shares)
     assert apart is not None
     assert apart.estimate is not None
-    assert apart.estimate <= within + 1 / 300  # whole people
+    assert apart.estimate <= within + 1 / 90  # whole people of the smaller group
     assert (found.unfair is None) == (found.allocation.limits[1:] == ())
     if found.unfair is not None:
         assert found.unfair >= found.allocation.value - 1e-9
@@ -59,7 +59,7 @@ def test_the_best_band_is_found() -> None:
         return allocate(values, more)  # type: ignore[arg-type]
 
     best, _bands, unfair = fairest(solve, lambda one: one.choice, limits)  # type: ignore[arg-type]
-    tried = [allocate(values, limits.band(t)).value for t in np.linspace(0.3, 0.9, 25)]
+    tried = [allocate(values, limits.band(t)).value for t in np.linspace(0.3, 0.9, 13)]
     assert best.value >= max(tried) * (1 - 1e-3)
     assert unfair is not None
     assert unfair > best.value

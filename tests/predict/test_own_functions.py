@@ -319,6 +319,7 @@ def test_a_function_that_changed_is_told_and_a_new_version_takes_its_place(shop:
     assert score_propensity(shop, "buy-own", as_of=day(302), now=day(302)).num_rows
 
 
+@pytest.mark.long
 def test_a_version_whose_function_changed_cannot_be_compared(shop: Stores) -> None:
     file = shop.folder("features") / "theirs.py"
     documents = [

@@ -237,7 +237,9 @@ def test_the_interface_is_described(stores: Stores) -> None:
     assert json.dumps(described).count("cdn.") == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_serve_starts_answers_and_stops_when_told(tmp_path: Path, number: int) -> None:
     stores = make_stores(tmp_path)
     set_up(stores, 1, spring={"holdout": 0.0})

@@ -10,6 +10,7 @@ import importlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import typer
@@ -45,20 +46,26 @@ class Deferred(TyperCommand):
 
     def load(self) -> Any:
         """Import the command; what is called, completed or explained from here on is the real one."""
-        module, _, name = self.outline.place.partition(":")
-        found = getattr(importlib.import_module(module), name)
-        group = typer.Typer(add_completion=False, rich_markup_mode="rich")
-        if isinstance(found, typer.Typer):
-            group.add_typer(found, name=self.outline.name)
-        else:
-            group.command(self.outline.name)(found)
-        return typer.main.get_group(group).commands[self.outline.name]
+        return _imported(self.outline.place, self.outline.name)
 
     def make_context(self, *arguments: Any, **named: Any) -> Any:
         """The context of the real command; the parser calls that command through its context."""
         command = self.load()
         info_name, args, *rest = arguments
         return command.make_context(info_name, with_numbers(command, list(args)), *rest, **named)
+
+
+@cache
+def _imported(place: str, named: str) -> Any:
+    """The command at `place`, made once in a process: it keeps nothing of one call for the next."""
+    module, _, name = place.partition(":")
+    found = getattr(importlib.import_module(module), name)
+    group = typer.Typer(add_completion=False, rich_markup_mode="rich")
+    if isinstance(found, typer.Typer):
+        group.add_typer(found, name=named)
+    else:
+        group.command(named)(found)
+    return typer.main.get_group(group).commands[named]
 
 
 def group_of(outlines: tuple[Outline, ...]) -> type[TyperGroup]:

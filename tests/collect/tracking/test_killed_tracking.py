@@ -238,7 +238,7 @@ def flushed(stores: Stores) -> bool:
 
 
 OPTIONS = {"lease_seconds": 2, "inbox_segment_seconds": 0.05}
-TIMES = [12, pytest.param(200, marks=pytest.mark.long)]
+TIMES = [5, pytest.param(200, marks=pytest.mark.long)]
 
 
 @pytest.mark.timeout(3_600)
@@ -268,7 +268,7 @@ def test_so_it_is_when_the_database_is_killed_too(
 
 @pytest.mark.timeout(3_600)
 @pytest.mark.postgres
-@pytest.mark.parametrize("wanted", [3, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("wanted", [2, pytest.param(200, marks=pytest.mark.long)])
 def test_so_it_is_on_two_machines_with_an_inbox_each(
     tmp_path: Path, wanted: int, seed: int, postgres_server: PostgresServer
 ) -> None:

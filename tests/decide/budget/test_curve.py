@@ -19,7 +19,7 @@ from aimwell.errors import DecideError
     hnp.arrays(np.float64, (7, 3), elements=st.integers(-3, 12).map(float)),
     hnp.arrays(np.float64, (3,), elements=st.integers(0, 5).map(float)),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_the_curve_is_the_bound_of_the_allocation(values: np.ndarray, cost: np.ndarray) -> None:
     steps = spending_steps(values, cost)
     spent, worth = np.cumsum(steps.cost), np.cumsum(steps.value)

@@ -75,6 +75,7 @@ def test_it_comes_back_from_the_registry_and_tells_the_same(
         next_purchases(alternating, as_of=day(290), check_days=30, model=MODEL)
 
 
+@pytest.mark.long
 def test_learning_again_is_the_same_version(alternating: Stores, found: NextPurchases) -> None:
     again = next_purchases(alternating, as_of=AS_OF, check_days=30, deep=GRU)
     assert again.model == found.model

@@ -270,7 +270,7 @@ def test_online_retail_against_seasonal_naive(tmp_path: Path) -> None:
     opened.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_complete_journey_by_category(tmp_path: Path) -> None:
     opened = make_stores(tmp_path, timezone="America/New_York")
     complete_journey(opened)

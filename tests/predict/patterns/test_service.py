@@ -134,7 +134,7 @@ def test_online_retail_gives_the_published_counts(tmp_path: Path) -> None:
     assert together.standing[0].consequent == ("21733",)  # the same holder in red
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_in_online_retail_with_its_products_shuffled_nothing_stands(tmp_path: Path) -> None:
     """The sizes of baskets and the popularity of products stay; which product is in which basket is chance."""
     stores = make_stores(tmp_path, currency="GBP")

@@ -68,7 +68,9 @@ def test_known_groups_are_found_again_kept_and_described(seed: int, method: str)
     assert model.description.agreement > 0.85 > model.description.dull
 
 
-@pytest.mark.parametrize("method", ["dbscan", "hdbscan", "hierarchical"])
+@pytest.mark.parametrize(
+    "method", ["dbscan", "hdbscan", pytest.param("hierarchical", marks=pytest.mark.long)]
+)
 def test_of_more_people_than_the_sample_the_rest_are_assigned(method: str) -> None:
     table, truth = people(1, apart=1.6, size=5_300)
     result = found(table, method, largest=4)

@@ -209,7 +209,7 @@ def test_following_through_many_loads_gives_what_a_look_at_everybody_gives(
     stores.close()
 
 
-@settings(max_examples=4, suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, suppress_health_check=list(HealthCheck))
 @given(rules=st.lists(RULES, min_size=20, max_size=20))
 def test_rules_are_answered_alike_by_the_fields_alone_that_they_say_they_read(
     town: Stores, rules: list[Any]
