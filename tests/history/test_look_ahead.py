@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -129,8 +129,10 @@ def test_a_cut_that_is_taken_away_is_noticed(
 ) -> None:
     cut = moments._cut
 
-    def uncut(name: str, whose: exp.Select, start: datetime | None, end: datetime) -> exp.Expr:
-        return whose if name == table else cut(name, whose, start, end)
+    def uncut(
+        name: str, whose: Callable[[], exp.Select], start: datetime | None, end: datetime
+    ) -> exp.Expr:
+        return whose() if name == table else cut(name, whose, start, end)
 
     monkeypatch.setattr(moments, "_cut", uncut)
     with pytest.raises(AssertionError, match=r"feature|table"):

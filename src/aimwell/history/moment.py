@@ -8,10 +8,11 @@ with a moment to decide what may be known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -296,23 +297,20 @@ def open_moment(
             of_people(stores, session, people)
         for name in TIME_COLUMNS:
             session.bind(f"raw_{name}", snapshot.tables.get(name) or empty_table(name))
-            whose = identified(name, merged=merged, erased=erased)
+            whose = partial(identified, name, merged=merged, erased=erased)
             if people is not None and "origin_id" in LAKE_TABLES[name].names:
                 unread: set[str] = set()
                 if fields is not None:
                     unread = set(_OPTIONAL.get(name, ())) - set(fields)
                 left_out = _READ_ONCE.get(name, frozenset()) | unread
                 kept = [one for one in LAKE_TABLES[name].names if one not in left_out]
-                whose = theirs(name, kept, erased=erased)
+                whose = partial(theirs, name, kept, erased=erased)
                 if name in _READ_ONCE:
-                    session.materialise(gathered(name).name, whose)
-                    nulls = [exp.alias_(_null(name, one), one) for one in sorted(unread)]
-                    whose = exp.select("t.*", *nulls).from_(
-                        exp.alias_(gathered(name), "t", table=True)
-                    )
-            session.bind(name, _cut(name, whose, None, as_of))
+                    session.materialise(gathered(name).name, whose())
+                    whose = partial(_gathered_with_nulls, name, sorted(unread))
+            session.bind(name, partial(_cut, name, whose, None, as_of))
             if end is not None and name in _AHEAD:
-                session.bind(f"{name}_ahead", _cut(name, whose, as_of, end))
+                session.bind(f"{name}_ahead", partial(_cut, name, whose, as_of, end))
         _give_back_events(session, "raw_events" if people is None else gathered("events").name)
         _bind_views(session, "", stores.settings.margin_default)
         if end is not None:
@@ -351,14 +349,16 @@ def _bind_views(session: Session, suffix: str, margin_default: float | None) -> 
     # A cost that became known after the moment may serve to count what was earned, not to predict.
     products = "raw_products" if suffix else "products"
     added = bool(session.rows(_first_addition(f"orders{suffix}")))
-    session.bind(f"activity_orders{suffix}", views.activity_orders(suffix, additions=added))
-    session.bind(f"activity_events{suffix}", views.activity_events(suffix))
-    session.bind(f"activity_touches{suffix}", views.activity_touches(suffix))
-    session.bind(f"activity{suffix}", views.activity(suffix))
-    session.bind(f"purchases{suffix}", views.purchases(suffix))
-    session.bind(f"loose_returns{suffix}", views.loose_returns(suffix))
-    session.bind(f"product_facts{suffix}", views.product_facts(products))
-    session.bind(f"line_margins{suffix}", views.line_margins(suffix, margin_default))
+    session.bind(
+        f"activity_orders{suffix}", partial(views.activity_orders, suffix, additions=added)
+    )
+    session.bind(f"activity_events{suffix}", partial(views.activity_events, suffix))
+    session.bind(f"activity_touches{suffix}", partial(views.activity_touches, suffix))
+    session.bind(f"activity{suffix}", partial(views.activity, suffix))
+    session.bind(f"purchases{suffix}", partial(views.purchases, suffix))
+    session.bind(f"loose_returns{suffix}", partial(views.loose_returns, suffix))
+    session.bind(f"product_facts{suffix}", partial(views.product_facts, products))
+    session.bind(f"line_margins{suffix}", partial(views.line_margins, suffix, margin_default))
 
 
 def _first_addition(orders: str) -> exp.Expr:
@@ -369,13 +369,21 @@ def _first_addition(orders: str) -> exp.Expr:
     )
 
 
-def _cut(name: str, whose: exp.Select, start: datetime | None, end: datetime) -> exp.Expr:
-    """Rows of one lake table (`t` in the query `whose`), from `start` on and before `end`."""
+def _cut(
+    name: str, whose: Callable[[], exp.Select], start: datetime | None, end: datetime
+) -> exp.Expr:
+    """Rows of one lake table (`t` in the query that `whose` makes), from `start` on and before `end`."""
     time = column(TIME_COLUMNS[name], "t")
-    query = whose.where(sql("CAST(:time AS timestamptz) < :moment", time=time, moment=end))
+    bounds = [sql("CAST(:time AS timestamptz) < :moment", time=time, moment=end)]
     if start is not None:
-        query = query.where(sql("CAST(:time AS timestamptz) >= :moment", time=time, moment=start))
-    return query
+        bounds.append(sql("CAST(:time AS timestamptz) >= :moment", time=time, moment=start))
+    return whose().where(*bounds, copy=False)
+
+
+def _gathered_with_nulls(name: str, unread: Sequence[str]) -> exp.Select:
+    """A few people's rows of a large table (as `t`), with nulls for the columns that were not read."""
+    nulls = [exp.alias_(_null(name, one), one) for one in unread]
+    return exp.select("t.*", *nulls).from_(exp.alias_(gathered(name), "t", table=True))
 
 
 def _null(table: str, name: str) -> exp.Expr:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -25,16 +25,19 @@ from aimwell.store.sql import identifier
 from aimwell.store.time_limit import time_limit
 from aimwell.store.versions import TableVersion
 
-__all__ = ["DuckDBEngine", "DuckDBSession", "Engine", "Session"]
+__all__ = ["DuckDBEngine", "DuckDBSession", "Engine", "Session", "Source"]
 
 T = TypeVar("T")
+
+Source: TypeAlias = TableVersion | pa.Table | exp.Expr | Callable[[], exp.Expr]
+"""What a name may stand for; a function gives its query when it is first read, as many never are."""
 
 
 class Session(Protocol):
     """One reader's names and the queries over them. Not shared between threads."""
 
-    def bind(self, name: str, source: TableVersion | pa.Table | exp.Expr) -> None:
-        """Make `name` stand for a pinned table version, an Arrow table, or a query (evaluated when read)."""
+    def bind(self, name: str, source: Source) -> None:
+        """Make `name` stand for a pinned table version, an Arrow table, a query (evaluated when read), or what gives one."""
 
     def materialise(self, name: str, query: exp.Expr) -> None:
         """Compute `query` once and make `name` stand for its rows."""
@@ -75,7 +78,7 @@ class DuckDBSession:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         # A command binds many more names than its queries read, and a view costs milliseconds.
-        self._awaited: dict[str, TableVersion | pa.Table | exp.Expr] = {}
+        self._awaited: dict[str, Source] = {}
         self._kinds: dict[str, str] = {}
         self._arrow: dict[str, pa.Table] = {}
         self._numbers = count()
@@ -87,7 +90,7 @@ class DuckDBSession:
             self._make(name)
         return self._instance.connection
 
-    def bind(self, name: str, source: TableVersion | pa.Table | exp.Expr) -> None:
+    def bind(self, name: str, source: Source) -> None:
         """See Session.bind."""
         self._awaited[name] = source
         if name in self._kinds:  # views that were made already may read it
@@ -115,7 +118,7 @@ class DuckDBSession:
             self._awaited[name] = source
             raise
 
-    def _rows_of(self, source: TableVersion | pa.Table | exp.Expr) -> exp.Expr:
+    def _rows_of(self, source: Source) -> exp.Expr:
         if isinstance(source, TableVersion):
             return scan(source)
         if isinstance(source, pa.Table):
@@ -123,8 +126,9 @@ class DuckDBSession:
             self._arrow[hidden] = source
             self._instance.connection.register(hidden, source)
             return exp.select("*").from_(exp.Table(this=identifier(hidden)))
-        self._make_read(source)
-        return source
+        query = source if isinstance(source, exp.Expr) else source()
+        self._make_read(query)
+        return query
 
     def drop(self, name: str) -> None:
         """See Session.drop."""

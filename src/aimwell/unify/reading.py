@@ -6,6 +6,7 @@ Identity is joined when a table is read, so a merge and its undoing take effect 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -58,7 +59,8 @@ def bind_with_identity(
     merged, erased = bind_identity(stores, session), bind_erased(stores, session)
     for name, version in snapshot.tables.items():
         session.bind(f"raw_{name}", version)
-        session.bind(f"{prefix}{name}", identified(name, merged=merged, erased=erased))
+        whole = partial(identified, name, merged=merged, erased=erased)
+        session.bind(f"{prefix}{name}", whole)
 
 
 def identified(name: str, *, merged: bool, erased: bool = False) -> exp.Select:
@@ -71,18 +73,20 @@ def identified(name: str, *, merged: bool, erased: bool = False) -> exp.Select:
     """
     table = LAKE_TABLES[name]
     raw = exp.alias_(exp.Table(this=identifier(f"raw_{name}")), "t", table=True)
-    query = exp.select(*[column(n, "t") for n in table.names]).from_(raw)
+    query = exp.select(*[column(n, "t") for n in table.names]).from_(raw, copy=False)
     if "origin_id" not in table.names:
         return query
     if erased:
-        query = query.where(not_erased("t"))
+        query.where(not_erased("t"), copy=False)
     if not merged:  # nobody is merged: no join is needed
-        return query.select(sql("t.origin_id AS profile_id"))
-    return query.select(sql("coalesce(i.profile_id, t.origin_id) AS profile_id")).join(
+        return query.select(sql("t.origin_id AS profile_id"), copy=False)
+    query.select(sql("coalesce(i.profile_id, t.origin_id) AS profile_id"), copy=False)
+    return query.join(
         sql("SELECT * FROM identity"),
         on="i.origin_id = t.origin_id",
         join_type="left",
         join_alias="i",
+        copy=False,
     )
 
 
@@ -108,7 +112,7 @@ def bind_people(
                 f"{prefix}{name}", theirs(name, (columns or {}).get(name), erased=erased)
             )
         else:
-            session.bind(f"{prefix}{name}", identified(name, merged=False))
+            session.bind(f"{prefix}{name}", partial(identified, name, merged=False))
 
 
 def of_people(stores: Stores, session: Session, profiles: Collection[str]) -> None:

@@ -18,6 +18,7 @@ from pyspark.sql.pandas.functions import arrow_udf
 from pyspark.storagelevel import StorageLevel
 from sqlglot import exp
 
+from aimwell.store.engine import Source
 from aimwell.store.spark.dialect import rendered
 from aimwell.store.spark.errors import translated
 from aimwell.store.spark.foreign import Foreign
@@ -47,10 +48,11 @@ class SparkEngineSession:
         self._materialised: dict[str, DataFrame] = {}
         self._functions: set[str] = set()
 
-    def bind(self, name: str, source: TableVersion | pa.Table | exp.Expr) -> None:
+    def bind(self, name: str, source: Source) -> None:
         """See Session.bind. A version whose files are gone is noticed here."""
-        if isinstance(source, exp.Expr):
-            self._run(source, lambda text: self.spark.sql(f"{_view(name)} AS {text}"))
+        if not isinstance(source, TableVersion | pa.Table):
+            query = source if isinstance(source, exp.Expr) else source()
+            self._run(query, lambda text: self.spark.sql(f"{_view(name)} AS {text}"))
             return
         about = exp.select("*").from_(exp.Table(this=identifier(name)))
         _guarded(about, lambda: self._frame(source).createOrReplaceTempView(_quoted(name)))
