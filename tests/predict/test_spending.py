@@ -117,15 +117,11 @@ def test_everybody_known_has_a_score_and_the_model_lies_in_the_registry(
     assert "customer or prospect" in card_text(fit.to_dict())
 
 
-def test_sums_have_an_interval_of_everybody_and_of_a_segment(
-    stores: Stores, fit: SpendFit
-) -> None:
+def test_sums_have_an_interval_of_everybody_and_of_a_segment(stores: Stores, fit: SpendFit) -> None:
     everybody = spend_sum(stores, fit.entry, as_of=day(END), now=NOW)
     assert everybody.total == fit.total
     assert everybody.people == fit.people.num_rows
-    lookers = check(
-        {"kind": "segment", "name": "lookers", "rule": {"event": "Product Viewed"}}
-    )
+    lookers = check({"kind": "segment", "name": "lookers", "rule": {"event": "Product Viewed"}})
     apply(stores.control, [lookers], now=NOW, by="test")
     few = spend_sum(stores, "spend-60d", as_of=day(END), segment="lookers", now=NOW)
     assert 600 <= few.people < everybody.people

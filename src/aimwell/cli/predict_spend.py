@@ -22,7 +22,9 @@ def spend(
     horizon: Annotated[int, typer.Option(min=1, help="How far ahead to look, in days.")] = 90,
     segment: Annotated[
         list[str] | None,
-        typer.Option(help="Also tell what the people of this segment will spend together; again for several."),
+        typer.Option(
+            help="Also tell what the people of this segment will spend together; again for several."
+        ),
     ] = None,
     as_of: AsOfOption = None,
     name: NameOption = None,

@@ -82,7 +82,9 @@ class SpendRanges:
     def total(self, expected: FloatArray) -> Estimate:
         """The sum of expectations, and the interval of what these people will really bring together."""
         if not self.moments:
-            return self._no_total("the version was trained before the spread of sums was kept; train it anew")
+            return self._no_total(
+                "the version was trained before the spread of sums was kept; train it anew"
+            )
         if not len(expected):
             return self._no_total("there is nobody to add up")
         band = np.searchsorted(self.edges, expected, side="right")

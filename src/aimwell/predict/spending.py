@@ -31,7 +31,7 @@ from aimwell.predict.registry import (
     register_model,
     usual_name,
 )
-from aimwell.predict.scoring import keep_scores, scores_table
+from aimwell.predict.scoring import check_seen, keep_scores, scores_table
 from aimwell.predict.spend import SpendModel, fit_spend, tweedie_losses
 from aimwell.predict.tables import FeatureTable
 from aimwell.predict.training import Progress, learning_moments, span_days
@@ -190,10 +190,7 @@ def score_spend(stores: Stores, entry: RegisteredModel, *, as_of: datetime, now:
         PredictError: The version has seen later data than `as_of` leaves.
         ModelFileError: Its files are missing or were changed.
     """
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; take a moment from then on."
-        )
+    check_seen(entry, as_of)
     model = load_part(stores, entry, _PART, SpendModel)
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     today = spend_people(stores, as_of, model.horizon, snapshot, ahead=False)

@@ -132,4 +132,3 @@ def test_whom_only_a_list_names_stays_and_who_came_before_is_told_apart(tmp_path
     assert equally_long(stores, then=day(100), now=day(150)) == day(55)
     assert equally_long(stores, then=day(2), now=day(150)) is None
     stores.close()
-
