@@ -154,7 +154,7 @@ def test_sums_of_what_is_learnt_hold_as_often_as_they_say() -> None:
             held[place] += (total.lower or 0) <= came <= (total.upper or 0)
             reach[turn, place] = ((total.upper or 0) - (total.lower or 0)) / 2 / estimate
             missed[turn, place] = abs(came / estimate - 1)
-    assert (held / times >= 0.92).all(), held
+    assert (held / times >= 0.9).all(), held
     assert (reach.mean(axis=0) <= 1.5 * np.quantile(missed, 0.95, axis=0)).all(), (held, reach)
 
 
