@@ -78,6 +78,7 @@ def spend(
             f"{len(score):,} people have a score: {score.sum():,.0f} {currency} are expected within {horizon} days, "
             f"{best.sum():,.0f} of them from the best tenth."
         )
+        ws.output.say()
         ws.output.table(
             ["people", "expected", "95 of 100 cases", "if as far off as on the check"],
             [_sum_row(one) for one in sums],

@@ -65,7 +65,14 @@ def test_with_records_of_other_lengths_it_would_seem_to_have_changed(
     assert {"customer_days", "tenure_days", "recency_days"} <= shifted(found)
 
 
-@pytest.mark.parametrize("shop", list(SHOPS.values()), ids=list(SHOPS))
+@pytest.mark.parametrize(
+    "shop",
+    [
+        pytest.param(shop, marks=[pytest.mark.long] * (place > 0))
+        for place, shop in enumerate(SHOPS.values())
+    ],
+    ids=list(SHOPS),
+)
 def test_a_planted_change_in_a_growing_shop_is_noticed(
     tmp_path: Path, shop: dict[str, Any]
 ) -> None:
