@@ -10,7 +10,7 @@ is told, because a shift is only what no growing of records explains.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time
 from itertools import accumulate
 
 import numpy as np
@@ -29,7 +29,6 @@ __all__ = ["came_since", "equally_long"]
 _DATED_WRONGLY = 0.001
 """Records begin on the day before which less than this share of all that was done lies: some are dated long before."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _profiles = metadata.tables["profiles"]
 
 
@@ -39,8 +38,9 @@ def equally_long(stores: Stores, *, then: datetime, now: datetime) -> datetime |
         rows = moment.session.rows(
             sql(
                 """
-                SELECT CAST(floor(epoch(occurred_at) / 86400) AS bigint) AS day, count(*) AS acts
-                FROM activity GROUP BY day ORDER BY day
+                SELECT day, count(*) AS acts
+                FROM (SELECT CAST(timezone('UTC', occurred_at) AS date) AS day FROM activity) AS a
+                GROUP BY day ORDER BY day
                 """
             )
         )
@@ -50,7 +50,8 @@ def equally_long(stores: Stores, *, then: datetime, now: datetime) -> datetime |
     begun = next(
         day for (day, _), acts in zip(rows, upto, strict=True) if acts >= _DATED_WRONGLY * upto[-1]
     )
-    return _EPOCH + timedelta(days=begun) + (now.astimezone(UTC) - then.astimezone(UTC))
+    first = datetime.combine(begun, time.min, UTC)
+    return first + (now.astimezone(UTC) - then.astimezone(UTC))
 
 
 def came_since(stores: Stores, ids: pa.Array, since: datetime) -> BoolArray:
