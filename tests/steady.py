@@ -13,7 +13,7 @@ import numpy as np
 from aimwell.store.stores import Stores
 from shop import add_orders, day
 
-__all__ = ["add_steady", "steady_orders"]
+__all__ = ["add_steady", "growing_orders", "steady_orders"]
 
 
 def add_steady(stores: Stores, **asked: Any) -> None:
@@ -49,5 +49,42 @@ def steady_orders(
                 "revenue": round(spend * rng.lognormal(0, 0.3), 2),
             }
             for number, at in enumerate(times)
+        ]
+    return orders
+
+
+def growing_orders(
+    *,
+    arrivals: float,
+    days: int,
+    stays: float,
+    opened: int = 0,
+    changes_at: float = float("inf"),
+    spend_then: float = 1.0,
+    seed: int = 1,
+) -> list[dict[str, Any]]:
+    """Orders of a shop to which people come at an even pace, so many a day, and stay for `stays` days on average.
+
+    It opened on day `opened`; of what was before day 0 nothing is recorded. From `changes_at` on each order is `spend_then` times as
+    large.
+    """
+    rng = np.random.default_rng(seed)
+    orders = []
+    for person in range(rng.poisson(arrivals * (days - opened))):
+        came = rng.uniform(opened, days)
+        left = min(came + rng.exponential(stays), days)
+        times = np.sort(rng.uniform(came, left, rng.poisson(rng.gamma(2) / 40 * (left - came))))
+        spend = rng.lognormal(3, 0.4)
+        orders += [
+            {
+                "customer": f"g{person}",
+                "order_id": f"g{person}-{number}",
+                "ordered_at": day(float(at)),
+                "revenue": round(
+                    spend * rng.lognormal(0, 0.3) * (spend_then if at >= changes_at else 1.0), 2
+                ),
+            }
+            for number, at in enumerate((came, *times))
+            if at >= 0
         ]
     return orders

@@ -117,12 +117,13 @@ def test_json_has_everything(call: Any) -> None:
 @pytest.mark.parametrize(
     ("words", "told", "exit_code"),
     [
-        (("recommend", "--kind", "old"), "kind is one of new", 2),
-        (("recommend", "--price-band", "0.5"), "price_band is above 1", 2),
+        (("recommend", "--kind", "old"), "--kind: one of new", 2),
+        (("recommend", "--price-band", "0.5"), "--price-band: above 1", 2),
         (("recommend", "--without", "teapot"), "There is no product 'teapot'", 1),
         (("recommend", "--model", "nonsense"), "There is no model 'nonsense'", 1),
         (("recommend", "--person", "nobody"), "Nobody is known by that", 1),
         (("similar", "teapot"), "There is no product 'teapot'", 1),
+        (("recommenders", "--by", "foo"), "'foo' is none of rfm, lifecycle", 2),
         (("recommenders", "--horizon", "400", "--as-of", AS_OF), "days of history", 1),
     ],
 )

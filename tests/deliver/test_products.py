@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from aimwell.privacy.erasure import erase
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from campaigns import add_customers, apply
+from mail_catcher import catching
 from shop import add_orders, add_products, day, make_stores, origin
 from tastes import LAST_DAY, add_tastes
 
@@ -39,7 +41,9 @@ _pinned = metadata.tables["plan_products"]
 
 @pytest.fixture
 def stores(tmp_path: Path, control_url: str) -> Iterator[Stores]:
-    opened = make_stores(tmp_path, control_url, messages_per_job=10)
+    opened = make_stores(
+        tmp_path, control_url, messages_per_job=10, public_url="https://news.shop.example"
+    )
     add_tastes(opened, PEOPLE, stock=True, called="b")
     add_customers(opened, [f"b{number}" for number in range(PEOPLE)])
     apply(opened, hello=TEMPLATE, spring={"recommendations": {"products": 3, "at_least": 2}})
@@ -127,6 +131,43 @@ def test_planned_shown_and_sent_are_the_same_though_the_recommender_is_trained_a
     done = deliver.run_sending(stores, planned.plan_id, clock=lambda: LATER)
     assert done.messages == {"sent": {"": planned.summary["treated"]}}
     assert letters(stores, planned.plan_id) == pinned
+
+
+def test_what_a_preview_shows_is_what_a_mail_server_gets(stores: Stores) -> None:
+    with catching() as server:
+        smtp = {"host": "127.0.0.1", "port": server.port, "tls": "none"}
+        recommended = {"recommendations": {"products": 3, "at_least": 2}}
+        apply(stores, hello=TEMPLATE, spring=recommended, email={"sink": None, "smtp": smtp})
+        planned = made(stores)
+        approve(stores, planned.plan_id, now=NOW, by="ann")
+        wanted = {
+            one.message.recipient: reading(one.message.data)
+            for one in (
+                deliver.preview(
+                    stores, "spring", profile, now=LATER, by="ann", plan_id=planned.plan_id
+                )
+                for profile in sorted(lists(stores, planned.plan_id))[:8]
+            )
+            if isinstance(one, Preview)
+        }
+        train(stores, as_of=NOW, seed=5)
+        deliver.execute(stores, planned.plan_id, now=NOW + timedelta(seconds=1), by="ann")
+        deliver.run_sending(stores, planned.plan_id, clock=lambda: LATER)
+        got = dict(zip(server.recipients, map(reading, server.letters), strict=True))
+    assert len(got) == planned.summary["treated"] > 50
+    assert len(wanted) == 8
+    assert {one: got[one] for one in wanted} == wanted
+    assert len({text for _subject, text in got.values()}) > 5
+
+
+def reading(message: bytes) -> tuple[str, str]:
+    """Subject and body as somebody reads them: without where links lead, which differs from message to message."""
+    letter = email.message_from_bytes(message, policy=email.policy.default)
+    body = letter.get_body(("html",))
+    assert body is not None
+    return str(letter["Subject"]), re.sub(
+        r"""(href|src)=("[^"]*"|'[^']*')""", "", body.get_content()
+    )
 
 
 def test_what_has_sold_out_since_is_left_out_and_a_list_that_is_too_short_stops_the_message(

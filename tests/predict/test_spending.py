@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 
+from aimwell.definitions.catalogue import check
+from aimwell.definitions.service import apply
 from aimwell.errors import TooLittleDataError
 from aimwell.predict.cards import card_text
 from aimwell.predict.registry import load_part
 from aimwell.predict.scoring import stored_scores
-from aimwell.predict.spend import SpendModel
+from aimwell.predict.spend import SpendModel, fit_spend
+from aimwell.predict.spend_sums import spend_sum
 from aimwell.predict.spending import LAST_YEAR, LAW, LEARNT, SpendFit, predict_spend
+from aimwell.predict.tables import FeatureTable
 from aimwell.store.stores import Stores
 from shop import add_events, add_orders, day, make_stores
 
@@ -111,6 +115,56 @@ def test_everybody_known_has_a_score_and_the_model_lies_in_the_registry(
     assert (np.isfinite(score) & (score > 0)).all()
     assert isinstance(load_part(stores, fit.entry, "spend", SpendModel), SpendModel)
     assert "customer or prospect" in card_text(fit.to_dict())
+
+
+def test_sums_have_an_interval_of_everybody_and_of_a_segment(stores: Stores, fit: SpendFit) -> None:
+    everybody = spend_sum(stores, fit.entry, as_of=day(END), now=NOW)
+    assert everybody.total == fit.total
+    assert everybody.people == fit.people.num_rows
+    lookers = check({"kind": "segment", "name": "lookers", "rule": {"event": "Product Viewed"}})
+    apply(stores.control, [lookers], now=NOW, by="test")
+    few = spend_sum(stores, "spend-60d", as_of=day(END), segment="lookers", now=NOW)
+    assert 600 <= few.people < everybody.people
+    for one in (everybody, few):
+        assert one.lower is not None
+        assert one.upper is not None
+        assert one.lower <= (one.total.lower or 0) < (one.total.estimate or 0)
+        assert (one.total.estimate or 0) < (one.total.upper or 0) <= one.upper
+    came = fit.entry.metrics["check_total"]
+    told = next(way for way in fit.ways if (way.group, way.way) == ("everybody", LEARNT)).check
+    assert came["estimate"] == pytest.approx(told.total_predicted)
+    assert "All together are expected to spend" in card_text(fit.to_dict())
+
+
+@pytest.mark.long
+def test_sums_of_what_is_learnt_hold_as_often_as_they_say() -> None:
+    """Trees learnt anew each time; later people all, those of a feature's upper half, and fifty of them. An interval may be wider
+    than it need be, but not by half."""
+    times, held = 500, np.zeros(3)
+    reach, missed = np.zeros((times, 3)), np.zeros((times, 3))
+    for turn in range(times):
+        rng = np.random.default_rng(turn)
+        table, paid = _people(rng, 1_000)
+        model = fit_spend(table, paid, seed=turn)
+        later, real = _people(rng, 2_000)
+        told = model.predict(later)
+        for place, rows in enumerate((slice(None), later.values[:, 0] > 0, slice(0, 50))):
+            total = model.total(told[rows])
+            came, estimate = real[rows].sum(), total.estimate or 1.0
+            held[place] += (total.lower or 0) <= came <= (total.upper or 0)
+            reach[turn, place] = ((total.upper or 0) - (total.lower or 0)) / 2 / estimate
+            missed[turn, place] = abs(came / estimate - 1)
+    assert (held / times >= 0.9).all(), held
+    assert (reach.mean(axis=0) <= 1.5 * np.quantile(missed, 0.95, axis=0)).all(), (held, reach)
+
+
+def _people(rng: np.random.Generator, count: int) -> tuple[FeatureTable, np.ndarray]:
+    values = rng.normal(size=(count, 4))
+    chance = 1 / (1 + np.exp(-values[:, 0] - 0.5 * values[:, 1]))
+    amount = 40 * np.exp(0.4 * values[:, 2])
+    paid = np.where(rng.random(count) < chance, rng.gamma(2, amount / 2), 0.0)
+    names = ("a", "b", "c", "noise")
+    return FeatureTable(names, values, day(0), timedelta(days=HORIZON), paid > 0), paid
 
 
 def test_again_it_is_the_same_model(stores: Stores, fit: SpendFit) -> None:

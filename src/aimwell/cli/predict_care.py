@@ -122,7 +122,7 @@ def monitor_model(
         ws.output.say(
             "PSI: population stability index, from 0.1 on noticeable, from 0.25 on large; by chance: what it stays under in 99 "
             "of 100 cases where nothing has changed. KS: largest difference of the distributions. Weight: share of what tells "
-            "people apart in the model."
+            "people apart in the model. Today's are looked at by records as long as they were then, because much grows with these."
         )
 
 

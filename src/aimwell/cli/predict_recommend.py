@@ -22,11 +22,20 @@ from aimwell.predict.recommend import service
 from aimwell.predict.recommend.rules import Kind, Rules
 from aimwell.predict.recommend.serving import RECOMMENDATIONS
 from aimwell.predict.registry import find_model
+from aimwell.segment.divisions import FORMS, is_form
 from aimwell.unify.lookup import find_profile
 
 __all__ = ["recommend", "recommenders", "similar"]
 
 _TITLES = {"new": "New products", "again": "Bought again"}
+_OPTIONS = {
+    "kind": "--kind",
+    "k": "--top",
+    "not_bought_days": "--not-bought",
+    "most_per_category": "--per-category",
+    "least_margin": "--least-margin",
+    "price_band": "--price-band",
+}
 _NAMES_MOST = 34
 _SHOWN = 10
 
@@ -60,6 +69,8 @@ def recommenders(
     as_json: JsonOption = False,
 ) -> None:
     """Judge ways to recommend products on what people bought later, and keep the best simple one."""
+    if by is not None and not is_form(by):
+        raise typer.BadParameter(f"'{by}' is none of {FORMS}.", param_hint="--by")
     with opened(workspace, as_json=as_json) as ws:
         with ws.output.progress("Training") as step:
             trained = service.train_recommender(
@@ -166,7 +177,7 @@ def recommend(
             price_band=price_band,
         )
     except PredictError as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(_by_options(str(error))) from error
     with opened(workspace, as_json=as_json) as ws:
         counts: Counter[str] = Counter()
         held: list[pa.RecordBatch] = []
@@ -216,6 +227,13 @@ def recommend(
             ws.output.say(f"Written to {to}.")
         elif not person:
             ws.output.say("Each person's list: add --person ID, or write all with --to FILE.")
+
+
+def _by_options(told: str) -> str:
+    """What is wrong with rules, by the options of the command in place of the rules' own fields."""
+    for field, option in _OPTIONS.items():
+        told = told.replace(f" {field}: ", f" {option}: ")
+    return told
 
 
 def similar(

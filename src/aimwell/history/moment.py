@@ -23,6 +23,7 @@ from aimwell.definitions.kinds.profile_rules import ProfileRules
 from aimwell.definitions.leaves.event_fields import ORDER_EVENTS
 from aimwell.errors import HistoryError
 from aimwell.history import views
+from aimwell.history.begun_later import known_since
 from aimwell.history.views import ACTIVITY_COLUMNS
 from aimwell.privacy.consent import latest_consents
 from aimwell.privacy.erased import bind_erased
@@ -76,6 +77,11 @@ _LATER |= {"subscriptions", "usage", "accounts", "market", "shops"}
 
 _AHEAD = ("events", "orders", "order_lines", "touches")
 
+_DONE = frozenset({*_AHEAD, "answers", "reviews", "usage"})
+"""Tables of what people did, which begin at `since`; the others say what holds."""
+
+_BEFORE = tuple(f"{name}_before" for name in ("events", "orders", "touches"))
+
 _READ_ONCE: Mapping[str, frozenset[str]] = {
     "events": frozenset(
         {"event_id", "session_id", "message_type", "vault_key", "source", "load_id"}
@@ -123,7 +129,7 @@ _profiles = metadata.tables["profiles"]
 class Moment:
     """A session cut at `as_of`. `snapshot` says which versions of the tables it reads.
 
-    `people`: the profiles whose rows alone are there; None: everybody's.
+    `people`: the profiles whose rows alone are there; None: everybody's. `since`: from when on what people did is there.
     """
 
     session: Session
@@ -132,6 +138,7 @@ class Moment:
     horizon: timedelta | None
     stores: Stores
     people: Collection[str] | None = None
+    since: datetime | None = None
     _rules: list[ProfileRules] = field(default_factory=list, repr=False, compare=False)
     _made: set[str] = field(default_factory=set, repr=False, compare=False)
     _events: dict[str, frozenset[str]] = field(default_factory=dict, repr=False, compare=False)
@@ -205,12 +212,16 @@ class Moment:
             return
         ids, visitors = self._profiles(_profiles.c.profile_id, _profiles.c.visitor)
         self._keep(
-            "known",
+            "known" if self.since is None else "all_known",
             {
                 "profile_id": pa.array(ids, pa.string()),
                 "visitor": pa.array([bool(one) for one in visitors], pa.bool_()),
             },
         )
+        if self.since is not None:
+            self.bind_profiles()
+            left = "SELECT k.* FROM all_known AS k SEMI JOIN profiles AS p ON p.profile_id = k.profile_id"
+            self.materialise_once("known", lambda: sql(left))
 
     def bind_profiles(self) -> None:
         """Make `profiles` stand for the people known before `as_of`: profile_id, first_seen_at, timezone."""
@@ -224,13 +235,16 @@ class Moment:
         if not pa.types.is_timestamp(seen.type):
             seen = seen.cast(pa.string()).cast(pa.timestamp("us"))
         self._keep(
-            "profiles",
+            "profiles" if self.since is None else "all_profiles",
             {
                 "profile_id": pa.array(ids, pa.string()),
                 "first_seen_at": seen.cast(TIME),
                 "timezone": pa.array(zones, pa.string()),
             },
         )
+        if self.since is not None:
+            since = self.since
+            self.materialise_once("profiles", lambda: known_since(since, _BEFORE))
 
     def _keep(self, name: str, columns: dict[str, pa.Array]) -> None:
         # As a table of the engine's own, so that it knows how many there are and plans its joins by it.
@@ -260,6 +274,7 @@ def open_moment(
     snapshot: Snapshot | None = None,
     people: Collection[str] | None = None,
     fields: Collection[str] | None = None,
+    since: datetime | None = None,
     engine: Engine | None = None,
 ) -> Iterator[Moment]:
     """A session in which each table ends at `as_of`.
@@ -276,6 +291,9 @@ def open_moment(
 
     `fields`: with `people`, columns of what they did that will be read, beside what it was and when; the others of events,
     orders and touches may be null. Default: all.
+
+    `since`: as if records had begun then: what people did before is not there (`history.begun_later` says who is known),
+    what held before still holds. Default: everything.
 
     `engine`: what computes; default: the one of this machine.
 
@@ -308,14 +326,17 @@ def open_moment(
                 if name in _READ_ONCE:
                     session.materialise(gathered(name).name, whose())
                     whose = partial(_gathered_with_nulls, name, sorted(unread))
-            session.bind(name, partial(_cut, name, whose, None, as_of))
+            begin = since if name in _DONE else None
+            session.bind(name, partial(_cut, name, whose, begin, as_of))
+            if since is not None and f"{name}_before" in _BEFORE:
+                session.bind(f"{name}_before", partial(_cut, name, whose, None, since))
             if end is not None and name in _AHEAD:
                 session.bind(f"{name}_ahead", partial(_cut, name, whose, as_of, end))
         _give_back_events(session, "raw_events" if people is None else gathered("events").name)
         _bind_views(session, "", stores.settings.margin_default)
         if end is not None:
             _bind_views(session, "_ahead", stores.settings.margin_default)
-        yield Moment(session, snapshot, as_of, horizon, stores, people)
+        yield Moment(session, snapshot, as_of, horizon, stores, people, since)
 
 
 def _checked(as_of: datetime, horizon: timedelta | None) -> tuple[datetime, datetime | None]:

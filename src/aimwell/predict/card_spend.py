@@ -37,6 +37,7 @@ def spend_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
                 f"{figure(one['check']['correlation'], '.2f')}.{_inside(one['check'])}"
                 for one in metrics["ways"]
             ),
+            *_sum_words(metrics),
         ],
         "calibration": [],
         "features": [],
@@ -57,6 +58,30 @@ def whole_way(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
 def _inside(check: Mapping[str, Any]) -> str:
     inside = check["inside"]
     return "" if inside is None else f" {inside:.1%} lay within their interval of 95 %."
+
+
+def _sum_words(metrics: Mapping[str, Any]) -> list[str]:
+    """What all will spend together; nothing of models registered before sums had an interval."""
+    total = metrics.get("total")
+    if total is None:
+        return []
+    return [
+        f"All together are expected to spend {estimate(total, ',.0f')} {metrics['currency']}, in 95 of 100 cases if they are as those "
+        "were that it learnt from."
+    ]
+
+
+def _sum_caveat(metrics: Mapping[str, Any]) -> list[str]:
+    told, check = metrics.get("check_total"), whole_way(metrics)["check"]
+    if told is None or told["estimate"] is None:
+        return []
+    came = check["total_actual"]
+    if told["lower"] <= came <= told["upper"]:
+        return []
+    return [
+        f"The sum that came on the later period, {came:,.0f} {metrics['currency']}, lay outside the {told['lower']:,.0f} to "
+        f"{told['upper']:,.0f} that were foretold: the level had moved. A budget must bear as much again."
+    ]
 
 
 def _worse(extra: Mapping[str, Any]) -> str:
@@ -83,6 +108,7 @@ def _caveats(metrics: Mapping[str, Any], zone: ZoneInfo) -> list[str]:
             f"Intervals of 95 % held {inside:.1%} of the later people, whose level was another: they are too narrow where the level "
             "moves as much again."
         )
+    found += _sum_caveat(metrics)
     if metrics["no_law"]:
         found.append(metrics["no_law"])
     return found + season_caveat(metrics, metrics["judge"]["as_of"], zone)

@@ -85,17 +85,26 @@ def churn_horizon(
 
 
 def people_at_risk(
-    stores: Stores, cut: datetime, span: timedelta, snapshot: Snapshot | None, *, outcome: bool
+    stores: Stores,
+    cut: datetime,
+    span: timedelta,
+    snapshot: Snapshot | None,
+    *,
+    outcome: bool,
+    since: datetime | None = None,
 ) -> AtRisk:
-    """The customers at risk at a moment; with `outcome`, whether each bought within the horizon."""
+    """The customers at risk at a moment; with `outcome`, whether each bought within the horizon; `since` as in `feature_table`."""
     ids, table = feature_table(
         stores,
         as_of=cut,
         horizon=span,
         outcome=outcome,
         snapshot=snapshot,
+        since=since,
     )
-    with open_moment(stores, as_of=cut, snapshot=snapshot, engine=stores.history_engine) as moment:
+    with open_moment(
+        stores, as_of=cut, snapshot=snapshot, since=since, engine=stores.history_engine
+    ) as moment:
         buyers = purchase_history(moment)
     place = pc.index_in(ids, buyers.profiles)
     bought = place.is_valid().to_numpy(zero_copy_only=False)

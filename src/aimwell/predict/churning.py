@@ -32,7 +32,7 @@ from aimwell.predict.registry import (
     register_model,
     usual_name,
 )
-from aimwell.predict.scoring import keep_scores, scores_table
+from aimwell.predict.scoring import check_seen, keep_scores, scores_table
 from aimwell.predict.training import Progress, learning_moments, span_days
 from aimwell.stats.samples import FloatArray
 from aimwell.store.lake import Snapshot
@@ -175,11 +175,7 @@ def score_churn(
             f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not of churn. List models with: "
             "aimwell predict models"
         )
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; take a moment from then on, or train a "
-            "model as of that moment."
-        )
+    check_seen(entry, as_of)
     span = span_days(int(entry.settings["horizon_days"]))
     risk = people_at_risk(stores, as_of, span, snapshot, outcome=False)
     score = chances_of_going(stores, entry, risk)

@@ -31,7 +31,7 @@ from aimwell.predict.registry import (
     register_model,
     usual_name,
 )
-from aimwell.predict.scoring import keep_scores, scores_table, stored_scores
+from aimwell.predict.scoring import check_seen, keep_scores, scores_table, stored_scores
 from aimwell.predict.spending import SpendFit, predict_spend
 from aimwell.predict.subscription_churn import SubscriptionChurn, predict_subscription_churn
 from aimwell.predict.training import (
@@ -249,8 +249,4 @@ def check_scores(entry: RegisteredModel, as_of: datetime) -> None:
             f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not a propensity; of one person alone only "
             f"propensities are worked out. Score everybody with: aimwell predict score {entry.name}"
         )
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}, so scores as of "
-            f"{as_of:%Y-%m-%d %H:%M %Z} would know their own future. Train a model as of that moment."
-        )
+    check_seen(entry, as_of)

@@ -22,6 +22,7 @@ from aimwell.predict.ranges import Ranges
 from aimwell.predict.spend_ranges import SpendRanges, learn_ranges
 from aimwell.predict.tables import FeatureTable
 from aimwell.predict.trees import TreesScorer
+from aimwell.stats.estimate import Estimate
 from aimwell.stats.samples import FloatArray
 
 __all__ = ["NEEDED", "SpendModel", "fit_spend", "tweedie_losses"]
@@ -74,6 +75,12 @@ class SpendModel:
     def ranges(self, expected: FloatArray) -> Ranges | None:
         """Of each expectation the interval of what may really come; None where it is not known."""
         return None if self.spread is None else self.spread.of(expected)
+
+    def total(self, expected: FloatArray) -> Estimate:
+        """The sum of expectations with the interval of what may really come of these people together."""
+        if self.spread is None:
+            return SpendRanges((), (), ()).total(expected)
+        return self.spread.total(expected)
 
     def rows(self, table: FeatureTable) -> FloatArray:
         """What the trees read: the features they need, in units of the moment of learning."""

@@ -31,7 +31,7 @@ from aimwell.predict.registry import (
     register_model,
     usual_name,
 )
-from aimwell.predict.scoring import keep_scores, scores_table
+from aimwell.predict.scoring import check_seen, keep_scores, scores_table
 from aimwell.predict.spend import SpendModel, fit_spend, tweedie_losses
 from aimwell.predict.tables import FeatureTable
 from aimwell.predict.training import Progress, learning_moments, span_days
@@ -80,6 +80,7 @@ class SpendFit:
     entry: RegisteredModel
     ways: tuple[SpendWay, ...]
     people: pa.Table
+    total: Estimate
 
     @property
     def sentence(self) -> str:
@@ -152,6 +153,8 @@ def predict_spend(
     law, no_law = _by_law(train, later, span)
     ways = _judged(model, later, law)
     _tell(progress, 3, "scoring")
+    today = spend_people(stores, as_of, span, snapshot, ahead=False)
+    expected = model.predict(today.table)
     entry = register_model(
         stores,
         {_PART: model},
@@ -162,6 +165,8 @@ def predict_spend(
         metrics=spend_metrics(
             learner=LEARNT,
             ways=ways,
+            total=model.total(expected),
+            check_total=model.total(model.predict(later.table)),
             recorded=known,
             train={"as_of": moments.train_as_of, "people": len(train.table)},
             judge={"as_of": moments.judge_as_of, "people": len(later.table)},
@@ -172,9 +177,10 @@ def predict_spend(
         trained_at=now,
         anew=anew,
     )
-    scores = _scored(stores, entry, model, as_of, snapshot, now)
+    scores = scores_table(today.ids, expected, model.ranges(expected))
+    keep_scores(stores, entry, scores, as_of=as_of, now=now)
     _tell(progress, _STEPS, "")
-    return SpendFit(entry, ways, scores)
+    return SpendFit(entry, ways, scores, model.total(expected))
 
 
 def score_spend(stores: Stores, entry: RegisteredModel, *, as_of: datetime, now: datetime) -> int:
@@ -184,39 +190,32 @@ def score_spend(stores: Stores, entry: RegisteredModel, *, as_of: datetime, now:
         PredictError: The version has seen later data than `as_of` leaves.
         ModelFileError: Its files are missing or were changed.
     """
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; take a moment from then on."
-        )
+    check_seen(entry, as_of)
     model = load_part(stores, entry, _PART, SpendModel)
     snapshot = stores.lake.pin(*TIME_COLUMNS)
-    return int(_scored(stores, entry, model, as_of, snapshot, now).num_rows)
-
-
-def _scored(
-    stores: Stores,
-    entry: RegisteredModel,
-    model: SpendModel,
-    as_of: datetime,
-    snapshot: Snapshot,
-    now: datetime,
-) -> pa.Table:
     today = spend_people(stores, as_of, model.horizon, snapshot, ahead=False)
     expected = model.predict(today.table)
     scores = scores_table(today.ids, expected, model.ranges(expected))
     keep_scores(stores, entry, scores, as_of=as_of, now=now)
-    return scores
+    return int(scores.num_rows)
 
 
 def spend_people(
-    stores: Stores, cut: datetime, span: timedelta, snapshot: Snapshot, *, ahead: bool
+    stores: Stores,
+    cut: datetime,
+    span: timedelta,
+    snapshot: Snapshot,
+    *,
+    ahead: bool,
+    since: datetime | None = None,
 ) -> SpendPeople:
-    """Everybody known at a moment; with `ahead` also what each spent within the span after it."""
+    """Everybody known at a moment; with `ahead` also what each spent within the span after it; `since` as in `open_moment`."""
     with open_moment(
         stores,
         as_of=cut,
         horizon=span if ahead else None,
         snapshot=snapshot,
+        since=since,
         engine=stores.history_engine,
     ) as moment:
         table = features(moment, None)

@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aimwell.errors import PredictError
 from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.history.subscription_lives import (
     subscription_lives,
@@ -37,7 +36,7 @@ from aimwell.predict.retention import (
     retention,
     revenue_at_risk,
 )
-from aimwell.predict.scoring import keep_scores, scores_table
+from aimwell.predict.scoring import check_seen, keep_scores, scores_table
 from aimwell.predict.subscription_learning import (
     HazardCandidate,
     SubscriptionsRead,
@@ -224,10 +223,7 @@ def score_subscription_churn(
         PredictError: The version has seen later data than `as_of` leaves.
         ModelFileError: Its files are missing or were changed.
     """
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; take a moment from then on."
-        )
+    check_seen(entry, as_of)
     running = running_subscriptions(stores, as_of)
     span = span_days(int(entry.settings["horizon_days"]))
     chance = chances_of_ending(hazard_of(stores, entry), running, span)

@@ -121,6 +121,7 @@ def feature_table(
     names: tuple[str, ...] | None = None,
     people: Collection[str] | None = None,
     snapshot: Snapshot | None = None,
+    since: datetime | None = None,
 ) -> tuple[pa.Array, FeatureTable]:
     """The ids of the people of whom is asked and who were known before `as_of`, in order, and their features.
 
@@ -133,6 +134,7 @@ def feature_table(
         names: Features; default: those of the question.
         people: Only these profiles, read by themselves; default: everybody.
         snapshot: Versions of the lake's tables; default: the newest.
+        since: As if records had begun then; default: everything.
     """
     question = question or Question()
     names = names or question.columns or feature_names()
@@ -144,6 +146,7 @@ def feature_table(
         horizon=horizon if outcome else None,
         snapshot=snapshot,
         people=people,
+        since=since,
         engine=stores.history_engine if people is None else None,
     ) as moment:
         moment.bind_profiles()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -12,6 +11,7 @@ import numpy as np
 from aimwell.predict.folds import folds
 from aimwell.predict.purchases import IntArray
 from aimwell.predict.tables import BoolArray
+from aimwell.predict.tree_settings import TreeSettings
 from aimwell.stats.samples import FloatArray
 
 # Imported where trees grow or score: it brings all of scikit-learn, which takes two seconds.
@@ -81,45 +81,18 @@ class TreesScorer:
 
 
 @dataclass(frozen=True, slots=True)
-class TreesLearner:
-    """Small trees, slowly added, each on a part of people and features; `rounds` of them.
+class TreesLearner(TreeSettings):
+    """Trees that LightGBM grows.
 
     Args:
-        rounds: How many.
-        seed: Of what is drawn.
-        threads: Changes the time alone; None chooses by the number of people.
-        leaves: Most leaves of a tree.
-        rate: How much of what a tree says is added.
         leaf: Fewest people in a leaf.
-        ridge: Draws the leaves' values towards 0.
-        rows, columns: Shares of people and features that a tree looks at.
     """
 
-    rounds: int = 100
-    seed: int = 0
-    threads: int | None = None
-    leaves: int = 15
-    rate: float = 0.05
     leaf: int = 20
-    ridge: float = 1.0
-    rows: float = 0.8
-    columns: float = 0.8
 
     name: ClassVar[str] = "boosted trees"
-    watches: ClassVar[bool] = True
-
-    @property
-    def settings(self) -> Mapping[str, float]:
-        """What tuning may change."""
-        return {
-            "rounds": self.rounds,
-            "leaves": self.leaves,
-            "rate": self.rate,
-            "leaf": self.leaf,
-            "ridge": self.ridge,
-            "rows": self.rows,
-            "columns": self.columns,
-        }
+    least: ClassVar[str] = "leaf"
+    least_tried: ClassVar[tuple[float, ...]] = (10, 20, 50, 100, 200)
 
     def tuned(self, values: FloatArray, outcome: BoolArray, *, seed: int) -> Self:
         """Choose the number of rounds after which the log loss on held-out people grows again."""
@@ -134,21 +107,6 @@ class TreesLearner:
         )
         losses = np.asarray(seen["valid binary_logloss-mean"])
         return replace(self, seed=seed, rounds=len(losses))
-
-    def varied(
-        self, values: FloatArray, outcome: BoolArray, *, rng: np.random.Generator, seed: int
-    ) -> Self:
-        """Other settings, drawn, and the number of rounds that goes with them."""
-        drawn = replace(
-            self,
-            leaves=int(rng.choice([4, 8, 15, 31, 63])),
-            rate=float(rng.choice([0.02, 0.05, 0.1])),
-            leaf=int(rng.choice([10, 20, 50, 100, 200])),
-            ridge=float(rng.choice([0.1, 1.0, 10.0, 50.0])),
-            rows=float(rng.choice([0.6, 0.8, 1.0])),
-            columns=float(rng.choice([0.4, 0.6, 0.8, 1.0])),
-        )
-        return drawn.tuned(values, outcome, seed=seed)
 
     def fit(self, values: FloatArray, outcome: BoolArray) -> TreesScorer:
         """Grow the trees."""

@@ -29,7 +29,7 @@ from aimwell.predict.registry import (
     register_model,
     usual_name,
 )
-from aimwell.predict.scoring import SCORES, keep_scores
+from aimwell.predict.scoring import SCORES, check_seen, keep_scores
 from aimwell.predict.training import Progress, span_days
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
@@ -191,10 +191,7 @@ def score_lifetime_value(
         PredictError: The version has seen later data than `as_of` leaves.
         ModelFileError: Its files are missing or were changed.
     """
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; take a moment from then on."
-        )
+    check_seen(entry, as_of)
     horizon_days = int(entry.settings["horizon_days"])
     read = _read(stores, as_of, horizon_days, stores.lake.pin(*TIME_COLUMNS))
     tails = entry.metrics.get("tails")

@@ -7,7 +7,6 @@ Source: Chen & Guestrin (2016), XGBoost: a scalable tree boosting system.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar, Self
@@ -16,6 +15,7 @@ import numpy as np
 
 from aimwell.errors import PredictError
 from aimwell.predict.tables import BoolArray
+from aimwell.predict.tree_settings import TreeSettings
 from aimwell.predict.trees import PATIENCE, ROUNDS_MAX, threads_for, tuning_divisions
 from aimwell.stats.samples import FloatArray
 
@@ -63,45 +63,18 @@ class XGBoostScorer:
 
 
 @dataclass(frozen=True, slots=True)
-class XGBoostLearner:
-    """Small trees, slowly added, each on a part of people and features; `rounds` of them.
+class XGBoostLearner(TreeSettings):
+    """Trees that XGBoost grows.
 
     Args:
-        rounds: How many.
-        seed: Of what is drawn.
-        threads: Changes the time alone; None chooses by the number of people.
-        leaves: Most leaves of a tree.
-        rate: How much of what a tree says is added.
         weight: Smallest sum of p (1 − p) over the people of a leaf.
-        ridge: Draws the leaves' values towards 0.
-        rows, columns: Shares of people and features that a tree looks at.
     """
 
-    rounds: int = 100
-    seed: int = 0
-    threads: int | None = None
-    leaves: int = 15
-    rate: float = 0.05
     weight: float = 3.0
-    ridge: float = 1.0
-    rows: float = 0.8
-    columns: float = 0.8
 
     name: ClassVar[str] = "XGBoost trees"
-    watches: ClassVar[bool] = True
-
-    @property
-    def settings(self) -> Mapping[str, float]:
-        """What tuning may change."""
-        return {
-            "rounds": self.rounds,
-            "leaves": self.leaves,
-            "rate": self.rate,
-            "weight": self.weight,
-            "ridge": self.ridge,
-            "rows": self.rows,
-            "columns": self.columns,
-        }
+    least: ClassVar[str] = "weight"
+    least_tried: ClassVar[tuple[float, ...]] = (1.0, 3.0, 10.0, 30.0)
 
     def tuned(self, values: FloatArray, outcome: BoolArray, *, seed: int) -> Self:
         """Choose the number of rounds after which the log loss on held-out people grows again."""
@@ -114,21 +87,6 @@ class XGBoostLearner:
             as_pandas=False,
         )
         return replace(self, seed=seed, rounds=len(seen["test-logloss-mean"]))
-
-    def varied(
-        self, values: FloatArray, outcome: BoolArray, *, rng: np.random.Generator, seed: int
-    ) -> Self:
-        """Other settings, drawn, and the number of rounds that goes with them."""
-        drawn = replace(
-            self,
-            leaves=int(rng.choice([4, 8, 15, 31, 63])),
-            rate=float(rng.choice([0.02, 0.05, 0.1])),
-            weight=float(rng.choice([1.0, 3.0, 10.0, 30.0])),
-            ridge=float(rng.choice([0.1, 1.0, 10.0, 50.0])),
-            rows=float(rng.choice([0.6, 0.8, 1.0])),
-            columns=float(rng.choice([0.4, 0.6, 0.8, 1.0])),
-        )
-        return drawn.tuned(values, outcome, seed=seed)
 
     def fit(self, values: FloatArray, outcome: BoolArray) -> XGBoostScorer:
         """Grow the trees."""

@@ -39,14 +39,15 @@ from aimwell.segment.rfm import rfm
 from aimwell.segment.service import compiled, members_query
 from aimwell.store.sql import identifier, sql, union_all
 
-__all__ = ["NONE_OF_THESE", "Division", "divide"]
+__all__ = ["FORMS", "NONE_OF_THESE", "Division", "divide", "is_form"]
 
 NONE_OF_THESE = "none of these"
 """Who is in no segment of `segments:…`."""
 
 _MONEY_TRAIL = ("recency_days", "orders", "revenue")
 _VALUES_MAX = 50
-_FORMS = "rfm, lifecycle, clusters:NAME, trait:NAME, segments:A,B"
+FORMS = "rfm, lifecycle, clusters:NAME, trait:NAME, segments:A,B"
+_PLAIN, _NAMED = ("rfm", "lifecycle"), ("clusters", "trait", "segments")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,12 @@ class Division:
     built_from: frozenset[str]
     note: str | None = None
     trait: str | None = None
+
+
+def is_form(by: str) -> bool:
+    """Whether a text has the form of a division; what it names need not be there."""
+    form, _, rest = by.partition(":")
+    return form in _NAMED if rest.strip() else by in _PLAIN
 
 
 def divide(moment: Moment, by: str, *, visitors: bool = False) -> Division:
@@ -99,7 +106,7 @@ def divide(moment: Moment, by: str, *, visitors: bool = False) -> Division:
     elif form == "segments" and rest:
         found = _segments(moment, by, [one.strip() for one in rest.split(",") if one.strip()])
     else:
-        raise SegmentError(f"'{by}' names no division of people. Known: {_FORMS}.")
+        raise SegmentError(f"'{by}' names no division of people. Known: {FORMS}.")
     if not visitors:
         found = _of_people(moment, found)
     if not found.groups.num_rows:

@@ -65,6 +65,7 @@ from aimwell.predict.service import (
     score_propensity,
     train_propensity,
 )
+from aimwell.predict.spend_sums import SpendSum, spend_sum
 from aimwell.predict.timing.best_time import BestTimes, best_times
 from aimwell.predict.timing.next_purchase import NextPurchases, next_purchases
 from aimwell.unify.lookup import find_profile
@@ -240,6 +241,13 @@ class Predictions(Stage):
             now=self._clock(),
             **options,
         )
+
+    def spend_sum(
+        self, model: str, *, segment: str | None = None, as_of: datetime | None = None
+    ) -> SpendSum:
+        """What everybody, or a segment, is expected to spend together by a spend model, with two ranges."""
+        now = self._clock()
+        return spend_sum(self._stores, model, as_of=as_of or now, segment=segment, now=now)
 
     def next_purchases(self, *, as_of: datetime | None = None, **options: Any) -> NextPurchases:
         """When each person will buy again, or each product or category that they bought again before."""

@@ -112,8 +112,11 @@ def test_a_newer_version_is_better_after_a_change_and_not_without_one(
 def test_versions_are_compared_only_on_people_whose_outcomes_neither_has_learnt(
     steady: Stores,
 ) -> None:
+    newer = train_defined(steady, prediction(), as_of=day(400), now=day(400))
     with pytest.raises(PredictError, match="has learnt from what people did until 2026-09-13"):
-        compare(steady, "buy@1", "buy@1", as_of=day(299))
+        compare(steady, "buy@1", newer, as_of=day(299))
+    with pytest.raises(PredictError, match="Both are buy@1, so there is nothing to compare"):
+        compare(steady, "buy@1", "buy@1", as_of=day(400))
     entry = train_defined(
         steady, prediction("other", among="buyers", horizon="30d"), as_of=TRAINED, now=TRAINED
     )

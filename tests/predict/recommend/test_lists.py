@@ -220,14 +220,14 @@ def test_reasons_say_what_speaks_for_a_product() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"kind": "old"}, "kind is one of new, again"),
-        ({"k": 0}, "k is 1 to 1,000"),
-        ({"kind": "again", "not_bought_days": 3}, "does not go with the kind 'again'"),
-        ({"not_bought_days": 0}, "not_bought_days is 1 or more"),
-        ({"most_per_category": 0}, "most_per_category is 1 or more"),
+        ({"kind": "old"}, r"kind: one of new, again.*\(found old\)"),
+        ({"k": 0}, r"k: 1 to 1,000 \(found 0\)"),
+        ({"kind": "again", "not_bought_days": 3}, "nothing with the kind 'again'"),
+        ({"not_bought_days": 0}, "not_bought_days: 1 or more"),
+        ({"most_per_category": 0}, "most_per_category: 1 or more"),
         ({"least_margin": 30}, "a share of revenue"),
-        ({"price_band": 1.0}, "price_band is above 1"),
-        ({"price_band": float("nan")}, "price_band is above 1"),
+        ({"price_band": 1.0}, "price_band: above 1"),
+        ({"price_band": float("nan")}, "price_band: above 1"),
     ],
 )
 def test_rules_that_cannot_be_are_refused(given: dict[str, Any], words: str) -> None:

@@ -147,3 +147,8 @@ def test_too_few_acts_are_refused_with_numbers(stores: Stores) -> None:
 def test_wrong_settings_are_refused(stores: Stores, wrong: dict[str, object], said: str) -> None:
     with pytest.raises(PredictError, match=said):
         best_times(stores, as_of=AS_OF, **wrong)
+
+
+def test_a_moment_long_after_the_last_act_is_refused(stores: Stores) -> None:
+    with pytest.raises(TooLittleDataError, match="days with acts in the 30 days before: 0 of at"):
+        best_times(stores, as_of=day(26_000))

@@ -308,6 +308,10 @@ class Recommendations(Part):
             raise ValueError(
                 f"at_least: {self.at_least} is more than the {self.products} products that a person gets at most"
             )
+        if self.kind == "again" and self.not_bought_days is not None:
+            raise ValueError(
+                "not_bought_days: does not go with `kind: again`, which is about what was bought"
+            )
         return self
 
 

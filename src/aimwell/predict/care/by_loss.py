@@ -50,6 +50,7 @@ def monitor_by_loss(
         {name: spread(values) for name, values in then.columns.items()},
         today.columns,
         today.weights,
+        today.new,
     )
     realised, reason = _realised(stores, kind, entry, as_of)
     words = [] if realised is None else _words(realised)

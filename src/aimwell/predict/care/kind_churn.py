@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 import numpy as np
 
+from aimwell.predict.care.equally_long import came_since, equally_long
 from aimwell.predict.care.kinds import Learns, Seen, Told, TrainedAlike, horizon_of, taught_until
 from aimwell.predict.care.model import SCORES
 from aimwell.predict.churn_people import people_at_risk
@@ -51,15 +53,18 @@ class ChurnCare(TrainedAlike):
         return taught_until(entry)
 
     def seen(self, stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> Seen:
-        """Features of those at risk, and their probabilities."""
+        """Features of those at risk, and their probabilities, by records as long as at the version's own moment."""
         fitted, _law = churn_model(stores, entry)
-        risk = people_at_risk(stores, as_of, horizon_of(entry), None, outcome=False)
+        since = equally_long(stores, then=entry.as_of, now=as_of)
+        risk = people_at_risk(stores, as_of, horizon_of(entry), None, outcome=False, since=since)
+        risk = replace(risk, table=replace(risk.table, as_of=entry.as_of))
         names = _OF_A_LAW if fitted is None else fitted.names
         weights = dict.fromkeys(names, 1 / len(names)) if fitted is None else fitted.influences
         values = risk.table.matrix(names)
         columns = {SCORES: chances_of_going(stores, entry, risk)}
         columns |= {name: values[:, place] for place, name in enumerate(names)}
-        return Seen(columns, dict(weights), "people at risk")
+        new = None if since is None else came_since(stores, risk.ids, since)
+        return Seen(columns, dict(weights), "people at risk", new)
 
     def told(self, stores: Stores, entries: Sequence[RegisteredModel], *, cut: datetime) -> Told:
         """See CaredKind."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
 from aimwell.definitions.kinds.prediction import Prediction
+from aimwell.predict.care.equally_long import equally_long
 from aimwell.predict.care.kind_churn import told_of_chances
 from aimwell.predict.care.kinds import Seen, Told, horizon_of, taught_until
 from aimwell.predict.care.model import SCORES
@@ -58,11 +60,12 @@ class AccountLeadsCare:
         return taught_until(entry)
 
     def seen(self, stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> Seen:
-        """Features of firms, and their probabilities."""
+        """Features of firms, and their probabilities, by records as long as at the version's own moment."""
         model = leads_model(stores, entry)
-        firms = _firms(stores, [entry], as_of, model.names, outcome=False)
+        since = equally_long(stores, then=entry.as_of, now=as_of)
+        firms = _firms(stores, [entry], as_of, model.names, outcome=False, since=since)
         values = firms.table.matrix(model.names)
-        columns = {SCORES: model.predict(firms.table)}
+        columns = {SCORES: model.predict(replace(firms.table, as_of=entry.as_of))}
         columns |= {name: values[:, place] for place, name in enumerate(model.names)}
         return Seen(columns, dict(model.influences), "firms")
 
@@ -88,6 +91,7 @@ def _firms(
     names: Sequence[str],
     *,
     outcome: bool,
+    since: datetime | None = None,
 ) -> Firms:
     return read_firms(
         stores,
@@ -96,4 +100,5 @@ def _firms(
         question=Question.of_event(str(entries[0].settings["event"])),
         outcome=outcome,
         names=names,
+        since=since,
     )

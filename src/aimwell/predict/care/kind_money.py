@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import ClassVar
 
@@ -11,6 +12,7 @@ import numpy as np
 from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.predict.buying import UNIT_DAYS, later_history, purchase_history
 from aimwell.predict.buying_law import BuyingLaw
+from aimwell.predict.care.equally_long import came_since, equally_long
 from aimwell.predict.care.kinds import (
     EVER,
     Learns,
@@ -56,7 +58,7 @@ class LifetimeCare(TrainedAlike):
 
     def seen(self, stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> Seen:
         """See CaredKind."""
-        return purchases_seen(stores, as_of=as_of, days=self.span(entry).days)
+        return purchases_seen(stores, entry, as_of=as_of, days=self.span(entry).days)
 
     def told(self, stores: Stores, entries: Sequence[RegisteredModel], *, cut: datetime) -> Told:
         """See CaredKind."""
@@ -114,16 +116,18 @@ class SpendCare(TrainedAlike):
         return taught_until(entry)
 
     def seen(self, stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> Seen:
-        """See CaredKind."""
+        """Features of everybody, and what is expected, by records as long as at the version's own moment."""
         model = load_part(stores, entry, "spend", SpendModel)
-        people = spend_people(
-            stores, as_of, horizon_of(entry), stores.lake.pin(*TIME_COLUMNS), ahead=False
-        )
+        since = equally_long(stores, then=entry.as_of, now=as_of)
+        snapshot = stores.lake.pin(*TIME_COLUMNS)
+        people = spend_people(stores, as_of, horizon_of(entry), snapshot, ahead=False, since=since)
         values = people.table.matrix(model.names)
-        columns = {"expected spend": model.predict(people.table)}
+        columns = {"expected spend": model.predict(replace(people.table, as_of=entry.as_of))}
         columns |= {name: values[:, place] for place, name in enumerate(model.names)}
         shares = model.scorer.influences(len(model.names))
-        return Seen(columns, dict(zip(model.names, map(float, shares), strict=True)))
+        weights = dict(zip(model.names, map(float, shares), strict=True))
+        new = None if since is None else came_since(stores, people.ids, since)
+        return Seen(columns, weights, new=new)
 
     def told(self, stores: Stores, entries: Sequence[RegisteredModel], *, cut: datetime) -> Told:
         """See CaredKind."""

@@ -79,7 +79,7 @@ class NextPurchaseCare:
 
     def seen(self, stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> Seen:
         """See CaredKind."""
-        return purchases_seen(stores, as_of=as_of, days=max(90, self.span(entry).days))
+        return purchases_seen(stores, entry, as_of=as_of, days=max(90, self.span(entry).days))
 
     def told(self, stores: Stores, entries: Sequence[RegisteredModel], *, cut: datetime) -> Told:
         """See CaredKind."""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.predict.registry import RegisteredModel
+from aimwell.predict.tables import BoolArray
 from aimwell.predict.training import Progress, span_days
 from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
@@ -46,11 +47,14 @@ class Seen:
         columns: Name → one value a row; NaN is missing.
         weights: Name → share (0-1) of what tells people apart; what has none is what the model itself says.
         units: What a row is.
+        new: Which rows came in the days that are looked at (`equally_long`), where records as long as at the version's own moment are
+            looked at.
     """
 
     columns: Mapping[str, FloatArray]
     weights: Mapping[str, float]
     units: str = "people"
+    new: BoolArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,7 +1,7 @@
 """Whether a model in use still looks at people as it knew them, and is still as good as it was judged to be.
 
-**Inputs and probabilities** of today's people are held against those of the people on whom it was judged (`stats.drift`). Of
-all features together at most one in a hundred that has not shifted is called so (Benjamini-Hochberg), and a shift too small
+**Inputs and probabilities** of today's people are held against those of the people on whom it was judged (`stats.drift`), with
+records as long as they were then (`equally_long`), because much grows with them though nobody has changed. Of all features together at most one in a hundred that has not shifted is called so (Benjamini-Hochberg), and a shift too small
 to matter is none, however sure it is.
 
 **Realised performance**: people of one horizon ago, by what was known of them then, and what they did since. The model has
@@ -12,6 +12,7 @@ not seen that. The AUC is held against the one of its card, the mean probability
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from math import sqrt
 
@@ -19,6 +20,7 @@ from scipy.special import ndtri
 
 from aimwell.errors import PredictError
 from aimwell.predict.card_propensity import chosen_candidate
+from aimwell.predict.care.equally_long import came_since, equally_long
 from aimwell.predict.care.model import SCORES, Monitored, Realised, Shifted, Verdict
 from aimwell.predict.judging import Judgement, judge
 from aimwell.predict.propensity import NEEDED_TO_JUDGE, PropensityModel
@@ -26,7 +28,7 @@ from aimwell.predict.questions import Question
 from aimwell.predict.reference import Reference
 from aimwell.predict.registry import RegisteredModel, load_part
 from aimwell.predict.service import PART, REFERENCE
-from aimwell.predict.tables import FeatureTable
+from aimwell.predict.tables import BoolArray, FeatureTable
 from aimwell.predict.training import feature_table, span_days
 from aimwell.stats.drift import Spread, drift, word_of
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
@@ -43,6 +45,9 @@ _SURE = float(ndtri((1 + SURE_CONFIDENCE) / 2))
 _OFF_MIN = 0.1
 """A level that is off by less than this share of itself is not worth a word, however sure it is."""
 
+_COME_AGAIN = 0.5
+"""Newcomers of as long a time that are fewer than this, by those of the earlier moment, do not stand for everybody."""
+
 _WEIGHTY = 0.05
 """A feature of less weight than this may shift without a word of warning."""
 
@@ -55,16 +60,21 @@ def monitor_propensity(stores: Stores, entry: RegisteredModel, *, as_of: datetim
         ModelFileError: Its files are missing or were changed.
     """
     fitted, reference = _parts(stores, entry)
-    question = Question.from_settings(entry.settings)
-    horizon = span_days(int(entry.settings["horizon_days"]))
-    _, table = feature_table(
-        stores, as_of=as_of, horizon=horizon, question=question, names=fitted.names
+    since = equally_long(stores, then=reference.as_of, now=as_of)
+    ids, table = feature_table(
+        stores,
+        as_of=as_of,
+        horizon=span_days(int(entry.settings["horizon_days"])),
+        question=Question.from_settings(entry.settings),
+        names=fitted.names,
+        since=since,
     )
     if not len(table):
         raise PredictError(
             f"Nobody is there as of {as_of:%Y-%m-%d %H:%M %Z} of whom {entry.label} is asked."
         )
-    shifts = _shifts(fitted, reference, table)
+    new = None if since is None else came_since(stores, ids, since)
+    shifts = _shifts(fitted, reference, table, new)
     realised, reason = _realised(stores, entry, fitted, as_of=as_of)
     verdict, findings = _verdict(shifts, realised)
     return Monitored(
@@ -91,22 +101,40 @@ def _parts(stores: Stores, entry: RegisteredModel) -> tuple[PropensityModel, Ref
 
 
 def _shifts(
-    fitted: PropensityModel, reference: Reference, table: FeatureTable
+    fitted: PropensityModel, reference: Reference, table: FeatureTable, new: BoolArray | None
 ) -> tuple[Shifted, ...]:
     values = table.matrix(fitted.names)
     later = {
-        SCORES: fitted.predict(table),
+        # Records are as long as at the earlier moment, so nothing that grew is to be stated otherwise.
+        SCORES: fitted.predict(replace(table, as_of=reference.as_of)),
         **{name: values[:, place] for place, name in enumerate(fitted.names)},
     }
     return shifts_of(
-        {SCORES: reference.scores, **reference.features}, later, dict(fitted.influences)
+        {SCORES: reference.scores, **reference.features}, later, dict(fitted.influences), new
     )
 
 
 def shifts_of(
+    earlier: Mapping[str, Spread],
+    later: Mapping[str, FloatArray],
+    weights: Mapping[str, float],
+    new: BoolArray | None = None,
+) -> tuple[Shifted, ...]:
+    """Each name's later values against the earlier ones; what has no weight is what the model itself says.
+
+    `new`: the rows of those who came in the days that are looked at. They alone are told where they lie nearer to the earlier ones
+    than all do, and are at least half as many as these were: else the shop has changed, and not grown.
+    """
+    found = _shifted(earlier, later, weights)
+    if new is None or new.all() or new.sum() < _COME_AGAIN * next(iter(earlier.values())).people:
+        return found
+    newer = _shifted(earlier, {name: values[new] for name, values in later.items()}, weights)
+    return min(found, newer, key=lambda shifts: sum(one.drift.psi for one in shifts))
+
+
+def _shifted(
     earlier: Mapping[str, Spread], later: Mapping[str, FloatArray], weights: Mapping[str, float]
 ) -> tuple[Shifted, ...]:
-    """Each name's later values against the earlier ones; what has no weight is what the model itself says."""
     found = {name: drift(one, later[name]) for name, one in earlier.items()}
     q_values = benjamini_hochberg([one.psi_p for one in found.values()])
     shifts = [

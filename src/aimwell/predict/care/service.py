@@ -82,10 +82,15 @@ def compare(
         as_of: Nothing from this moment on is seen.
 
     Raises:
-        PredictError: They are not of one kind and question, or one of them has learnt from these people's outcomes.
+        PredictError: They are one and the same, not of one kind and question, or one of them has learnt from these people's outcomes.
         ModelFileError: Files are missing or were changed.
     """
     entries = [find_model(stores, m) if isinstance(m, str) else m for m in (one, other)]
+    if entries[0].label == entries[1].label:
+        raise PredictError(
+            f"Both are {entries[0].label}, so there is nothing to compare. Name two versions, as {entries[0].name}@1 and "
+            f"{entries[0].name}@2; all are listed by: aimwell predict models"
+        )
     kinds = {entry.kind for entry in entries}
     if len(kinds) > 1:
         told = " and ".join(

@@ -94,6 +94,7 @@ def read_firms(
     outcome: bool,
     names: Sequence[str] | None = None,
     snapshot: Snapshot | None = None,
+    since: datetime | None = None,
 ) -> Firms:
     """The firms that were known and had not ordered.
 
@@ -105,12 +106,14 @@ def read_firms(
         outcome: Read what they did, too.
         names: Features; default: all, with the industries and countries that most firms have.
         snapshot: Versions of the lake's tables; default: the newest.
+        since: As if records had begun then; default: everything.
     """
     with open_moment(
         stores,
         as_of=as_of,
         horizon=horizon if outcome else None,
         snapshot=snapshot,
+        since=since,
         engine=stores.history_engine,
     ) as moment:
         moment.bind_profiles()

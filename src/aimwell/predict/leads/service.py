@@ -32,7 +32,7 @@ from aimwell.predict.registry import (
     register_model,
     usual_name,
 )
-from aimwell.predict.scoring import keep_account_scores
+from aimwell.predict.scoring import check_seen, keep_account_scores
 from aimwell.predict.tables import FeatureTable
 from aimwell.predict.training import Progress, TrainingTables, learning_moments, span_days
 from aimwell.store.stores import Stores
@@ -178,11 +178,7 @@ def score_account_leads(
             f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not of firms. Train one with: aimwell predict leads "
             "--accounts"
         )
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}, so scores as of {as_of:%Y-%m-%d %H:%M %Z} would "
-            "know their own future. Train a model as of that moment."
-        )
+    check_seen(entry, as_of)
     fitted = leads_model(stores, entry)
     firms: Firms = read_firms(
         stores,

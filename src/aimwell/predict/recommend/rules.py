@@ -56,30 +56,39 @@ class Rules:
 
     def __post_init__(self) -> None:
         faults = (
-            (self.kind not in get_args(Kind), f"kind is one of {', '.join(get_args(Kind))}"),
-            (not 1 <= self.k <= _K_MOST, f"k is 1 to {_K_MOST:,}"),
+            ("kind", self.kind in get_args(Kind), f"one of {', '.join(get_args(Kind))}"),
+            ("k", 1 <= self.k <= _K_MOST, f"1 to {_K_MOST:,}"),
             (
-                self.not_bought_days is not None and self.not_bought_days < 1,
-                "not_bought_days is 1 or more",
+                "not_bought_days",
+                self.not_bought_days is None or self.not_bought_days >= 1,
+                "1 or more",
             ),
             (
-                self.not_bought_days is not None and self.kind == "again",
-                "not_bought_days does not go with the kind 'again', which is about what was bought",
+                "not_bought_days",
+                self.not_bought_days is None or self.kind != "again",
+                "nothing with the kind 'again', which is about what was bought",
             ),
             (
-                self.most_per_category is not None and self.most_per_category < 1,
-                "most_per_category is 1 or more",
+                "most_per_category",
+                self.most_per_category is None or self.most_per_category >= 1,
+                "1 or more",
             ),
             (
-                self.least_margin is not None and not -1 <= self.least_margin <= 1,
-                "least_margin is a share of revenue, as 0.3",
+                "least_margin",
+                self.least_margin is None or -1 <= self.least_margin <= 1,
+                "a share of revenue, as 0.3",
             ),
             (
-                self.price_band is not None and not 1 < self.price_band < np.inf,
-                "price_band is above 1; 2 is half to double the usual price",
+                "price_band",
+                self.price_band is None or 1 < self.price_band < np.inf,
+                "above 1; 2 is half to double the usual price",
             ),
         )
-        wrong = [rule for broken, rule in faults if broken]
+        wrong = [
+            f"{name}: {allowed} (found {getattr(self, name)})"
+            for name, fits, allowed in faults
+            if not fits
+        ]
         if wrong:
             raise PredictError(f"These rules cannot be: {'; '.join(wrong)}.")
 

@@ -128,7 +128,7 @@ def best_times(
         be better than 0.9 (`_sure` says how sure), or own times were not better on the later period.
 
     Raises:
-        TooLittleDataError: Fewer than 500 acts, or fewer than 50 people who acted more than once.
+        TooLittleDataError: Fewer than 500 acts, fewer than 50 people who acted more than once, or nobody acted in the later period.
         PredictError: The signal or the block is none of these.
     """
     if signal not in SIGNALS:
@@ -151,6 +151,14 @@ def best_times(
     ) as moment:
         before = read_acts(moment, signal, block_hours, "")
         later = read_acts(moment, signal, block_hours, "_ahead")
+    if not later.weekdays.sum():
+        what = f"days with {'acts' if signal == 'any' else signal} in the {check_days} days before"
+        raise TooLittleDataError(
+            f"people's best times as of {as_of:%Y-%m-%d}",
+            needed={what: 1},
+            present={what: 0},
+            advice="Collect what came later, or give a moment (as of) soon after the last of them.",
+        )
     judged, reason = _judged(before, later, signal)
     better = {one.kind for one in judged if one.verdict == "better"}
     weekdays = fit_habits(known.weekdays)

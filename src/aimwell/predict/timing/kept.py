@@ -8,7 +8,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from aimwell.errors import PredictError
 from aimwell.history.moment import TIME_COLUMNS
 from aimwell.predict.card_words import day
 from aimwell.predict.registry import (
@@ -18,7 +17,7 @@ from aimwell.predict.registry import (
     register_model,
     usual_name,
 )
-from aimwell.predict.scoring import keep_scores, scores_table
+from aimwell.predict.scoring import check_seen, keep_scores, scores_table
 from aimwell.predict.timing.next_purchase import next_purchases
 from aimwell.predict.timing.paces import Paces
 from aimwell.predict.timing.purchase_days import By
@@ -92,10 +91,7 @@ def score_next_purchases(
     """
     if entry.settings["by"] != "person":
         return None
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; take a moment from then on."
-        )
+    check_seen(entry, as_of)
     read = read_waits(stores, as_of, "person", stores.lake.pin(*TIME_COLUMNS))
     ahead = paces_of(stores, entry).next_gap(read.waits, read.items)
     scores = scores_table(read.profiles, ahead.within(float(entry.settings["horizon_days"])))
