@@ -82,6 +82,7 @@ class Place:
     cost: float | None = None
     send_at: datetime | None = None
     expected_profit: float | None = None
+    explored: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,7 @@ class Plan:
     approved_by: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    decisions_due: bool = False
 
     @property
     def starts_at(self) -> datetime:

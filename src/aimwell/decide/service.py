@@ -21,6 +21,7 @@ from aimwell.decide.campaign_parts import (
     sendable,
 )
 from aimwell.decide.contacts import Contacts, read_contacts
+from aimwell.decide.decision_log import log_decisions, log_due
 from aimwell.decide.drafted import Drafted
 from aimwell.decide.gates import gates, graver
 from aimwell.decide.learning import Lesson, NoLesson
@@ -104,6 +105,7 @@ def plan(
             "trial (trial: true in the campaign, or --trial), which reaches nobody."
         )
     _refuse_hopeless(parts)
+    log_due(stores)
     snapshot = stores.lake.pin()
     offered = candidates(parts, starts_at=_earliest(parts, stores, moment))
     audience, words = audience_of(stores, parts, moment, snapshot)
@@ -161,13 +163,22 @@ def plan(
         summary=summary.to_dict(),
         planned_at=now,
         planned_by=by,
+        decisions_due=chosen.values is not None,
     )
-    if chosen.values is not None:
-        log = chosen.decisions(made.plan_id, campaign, at=moment, now=now)
-        stores.lake.append("decisions", log, transaction=(f"decide:{made.plan_id}", 1))
-    store_plan(stores.control, made, people, products=None if lists is None else lists.products)
-    stores.audit("plan", actor=by, subject=made.plan_id, people=len(people), trial=is_trial)
-    return made
+
+    def note(connection: sa.Connection) -> None:
+        stores.audit_within(
+            connection,
+            "plan",
+            actor=by,
+            subject=made.plan_id,
+            people=len(people),
+            trial=is_trial,
+        )
+
+    products = None if lists is None else lists.products
+    store_plan(stores.control, made, people, products=products, also=note)
+    return log_decisions(stores, made, people)
 
 
 def _day(stores: Stores, moment: datetime) -> date:
@@ -181,17 +192,16 @@ def approve(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     Raises:
         DecideError: It is not waiting for that, or a guardrail stopped its campaign.
     """
-    found = load_plan(stores.control, plan_id)
+    found = log_decisions(stores, load_plan(stores.control, plan_id))
     parts = parts_of_plan(found.document)
 
     def hand_out(connection: sa.Connection) -> None:
         refuse_stopped(connection, found)
         if not found.trial:
             give_codes(connection, found.plan_id, parts, now=now)
+        stores.audit_within(connection, "approve", actor=by, subject=found.plan_id)
 
-    approved = move(stores.control, found.plan_id, "approved", now=now, by=by, also=hand_out)
-    stores.audit("approve", actor=by, subject=approved.plan_id)
-    return approved
+    return move(stores.control, found.plan_id, "approved", now=now, by=by, also=hand_out)
 
 
 def cancel(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
@@ -203,10 +213,9 @@ def cancel(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
         if found.started_at is None:
             give_back(connection, found.plan_id)
         ask_anew(connection, now=now)
+        stores.audit_within(connection, "cancel", actor=by, subject=found.plan_id)
 
-    cancelled = move(stores.control, found.plan_id, "cancelled", now=now, also=give_up)
-    stores.audit("cancel", actor=by, subject=cancelled.plan_id)
-    return cancelled
+    return move(stores.control, found.plan_id, "cancelled", now=now, also=give_up)
 
 
 def undo(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
@@ -220,10 +229,9 @@ def undo(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     def give_up(connection: sa.Connection) -> None:
         give_back(connection, found.plan_id)
         ask_anew(connection, now=now)
+        stores.audit_within(connection, "undo", actor=by, subject=found.plan_id)
 
-    undone = move(stores.control, found.plan_id, "planned", now=now, also=give_up)
-    stores.audit("undo", actor=by, subject=undone.plan_id)
-    return undone
+    return move(stores.control, found.plan_id, "planned", now=now, also=give_up)
 
 
 def _refuse_hopeless(parts: CampaignParts) -> None:

@@ -201,6 +201,11 @@ class Policy(Part):
     limits: Annotated[tuple[SegmentLimit, ...], Field(max_length=20)] = Field(
         default=(), description="How many people of a segment get an action."
     )
+    segments: Annotated[tuple[Name, ...], Field(max_length=5)] = Field(
+        default=(),
+        description="Segments by which profit against budget is told, so that one budget over several campaigns can be "
+        "shared out by them too.",
+    )
     fair: Fairness | None = Field(
         default=None,
         description="Holds what a learnt policy gives to protected groups together; default: no limit.",
@@ -427,6 +432,8 @@ class Campaign(Definition):
                 yield f"actions[{number}].offer", "offer", action.offer
         for number, limit in enumerate(self.policy.limits):
             yield f"policy.limits[{number}].segment", "segment", limit.segment
+        for number, segment in enumerate(self.policy.segments):
+            yield f"policy.segments[{number}]", "segment", segment
         for number, segment in enumerate(self.stratify):
             yield f"stratify[{number}]", "segment", segment
         if self.contact_policy is not None:
