@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aimwell.decide.budget.bounded import Bound
-from aimwell.decide.budget.plan_curve import PlanCurve
 from aimwell.decide.budget.pieces import OfPlan, Part
+from aimwell.decide.budget.plan_curve import PlanCurve
 from aimwell.decide.budget.shared import SharedBudget
 from aimwell.decide.budget.sharing import shared_budget
 from aimwell.decide.campaign_parts import parts_of_plan
