@@ -46,6 +46,13 @@ SUBJECTS = {
 }
 FIVE = {"kind": "offer", "name": "five", "benefit": {"percent": 5}, "code": "FIVE"}
 
+THANKS = {
+    "kind": "offer",
+    "name": "thanks",
+    "benefit": {"amount": 5},
+    "codes": {"pool": "unique", "to": "earned"},
+}
+
 # A policy takes seconds to learn; that the log of a learnt plan is right is a test of plan_choice's.
 AS_IF_LEARNT = """
 from dataclasses import replace
@@ -86,6 +93,7 @@ from datetime import datetime
 from pathlib import Path
 from aimwell.decide.experiment_service import roll_out, set_up
 from aimwell.decide.offers import codes
+from aimwell.decide.offers.earned_codes import earn
 from aimwell.decide.stored import list_plans
 from aimwell.errors import AimwellError
 from aimwell.store.stores import open_stores
@@ -107,6 +115,7 @@ steps = [
     lambda: set_up(stores, "subjects", now=now, by="ann"),
     lambda: roll_out(stores, "subjects", draw.choice(["ten", "five"]), now=now, by="ann"),
     lambda: codes.generate(stores.control, "ten", 20, now=now),
+    lambda: earn(stores.control, "thanks", {f"deed {draw.randrange(50)}": "p" for _ in range(9)}, now=now),
 ]
 print("ready", flush=True)
 while True:
@@ -122,8 +131,9 @@ while True:
 @pytest.fixture
 def stores(tmp_path: Path, control_url: str) -> Iterator[Stores]:
     opened = make_stores(tmp_path, control_url)
-    set_up(opened, 30, ten=POOLED, five=FIVE, subjects=SUBJECTS)
+    set_up(opened, 30, ten=POOLED, five=FIVE, thanks=THANKS, subjects=SUBJECTS)
     codes.generate(opened.control, "ten", 60, now=NOW)
+    codes.generate(opened.control, "thanks", 60, now=NOW)
     yield opened
     opened.close()
 
@@ -147,9 +157,13 @@ def check_whole(stores: Stores) -> None:
             ).all()
         )
         given = Counter(connection.execute(sa.select(_codes.c.plan_id)).scalars())
+        earned = connection.execute(
+            sa.select(_codes.c.earned_by, _codes.c.profile_id).where(_codes.c.offer == "thanks")
+        ).all()
         lines = Counter(connection.execute(sa.select(_audit.c.action, _audit.c.subject)).all())
         current = _revisions(connection, _definitions)
         newest = _revisions(connection, _history)
+    assert all((deed is None) == (whose is None) for deed, whose in earned)
     rows = logged(stores)
     plans = list_plans(stores.control)
     assert set(rows) <= {one.plan_id for one in plans}, "rows of a plan that is not there"

@@ -204,7 +204,8 @@ def redemptions(
 def referrals(
     name: OfferArgument,
     pay: Annotated[
-        bool, typer.Option("--pay", help="Write the points of all that are due; never twice.")
+        bool,
+        typer.Option("--pay", help="Give the points or codes of all that are due; never twice."),
     ] = False,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,

@@ -40,7 +40,7 @@ EXCLUSIONS: Mapping[str, str] = {
     "not_in_pilot": "does not take part in this pilot",
     "few_products": "fewer products can be recommended than the campaign asks for",
     "no_stock": "the offer's stock does not reach this far",
-    "no_code": "the pool of codes does not reach this far",
+    "no_code": "the pool has no code for them",
     "budget": "the budget does not reach this far",
     "limit": "a channel's capacity, an offer's stock or a segment's ceiling does not reach this far",
 }

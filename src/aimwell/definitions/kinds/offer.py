@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from aimwell.definitions.base import Definition, Duration, Name, Part
+from aimwell.definitions.base import Definition, Duration, Name, Part, Reference
 
 __all__ = [
     "Bundle",
@@ -80,6 +81,10 @@ class Referral(Part):
     points: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="Points for each friend who buys."
     )
+    reward_offer: Name | None = Field(
+        default=None,
+        description="Offer of whose pool a code is the reward instead, one for each friend who buys; its `codes` are `to: earned`.",
+    )
     return_window: Duration = Field(
         default=timedelta(days=30),
         description="How long after the friend's order the reward waits, for returns.",
@@ -90,9 +95,11 @@ class Referral(Part):
     )
 
     @model_validator(mode="after")
-    def _paid_in_points(self) -> Referral:
+    def _paid_one_way(self) -> Referral:
         if (self.programme is None) != (self.points is None):
             raise ValueError("a reward in points needs both `programme` and `points`")
+        if self.points is not None and self.reward_offer is not None:
+            raise ValueError("a reward is `points` or a code of the `reward_offer`, not both")
         return self
 
 
@@ -171,6 +178,10 @@ class Codes(Part):
     """A code of one's own for each person, from a pool: imported or made with `aimwell decide codes`."""
 
     pool: Literal["unique"] = "unique"
+    to: Literal["everybody", "earned"] = Field(
+        default="everybody",
+        description="earned: only for who earned one by a referral; a campaign with the offer reaches them alone, and hands it over.",
+    )
 
 
 class Offer(Definition):
@@ -228,6 +239,14 @@ class Offer(Definition):
                 "it (discount_in_orders: true)"
             )
         return self
+
+    def references(self) -> Iterator[Reference]:
+        """The programme or the offer in which a referral is rewarded."""
+        if (rule := self.benefit.referral) is not None:
+            if rule.programme is not None:
+                yield "benefit.referral.programme", "loyalty", rule.programme
+            if rule.reward_offer is not None:
+                yield "benefit.referral.reward_offer", "offer", rule.reward_offer
 
     @property
     def cost_beyond(self) -> float:

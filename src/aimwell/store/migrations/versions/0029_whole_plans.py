@@ -1,4 +1,4 @@
-"""Which plans' decisions are still to be written to the lake, and who of a plan explored, so that they can be written again."""
+"""Which plans' decisions are still to be written to the lake, who of a plan explored, and codes that were earned."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,3 +31,17 @@ def upgrade() -> None:
             comment="The action was drawn at random, so that the next plan can learn.",
         ),
     )
+    op.add_column(
+        "offer_codes",
+        sa.Column("earned_by", sa.Text(), comment="What it rewards, once; null: it is no reward."),
+    )
+    op.create_index("ix_offer_codes_earned_by", "offer_codes", ["earned_by"], unique=True)
+    if op.get_bind().dialect.name == "postgresql":
+        op.alter_column(
+            "offer_codes",
+            "plan_id",
+            existing_type=sa.Text(),
+            existing_nullable=True,
+            existing_comment="Plan that hands it out; null: free.",
+            comment="Plan that hands it out; null: none yet.",
+        )
