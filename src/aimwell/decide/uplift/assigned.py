@@ -34,6 +34,8 @@ __all__ = [
 CONTROL = "control"
 """The arm of those who got nothing, in the lake."""
 
+DEFAULT_DAYS = 14.0
+"""So long outcomes count where nothing else was said."""
 _SPAN_DAYS = 1.0
 _SAME = 1e-9
 _SUM_TOLERANCE = 0.01
@@ -131,7 +133,7 @@ def read_assigned(
     name: str,
     *,
     now: datetime,
-    horizon_days: float = 14.0,
+    horizon_days: float = DEFAULT_DAYS,
     plan_id: str | None = None,
 ) -> Assigned:
     """A campaign of our own or an imported experiment, by the name under which its assignments lie.
@@ -161,6 +163,10 @@ def read_assigned(
         found = _reported(reported, profiles)
         days = pc.max(reported.column("window_days")).as_py()
         window = None if days is None else float(days)
+        if window is not None and horizon_days not in (DEFAULT_DAYS, window):
+            cautions.append(
+                f"The outcomes came with the experiment and are those of {window:g} days; {horizon_days:g} days cannot be counted."
+            )
     else:
         found = own_outcomes(stores, profiles, as_of, horizon_days, now)
     return Assigned(
