@@ -48,7 +48,7 @@ from aimwell.decide.people import (
 from aimwell.decide.plan_choice import drafted
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.recommended import Recommended, recommended
-from aimwell.decide.reservations import Rank, ask_anew
+from aimwell.decide.reservations import Rank, ask_anew, open_plans
 from aimwell.decide.stops import refuse_stopped
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
@@ -404,6 +404,7 @@ def _summary(
         warnings=(
             *unreached,
             *stale,
+            *([] if trial else _open_already(stores, campaign)),
             *_warnings(parts, offered, treated, control, margin_known),
             *chosen.warnings,
             *_unmet_floors(chosen),
@@ -489,6 +490,19 @@ def _stale(stores: Stores, moment: datetime, snapshot: Snapshot) -> list[str]:
         days = order_days(past)
     words = stale_orders(days, moment=_day(stores, moment))
     return [] if words is None else [words]
+
+
+def _open_already(stores: Stores, campaign: Campaign) -> list[str]:
+    """A warning where another plan of the campaign may still contact people."""
+    with stores.read_control() as connection:
+        plans = open_plans(connection)
+    found = [one.plan_id for one in plans if one.campaign == campaign.name and one.approved]
+    if not found:
+        return []
+    others = f"'{found[0]}' of this campaign is" + (
+        f" (and {len(found) - 1} more are)" if len(found) > 1 else ""
+    )
+    return [f"The plan {others} approved and not over: whoever stands in both is written to twice."]
 
 
 def _warnings(

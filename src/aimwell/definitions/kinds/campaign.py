@@ -8,7 +8,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from aimwell.definitions.base import Definition, Duration, LocalMoment, Name, Part, Reference, Share
+from aimwell.definitions.base import (
+    Definition,
+    Duration,
+    LocalMoment,
+    Money,
+    Name,
+    Part,
+    Reference,
+    Share,
+)
 from aimwell.definitions.kinds.running_on import Exploration, Guardrails
 from aimwell.definitions.parameters import ParameterValues
 from aimwell.zones import known_zones
@@ -191,7 +200,7 @@ class Policy(Part):
         default=None,
         description="Which outcome of an imported experiment counts; default: the goal's value, or its only one.",
     )
-    budget: Annotated[float, Field(ge=0)] | None = Field(
+    budget: Money | None = Field(
         default=None, description="Cost at most, in the workspace currency."
     )
     budget_counts: Literal["contact", "contact_and_discount"] = Field(
@@ -224,6 +233,13 @@ class Policy(Part):
     def explore_share(self) -> float:
         """Share of people who get a random action."""
         return self.explore.share if isinstance(self.explore, Exploration) else self.explore
+
+    @field_validator("segments")
+    @classmethod
+    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("a segment stands twice")
+        return value
 
     @model_validator(mode="after")
     def _not_both(self) -> Policy:
@@ -267,6 +283,10 @@ class Schedule(Part):
         if value is not None and value.tzinfo is not None:
             raise ValueError(
                 "write the local time without an offset; the zone stands in `timezone`"
+            )
+        if value is not None and not 1970 <= value.year < 2200:
+            raise ValueError(
+                f"the year {value.year} is no year to send in; write one from 1970 to 2199"
             )
         return value
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from aimwell.definitions.base import Definition, Duration, Name, Part, Reference
+from aimwell.definitions.base import Definition, Duration, Money, Name, Part, Reference
 
 __all__ = [
     "Bundle",
@@ -23,13 +23,13 @@ __all__ = [
 ]
 
 Percent = Annotated[float, Field(gt=0, le=100)]
-Amount = Annotated[float, Field(gt=0)]
+Amount = Annotated[float, Field(gt=0, le=1e13)]
 
 
 class Tier(Part):
     """One step of an offer that grows with spend: percent or amount from so much on."""
 
-    from_spend: Annotated[float, Field(ge=0)] = Field(
+    from_spend: Money = Field(
         description="Goods value from which the step holds, in the workspace currency."
     )
     percent: Percent | None = None
@@ -72,13 +72,13 @@ class Referral(Part):
     """A reward for bringing somebody who buys."""
 
     reward: Amount = Field(description="What who brings a friend gets, in the workspace currency.")
-    friend: Annotated[float, Field(ge=0)] = Field(
+    friend: Money = Field(
         default=0.0, description="What the friend gets off, in the workspace currency."
     )
     programme: Name | None = Field(
         default=None, description="Loyalty programme in which the reward is paid, as points."
     )
-    points: Annotated[int, Field(ge=1)] | None = Field(
+    points: Annotated[int, Field(ge=1, le=10**9)] | None = Field(
         default=None, description="Points for each friend who buys."
     )
     reward_offer: Name | None = Field(
@@ -120,7 +120,7 @@ class OfferBenefit(Part):
     early_access: Duration | None = Field(
         default=None, description="How long before everybody else; costs nothing off the price."
     )
-    points: Annotated[int, Field(ge=1)] | None = Field(
+    points: Annotated[int, Field(ge=1, le=10**9)] | None = Field(
         default=None, description="Loyalty points for an order; each costs `point_value`."
     )
     referral: Referral | None = Field(default=None, description="A reward for bringing somebody.")
@@ -197,7 +197,7 @@ class Offer(Definition):
     codes: Codes | None = Field(
         default=None, description="A code of one's own for each person instead."
     )
-    minimum_spend: Annotated[float, Field(ge=0)] = Field(
+    minimum_spend: Money = Field(
         default=0.0, description="Goods value from which it holds, in the workspace currency."
     )
     conditions: Conditions = Field(default_factory=Conditions)
@@ -212,12 +212,12 @@ class Offer(Definition):
     per_person: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="How often one person may redeem it."
     )
-    cost_fixed: Annotated[float, Field(ge=0)] = Field(
+    cost_fixed: Money = Field(
         default=0.0,
         description="Cost of one redemption beyond the discount (the gift, the shipping), "
         "in the workspace currency.",
     )
-    point_value: Annotated[float, Field(ge=0)] | None = Field(
+    point_value: Money | None = Field(
         default=None, description="What one loyalty point costs, in the workspace currency."
     )
     discount_in_orders: bool = Field(
