@@ -56,7 +56,13 @@ def share_budget(
         notes += untold
         found[plan.campaign] = OfPlan(plan.plan_id, curve, channels, parts)
         currencies.add(plan.summary["currency"])
-        for source in plan.summary["chosen"]["policy"]["sources"]:
+        policy = plan.summary["chosen"]["policy"]
+        if parts and policy["chosen"] == policy["best_constant"]:
+            notes.append(
+                f"The policy of '{plan.campaign}' expects the same of everybody ({policy['chosen']}), so how its money is split "
+                "between segments says nothing of them."
+            )
+        for source in policy["sources"]:
             if source in sources:
                 notes.append(
                     f"'{sources[source]}' and '{plan.campaign}' learnt from '{source}', so they are wrong together and the "

@@ -149,6 +149,8 @@ def test_bounds_of_segments_hold_and_their_price_is_told() -> None:
     # One more pound of the ceiling moves one from 2 to 3 or 5.
     assert by_name["loyal"].price > 0
     assert found.spent == pytest.approx(35.0)
+    # Nothing that the ceiling leaves open is worth more than the next pound of the budget.
+    assert max(one.marginal for one in found.campaigns) == pytest.approx(found.marginal)
     best = max(
         5 * loyal + 2 * new + 3 * both + 2 * even
         for loyal in range(11)

@@ -30,7 +30,7 @@ class Within:
     Attributes:
         given: Curve → its money.
         marginal: What one more pound of the budget would add.
-        prices: Segment → what one more pound of its ceiling, or one less of its floor, would add.
+        prices: Segment → what one more pound of its ceiling would add; below 0 what one less of its floor would.
     """
 
     given: Mapping[str, float]
@@ -70,17 +70,17 @@ def share_within(
     ]
     owner = np.concatenate([np.full(len(w), i) for i, w in enumerate(widths)])
     width, rate = np.concatenate(widths), np.concatenate(worth)
-    rows, most, told = [np.ones(len(width))], [budget], [""]
+    rows, most, told = [np.ones(len(width))], [budget], [("", 1.0)]
     for bound in bounds:
         inside = np.array([bound.segment in segments[name] for name in names])[owner].astype(float)
         if bound.at_most is not None:
             rows.append(inside)
             most.append(bound.at_most)
-            told.append(bound.segment)
+            told.append((bound.segment, 1.0))
         if bound.at_least is not None:
             rows.append(-inside)
             most.append(-bound.at_least)
-            told.append(bound.segment)
+            told.append((bound.segment, -1.0))
     if not len(width):
         return Within(dict.fromkeys(names, 0.0), 0.0, {bound.segment: 0.0 for bound in bounds})
     found = linprog(
@@ -98,8 +98,8 @@ def share_within(
         )
     given = np.bincount(owner, found.x, len(names))
     prices: dict[str, float] = {bound.segment: 0.0 for bound in bounds}
-    for segment, price in zip(told[1:], found.ineqlin.marginals[1:].tolist(), strict=True):
-        prices[segment] += abs(price)
+    for (segment, sign), price in zip(told[1:], found.ineqlin.marginals[1:].tolist(), strict=True):
+        prices[segment] += sign * abs(price)
     return Within(
         dict(zip(names, given.tolist(), strict=True)), -float(found.ineqlin.marginals[0]), prices
     )

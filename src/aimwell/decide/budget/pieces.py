@@ -93,9 +93,11 @@ class Pieces:
         return found[0] if len(found) == 1 else together(found)
 
     def next_slope(self, within: Within, one: str) -> float:
-        """What one more pound for this piece would add."""
+        """What one more pound for this piece would add, were there one: where it is at a ceiling, only in place of another's."""
         curve = self.curves[one]
-        return share_out({one: curve}, within.given[one])[one].marginal
+        slope = share_out({one: curve}, within.given[one])[one].marginal
+        ceilings = sum(max(0.0, within.prices.get(name, 0.0)) for name in self._segments[one])
+        return max(0.0, slope - ceilings)
 
     def people(self, within: Within, some: Iterable[str]) -> dict[str, int]:
         """Action → people who get it."""
@@ -134,7 +136,7 @@ class Pieces:
                     },
                     at_least=None if bound is None else bound.at_least,
                     at_most=None if bound is None else bound.at_most,
-                    price=0.0 if segment is None else within.prices.get(segment, 0.0),
+                    price=0.0 if segment is None else abs(within.prices.get(segment, 0.0)),
                 )
             )
         return tuple(found)
