@@ -85,6 +85,32 @@ def test_a_campaign_that_cannot_work_is_refused_when_it_is_planned(
     assert not list(workspace.rglob("*.eml"))
 
 
+ABSURD: dict[str, dict[str, Any]] = {
+    "year 1 is no year to send in": {"spring": {"schedule": {"at": "0001-01-01T00:00"}}},
+    "year 9999 is no year to send in": {"spring": {"schedule": {"at": "9999-12-31T23:59"}}},
+    "a segment stands twice": {"spring": {"policy": {"segments": ["buyers", "buyers"]}}},
+    "policy.budget: input should be less than": {"spring": {"policy": {"budget": 1e308}}},
+    "cost: input should be less than": {"email": {"cost": 1e30}},
+    "benefit.amount: input should be less": {"ten-percent": {"benefit": {"amount": 1e308}}},
+    "share: input should be greater": {
+        "few": {"kind": "holdout", "name": "few", "share": 0.00001, "starts": "2026-01-01"}
+    },
+    "points_per_unit: input should be less": {
+        "club": {"kind": "loyalty", "name": "club", "points_per_unit": 1e308}
+    },
+}
+
+
+def test_numbers_and_times_that_nothing_can_hold_are_refused_when_they_are_applied(
+    run: Run, workspace: Path
+) -> None:
+    del workspace
+    for words, changes in ABSURD.items():
+        Path("absurd.yaml").write_text(documents(**changes), encoding="utf-8")
+        assert words in run("apply", "absurd.yaml", "-w", "shop", code=1).err
+    assert run("get", "-w", "shop", "--json").json == []
+
+
 def start(run: Run, *, as_of: str | None = None) -> int:
     """Plan and approve `spring`; gives how many are to be contacted."""
     past = ["--as-of", as_of] if as_of is not None else []

@@ -67,6 +67,10 @@ def an_arm_without_outcomes(one: Row) -> Row:
     return {**one, "spend": "" if one["arm"] == "letter" else one["spend"]}
 
 
+def outcomes_before_the_assignment(one: Row) -> Row:
+    return {**one, "seen": "2026-02-20"}
+
+
 def probabilities_of_seven_tenths(one: Row) -> Row:
     return {**one, "p": 0.5 if one["arm"] == "letter" else 0.2}
 
@@ -76,6 +80,7 @@ def probabilities_of_seven_tenths(one: Row) -> Row:
     [
         (everybody_treated, "Everybody in 'trial' got 'letter', so there is nobody"),
         (an_arm_without_outcomes, "Nobody in the arm 'letter' of 'trial' has an outcome"),
+        (outcomes_before_the_assignment, "60 outcomes are dated before their person was assigned"),
         (probabilities_of_seven_tenths, "add up to 0.7, not to 1"),
     ],
 )
@@ -83,7 +88,8 @@ def test_what_cannot_be_compared_is_refused_in_words(
     run: Run, workspace: Path, change: Callable[[Row], Row], words: str
 ) -> None:
     collected(run, [change(one) for one in rows()])
-    assert words in run("measure", "experiment", "trial", "-w", "shop", code=1).err
+    for command in (("measure", "experiment"), ("decide", "uplift"), ("decide", "policy")):
+        assert words in run(*command, "trial", "-w", "shop", code=1).err
 
 
 def test_what_is_bad_of_some_people_is_counted_and_they_are_left_out(

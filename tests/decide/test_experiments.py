@@ -55,9 +55,9 @@ def test_a_factorial_design_is_an_action_for_each_combination() -> None:
     made = campaign_of(experiment(holdout=0.5, share=0.25, cluster="household"), campaign())
     assert [(a.key, a.template, a.offer, a.weight) for a in made.actions] == [
         ("warm_ten", "hello", "ten", 2.0),
-        ("warm_none", "hello", "ten", 2.0),
+        ("warm_none", "hello", None, 2.0),
         ("short_ten", "hey", "ten", 1.0),
-        ("short_none", "hey", "ten", 1.0),
+        ("short_none", "hey", None, 1.0),
     ]
     assert (made.name, made.holdout, made.share, made.cluster) == (
         "subject-and-offer",
@@ -67,6 +67,20 @@ def test_a_factorial_design_is_an_action_for_each_combination() -> None:
     )
     assert made.goal == campaign().goal
     assert check(made.document()) == made
+
+
+def test_each_level_sets_what_the_others_of_its_factor_do_but_an_offer_may_be_none() -> None:
+    levels = [{"name": "warm", "template": "hello"}, {"name": "short"}]
+    with pytest.raises(DefinitionError, match="'short' of 'subject' sets no template"):
+        experiment(factors=[{"name": "subject", "levels": levels}])
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"spread": math.inf}, {"lift": math.nan}, {"window_days": math.inf}]
+)
+def test_numbers_that_are_not_finite_are_named(wrong: dict[str, float]) -> None:
+    with pytest.raises(DecideError, match="must be a finite number"):
+        needed(**{"base": 0.1, "lift": 0.01, **wrong})
 
 
 def test_the_winner_is_the_one_action_of_the_campaign_and_the_holdout_stays() -> None:

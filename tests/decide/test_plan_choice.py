@@ -91,7 +91,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
 
 @pytest.fixture(scope="module")
 def second(learnt: Stores) -> Plan:
-    apply(learnt, **documents(explore=0.2))
+    apply(learnt, **documents(explore=0.2, segments=["town"]))
     return plan(learnt, "spring", now=LATER, by="ann")
 
 
@@ -154,6 +154,35 @@ def test_each_decision_is_logged_with_its_reason(learnt: Stores, second: Plan) -
         assert (row["action"] is not None) == (row["expected_profit"] is not None) == given
     kept = {p.origin_id: p.expected_profit for p in places(learnt.control, second.plan_id)}
     assert all(kept[row["origin_id"]] == row["expected_profit"] for row in rows)
+
+
+def test_a_shared_budget_is_told_by_segment_and_kept_to_its_bounds(
+    learnt: Stores,
+    second: Plan,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    country, town = second.summary["chosen"]["cells"]
+    assert (country["segments"], town["segments"]) == ([], ["town"])
+    assert (
+        country["people"] + town["people"] == second.summary["treated"] + second.summary["passed"]
+    )
+    assert town["curve"][-1]["people"] == pytest.approx(town["people"], abs=1)
+    assert country["curve"][-1]["people"] < 5
+    run = command_in(learnt.root, monkeypatch, capsys)
+    free = run("decide", "share-out", 100, second.plan_id, "--json").json
+    by_name = {one["segment"]: one["budget"] for one in free["segments"]}
+    assert by_name["town"] > 0.95 * free["spent"]
+    asked = ("decide", "share-out", 100, second.plan_id, "--at-most", "town=1.5")
+    tight = run(*asked, "--json").json
+    assert tight["segments"][0]["budget"] == pytest.approx(1.5)
+    assert tight["segments"][0]["price"] > 0
+    assert tight["profit"]["estimate"] < free["profit"]["estimate"]
+    assert "in none of them" in run(*asked).out
+    assert "known: town" in run(*asked, "--at-least", "new=1", code=1).err
+    for wrong in ("town", "town=-1", "town=x", "=4"):
+        assert "SEGMENT=MONEY" in run(*asked, "--at-least", wrong, code=2).err
+    assert "at least 2 and at most 1.5" in run(*asked, "--at-least", "town=2", code=2).err
 
 
 def test_the_same_plan_again_is_the_same(learnt: Stores, second: Plan) -> None:

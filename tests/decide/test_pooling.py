@@ -139,3 +139,10 @@ def test_one_alone_stays_as_it_is() -> None:
 def test_an_experiment_without_any_of_the_actions_is_refused() -> None:
     with pytest.raises(DecideError, match="none of them is an action"):
         of_actions(part("new").read, ["text"])
+
+
+def test_an_arm_is_the_action_of_its_name_as_an_action_can_have_it() -> None:
+    read = of_actions(part("hillstrom", arm="Mens E-Mail").read, ("mens-e-mail", "other"))
+    assert read.data.arms == ("control", "mens-e-mail")
+    with pytest.raises(DecideError, match="has the arms control, mens-e-mail, and none"):
+        of_actions(part("hillstrom", arm="Mens E-Mail").read, ("mens",))

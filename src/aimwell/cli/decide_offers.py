@@ -20,6 +20,7 @@ from aimwell.definitions.kinds.loyalty import Loyalty
 from aimwell.definitions.kinds.offer import Offer
 from aimwell.errors import DecideError
 from aimwell.stats.estimate import Estimate
+from aimwell.unify.lookup import find_profile
 
 __all__ = ["add", "codes_app", "make", "offer", "points", "redemptions", "referrals"]
 
@@ -204,7 +205,8 @@ def redemptions(
 def referrals(
     name: OfferArgument,
     pay: Annotated[
-        bool, typer.Option("--pay", help="Write the points of all that are due; never twice.")
+        bool,
+        typer.Option("--pay", help="Give the points or codes of all that are due; never twice."),
     ] = False,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
@@ -240,7 +242,10 @@ def referrals(
 def points(
     programme: Annotated[str, typer.Argument(help="Loyalty definition.")],
     person: Annotated[
-        str | None, typer.Argument(help="Profile id; without one, what orders earned is written.")
+        str | None,
+        typer.Argument(
+            help="Who: a profile id, customer id or address; without one, what orders earned is written."
+        ),
     ] = None,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
@@ -255,7 +260,8 @@ def points(
                 ws.output.json({"programme": programme, "new": new})
             ws.output.say(f"{new:,} new entries in '{programme}'.")
             return
-        at = loyalty.standing(ws.stores, rule, person, as_of=ws.moment(as_of) or ws.now)
+        profile = find_profile(ws.stores, person)
+        at = loyalty.standing(ws.stores, rule, profile, as_of=ws.moment(as_of) or ws.now)
         if as_json:
             ws.output.json(
                 {

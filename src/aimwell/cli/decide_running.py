@@ -60,17 +60,20 @@ def status(
 
 
 def _wave(plan: Plan) -> dict[str, Any]:
-    ends = plan.starts_at + timedelta(days=plan.summary["window_days"])
     return {
         "plan_id": plan.plan_id,
         "state": plan.state,
         "trial": plan.trial,
         "starts_at": plan.starts_at.isoformat(),
-        "window_ends": ends.isoformat(),
+        "window_ends": _window_ends(plan).isoformat(),
         "contacted": plan.summary["treated"],
         "held_out": plan.summary["control"],
         "planned_by": plan.planned_by,
     }
+
+
+def _window_ends(plan: Plan) -> datetime:
+    return plan.starts_at + timedelta(days=plan.summary["window_days"])
 
 
 def _show(
@@ -88,30 +91,33 @@ def _show(
             (
                 one["plan_id"],
                 f"{one['state']} (trial)" if one["trial"] else one["state"],
-                one["starts_at"][:10],
-                one["window_ends"][:10],
+                ws.day(plan.starts_at),
+                ws.day(_window_ends(plan)),
                 one["contacted"],
                 one["held_out"],
             )
-            for one in map(_wave, plans)
+            for plan in plans
+            for one in [_wave(plan)]
         ],
     )
     for one in looked:
         ws.output.say(f"{one.harm.words[0].upper()}{one.harm.words[1:]}")
     for stop in stops:
         ws.output.say()
-        ws.output.say(f"{_day(stop.stopped_at)}: {stop.evidence['words']} ({stop.plan_id})")
+        ws.output.say(f"{_at(ws, stop.stopped_at)}: {stop.evidence['words']} ({stop.plan_id})")
         if stop.resumed_at is None:
             ws.output.note(
                 f"It waits. Let it go on with: aimwell deliver resume {stop.plan_id} --reason '…', or give it up: aimwell deliver "
                 f"cancel {stop.plan_id}"
             )
         else:
-            ws.output.say(f"{_day(stop.resumed_at)}: {stop.resumed_by} let it go on: {stop.reason}")
+            ws.output.say(
+                f"{_at(ws, stop.resumed_at)}: {stop.resumed_by} let it go on: {stop.reason}"
+            )
 
 
-def _day(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+def _at(ws: Opened, moment: datetime) -> str:
+    return f"{ws.local(moment):%Y-%m-%d %H:%M %Z}"
 
 
 def show_exploring(ws: Opened, found: Mapping[str, Any] | None) -> None:

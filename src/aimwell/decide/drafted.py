@@ -1,20 +1,17 @@
-"""The people of a plan with how they were chosen: what explain shows of it, and the decisions that are logged."""
+"""The people of a plan with how they were chosen: what explain shows of it."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from aimwell.decide.arms import Tossed
+from aimwell.decide.budget.cells import FEWEST, Cells
 from aimwell.decide.budget.model import Limit
 from aimwell.decide.choosing import Chosen
 from aimwell.decide.fairness import Fair, furthest_apart, group_shares
@@ -23,7 +20,6 @@ from aimwell.decide.limits import BUDGET, limit_uses
 from aimwell.decide.people import CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
 from aimwell.decide.running_on import Bandit
 from aimwell.stats.estimate import Estimate
-from aimwell.store.tables import LAKE_TABLES
 
 __all__ = ["Drafted", "Taken"]
 
@@ -55,6 +51,7 @@ class Drafted:
         fair_price: What the limit costs, by people of the experiment; None where it changes nothing.
         warnings: What to know of the groups by which arms were drawn.
         bandit: What earlier waves said of each action, where actions were drawn by it.
+        cells: By which segments profit against budget is told.
     """
 
     people: PlanPeople
@@ -68,6 +65,7 @@ class Drafted:
     fair_price: Estimate | None = None
     warnings: tuple[str, ...] = ()
     bandit: Bandit | None = None
+    cells: Cells | None = None
 
     def expected_profit(self) -> Floats:
         """Of each person's action; NaN where there is none or nothing is known of it."""
@@ -190,7 +188,32 @@ class Drafted:
         return {
             "curve": [self._scaled(point.to_dict(), times) for point in points],
             "judged_profit": self._scaled(here.to_dict(), times)["judged"],
+            "cells": self._by_cell(cost),
         }
+
+    def _by_cell(self, cost: Floats) -> list[dict[str, Any]]:
+        """The curve of each combination of segments; empty, with the reason, where too few of the experiment are in it."""
+        assert isinstance(self.lesson, Lesson)  # noqa: S101 - asked for only then
+        if self.cells is None:
+            return []
+        decided = (self.people.arm == TREATMENT) | (self.people.arm == PASSED)
+        found = []
+        for cell, people in zip(
+            *np.unique(self.cells.audience[decided], return_counts=True), strict=True
+        ):
+            among = np.flatnonzero(self.cells.learnt == cell)
+            told: dict[str, Any] = {
+                "segments": self.cells.names(int(cell)),
+                "people": int(people),
+                "learnt_from": len(among),
+                "curve": [],
+            }
+            if len(among) >= FEWEST:
+                times = int(people) / len(among)
+                points = self.lesson.curve(cost, len(among), among=among).points
+                told["curve"] = [self._scaled(point.to_dict(), times) for point in points]
+            found.append(told)
+        return found
 
     def _scaled(self, point: dict[str, Any], times: float) -> dict[str, Any]:
         """A point of the curve for `times` as many people, its actions by name."""
@@ -212,48 +235,3 @@ class Drafted:
             "marginal": point["marginal"],
             "judged": judged,
         }
-
-    def decisions(self, plan_id: str, campaign: str, *, at: datetime, now: datetime) -> pa.Table:
-        """A row of the lake for each person who was decided for."""
-        who = np.flatnonzero(self.people.arm != EXCLUDED)
-        origins = [self.people.origin_id[i] for i in who.tolist()]
-        action = self.people.action[who]
-        keys = pa.array([c.key for c in self.people.candidates], pa.string())
-        profit = self.expected_profit()[who]
-        held = self.people.arm[who] == CONTROL
-        reason = np.where(
-            held,
-            "held_out",
-            np.where(
-                action < 0,
-                "passed_over",
-                np.where(
-                    self.explored()[who], "explored", "chosen" if self.bandit is None else "drawn"
-                ),
-            ),
-        )
-        columns: dict[str, Any] = {
-            "decision_id": [
-                hashlib.sha256(f"{plan_id}:{one}".encode()).hexdigest()[:32] for one in origins
-            ],
-            "plan_id": pa.repeat(plan_id, len(who)),
-            "campaign": pa.repeat(campaign, len(who)),
-            "origin_id": origins,
-            "action": keys.take(pa.array(action, pa.int64(), mask=action < 0)),
-            "probability": self.people.probability[who],
-            "expected_profit": pa.array(profit, pa.float64(), mask=np.isnan(profit)),
-            "reason": pa.array(reason.tolist(), pa.string()),
-            "decided_at": pa.repeat(pa.scalar(at, pa.timestamp("us", "UTC")), len(who)),
-            "source": pa.repeat("aimwell", len(who)),
-            "received_at": pa.repeat(pa.scalar(now, pa.timestamp("us", "UTC")), len(who)),
-        }
-        schema = LAKE_TABLES["decisions"].schema
-        return pa.table(
-            {
-                field.name: pc.cast(pa.array(columns[field.name]), field.type)
-                if field.name in columns
-                else pa.nulls(len(who), field.type)
-                for field in schema
-            },
-            schema=schema,
-        )

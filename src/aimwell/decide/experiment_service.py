@@ -59,8 +59,18 @@ def roll_out(
     campaign = definitions.find(stores.control, Campaign, wanted.campaign)
     tried = definitions.find(stores.control, Campaign, name)
     changed = rolled_out(campaign, tried, winner)
-    definitions.apply(stores.control, [changed], now=now, by=by)
-    stores.audit("roll out", actor=by, subject=wanted.campaign, experiment=name, winner=winner)
+
+    def note(connection: sa.Connection) -> None:
+        stores.audit_within(
+            connection,
+            "roll out",
+            actor=by,
+            subject=wanted.campaign,
+            experiment=name,
+            winner=winner,
+        )
+
+    definitions.apply(stores.control, [changed], now=now, by=by, also=note)
     return changed, definitions.get(stores.control, "campaign", wanted.campaign)[1]
 
 

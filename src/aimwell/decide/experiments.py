@@ -33,6 +33,8 @@ def campaign_of(experiment: Experiment, campaign: Campaign) -> Campaign:
     if first.offer is not None:
         base["offer"] = first.offer
     base |= {str(part): name for part, name in experiment.base.items()}
+    # Where a factor varies the offer, a level without one means that there is none.
+    base = {part: name for part, name in base.items() if part not in experiment.varied}
     actions = [
         {**base, **arm.parts, "name": arm.name, "weight": arm.weight} for arm in experiment.arms()
     ]
@@ -152,6 +154,14 @@ def needed(
         )
     if per_day is not None and per_day <= 0:
         raise DecideError(f"{per_day:g} people a day never make an experiment; give more than 0.")
+    for name, value in (
+        ("base", base),
+        ("lift", lift),
+        ("spread", spread),
+        ("window", window_days),
+    ):
+        if value is not None and not math.isfinite(value):
+            raise DecideError(f"The {name} is {value:g}; it must be a finite number.")
     each = alpha / arms
     ratio = (1 - holdout) / arms / holdout
     if spread is None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.experiments import takes_part
 from aimwell.decide.holdouts import held_out, in_force
+from aimwell.decide.offers.earned_codes import waiting
 from aimwell.decide.offers.redemptions import redemptions_by_person
 from aimwell.decide.people import ALLOWED, reason_code
 from aimwell.definitions.kinds.campaign import Campaign
@@ -111,6 +112,8 @@ def _refuse_by_offer(
     if first:
         refuse(_among(audience, _buyers(stores, moment, snapshot)), "not_first_order", first)
     for place, offer in offered.items():
+        if offer.codes is not None and offer.codes.to == "earned":
+            refuse(~_among(audience, waiting(stores.control, offer.name)), "no_code", [place])
         if offer.per_person is not None:
             counts = redemptions_by_person(stores, offer, as_of=moment, snapshot=snapshot)
             most = offer.per_person

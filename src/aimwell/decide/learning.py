@@ -121,16 +121,26 @@ class Lesson:
         there = People(self.data.names, features, how.apply(features))
         return self._by_action(self._effects(chosen, problem, values, there))
 
-    def curve(self, cost: Floats, people: int, budgets: Sequence[float] | None = None) -> Curve:
+    def curve(
+        self,
+        cost: Floats,
+        people: int,
+        budgets: Sequence[float] | None = None,
+        *,
+        among: NDArray[np.intp] | None = None,
+    ) -> Curve:
         """Profit against budget per person of the experiment, of effects that did not see the person, judged by what came.
 
         Args:
             cost: What each action uses of the budget per person.
             people: To whom the budgets are given.
             budgets: For so many people; default: ten even parts.
+            among: The places of the experiment's people whom it shall be of; default: of all.
         """
         values, judged = self.held_out
-        share = len(self.data) / people
+        if among is not None:
+            values, judged = values[among], judged[among]
+        share = len(values) / people
         wanted = None if budgets is None else [budget * share for budget in budgets]
         known = ~np.isnan(values)
         return profit_curve(values, cost, wanted, judged=np.where(known, judged, 0.0))

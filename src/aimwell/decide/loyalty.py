@@ -27,6 +27,7 @@ __all__ = ["Entry", "Standing", "earn", "enter", "spend", "standing", "standing_
 _entries = metadata.tables["loyalty_entries"]
 _overrides = metadata.tables["identity_overrides"]
 _BATCH = 10_000
+_MOST = 2**31 - 1
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -142,6 +143,11 @@ def earn(stores: Stores, programme: Loyalty, *, now: datetime) -> int:
         points = int(abs(revenue) * programme.points_per_unit + 1e-9)
         if not points:
             continue
+        if points > _MOST:
+            raise DecideError(
+                f"An order of {abs(revenue):,.2f} would earn {points:,} points in '{programme.name}'; at most {_MOST:,} are kept. "
+                "Lower points_per_unit, or mend the order. Nothing was written."
+            )
         back = revenue < 0
         found.append(
             _row(

@@ -40,7 +40,7 @@ EXCLUSIONS: Mapping[str, str] = {
     "not_in_pilot": "does not take part in this pilot",
     "few_products": "fewer products can be recommended than the campaign asks for",
     "no_stock": "the offer's stock does not reach this far",
-    "no_code": "the pool of codes does not reach this far",
+    "no_code": "the pool has no code for them",
     "budget": "the budget does not reach this far",
     "limit": "a channel's capacity, an offer's stock or a segment's ceiling does not reach this far",
 }
@@ -82,6 +82,7 @@ class Place:
     cost: float | None = None
     send_at: datetime | None = None
     expected_profit: float | None = None
+    explored: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,7 @@ class Plan:
     approved_by: str | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    decisions_due: bool = False
 
     @property
     def starts_at(self) -> datetime:

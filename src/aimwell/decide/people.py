@@ -51,6 +51,7 @@ class PlanPeople:
             none, held out or passed over; NaN for the excluded.
         send_at: When the message is due, UTC; NaT for none.
         expected_profit: What the action is expected to bring; NaN where nothing is known of it. None: of nobody.
+        explored: Who got a random action so that the next plan can learn. None: nobody.
     """
 
     candidates: tuple[Candidate, ...]
@@ -64,6 +65,7 @@ class PlanPeople:
     probability: NDArray[np.float64]
     send_at: NDArray[np.datetime64]
     expected_profit: NDArray[np.float64] | None = None
+    explored: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.profile_id)
@@ -137,6 +139,9 @@ class PlanPeople:
             "cost": [costs[one] for one in action.tolist()],
             "send_at": [moments.get(one) for one in self.send_at[part].view(np.int64).tolist()],
             "expected_profit": self._profits(part, len(arm)),
+            "explored": [False] * len(arm)
+            if self.explored is None
+            else self.explored[part].tolist(),
         }
 
     def _profits(self, part: slice, count: int) -> list[float | None]:

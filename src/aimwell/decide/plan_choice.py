@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from aimwell.decide.arms import Hashed, Tossed, by_weight
+from aimwell.decide.budget.cells import Cells
 from aimwell.decide.budget.model import Limit
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.choosing import choose_within, exploring_share, for_people
@@ -21,7 +22,7 @@ from aimwell.decide.draft import Chances, Chooser, draft
 from aimwell.decide.drafted import Drafted, Taken
 from aimwell.decide.fair_price import price_of_fairness
 from aimwell.decide.fairness import Fair
-from aimwell.decide.learning import Lesson, learn
+from aimwell.decide.learning import Lesson, NoLesson, learn
 from aimwell.decide.limits import BUDGET, limits_of, within_ceilings
 from aimwell.decide.model import Candidate
 from aimwell.decide.offers.promised import reach
@@ -152,9 +153,12 @@ def drafted(
         may,
         warnings=warnings,
         bandit=bandit,
+        cells=_cells(stores, parts, lesson, audience, moment, snapshot),
     )
-    if profit is not None:
-        made = replace(made, people=replace(people, expected_profit=made.expected_profit()))
+    if values is not None:
+        expected = None if profit is None else made.expected_profit()
+        explored = made.explored()
+        made = replace(made, people=replace(people, expected_profit=expected, explored=explored))
     if fair is None or taken.chosen is None or taken.chosen.unfair is None:
         return made
     assert isinstance(lesson, Lesson)  # noqa: S101 - values came from it
@@ -262,6 +266,26 @@ def _explore(
     )
 
 
+def _cells(
+    stores: Stores,
+    parts: CampaignParts,
+    lesson: Lesson | NoLesson,
+    audience: Sequence[str],
+    moment: datetime,
+    snapshot: Snapshot,
+) -> Cells | None:
+    """Each at their own moment: the audience as it is planned, the experiment's people as the newest of it was begun."""
+    names = parts.campaign.policy.segments
+    if not names or not isinstance(lesson, Lesson):
+        return None
+    read = lesson.read
+    return Cells.of(
+        names,
+        _members(stores, names, audience, moment, snapshot),
+        _members(stores, names, read.profiles, read.as_of, snapshot),
+    )
+
+
 def _bandit(
     lesson: Lesson,
     parts: CampaignParts,
@@ -281,11 +305,11 @@ def _bandit(
 def _members(
     stores: Stores,
     segments: Sequence[str],
-    audience: Sequence[str],
+    audience: Sequence[str] | pa.Array,
     moment: datetime,
     snapshot: Snapshot,
 ) -> dict[str, NDArray[np.bool_]]:
-    people = pa.array(audience, pa.string())
+    people = audience if isinstance(audience, pa.Array) else pa.array(audience, pa.string())
     found = {}
     for segment in segments:
         inside = members(stores, segment, as_of=moment, snapshot=snapshot)

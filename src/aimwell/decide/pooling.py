@@ -7,6 +7,7 @@ Whoever stands in several counts as one when it comes to how sure a figure is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -51,11 +52,14 @@ class Pooled:
 
 
 def of_actions(read: ReadExperiment, keys: Sequence[str]) -> ReadExperiment:
-    """Only the people who got nothing or an action of the campaign.
+    """Only the people who got nothing or an action of the campaign; arms are called as the actions then.
+
+    An arm is the action of its name, or of its name as an action can have it: of 'Mens E-Mail' it is 'mens-e-mail'.
 
     Raises:
         DecideError: None of the arms is an action.
     """
+    read = _named(read)
     arms = read.data.arms
     known = [arm for arm in arms[1:] if arm in keys]
     if not known:
@@ -64,6 +68,18 @@ def of_actions(read: ReadExperiment, keys: Sequence[str]) -> ReadExperiment:
             f"({', '.join(keys)}). Call the actions as the arms (actions[…].name)."
         )
     return _only(read, (CONTROL, *known))
+
+
+def _named(read: ReadExperiment) -> ReadExperiment:
+    """The arms by names that actions can have; as they were where two would be called alike."""
+    arms = read.data.arms
+    names = tuple(
+        arm if arm == CONTROL else re.sub("[^a-z0-9_]+", "-", arm.lower()).strip("-_")
+        for arm in arms
+    )
+    if not all(names) or len(set(names)) < len(names):
+        return read
+    return replace(read, data=replace(read.data, arms=names))
 
 
 def _only(read: ReadExperiment, wanted: Sequence[str]) -> ReadExperiment:

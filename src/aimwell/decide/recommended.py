@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aimwell.definitions.kinds.campaign import Recommendations
+from aimwell.definitions.kinds.recommendations import Recommendations
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 

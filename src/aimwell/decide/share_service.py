@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from aimwell.decide.budget.sharing import PlanCurve, SharedBudget, shared_budget
+from aimwell.decide.budget.bounded import Bound
+from aimwell.decide.budget.pieces import OfPlan, Part
+from aimwell.decide.budget.plan_curve import PlanCurve
+from aimwell.decide.budget.shared import SharedBudget
+from aimwell.decide.budget.sharing import shared_budget
 from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.model import Plan
 from aimwell.decide.stored import load_plan
@@ -15,7 +20,12 @@ __all__ = ["share_budget"]
 
 
 def share_budget(
-    stores: Stores, plan_ids: Sequence[str], budget: float, *, points: int = 10
+    stores: Stores,
+    plan_ids: Sequence[str],
+    budget: float,
+    *,
+    points: int = 10,
+    bounds: Sequence[Bound] = (),
 ) -> SharedBudget:
     """What each campaign should get of a common budget, by the curves of their plans. Nothing is changed.
 
@@ -23,15 +33,16 @@ def share_budget(
         plan_ids: Plans by their id or `latest:CAMPAIGN`, one a campaign.
         budget: What all may spend together.
         points: How many even parts of what could be spent the curve tells.
+        bounds: What a segment may get at most, or must get at least, over all campaigns.
 
     Raises:
         DecideError: There is no such plan, two are of one campaign, or one has no curve: it was drawn at random, so nothing
-            tells what more money would earn.
+            tells what more money would earn. No plan tells of a bound's segment, or a floor cannot be met.
     """
-    found: dict[str, tuple[str, PlanCurve, Mapping[str, str]]] = {}
+    found: dict[str, OfPlan] = {}
     currencies = set()
     sources: dict[str, str] = {}
-    notes = []
+    notes: list[str] = []
     for plan_id in plan_ids:
         plan = load_plan(stores.control, plan_id)
         if plan.campaign in found:
@@ -40,9 +51,18 @@ def share_budget(
             )
         actions = parts_of_plan(plan.document).campaign.actions
         channels = {action.key: action.channel for action in actions}
-        found[plan.campaign] = (plan.plan_id, _curve(plan), channels)
+        curve = _curve(plan)
+        parts, untold = _parts(plan.campaign, plan.summary["chosen"])
+        notes += untold
+        found[plan.campaign] = OfPlan(plan.plan_id, curve, channels, parts)
         currencies.add(plan.summary["currency"])
-        for source in plan.summary["chosen"]["policy"]["sources"]:
+        policy = plan.summary["chosen"]["policy"]
+        if parts and policy["chosen"] == policy["best_constant"]:
+            notes.append(
+                f"The policy of '{plan.campaign}' expects the same of everybody ({policy['chosen']}), so how its money is split "
+                "between segments says nothing of them."
+            )
+        for source in policy["sources"]:
             if source in sources:
                 notes.append(
                     f"'{sources[source]}' and '{plan.campaign}' learnt from '{source}', so they are wrong together and the "
@@ -58,6 +78,7 @@ def share_budget(
         budget,
         currency=stores.settings.currency,
         points=points,
+        bounds=bounds,
         notes=[
             *notes,
             "Who stands in two of the campaigns is counted in both: caps and gaps are kept when each is planned.",
@@ -80,3 +101,23 @@ def _curve(plan: Plan) -> PlanCurve:
             f"The plan '{plan.plan_id}' has no curve of profit against budget: {curve}."
         )
     return curve
+
+
+def _parts(campaign: str, chosen: Mapping[str, Any]) -> tuple[list[Part], list[str]]:
+    """The plan's people by segment, and of whom nothing can be told."""
+    parts, untold = [], []
+    for cell in chosen.get("cells", ()):
+        curve = PlanCurve.of(cell["curve"]) if cell["curve"] else "too few people"
+        if isinstance(curve, PlanCurve):
+            parts.append(Part(tuple(cell["segments"]), curve))
+            continue
+        named = " and ".join(f"'{name}'" for name in cell["segments"]) or "no segment"
+        untold.append(
+            f"'{campaign}': {cell['people']:,} people in {named} get nothing, since only {cell['learnt_from']:,} of the experiment "
+            "are like them."
+        )
+    if untold and not parts:
+        untold = [
+            f"'{campaign}' tells of no segment: too few people of the experiment are in each."
+        ]
+    return parts, untold

@@ -50,8 +50,14 @@ def store_plan(
     people: PlanPeople,
     *,
     products: Callable[[str], Sequence[Mapping[str, Any]]] | None = None,
+    also: Callable[[sa.Connection], None] | None = None,
 ) -> None:
-    """Write the plan and its people, all or nothing; `products` gives what each of those to be contacted is recommended."""
+    """Write the plan and its people, all or nothing.
+
+    Args:
+        products: What each of those to be contacted is recommended.
+        also: What is written with the plan, or neither.
+    """
     fields = {
         "plan_id": plan.plan_id,
         "campaign": plan.campaign,
@@ -64,6 +70,7 @@ def store_plan(
         "summary": dict(plan.summary),
         "planned_at": plan.planned_at,
         "planned_by": plan.planned_by,
+        "decisions_due": plan.decisions_due,
     }
     with control.begin() as connection:
         connection.execute(sa.insert(_plans).values(**fields))
@@ -80,6 +87,8 @@ def store_plan(
             ]
             if pinned:
                 connection.execute(sa.insert(_products), pinned)
+        if also is not None:
+            also(connection)
 
 
 def load_plan(control: Control, plan_id: str) -> Plan:

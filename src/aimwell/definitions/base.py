@@ -16,6 +16,7 @@ __all__ = [
     "Definition",
     "Duration",
     "LocalMoment",
+    "Money",
     "Name",
     "Part",
     "Reference",
@@ -92,6 +93,9 @@ LocalMoment = Annotated[
 NAME_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """The name of a definition: lower-case letters, digits, '-' and '_'; at most 63."""
+
+Money = Annotated[float, Field(ge=0, le=1e13)]
+"""An amount in the workspace currency; more than the ledgers' columns hold is a slip of the pen."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A share or probability between 0 and 1."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeVar
@@ -93,8 +93,13 @@ def apply(
     now: datetime,
     by: str,
     dry_run: bool = False,
+    also: Callable[[sa.Connection], None] | None = None,
 ) -> list[Change]:
     """Create or update `definitions`, all or none.
+
+    Args:
+        dry_run: Only say what would change.
+        also: What is written with them, or neither.
 
     Raises:
         DefinitionError: One refers to a definition that exists neither here nor in the workspace, or to
@@ -120,6 +125,8 @@ def apply(
             for definition, change in zip(definitions, changes, strict=True):
                 if change.action != "unchanged":
                     _write(connection, definition.document(), change, now, by)
+            if also is not None:
+                also(connection)
     return changes
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
+from aimwell.decide.decision_log import log_due
 from aimwell.decide.stored import load_plan
 from aimwell.deliver.guarding import guard
 from aimwell.deliver.service import DeliveryStatus, execute, run_sending
@@ -92,6 +94,8 @@ def deliver_handlers(
             written = flush_touches(stores, now=clock())
         except LeaseBusyError:
             written = 0
+        with suppress(LeaseBusyError):
+            log_due(stores)
         return {"written": written, "stopped": list(guard(stores, now=clock()))}
 
     return {SEND: send, FLUSH: flush}

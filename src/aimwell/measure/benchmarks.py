@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import sqlalchemy as sa
 
-from aimwell.definitions.kinds.campaign import PERCENTAGES, TargetKey
+from aimwell.definitions.kinds.targets import PERCENTAGES, TargetKey
 from aimwell.errors import MeasureError, nearest
 from aimwell.measure.comparing import Benchmark
 from aimwell.store.control import upsert

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from aimwell.definitions.kinds.campaign import TargetKey
+from aimwell.definitions.kinds.targets import TargetKey
 from aimwell.measure.model import Kpi, Unit
 from aimwell.measure.shown import shown
 from aimwell.measure.slices import FIGURES, Slice

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from aimwell.decide import service as decide_service
-from aimwell.decide.budget.sharing import SharedBudget
+from aimwell.decide.budget.bounded import Bound
+from aimwell.decide.budget.shared import SharedBudget
 from aimwell.decide.comparing import PlanDifference, compare_plans
 from aimwell.decide.experiment_service import HeldOut, members_of_holdout
 from aimwell.decide.model import Place, Plan
@@ -57,9 +58,11 @@ class Decisions(Stage):
         """Campaigns or plans replayed on history; options as of `replay`."""
         return replay(self._stores, names, now=self._clock(), **options)
 
-    def share_out(self, budget: float, *plan_ids: str) -> SharedBudget:
+    def share_out(
+        self, budget: float, *plan_ids: str, bounds: Sequence[Bound] = ()
+    ) -> SharedBudget:
         """One budget over the plans of several campaigns."""
-        return share_budget(self._stores, plan_ids, budget)
+        return share_budget(self._stores, plan_ids, budget, bounds=bounds)
 
     def get(self, plan_id: str) -> Plan:
         """A plan by its id, or `latest:CAMPAIGN`."""

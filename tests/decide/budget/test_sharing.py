@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aimwell.decide.budget.bounded import Bound
 from aimwell.decide.budget.curve import profit_curve
-from aimwell.decide.budget.sharing import PlanCurve, shared_budget
+from aimwell.decide.budget.pieces import OfPlan, Part
+from aimwell.decide.budget.plan_curve import PlanCurve
+from aimwell.decide.budget.sharing import shared_budget
 from aimwell.errors import DecideError
 
 
@@ -42,7 +45,7 @@ EVEN = curve([30.0], [60.0], reach=2.0)
 
 
 def shared(budget: float, **curves: PlanCurve) -> Any:
-    plans = {name: (f"{name}-1", one, {"letter": "post"}) for name, one in curves.items()}
+    plans = {name: OfPlan(f"{name}-1", one, {"letter": "post"}) for name, one in curves.items()}
     return shared_budget(plans, budget, currency="GBP")
 
 
@@ -108,3 +111,72 @@ def test_what_makes_no_curve_is_said() -> None:
         shared(1.0)
     with pytest.raises(DecideError, match="0 or more"):
         shared(-1.0, even=EVEN)
+
+
+def in_segments(budget: float, *bounds: Bound) -> Any:
+    """Two campaigns, one of them by segment: the steep one's loyal and new people, and who is both or none."""
+    parts = [
+        Part(("loyal",), curve([10.0], [50.0])),
+        Part(("new",), curve([10.0], [20.0])),
+        Part(("loyal", "new"), curve([10.0], [30.0])),
+        Part((), curve([10.0], [10.0])),
+    ]
+    whole = curve([10.0, 20.0, 30.0, 40.0], [50.0, 80.0, 100.0, 110.0])
+    plans = {
+        "steep": OfPlan("steep-1", whole, {"letter": "post"}, parts),
+        "even": OfPlan("even-1", EVEN, {"letter": "post"}),
+    }
+    return shared_budget(plans, budget, currency="GBP", bounds=bounds)
+
+
+def test_what_each_segment_gets_is_told_over_all_campaigns() -> None:
+    found = in_segments(35.0)
+    by_name = {one.segment: one for one in found.segments}
+    # 5 a pound for the loyal, 3 for who is both; of those at 2, by name, the even campaign is first.
+    assert {one.campaign: one.budget for one in found.campaigns} == {"even": 15.0, "steep": 20.0}
+    assert (by_name["loyal"].budget, by_name["new"].budget, by_name[None].budget) == (20, 10, 15)
+    assert by_name["loyal"].people == {"steep letter": 200}
+    assert by_name[None].people == {"steep letter": 0, "even letter": 150}
+    assert found.profit.estimate == pytest.approx(50 + 30 + 30)
+    assert by_name["loyal"].profit.estimate == pytest.approx(80)
+
+
+def test_bounds_of_segments_hold_and_their_price_is_told() -> None:
+    found = in_segments(35.0, Bound("loyal", at_most=12.0), Bound("new", at_least=15.0))
+    by_name = {one.segment: one for one in found.segments}
+    assert by_name["loyal"].budget == pytest.approx(12.0)
+    assert by_name["new"].budget >= 15.0 - 1e-9
+    # One more pound of the ceiling moves one from 2 to 3 or 5.
+    assert by_name["loyal"].price > 0
+    assert found.spent == pytest.approx(35.0)
+    # Nothing that the ceiling leaves open is worth more than the next pound of the budget.
+    assert max(one.marginal for one in found.campaigns) == pytest.approx(found.marginal)
+    best = max(
+        5 * loyal + 2 * new + 3 * both + 2 * even
+        for loyal in range(11)
+        for new in range(11)
+        for both in range(11)
+        for even in range(31)
+        if loyal + both <= 12 and new + both >= 15 and loyal + new + both + even <= 35
+    )
+    assert found.profit.estimate == pytest.approx(best)
+    # Budgets that cannot meet the floor are left out of the curve.
+    assert min(point.budget for point in found.curve) >= 15.0
+
+
+@pytest.mark.parametrize(
+    ("bound", "words"),
+    [
+        (Bound("old", at_most=1.0), "tells of the segment 'old' \\(known: loyal, new\\)"),
+        (Bound("loyal", at_least=40.0), "the budget is 35"),
+        (Bound("loyal", at_least=30.0), "worth spending on it in these campaigns is 20"),
+    ],
+)
+def test_bounds_that_cannot_be_kept_are_refused(bound: Bound, words: str) -> None:
+    with pytest.raises(DecideError, match=words):
+        in_segments(35.0, bound)
+
+
+def test_floors_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(DecideError, match="cannot be met together"):
+        in_segments(25.0, Bound("loyal", at_least=20.0), Bound("new", at_least=20.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -10,15 +11,15 @@ import pytest
 import sqlalchemy as sa
 
 from aimwell.decide import loyalty
-from aimwell.decide.offers import codes
+from aimwell.decide.offers import codes, earned_codes
 from aimwell.decide.offers.referrals import Referred, pay_referrals, referrals, stand
-from aimwell.decide.service import approve
+from aimwell.decide.service import approve, undo
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.loyalty import Loyalty
 from aimwell.definitions.kinds.offer import Codes, Offer, OfferBenefit, Referral
 from aimwell.errors import DecideError, DefinitionError
 from aimwell.store.schema import metadata
-from aimwell.store.stores import Stores
+from aimwell.store.stores import Stores, open_stores
 from campaigns import NOW, apply, planned, set_up
 from shop import add_orders, day, make_stores, origin
 
@@ -127,6 +128,90 @@ def test_rewards_are_paid_once_after_the_return_window(stores: Stores) -> None:
     assert loyalty.standing(stores, programme, ann, as_of=day(81)).balance == 500
     assert pay_referrals(stores, offer, now=day(90))[1] == 1
     assert loyalty.standing(stores, programme, ann, as_of=day(91)).balance == 1_000
+
+
+THANKS = {
+    "kind": "offer",
+    "name": "thanks",
+    "benefit": {"amount": 10},
+    "codes": {"pool": "unique", "to": "earned"},
+}
+BY_CODE = {**BRING, "benefit": {"referral": {"reward": 10, "reward_offer": "thanks"}}}
+
+
+def test_a_reward_by_code_is_earned_once_and_a_campaign_hands_it_over(stores: Stores) -> None:
+    set_up(stores, 3, thanks=THANKS, ten=BY_CODE, spring={"holdout": 0.0})
+    codes.generate(stores.control, "ten", 5, now=NOW)
+    approve(stores, planned(stores).plan_id, now=NOW, by="ann")
+    ann = origin(stores, "c00000")
+    with stores.read_control() as connection:
+        query = sa.select(_codes.c.code).where(_codes.c.profile_id == ann)
+        coupon = connection.execute(query).scalar_one()
+    for number in (1, 2):
+        friend = {"customer": f"new-{number}", "order_id": f"n{number}", "ordered_at": day(61)}
+        add_orders(stores, [{**friend, "revenue": 40, "coupon": coupon}])
+    offer = definitions.find(stores.control, Offer, "ten")
+    codes.generate(stores.control, "thanks", 1, now=NOW)
+    with pytest.raises(DecideError, match=r"2 rewards are due and the offer 'thanks' has 1 free"):
+        pay_referrals(stores, offer, now=day(100))
+    assert earned_codes.waiting(stores.control, "thanks") == set()
+    codes.generate(stores.control, "thanks", 4, now=NOW)
+    assert [pay_referrals(stores, offer, now=day(100))[1] for _ in range(2)] == [2, 0]
+    assert earned_codes.waiting(stores.control, "thanks") == {ann}
+    assert codes.free(stores.control, "thanks") == 3
+
+    action = {"offer": "thanks", "channel": "email", "template": "hello"}
+    apply(stores, thanks=THANKS, ten=BY_CODE, spring={"holdout": 0.0, "actions": [action]})
+    told = []
+    for _ in range(2):
+        made, rival = planned(stores, now=day(101)), planned(stores, now=day(101))
+        assert (made.summary["treated"], made.summary["excluded"]["no_code"]) == (1, 2)
+        approve(stores, made.plan_id, now=day(101), by="ann")
+        # Taken back, it is still theirs, and free for nobody else.
+        undo(stores, made.plan_id, now=day(101), by="ann")
+        assert earned_codes.waiting(stores.control, "thanks") == {ann}
+        approve(stores, made.plan_id, now=day(101), by="ann")
+        with stores.read_control() as connection:
+            told.append(codes.codes_of(connection, made.plan_id, [ann])["thanks", ann])
+    # Each of the two codes is told once; then nobody is left.
+    assert len(set(told)) == 2
+    with pytest.raises(DecideError, match="no earned code of 'thanks' any more"):
+        approve(stores, rival.plan_id, now=day(101), by="ann")
+    with pytest.raises(DecideError, match="no code for them"):
+        planned(stores, now=day(102))
+    assert codes.free(stores.control, "thanks") == 3
+
+
+def test_codes_that_two_give_at_once_for_the_same_deeds_are_given_once(stores: Stores) -> None:
+    apply(stores, thanks=THANKS)
+    codes.generate(stores.control, "thanks", 50, now=NOW)
+    deeds = {f"referral:ten:o{number}": f"p{number % 7}" for number in range(20)}
+    given: list[int] = []
+
+    def one() -> None:
+        own = open_stores(stores.root)
+        given.append(earned_codes.earn(own.control, "thanks", deeds, now=NOW))
+        own.close()
+
+    threads = [threading.Thread(target=one) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(given) == [0, 0, 20]
+    assert codes.free(stores.control, "thanks") == 30
+
+
+def test_an_offer_that_gives_its_codes_to_everybody_is_no_reward(stores: Stores) -> None:
+    apply(stores, thanks={**THANKS, "codes": {"pool": "unique"}}, ten=BY_CODE)
+    with pytest.raises(DecideError, match="to: earned"):
+        pay_referrals(stores, definitions.find(stores.control, Offer, "ten"), now=NOW)
+    both = {"referral": {"reward": 1, "programme": "c", "points": 5, "reward_offer": "thanks"}}
+    with pytest.raises(DefinitionError, match="not both"):
+        apply(stores, ten={**BRING, "benefit": both})
+    gone = {"referral": {"reward": 1, "reward_offer": "thansk"}}
+    with pytest.raises(DefinitionError, match=r"Did you mean|no offer of this name"):
+        apply(stores, ten={**BRING, "benefit": gone})
 
 
 def test_what_is_no_referral_is_refused(stores: Stores) -> None:

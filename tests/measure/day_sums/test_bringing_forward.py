@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -22,6 +24,7 @@ from aimwell.measure.service import measure
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores, open_stores
 from campaigns import NOW, executed, set_up
+from child import child
 from shop import add_orders, day, make_stores, merge_people
 
 LATER = day(100)
@@ -151,6 +154,58 @@ def test_brought_forward_is_counted_anew_many_times(
     brought(stores)
     same_anew(stores)
     stores.close()
+
+
+BRINGING = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from aimwell.errors import MeasureError
+from aimwell.measure.day_sums.service import bring_forward
+from aimwell.store.stores import open_stores
+stores = open_stores(Path(sys.argv[1]))
+print("ready", flush=True)
+while True:
+    try:
+        bring_forward(stores, now=datetime.fromisoformat(sys.argv[2]))
+    except MeasureError:
+        pass
+    print("step", flush=True)
+"""
+
+
+def at_once(stores: Stores, draw: random.Random, *, rounds: int) -> None:
+    """Two count while orders and events come in, and are killed amid it; one that began before the last rows is among them."""
+    for turn in range(rounds):
+        with (
+            child(BRINGING, stores.root, LATER.isoformat()) as one,
+            child(BRINGING, stores.root, LATER.isoformat()) as two,
+        ):
+            assert (one.line(), two.line()) == ("ready", "ready")
+            for number in range(3):
+                name = name_of(draw.randrange(30))
+                add_orders(stores, [order(name, 1_000 + turn * 10 + number, number, 20)])
+                befall(stores, draw.randrange(20), "Email Opened")
+                time.sleep(draw.random() * 0.1)
+            one.kill()
+            time.sleep(draw.random() * 0.05)
+            two.kill()
+    brought(stores)
+    same_anew(stores)
+    assert sum(row["orders"] for row in sums_of_days(stores)[1]) == 3 * rounds
+
+
+@pytest.mark.slow
+def test_two_that_count_at_once_and_are_killed_count_nothing_twice(
+    stores: Stores, seed: int
+) -> None:
+    at_once(stores, random.Random(seed), rounds=1)  # noqa: S311 - moments to kill at
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_a_hundred_that_count_and_are_killed_count_nothing_twice(stores: Stores, seed: int) -> None:
+    at_once(stores, random.Random(seed), rounds=50)  # noqa: S311 - moments to kill at
 
 
 def test_the_sums_are_those_of_the_report(tmp_path: Path, control_url: str) -> None:

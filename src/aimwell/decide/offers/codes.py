@@ -30,6 +30,7 @@ __all__ = [
     "give_back",
     "given_codes",
     "pools",
+    "take",
 ]
 
 ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
@@ -40,6 +41,7 @@ _LENGTH_MAX = 64
 _BATCH = 10_000
 
 _codes = metadata.tables["offer_codes"]
+_is_free = sa.and_(_codes.c.plan_id.is_(None), _codes.c.earned_by.is_(None))
 
 
 @dataclass(frozen=True)
@@ -101,9 +103,7 @@ def free(control: Control, offer: str) -> int:
     with control.read() as connection:
         return int(
             connection.execute(
-                sa.select(sa.func.count()).where(
-                    _codes.c.offer == offer, _codes.c.plan_id.is_(None)
-                )
+                sa.select(sa.func.count()).where(_codes.c.offer == offer, _is_free)
             ).scalar_one()
         )
 
@@ -114,7 +114,7 @@ def pools(control: Control) -> list[Pool]:
         sa.select(
             _codes.c.offer,
             sa.func.count(),
-            sa.func.sum(sa.case((_codes.c.plan_id.is_(None), 1), else_=0)),
+            sa.func.sum(sa.case((_is_free, 1), else_=0)),
         )
         .group_by(_codes.c.offer)
         .order_by(_codes.c.offer)
@@ -157,7 +157,7 @@ def give(
         )
     )
     for offer, profiles in sorted(people.items()):
-        taken = list(connection.execute(_free(offer, len(profiles))).scalars())
+        taken = take(connection, offer, len(profiles))
         if len(taken) < len(profiles):
             raise DecideError(
                 f"The offer '{offer}' has {len(taken):,} free codes and the plan needs {len(profiles):,}: others were "
@@ -172,24 +172,27 @@ def give(
             connection.execute(update, list(part))
 
 
-def _free(offer: str, most: int) -> sa.Select[str]:
-    return (
+def take(connection: sa.Connection, offer: str, most: int) -> list[str]:
+    """Free codes of the offer, at most so many, locked until the transaction ends; case-folded, in order."""
+    query = (
         sa.select(_codes.c.folded)
-        .where(_codes.c.offer == offer, _codes.c.plan_id.is_(None))
+        .where(_codes.c.offer == offer, _is_free)
         .order_by(_codes.c.folded)
         .limit(most)
         # Two plans that are approved at once pass over each other's rows.
         .with_for_update(skip_locked=True)
     )
+    return list(connection.execute(query).scalars())
 
 
 def give_back(connection: sa.Connection, plan_id: str) -> int:
-    """Free the codes of a plan of which nothing was ever sent; returns how many."""
-    return connection.execute(
-        sa.update(_codes)
-        .where(_codes.c.plan_id == plan_id)
-        .values(plan_id=None, profile_id=None, given_at=None)
+    """Free the codes of a plan of which nothing was ever sent; returns how many. What was earned stays its owner's."""
+    mine = _codes.c.plan_id == plan_id
+    earned = connection.execute(
+        sa.update(_codes).where(mine, _codes.c.earned_by.is_not(None)).values(plan_id=None)
     ).rowcount
+    freed = sa.update(_codes).where(mine).values(plan_id=None, profile_id=None, given_at=None)
+    return earned + connection.execute(freed).rowcount
 
 
 def codes_of(
@@ -206,7 +209,7 @@ def codes_of(
 def given_codes(control: Control, offers: Sequence[str]) -> dict[str, str]:
     """Case-folded code → its offer, of all codes of these offers that were handed out."""
     query = sa.select(_codes.c.folded, _codes.c.offer).where(
-        _codes.c.offer.in_(list(offers)), _codes.c.plan_id.is_not(None)
+        _codes.c.offer.in_(list(offers)), sa.not_(_is_free)
     )
     with control.read() as connection:
         return dict(connection.execute(query).all())

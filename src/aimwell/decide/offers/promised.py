@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.offers import codes
+from aimwell.decide.offers.earned_codes import hand_over
 from aimwell.definitions.kinds.offer import Offer
 from aimwell.errors import DecideError
 from aimwell.store.control import Control
@@ -66,7 +67,8 @@ def _left(control: Control, offer: Offer, *, trial: bool) -> dict[str, int]:
         with control.read() as connection:
             used = 0 if trial else promised(connection, offer.name)
         found["no_stock"] = max(offer.stock - used, 0)
-    if offer.codes is not None and not trial:
+    # Who has earned a code has it already, and nobody else gets one.
+    if offer.codes is not None and offer.codes.to == "everybody" and not trial:
         found["no_code"] = codes.free(control, offer.name)
     return found
 
@@ -98,7 +100,9 @@ def give_codes(
             _refuse_short(
                 offer.stock, promised(connection, name, except_plan=plan_id), name, profiles
             )
-        if offer.codes is not None:
+        if offer.codes is not None and offer.codes.to == "earned":
+            hand_over(connection, plan_id, name, profiles)
+        elif offer.codes is not None:
             wanted[name] = profiles
     codes.give(connection, plan_id, wanted, now=now)
 

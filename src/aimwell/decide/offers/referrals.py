@@ -7,7 +7,7 @@ refused is refused with its reason, and a friend is credited once, however often
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from aimwell.decide import loyalty
 from aimwell.decide.clusters import clusters_of
+from aimwell.decide.offers.earned_codes import earn
 from aimwell.decide.offers.redemptions import holders
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.loyalty import Loyalty
@@ -173,35 +174,58 @@ def _refused(
 
 
 def pay_referrals(stores: Stores, offer: Offer, *, now: datetime) -> tuple[list[Referred], int]:
-    """Pay the points of all referrals that are due; returns all referrals, and how many were paid now.
+    """Pay the rewards of all referrals that are due; returns all referrals, and how many were paid now.
 
-    Harmless to repeat: each friend's order is one entry, by its own name.
+    Harmless to repeat: each friend's order is one entry or one code, by its own name.
 
     Raises:
-        DecideError: The offer is no referral, or its reward is not in points.
-        UnknownDefinitionError: There is no such programme.
+        DecideError: The offer is no referral; its reward is neither in points nor a code; there are too few codes.
+        UnknownDefinitionError: There is no such programme, or no such offer.
     """
     rule = _rule(offer)
-    if rule.programme is None or rule.points is None:
+    pay = _points(stores, rule) or _codes(stores, rule)
+    if pay is None:
         raise DecideError(
-            f"The reward of '{offer.name}' is not in points. Write `programme` and `points` into its referral, or pay it "
-            "yourself by the list of this command."
+            f"The reward of '{offer.name}' is neither in points nor a code. Write `programme` and `points`, or `reward_offer`, "
+            "into its referral, or pay it yourself by the list of this command."
         )
-    programme = definitions.find(stores.control, Loyalty, rule.programme)
     found = referrals(stores, offer, as_of=now)
-    paid = [
-        loyalty.enter(
-            stores,
-            programme,
-            one.referrer,
-            rule.points,
-            entry_id=f"referral:{offer.name}:{one.order_id}",
-            now=now,
-        )
+    due = {
+        f"referral:{offer.name}:{one.order_id}": one.referrer
         for one in found
         if one.standing == "due"
-    ]
-    return found, sum(paid)
+    }
+    return found, pay(due, now)
+
+
+_Pay = Callable[[Mapping[str, str], datetime], int]
+"""Pays deeds, each with who did it; says how many were not paid before."""
+
+
+def _points(stores: Stores, rule: Referral) -> _Pay | None:
+    if rule.programme is None or rule.points is None:
+        return None
+    programme, points = definitions.find(stores.control, Loyalty, rule.programme), rule.points
+
+    def pay(due: Mapping[str, str], now: datetime) -> int:
+        return sum(
+            loyalty.enter(stores, programme, whose, points, entry_id=deed, now=now)
+            for deed, whose in due.items()
+        )
+
+    return pay
+
+
+def _codes(stores: Stores, rule: Referral) -> _Pay | None:
+    if rule.reward_offer is None:
+        return None
+    reward = definitions.find(stores.control, Offer, rule.reward_offer)
+    if reward.codes is None or reward.codes.to != "earned":
+        raise DecideError(
+            f"The offer '{reward.name}' gives its codes to everybody. Write `codes: {{pool: unique, to: earned}}` into it, so that "
+            "no campaign hands out the codes of those who earn them."
+        )
+    return lambda due, now: earn(stores.control, reward.name, due, now=now)
 
 
 def _rule(offer: Offer) -> Referral:

@@ -34,6 +34,8 @@ __all__ = [
 CONTROL = "control"
 """The arm of those who got nothing, in the lake."""
 
+DEFAULT_DAYS = 14.0
+"""So long outcomes count where nothing else was said."""
 _SPAN_DAYS = 1.0
 _SAME = 1e-9
 _SUM_TOLERANCE = 0.01
@@ -83,6 +85,7 @@ class Assigned:
         as_of: The first assignment.
         window_days: How long outcomes were counted; None: the report does not say.
         cautions: What a reader must know, in words.
+        early: How many outcomes are dated before their person was assigned; they do not count.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Assigned:
     as_of: datetime
     window_days: float | None
     cautions: tuple[str, ...]
+    early: int = 0
 
     def missing(self, names: Collection[str] | None = None) -> NDArray[np.bool_]:
         """Who lacks one of these outcomes, by default any."""
@@ -102,6 +106,27 @@ class Assigned:
         for name in self.outcomes if names is None else names:
             found |= np.isnan(self.outcomes[name])
         return found
+
+    def comparable(self, kept: NDArray[np.bool_]) -> tuple[str, ...]:
+        """The arms of those who are kept because they have an outcome, the control first.
+
+        Raises:
+            DecideError: Everybody got one arm, or nobody of an arm is kept.
+        """
+        given = sorted(set(self.labels.tolist()))
+        if len(given) < 2:
+            raise DecideError(
+                f"Everybody in '{self.name}' got '{given[0]}', so there is nobody to compare with. An experiment needs a second arm."
+            )
+        present = sorted(set(self.labels[kept].tolist()))
+        bare = [arm for arm in given if arm not in present]
+        if bare:
+            early = f" {_too_early(self.early)}" if self.early else ""
+            raise DecideError(
+                f"Nobody in the arm '{bare[0]}' of '{self.name}' has an outcome, so it cannot be compared. Report the outcome of "
+                f"everybody who was assigned, a 0 where nothing happened.{early}"
+            )
+        return tuple(sorted(present, key=lambda arm: (arm != CONTROL, arm)))
 
     def probabilities(self, order: Sequence[str]) -> tuple[FloatArray, list[str]]:
         """People × arms in `order`, and what must be said of them.
@@ -131,7 +156,7 @@ def read_assigned(
     name: str,
     *,
     now: datetime,
-    horizon_days: float = 14.0,
+    horizon_days: float = DEFAULT_DAYS,
     plan_id: str | None = None,
 ) -> Assigned:
     """A campaign of our own or an imported experiment, by the name under which its assignments lie.
@@ -161,6 +186,10 @@ def read_assigned(
         found = _reported(reported, profiles)
         days = pc.max(reported.column("window_days")).as_py()
         window = None if days is None else float(days)
+        if window is not None and horizon_days not in (DEFAULT_DAYS, window):
+            cautions.append(
+                f"The outcomes came with the experiment and are those of {window:g} days; {horizon_days:g} days cannot be counted."
+            )
     else:
         found = own_outcomes(stores, profiles, as_of, horizon_days, now)
     return Assigned(
@@ -174,6 +203,7 @@ def read_assigned(
         as_of=as_of,
         window_days=window,
         cautions=tuple(cautions),
+        early=int(pc.sum(reported.column("early")).as_py() or 0),
     )
 
 
@@ -182,13 +212,15 @@ def usual_outcome(names: Collection[str]) -> str:
     return next((name for name in _USUAL if name in names), next(iter(names)))
 
 
+def _too_early(early: int) -> str:
+    return f"{early:,} outcomes are dated before their person was assigned, so they cannot come of it and do not count."
+
+
 def _told_wrong(reported: pa.Table) -> list[str]:
     words = []
     early = pc.sum(reported.column("early")).as_py()
     if early:
-        words.append(
-            f"{early:,} outcomes are dated before their person was assigned, so they cannot come of it and do not count."
-        )
+        words.append(_too_early(early))
     strange = len(pc.unique(reported.filter(reported.column("strange")).column("profile_id")))
     if strange:
         words.append(f"{strange:,} people have outcomes and no arm; they do not count.")

@@ -101,6 +101,7 @@ def read_experiment(
     missing = found.missing()
     if missing.any():
         cautions.append(f"{int(missing.sum()):,} people have no outcome and were left out.")
+    found.comparable(~missing)
     kept = np.flatnonzero(~missing)
     data = experiment_of(
         coding.apply(table)[kept],

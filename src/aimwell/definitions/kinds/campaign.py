@@ -8,66 +8,30 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from aimwell.definitions.base import Definition, Duration, LocalMoment, Name, Part, Reference, Share
-from aimwell.definitions.kinds.running_on import Exploration, Guardrails
+from aimwell.definitions.base import (
+    Definition,
+    Duration,
+    LocalMoment,
+    Name,
+    Part,
+    Reference,
+    Share,
+)
+from aimwell.definitions.kinds.policy import Policy
+from aimwell.definitions.kinds.recommendations import Recommendations
+from aimwell.definitions.kinds.running_on import Guardrails
+from aimwell.definitions.kinds.targets import PERCENTAGES, TargetKey
 from aimwell.definitions.parameters import ParameterValues
 from aimwell.zones import known_zones
 
 __all__ = [
-    "PERCENTAGES",
     "Action",
     "Audience",
     "Campaign",
     "Goal",
     "Looks",
-    "Policy",
-    "ProductKind",
-    "Recommendations",
     "Schedule",
-    "SegmentLimit",
-    "TargetKey",
 ]
-
-TargetKey = Literal[
-    "conversion_rate",
-    "acquisition_cost",
-    "return_on_ad_spend",
-    "engagement_rate",
-    "lifetime_value_lift",
-    "churn_rate",
-    "delivery_rate",
-    "open_rate",
-    "click_rate",
-    "click_to_open_rate",
-    "unsubscribe_rate",
-    "complaint_rate",
-    "share_rate",
-    "orders",
-    "revenue",
-    "margin",
-    "incremental_revenue",
-    "incremental_profit",
-    "return_on_investment",
-    "cost_per_incremental_order",
-]
-"""Key figures that may have a target; percentages are written as 5 for 5 %."""
-PERCENTAGES = frozenset(
-    {
-        "conversion_rate",
-        "engagement_rate",
-        "churn_rate",
-        "delivery_rate",
-        "open_rate",
-        "click_rate",
-        "click_to_open_rate",
-        "unsubscribe_rate",
-        "complaint_rate",
-        "share_rate",
-    }
-)
-"""Key figures that are shares in per cent, so between 0 and 100."""
-
-ProductKind = Literal["new", "again", "next-best", "cross-sell", "up-sell"]
 
 
 class Audience(Part):
@@ -137,98 +101,6 @@ class Action(Part):
         return self.name or f"{self.offer or self.template}-{self.channel}"
 
 
-class SegmentLimit(Part):
-    """How many people of a segment get an action, at most or at least."""
-
-    segment: Name
-    at_most: Annotated[int, Field(ge=0)] | None = None
-    at_least: Annotated[int, Field(ge=0)] | None = None
-
-    @model_validator(mode="after")
-    def _bounded(self) -> SegmentLimit:
-        if self.at_most is None and self.at_least is None:
-            raise ValueError("say how many: at_most or at_least")
-        if self.at_most is not None and self.at_least is not None and self.at_least > self.at_most:
-            raise ValueError(f"at_least: {self.at_least} is more than at_most: {self.at_most}")
-        return self
-
-
-class Fairness(Part):
-    """How far the shares of a trait's groups that get a discount may lie apart."""
-
-    trait: Annotated[str, Field(min_length=1, max_length=100)] = Field(
-        description="Protected attribute, as gender; people of whom it is unknown are not held to it."
-    )
-    within: Share = Field(
-        default=0.05,
-        description="Largest difference of two groups' shares of people with a discount, of those who may get one; "
-        "groups under 30 people are not held to it.",
-    )
-
-
-class Policy(Part):
-    """How an action is chosen for each person."""
-
-    maximise: Literal["incremental_profit", "incremental_revenue", "conversions"] = (
-        "incremental_profit"
-    )
-    choose: Literal["learnt", "random"] = Field(
-        default="learnt",
-        description="learnt: by a past experiment, at random where there is none; random: always at random.",
-    )
-    learn_from: Name | Annotated[tuple[Name, ...], Field(min_length=1, max_length=10)] | None = (
-        Field(
-            default=None,
-            description="Campaign or imported experiment to learn from, or several together, whose arms are called as the "
-            "actions here; default: this campaign's own earlier plans.",
-        )
-    )
-    half_life: Duration | None = Field(
-        default=None,
-        description="What is so much older than the newest plan learnt from counts half; default: all count alike.",
-    )
-    outcome: Annotated[str, Field(min_length=1)] | None = Field(
-        default=None,
-        description="Which outcome of an imported experiment counts; default: the goal's value, or its only one.",
-    )
-    budget: Annotated[float, Field(ge=0)] | None = Field(
-        default=None, description="Cost at most, in the workspace currency."
-    )
-    budget_counts: Literal["contact", "contact_and_discount"] = Field(
-        default="contact",
-        description="What the budget pays: messages, or also the discounts that people are expected to use.",
-    )
-    limits: Annotated[tuple[SegmentLimit, ...], Field(max_length=20)] = Field(
-        default=(), description="How many people of a segment get an action."
-    )
-    fair: Fairness | None = Field(
-        default=None,
-        description="Holds what a learnt policy gives to protected groups together; default: no limit.",
-    )
-    explore: Share | Exploration = Field(
-        default=0.1,
-        description="Share of people who get a random action; or {method: …, share: …} for a campaign that runs on.",
-    )
-
-    @property
-    def exploring(self) -> Exploration | None:
-        """How a campaign that runs on explores; None where only a share was given."""
-        return self.explore if isinstance(self.explore, Exploration) else None
-
-    @property
-    def explore_share(self) -> float:
-        """Share of people who get a random action."""
-        return self.explore.share if isinstance(self.explore, Exploration) else self.explore
-
-    @model_validator(mode="after")
-    def _not_both(self) -> Policy:
-        if self.fair is not None and self.exploring and self.exploring.method == "thompson":
-            raise ValueError(
-                "`fair` holds a choice to its limit, and thompson draws by chance; use epsilon_greedy"
-            )
-        return self
-
-
 class Schedule(Part):
     """When it goes out."""
 
@@ -263,56 +135,11 @@ class Schedule(Part):
             raise ValueError(
                 "write the local time without an offset; the zone stands in `timezone`"
             )
+        if value is not None and not 1970 <= value.year < 2200:
+            raise ValueError(
+                f"the year {value.year} is no year to send in; write one from 1970 to 2199"
+            )
         return value
-
-
-class Recommendations(Part):
-    """Products for each person, under `recommendations` in a text: chosen when it is planned, and kept with the plan."""
-
-    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(@[1-9][0-9]{0,8})?$")] | None = (
-        Field(
-            default=None,
-            description="A recommender, as recommend-30d, or one version, as recommend-30d@2; default: the one trained last.",
-        )
-    )
-    kind: ProductKind = Field(
-        default="new",
-        description="new to the person; again: bought before; next-best: both; cross-sell: of another category; "
-        "up-sell: dearer, of a category bought of.",
-    )
-    products: Annotated[int, Field(ge=1, le=50)] = Field(
-        default=4, description="How many a person, at most."
-    )
-    at_least: Annotated[int, Field(ge=1)] = Field(
-        default=1, description="Whoever gets fewer is left out, and no message with fewer leaves."
-    )
-    in_stock: bool = Field(default=True, description="Only what is not known to be out of stock.")
-    not_bought_days: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Nothing that was bought within so many days."
-    )
-    without: tuple[str, ...] = Field(default=(), description="Never these products (sku).")
-    without_categories: tuple[str, ...] = Field(default=(), description="Never these categories.")
-    most_per_category: Annotated[int, Field(ge=1)] | None = Field(
-        default=None, description="Of one category at most so many a person."
-    )
-    least_margin: Annotated[float, Field(ge=-1, le=1)] | None = Field(
-        default=None, description="Share of revenue that must be margin."
-    )
-    price_band: Annotated[float, Field(gt=1)] | None = Field(
-        default=None, description="2: from half to double a person's usual price."
-    )
-
-    @model_validator(mode="after")
-    def _enough(self) -> Recommendations:
-        if self.at_least > self.products:
-            raise ValueError(
-                f"at_least: {self.at_least} is more than the {self.products} products that a person gets at most"
-            )
-        if self.kind == "again" and self.not_bought_days is not None:
-            raise ValueError(
-                "not_bought_days: does not go with `kind: again`, which is about what was bought"
-            )
-        return self
 
 
 class Campaign(Definition):
@@ -431,6 +258,8 @@ class Campaign(Definition):
                 yield f"actions[{number}].offer", "offer", action.offer
         for number, limit in enumerate(self.policy.limits):
             yield f"policy.limits[{number}].segment", "segment", limit.segment
+        for number, segment in enumerate(self.policy.segments):
+            yield f"policy.segments[{number}]", "segment", segment
         for number, segment in enumerate(self.stratify):
             yield f"stratify[{number}]", "segment", segment
         if self.contact_policy is not None:

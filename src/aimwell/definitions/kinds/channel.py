@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from aimwell.definitions.base import Definition, Name, Part
+from aimwell.definitions.base import Definition, Money, Name, Part
 
 __all__ = ["Channel", "Dkim", "Secret", "Sender", "Sink", "Smtp"]
 
@@ -101,9 +101,7 @@ class Channel(Definition):
         default=None, description="A folder that takes messages; a trial uses one in any case."
     )
     dkim: Dkim | None = Field(default=None, description="Default: messages are not signed.")
-    cost: Annotated[float, Field(ge=0)] = Field(
-        default=0.0, description="Cost of one message, in the workspace currency."
-    )
+    cost: Money = Field(default=0.0, description="Cost of one message, in the workspace currency.")
     capacity: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="Messages of one plan at most; default: no limit."
     )

@@ -20,7 +20,10 @@ class Level(Part):
     """One level of a factor: what it sets, and how often it is drawn."""
 
     name: Name
-    offer: Name | None = None
+    offer: Name | None = Field(
+        default=None,
+        description="Where other levels of the factor set one: without it, no offer.",
+    )
     template: Name | None = None
     channel: Name | None = None
     weight: Annotated[float, Field(gt=0)] = 1.0
@@ -96,9 +99,19 @@ class Experiment(Definition):
                 if part in set_by:
                     raise ValueError(f"'{set_by[part]}' and '{factor.name}' both set the {part}")
                 set_by[part] = factor.name
+                without = [one.name for one in factor.levels if part not in one.sets()]
+                if without and part != "offer":
+                    raise ValueError(
+                        f"'{without[0]}' of '{factor.name}' sets no {part}, as other levels of it do; each must"
+                    )
         if len(self.arms()) > _ARMS_MAX:
             raise ValueError(f"{len(self.arms())} arms are too many; at most {_ARMS_MAX}")
         return self
+
+    @property
+    def varied(self) -> set[str]:
+        """The parts of the action that some factor sets."""
+        return {part for f in self.factors for level in f.levels for part in level.sets()}
 
     def arms(self) -> list[Arm]:
         """All combinations of the levels, in the order in which they are written."""

@@ -16,7 +16,7 @@ class Holdout(Definition):
     """A share of all people, held out by hash; who they are rotates, so nobody is held out for ever."""
 
     kind: Literal["holdout"] = "holdout"
-    share: Annotated[float, Field(gt=0, le=0.5)] = Field(
+    share: Annotated[float, Field(ge=0.0001, le=0.5)] = Field(
         description="Share of all people that is held out at a time."
     )
     rotates: Duration = Field(

@@ -22,7 +22,7 @@ class Loyalty(Definition):
     """The rule of a points programme."""
 
     kind: Literal["loyalty"] = "loyalty"
-    points_per_unit: Annotated[float, Field(gt=0)] = Field(
+    points_per_unit: Annotated[float, Field(gt=0, le=1e6)] = Field(
         default=1.0,
         description="Points for each unit of the workspace currency spent, net of returns; whole points, rounded down.",
     )

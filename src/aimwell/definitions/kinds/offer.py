@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from aimwell.definitions.base import Definition, Duration, Name, Part
+from aimwell.definitions.base import Definition, Duration, Money, Name, Part, Reference
 
 __all__ = [
     "Bundle",
@@ -22,13 +23,13 @@ __all__ = [
 ]
 
 Percent = Annotated[float, Field(gt=0, le=100)]
-Amount = Annotated[float, Field(gt=0)]
+Amount = Annotated[float, Field(gt=0, le=1e13)]
 
 
 class Tier(Part):
     """One step of an offer that grows with spend: percent or amount from so much on."""
 
-    from_spend: Annotated[float, Field(ge=0)] = Field(
+    from_spend: Money = Field(
         description="Goods value from which the step holds, in the workspace currency."
     )
     percent: Percent | None = None
@@ -71,14 +72,18 @@ class Referral(Part):
     """A reward for bringing somebody who buys."""
 
     reward: Amount = Field(description="What who brings a friend gets, in the workspace currency.")
-    friend: Annotated[float, Field(ge=0)] = Field(
+    friend: Money = Field(
         default=0.0, description="What the friend gets off, in the workspace currency."
     )
     programme: Name | None = Field(
         default=None, description="Loyalty programme in which the reward is paid, as points."
     )
-    points: Annotated[int, Field(ge=1)] | None = Field(
+    points: Annotated[int, Field(ge=1, le=10**9)] | None = Field(
         default=None, description="Points for each friend who buys."
+    )
+    reward_offer: Name | None = Field(
+        default=None,
+        description="Offer of whose pool a code is the reward instead, one for each friend who buys; its `codes` are `to: earned`.",
     )
     return_window: Duration = Field(
         default=timedelta(days=30),
@@ -90,9 +95,11 @@ class Referral(Part):
     )
 
     @model_validator(mode="after")
-    def _paid_in_points(self) -> Referral:
+    def _paid_one_way(self) -> Referral:
         if (self.programme is None) != (self.points is None):
             raise ValueError("a reward in points needs both `programme` and `points`")
+        if self.points is not None and self.reward_offer is not None:
+            raise ValueError("a reward is `points` or a code of the `reward_offer`, not both")
         return self
 
 
@@ -113,7 +120,7 @@ class OfferBenefit(Part):
     early_access: Duration | None = Field(
         default=None, description="How long before everybody else; costs nothing off the price."
     )
-    points: Annotated[int, Field(ge=1)] | None = Field(
+    points: Annotated[int, Field(ge=1, le=10**9)] | None = Field(
         default=None, description="Loyalty points for an order; each costs `point_value`."
     )
     referral: Referral | None = Field(default=None, description="A reward for bringing somebody.")
@@ -171,6 +178,10 @@ class Codes(Part):
     """A code of one's own for each person, from a pool: imported or made with `aimwell decide codes`."""
 
     pool: Literal["unique"] = "unique"
+    to: Literal["everybody", "earned"] = Field(
+        default="everybody",
+        description="earned: only for who earned one by a referral; a campaign with the offer reaches them alone, and hands it over.",
+    )
 
 
 class Offer(Definition):
@@ -186,7 +197,7 @@ class Offer(Definition):
     codes: Codes | None = Field(
         default=None, description="A code of one's own for each person instead."
     )
-    minimum_spend: Annotated[float, Field(ge=0)] = Field(
+    minimum_spend: Money = Field(
         default=0.0, description="Goods value from which it holds, in the workspace currency."
     )
     conditions: Conditions = Field(default_factory=Conditions)
@@ -201,12 +212,12 @@ class Offer(Definition):
     per_person: Annotated[int, Field(ge=1)] | None = Field(
         default=None, description="How often one person may redeem it."
     )
-    cost_fixed: Annotated[float, Field(ge=0)] = Field(
+    cost_fixed: Money = Field(
         default=0.0,
         description="Cost of one redemption beyond the discount (the gift, the shipping), "
         "in the workspace currency.",
     )
-    point_value: Annotated[float, Field(ge=0)] | None = Field(
+    point_value: Money | None = Field(
         default=None, description="What one loyalty point costs, in the workspace currency."
     )
     discount_in_orders: bool = Field(
@@ -228,6 +239,14 @@ class Offer(Definition):
                 "it (discount_in_orders: true)"
             )
         return self
+
+    def references(self) -> Iterator[Reference]:
+        """The programme or the offer in which a referral is rewarded."""
+        if (rule := self.benefit.referral) is not None:
+            if rule.programme is not None:
+                yield "benefit.referral.programme", "loyalty", rule.programme
+            if rule.reward_offer is not None:
+                yield "benefit.referral.reward_offer", "offer", rule.reward_offer
 
     @property
     def cost_beyond(self) -> float:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from aimwell.definitions.base import Part
+from aimwell.definitions.base import Money, Part
 
 __all__ = ["Exploration", "Guardrails"]
 
@@ -39,7 +39,7 @@ class Guardrails(Part):
     bounce_rate: Percent | None = Field(
         default=None, description="Per cent of messages that come back, at most."
     )
-    loss: Annotated[float, Field(ge=0)] | None = Field(
+    loss: Money | None = Field(
         default=None,
         description="How much profit a wave may lose against the held-out, in the workspace currency; where a margin is unknown "
         "revenue stands in.",

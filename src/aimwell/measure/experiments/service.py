@@ -66,8 +66,8 @@ def measure_experiment(
         seed: Of the randomisation test.
 
     Raises:
-        DecideError: There is no such experiment, or its probabilities are no probabilities.
-        MeasureError: It has one arm, or no such outcome, arm or trait.
+        DecideError: There is no such experiment, it has one arm, nobody of an arm has an outcome, or its probabilities are none.
+        MeasureError: It has no such outcome, arm or trait.
     """
     assigned = read_assigned(stores, name, now=now, horizon_days=horizon_days)
     chosen = outcome or usual_outcome(assigned.outcomes)
@@ -78,7 +78,7 @@ def measure_experiment(
     missing = assigned.missing([chosen])
     cautions = [*assigned.cautions, *_lost(assigned, missing)]
     kept = ~missing
-    arms = _arms(assigned.labels, kept, name)
+    arms = assigned.comparable(kept)
     code = np.array([arms.index(label) for label in assigned.labels[kept]], dtype=np.int64)
     chances, words = assigned.probabilities(arms)
     shares = chances[kept].mean(axis=0)
@@ -136,22 +136,6 @@ def _lost(assigned: Assigned, missing: BoolArray) -> list[str]:
         for arm in sorted(set(assigned.labels.tolist()))
     )
     return [f"{int(missing.sum()):,} people have no outcome and were left out ({shares})."]
-
-
-def _arms(labels: NDArray[np.object_], kept: BoolArray, name: str) -> tuple[str, ...]:
-    given = sorted(set(labels.tolist()))
-    if len(given) < 2:
-        raise MeasureError(
-            f"Everybody in '{name}' got '{given[0]}', so there is nobody to compare with. An experiment needs a second arm."
-        )
-    present = sorted(set(labels[kept].tolist()))
-    bare = [arm for arm in given if arm not in present]
-    if bare:
-        raise MeasureError(
-            f"Nobody in the arm '{bare[0]}' of '{name}' has an outcome, so it cannot be compared. Report the outcome of everybody who was "
-            "assigned, a 0 where nothing happened."
-        )
-    return tuple(sorted(present, key=lambda arm: (arm != CONTROL, arm)))
 
 
 def _groups(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aimwell.definitions.kinds.campaign import ProductKind as Kind
+from aimwell.definitions.kinds.recommendations import ProductKind as Kind
 from aimwell.errors import PredictError, nearest
 from aimwell.predict.recommend.catalogue import Catalogue
 from aimwell.predict.recommend.interactions import Pairs

@@ -34,6 +34,13 @@ plans = sa.Table(
     sa.Column("approved_by", Text),
     sa.Column("started_at", UtcDateTime),
     sa.Column("finished_at", UtcDateTime),
+    sa.Column(
+        "decisions_due",
+        Bool,
+        nullable=False,
+        server_default=sa.false(),
+        comment="Its rows of the lake's decisions are still to be written.",
+    ),
 )
 
 plan_people = sa.Table(
@@ -56,6 +63,13 @@ plan_people = sa.Table(
         "expected_profit",
         Real,
         comment="Incremental profit that the action is expected to bring; null where nothing is known of it.",
+    ),
+    sa.Column(
+        "explored",
+        Bool,
+        nullable=False,
+        server_default=sa.false(),
+        comment="The action was drawn at random, so that the next plan can learn.",
     ),
     sa.Index("ix_plan_people_arm", "plan_id", "arm"),
 )

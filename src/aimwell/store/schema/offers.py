@@ -16,11 +16,13 @@ offer_codes = sa.Table(
     sa.Column("code", Text, nullable=False, comment="As it is typed, without spaces around."),
     sa.Column("folded", Text, primary_key=True, comment="Case-folded, to find it in orders."),
     sa.Column("added_at", UtcDateTime, nullable=False),
-    sa.Column("plan_id", Text, comment="Plan that hands it out; null: free."),
+    sa.Column("plan_id", Text, comment="Plan that hands it out; null: none yet."),
     sa.Column("profile_id", Text, comment="Whose it is."),
     sa.Column("given_at", UtcDateTime),
+    sa.Column("earned_by", Text, comment="What it rewards, once; null: it is no reward."),
     sa.UniqueConstraint("plan_id", "profile_id", "offer"),
     sa.Index("ix_offer_codes_free", "offer", "plan_id"),
+    sa.Index("ix_offer_codes_earned_by", "earned_by", unique=True),
 )
 
 loyalty_entries = sa.Table(
