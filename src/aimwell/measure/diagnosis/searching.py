@@ -13,6 +13,7 @@ from aimwell.measure.diagnosis.expecting import (
     Missed,
     Seen,
     apart,
+    chance,
     log_odds,
     log_share,
     missed,
@@ -32,7 +33,7 @@ SURE = 0.05
 """Corrected p-values up to this are findings."""
 
 _STILL = 0.01
-_METHOD = "log odds of earlier plans (random effects from three plans on), Student's interval"
+_METHOD = "log odds of earlier plans (from three on over the confidence distribution of how much plans differ)"
 _AMONG = "log odds of all others"
 _NOTHING = "there is no earlier plan with enough people to hold it against"
 
@@ -140,8 +141,8 @@ def _compared(
     if everyone and not before:
         return None
     found = missed(mine[0], [one[0] for one in before])
-    shares = missed(mine[1], [one[1] for one in before])
-    found = replace(found, p_value=max(found.p_value, shares.p_value))
+    of_share = chance(mine[1], [one[1] for one in before])
+    found = replace(found, p_value=max(found.p_value, of_share))
     part = _part(now, asked.place, without)
     done, of = now.count(asked.step, part)
     base = 0.0
