@@ -73,7 +73,7 @@ def betweens(y: FloatArray, v: FloatArray, quantiles: Sequence[float] | FloatArr
     low, high = np.zeros(len(asked)), np.full(len(asked), float(np.ptp(y)) ** 2 + v.max())
     while (growing := q_of(high) > asked).any():
         high[growing] *= 4.0
-    for _ in range(60):
+    for _ in range(40):
         middle = (low + high) / 2.0
         above = q_of(middle) > asked
         low, high = np.where(above, middle, low), np.where(above, high, middle)
