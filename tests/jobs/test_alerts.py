@@ -73,3 +73,10 @@ def test_troubles_told_at_once_are_all_counted(alerts: Alerts) -> None:
     for thread in threads:
         thread.join()
     assert [alert.count for alert in alerts.all()] == [50]
+
+
+def test_what_stands_is_kept_and_all_else_of_that_kind_is_over(alerts: Alerts) -> None:
+    alerts.alert("disk", "full")
+    assert alerts.keep("kpi:", {"kpi:a": "low", "kpi:b": "high"}) == ("kpi:a", "kpi:b")
+    assert alerts.keep("kpi:", {"kpi:b": "high"}) == ("kpi:b",)
+    assert {alert.key: alert.count for alert in alerts.all()} == {"disk": 1, "kpi:b": 2}

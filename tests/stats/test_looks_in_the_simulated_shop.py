@@ -140,7 +140,7 @@ def _planned(effect: str, *, drawn: int, looks: int, runs: int, people: int) -> 
 @pytest.mark.parametrize(
     ("effect", "runs", "people"),
     [
-        ("strong", 100, 20_000),
+        ("strong", 200, 20_000),
         *(
             pytest.param(effect, 2_000, 100_000, marks=pytest.mark.long)
             for effect in ("none", "weak", "strong")

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.measure_feedback import show_shifts
 from aimwell.decide.stored import load_plan
 from aimwell.measure.day_sums.service import Brought, bring_forward, sums_of_days
 from aimwell.measure.day_sums.telling import RATES, DayFigures, figures_of_days
+from aimwell.measure.feedback.shifts_service import feedback_shifts, tell_shifts
 from aimwell.measure.formatting import percent
 from aimwell.measure.model import plain
 from aimwell.measure.shown import p_words
@@ -109,34 +111,44 @@ def alerts(
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look whether a running campaign is worse than its targets, than earlier ones, or loses money, and raise alerts."""
+    """Look whether a running campaign is worse than its targets, than earlier ones, or loses money, or feedback shifted; raise alerts."""
     with opened(workspace, as_json=as_json) as ws:
         with ws.output.progress("Looking"):
             found = watch(ws.stores, now=ws.now)
+            said = feedback_shifts(ws.stores, now=ws.now)
         standing = tell_alerts(ws.stores, found, now=ws.now)
+        standing += tell_shifts(ws.stores, said.found, now=ws.now)
         if as_json:
-            ws.output.json({"alpha": ALPHA, "watched": plain(found), "alerts": standing})
+            ws.output.json(
+                {
+                    "alpha": ALPHA,
+                    "watched": plain(found),
+                    "feedback": said.to_dict(),
+                    "alerts": standing,
+                }
+            )
             return
         if not found:
             ws.output.say("No campaign is running: nothing to watch.")
-            return
-        ws.output.table(
-            ["campaign", "figure", "is", "p", ""],
-            [
-                (
-                    one.campaign,
-                    one.label,
-                    one.words,
-                    p_words(one.p_value),
-                    "ALARM" if one.alarm else "",
-                )
-                for one in found
-            ],
-        )
-        ws.output.say(
-            f"p holds at all looks together, so looking daily is safe: of one figure of one campaign a false alarm comes {percent(100 * ALPHA)} of the time at most."
-        )
+        else:
+            ws.output.table(
+                ["campaign", "figure", "is", "p", ""],
+                [
+                    (
+                        one.campaign,
+                        one.label,
+                        one.words,
+                        p_words(one.p_value),
+                        "ALARM" if one.alarm else "",
+                    )
+                    for one in found
+                ],
+            )
+            ws.output.say(
+                f"p holds at all looks together, so looking daily is safe: of one figure of one campaign a false alarm comes {percent(100 * ALPHA)} of the time at most."
+            )
+        if said.found:
+            ws.output.say()
+            show_shifts(ws, said)
         if standing:
             ws.output.say("Take one off the list with: aimwell jobs alerts acknowledge KEY")
-            for key in standing:
-                ws.output.say(f"  {key}")

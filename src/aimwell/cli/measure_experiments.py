@@ -8,7 +8,7 @@ import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.measure.experiments.model import Comparison, ExperimentResult, PooledComparison
-from aimwell.measure.experiments.words import reached_words
+from aimwell.measure.experiments.words import adjusted_words, reached_words
 from aimwell.measure.shown import p_words
 from aimwell.stats.estimate import Estimate
 
@@ -58,6 +58,14 @@ def experiment(
             show_default="touches whose action names an arm",
         ),
     ] = None,
+    adjust: Annotated[
+        str | None,
+        typer.Option(
+            "--adjust",
+            help="Take off what was known before (CUPED): features and trait:NAME by commas, or all.",
+            show_default="nothing",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the randomisation test.")] = 0,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -76,6 +84,7 @@ def experiment(
                 against=against,
                 cluster=cluster,
                 reached=reached,
+                adjust=_columns(adjust),
                 seed=seed,
             )
         if as_json:
@@ -86,6 +95,13 @@ def experiment(
                 ws.output.say()
             _show(ws, one)
         _pooled(ws, found.pooled)
+
+
+def _columns(adjust: str | None) -> list[str] | None:
+    """None: nothing; empty: all."""
+    if adjust is None:
+        return None
+    return [] if adjust == "all" else [one.strip() for one in adjust.split(",")]
 
 
 def _show(ws: Opened, found: ExperimentResult) -> None:
@@ -107,6 +123,9 @@ def _show(ws: Opened, found: ExperimentResult) -> None:
     out.table(["compared", "added per person", f"{percent:.4g} %", "relative", "p"], rows)
     methods = dict.fromkeys(one.difference.method for one in found.comparisons)
     out.say(f"By: {'; '.join(methods)}. {found.comparisons[0].because}")
+    taken_off = adjusted_words(found)
+    if taken_off:
+        out.say(taken_off)
     if len(found.comparisons) > 1:
         out.say("All intervals hold at once in 95 of 100 experiments; p is corrected by Holm.")
     out.say()
@@ -139,6 +158,7 @@ def _rows(one: Comparison) -> list[tuple[str, str, str, str, str]]:
         )
     ]
     beside = {
+        "  nothing taken off": one.unadjusted,
         "  without the contradicted": one.uncontradicted,
         "  wrong: as if independent": one.independent,
     }

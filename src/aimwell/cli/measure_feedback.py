@@ -11,9 +11,14 @@ from aimwell.measure.feedback.joined import GroupFeedback, Joined
 from aimwell.measure.feedback.joined_service import feedback_by, feedback_of_campaign
 from aimwell.measure.feedback.model import Feedback
 from aimwell.measure.feedback.service import feedback as feedback_of
+from aimwell.measure.feedback.shifts import ALPHA
+from aimwell.measure.feedback.shifts_service import Shifts, feedback_shifts
+from aimwell.measure.feedback.spoken import Spoken
+from aimwell.measure.feedback.spoken_service import spoken_by, spoken_of_campaign
+from aimwell.measure.shown import p_words
 from aimwell.stats.estimate import Estimate
 
-__all__ = ["feedback"]
+__all__ = ["feedback", "show_shifts"]
 
 _SURE = 0.05
 
@@ -37,30 +42,60 @@ def feedback(
             help="Marks and survey answers in the window of this plan (or latest:CAMPAIGN): contacted against held out.",
         ),
     ] = None,
+    shifts: Annotated[
+        bool,
+        typer.Option(
+            "--shifts", help="What has shifted since a day: marks, survey answers, topics."
+        ),
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            help="With --shifts: the day; an ISO date.",
+            show_default="the start of the present quarter",
+        ),
+    ] = None,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what reviews and free answers speak of, and which topics go with bad marks; or marks and answers by group."""
-    if by is not None and campaign is not None:
-        raise typer.BadParameter("Give --by or --campaign, not both.")
+    """Show what reviews and free answers speak of, and which topics go with bad marks; by group; or what has shifted."""
+    if sum((by is not None, campaign is not None, shifts)) > 1:
+        raise typer.BadParameter("Give one of --by, --campaign and --shifts.")
+    if since is not None and not shifts:
+        raise typer.BadParameter("--since goes with --shifts.")
     with opened(workspace, as_json=as_json) as ws:
-        if by is not None or campaign is not None:
-            until = ws.moment(as_of) or ws.now
-            told = (
-                feedback_of_campaign(ws.stores, campaign, now=until)
-                if campaign is not None
-                else feedback_by(ws.stores, by or "", until=until)
-            )
+        until = ws.moment(as_of) or ws.now
+        if shifts:
+            with ws.output.progress("Reading"):
+                moved = feedback_shifts(ws.stores, now=until, since=ws.moment(since), topics=topics)
             if as_json:
-                ws.output.json(told.to_dict())
+                ws.output.json(moved.to_dict())
+                return
+            show_shifts(ws, moved)
+            return
+        if by is not None or campaign is not None:
+            with ws.output.progress("Reading"):
+                told, said = (
+                    (
+                        feedback_of_campaign(ws.stores, campaign, now=until),
+                        spoken_of_campaign(ws.stores, campaign, now=until, topics=topics),
+                    )
+                    if campaign is not None
+                    else (
+                        feedback_by(ws.stores, by or "", until=until),
+                        spoken_by(ws.stores, by or "", until=until, topics=topics),
+                    )
+                )
+            if as_json:
+                ws.output.json({**told.to_dict(), "spoken": said.to_dict()})
                 return
             _show_groups(ws, told)
+            _show_spoken(ws, said)
             return
         with ws.output.progress("Reading"):
-            found = feedback_of(
-                ws.stores, until=ws.moment(as_of) or ws.now, category=category, topics=topics
-            )
+            found = feedback_of(ws.stores, until=until, category=category, topics=topics)
         if as_json:
             ws.output.json(found)
             return
@@ -127,6 +162,68 @@ def _show_groups(ws: Opened, found: Joined) -> None:
         )
         out.say(
             "Satisfied in %, net promoter scores in points (signed). *: a false discovery rate of at most 5 % over the rows."
+        )
+    for note in found.notes:
+        out.note(note)
+
+
+def _show_spoken(ws: Opened, found: Spoken) -> None:
+    out = ws.output
+    if found.topics:
+        out.say()
+        out.table(
+            ["speak mostly of", "group", "writers", "share", "against others"],
+            [
+                (
+                    " ".join(one.topic[:4]),
+                    one.group,
+                    one.writers,
+                    _share(one.share),
+                    _points(one.against_others, one.q_value),
+                )
+                for one in found.topics
+            ],
+        )
+    if found.sounds:
+        out.say()
+        out.table(
+            ["group", "writers", "words sound satisfied", "against others"],
+            [
+                (
+                    one.group,
+                    one.writers,
+                    _share(one.satisfied),
+                    _points(one.against_others, one.q_value),
+                )
+                for one in found.sounds
+            ],
+        )
+    if found.topics or found.sounds:
+        out.say("*: a false discovery rate of at most 5 % over the rows of the table.")
+    for note in found.notes:
+        out.note(note)
+
+
+def show_shifts(ws: Opened, found: Shifts) -> None:
+    """What people say since a day, against the year before it."""
+    out = ws.output
+    out.heading(f"What people say since {ws.day(found.since)}, against the year before")
+    if not found.found:
+        out.say("Nobody has given a mark, answered a survey by numbers or written enough.")
+    else:
+        out.table(
+            ["figure", "p", ""],
+            [
+                (
+                    one.words,
+                    "–" if one.p_value is None else p_words(one.p_value),
+                    "ALARM" if one.alarm else "shifted" if one.direction else "",
+                )
+                for one in found.found
+            ],
+        )
+        out.say(
+            f"p holds at all looks together, so looking daily is safe: of all these figures together a false alarm comes {100 * ALPHA:g} % of the time at most."
         )
     for note in found.notes:
         out.note(note)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -47,6 +48,20 @@ class Alerts:
         """
         with self._control.begin() as connection:
             raise_alert(connection, key, message, severity=severity, now=self._clock())
+
+    def keep(self, prefix: str, standing: Mapping[str, str]) -> tuple[str, ...]:
+        """Tell of each of these troubles, and that all others whose key begins so are over; the keys that stand.
+
+        Args:
+            prefix: Of the keys that this caller alone uses.
+            standing: Key → message.
+        """
+        over = {one.key for one in self.all() if one.key.startswith(prefix)} - set(standing)
+        for key, message in standing.items():
+            self.alert(key, message)
+        for key in sorted(over):
+            self.resolve(key)
+        return tuple(standing)
 
     def resolve(self, key: str) -> bool:
         """The trouble is over; False where it was not open."""

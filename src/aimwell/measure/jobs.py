@@ -18,7 +18,7 @@ SUMS = "measure.sums"
 """Brings the sums of each day forward and looks at the rates of messages."""
 
 MEASURE = "measure.watch"
-"""Measures the campaigns whose window is open, and looks whether one loses money."""
+"""Measures the campaigns whose window is open, and looks whether one loses money and whether what people say has shifted."""
 
 WAVES = "measure.waves"
 """Measures waves whose window is over and plans the next one of campaigns that repeat."""
@@ -50,6 +50,7 @@ def measure_handlers(
 
     def measured(_context: JobContext, _payload: Mapping[str, Any]) -> Mapping[str, Any]:
         # Takes a second to load, and most workers never measure.
+        from aimwell.measure.feedback.shifts_service import feedback_shifts, tell_shifts
         from aimwell.measure.slice_reading import bring_up_to_date, read_pieces
         from aimwell.measure.watch_service import guard_losses, tell_alerts, watch
 
@@ -57,6 +58,7 @@ def measure_handlers(
         done = bring_up_to_date(stores, read_pieces(stores, until=now), now=now)
         standing = tell_alerts(stores, watch(stores, now=now), now=now)
         stopped = guard_losses(stores, now=now)
+        standing += tell_shifts(stores, feedback_shifts(stores, now=now).found, now=now)
         return {"measured": list(done), "alerts": list(standing), "stopped": list(stopped)}
 
     def waves(_context: JobContext, _payload: Mapping[str, Any]) -> Mapping[str, Any]:

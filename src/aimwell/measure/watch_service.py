@@ -59,16 +59,8 @@ def watch(stores: Stores, *, now: datetime) -> tuple[Watched, ...]:
 
 def tell_alerts(stores: Stores, found: Iterable[Watched], *, now: datetime) -> tuple[str, ...]:
     """Raise an alert for each figure that is worse, and resolve those that are over; the keys that stand."""
-    alerts = Alerts(stores.control, clock=lambda: now)
-    over = {one.key for one in alerts.all() if one.key.startswith(ALERTS)}
-    standing = []
-    for one in found:
-        if one.alarm:
-            alerts.alert(one.alert_key, f"Campaign {one.campaign}: {one.words}", severity="warning")
-            standing.append(one.alert_key)
-    for key in sorted(over - set(standing)):
-        alerts.resolve(key)
-    return tuple(standing)
+    alarms = {one.alert_key: f"Campaign {one.campaign}: {one.words}" for one in found if one.alarm}
+    return Alerts(stores.control, clock=lambda: now).keep(ALERTS, alarms)
 
 
 def guard_losses(stores: Stores, *, now: datetime) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ counts) raises `StatsError`.
     reached         the effect on those whom it reached
     adjusting       a regression in each arm; strata after the fact
     meta_analysis   campaigns or segments together: what they have in common, how far they differ
+    next_effect     how unlikely a next campaign is beside earlier ones, when how far they differ is hardly known
     effect_over_time  whether an effect fades, or was only pulled forward
     spillover       households and accounts in both arms
     group_sums      many metrics in many groups of millions of people

@@ -1,8 +1,9 @@
 """The lift where arms were drawn by group: the answer of `lift`, with the groups as the units that chance divided.
 
 What was known before is taken off first, person by person, with one slope for all (CUPED); then the difference of the means of
-people has the cluster-robust variance of `clusters`. With few groups in an arm the slope would take more than it gives, so nothing is
-taken off.
+people has the cluster-robust variance of `clusters`, enlarged by the degrees of freedom that slopes take: (G − 2) ÷ (G − 2 − slopes) for G
+groups, as if each slope were learnt from groups alone. With few groups in an arm, or under ten groups for each slope, slopes would
+take more than they give, so nothing is taken off.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from aimwell.stats.two_means import TwoMeans
 __all__ = ["Owners", "adjusted_outcomes", "clustered_lift", "clustered_means"]
 
 Owners = NDArray[np.int64]
+
+_GROUPS_PER_SLOPE = 10
 
 
 def adjusted_outcomes(
@@ -48,23 +51,38 @@ def clustered_means(
         treated, control: Person by person.
         owners: The group of each person, of the treated and of the others.
     """
-    few = min(len(np.unique(one)) for one in owners) < FEW_CLUSTERS
-    adjustment = (
-        Adjustment(
-            used=(),
-            theta=(),
-            variance_reduction=None,
-            reason=f"an arm has under {FEW_CLUSTERS} groups, too few to learn from",
-        )
-        if few
-        else plan_adjustment(treated.joint(), control.joint())
-    )
+    counts = [len(np.unique(one)) for one in owners]
+    adjustment = _adjustment(treated, control, counts)
     values = adjusted_outcomes(treated, control, adjustment)
     arms = [Clusters.of(one, who) for one, who in zip(values, owners, strict=True)]
     means = clustered_difference(*arms)
-    if not isinstance(means, str) and adjustment.active:
-        means = replace(means, method=f"CUPED, then {means.method}")
+    if isinstance(means, str) or not adjustment.active:
+        return means, adjustment
+    free = sum(counts) - 2.0
+    factor = free / (free - len(adjustment.used))
+    means = replace(
+        means,
+        treated_variance=means.treated_variance * factor,
+        control_variance=means.control_variance * factor,
+        degrees=max(means.degrees - len(adjustment.used), 1.0),
+        method=f"CUPED, then {means.method}",
+    )
     return means, adjustment
+
+
+def _adjustment(treated: Arm, control: Arm, counts: list[int]) -> Adjustment:
+    reason = None
+    if min(counts) < FEW_CLUSTERS:
+        reason = f"an arm has under {FEW_CLUSTERS} groups, too few to learn from"
+    else:
+        found = plan_adjustment(treated.joint(), control.joint())
+        if len(found.used) * _GROUPS_PER_SLOPE <= sum(counts):
+            return found
+        reason = (
+            f"{len(found.used)} covariates need {len(found.used) * _GROUPS_PER_SLOPE} groups to learn from, and there are {sum(counts)}; name "
+            "fewer"
+        )
+    return Adjustment(used=(), theta=(), variance_reduction=None, reason=reason)
 
 
 def clustered_lift(

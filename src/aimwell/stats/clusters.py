@@ -27,7 +27,13 @@ from aimwell.stats.intervals import welch
 from aimwell.stats.samples import FloatArray, checked_values
 from aimwell.stats.two_means import TwoMeans
 
-__all__ = ["FEW_CLUSTERS", "Clusters", "cluster_means_difference", "clustered_difference"]
+__all__ = [
+    "FEW_CLUSTERS",
+    "Clusters",
+    "cluster_means_difference",
+    "clustered_covariance",
+    "clustered_difference",
+]
 
 FEW_CLUSTERS = 10
 """With fewer clusters in an arm, no method is sure of its level; a reader must be told."""
@@ -147,10 +153,19 @@ def clustered_difference(
     )
 
 
+def clustered_covariance(first: Clusters, other: Clusters) -> float:
+    """The cluster-robust covariance (CR2) of the means of two outcomes of the same people; of one with itself its variance.
+
+    Args:
+        first, other: The same clusters in the same order.
+    """
+    left = 1.0 - first.sizes / first.people
+    return float((first.residuals() * other.residuals() / left).sum()) / first.people**2
+
+
 def _cr2(arm: Clusters) -> float:
     """Each cluster's residual is enlarged by the root of one less its share of the arm (its leverage)."""
-    left = 1.0 - arm.sizes / arm.people
-    return float((arm.residuals() ** 2 / left).sum()) / arm.people**2
+    return clustered_covariance(arm, arm)
 
 
 def _degrees(treated: Clusters, control: Clusters) -> float:

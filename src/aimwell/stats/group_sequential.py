@@ -30,6 +30,7 @@ from aimwell.stats.two_means import TwoMeans
 __all__ = [
     "LookPlan",
     "Spending",
+    "as_far",
     "bounds_at",
     "even_looks",
     "final_interval",
@@ -267,23 +268,20 @@ def final_interval(
         return Estimate.missing(reason or "no variance", method=method, confidence=1.0 - alpha)
     size = min(abs(deviations), 2.0 * _FAR)
 
-    def at_least(drift: float) -> float:
-        """Probability of an outcome this far up or farther, in the order of stages."""
-        going, sooner = Going.start(drift), 0.0
-        for at, bound in zip(looks[:-1], bounds[:-1], strict=False):
-            sooner += going.above(bound, at)
-            going = going.on(-bound, bound, at)
-        return sooner + going.above(size, looks[-1])
-
     last = math.sqrt(looks[-1])
     middle, span = size / last, (_FAR + size) / last
 
     def drift_at(level: float) -> float:
         low, high = middle - 2.0 * span, middle + span
-        return root(lambda drift: at_least(drift) - level, low, high, within=1e-9)
+        return root(
+            lambda drift: as_far(size, fractions=looks, bounds=bounds, drift=drift) - level,
+            low,
+            high,
+            within=1e-9,
+        )
 
     drifts = [drift_at(level) for level in (alpha / 2.0, 0.5, 1.0 - alpha / 2.0)]
-    one_sided = at_least(0.0)
+    one_sided = as_far(size, fractions=looks, bounds=bounds, drift=0.0)
     # In the unit of the outcome; in small arms, where Student's law holds, a deviation is longer than a standard error.
     gap = means.treated - means.control
     scale = last * (gap / deviations if deviations else math.sqrt(means.variance))
@@ -297,3 +295,23 @@ def final_interval(
         method=method,
         p_value=min(2.0 * min(one_sided, 1.0 - one_sided), 1.0),
     )
+
+
+def as_far(
+    deviations: float, *, fractions: Sequence[float], bounds: Sequence[float], drift: float
+) -> float:
+    """The probability to stop with this outcome or one farther up, in the order of stages.
+
+    An interval of confidence 1 − α holds a drift where this lies between α / 2 and 1 − α / 2.
+
+    Args:
+        deviations: The outcome at the last of the looks, in standard errors.
+        fractions: Share of the planned information at each look so far.
+        bounds: Of these looks; the last does not matter.
+        drift: The true difference in standard errors of the whole plan.
+    """
+    going, sooner = Going.start(drift), 0.0
+    for at, bound in zip(fractions[:-1], bounds[:-1], strict=False):
+        sooner += going.above(bound, at)
+        going = going.on(-bound, bound, at)
+    return sooner + going.above(deviations, fractions[-1])

@@ -26,6 +26,7 @@ from scipy.special import chdtrc, chdtri, ndtr, stdtr, stdtrit
 from aimwell.errors import StatsError
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, checked_share
 from aimwell.stats.intervals import satterthwaite
+from aimwell.stats.next_effect import FEWEST_CAMPAIGNS, betweens
 from aimwell.stats.roots import root
 from aimwell.stats.samples import FloatArray, checked_values
 from aimwell.stats.two_means import TwoMeans
@@ -175,14 +176,14 @@ def pool(
 
 def _next(y: FloatArray, v: FloatArray, mean: float, method: str, confidence: float) -> Estimate:
     count = len(y)
-    if count < 3:
+    if count < FEWEST_CAMPAIGNS:
         return Estimate.missing(
             "there are two campaigns; three are needed to say what a next one may bring",
             method=method,
             confidence=confidence,
         )
     levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
-    between = _betweens(y, v, chdtri(count - 1, levels))
+    between = betweens(y, v, chdtri(count - 1, levels))
     weights = 1.0 / (v + between[:, None])
     total = weights.sum(axis=1)
     means = (weights @ y) / total
@@ -210,24 +211,6 @@ def _next(y: FloatArray, v: FloatArray, mean: float, method: str, confidence: fl
         confidence=confidence,
         method=method,
     )
-
-
-def _betweens(y: FloatArray, v: FloatArray, quantiles: FloatArray) -> FloatArray:
-    """For each quantile of chi-square, the variance between campaigns at which the generalised Q is as large; 0 at the least."""
-
-    def q_of(between: FloatArray) -> FloatArray:
-        weights = 1.0 / (v + between[:, None])
-        means = (weights @ y) / weights.sum(axis=1)
-        return np.asarray((weights * (y - means[:, None]) ** 2).sum(axis=1), dtype=np.float64)
-
-    low, high = np.zeros(len(quantiles)), np.full(len(quantiles), float(np.ptp(y)) ** 2 + v.max())
-    while (growing := q_of(high) > quantiles).any():
-        high[growing] *= 4.0
-    for _ in range(60):
-        middle = (low + high) / 2.0
-        above = q_of(middle) > quantiles
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return np.where(q_of(np.zeros(len(quantiles))) <= quantiles, 0.0, high)
 
 
 def _checked(effects: Sequence[float], errors: Sequence[float]) -> tuple[FloatArray, FloatArray]:

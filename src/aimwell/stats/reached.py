@@ -8,6 +8,9 @@ Where few are reached, the ratio's delta-method interval is wrong; Anderson and 
 and is right however weak the instrument. With one instrument it is Fieller's interval. It may have no bounds; then the
 answer is missing, with the reason.
 
+Where groups were assigned, both differences have the cluster-robust variance of `clusters`, and so has their covariance: a bound is an effect β at which
+the clustered difference of outcome − β · reached is just not told from zero.
+
 Sources: Imbens and Angrist (1994), Identification and estimation of local average treatment effects; Anderson and Rubin (1949);
 Andrews, Stock and Sun (2019), Weak instruments in instrumental variables regression.
 """
@@ -19,12 +22,13 @@ from dataclasses import dataclass, replace
 
 from scipy.special import stdtr, stdtrit
 
+from aimwell.stats.clusters import Clusters, clustered_covariance, clustered_difference
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, Figure, checked_share
 from aimwell.stats.intervals import satterthwaite, too_few_people
 from aimwell.stats.samples import JointSample
 from aimwell.stats.two_means import TwoMeans
 
-__all__ = ["WEAK", "ReachedEffect", "reached_effect"]
+__all__ = ["WEAK", "ReachedEffect", "clustered_reached_effect", "reached_effect"]
 
 WEAK = 10.0
 """Under this F of the first stage the delta method's interval is not to be used (Staiger and Stock 1997)."""
@@ -60,6 +64,36 @@ def reached_effect(
         return _missing(problem, confidence)
     outcome, reached = (_difference(treated, control, row) for row in (0, 1))
     covariance = sum(arm.covariances[0][1] / arm.n for arm in (treated, control))
+    return _effect(outcome, reached, covariance, confidence)
+
+
+def clustered_reached_effect(
+    outcome: tuple[Clusters, Clusters],
+    reached: tuple[Clusters, Clusters],
+    *,
+    confidence: float = DEFAULT_CONFIDENCE,
+) -> ReachedEffect:
+    """The effect on the reached where groups were assigned.
+
+    Args:
+        outcome: The clusters of the treated and of the control arm.
+        reached: The same clusters in the same order, with how many of each were reached.
+        confidence: 0-1.
+    """
+    checked_share(confidence, name="confidence")
+    gaps = clustered_difference(*outcome), clustered_difference(*reached)
+    for gap in gaps:
+        if isinstance(gap, str):
+            return _missing(gap, confidence)
+    of_outcome, of_reached = (gap for gap in gaps if not isinstance(gap, str))
+    covariance = sum(clustered_covariance(*arm) for arm in zip(outcome, reached, strict=True))
+    return _effect(of_outcome, of_reached, covariance, confidence)
+
+
+def _effect(
+    outcome: TwoMeans, reached: TwoMeans, covariance: float, confidence: float
+) -> ReachedEffect:
+    """From both differences and their covariance."""
     more = reached.treated - reached.control
     if more == 0.0:
         return _missing("as many were reached in one arm as in the other", confidence)

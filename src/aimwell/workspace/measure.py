@@ -21,6 +21,9 @@ from aimwell.measure.experiments.model import Together
 from aimwell.measure.experiments.service import measure_experiments
 from aimwell.measure.feedback.model import Feedback
 from aimwell.measure.feedback.service import feedback
+from aimwell.measure.feedback.shifts_service import Shifts, feedback_shifts, tell_shifts
+from aimwell.measure.feedback.spoken import Spoken
+from aimwell.measure.feedback.spoken_service import spoken_by
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.over_time import OverTime
 from aimwell.measure.segment_report.model import SegmentReport
@@ -111,3 +114,14 @@ class Measurements(Stage):
     def feedback(self, **options: Any) -> Feedback:
         """What reviews and free answers speak of, and how satisfied those are who wrote them."""
         return feedback(self._stores, **{"until": self._clock(), **options})
+
+    def feedback_shifts(self, **options: Any) -> Shifts:
+        """What has shifted of marks, survey answers and topics since a day; raises and resolves their alerts."""
+        now = self._clock()
+        found = feedback_shifts(self._stores, now=now, **options)
+        tell_shifts(self._stores, found.found, now=now)
+        return found
+
+    def spoken(self, by: str, **options: Any) -> Spoken:
+        """What the groups of a division speak of, each against all others."""
+        return spoken_by(self._stores, by, **{"until": self._clock(), **options})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from aimwell.decide.uplift.averages import mean_of
+from aimwell.decide.uplift.averages import mean_of, median_of
 from aimwell.decide.uplift.bases import RidgeBase
-from aimwell.decide.uplift.observing import CAVEAT, observed_experiment
+from aimwell.decide.uplift.observing import CAVEAT, _repeats, observed_experiment
 from aimwell.decide.uplift.problem import aipw_scores, problem_of
+from aimwell.decide.uplift.service import uplift_report
 from aimwell.errors import DecideError
 
 
@@ -32,6 +34,7 @@ def test_weighting_by_what_was_known_undoes_the_choice(model: str) -> None:
         {"y": outcome},
         control="not",
         model=model,  # type: ignore[arg-type]
+        repeats=1 if model == "trees" else None,
     )
     problem = problem_of(data, data.outcome("y"))
     scores = aipw_scores(
@@ -73,3 +76,40 @@ def test_where_nobody_is_alike_it_is_refused() -> None:
     arm = np.where(x[:, 0] + 0.05 * rng.standard_normal(1_000) > 0, "sent", "not")
     with pytest.raises(DecideError, match="nobody like them"):
         observed_experiment(x, arm, {"y": x[:, 0]}, control="not")
+
+
+def test_hardly_anything_hangs_on_how_people_were_dealt_to_the_parts() -> None:
+    x, arm, outcome = chosen(600, seed=6)
+    found = []
+    for seed in (1, 2):
+        data, *_ = observed_experiment(x, arm, {"y": outcome}, control="not", seed=seed)
+        assert data.estimated is not None
+        assert data.estimated.shape == (len(data), 2, 21)
+        assert data.propensity == pytest.approx(data.estimated.mean(axis=2), abs=1e-9)
+        found.append(uplift_report(data, "y", learners=["t"], seed=seed).effect)
+    assert "median of 21" in found[0].method
+    error = (found[0].upper or 0.0) - (found[0].estimate or 0.0)
+    assert np.ptp([one.estimate for one in found]) < 0.25 * error
+
+
+def test_of_a_million_people_hardly_any_deals_are_made() -> None:
+    assert [_repeats(people) for people in (100, 40_000, 60_000, 70_000, 10_000_000)] == [
+        21,
+        21,
+        15,
+        13,
+        3,
+    ]
+
+
+def test_the_median_counts_and_how_far_deals_lie_apart_is_in_its_interval() -> None:
+    alike = median_of([(1.0, 0.5, 99.0)] * 3)
+    assert (alike.estimate, alike.method) == (
+        1.0,
+        "doubly robust (AIPW), median of 3 cross-fittings",
+    )
+    apart = median_of([(0.0, 0.5, 99.0), (1.0, 0.5, 99.0), (3.0, 0.5, 99.0)])
+    assert apart.estimate == 1.0
+    # Variances 1.25, 0.25 and 4.25: their median, by hand.
+    assert (apart.upper or 0.0) - 1.0 == pytest.approx(stats.t.ppf(0.975, 99) * np.sqrt(1.25))
+    assert "nothing varies" in (median_of([(1.0, 0.0, 9.0)]).reason or "")

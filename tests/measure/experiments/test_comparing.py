@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -105,3 +107,44 @@ def test_the_effect_on_the_reached_is_that_of_assignment_over_the_share_reached(
     assert one.reached is not None
     assert one.reached.effect.covers(4.0)
     assert other.reached is None
+
+
+def test_what_was_known_before_is_taken_off_and_the_plain_figure_stands_beside() -> None:
+    people = made(people=3_000)
+    known = np.random.default_rng(9).standard_normal((len(people.arm), 2))
+    louder = replace(people, outcome=people.outcome + 5.0 * known[:, 0], known=known)
+    [one, _] = compared(louder, pairs_of(louder.arms, None), seed=1)
+    assert one.adjustment is not None
+    assert one.adjustment.used == (0, 1)
+    assert (one.adjustment.variance_reduction or 0.0) > 0.9
+    pair = louder.of("a") | louder.of("control")
+    columns = [np.ones(pair.sum()), louder.of("a")[pair].astype(float), known[pair]]
+    slopes = np.linalg.lstsq(np.column_stack(columns), louder.outcome[pair], rcond=None)[0]
+    assert one.difference.estimate == pytest.approx(slopes[1], rel=1e-9)
+    assert (
+        one.unadjusted
+        == compared(replace(louder, known=None), pairs_of(louder.arms, None), seed=1)[0].difference
+    )
+    widths = [(each.upper or 0) - (each.lower or 0) for each in (one.difference, one.unadjusted)]
+    assert widths[0] < 0.3 * widths[1]
+
+
+def test_on_the_reached_groups_are_the_units_and_what_was_known_is_taken_off() -> None:
+    people = made(shops=90, people=9_000)
+    rng = np.random.default_rng(2)
+    seen = people.of("a") & (rng.random(len(people.arm)) < 0.5)
+    outcome = 10.0 + 4.0 * seen + rng.standard_normal(len(people.arm))
+    assert people.group is not None
+    known = rng.standard_normal(90)[people.group][:, None]
+    shops = replace(people, outcome=outcome + 3.0 * known[:, 0], reached={"a": seen})
+    [plain, _] = compared(shops, pairs_of(shops.arms, None), seed=1)
+    [less, _] = compared(replace(shops, known=known), pairs_of(shops.arms, None), seed=1)
+    assert plain.reached is not None
+    assert less.reached is not None
+    for one in (plain.reached, less.reached):
+        assert one.effect.covers(4.0)
+    assert less.reached.effect.estimate == pytest.approx(
+        (less.difference.estimate or 0.0) / (less.reached.reached_more.estimate or 1.0)
+    )
+    widths = [(one.effect.upper or 0) - (one.effect.lower or 0) for one in (less.reached, plain.reached)]  # fmt: skip
+    assert widths[0] < 0.5 * widths[1]

@@ -162,7 +162,13 @@ def test_coupons_that_went_to_chosen_households_keep_the_caveat(tmp_path: Path) 
     assert (read.overlap.balance[0].before or 0) > 0.9
     assert abs(read.overlap.balance[0].after or 0) < 0.2
     found = uplift_report(read.data, "revenue", learners=["dr"])
-    # How people are dealt to the parts moves the estimate by almost its standard error: 0.8 to 1.4 was seen.
     assert found.effect.covers(1.2)
     assert not found.told
+    # Of a single deal 0.8 to 1.4 was seen; of the median of 21 hardly anything hangs on the seed.
+    again = uplift_report(
+        read_observed(stores, "8", now=NOW, horizon_days=30, seed=1).data,
+        "revenue",
+        learners=["dr"],
+    )
+    assert again.effect.estimate == pytest.approx(found.effect.estimate, abs=0.15)
     stores.close()

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aimwell.errors import DecideError, MeasureError
+from aimwell.errors import AimwellError, DecideError, MeasureError
 from aimwell.measure.experiments.service import measure_experiment, measure_experiments
+from aimwell.measure.experiments.words import adjusted_words
 from aimwell.store.stores import Stores
 from imported import assign, report
 from shop import add_orders, add_people, add_touches, add_traits, day, make_stores, merge_people
@@ -66,6 +67,12 @@ def run(
         {one: spend[n] + adds * mailed(n) for n, one in enumerate(NAMES)},
         observed_at=day(at + 14),
     )
+
+
+def measured(stores: Stores) -> None:
+    """A trait of three values."""
+    sizes = [{"customer": one, "name": "size", "value": "SML"[n * n % 3]} for n, one in enumerate(NAMES)]  # fmt: skip
+    add_traits(stores, sizes)
 
 
 def test_what_a_letter_added_is_found_with_its_interval(stores: Stores) -> None:
@@ -145,6 +152,33 @@ def test_an_event_can_tell_whom_an_arm_reached(stores: Stores) -> None:
     assert one.reached.reached_more.estimate == pytest.approx(0.5)
     with pytest.raises(MeasureError, match="happened to nobody"):
         measure_experiment(stores, "mail", now=NOW, reached="Letter Eaten")
+
+
+def test_what_was_known_before_is_taken_off_where_it_is_asked_for(stores: Stores) -> None:
+    run(stores)
+    measured(stores)
+    plain = measure_experiment(stores, "mail", now=NOW)
+    assert plain.adjusted_for == ()
+    assert plain.comparisons[0].adjustment is None
+    found = measure_experiment(stores, "mail", now=NOW, adjust=["trait:size"])
+    assert found.adjusted_for == ("trait:size=M", "trait:size=S")
+    [one] = found.comparisons
+    assert one.adjustment is not None
+    assert one.adjustment.active
+    assert one.unadjusted == plain.comparisons[0].difference
+    assert "trait:size=M" in (adjusted_words(found) or "")
+    assert adjusted_words(plain) is None
+    with pytest.raises(AimwellError, match="size"):
+        measure_experiment(stores, "mail", now=NOW, adjust=["trait:sise"])
+
+
+def test_the_shops_that_were_assigned_are_not_taken_off_themselves(stores: Stores) -> None:
+    run(stores, mailed=lambda n: n // 10 % 4 == 1)
+    measured(stores)
+    found = measure_experiment(stores, "mail", now=NOW, adjust=["trait:shop", "trait:size"])
+    assert found.groups_by == "shop"
+    assert not any("shop" in name for name in found.adjusted_for)
+    assert any("Nothing of what was known before" in words for words in found.cautions)
 
 
 def test_who_was_unknown_before_they_were_assigned_bought_all_the_same(tmp_path: Path) -> None:

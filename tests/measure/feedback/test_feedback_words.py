@@ -10,26 +10,7 @@ import pytest
 from aimwell.errors import MeasureError
 from aimwell.measure.feedback.reading_words import feedback_of
 from aimwell.measure.feedback.words import names_in
-
-SIZE = ["too small", "tight waist", "sizing runs large", "wrong size ordered again"]
-CLOTH = ["soft fabric", "lovely cotton colour", "fabric feels thin", "cotton colour faded"]
-
-
-def texts_made(n: int = 600, seed: int = 1) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Half speak of size and are mostly cross, half of cloth and are mostly glad; size grows with time."""
-    rng = np.random.default_rng(seed)
-    texts, marks = [], np.zeros(n)
-    for i in range(n):
-        size = rng.random() < (0.3 if i < n // 2 else 0.7)
-        marks[i] = float(rng.random() < (0.3 if size else 0.9))
-        mood = "perfect happy" if marks[i] else "returned disappointed"
-        part = rng.choice(SIZE if size else CLOTH, 2)
-        texts.append(
-            f"{part[0]} {part[1]} {mood}, said Annabel"
-            if i % 20 == 0
-            else f"{part[0]} {part[1]} {mood}"
-        )
-    return texts, marks, np.arange(n, dtype=np.int64)
+from reviews import texts_made
 
 
 def test_what_is_planted_is_found() -> None:

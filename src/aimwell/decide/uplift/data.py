@@ -22,7 +22,7 @@ NOTHING = "nobody"
 
 _SUM_TOLERANCE = 0.01
 _PEOPLE_MIN = 10
-_MAY_MISS = ("cluster", "weight")
+_MAY_MISS = ("cluster", "weight", "estimated")
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -39,6 +39,7 @@ class ExperimentData:
         randomised: Whether chance decided. If not, the propensities are estimates and effects rest on them.
         cluster: What was assigned together (a shop, a household) as one number each; None: persons.
         weight: How many people a row stands for; None: one each.
+        estimated: People × arms × cross-fittings, where propensities are estimates: those of each, of which `propensity` is the mean.
         cautions: What a reader must know of these data, in words.
 
     Raises:
@@ -54,6 +55,7 @@ class ExperimentData:
     randomised: bool = True
     cluster: IntArray | None = None
     weight: FloatArray | None = None
+    estimated: FloatArray | None = None
     cautions: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -106,11 +108,12 @@ class ExperimentData:
             features=self.features[rows],
             arms=tuple(arms),
             arm=code[self.arm[rows]],
-            propensity=part / part.sum(axis=1, keepdims=True),
+            propensity=_scaled(part),
             outcomes={name: values[rows] for name, values in self.outcomes.items()},
             randomised=self.randomised,
             cluster=None if self.cluster is None else self.cluster[rows],
             weight=None if self.weight is None else self.weight[rows],
+            estimated=None if self.estimated is None else _scaled(self.estimated[rows][:, places]),
             cautions=self.cautions,
         )
 
@@ -163,6 +166,11 @@ def experiment_of(
         propensity=np.tile(np.asarray(shares, dtype=np.float64), (len(labels), 1)),
         outcomes={name: np.asarray(values, np.float64) for name, values in outcomes.items()},
     )
+
+
+def _scaled(part: FloatArray) -> FloatArray:
+    """The probabilities of some of the arms (the second axis), scaled up to 1."""
+    return np.asarray(part / part.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def _refuse_shapes(data: ExperimentData) -> None:

@@ -34,6 +34,7 @@ from aimwell.store.stores import Stores
 
 __all__ = [
     "ReadExperiment",
+    "features_known",
     "plain_traits",
     "read_experiment",
     "read_observed",
@@ -97,7 +98,7 @@ def read_experiment(
     """
     found = read_assigned(stores, name, now=now, horizon_days=horizon_days, plan_id=plan_id)
     cautions = list(found.cautions)
-    table, coding = _features(stores, found.as_of, found.profiles, columns, coding)
+    table, coding = features_known(stores, found.as_of, found.profiles, columns, coding)
     missing = found.missing()
     if missing.any():
         cautions.append(f"{int(missing.sum()):,} people have no outcome and were left out.")
@@ -165,7 +166,7 @@ def read_observed(
         profiles, value_set=touched.filter(pc.invert(early)).column("profile_id").combine_chunks()
     )
     profiles, treated = (one.filter(pc.invert(later)) for one in (profiles, treated))
-    table, coding = _features(stores, as_of, profiles, columns)
+    table, coding = features_known(stores, as_of, profiles, columns)
     found = own_outcomes(stores, profiles, as_of, horizon_days, now)
     labels = np.where(treated.to_numpy(zero_copy_only=False), _TREATED, CONTROL)
     kept = np.flatnonzero(~np.isnan(found["revenue"]))
@@ -196,14 +197,25 @@ def traits_of(
     }
 
 
-def _features(
+def features_known(
     stores: Stores,
     as_of: datetime,
     profiles: pa.Array,
     columns: Sequence[str],
     coding: Coding | None = None,
 ) -> tuple[pa.Table, Coding]:
-    """What was known of these people, in their order, and its coding."""
+    """What was known of these people before a moment, in their order, and its coding.
+
+    Args:
+        stores: The workspace.
+        as_of: Nothing from this moment on is looked at.
+        profiles: Whom.
+        columns: Features and `trait:NAME`; none: all that are known.
+        coding: As another experiment had it; default: learnt from these people.
+
+    Raises:
+        DecideError: Nothing that differs between them was known.
+    """
     with open_moment(stores, as_of=as_of) as moment:
         given = columns if coding is None else coding.columns
         wanted = list(given) or [

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from aimwell.decide.uplift.averages import mean_of
+from aimwell.decide.uplift.averages import mean_error, mean_of, median_of
 from aimwell.decide.uplift.bases import Base, RidgeBase, TreesBase
 from aimwell.decide.uplift.checking import Band, Calibration, bands, calibration
 from aimwell.decide.uplift.curves import auuc, qini, uplift_at
@@ -154,16 +154,14 @@ def uplift_report(
     least = _MATTERS * abs(float(scores[:, 0].mean())) if matters is None else matters
     groups = _groups(known[best], problem, part, scores, predicted[best], least, confidence, seed)
 
-    def average(columns: FloatArray) -> Estimate:
-        return mean_of(columns, weight=pair.weight, cluster=pair.cluster, confidence=confidence)
-
+    without, with_, effect = _averages(pair, problem, scores, confidence, seed)
     return UpliftReport(
         arm=pair.arms[1],
         outcome=outcome,
         people=len(pair),
-        without=average(scores[:, 0]),
-        with_=average(scores[:, 1]),
-        effect=average(effects),
+        without=without,
+        with_=with_,
+        effect=effect,
         learners=tuple(figures[name] for name in order),
         told=_told([figures[name].autoc for name in order]),
         chosen=figures[best].learner,
@@ -173,6 +171,36 @@ def uplift_report(
         matters=least,
         cautions=data.cautions,
     )
+
+
+def _averages(
+    pair: ExperimentData, problem: Problem, scores: FloatArray, confidence: float, seed: int
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Without contact, with it, and the difference; where propensities are estimates over all their cross-fittings."""
+
+    def columns(one: FloatArray) -> tuple[FloatArray, ...]:
+        return one[:, 0], one[:, 1], one[:, 1] - one[:, 0]
+
+    if pair.estimated is None:
+        first, second, third = (
+            mean_of(one, weight=pair.weight, cluster=pair.cluster, confidence=confidence)
+            for one in columns(scores)
+        )
+        return first, second, third
+    found = []
+    for number in range(pair.estimated.shape[2]):
+        part = dealt(pair.arm, count=_PARTS, seed=seed + number, cluster=pair.cluster)
+        again = replace(problem, propensity=pair.estimated[:, :, number])
+        found.append(
+            [
+                mean_error(one, weight=pair.weight, cluster=pair.cluster)
+                for one in columns(_scores(again, part, RidgeBase(), seed))
+            ]
+        )
+    first, second, third = (
+        median_of(figures, confidence=confidence) for figures in zip(*found, strict=True)
+    )
+    return first, second, third
 
 
 def _scores(problem: Problem, part: IntArray, base: Base, seed: int) -> FloatArray:

@@ -4,12 +4,10 @@ Shares are compared as log odds (Haldane's half added to each count, so that a s
 from all others' is compared, so that a fall of everybody is not told of each place anew. As it is not known whether a common cause takes an equal part of all shares or of all
 odds, a place must fall short by both: the larger of the two p-values counts.
 
-Earlier plans differ among themselves by more than chance: from three on, that variance is estimated (REML, `stats.meta_analysis`) and added to what is
-expected of a next one, with Student's law of as many degrees of freedom as there are plans to know it from (Satterthwaite 1946). With one or
-two it is not known, and chance alone is reckoned with.
+Earlier plans differ among themselves by more than chance: from three on, the whole confidence distribution of that variance is expected of a next
+one (`stats.next_effect`). With one or two it is not known, and chance alone is reckoned with.
 
-Sources: Haldane (1956), The estimation and significance of the logarithm of a ratio of frequencies; Higgins, Thompson and Spiegelhalter (2009),
-A re-evaluation of random-effects meta-analysis, for the prediction.
+Source: Haldane (1956), The estimation and significance of the logarithm of a ratio of frequencies.
 """
 
 from __future__ import annotations
@@ -18,17 +16,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import expit, ndtri, stdtr, stdtrit
+import numpy as np
+from scipy.special import expit, ndtr, ndtri
 
 from aimwell.stats.estimate import Estimate
-from aimwell.stats.intervals import satterthwaite
 from aimwell.stats.meta_analysis import pool
+from aimwell.stats.next_effect import FEWEST_CAMPAIGNS, chance_of_less
 
 __all__ = [
     "FEWEST",
     "Missed",
     "Seen",
     "apart",
+    "chance",
     "log_odds",
     "log_share",
     "missed",
@@ -38,8 +38,6 @@ __all__ = [
 
 FEWEST = 30
 """People that a share needs on each side of a comparison."""
-
-_MANY = 1e6
 
 
 @dataclass(frozen=True)
@@ -97,30 +95,42 @@ def share_of(value: float) -> float:
 
 def missed(now: Seen, earlier: Sequence[Seen], *, confidence: float = 0.95) -> Missed:
     """A figure beside those of earlier plans; of none: beside 0, which is known."""
-    expected, variance, degrees = _ahead(earlier)
-    error = math.sqrt(now.variance + variance)
-    freedom = satterthwaite((now.variance, _MANY + 1.0), (variance, degrees + 1.0))
-    reach = float(stdtrit(degrees, 0.5 + confidence / 2.0)) * math.sqrt(variance)
-    return Missed(
-        expected=expected,
-        lower=expected - reach,
-        upper=expected + reach,
-        p_value=float(stdtr(freedom, (now.value - expected) / error)),
-    )
+    expected, lower, upper = _ahead(earlier, confidence)
+    return Missed(expected=expected, lower=lower, upper=upper, p_value=chance(now, earlier))
 
 
-def _ahead(earlier: Sequence[Seen]) -> tuple[float, float, float]:
-    """What a next plan's figure is expected to be, the variance of that, and its degrees of freedom."""
+def chance(now: Seen, earlier: Sequence[Seen]) -> float:
+    """The one-sided p-value of "no lower than expected"."""
+    if len(earlier) >= FEWEST_CAMPAIGNS:
+        return chance_of_less(
+            now.value,
+            now.variance,
+            effects=np.array([one.value for one in earlier]),
+            variances=np.array([one.variance for one in earlier]),
+        )
+    common = _common(earlier)
+    return float(ndtr((now.value - common.value) / math.sqrt(now.variance + common.variance)))
+
+
+def _common(earlier: Sequence[Seen]) -> Seen:
+    """The mean of plans that do not differ but by chance; of none 0."""
     if not earlier:
-        return 0.0, 0.0, _MANY
-    if len(earlier) < 3:
-        weights = [1.0 / one.variance for one in earlier]
-        total = sum(weights)
-        mean = sum(w * one.value for w, one in zip(weights, earlier, strict=True)) / total
-        return mean, 1.0 / total, _MANY
-    pooled = pool([one.value for one in earlier], [math.sqrt(one.variance) for one in earlier])
+        return Seen(0.0, 0.0)
+    weights = [1.0 / one.variance for one in earlier]
+    total = sum(weights)
+    mean = sum(w * one.value for w, one in zip(weights, earlier, strict=True)) / total
+    return Seen(mean, 1.0 / total)
+
+
+def _ahead(earlier: Sequence[Seen], confidence: float) -> tuple[float, float, float]:
+    """What a next plan's figure is expected to be, and its interval."""
+    if len(earlier) < FEWEST_CAMPAIGNS:
+        common = _common(earlier)
+        reach = float(ndtri(0.5 + confidence / 2.0)) * math.sqrt(common.variance)
+        return common.value, common.value - reach, common.value + reach
+    errors = [math.sqrt(one.variance) for one in earlier]
+    found = pool([one.value for one in earlier], errors, confidence=confidence).next
     assert (  # noqa: S101, PT018 - there are three
-        pooled.mean.estimate is not None and pooled.error is not None and pooled.between is not None
+        found.estimate is not None and found.lower is not None and found.upper is not None
     )
-    variance = pooled.error**2 + pooled.between
-    return pooled.mean.estimate, variance, len(earlier) - 1.0
+    return found.estimate, found.lower, found.upper

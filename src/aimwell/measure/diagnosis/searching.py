@@ -10,9 +10,9 @@ from scipy.special import bdtr
 
 from aimwell.measure.diagnosis.expecting import (
     FEWEST,
-    Missed,
     Seen,
     apart,
+    chance,
     log_odds,
     log_share,
     missed,
@@ -20,7 +20,7 @@ from aimwell.measure.diagnosis.expecting import (
     share_of,
 )
 from aimwell.measure.diagnosis.journeys import Journeys
-from aimwell.measure.diagnosis.model import EVERYONE, STEPS, Finding, Shortfall, Step
+from aimwell.measure.diagnosis.model import EVERYONE, STEPS, Finding, Step
 from aimwell.measure.people import BoolArray
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.intervals import wilson
@@ -32,7 +32,7 @@ SURE = 0.05
 """Corrected p-values up to this are findings."""
 
 _STILL = 0.01
-_METHOD = "log odds of earlier plans (random effects from three plans on), Student's interval"
+_METHOD = "log odds of earlier plans (from three on over the confidence distribution of how much plans differ)"
 _AMONG = "log odds of all others"
 _NOTHING = "there is no earlier plan with enough people to hold it against"
 
@@ -55,10 +55,12 @@ def steps_of(now: Journeys, earlier: Sequence[Journeys]) -> tuple[Finding, ...]:
         done, of = now.count(step, _all(now))
         if not of:
             continue
-        one = _compared(now, earlier, _Asked(step, EVERYONE))
+        asked = _Asked(step, EVERYONE)
+        both = _beside(now, earlier, asked)
         found.append(
-            one
-            or Finding(
+            _told(now, asked, both)
+            if both is not None
+            else Finding(
                 kind="earlier",
                 step=step,
                 place=EVERYONE,
@@ -83,15 +85,21 @@ def search(
         more: Comparisons made elsewhere, of targets and effects, that are corrected together with these.
     """
     asked = [_Asked(step, place) for step in STEPS for place in (EVERYONE, *_distinct(now))]
-    made = [one for one in (_compared(now, earlier, each) for each in asked) if one]
-    made += more
-    adjusted = benjamini_hochberg([one.p_value for one in made])
+    held = [(each, both) for each in asked if (both := _beside(now, earlier, each)) is not None]
+    chances = [both.p_value for _, both in held]
+    adjusted = benjamini_hochberg([*chances, *(one.p_value for one in more)])
+    # What was to be expected takes longer to find than how unlikely the figure is, so it is asked of findings alone.
     sure = [
-        replace(one, p_adjusted=p)
-        for one, p in zip(made, adjusted, strict=True)
+        replace(_told(now, each, both), p_adjusted=p)
+        for (each, both), p in zip(held, adjusted, strict=False)
         if p is not None and p <= SURE
     ]
-    return _folded(now, earlier, sure), len(made)
+    sure += [
+        replace(one, p_adjusted=p)
+        for one, p in zip(more, adjusted[len(held) :], strict=True)
+        if p is not None and p <= SURE
+    ]
+    return _folded(now, earlier, sure), len(adjusted)
 
 
 def _folded(now: Journeys, earlier: Sequence[Journeys], sure: Sequence[Finding]) -> list[Finding]:
@@ -110,7 +118,7 @@ def _folded(now: Journeys, earlier: Sequence[Journeys], sure: Sequence[Finding])
         causes = [n for n, each in enumerate(kept) if order[each.step] <= place]
         if causes:
             asked = _Asked(names[place], one.place)
-            again = _compared(now, earlier, asked, without=[kept[n].place for n in causes])
+            again = _beside(now, earlier, asked, without=[kept[n].place for n in causes])
             if again is None or again.p_value > _STILL:
                 first = kept[causes[-1]]
                 told = one.place if first.step == one.step else f"{one.step} of {one.place}"
@@ -128,37 +136,41 @@ def _rank(one: Finding) -> tuple[int, float, str]:
     return list(STEPS).index(one.step), one.p_value, one.place  # type: ignore[arg-type]
 
 
-def _compared(
+@dataclass(frozen=True)
+class _Beside:
+    """A figure and those of earlier plans, each as log odds and as the log of the share; a place may do without earlier plans."""
+
+    mine: tuple[Seen, Seen]
+    before: tuple[tuple[Seen, Seen], ...]
+
+    @property
+    def p_value(self) -> float:
+        """The larger of both scales."""
+        return max(chance(self.mine[n], [one[n] for one in self.before]) for n in (0, 1))
+
+
+def _beside(
     now: Journeys, earlier: Sequence[Journeys], asked: _Asked, without: Sequence[str] = ()
-) -> Finding | None:
+) -> _Beside | None:
     """A step in a place, or None where too few people took part or there is nothing to hold it against."""
-    everyone = asked.place == EVERYONE
     mine = _seen(now, asked, without)
     if mine is None:
         return None
     before = [one for one in (_seen(plan, asked, without) for plan in earlier) if one is not None]
-    if everyone and not before:
+    if asked.place == EVERYONE and not before:
         return None
-    found = missed(mine[0], [one[0] for one in before])
-    shares = missed(mine[1], [one[1] for one in before])
-    found = replace(found, p_value=max(found.p_value, shares.p_value))
-    part = _part(now, asked.place, without)
+    return _Beside(mine, tuple(before))
+
+
+def _told(now: Journeys, asked: _Asked, both: _Beside) -> Finding:
+    """The finding that it is, with what was to be expected."""
+    part = _part(now, asked.place, ())
     done, of = now.count(asked.step, part)
-    base = 0.0
-    if not everyone:
-        others = log_odds(*now.count(asked.step, ~part & _part(now, EVERYONE, without)))
-        base = others.value
-    kind: Shortfall = "earlier" if before else "elsewhere"
-    return _finding(kind, asked, (done, of), found, base, _METHOD if before else _AMONG)
-
-
-def _finding(
-    kind: Shortfall, asked: _Asked, counts: tuple[int, int], found: Missed, base: float, method: str
-) -> Finding:
-    done, of = counts
-    expected = share_of(found.expected + base)
+    base = 0.0 if asked.place == EVERYONE else log_odds(*now.count(asked.step, ~part)).value
+    ahead = missed(both.mine[0], [one[0] for one in both.before])
+    expected = share_of(ahead.expected + base)
     return Finding(
-        kind=kind,
+        kind="earlier" if both.before else "elsewhere",
         step=asked.step,
         place=asked.place,
         done=done,
@@ -166,12 +178,12 @@ def _finding(
         value=wilson(done, of),
         expected=Estimate(
             estimate=expected,
-            lower=share_of(found.lower + base),
-            upper=share_of(found.upper + base),
+            lower=share_of(ahead.lower + base),
+            upper=share_of(ahead.upper + base),
             confidence=0.95,
-            method=method,
+            method=_METHOD if both.before else _AMONG,
         ),
-        p_value=found.p_value,
+        p_value=both.p_value,
         missing=max(expected * of - done, 0.0),
     )
 

@@ -1,4 +1,4 @@
-"""Arms against each other: the rule of `stats.lift` for persons, cluster-robust for groups, with what stands beside it."""
+"""Arms against each other: the rule of `stats.lift` for persons, cluster-robust for groups, less what was known before, with what stands beside it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from aimwell.decide.uplift.assigned import CONTROL
 from aimwell.measure.experiments.model import ArmFigures, Comparison
 from aimwell.stats.arms import Arm
-from aimwell.stats.clusters import Clusters, clustered_difference
-from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
+from aimwell.stats.clustered_lift import adjusted_outcomes, clustered_lift
+from aimwell.stats.clusters import Clusters
+from aimwell.stats.cuped import Adjustment
+from aimwell.stats.estimate import DEFAULT_CONFIDENCE
 from aimwell.stats.intervals import welch
-from aimwell.stats.lift import measure_lift
+from aimwell.stats.lift import Lift, measure_lift
 from aimwell.stats.multiplicity import holm
-from aimwell.stats.reached import ReachedEffect, reached_effect
+from aimwell.stats.reached import ReachedEffect, clustered_reached_effect, reached_effect
 from aimwell.stats.samples import FloatArray, JointSample
 
 __all__ = ["Subjects", "arm_figures", "compared", "pairs_of"]
@@ -42,6 +44,7 @@ class Subjects:
         group: The number of each person's group, where groups were assigned; None: persons.
         contradicted: Who was given several arms, or shown what belongs to another.
         reached: Arm → whom its message reached; empty where nothing tells.
+        known: People × what was known of each before, without gaps, to be taken off; None: nothing is.
     """
 
     arms: tuple[str, ...]
@@ -50,10 +53,15 @@ class Subjects:
     group: NDArray[np.int64] | None
     contradicted: BoolArray
     reached: Mapping[str, BoolArray]
+    known: FloatArray | None = None
 
     def of(self, name: str) -> BoolArray:
         """Who is in this arm."""
         return np.asarray(self.arm == self.arms.index(name), dtype=np.bool_)
+
+    def among(self, rows: BoolArray) -> Arm:
+        """Outcomes of these people and what was known of them."""
+        return Arm.of(self.outcome[rows], None if self.known is None else self.known[rows])
 
 
 def pairs_of(arms: tuple[str, ...], against: str | None) -> list[tuple[str, str]]:
@@ -88,72 +96,64 @@ def compared(people: Subjects, pairs: list[tuple[str, str]], *, seed: int) -> li
 
 def _compared(people: Subjects, arm: str, against: str, confidence: float, seed: int) -> Comparison:
     treated, control = people.of(arm), people.of(against)
-    if people.group is not None:
-        return _by_groups(people, arm, against, confidence)
     lift = _lift(people, treated, control, confidence, seed)
     uncontradicted = None
-    if people.contradicted[treated | control].any():
+    if people.contradicted[treated | control].any() and people.group is None:
         clean = ~people.contradicted
-        uncontradicted = _lift(people, treated & clean, control & clean, confidence, seed)[0]
+        uncontradicted = _lift(
+            people, treated & clean, control & clean, confidence, seed
+        ).difference
+    unadjusted = None
+    if lift.adjustment.active:
+        plain = replace(people, known=None)
+        unadjusted = _lift(plain, treated, control, confidence, seed).difference
+    outcomes = people.outcome[treated], people.outcome[control]
     return Comparison(
         arm=arm,
         against=against,
-        difference=lift[0],
-        relative=lift[1],
-        because=lift[2],
+        difference=lift.difference,
+        relative=lift.relative,
+        because=lift.choice.because if people.group is None else _BY_GROUPS,
         p_adjusted=None,
-        independent=None,
+        independent=None if people.group is None else welch(*outcomes, confidence=confidence),
         uncontradicted=uncontradicted,
-        reached=_reached(people, arm, treated, control, confidence),
+        adjustment=None if people.known is None else lift.adjustment,
+        unadjusted=unadjusted,
+        reached=_reached(people, arm, (treated, control), lift.adjustment, confidence),
     )
 
 
 def _lift(
     people: Subjects, treated: BoolArray, control: BoolArray, confidence: float, seed: int
-) -> tuple[Estimate, Estimate, str]:
-    lift = measure_lift(
-        Arm.of(people.outcome[treated]),
-        Arm.of(people.outcome[control]),
-        seed=seed,
-        confidence=confidence,
-    )
-    return lift.difference, lift.relative, lift.choice.because
-
-
-def _by_groups(people: Subjects, arm: str, against: str, confidence: float) -> Comparison:
-    assert people.group is not None  # noqa: S101 - asked by the caller
-    treated, control = people.of(arm), people.of(against)
-    means = clustered_difference(
-        Clusters.of(people.outcome[treated], people.group[treated]),
-        Clusters.of(people.outcome[control], people.group[control]),
-    )
-    if isinstance(means, str):
-        missing = Estimate.missing(means, method="cluster-robust", confidence=confidence)
-        difference = relative = missing
-    else:
-        difference = means.difference(confidence=confidence)
-        relative = means.relative(confidence=confidence)
-    return Comparison(
-        arm=arm,
-        against=against,
-        difference=difference,
-        relative=relative,
-        because=_BY_GROUPS,
-        p_adjusted=None,
-        independent=welch(people.outcome[treated], people.outcome[control], confidence=confidence),
-        uncontradicted=None,
-        reached=None,
-    )
+) -> Lift:
+    arms = people.among(treated), people.among(control)
+    if people.group is None:
+        return measure_lift(*arms, seed=seed, confidence=confidence)
+    owners = people.group[treated], people.group[control]
+    return clustered_lift(*arms, owners, confidence=confidence)
 
 
 def _reached(
-    people: Subjects, arm: str, treated: BoolArray, control: BoolArray, confidence: float
+    people: Subjects,
+    arm: str,
+    sides: tuple[BoolArray, BoolArray],
+    adjustment: Adjustment,
+    confidence: float,
 ) -> ReachedEffect | None:
+    """Of the outcomes as they were adjusted for the comparison."""
     who = people.reached.get(arm)
-    if who is None or not np.ptp(people.outcome[treated | control]):
+    if who is None or not np.ptp(people.outcome[sides[0] | sides[1]]):
         return None
-    samples = [
-        JointSample.of(people.outcome[rows], who[rows].astype(np.float64)[:, None])
-        for rows in (treated, control)
-    ]
-    return reached_effect(samples[0], samples[1], confidence=confidence)
+    values = adjusted_outcomes(people.among(sides[0]), people.among(sides[1]), adjustment)
+    seen = [who[rows].astype(np.float64) for rows in sides]
+    if people.group is None:
+        treated, control = (
+            JointSample.of(one, flag[:, None]) for one, flag in zip(values, seen, strict=True)
+        )
+        return reached_effect(treated, control, confidence=confidence)
+    owners = [people.group[rows] for rows in sides]
+    outcome, reached = (
+        (Clusters.of(column[0], owners[0]), Clusters.of(column[1], owners[1]))
+        for column in (values, seen)
+    )
+    return clustered_reached_effect(outcome, reached, confidence=confidence)

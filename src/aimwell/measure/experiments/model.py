@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from aimwell.measure.model import plain
+from aimwell.stats.cuped import Adjustment
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.meta_analysis import Pooled
 from aimwell.stats.reached import ReachedEffect
@@ -68,6 +69,8 @@ class Comparison:
         p_adjusted: Corrected for the number of comparisons (Holm).
         independent: What would come out if people of a group were taken for independent, which is wrong; None without groups.
         uncontradicted: Among those alone whom nothing contradicts; None where nobody is contradicted.
+        adjustment: What was taken off for what was known before; None: nothing was asked to be.
+        unadjusted: The difference without that; None where nothing was taken off.
         reached: The effect on whom the arm reached; None where nothing tells whom it reached.
     """
 
@@ -79,6 +82,8 @@ class Comparison:
     p_adjusted: float | None
     independent: Estimate | None
     uncontradicted: Estimate | None
+    adjustment: Adjustment | None
+    unadjusted: Estimate | None
     reached: ReachedEffect | None
 
 
@@ -96,6 +101,7 @@ class ExperimentResult:
         split: Whether they are as large as their probabilities promise; of groups where groups were assigned.
         groups_by: The trait by whose values arms were given; None: persons.
         comparisons: Each arm against the control; without one, each against each.
+        adjusted_for: What was known before that was taken off (`Adjustment.used` are places in it); empty: nothing.
         crossed: People who were given several arms; their first counts.
         contradictions: Who was shown what belongs to another arm.
         contradicted_people: All of these and the crossed, once each.
@@ -112,6 +118,7 @@ class ExperimentResult:
     split: RatioCheck
     groups_by: str | None
     comparisons: tuple[Comparison, ...]
+    adjusted_for: tuple[str, ...]
     crossed: int
     contradictions: tuple[Contradiction, ...]
     contradicted_people: int

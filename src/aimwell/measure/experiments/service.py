@@ -16,11 +16,17 @@ from aimwell.errors import MeasureError, nearest
 from aimwell.history.moment import open_moment
 from aimwell.measure.experiments.comparing import Subjects, arm_figures, compared, pairs_of
 from aimwell.measure.experiments.groups import group_codes, groups_assigned
+from aimwell.measure.experiments.known import known_before
 from aimwell.measure.experiments.model import Contradiction, ExperimentResult, Together
 from aimwell.measure.experiments.overlaps import overlap_words
 from aimwell.measure.experiments.queries import elsewhere, happened, shown
 from aimwell.measure.experiments.together import pooled_comparisons
-from aimwell.measure.experiments.words import contradiction_words, group_words, sentence_of
+from aimwell.measure.experiments.words import (
+    contradiction_words,
+    group_words,
+    sentence_of,
+    unadjusted_words,
+)
 from aimwell.stats.srm import check_ratio
 from aimwell.store.stores import Stores
 
@@ -50,6 +56,7 @@ def measure_experiment(
     against: str | None = None,
     cluster: str | None = None,
     reached: str | None = None,
+    adjust: Sequence[str] | None = None,
     seed: int = 0,
 ) -> ExperimentResult:
     """What each arm of an experiment added, by assignment.
@@ -63,6 +70,8 @@ def measure_experiment(
         against: Compare all arms with this one; None: the control, or each with each where there is none.
         cluster: Trait by which arms were given to groups; None: one by which it looks as if they were; `none`: persons.
         reached: Event that tells whom an arm reached, in the window; None: touches of the experiment whose action names an arm.
+        adjust: Features and `trait:NAME` of before the first assignment that are taken off the outcome (CUPED); empty: all that are known;
+            None: nothing. To be decided before looking at what came out.
         seed: Of the randomisation test.
 
     Raises:
@@ -86,6 +95,7 @@ def measure_experiment(
     if against is not None and against not in arms:
         raise MeasureError(f"There is no arm '{against}'. {nearest(against, list(arms))}")
     by, owner, guessed = _groups(stores, assigned, cluster, kept, code, shares)
+    names, known = known_before(stores, assigned, adjust, kept, without=by)
     contradictions, wrong = _contradictions(stores, assigned, now, kept)
     people = Subjects(
         arms=arms,
@@ -94,6 +104,7 @@ def measure_experiment(
         group=owner,
         contradicted=wrong | assigned.crossed[kept],
         reached=_reached(stores, assigned, reached, arms, now, horizon_days, kept),
+        known=known,
     )
     figures = arm_figures(people)
     split = check_ratio(
@@ -107,6 +118,7 @@ def measure_experiment(
     crossed = int(assigned.crossed[kept].sum())
     cautions += contradiction_words(contradictions, crossed, contradicted)
     cautions += _overlaps(stores, assigned, now, horizon_days, kept, code, seed)
+    cautions += unadjusted_words(found)
     if by is not None:
         cautions += group_words(by, found=guessed, arms=figures, comparisons=found)
     return ExperimentResult(
@@ -119,6 +131,7 @@ def measure_experiment(
         split=split,
         groups_by=by,
         comparisons=tuple(found),
+        adjusted_for=names,
         crossed=crossed,
         contradictions=contradictions,
         contradicted_people=contradicted,

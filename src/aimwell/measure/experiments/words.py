@@ -5,11 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aimwell.decide.uplift.assigned import CONTROL
-from aimwell.measure.experiments.model import ArmFigures, Comparison, Contradiction
+from aimwell.measure.experiments.model import (
+    ArmFigures,
+    Comparison,
+    Contradiction,
+    ExperimentResult,
+)
 from aimwell.stats.clusters import FEW_CLUSTERS
 from aimwell.stats.srm import RatioCheck
 
-__all__ = ["contradiction_words", "group_words", "reached_words", "sentence_of"]
+__all__ = [
+    "adjusted_words",
+    "contradiction_words",
+    "group_words",
+    "reached_words",
+    "sentence_of",
+    "unadjusted_words",
+]
+
+
+_NAMED = 8
 
 
 def sentence_of(comparisons: Sequence[Comparison], outcome: str, split: RatioCheck) -> str:
@@ -71,15 +86,16 @@ def group_words(
     )
     words = [how]
     ratios = [
-        (one.difference.upper - one.difference.lower)
-        / (one.independent.upper - one.independent.lower)
-        for one in comparisons
-        if one.independent is not None
-        and one.difference.upper is not None
-        and one.difference.lower is not None
-        and one.independent.upper is not None
-        and one.independent.lower is not None
-        and one.independent.upper > one.independent.lower
+        (right.upper - right.lower) / (wrong.upper - wrong.lower)
+        for right, wrong in (
+            (one.unadjusted or one.difference, one.independent) for one in comparisons
+        )
+        if wrong is not None
+        and right.upper is not None
+        and right.lower is not None
+        and wrong.upper is not None
+        and wrong.lower is not None
+        and wrong.upper > wrong.lower
     ]
     if ratios:
         widest = max(ratios)
@@ -110,3 +126,29 @@ def reached_words(one: Comparison) -> str | None:
         f"'{one.arm}' on those whom it reached: {effect.estimate:+.4g} ({effect.lower:.3g} to {effect.upper:.3g}) "
         f"per person, if it works only by reaching.{share}"
     )
+
+
+def adjusted_words(found: ExperimentResult) -> str | None:
+    """What was taken off, and how much noise that took away."""
+    some = [
+        one.adjustment
+        for one in found.comparisons
+        if one.adjustment is not None and one.adjustment.active
+    ]
+    if not some:
+        return None
+    used = [found.adjusted_for[place] for place in some[0].used]
+    shares = [one.variance_reduction or 0.0 for one in some]
+    ends = dict.fromkeys(f"{share:.1%}" for share in (min(shares), max(shares)))
+    more = "" if len(used) <= _NAMED else f" and {len(used) - _NAMED} more"
+    return f"Less what was known before: {', '.join(used[:_NAMED])}{more}. That takes away {' to '.join(ends)} of the outcome's variance within the arms."
+
+
+def unadjusted_words(comparisons: Sequence[Comparison]) -> list[str]:
+    """Why nothing was taken off where it was asked for."""
+    reasons = dict.fromkeys(
+        one.adjustment.reason
+        for one in comparisons
+        if one.adjustment is not None and not one.adjustment.active
+    )
+    return [f"Nothing of what was known before was taken off: {reason}." for reason in reasons]

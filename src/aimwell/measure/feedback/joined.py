@@ -12,10 +12,7 @@ from aimwell.stats.intervals import newcombe, wilson
 from aimwell.stats.multiplicity import benjamini_hochberg
 from aimwell.stats.net_score import net_score, net_score_change
 
-__all__ = ["GOOD", "Counted", "GroupFeedback", "Joined", "joined"]
-
-GOOD = 0.75
-"""A mark at or above this share of its scale is a good one."""
+__all__ = ["Counted", "GroupFeedback", "Joined", "joined"]
 
 Kind = Literal["csat", "nps"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 import pyarrow as pa
@@ -16,7 +17,8 @@ from aimwell.definitions.kinds.survey import Survey
 from aimwell.definitions.special_data import Asks
 from aimwell.errors import MeasureError
 from aimwell.history.moment import Moment, open_moment
-from aimwell.measure.feedback.joined import GOOD, Counted, Joined, Kind, joined
+from aimwell.measure.feedback.joined import Counted, Joined, Kind, joined
+from aimwell.measure.feedback.topics import GOOD
 from aimwell.measure.service import span_of
 from aimwell.privacy.erasure import is_erased
 from aimwell.privacy.special import privacy_rules
@@ -25,7 +27,14 @@ from aimwell.segment.divisions import divide
 from aimwell.store.sql import sql, union_all
 from aimwell.store.stores import Stores
 
-__all__ = ["feedback_by", "feedback_of_campaign", "group_feedback"]
+__all__ = [
+    "ARMS_DRAWN",
+    "arms_of",
+    "feedback_by",
+    "feedback_of_campaign",
+    "group_feedback",
+    "said_in_numbers",
+]
 
 _REVIEWS = """
 SELECT profile_id, 'reviews' AS question, 'csat' AS kind, reviewed_at AS at,
@@ -62,6 +71,9 @@ GROUP BY coalesce(i.profile_id, a.origin_id) HAVING count(DISTINCT a."group") = 
 """
 
 _LONG_AGO = datetime.fromisoformat("1900-01-01T00:00:00+00:00")
+ARMS_DRAWN = (
+    "Arms were drawn by chance, but a message may change who answers, not only what they say."
+)
 _CHOSEN = "Who answers chooses to; each person counts once a question, by the newest answer."
 
 
@@ -93,21 +105,27 @@ def feedback_of_campaign(stores: Stores, plan_id: str, *, now: datetime) -> Join
         DecideError: There is no such plan.
         MeasureError: It has not begun, or is a trial.
     """
+    with arms_of(stores, plan_id, now=now) as (moment, groups, title, since):
+        counted = group_feedback(moment, groups, since=since)
+    return joined(counted, by=title, notes=(_CHOSEN, ARMS_DRAWN))
+
+
+@contextmanager
+def arms_of(
+    stores: Stores, plan_id: str, *, now: datetime
+) -> Iterator[tuple[Moment, pa.Table, str, datetime]]:
+    """The moment at the end of a plan's window so far, its arms as groups, how they are called, and when it began.
+
+    Raises:
+        DecideError: There is no such plan.
+        MeasureError: It has not begun, or is a trial.
+    """
     plan = load_plan(stores.control, plan_id)
     if plan.trial:
         raise MeasureError("A trial reaches nobody, so nothing that people say is about it.")
     span = span_of(plan, now, timezone=stores.settings.timezone)
     with open_moment(stores, as_of=span.measured_until) as moment:
-        groups = _arms(moment, plan)
-        counted = group_feedback(moment, groups, since=span.starts_at)
-    return joined(
-        counted,
-        by=f"the arms of {plan.plan_id}",
-        notes=(
-            _CHOSEN,
-            "Arms were drawn by chance, but a message may change who answers, not only what they say.",
-        ),
-    )
+        yield moment, _arms(moment, plan), f"the arms of {plan.plan_id}", span.starts_at
 
 
 def _arms(moment: Moment, plan: Plan) -> pa.Table:
@@ -145,7 +163,7 @@ def group_feedback(
     rows = moment.session.rows(
         sql(
             _COUNTED,
-            said=exp.Subquery(this=union_all(_said(moment.stores))),
+            said=exp.Subquery(this=union_all(said_in_numbers(moment.stores))),
             since=since or _LONG_AGO,
         )
     )
@@ -155,7 +173,7 @@ def group_feedback(
     }
 
 
-def _said(stores: Stores) -> Sequence[exp.Expr]:
+def said_in_numbers(stores: Stores) -> Sequence[exp.Expr]:
     """A query of reviews, and one of each question of a survey that is answered by numbers and is of no special category."""
     rules = privacy_rules(stores.control)
     found: list[exp.Expr] = [sql(_REVIEWS, good=GOOD)]

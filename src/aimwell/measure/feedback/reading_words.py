@@ -1,31 +1,25 @@
 """From texts and marks to topics and satisfaction: pure, and the same each time.
 
-Topics are the parts of a non-negative matrix factorisation of the words' weights (Lee and Seung 1999); a text belongs to
-the topic that weighs most in it. Which words go with good marks is learnt by logistic regression, and judged on a quarter
-of the marked texts that it did not see.
+How well words tell good marks from bad ones is judged on a quarter of the marked texts that were not learnt from.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from aimwell.errors import MeasureError
 from aimwell.measure.feedback.model import Feedback, Topic
-from aimwell.measure.feedback.words import weighed
+from aimwell.measure.feedback.topics import GOOD, Topics, learn_topics, rarer_marks
 from aimwell.stats.discrimination import auc
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.intervals import newcombe, wilson
 from aimwell.stats.multiplicity import benjamini_hochberg
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["FEWEST_TEXTS", "feedback_of"]
+__all__ = ["feedback_of"]
 
-FEWEST_TEXTS = 200
-_FEWEST_OF_A_KIND = 40
-_GOOD = 0.75
-_WORDS_SHOWN = 6
 _LEXICON = 12
 
 BoolArray = NDArray[np.bool_]
@@ -45,28 +39,15 @@ def feedback_of(
     Raises:
         MeasureError: There are too few texts, or no word that enough people wrote.
     """
-    if len(texts) < FEWEST_TEXTS:
-        raise MeasureError(
-            f"There are {len(texts)} texts; topics need at least {FEWEST_TEXTS}, so {FEWEST_TEXTS - len(texts)} more."
-        )
-    try:
-        weights, words = weighed(texts)
-    except ValueError:
-        raise MeasureError(
-            "No word stands in enough texts to be counted without telling of single people."
-        ) from None
-    if not 2 <= topics <= min(40, weights.shape[1] - 1):
-        raise MeasureError(
-            f"{topics} topics were asked for. Allowed: 2 to {min(40, weights.shape[1] - 1)}."
-        )
+    learnt = learn_topics(texts, topics=topics)
     rated = ~np.isnan(marks)
-    good = np.nan_to_num(marks) >= _GOOD
-    belongs, top = _topics(weights, topics)
+    good = np.nan_to_num(marks) >= GOOD
+    belongs = learnt.belongs
     notes = [
         "Words of fewer than ten texts, and words that are mostly written like names, are not counted.",
         "What a topic is about is for a reader to say: it is words that are used together.",
     ]
-    judged, bad, liked, predicted = _sentiment(weights, words, rated, good)
+    judged, bad, liked, predicted = _sentiment(learnt, rated, good)
     if not judged.defined:
         notes.append(f"Nothing was learnt of which words go with good marks: {judged.reason}.")
     return Feedback(
@@ -74,7 +55,7 @@ def feedback_of(
         rated=int(rated.sum()),
         without_topic=int((belongs < 0).sum()),
         satisfied=wilson(int(good[rated].sum()), int(rated.sum())),
-        topics=_described(belongs, [tuple(words[row]) for row in top], rated, good, at),
+        topics=_described(belongs, learnt.names, rated, good, at),
         good_words=liked,
         bad_words=bad,
         judged=judged,
@@ -83,28 +64,16 @@ def feedback_of(
     )
 
 
-def _topics(weights: sparse.csr_matrix, topics: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The topic of each text (−1: none), and the places of the weightiest words of each topic."""
-    # Imported here: all of scikit-learn, for whoever asks for feedback.
-    from sklearn.decomposition import NMF
-
-    model = NMF(n_components=topics, init="nndsvda", random_state=0, max_iter=300, tol=1e-3)
-    parts = model.fit_transform(weights)
-    belongs = np.where(parts.max(axis=1) > 0, parts.argmax(axis=1), -1).astype(np.int64)
-    top = np.argsort(-model.components_, axis=1, kind="stable")[:, :_WORDS_SHOWN]
-    return belongs, top.astype(np.int64)
-
-
 def _sentiment(
-    weights: sparse.csr_matrix, words: NDArray[np.str_], rated: BoolArray, good: BoolArray
+    topics: Topics, rated: BoolArray, good: BoolArray
 ) -> tuple[Estimate, tuple[str, ...], tuple[str, ...], float | None]:
     """AUC on texts that were not learnt from, words that go with bad and with good marks, and the mean of the unmarked."""
+    weights, words = topics.weights, topics.terms
     rows = np.flatnonzero(rated)
     held = rows[3::4]
     learnt = np.setdiff1d(rows, held)
-    fewest = min(int(good[learnt].sum()), int((~good[learnt]).sum()))
-    if fewest < _FEWEST_OF_A_KIND:
-        why = f"{fewest} texts of the rarer kind of mark; {_FEWEST_OF_A_KIND} are needed"
+    why = rarer_marks(good[learnt])
+    if why is not None:
         return Estimate.missing(why, method="DeLong's interval"), (), (), None
     # Imported here: all of scikit-learn, for whoever asks for feedback.
     from sklearn.linear_model import LogisticRegression
@@ -120,7 +89,7 @@ def _sentiment(
 
 def _described(
     belongs: NDArray[np.int64],
-    words: list[tuple[str, ...]],
+    words: Sequence[tuple[str, ...]],
     rated: BoolArray,
     good: BoolArray,
     at: NDArray[np.int64],
@@ -137,7 +106,7 @@ def _described(
     change_q = benjamini_hochberg([one.p_value for one in change])
     found = [
         Topic(
-            words=tuple(str(word) for word in words[place]),
+            words=words[place],
             texts=int((belongs == place).sum()),
             share=wilson(int((belongs == place).sum()), int(some.sum())),
             satisfied=satisfied[place],

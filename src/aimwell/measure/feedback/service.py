@@ -4,27 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import numpy as np
-
 from aimwell.history.moment import open_moment
 from aimwell.measure.feedback.model import Feedback
 from aimwell.measure.feedback.reading_words import feedback_of
-from aimwell.privacy.vault import read_texts
-from aimwell.store.sql import sql
+from aimwell.measure.feedback.texts import texts_before
 from aimwell.store.stores import Stores
 
 __all__ = ["feedback"]
-
-_BATCH = 5_000
-
-_TEXTS = """
-SELECT text_id, CAST((rating - 1) / nullif(rating_max - 1, 0) AS double) AS mark, epoch_us(reviewed_at) AS at
-FROM reviews WHERE text_id IS NOT NULL AND (CAST(:category AS varchar) IS NULL OR category = :category)
-UNION ALL
-SELECT text_id, CAST(NULL AS double), epoch_us(answered_at)
-FROM answers WHERE text_id IS NOT NULL AND CAST(:category AS varchar) IS NULL
-ORDER BY text_id
-"""
 
 
 def feedback(
@@ -39,15 +25,5 @@ def feedback(
         MeasureError: There are too few texts.
     """
     with open_moment(stores, as_of=until) as moment:
-        found = moment.session.table(sql(_TEXTS, category=category))
-    ids = found.column("text_id").to_pylist()
-    words: dict[str, str] = {}
-    with stores.read_control() as connection:
-        for start in range(0, len(ids), _BATCH):
-            words |= read_texts(connection, ids[start : start + _BATCH])
-    there = np.array([one in words for one in ids], dtype=bool)
-    marks = np.asarray(found.column("mark").to_numpy(), dtype=np.float64)
-    at = np.asarray(found.column("at").to_numpy(), dtype=np.int64)
-    return feedback_of(
-        [words[one] for one in ids if one in words], marks[there], at[there], topics=topics
-    )
+        found = texts_before(moment, category=category)
+    return feedback_of(found.words, found.marks, found.at, topics=topics)

@@ -33,7 +33,7 @@ def names_in(texts: Iterable[str]) -> frozenset[str]:
 
 
 def weighed(texts: Sequence[str]) -> tuple[sparse.csr_matrix, Any]:
-    """One row a text, one column a word: tf-idf with sublinear counts, and the words.
+    """One row a text, one column a word: tf-idf with sublinear counts; and the vectoriser, which weighs other texts likewise.
 
     Source of the weights: Salton and Buckley (1988), Term-weighting approaches in automatic text retrieval.
 
@@ -53,4 +53,4 @@ def weighed(texts: Sequence[str]) -> tuple[sparse.csr_matrix, Any]:
         sublinear_tf=True,
         dtype=np.float64,
     )
-    return vectors.fit_transform(texts), vectors.get_feature_names_out()
+    return vectors.fit_transform(texts), vectors

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from aimwell.measure.feedback.joined import Joined
+from aimwell.measure.feedback.spoken import Spoken
 from aimwell.measure.model import plain
 from aimwell.segment.personas.model import Persona
 from aimwell.stats.estimate import Estimate
@@ -58,6 +59,7 @@ class SegmentReport:
         campaigns: Measured plans that contacted anybody in it, the newest first.
         revenue, profit: What all of them added there together; missing with a reason.
         feedback: What its people say, against all others.
+        spoken: What they speak of, likewise.
         sentence: What a reader should take from it.
         notes: What to know before believing it.
     """
@@ -72,6 +74,7 @@ class SegmentReport:
     revenue: Estimate
     profit: Estimate
     feedback: Joined
+    spoken: Spoken
     sentence: str
     notes: tuple[str, ...]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from aimwell.measure.feedback.joined import GroupFeedback
+from aimwell.measure.feedback.spoken import GroupSound, GroupTopic
 from aimwell.measure.formatting import (
     count,
     date_words,
@@ -30,6 +31,8 @@ __all__ = ["segment_csv", "segment_html"]
 
 _TEMPLATE = Path(__file__).parents[1] / "templates" / "segment.html"
 _MOST_CAMPAIGNS = 12
+_WORDS = 4
+_SURE = 0.05
 
 
 def segment_html(found: SegmentReport) -> str:
@@ -73,6 +76,8 @@ def segment_html(found: SegmentReport) -> str:
         campaigns=[_line(one, found.currency) for one in shown],
         more=len(found.campaigns) - len(shown),
         feedback=[_said(one) for one in found.feedback.rows],
+        topics=[_spoken(" ".join(one.topic[:_WORDS]), one) for one in found.spoken.topics],
+        sounds=[_spoken("words that sound satisfied", one) for one in found.spoken.sounds],
     )
 
 
@@ -182,22 +187,37 @@ def _within(one: Estimate, currency: str) -> str:
 
 
 def _said(one: GroupFeedback) -> dict[str, str]:
-    scale = 100.0 if one.kind == "csat" else 1.0
-    value, against = one.value, one.against_others
+    nps = one.kind == "nps"
+    return {
+        "question": one.question,
+        "what": "net promoter score" if nps else "satisfied",
+        "answered": count(one.answered),
+        **_figures(one.value, one.against_others, one.q_value, points_alone=nps),
+    }
+
+
+def _spoken(name: str, one: GroupTopic | GroupSound) -> dict[str, str]:
+    value = one.share if isinstance(one, GroupTopic) else one.satisfied
+    figures = _figures(value, one.against_others, one.q_value)
+    return {"name": name, "writers": count(one.writers), **figures}
+
+
+def _figures(
+    value: Estimate, against: Estimate, q_value: float | None, *, points_alone: bool = False
+) -> dict[str, str]:
+    """A figure and what it differs by from all others: a share and points, or points alone."""
 
     def points(figure: float | None) -> str:
+        scale = 1.0 if points_alone else 100.0
         return "–" if figure is None else f"{scale * figure:+.0f}".replace("-", "\N{MINUS SIGN}")
 
     def plain(figure: float | None) -> str:
-        if one.kind == "nps":
+        if points_alone:
             return points(figure)
         return "–" if figure is None else percent(100.0 * figure)
 
-    sure = one.q_value is not None and one.q_value <= 0.05
+    sure = q_value is not None and q_value <= _SURE
     return {
-        "question": one.question,
-        "what": "net promoter score" if one.kind == "nps" else "satisfied",
-        "answered": count(one.answered),
         "value": plain(value.estimate),
         "range": value.reason or f"{plain(value.lower)} to {plain(value.upper)}",
         "against": points(against.estimate) + ("*" if sure else ""),
@@ -231,6 +251,12 @@ def segment_csv(found: SegmentReport) -> str:
     for said in found.feedback.rows:
         line("feedback", said.question, said.kind, said.value)
         line("feedback", said.question, f"{said.kind}_against_others", said.against_others)
+    for topic in found.spoken.topics:
+        line("topic", " ".join(topic.topic), "share", topic.share)
+        line("topic", " ".join(topic.topic), "share_against_others", topic.against_others)
+    for sound in found.spoken.sounds:
+        line("words", sound.group, "sound_satisfied", sound.satisfied)
+        line("words", sound.group, "sound_satisfied_against_others", sound.against_others)
     return text.getvalue()
 
 

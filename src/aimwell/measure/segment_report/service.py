@@ -13,6 +13,7 @@ from aimwell.definitions import service as definitions
 from aimwell.errors import MeasureError, SegmentError
 from aimwell.history.moment import open_moment
 from aimwell.measure.feedback.joined_service import feedback_by
+from aimwell.measure.feedback.spoken_service import spoken_by
 from aimwell.measure.formatting import count, money, money_interval, percent
 from aimwell.measure.segment_pieces import segment_pieces
 from aimwell.measure.segment_report.model import CampaignThere, SegmentReport, Size
@@ -55,6 +56,12 @@ def segment_report(
     campaigns, notes = _campaigns(stores, segment, now)
     feedback = feedback_by(stores, division, until=now)
     feedback = replace(feedback, rows=tuple(one for one in feedback.rows if one.group == segment))
+    said = spoken_by(stores, division, until=now)
+    said = replace(
+        said,
+        topics=tuple(one for one in said.topics if one.group == segment),
+        sounds=tuple(one for one in said.sounds if one.group == segment),
+    )
     revenue, profit = (
         _sum([getattr(one, name) for one in campaigns]) for name in ("revenue", "profit")
     )
@@ -69,11 +76,13 @@ def segment_report(
         revenue=revenue,
         profit=profit,
         feedback=feedback,
+        spoken=said,
         sentence=_sentence(segment, sizes, persona, profit, revenue, stores.settings.currency),
         notes=(
             "Sizes are by the segment's definition of today, looked at as of each moment with what was known then.",
             *notes,
             *feedback.notes,
+            *(said.notes if said.topics else ()),
         ),
     )
 
