@@ -127,6 +127,8 @@ class ActionResult:
             at once in 95 of 100 campaigns.
         profit: Amount that the action added after contact cost; missing where margin is unknown.
         p_adjusted: p-value of the difference after Holm's correction for the number of rows compared.
+        effective: How many people of the action tell as much, all weighed alike, where people had different probabilities and are
+            weighed by one over them; the difference is then that on everybody who was assigned. None where all had the same.
     """
 
     action: str
@@ -140,6 +142,7 @@ class ActionResult:
     difference: Estimate
     profit: Estimate
     p_adjusted: float | None
+    effective: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

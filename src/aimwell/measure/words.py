@@ -100,6 +100,13 @@ def _methods(result: CampaignResult) -> list[str]:
             "method. Where an interval excludes zero the corrected p-value is 0.05 or less; Holm's method is the "
             "sharper, so that a p-value can be that small where the interval still holds zero."
         )
+    if any(row.effective is not None for row in (*result.actions, *result.variants)):
+        found.append(
+            "People had different chances of an action, so those who got it are not like those who did not. They are weighed by one over the "
+            "probability that was logged before the draw (Hájek), and so stand for everybody: the figure is what the action would add to all "
+            "who were assigned, by person. Where few had a small chance and got it all the same they carry the answer, which then tells as much "
+            "as the smaller number of people beside it. With few buyers or very unequal spending such an interval may be too short."
+        )
     return found
 
 
