@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from aimwell.decide.campaign_parts import parts_of_plan
-from aimwell.decide.model import Plan
-from aimwell.decide.stored import load_plan, places
+from aimwell.decide.stored import load_plan
 from aimwell.errors import MeasureError
 from aimwell.measure.belief import earlier_lifts
 from aimwell.measure.by_segment import SegmentLifts, segment_lifts
@@ -21,15 +18,15 @@ from aimwell.measure.earnings import Earnings
 from aimwell.measure.earnings_report import earnings_csv, earnings_html
 from aimwell.measure.interference import household_spillover
 from aimwell.measure.ledger import read_contacts, read_ledger
-from aimwell.measure.members import of_segments, within_strata
+from aimwell.measure.members import of_segments
 from aimwell.measure.model import CampaignResult, Metric, Span, Truth
 from aimwell.measure.over_time import OverTime, over_time
-from aimwell.measure.reading import read_people
+from aimwell.measure.plan_reading import read_plan
 from aimwell.measure.report import report_html
 from aimwell.measure.report_files import store_files
 from aimwell.measure.results import Setting, result_from
+from aimwell.measure.spans import assigned, seed_of, span_of
 from aimwell.measure.view_tables import lift_csv
-from aimwell.privacy.erasure import is_erased
 from aimwell.segment.membership.defined import defined
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
 from aimwell.store.control import upsert
@@ -41,8 +38,6 @@ __all__ = [
     "measure",
     "measure_over_time",
     "measure_segments",
-    "seed_of",
-    "span_of",
     "store_earnings",
     "store_report",
 ]
@@ -89,8 +84,7 @@ def measure(
     plan = load_plan(stores.control, plan_id)
     span = span_of(plan, now, timezone=stores.settings.timezone, windows=windows)
     parts = parts_of_plan(plan.document)
-    placed = places(stores.control, plan.plan_id, arms=("treatment", "control", "passed"))
-    people = [place for place in placed if not is_erased(place.profile_id)]
+    placed = assigned(stores, plan.plan_id)
     setting = Setting(
         plan=plan,
         parts=parts,
@@ -99,29 +93,25 @@ def measure(
         timezone=stores.settings.timezone,
         measured_at=now.astimezone(UTC),
         truth=truth or _truth_told(stores, plan.plan_id, span),
-        spillover=household_spillover(stores, people),
+        spillover=household_spillover(stores, placed.people),
     )
     with stores.read_control() as connection:
         ledger = read_ledger(connection, plan.plan_id)
         contacts = read_contacts(connection, plan.plan_id)
-    stratify = parts.campaign.stratify
-    reading = read_people(
+    reading = read_plan(
         stores,
         plan,
         parts,
-        people,
+        placed,
         span=span,
         offers_reached=not setting.reached_nobody,
-        grouping=of_segments(defined(stores, stratify)) if stratify else None,
         contacts=contacts,
     )
-    if reading.in_segments is not None:
-        reading = replace(reading, people=within_strata(reading.people, reading.in_segments))
     return result_from(
         reading,
         ledger,
         setting,
-        erased=len(placed) - len(people),
+        erased=placed.erased,
         earlier=earlier_lifts(stores, plan.plan_id, starts_at=span.starts_at),
         seed=seed_of(plan) if seed is None else seed,
         permutations=permutations,
@@ -153,15 +143,15 @@ def measure_segments(
     span = span_of(plan, now, timezone=stores.settings.timezone)
     found = defined(stores, segments)
     reached_nobody = plan.trial and _truth_told(stores, plan.plan_id, span) is None
-    placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
-    reading = read_people(
+    reading = read_plan(
         stores,
         plan,
         parts_of_plan(plan.document),
-        [place for place in placed if not is_erased(place.profile_id)],
+        assigned(stores, plan.plan_id),
         span=span,
         offers_reached=not reached_nobody,
         grouping=of_segments(found),
+        valued=False,
     )
     return segment_lifts(
         reading.people,
@@ -195,15 +185,15 @@ def measure_over_time(
     if after < timedelta(0):
         raise MeasureError(f"The time after the window is {after}. It must be 0 or more.")
     until = min(window.ends_at + after, now.astimezone(UTC))
-    placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
     span = replace(window, measured_until=until)
-    reading = read_people(
+    reading = read_plan(
         stores,
         plan,
         parts_of_plan(plan.document),
-        [place for place in placed if not is_erased(place.profile_id)],
+        assigned(stores, plan.plan_id),
         span=span,
         offers_reached=False,
+        valued=False,
     )
     return over_time(
         reading,
@@ -213,16 +203,6 @@ def measure_over_time(
         currency=stores.settings.currency,
         timezone=stores.settings.timezone,
     )
-
-
-def seed_of(plan: Plan) -> int:
-    """The seed with which a plan is measured wherever no other is asked for.
-
-    By campaign and start alone: the random part of the plan's id would make the same campaign, planned again of the
-    same moment, differ.
-    """
-    text = f"{plan.campaign}\n{plan.starts_at.astimezone(UTC).isoformat()}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
 def _truth_told(stores: Stores, plan_id: str, span: Span) -> Truth | None:
@@ -235,20 +215,6 @@ def _truth_told(stores: Stores, plan_id: str, span: Span) -> Truth | None:
     with stores.read_control() as connection:
         documents = connection.execute(told).scalars().all()
     return next((Truth(**document["truth"]) for document in documents if document["truth"]), None)
-
-
-def span_of(plan: Plan, now: datetime, *, timezone: str, windows: float = 1.0) -> Span:
-    """When the outcomes of a plan count, up to `now`. Raises MeasureError where it has not begun."""
-    if now.tzinfo is None:
-        raise MeasureError(f"The moment {now.isoformat()} has no time zone; give an aware time.")
-    start = plan.starts_at.astimezone(UTC)
-    if now <= start:
-        raise MeasureError(
-            f"The plan '{plan.plan_id}' starts at {start.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M %Z}, so there is nothing to measure yet. "
-            "Measure again later."
-        )
-    ends = start + timedelta(days=plan.summary["window_days"] * windows)
-    return Span(starts_at=start, ends_at=ends, measured_until=min(ends, now.astimezone(UTC)))
 
 
 def store_report(stores: Stores, result: CampaignResult) -> StoredReport:

@@ -118,9 +118,10 @@ def coverage(probability: FloatArray, *, of: int, owners: Owners | None = None) 
         owners: The group of each where groups were drawn: all of it or none.
     """
     weights = 1.0 / probability
-    off = np.sqrt(1.0 - probability) * weights
+    off: FloatArray = np.sqrt(1.0 - probability) * weights
     if owners is not None:
-        off = np.bincount(np.unique(owners, return_inverse=True)[1], weights=off)
+        place = np.unique(owners, return_inverse=True)[1]
+        off = np.asarray(np.bincount(place, weights=off), dtype=np.float64)
     return Coverage(people=float(weights.sum()), error=math.sqrt(float(off @ off)), of=of)
 
 

@@ -17,7 +17,7 @@ from aimwell.definitions.special_data import Asks
 from aimwell.errors import MeasureError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.measure.feedback.joined import GOOD, Counted, Joined, Kind, joined
-from aimwell.measure.service import span_of
+from aimwell.measure.spans import span_of
 from aimwell.privacy.erasure import is_erased
 from aimwell.privacy.special import privacy_rules
 from aimwell.segment.advocacy.service import thresholds
