@@ -139,9 +139,9 @@ def chosen_for(
 
 
 def test_people_with_different_chances_are_weighed_by_the_logged_probabilities(
-    make_people: Callable[..., People], seed: int
+    make_people: Callable[..., People],
 ) -> None:
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(20)
     held = {"a": 0, "b": 0}
     gaps: dict[str, list[float]] = {"a": [], "b": []}
     for _ in range(60):
@@ -163,9 +163,9 @@ def test_people_with_different_chances_are_weighed_by_the_logged_probabilities(
 
 
 def test_variants_of_a_weighed_action_stand_for_everybody_too(
-    make_people: Callable[..., People], seed: int
+    make_people: Callable[..., People],
 ) -> None:
-    people = chosen_for(make_people, np.random.default_rng(seed), 20_000)
+    people = chosen_for(make_people, np.random.default_rng(20), 20_000)
     whole = action_results(people, FACTS, holdout=0.2, by_variant=False, seed=1)
     x, y, b = action_results(people, FACTS, holdout=0.2, by_variant=True, seed=1)
     assert b.difference.estimate == whole[1].difference.estimate
@@ -174,9 +174,9 @@ def test_variants_of_a_weighed_action_stand_for_everybody_too(
 
 
 def test_while_the_window_is_open_a_weighed_interval_holds_at_all_looks(
-    make_people: Callable[..., People], seed: int
+    make_people: Callable[..., People],
 ) -> None:
-    people = chosen_for(make_people, np.random.default_rng(seed))
+    people = chosen_for(make_people, np.random.default_rng(20))
     done, open_, early = (
         action_results(people, FACTS, holdout=0.2, by_variant=False, seed=1, fraction=part)[0]
         for part in (None, 0.5, 0.01)
@@ -187,10 +187,8 @@ def test_while_the_window_is_open_a_weighed_interval_holds_at_all_looks(
     assert early.profit.estimate is None
 
 
-def test_where_groups_were_drawn_the_groups_are_weighed(
-    make_people: Callable[..., People], seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
+def test_where_groups_were_drawn_the_groups_are_weighed(make_people: Callable[..., People]) -> None:
+    rng = np.random.default_rng(20)
     likely = rng.choice([0.2, 0.6], 400)
     draw = rng.random(400)
     cell = np.select([draw < 0.2, draw < 0.2 + likely], [-1, 0], 2).repeat(5)
@@ -217,9 +215,9 @@ def test_where_groups_were_drawn_the_groups_are_weighed(
 
 
 def test_an_action_that_not_everybody_could_get_is_not_compared(
-    make_people: Callable[..., People], seed: int
+    make_people: Callable[..., People],
 ) -> None:
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(20)
     n = 2000
     able, draw = rng.random(n) < 0.5, rng.random(n)
     cell = np.where(draw < 0.2, -1, np.where(able & (draw < 0.6), 0, 2))

@@ -22,6 +22,7 @@ from aimwell.cli.measure_experiments import experiment
 from aimwell.cli.measure_lift import lift
 from aimwell.cli.measure_over_time import over_time
 from aimwell.cli.measure_panels import CAMPAIGN, CUSTOMERS, EXPERIMENTS, TOGETHER
+from aimwell.cli.measure_rows import show_actions, show_series, show_stops
 from aimwell.cli.measure_segment_report import segment_report
 from aimwell.cli.measure_segments import segments
 from aimwell.cli.output import Output
@@ -92,6 +93,9 @@ def show(ws: Opened, result: CampaignResult) -> None:
     _added(out, result)
     if result.views is not None and result.views.strength.underpowered:
         out.say(result.views.strength.sentence)
+    show_actions(out, result)
+    show_series(out, result)
+    show_stops(out, result)
     for kpi in result.kpis:
         _figure(out, kpi_card(kpi, currency), trial=result.verdict == "trial")
     out.say()

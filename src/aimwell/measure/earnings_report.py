@@ -10,10 +10,9 @@ from pathlib import Path
 from markupsafe import Markup
 
 from aimwell.measure.earnings import Earned, Earnings
-from aimwell.measure.formatting import date_words, minute_words, money, money_interval, percent
-from aimwell.measure.report_charts import Row, money_ticks
+from aimwell.measure.formatting import date_words, minute_words, money, money_interval
+from aimwell.measure.report_charts import Row, whisker_rows
 from aimwell.measure.shown import signed
-from aimwell.pages import charts
 from aimwell.pages.page import render_page
 from aimwell.stats.estimate import Estimate
 from aimwell.version import VERSION
@@ -72,34 +71,9 @@ def _chart(found: Earnings, shown: list[Earned]) -> tuple[list[Row], Markup]:
     profit = found.profit.defined
     estimates = [("All together", found.profit if profit else found.revenue)]
     estimates += [(row.campaign, row.profit if profit else row.revenue) for row in shown]
-    known = [
-        (label, one, charts.Whisker(one.estimate, one.lower, one.upper))
-        for label, one in estimates
-        if one.estimate is not None and one.lower is not None and one.upper is not None
-    ]
-    if not known:
-        return [], Markup("")
-    scale = charts.whiskers_scale([whisker for _label, _one, whisker in known])
-    ticks = money_ticks(scale, found.currency)
-    rows = []
-    for label, one, whisker in known:
-        figure = signed(whisker.estimate, "money", found.currency)
-        interval = money_interval(one, found.currency)
-        rows.append(
-            Row(
-                label,
-                figure,
-                interval,
-                charts.whisker(
-                    whisker,
-                    scale,
-                    title=f"{'Profit' if profit else 'Revenue'} added: {label}",
-                    description=f"Estimate {figure}, {percent(100 * one.confidence, 0)} interval {interval}.",
-                    ticks=[tick for tick, _label in ticks],
-                ),
-            )
-        )
-    return rows, charts.axis(scale, ticks)
+    return whisker_rows(
+        estimates, found.currency, what=f"{'Profit' if profit else 'Revenue'} added"
+    )
 
 
 def _cards(found: Earnings) -> list[dict[str, str]]:

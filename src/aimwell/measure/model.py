@@ -13,6 +13,8 @@ from aimwell.stats.lift import Lift
 from aimwell.stats.srm import RatioCheck
 
 if TYPE_CHECKING:
+    from aimwell.decide.stops import Stop
+    from aimwell.measure.series_model import Series
     from aimwell.measure.view_model import LiftViews
 
 __all__ = [
@@ -230,6 +232,8 @@ class CampaignResult:
         erased: Assigned people who were erased since. What they did is not known any more, so they do not count.
         belief: The Bayesian view of the revenue per person that sending adds, beside the lift; None where there is none.
         views: The effect from other sides: on the reached, ratios, quantiles, over time; None where nobody looked.
+        series: What the waves of a campaign that runs on say together; None where under two are over.
+        stops: Where guardrails held the plan up, in the order of time.
         methods: How it was measured, in words.
         caveats: What a reader must know before believing it.
     """
@@ -272,6 +276,8 @@ class CampaignResult:
     erased: int = 0
     belief: Belief | None = None
     views: LiftViews | None = None
+    series: Series | None = None
+    stops: tuple[Stop, ...] = ()
 
     @property
     def headline_estimate(self) -> Estimate:

@@ -10,6 +10,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from aimwell.decide.campaign_parts import parts_of_plan
+from aimwell.decide.stops import stops_of
 from aimwell.decide.stored import load_plan
 from aimwell.errors import MeasureError
 from aimwell.measure.belief import earlier_lifts
@@ -25,6 +26,7 @@ from aimwell.measure.plan_reading import read_plan
 from aimwell.measure.report import report_html
 from aimwell.measure.report_files import store_files
 from aimwell.measure.results import Setting, result_from
+from aimwell.measure.series_reading import read_series
 from aimwell.measure.spans import assigned, seed_of, span_of
 from aimwell.measure.view_tables import lift_csv
 from aimwell.segment.membership.defined import defined
@@ -98,6 +100,7 @@ def measure(
     with stores.read_control() as connection:
         ledger = read_ledger(connection, plan.plan_id)
         contacts = read_contacts(connection, plan.plan_id)
+        stops = stops_of(connection, plan.campaign)[::-1]
     reading = read_plan(
         stores,
         plan,
@@ -115,6 +118,14 @@ def measure(
         earlier=earlier_lifts(stores, plan.plan_id, starts_at=span.starts_at),
         seed=seed_of(plan) if seed is None else seed,
         permutations=permutations,
+        series=read_series(stores, plan, reading if span.finished else None, now=now)
+        if windows == 1.0
+        else None,
+        stops=[
+            one
+            for one in stops
+            if one.plan_id == plan.plan_id or span.starts_at <= one.stopped_at < span.ends_at
+        ],
     )
 
 

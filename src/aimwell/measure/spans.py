@@ -12,9 +12,10 @@ from aimwell.decide.stored import places
 from aimwell.errors import MeasureError
 from aimwell.measure.model import Span
 from aimwell.privacy.erasure import is_erased
+from aimwell.stats.buckets import BUCKETS
 from aimwell.store.stores import Stores
 
-__all__ = ["Assigned", "assigned", "seed_of", "span_of"]
+__all__ = ["Assigned", "assigned", "holdout_of", "seed_of", "span_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +34,12 @@ def assigned(stores: Stores, plan_id: str) -> Assigned:
     placed = places(stores.control, plan_id, arms=("treatment", "control", "passed"))
     people = [place for place in placed if not is_erased(place.profile_id)]
     return Assigned(people, len(placed) - len(people))
+
+
+def holdout_of(plan: Plan) -> float:
+    """The share that was to be held out, as buckets give it."""
+    share: float = plan.summary["holdout"]
+    return round(share * BUCKETS) / BUCKETS
 
 
 def seed_of(plan: Plan) -> int:
