@@ -85,3 +85,39 @@ def test_strata_take_their_noise_out_of_segments_and_periods(sold: tuple[Stores,
     )
     assert late.difference.covers(5.0 * 0.75)
     assert late.treated_n + late.control_n == 100
+
+
+def test_what_an_earlier_wave_added_is_not_taken_off_a_later_one(tmp_path: Path) -> None:
+    """Who is held out stays held out, so what people bought since the first wave is an effect of it and nothing to adjust by."""
+    stores = make_stores(tmp_path, margin_default=0.5)
+    names = set_up(stores, 200, spring={"holdout": 0.3})
+    rng = np.random.default_rng(4)
+    taste = rng.normal(100, 30, 200)
+    for wave in range(2):
+        began = NOW + timedelta(days=15 * wave)
+        plan_id = executed(stores, now=began).plan_id
+        deliver.run_sending(stores, plan_id, clock=lambda at=began: at + timedelta(seconds=2))
+        arms = {place.profile_id: place.arm for place in places(stores.control, plan_id)}
+        add_orders(
+            stores,
+            [
+                {
+                    "customer": name,
+                    "order_id": f"{wave}-{name}",
+                    "ordered_at": began + timedelta(days=3),
+                    "revenue": taste[number]
+                    + rng.normal(0, 3)
+                    + 40.0 * (arms[origin(stores, name)] == "treatment"),
+                }
+                for number, name in enumerate(names)
+            ],
+        )
+    found = measure(stores, plan_id, now=day(120), permutations=199)
+    # Adjusted by all that was spent before, the second wave would seem to add next to nothing.
+    assert found.lifts["revenue"].difference.covers(40.0)
+    assert found.series is not None
+    first, second = found.series.rows[0].waves
+    assert second.difference.covers(20.0)
+    assert found.series.rows[0].correlations[0][1] > 0.9
+    assert abs(first.difference.estimate - second.difference.estimate) < 3.0
+    stores.close()

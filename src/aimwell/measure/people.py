@@ -38,7 +38,7 @@ class People:
         orders, revenue: Within the window, net of returns within it.
         margin: What the goods earned; NaN where the cost of some of them is unknown.
         offer_cost: Cost of redemptions that revenue does not show.
-        spend_before: Revenue over all history before the start.
+        spend_before: Revenue over all history before the start; of who stood in an earlier wave, before the first of them.
         customer: Had bought before the start.
         active, still_active: A customer at the start, and at the end of what is measured; None where no one can say.
         value_before, value_after: Lifetime value at the start and at the end of the window; NaN where it has none.

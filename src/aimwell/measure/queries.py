@@ -24,6 +24,7 @@ SELECT coalesce(i.profile_id, a.origin_id) AS profile_id,
        arg_min(a.cell, (coalesce(e.assigned_at, :planned), a.origin_id)) AS cell,
        arg_min(a.probability, (coalesce(e.assigned_at, :planned), a.origin_id)) AS probability,
        arg_min(a.bucket, (coalesce(e.assigned_at, :planned), a.origin_id)) AS bucket,
+       min(CASE WHEN e.assigned_at < :planned THEN e.assigned_at END) AS drawn_before_at,
        count(*) AS places,
        min(a.cell) < 0 AND max(a.cell) >= 0 AS crossed
 FROM assigned AS a
@@ -35,6 +36,8 @@ LEFT JOIN (
 GROUP BY coalesce(i.profile_id, a.origin_id)
 """
 
+# Spend counts up to the first wave in which the person was drawn: who is held out stays held out, so what they bought since is no longer the
+# same in both arms, and to take it off would take off a part of what earlier waves added.
 PEOPLE = """
 SELECT p.profile_id, p.cell, p.probability, p.bucket, p.places, p.crossed,
        coalesce(g.bought, FALSE) AS converted,
@@ -49,7 +52,10 @@ FROM placed AS p
 LEFT JOIN order_outcomes AS o ON o.profile_id = p.profile_id
 LEFT JOIN goal_outcomes AS g ON g.profile_id = p.profile_id
 LEFT JOIN (
-  SELECT profile_id, sum(revenue) AS spend FROM orders GROUP BY profile_id
+  SELECT o.profile_id, sum(o.revenue) AS spend
+  FROM orders AS o JOIN placed AS d ON d.profile_id = o.profile_id
+  WHERE d.drawn_before_at IS NULL OR o.ordered_at < d.drawn_before_at
+  GROUP BY o.profile_id
 ) AS s ON s.profile_id = p.profile_id
 LEFT JOIN (
   SELECT profile_id, max(ordered_at) AS last_at FROM purchases WHERE kept GROUP BY profile_id

@@ -51,6 +51,10 @@ def series_notes(
         f"The mean is that of {every.pooled.mean.method}. People held out stay held out, so their luck is in every wave: errors of two "
         f"waves go together by {shared:.2f} on average, which the ranges count in."
     ]
+    found.append(
+        "Past spend is that before a person's first wave: what they bought since is an effect of it. Whom the audience of a later wave "
+        "takes in may be an effect of earlier ones too; where it is chosen by what people did, compare the first wave by itself."
+    )
     if same.i_squared is not None and same.p_value is not None:
         found.append(
             f"Of the spread between waves {percent(100 * same.i_squared, 0)} is not chance (I²; that all are alike has p = "

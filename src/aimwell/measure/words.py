@@ -130,8 +130,9 @@ def _adjusted(result: CampaignResult) -> str:
         else "That took away no noise this time"
     )
     strata = " and the segments within which arms were dealt out" if max(adjustment.used) else ""
+    before = "start" if result.series is None else "first wave that they stood in"
     return (
-        f"What each person had spent before the start{strata} was used to take out differences that were there already "
+        f"What each person had spent before the {before}{strata} was used to take out differences that were there already "
         f"(CUPED). {gain}."
     )
 
