@@ -75,6 +75,7 @@ def show(ws: Opened, result: CampaignResult) -> None:
     out.heading(result.sentence)
     if result.headline == "profit" and "earned" in result.sentence:
         out.say("(Earned means profit: margin less the cost of offers and messages.)")
+    show_stops(out, result)
     nothing = nothing_to_compare(result)
     if nothing:
         out.say()
@@ -95,7 +96,6 @@ def show(ws: Opened, result: CampaignResult) -> None:
         out.say(result.views.strength.sentence)
     show_actions(out, result)
     show_series(out, result)
-    show_stops(out, result)
     for kpi in result.kpis:
         _figure(out, kpi_card(kpi, currency), trial=result.verdict == "trial")
     out.say()

@@ -50,7 +50,7 @@ def stop_rows(result: CampaignResult) -> list[dict[str, Any]]:
         {
             "when": minute_words(one.stopped_at, result.timezone),
             "guardrail": one.guardrail.replace("_", " "),
-            "words": one.evidence["words"].removeprefix("Stop: "),
+            "words": _seen(one.evidence["words"]),
             "open": one.resumed_at is None,
             "resumed": ""
             if one.resumed_at is None
@@ -60,3 +60,9 @@ def stop_rows(result: CampaignResult) -> list[dict[str, Any]]:
         }
         for one in result.stops
     ]
+
+
+def _seen(words: str) -> str:
+    """What a guardrail saw, as a sentence of its own."""
+    plain = words.removeprefix("Stop: ")
+    return f"{plain[:1].upper()}{plain[1:]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from aimwell.measure.formatting import money, money_interval, percent
+from aimwell.measure.formatting import money, money_interval, percent, ratio
 from aimwell.measure.model import Metric
 from aimwell.measure.series_model import SeriesRow
 from aimwell.measure.shown import p_words
@@ -49,7 +49,7 @@ def series_notes(
     shared = sum(every.correlations[one][other] for one, other in pairs) / len(pairs)
     found = [
         f"The mean is that of {every.pooled.mean.method}. People held out stay held out, so their luck is in every wave: errors of two "
-        f"waves go together by {shared:.2f} on average, which the ranges count in."
+        f"waves go together by {ratio(shared)} on average, which the ranges count in."
     ]
     found.append(
         "Past spend is that before a person's first wave: what they bought since is an effect of it. Whom the audience of a later wave "
@@ -57,7 +57,7 @@ def series_notes(
     )
     if same.i_squared is not None and same.p_value is not None:
         found.append(
-            f"Of the spread between waves {percent(100 * same.i_squared, 0)} is not chance (I²; that all are alike has p = "
+            f"Of the spread between waves {percent(100 * same.i_squared, 0)} is not chance (I²; of all being alike the p-value is "
             f"{p_words(same.p_value)})."
         )
     if len(actions) > 1:
