@@ -15,8 +15,8 @@ from aimwell.decide.stored import load_plan
 from aimwell.errors import MeasureError
 from aimwell.measure.belief import earlier_lifts
 from aimwell.measure.by_segment import SegmentLifts, segment_lifts
-from aimwell.measure.earnings import Earnings
 from aimwell.measure.earnings_report import earnings_csv, earnings_html
+from aimwell.measure.executive import Executive
 from aimwell.measure.interference import household_spillover
 from aimwell.measure.ledger import read_contacts, read_ledger
 from aimwell.measure.members import of_segments
@@ -261,9 +261,9 @@ def store_report(stores: Stores, result: CampaignResult) -> StoredReport:
 
 
 def store_earnings(
-    stores: Stores, found: Earnings, *, name: str, title: str, now: datetime
+    stores: Stores, found: Executive, *, name: str, title: str, now: datetime
 ) -> dict[str, Path]:
-    """Keep the ledger as `reports/NAME.html`, `.json` and `.csv` in the workspace; the files by their kind.
+    """Keep the page with the ledger as `reports/NAME.html`, `.json` and `.csv` in the workspace; the files by their kind.
 
     Raises:
         MeasureError: The name cannot be that of a file.
@@ -274,5 +274,5 @@ def store_earnings(
         name,
         html=earnings_html(found, title=title, timezone=stores.settings.timezone, made_at=now),
         document=found.to_dict(),
-        csv=earnings_csv(found),
+        csv=earnings_csv(found.ledger),
     )
