@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from aimwell.measure.executive import Executive, executive_of
 from aimwell.measure.global_holdout import HoldoutEffect
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.meta_analysis import pool
+from browser import Browser
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 UNTIL = datetime(2027, 1, 1, tzinfo=UTC)
@@ -87,8 +91,8 @@ def test_each_campaign_gets_the_step_that_its_figures_ask_for() -> None:
         ("repeat", "good"),
         ("enlarge", "good"),
         ("judge later", "open"),
-        ("wait", "early"),
         ("hold out", "blind"),
+        ("wait", "early"),
     ]
     said = {(step.verb, step.campaign): step.sentence for step in found.steps}
     assert "it lost £700 in profit (−£900 to −£500)" in said["stop", "bad"]
@@ -192,5 +196,24 @@ def test_the_page_has_the_steps_and_the_next_campaign_and_what_people_wrote_does
     assert "<b>good" not in page
     assert "\N{MINUS SIGN}\N{WORD JOINER}£900" in page
     body = found.to_dict()
-    assert [step["verb"] for step in body["steps"]][-1] == "all promotion"
+    assert [step["verb"] for step in body["steps"]][0] == "all promotion"
     assert body["outlook"]["each"]["count"] == 3
+
+
+def test_a_quarter_of_six_campaigns_prints_on_one_sheet(tmp_path: Path) -> None:
+    documents = [
+        document("spring-winback", 9000, 2000, excluded={"budget": 3000}),
+        document("price-drop-news", -2700, 1500),
+        document("baby-club", 300, 1400),
+        document("new-arrivals-sms", 1100, 2300),
+        document("broken-import", 500, 100, verdict="mismatch"),
+        document("autumn-preview", 100, 400, span=_running()),
+    ]
+    file = tmp_path / "executive.html"
+    page = earnings_html(told(documents), title="2026Q1", timezone="UTC", made_at=UNTIL)
+    file.write_text(page, encoding="utf-8")
+    with Browser() as browser:
+        tab = browser.open(file.as_uri())
+        assert tab.run("document.documentElement.scrollWidth <= window.innerWidth")
+        printed = base64.b64decode(tab.call("Page.printToPDF", {"preferCSSPageSize": True})["data"])
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1

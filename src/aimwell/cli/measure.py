@@ -19,6 +19,7 @@ from aimwell.cli.measure_compare import benchmarks, compare
 from aimwell.cli.measure_days import alerts, days
 from aimwell.cli.measure_diagnose import diagnose
 from aimwell.cli.measure_experiments import experiment
+from aimwell.cli.measure_holdout import holdout
 from aimwell.cli.measure_lift import lift
 from aimwell.cli.measure_over_time import over_time
 from aimwell.cli.measure_panels import CAMPAIGN, CUSTOMERS, EXPERIMENTS, TOGETHER
@@ -167,6 +168,7 @@ app.command("diagnose", rich_help_panel=CAMPAIGN)(diagnose)
 app.command("days", rich_help_panel=TOGETHER)(days)
 app.command("alerts", rich_help_panel=TOGETHER)(alerts)
 app.command("benchmarks", rich_help_panel=TOGETHER)(benchmarks)
+app.command("holdout", rich_help_panel=EXPERIMENTS)(holdout)
 app.command("experiment", rich_help_panel=EXPERIMENTS)(experiment)
 app.command("kpis", rich_help_panel=TOGETHER)(measure_kpis.kpis)
 app.command("ledger", rich_help_panel=TOGETHER)(measure_earnings.ledger)

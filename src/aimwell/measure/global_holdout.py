@@ -215,7 +215,14 @@ def _sentence(
         return f"{start} nothing can be said of all promotion together: {reason}"
     verb = "added" if total.estimate >= 0 else "took away"
     sure = "" if total.excludes_zero else ", so whether it adds anything is not sure"
+    then = (
+        "Keep the holdout: another period narrows that."
+        if not total.excludes_zero
+        else "Go on, and keep the holdout."
+        if total.estimate > 0
+        else "Send less, and keep the holdout to see whether that helps."
+    )
     return (
         f"{start} all promotion together {verb} {money(abs(total.estimate), currency)} of {metric} ({money_interval(total, currency)}){sure}. "
-        "That counts in what campaigns take from each other and sales that were only moved, and not yet the cost of messages."
+        f"That counts in what campaigns take from each other and sales that were only moved, and not yet the cost of messages. {then}"
     )

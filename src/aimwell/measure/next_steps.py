@@ -24,7 +24,7 @@ from aimwell.stats.together import together
 __all__ = ["LEFT_OUT_BY_LIMITS", "Step", "next_steps"]
 
 Verb = Literal[
-    "repair", "stop", "repeat", "enlarge", "judge later", "wait", "hold out", "all promotion"
+    "repair", "all promotion", "stop", "repeat", "enlarge", "judge later", "hold out", "wait"
 ]
 
 LEFT_OUT_BY_LIMITS = ("budget", "limit", "no_stock", "no_code")
@@ -57,7 +57,7 @@ def next_steps(
     *,
     timezone: str,
 ) -> tuple[Step, ...]:
-    """The most pressing first: what is broken, what loses, what earns, what cannot be told, all promotion together.
+    """The most pressing first: what is broken, all promotion together, what loses, what earns, what cannot be told.
 
     Args:
         found: The ledger of the period.
