@@ -196,7 +196,7 @@ def test_the_page_has_the_steps_and_the_next_campaign_and_what_people_wrote_does
     assert "<b>good" not in page
     assert "\N{MINUS SIGN}\N{WORD JOINER}£900" in page
     body = found.to_dict()
-    assert [step["verb"] for step in body["steps"]][0] == "all promotion"
+    assert body["steps"][0]["verb"] == "all promotion"
     assert body["outlook"]["each"]["count"] == 3
 
 
