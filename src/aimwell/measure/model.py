@@ -26,6 +26,7 @@ __all__ = [
     "Delivery",
     "Kpi",
     "Metric",
+    "Revision",
     "Span",
     "Truth",
     "Unit",
@@ -218,6 +219,25 @@ class Truth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Revision:
+    """What came back after the window of what was sold in it, and the lift of revenue with that off.
+
+    Attributes:
+        until: Up to when returns were looked for.
+        returned_treated, returned_control: Revenue that came back, by arm.
+        difference, total: Of revenue, per person and of all who were contacted.
+        sentence: In words.
+    """
+
+    until: datetime
+    returned_treated: float
+    returned_control: float
+    difference: Estimate
+    total: Estimate
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CampaignResult:
     """Everything that was measured of one plan.
 
@@ -234,6 +254,7 @@ class CampaignResult:
         views: The effect from other sides: on the reached, ratios, quantiles, over time; None where nobody looked.
         series: What the waves of a campaign that runs on say together; None where under two are over.
         stops: Where guardrails held the plan up, in the order of time.
+        revision: What later returns change; None where nothing came back since the window closed.
         methods: How it was measured, in words.
         caveats: What a reader must know before believing it.
     """
@@ -278,6 +299,7 @@ class CampaignResult:
     views: LiftViews | None = None
     series: Series | None = None
     stops: tuple[Stop, ...] = ()
+    revision: Revision | None = None
 
     @property
     def headline_estimate(self) -> Estimate:

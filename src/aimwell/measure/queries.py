@@ -15,6 +15,7 @@ __all__ = [
     "PEOPLE",
     "PLACED",
     "REDEEMABLE",
+    "RETURNED",
     "SPENT",
 ]
 
@@ -116,4 +117,17 @@ REDEEMABLE = """
 SELECT m.position, o.ordered_at, CAST(o.revenue AS double), o.coupon
 FROM purchases_ahead AS o JOIN members AS m ON m.profile_id = o.profile_id
 ORDER BY m.position, o.ordered_at, o.order_id
+"""
+
+RETURNED = """
+SELECT m.position, -CAST(sum(b.revenue) AS double) AS revenue
+FROM orders_ahead AS b
+JOIN members AS m ON m.profile_id = b.profile_id
+WHERE b.kind = 'return' AND b.ordered_at >= :ends
+  AND EXISTS (
+    SELECT 1 FROM orders_ahead AS s
+    WHERE s.profile_id = b.profile_id AND s.kind = 'sale' AND s.ordered_at < :ends
+      AND s.order_id = coalesce(b.original_order_id, b.order_id)
+  )
+GROUP BY m.position ORDER BY m.position
 """

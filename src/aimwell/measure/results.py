@@ -31,6 +31,7 @@ from aimwell.measure.model import (
     Costs,
     DailyPoint,
     Metric,
+    Revision,
     Span,
     Truth,
 )
@@ -84,6 +85,7 @@ def result_from(
     earlier: Sequence[Earlier] = (),
     series: Series | None = None,
     stops: Sequence[Stop] = (),
+    revision: Revision | None = None,
 ) -> CampaignResult:
     """Measure: lifts, profit, figures, rows by action, and the words for all of it.
 
@@ -97,6 +99,7 @@ def result_from(
         earlier: Lifts of earlier campaigns, for the Bayesian view.
         series: What the waves up to this one say together.
         stops: Where guardrails held the plan up, in the order of time.
+        revision: What came back after the window.
     """
     people, plan = reading.people, setting.plan
     fraction = setting.span.fraction
@@ -168,6 +171,7 @@ def result_from(
         views=_views(reading, setting, lifts, seed=seed, permutations=permutations),
         series=series,
         stops=tuple(stops),
+        revision=revision,
     )
     return words.explained(
         result,

@@ -26,6 +26,7 @@ from aimwell.measure.plan_reading import read_plan
 from aimwell.measure.report import report_html
 from aimwell.measure.report_files import store_files
 from aimwell.measure.results import Setting, result_from
+from aimwell.measure.returned import read_returned, revision_of
 from aimwell.measure.series_reading import read_series
 from aimwell.measure.spans import assigned, seed_of, span_of
 from aimwell.measure.view_tables import lift_csv
@@ -110,14 +111,27 @@ def measure(
         offers_reached=not setting.reached_nobody,
         contacts=contacts,
     )
+    seed = seed_of(plan) if seed is None else seed
+    revision = None
+    if windows == 1.0 and now.astimezone(UTC) > span.ends_at:
+        revision = revision_of(
+            reading.people,
+            read_returned(stores, reading, span, now=now),
+            now=now,
+            seed=seed,
+            permutations=permutations,
+            currency=setting.currency,
+            timezone=setting.timezone,
+        )
     return result_from(
         reading,
         ledger,
         setting,
         erased=placed.erased,
         earlier=earlier_lifts(stores, plan.plan_id, starts_at=span.starts_at),
-        seed=seed_of(plan) if seed is None else seed,
+        seed=seed,
         permutations=permutations,
+        revision=revision,
         series=read_series(stores, plan, reading if span.finished else None, now=now)
         if windows == 1.0
         else None,

@@ -36,6 +36,7 @@ def explained(
         methods=tuple(_methods(result)),
         caveats=(
             *_of_time(result, newest_order_at),
+            *([result.revision.sentence] if result.revision is not None else []),
             *_of_money(result, margin_unknown),
             *_of_people(result, reached_nobody=reached_nobody),
             *([spillover] if spillover is not None and not reached_nobody else []),
