@@ -11,6 +11,7 @@ from aimwell.measure.feedback.joined import GroupFeedback, Joined
 from aimwell.measure.feedback.joined_service import feedback_by, feedback_of_campaign
 from aimwell.measure.feedback.model import Feedback
 from aimwell.measure.feedback.service import feedback as feedback_of
+from aimwell.measure.formatting import signed_number
 from aimwell.stats.estimate import Estimate
 
 __all__ = ["feedback"]
@@ -135,7 +136,7 @@ def _show_groups(ws: Opened, found: Joined) -> None:
 def _told(one: GroupFeedback, value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:+.0f}" if one.kind == "nps" else f"{value:.1%}"
+    return signed_number(value, 0) if one.kind == "nps" else f"{value:.1%}"
 
 
 def _share(one: Estimate) -> str | None:
@@ -147,4 +148,4 @@ def _share(one: Estimate) -> str | None:
 def _points(one: Estimate, q_value: float | None) -> str | None:
     if one.estimate is None:
         return None
-    return f"{100 * one.estimate:+.1f}{'*' if q_value is not None and q_value <= _SURE else ''}"
+    return f"{signed_number(100 * one.estimate, 1)}{'*' if q_value is not None and q_value <= _SURE else ''}"

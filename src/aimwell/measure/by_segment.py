@@ -14,7 +14,7 @@ import numpy as np
 
 from aimwell.decide.model import Plan
 from aimwell.errors import MeasureError
-from aimwell.measure.formatting import count, percent
+from aimwell.measure.formatting import count, count_of, percent
 from aimwell.measure.lifts import NO_CONTROL, lift_of
 from aimwell.measure.members import InSegments
 from aimwell.measure.model import Metric, Span, plain
@@ -100,7 +100,7 @@ def segment_lifts(
     asked = list(metrics) if metrics is not None else known
     if "margin" in asked and "margin" not in known:
         raise MeasureError(
-            f"The margin of what {count(people.margin_unknown)} people bought is unknown. Set margin_default, or ask for another metric."
+            f"The margin of what {count_of(people.margin_unknown, 'person', 'people')} bought is unknown. Set margin_default, or ask for another metric."
         )
     members = {} if in_segments is None else in_segments.members
     sums = _added_up(people, members, asked)

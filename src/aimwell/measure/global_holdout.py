@@ -20,7 +20,7 @@ from aimwell.definitions.kinds.holdout import Holdout
 from aimwell.errors import MeasureError
 from aimwell.history.moment import open_moment
 from aimwell.history.outcomes import outcomes
-from aimwell.measure.formatting import count, date_words, money, money_interval
+from aimwell.measure.formatting import count_of, date_words, money, money_interval
 from aimwell.measure.model import plain
 from aimwell.stats.arms import Arm
 from aimwell.stats.buckets import BUCKETS
@@ -207,9 +207,7 @@ def _sentence(
         return f"No period of the global holdout '{name}' began in this time."
     since = date_words(periods[0].starts_at, timezone)
     held = sum(one.held_out for one in periods)
-    start = (
-        f"Against the {count(held)} people whom no campaign could contact since {since} ('{name}')"
-    )
+    start = f"Against the {count_of(held, 'person', 'people')} whom no campaign could contact since {since} ('{name}')"
     if total.estimate is None:
         reason = next((one.problem or one.total.reason for one in periods), total.reason)
         return f"{start} nothing can be said of all promotion together: {reason}"

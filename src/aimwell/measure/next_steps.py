@@ -13,7 +13,7 @@ from statistics import NormalDist
 from typing import Any, Literal, get_args
 
 from aimwell.measure.earnings import Earned, Earnings
-from aimwell.measure.formatting import count, date_words, money, money_interval
+from aimwell.measure.formatting import count_of, date_words, money, money_interval
 from aimwell.measure.global_holdout import HoldoutEffect
 from aimwell.measure.outlook import Outlook
 from aimwell.measure.wave_correlations import Known, correlation_table
@@ -189,7 +189,7 @@ class _Judged:
             found.append(
                 self._step(
                     "enlarge",
-                    f"Enlarge {self.campaign}: {count(self.left_out)} people of its newest audience were left out for want of budget, stock, codes "
+                    f"Enlarge {self.campaign}: {count_of(self.left_out, 'person of its newest audience was', 'people of its newest audience were')} left out for want of budget, stock, codes "
                     f"or capacity. If they answer as those contacted did, they would bring {money_interval(more, currency)} more; hold some "
                     "of them out to see whether they do.",
                 )
@@ -199,7 +199,7 @@ class _Judged:
     def _open(self, within: str, waves: str) -> Step:
         start = f"Whether {self.campaign} pays cannot be told yet{waves}: {within} in {self.what}."
         if self.needed is not None:
-            more = f" {count(self.needed)} more people in the same shares would show a gain of 5%."
+            more = f" {count_of(self.needed, 'more person', 'more people')} in the same shares would show a gain of 5%."
         elif self.ruled_out:
             more = " A gain of 5% in revenue is ruled out, so more of the same will not pay much."
         else:
