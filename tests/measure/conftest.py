@@ -42,7 +42,7 @@ def make_people() -> Callable[..., People]:
         }
         plain |= {
             name: value.astype(float)
-            if value is not None and value.dtype.kind in "iu" and name not in {"cell"}
+            if value is not None and value.dtype.kind in "iu" and name not in {"cell", "cluster"}
             else value
             for name, value in given.items()
         }

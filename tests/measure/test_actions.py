@@ -113,18 +113,139 @@ def test_each_variant_has_a_row_of_its_own(people: People) -> None:
     assert [row.contact_cost for row in rows] == [9.0, 8.0, 60.0]
 
 
+def chosen_for(
+    make_people: Callable[..., People], rng: np.random.Generator, n: int = 3000, **more: object
+) -> People:
+    """Who spends much is likely to get `a`, the others `b`, by probabilities that are logged. `a` adds 4 to everybody, `b` 1 and a tenth
+    of what people spent before (20 on average, so 3 on everybody)."""
+    before = rng.gamma(2, 10, n)
+    likely = np.where(before > 20, 0.75, 0.05)
+    shares = np.column_stack([likely / 2, likely / 2, 0.8 - likely])
+    draw = rng.random(n)
+    cell = (draw[:, None] >= np.cumsum(shares, axis=1)).sum(axis=1)
+    cell[cell == 3] = -1
+    added = np.select([(cell == 0) | (cell == 1), cell == 2], [4.0, 1 + before / 10], 0.0)
+    margin = before + rng.normal(0, 8, n) + added
+    return make_people(
+        list(cell),
+        cells=CELLS,
+        probability=np.where(cell < 0, 0.2, shares[np.arange(n), np.maximum(cell, 0)]),
+        orders=np.ones(n),
+        revenue=2 * margin,
+        margin=margin,
+        spend_before=before,
+        **more,
+    )
+
+
+def test_people_with_different_chances_are_weighed_by_the_logged_probabilities(
+    make_people: Callable[..., People],
+) -> None:
+    rng = np.random.default_rng(20)
+    held = {"a": 0, "b": 0}
+    gaps: dict[str, list[float]] = {"a": [], "b": []}
+    for _ in range(60):
+        people = chosen_for(make_people, rng)
+        for row in action_results(people, FACTS, holdout=0.2, by_variant=False, seed=1):
+            truth = {"a": 4.0, "b": 3.0}[row.action]
+            held[row.action] += bool(row.difference.covers(truth))
+            gaps[row.action].append((row.difference.estimate or 0.0) - truth)
+            assert row.effective is not None
+            assert 30 < row.effective < row.figures.people
+            assert "Hájek" in row.difference.method
+            assert row.difference.confidence == 0.975
+            assert "not what it added to those who got it" in (row.profit.reason or "")
+    # Unweighed, `a` would seem to add some ten more.
+    assert {name: float(np.mean(gap)) for name, gap in gaps.items()} == pytest.approx(
+        {"a": 0.0, "b": 0.0}, abs=0.35
+    )
+    assert min(held.values()) >= 54
+
+
+def test_variants_of_a_weighed_action_stand_for_everybody_too(
+    make_people: Callable[..., People],
+) -> None:
+    people = chosen_for(make_people, np.random.default_rng(20), 20_000)
+    whole = action_results(people, FACTS, holdout=0.2, by_variant=False, seed=1)
+    x, y, b = action_results(people, FACTS, holdout=0.2, by_variant=True, seed=1)
+    assert b.difference.estimate == whole[1].difference.estimate
+    middle = ((x.difference.estimate or 0.0) + (y.difference.estimate or 0.0)) / 2
+    assert middle == pytest.approx(whole[0].difference.estimate, abs=0.05)
+
+
+def test_while_the_window_is_open_a_weighed_interval_holds_at_all_looks(
+    make_people: Callable[..., People],
+) -> None:
+    people = chosen_for(make_people, np.random.default_rng(20))
+    done, open_, early = (
+        action_results(people, FACTS, holdout=0.2, by_variant=False, seed=1, fraction=part)[0]
+        for part in (None, 0.5, 0.01)
+    )
+    assert done.difference.lower > open_.difference.lower
+    assert "always valid" in open_.difference.method
+    assert early.difference.estimate is None
+    assert early.profit.estimate is None
+
+
+def test_where_groups_were_drawn_the_groups_are_weighed(make_people: Callable[..., People]) -> None:
+    rng = np.random.default_rng(20)
+    likely = rng.choice([0.2, 0.6], 400)
+    draw = rng.random(400)
+    cell = np.select([draw < 0.2, draw < 0.2 + likely], [-1, 0], 2).repeat(5)
+    chance = np.where(cell < 0, 0.2, np.where(cell == 0, likely.repeat(5), 0.8 - likely.repeat(5)))
+    margin = rng.normal(0, 3, 400).repeat(5) + rng.normal(0, 1, 2000) + 2.0 * (cell == 0)
+    people = {
+        groups: make_people(
+            list(cell),
+            cells=(CELLS[0], CELLS[1], CELLS[2]),
+            probability=chance,
+            revenue=margin,
+            margin=margin,
+            cluster=np.arange(400).repeat(5) if groups else None,
+        )
+        for groups in (True, False)
+    }
+    wide, short = (
+        action_results(people[groups], FACTS, holdout=0.2, by_variant=False, seed=1)[0].difference
+        for groups in (True, False)
+    )
+    assert wide.estimate == pytest.approx(short.estimate)
+    assert wide.upper - wide.lower > 1.8 * (short.upper - short.lower)
+    assert wide.covers(2.0)
+
+
 def test_an_action_that_not_everybody_could_get_is_not_compared(
     make_people: Callable[..., People],
 ) -> None:
+    rng = np.random.default_rng(20)
+    n = 2000
+    able, draw = rng.random(n) < 0.5, rng.random(n)
+    cell = np.where(draw < 0.2, -1, np.where(able & (draw < 0.6), 0, 2))
     people = make_people(
-        [0, 0, 2, 2, -1, -1], cells=CELLS, probability=[0.6, 0.3, 0.3, 0.3, 0.4, 0.4], revenue=[1, 2, 3, 4, 5, 6]
+        list(cell),
+        cells=CELLS,
+        probability=np.where(cell < 0, 0.2, np.where(able, 0.4, 0.8)),
+        margin=rng.normal(20, 5, n),
+    )
+    some, other = action_results(people, FACTS, holdout=0.2, by_variant=False, seed=1)
+    assert some.difference.estimate is None
+    assert "not everybody could get it" in (some.difference.reason or "")
+    assert some.p_adjusted is None
+    # Who was not able got this one with certainty or not at all, but nobody was without a chance of it.
+    assert other.difference.defined
+
+
+@pytest.mark.parametrize("chance", [[0.6, 0.3], [np.nan, 0.3], [0.0, 0.3]])
+def test_too_few_or_unlogged_people_are_not_weighed(
+    make_people: Callable[..., People], chance: list[float]
+) -> None:
+    people = make_people(
+        [0, 0, 2, 2, -1, -1], cells=CELLS, probability=[*chance, 0.3, 0.3, 0.4, 0.4], revenue=[1, 2, 3, 4, 5, 6]
     )  # fmt: skip
-    for row in action_results(
-        people, FACTS, holdout=0.4, by_variant=False, seed=1, permutations=199
-    ):
-        assert row.difference.estimate is None
-        assert "not everybody could get this action" in (row.difference.reason or "")
-        assert row.p_adjusted is None
+    first, second = action_results(people, FACTS, holdout=0.4, by_variant=False, seed=1)
+    wrong = "30 are needed" if chance[0] == 0.6 else "not logged"
+    assert wrong in (first.difference.reason or "")
+    assert "30 are needed" in (second.difference.reason or "")
 
 
 def test_without_control_no_action_is_compared(make_people: Callable[..., People]) -> None:

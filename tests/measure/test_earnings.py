@@ -18,6 +18,7 @@ from aimwell.deliver import service as deliver
 from aimwell.errors import MeasureError
 from aimwell.measure.earnings import earnings
 from aimwell.measure.earnings_report import earnings_csv, earnings_html
+from aimwell.measure.executive import executive, executive_of
 from aimwell.measure.later import beyond_words
 from aimwell.measure.service import measure, store_earnings, store_report
 from aimwell.measure.stored import latest_documents
@@ -79,6 +80,43 @@ def test_a_sum_squares_and_adds_the_distances_of_each_side() -> None:
     assert not together([]).defined
 
 
+def test_a_sum_of_estimates_that_go_together_adds_their_products() -> None:
+    parts = [Estimate(**estimate(10, 7, 14)), Estimate(**estimate(20, 16, 23))]
+    table = np.array([[1.0, 0.5], [0.5, 1.0]])
+    found = together(parts, correlations=table)
+    assert found.lower == pytest.approx(30 - (9 + 16 + 12) ** 0.5)
+    assert found.upper == pytest.approx(30 + (16 + 9 + 12) ** 0.5)
+    assert "correlations" in found.method
+    lost = together([parts[0], Estimate(**missing("none"))], correlations=table)
+    assert (lost.lower, lost.upper) == (7.0, 14.0)
+
+
+def waves(together_: float | None) -> list[dict[str, Any]]:
+    """Two waves of one campaign; the second one's report tells how their errors go together."""
+    found = [document(plan_id=f"spring-{number}", measured_at=str(number)) for number in (1, 2)]
+    if together_ is not None:
+        row = {
+            "waves": [{"plan_id": "spring-1"}, {"plan_id": "spring-2"}],
+            "correlations": [[1.0, together_], [together_, 1.0]],
+        }
+        found[1]["series"] = {"rows": [row]}
+    return found
+
+
+def test_waves_of_a_campaign_are_summed_as_far_as_they_go_together() -> None:
+    def width(correlation: float | None) -> float:
+        found = earnings(waves(correlation), currency="GBP", since=None, until=UNTIL)
+        return (found.profit.upper or 0.0) - (found.profit.lower or 0.0)
+
+    assert width(0.0) == pytest.approx(480 * 2**0.5)
+    assert width(0.8) == pytest.approx(480 * 3.6**0.5)
+    assert width(None) == width(0.0)
+    told = earnings(waves(None), currency="GBP", since=None, until=UNTIL)
+    assert any("share the people who are held out" in one for one in told.caveats)
+    told = earnings(waves(0.8), currency="GBP", since=None, until=UNTIL)
+    assert not any("share the people who are held out" in one for one in told.caveats)
+
+
 def test_the_interval_of_a_sum_covers() -> None:
     rng = np.random.default_rng(1)
     truth, sizes = np.array([5.0, -2.0, 9.0, 0.0]), np.array([1.0, 4.0, 2.0, 3.0])
@@ -138,14 +176,18 @@ def test_a_campaign_belongs_to_the_period_in_which_it_starts() -> None:
 
 
 def test_page_and_csv_say_the_same_and_are_safe() -> None:
-    found = earnings(
-        [document(), document("=1+1<script>")], currency="GBP", since=None, until=UNTIL
+    found = executive_of(
+        [document(), document("=1+1<script>")],
+        currency="GBP",
+        timezone="UTC",
+        since=None,
+        until=UNTIL,
     )
     page = earnings_html(found, title="2026", timezone="UTC", made_at=UNTIL)
     assert page == earnings_html(found, title="2026", timezone="UTC", made_at=UNTIL)
     assert "<script>" not in page
     assert "£700" in page
-    rows = list(csv.DictReader(io.StringIO(earnings_csv(found))))
+    rows = list(csv.DictReader(io.StringIO(earnings_csv(found.ledger))))
     assert [float(row["profit_added"]) for row in rows] == [350.0, 350.0]
     assert rows[1]["campaign"] == "'=1+1<script>"
 
@@ -181,9 +223,7 @@ def test_the_ledger_of_a_workspace_and_what_came_after_the_window(tmp_path: Path
     store_report(stores, measure(stores, plan_id, now=day(100), permutations=199))
     (kept,) = latest_documents(stores)
     assert kept["span"]["finished"], "the newest report of a plan counts"
-    found = earnings(
-        latest_documents(stores), currency=stores.settings.currency, since=None, until=day(200)
-    )
+    found = executive(stores, since=None, until=day(200), now=day(200))
     files = store_earnings(stores, found, name="executive-2026", title="2026", now=day(100))
     assert json.loads(files["json"].read_text())["campaigns"][0]["plan_id"] == plan_id
     with pytest.raises(MeasureError, match="cannot be named"):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from aimwell.measure.formatting import (
+    count_of,
     date_words,
     days_words,
     minute_words,
@@ -18,6 +19,7 @@ from aimwell.measure.formatting import (
     points,
     points_interval,
     ratio,
+    signed_number,
 )
 from aimwell.measure.shown import p_words, shown_interval, signed
 from aimwell.stats.estimate import Estimate
@@ -97,3 +99,15 @@ def test_a_difference_bears_its_sign_and_nothing_bears_none() -> None:
     assert signed(-3.0, "money", "GBP") == "−£3.00"
     assert signed(0.001, "money", "GBP") == "£0.00"
     assert signed(2.0, "points", "GBP") == "+2.0 points"
+
+
+def test_a_difference_has_its_sign_and_a_real_minus() -> None:
+    assert signed_number(1234.5) == "+1,234.50"
+    assert signed_number(-0.3, 1) == "\N{MINUS SIGN}0.3"
+    assert signed_number(0.0) == "+0.00"
+
+
+def test_one_is_not_many() -> None:
+    assert count_of(1, "person", "people") == "1 person"
+    assert count_of(1234, "person", "people") == "1,234 people"
+    assert count_of(0, "person", "people") == "0 people"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -80,6 +81,8 @@ def test_the_command_prints_a_line_a_period(run: Run, lite: Stores) -> None:
     told = run("measure", "over-time", plan_id, "--workspace", lite.root)
     assert "14 to 28 (after the window)" in told.out
     assert "fades" in told.out.splitlines()[0]
+    assert "\N{MINUS SIGN}" in told.out
+    assert not re.search(r"-\d", told.out)
     assert max(map(len, told.out.splitlines()[2:6])) <= 110
     body = run(
         "measure", "over-time", plan_id, "--after", 7, "--json", "--workspace", lite.root

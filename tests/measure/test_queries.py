@@ -46,9 +46,9 @@ def test_of_several_origins_of_a_person_the_earliest_assignment_stands(session: 
     )
     rows = session.rows(sql(PLACED, planned=NOW, campaign="spring"))
     assert sorted(rows) == [
-        ("a", -1, 0.2, 12, 2, True),
-        ("c", 1, 0.4, 13, 2, False),
-        ("e", -1, 0.2, 15, 1, False),
+        ("a", -1, 0.2, 12, NOW - timedelta(days=30), 2, True),
+        ("c", 1, 0.4, 13, None, 2, False),
+        ("e", -1, 0.2, 15, None, 1, False),
     ]
 
 

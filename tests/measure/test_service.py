@@ -18,7 +18,8 @@ from aimwell.decide.stored import load_plan, places
 from aimwell.deliver import service as deliver
 from aimwell.errors import DecideError, MeasureError
 from aimwell.measure.model import CampaignResult, Truth
-from aimwell.measure.service import measure, seed_of, store_report
+from aimwell.measure.service import measure, store_report
+from aimwell.measure.spans import seed_of
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from campaigns import DOCUMENTS, NOW, executed, planned, set_up, text_of

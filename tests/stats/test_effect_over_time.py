@@ -114,3 +114,29 @@ def test_what_was_known_before_takes_out_noise_and_differences_that_were_there()
     assert adjusted.effect.method.startswith("CUPED")
     with pytest.raises(StatsError, match="covariates"):
         effect_trend(person, days, amount, treated=TREATED, whole_days=7, before=known[:5])
+
+
+def test_groups_that_were_drawn_and_strata_are_counted_in():
+    rng = np.random.default_rng(6)
+    n, cluster = 600, np.arange(600) // 6
+    treated = (rng.random(100) < 0.6)[cluster]
+    stratum = (cluster % 2).astype(float)
+    amount = 20.0 * stratum + rng.normal(0, 3, 100)[cluster] + rng.normal(0, 1, n) + 2.0 * treated
+    who, when = np.arange(n), np.full(n, 0.5)
+
+    def width(**more):
+        (one,) = effect_by_period(who, when, amount, treated=treated, ends=[1.0], **more)
+        return one.effect.upper - one.effect.lower
+
+    known = np.column_stack([rng.normal(size=n), stratum])
+    assert width(before=known) < 0.5 * width(before=known[:, 0])
+    assert width(before=known, cluster=cluster) > 1.8 * width(before=known)
+    (grouped,) = effect_by_period(
+        who, when, amount, treated=treated, ends=[1.0], before=known, cluster=cluster
+    )
+    assert "cluster-robust" in grouped.effect.method
+    assert grouped.effect.covers(2.0)
+    (alone,) = effect_by_period(
+        who, when, amount, treated=treated, ends=[1.0], cluster=np.where(treated, 0, cluster)
+    )
+    assert "one cluster" in alone.effect.reason

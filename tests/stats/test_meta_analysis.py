@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 
 from aimwell.errors import StatsError
 from aimwell.stats.meta_analysis import homogeneity, interaction, pool
@@ -116,3 +117,95 @@ def test_the_test_of_homogeneity_keeps_its_level():
         homogeneity(errors * rng.normal(size=10), errors).p_value <= 0.05 for _ in range(runs)
     )
     assert alarms / runs == pytest.approx(0.05, abs=0.021)
+
+
+def _dense(effects, errors, correlations):
+    """Mean, its error and the variance between by the matrices of the restricted likelihood."""
+    y, covariance, one = (
+        np.asarray(effects),
+        np.outer(errors, errors) * correlations,
+        np.ones(len(effects)),
+    )
+
+    def inverse(between):
+        return np.linalg.inv(covariance + between * np.eye(len(y)))
+
+    def mean(between):
+        return float(one @ inverse(between) @ y / (one @ inverse(between) @ one))
+
+    def lost(between):
+        left = y - mean(between)
+        return (
+            np.linalg.slogdet(covariance + between * np.eye(len(y)))[1]
+            + np.log(one @ inverse(between) @ one)
+            + left @ inverse(between) @ left
+        )
+
+    found = minimize_scalar(lost, bounds=(0.0, 10.0), method="bounded", options={"xatol": 1e-10})
+    left = y - mean(found.x)
+    spread = float(left @ inverse(found.x) @ left) / (len(y) - 1)
+    return (
+        mean(found.x),
+        np.sqrt(max(spread, 1.0) / float(one @ inverse(found.x) @ one)),
+        found.x,
+    )
+
+
+def test_with_correlated_errors_it_is_the_restricted_likelihood_of_the_matrices():
+    rng = np.random.default_rng(4)
+    root = rng.normal(size=(5, 7))
+    table = root @ root.T
+    scale = np.sqrt(np.diag(table))
+    table = table / np.outer(scale, scale)
+    effects, errors = rng.normal(1.0, 1.2, 5), rng.uniform(0.3, 0.8, 5)
+    found = pool(effects, errors, correlations=table)
+    mean, error, between = _dense(effects, errors, table)
+    assert found.between == pytest.approx(between, rel=1e-4)
+    assert found.mean.estimate == pytest.approx(mean, rel=1e-5)
+    assert found.error == pytest.approx(error, rel=1e-5)
+    assert "correlated errors" in found.mean.method
+
+
+@pytest.mark.parametrize("method", ["reml", "dersimonian_laird"])
+def test_errors_that_do_not_go_together_are_those_of_independent_campaigns(method):
+    plain = pool(EFFECTS, ERRORS, method=method)
+    same = pool(EFFECTS, ERRORS, correlations=np.eye(13), method=method)
+    assert same.mean.estimate == pytest.approx(plain.mean.estimate, rel=1e-9)
+    assert same.between == pytest.approx(plain.between, rel=1e-6)
+    assert (same.next.lower, same.next.upper) == pytest.approx(
+        (plain.next.lower, plain.next.upper), rel=1e-4
+    )
+    assert same.homogeneity.q == pytest.approx(plain.homogeneity.q)
+
+
+def test_waves_with_one_holdout_are_covered_where_taking_them_for_independent_is_not():
+    """Eight waves whose errors share much of the held-out people; nothing truly differs between them."""
+    rng, runs = np.random.default_rng(5), 120
+    table = np.full((8, 8), 0.7) + 0.3 * np.eye(8)
+    half = np.linalg.cholesky(table)
+    held = {"with": 0, "without": 0}
+    for _ in range(runs):
+        effects = half @ rng.normal(size=8)
+        held["with"] += bool(pool(effects, np.ones(8), correlations=table).mean.covers(0.0))
+        held["without"] += bool(pool(effects, np.ones(8)).mean.covers(0.0))
+    assert held["with"] / runs > 0.9
+    assert held["without"] / runs < 0.8
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (np.eye(3), "2 by 2"),
+        (np.array([[1.0, 0.5], [0.4, 1.0]]), "symmetric"),
+        (np.array([[2.0, 0.5], [0.5, 1.0]]), "with itself"),
+        (np.array([[1.0, 1.5], [1.5, 1.0]]), "contradict"),
+    ],
+)
+def test_tables_that_are_no_correlations_are_refused(table, words):
+    with pytest.raises(StatsError, match=words):
+        pool([1.0, 2.0], [1.0, 1.0], correlations=table)
+
+
+def test_one_effect_told_twice_counts_once():
+    found = pool([1.0, 1.0], [0.5, 0.5], correlations=np.ones((2, 2)))
+    assert found.error == pytest.approx(0.5, rel=1e-3)

@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from aimwell.errors import StatsError
+from aimwell.stats.effect_axes import Axes
 from aimwell.stats.next_effect import betweens, chance_of_less
 
 
@@ -27,7 +28,7 @@ def test_where_campaigns_are_alike_beyond_chance_it_is_nearly_the_normal_law() -
 
 def test_the_generalised_q_at_a_variance_found_is_the_quantile() -> None:
     effects, variances = np.array([0.1, 0.9, -0.5]), np.array([0.01, 0.03, 0.02])
-    (found,) = betweens(effects, variances, [1.386])
+    (found,) = betweens(Axes(effects, np.ones(len(effects)), variances), np.array([1.386]))
     weights = 1 / (variances + found)
     mean = (weights * effects).sum() / weights.sum()
     assert (weights * (effects - mean) ** 2).sum() == pytest.approx(1.386, rel=1e-9)

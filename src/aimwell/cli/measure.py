@@ -19,9 +19,11 @@ from aimwell.cli.measure_compare import benchmarks, compare
 from aimwell.cli.measure_days import alerts, days
 from aimwell.cli.measure_diagnose import diagnose
 from aimwell.cli.measure_experiments import experiment
+from aimwell.cli.measure_holdout import holdout
 from aimwell.cli.measure_lift import lift
 from aimwell.cli.measure_over_time import over_time
 from aimwell.cli.measure_panels import CAMPAIGN, CUSTOMERS, EXPERIMENTS, TOGETHER
+from aimwell.cli.measure_rows import show_actions, show_series, show_stops
 from aimwell.cli.measure_segment_report import segment_report
 from aimwell.cli.measure_segments import segments
 from aimwell.cli.output import Output
@@ -74,6 +76,7 @@ def show(ws: Opened, result: CampaignResult) -> None:
     out.heading(result.sentence)
     if result.headline == "profit" and "earned" in result.sentence:
         out.say("(Earned means profit: margin less the cost of offers and messages.)")
+    show_stops(out, result)
     nothing = nothing_to_compare(result)
     if nothing:
         out.say()
@@ -92,6 +95,8 @@ def show(ws: Opened, result: CampaignResult) -> None:
     _added(out, result)
     if result.views is not None and result.views.strength.underpowered:
         out.say(result.views.strength.sentence)
+    show_actions(out, result)
+    show_series(out, result)
     for kpi in result.kpis:
         _figure(out, kpi_card(kpi, currency), trial=result.verdict == "trial")
     out.say()
@@ -163,6 +168,7 @@ app.command("diagnose", rich_help_panel=CAMPAIGN)(diagnose)
 app.command("days", rich_help_panel=TOGETHER)(days)
 app.command("alerts", rich_help_panel=TOGETHER)(alerts)
 app.command("benchmarks", rich_help_panel=TOGETHER)(benchmarks)
+app.command("holdout", rich_help_panel=EXPERIMENTS)(holdout)
 app.command("experiment", rich_help_panel=EXPERIMENTS)(experiment)
 app.command("kpis", rich_help_panel=TOGETHER)(measure_kpis.kpis)
 app.command("ledger", rich_help_panel=TOGETHER)(measure_earnings.ledger)

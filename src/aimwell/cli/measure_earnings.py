@@ -12,6 +12,8 @@ import typer
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.decide.stored import load_plan
 from aimwell.measure.earnings import Earned, Earnings, earnings
+from aimwell.measure.executive import Executive
+from aimwell.measure.executive import executive as read_executive
 from aimwell.measure.formatting import days_words, money, money_interval
 from aimwell.measure.later import beyond_words
 from aimwell.measure.service import measure, store_earnings
@@ -52,7 +54,9 @@ def executive(
 ) -> None:
     """Write one page on what promotion earned in a period (HTML, JSON and CSV) into the workspace's reports/."""
     with opened(workspace, as_json=as_json) as ws:
-        found = _earnings(ws, period)
+        since, until = _bounds(ws, period)
+        with ws.output.progress("Measuring"):
+            found = read_executive(ws.stores, since=since, until=until, now=ws.now)
         name = f"executive-{period or 'all'}"
         files = store_earnings(
             ws.stores, found, name=name, title=period or "All campaigns", now=ws.now
@@ -60,7 +64,8 @@ def executive(
         if as_json:
             ws.output.json({**found.to_dict(), "files": {k: str(v) for k, v in files.items()}})
             return
-        _show(ws, found)
+        _show(ws, found.ledger)
+        _show_ahead(ws, found)
         ws.output.say()
         for file in files.values():
             ws.output.say(f"Written: {file}")
@@ -110,13 +115,30 @@ def later(
 
 
 def _earnings(ws: Opened, period: str | None) -> Earnings:
-    since, until = bounds(period, ws.stores.settings.timezone) if period else (None, ws.now)
+    since, until = _bounds(ws, period)
     return earnings(
         latest_documents(ws.stores),
         currency=ws.stores.settings.currency,
         since=since,
         until=until,
     )
+
+
+def _bounds(ws: Opened, period: str | None) -> tuple[datetime | None, datetime]:
+    return bounds(period, ws.stores.settings.timezone) if period else (None, ws.now)
+
+
+def _show_ahead(ws: Opened, found: Executive) -> None:
+    out = ws.output
+    out.say()
+    out.heading("What the next campaign may bring")
+    out.say(found.outlook.sentence)
+    out.say()
+    out.heading("What to do next")
+    if not found.steps:
+        out.say("Nothing follows from these figures: measure a campaign with a held-out group.")
+    for step in found.steps:
+        out.say(f"- {step.sentence}")
 
 
 def bounds(period: str, timezone: str) -> tuple[datetime, datetime]:

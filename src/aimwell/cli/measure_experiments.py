@@ -9,6 +9,7 @@ import typer
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.measure.experiments.model import Comparison, ExperimentResult, PooledComparison
 from aimwell.measure.experiments.words import adjusted_words, reached_words
+from aimwell.measure.formatting import MINUS, signed_number
 from aimwell.measure.shown import p_words
 from aimwell.stats.estimate import Estimate
 
@@ -153,7 +154,9 @@ def _rows(one: Comparison) -> list[tuple[str, str, str, str, str]]:
             f"{one.arm} − {one.against}",
             _figure(one.difference),
             _interval(one.difference),
-            "–" if one.relative.estimate is None else f"{100 * one.relative.estimate:+.1f} %",
+            "–"
+            if one.relative.estimate is None
+            else f"{signed_number(100 * one.relative.estimate, 1)} %",
             "–" if one.p_adjusted is None else p_words(one.p_adjusted),
         )
     ]
@@ -194,10 +197,10 @@ def _pooled(ws: Opened, pooled: tuple[PooledComparison, ...]) -> None:
 
 
 def _figure(one: Estimate) -> str:
-    return "–" if one.estimate is None else f"{one.estimate:+.4g}"
+    return "–" if one.estimate is None else f"{one.estimate:+.4g}".replace("-", MINUS)
 
 
 def _interval(one: Estimate) -> str:
     if one.lower is None or one.upper is None:
         return "–"
-    return f"{one.lower:+.3g} to {one.upper:+.3g}"
+    return f"{one.lower:+.3g} to {one.upper:+.3g}".replace("-", MINUS)

@@ -15,6 +15,7 @@ from aimwell.measure.feedback.shifts import ALPHA
 from aimwell.measure.feedback.shifts_service import Shifts, feedback_shifts
 from aimwell.measure.feedback.spoken import Spoken
 from aimwell.measure.feedback.spoken_service import spoken_by, spoken_of_campaign
+from aimwell.measure.formatting import signed_number
 from aimwell.measure.shown import p_words
 from aimwell.stats.estimate import Estimate
 
@@ -232,7 +233,7 @@ def show_shifts(ws: Opened, found: Shifts) -> None:
 def _told(one: GroupFeedback, value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:+.0f}" if one.kind == "nps" else f"{value:.1%}"
+    return signed_number(value, 0) if one.kind == "nps" else f"{value:.1%}"
 
 
 def _share(one: Estimate) -> str | None:
@@ -244,4 +245,4 @@ def _share(one: Estimate) -> str | None:
 def _points(one: Estimate, q_value: float | None) -> str | None:
     if one.estimate is None:
         return None
-    return f"{100 * one.estimate:+.1f}{'*' if q_value is not None and q_value <= _SURE else ''}"
+    return f"{signed_number(100 * one.estimate, 1)}{'*' if q_value is not None and q_value <= _SURE else ''}"

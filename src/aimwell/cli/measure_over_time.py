@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.measure.formatting import signed_number
 from aimwell.measure.over_time import OverTime
 from aimwell.measure.service import measure_over_time
 from aimwell.stats.effect_over_time import Period
@@ -73,4 +74,4 @@ def _row(period: Period, found: OverTime) -> tuple[str, ...]:
 def _figures(one: Estimate) -> tuple[str, str, str]:
     if one.estimate is None or one.lower is None or one.upper is None:
         return "–", "–", "–"
-    return f"{one.estimate:+,.2f}", f"{one.lower:+,.2f}", f"{one.upper:+,.2f}"
+    return signed_number(one.estimate), signed_number(one.lower), signed_number(one.upper)

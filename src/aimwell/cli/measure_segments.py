@@ -8,6 +8,7 @@ import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.measure.by_segment import SURE, SegmentLifts
+from aimwell.measure.formatting import signed_number
 from aimwell.measure.model import Metric
 from aimwell.measure.service import measure_segments
 from aimwell.measure.shown import p_words
@@ -92,4 +93,4 @@ def _row(row: GroupLift) -> tuple[object, ...]:
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:+,.2f}"
+    return "–" if value is None else signed_number(value)

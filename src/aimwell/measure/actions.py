@@ -1,9 +1,16 @@
-"""Each action, and each content variant, against the held-out."""
+"""Each action, and each content variant, against the held-out.
+
+Where everybody had the same probability of an action, its people are compared as they are. Where probabilities differ (a policy chose and
+some explored, or earlier waves moved the chances) people are weighed by one over the probability that was logged, and the row says what
+the action adds to everybody, not to those whom it was chosen for.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from aimwell.measure.lifts import (
     MARGIN_UNKNOWN,
@@ -13,14 +20,29 @@ from aimwell.measure.lifts import (
     planned_shares,
 )
 from aimwell.measure.model import ActionResult, Metric
-from aimwell.measure.people import Cell, People, arm_figures
+from aimwell.measure.people import BoolArray, Cell, People, arm_figures
+from aimwell.stats.always_valid import always_valid_difference, too_early
+from aimwell.stats.contrasts import (
+    EFFECTIVE_MIN,
+    Contrast,
+    contrast,
+    coverage,
+    effective_people,
+)
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 from aimwell.stats.multiplicity import holm
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS, fewest_permutations
+from aimwell.stats.samples import FloatArray
 
-__all__ = ["ActionFacts", "action_results"]
+__all__ = ["ActionFacts", "action_groups", "action_results", "weigh", "weighed_contrast"]
 
-_UNEQUAL = "not everybody could get this action, so the people who got it cannot be compared with all who were held out"
+_UNLOGGED = "with which probability people got this action was not logged, so they cannot be compared with all who were held out"
+_UNEQUAL = (
+    "by the logged probabilities those who got this action stand for {covered:,.0f} of {people:,} people: not everybody could get it, so they "
+    "cannot be compared with all who were held out"
+)
+_FEW = "people had so different chances of this action that those who got it tell as much as {effective:.0f}; {needed:.0f} are needed"
+_CHOSEN = "people had different chances of this action, so what it would add to everybody is known, and not what it added to those who got it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +74,7 @@ def action_results(
     """
     metric: Metric = "revenue" if people.margin_unknown else "margin"
     even = planned_shares(people, holdout=holdout) is not None
-    groups = [g for g in _groups(people.cells, by_variant=by_variant) if g[0] in facts]
+    groups = [g for g in action_groups(people.cells, by_variant=by_variant) if g[0] in facts]
     confidence = round(1.0 - (1.0 - DEFAULT_CONFIDENCE) / max(1, len(groups)), 12)
     permutations = max(permutations, fewest_permutations(confidence))
     rows = [
@@ -75,11 +97,82 @@ def action_results(
     return tuple(replace(row, p_adjusted=p) for row, p in zip(rows, adjusted, strict=True))
 
 
-def _groups(cells: Sequence[Cell], *, by_variant: bool) -> list[tuple[str, str | None, list[int]]]:
+def action_groups(
+    cells: Sequence[Cell], *, by_variant: bool
+) -> list[tuple[str, str | None, list[int]]]:
+    """Action, variant (None for the action as a whole) and the cells that belong to it."""
     found: dict[tuple[str, str | None], list[int]] = {}
     for index, cell in enumerate(cells):
         found.setdefault((cell.action, cell.variant if by_variant else None), []).append(index)
     return [(action, variant, indices) for (action, variant), indices in found.items()]
+
+
+@dataclass(frozen=True, eq=False)
+class Weighed:
+    """The people of an action with their weights, or why they cannot be weighed.
+
+    Attributes:
+        weights: One over the probability of the action; of its variants, each at the share that it has among them.
+        effective: How many people, all weighed alike, tell as much.
+        problem: Why there is no comparison; None where there is one.
+    """
+
+    weights: FloatArray
+    effective: float
+    problem: str | None
+
+
+def weigh(people: People, cells: Sequence[int]) -> Weighed:
+    """Weigh those who were given one of these cells, so that they stand for all who were assigned."""
+    chosen = people.given(cells)
+    logged, cell = people.probability[chosen], people.cell[chosen]
+    if not len(logged) or not (logged > 0.0).all():
+        return Weighed(np.empty(0), 0.0, _UNLOGGED)
+    # A variant is drawn after the action and by itself: its share among the action's people is its probability.
+    share = np.bincount(cell, minlength=len(people.cells))[cell] / len(cell)
+    probability = np.minimum(logged / share, 1.0)
+    weights = 1.0 / probability
+    owners = None if people.cluster is None else people.cluster[chosen]
+    covered = coverage(probability, of=len(people), owners=owners)
+    effective = effective_people(weights)
+    problem = None
+    if not covered.all_of_them:
+        problem = _UNEQUAL.format(covered=covered.people, people=covered.of)
+    elif effective < EFFECTIVE_MIN:
+        problem = _FEW.format(effective=effective, needed=EFFECTIVE_MIN)
+    return Weighed(weights, effective, problem)
+
+
+def weighed_contrast(
+    people: People, values: FloatArray, chosen: BoolArray, weights: FloatArray | None
+) -> Contrast:
+    """One number a person: these people, weighed, against the held-out; by group where groups were drawn."""
+    owners = (
+        None
+        if people.cluster is None
+        else (people.cluster[chosen], people.cluster[~people.treated])
+    )
+    return contrast(*people.arms(values, chosen), weights=weights, owners=owners)
+
+
+def _weighed_difference(
+    people: People,
+    values: FloatArray,
+    chosen: BoolArray,
+    weighed: Weighed,
+    confidence: float,
+    fraction: float | None,
+) -> Estimate:
+    if weighed.problem is not None:
+        return Estimate.missing(weighed.problem, method="none", confidence=confidence)
+    means = weighed_contrast(people, values, chosen, weighed.weights).means
+    early = None if fraction is None else too_early(fraction)
+    if isinstance(means, str) or early is not None:
+        reason = means if isinstance(means, str) else early or ""
+        return Estimate.missing(reason, method="none", confidence=confidence)
+    if fraction is None:
+        return means.difference(confidence=confidence)
+    return always_valid_difference(means, fraction=fraction, confidence=confidence)
 
 
 def _row(
@@ -98,7 +191,7 @@ def _row(
     chosen = people.given(cells)
     variants = list(facts.sent) if variant is None else [variant]
     cost = sum(facts.cost.get(name, 0.0) for name in variants)
-    difference = Estimate.missing(_UNEQUAL, method="none", confidence=confidence)
+    effective = None
     if people.treated.all():
         difference = Estimate.missing(NO_CONTROL, method="none", confidence=confidence)
     elif even:
@@ -111,10 +204,18 @@ def _row(
             permutations=permutations,
             fraction=fraction,
         ).difference
-    if metric == "margin":
+    else:
+        weighed = weigh(people, cells)
+        effective = weighed.effective
+        difference = _weighed_difference(
+            people, people.outcome(metric), chosen, weighed, confidence, fraction
+        )
+    if metric != "margin":
+        profit = Estimate.missing(MARGIN_UNKNOWN, method="none", confidence=confidence)
+    elif even or not difference.defined:
         profit = less_cost(difference.times(float(chosen.sum())), cost)
     else:
-        profit = Estimate.missing(MARGIN_UNKNOWN, method="none", confidence=confidence)
+        profit = Estimate.missing(_CHOSEN, method="none", confidence=confidence)
     return ActionResult(
         action=action,
         variant=variant,
@@ -127,4 +228,5 @@ def _row(
         difference=difference,
         profit=profit,
         p_adjusted=None,
+        effective=effective,
     )

@@ -13,7 +13,7 @@ from aimwell.measure.people import People
 from aimwell.stats.bayes import Belief, believed_difference, prior_of_campaigns, weak_prior
 from aimwell.stats.clustered_lift import clustered_means
 from aimwell.stats.cuped import adjusted_means, plan_adjustment
-from aimwell.stats.estimate import DEFAULT_CONFIDENCE
+from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 from aimwell.stats.intervals import too_few_people
 from aimwell.stats.meta_analysis import pool
 from aimwell.stats.two_means import TwoMeans
@@ -25,7 +25,6 @@ __all__ = ["CAMPAIGNS_MIN", "Earlier", "belief", "earlier_lifts"]
 CAMPAIGNS_MIN = 3
 """Of fewer earlier campaigns it is not known how far campaigns differ, so the weak prior is taken."""
 
-_NORMAL_95 = 1.959964
 _reports = metadata.tables["reports"]
 
 
@@ -53,11 +52,11 @@ def earlier_lifts(stores: Stores, plan_id: str, *, starts_at: datetime) -> tuple
 def _earlier(document: dict[str, Any]) -> Earlier | None:
     """From a whole report; None where it says nothing of the kind."""
     over = document["span"]["finished"] and document["verdict"] in ("gain", "loss", "unsure")
-    relative: dict[str, Any] = document["lifts"]["revenue"]["relative"]
-    if not over or relative["estimate"] is None or relative["confidence"] != DEFAULT_CONFIDENCE:
+    relative = Estimate(**document["lifts"]["revenue"]["relative"])
+    error = relative.normal_error
+    if not over or relative.estimate is None or error is None:
         return None
-    error = (relative["upper"] - relative["lower"]) / (2.0 * _NORMAL_95)
-    return Earlier(relative["estimate"], error) if error > 0.0 else None
+    return Earlier(relative.estimate, error) if relative.confidence == DEFAULT_CONFIDENCE else None
 
 
 def _means(people: People) -> TwoMeans | None:

@@ -1,6 +1,6 @@
 """What sending added in each segment, many segments and metrics at once, corrected for their number.
 
-By sums (`stats.group_sums`) with CUPED and Welch's interval; where a segment has few buyers or very skewed outcomes, the rule of
+By sums (`stats.group_sums`) with CUPED (and within the strata in which arms were dealt out) and Welch's interval; where a segment has few buyers or very skewed outcomes, the rule of
 `stats.lift` takes over for that row, as in a campaign's report.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from aimwell.decide.model import Plan
 from aimwell.errors import MeasureError
-from aimwell.measure.formatting import count, percent
+from aimwell.measure.formatting import count, count_of, percent
 from aimwell.measure.lifts import NO_CONTROL, lift_of
 from aimwell.measure.members import InSegments
 from aimwell.measure.model import Metric, Span, plain
@@ -27,6 +27,7 @@ from aimwell.stats.group_sums import (
     corrected,
     lifts_of_groups,
 )
+from aimwell.stats.stratified_sums import StratifiedSums
 
 __all__ = ["SURE", "SegmentLifts", "segment_lifts"]
 
@@ -99,7 +100,7 @@ def segment_lifts(
     asked = list(metrics) if metrics is not None else known
     if "margin" in asked and "margin" not in known:
         raise MeasureError(
-            f"The margin of what {count(people.margin_unknown)} people bought is unknown. Set margin_default, or ask for another metric."
+            f"The margin of what {count_of(people.margin_unknown, 'person', 'people')} bought is unknown. Set margin_default, or ask for another metric."
         )
     members = {} if in_segments is None else in_segments.members
     sums = _added_up(people, members, asked)
@@ -131,15 +132,27 @@ def segment_lifts(
 def _added_up(
     people: People, in_segment: Mapping[str, BoolArray], metrics: Sequence[Metric]
 ) -> GroupSums:
-    sums = GroupSums(groups=list(in_segment), metrics=metrics)
+    strata = people.strata
+    stratified = (
+        None
+        if strata is None
+        else StratifiedSums(groups=list(in_segment), metrics=metrics, strata=strata.shape[1] + 1)
+    )
+    sums = stratified or GroupSums(groups=list(in_segment), metrics=metrics)
     bits = np.zeros((len(people), sums.words), dtype=np.int64)
     for group, members in enumerate(in_segment.values()):
         word, bit = divmod(group, GROUPS_A_WORD)
         bits[:, word] |= members.astype(np.int64) << bit
     outcomes = np.column_stack([people.outcome(metric) for metric in metrics])
     before = np.repeat(people.spend_before[:, None], len(metrics), axis=1)
-    sums.add(treated=people.treated, bits=bits, outcomes=outcomes, before=before)
-    return sums
+    if stratified is None or strata is None:
+        sums.add(treated=people.treated, bits=bits, outcomes=outcomes, before=before)
+        return sums
+    number = np.asarray(strata @ np.arange(1, strata.shape[1] + 1), dtype=np.int64)
+    stratified.add_within(
+        number, treated=people.treated, bits=bits, outcomes=outcomes, before=before
+    )
+    return stratified
 
 
 def _by_the_rule(row: GroupLift, people: People, span: Span, seed: int) -> GroupLift:

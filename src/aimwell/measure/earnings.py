@@ -10,6 +10,12 @@ from itertools import pairwise
 from typing import Any
 
 from aimwell.measure.formatting import money, money_interval
+from aimwell.measure.wave_correlations import (
+    Known,
+    correlation_table,
+    unknown_waves,
+    wave_correlations,
+)
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.together import together
 
@@ -28,6 +34,7 @@ class Earned:
 
     Attributes:
         finished: Whether its window is over; if not, it is measured so far.
+        relative: Lift of revenue as a share (0.1 is ten per cent more).
         revenue: Incremental, of all who were contacted; net of discounts that orders show, and of returns in the window.
         margin: Incremental margin, net of what offers cost.
         offers, contact: What offers cost beside what orders show, and what messages cost.
@@ -43,6 +50,7 @@ class Earned:
     finished: bool
     people: int
     held_out: int
+    relative: Estimate
     revenue: Estimate
     margin: Estimate
     offers: float
@@ -113,9 +121,11 @@ def earnings(
     )
     counted = [row for row in rows if row.counts]
     with_profit = [row for row in counted if row.profit.defined]
+    known = wave_correlations(documents)
+    table = correlation_table([row.plan_id for row in counted], known)
     revenue, profit = (
-        together([row.revenue for row in counted]),
-        together([row.profit for row in counted]),
+        together([row.revenue for row in counted], correlations=table),
+        together([row.profit for row in counted], correlations=table),
     )
     return Earnings(
         currency=currency,
@@ -128,7 +138,7 @@ def earnings(
         contact=math.fsum(row.contact for row in counted),
         offers=math.fsum(row.offers for row in counted),
         sentence=_sentence(counted, with_profit, revenue, profit, currency),
-        caveats=_caveats(rows, counted, with_profit),
+        caveats=_caveats(rows, counted, with_profit, known),
     )
 
 
@@ -152,6 +162,9 @@ def _row(document: Mapping[str, Any], currency: str) -> Earned:
         finished=span["finished"],
         people=document["treated"]["people"],
         held_out=document["control"]["people"],
+        relative=Estimate(**relative)
+        if (relative := document["lifts"]["revenue"].get("relative"))
+        else Estimate.missing("the report does not tell it", method=revenue.method),
         revenue=revenue,
         margin=Estimate(**margin["total"])
         if margin
@@ -188,7 +201,10 @@ def _sentence(
 
 
 def _caveats(
-    rows: Sequence[Earned], counted: Sequence[Earned], with_profit: Sequence[Earned]
+    rows: Sequence[Earned],
+    counted: Sequence[Earned],
+    with_profit: Sequence[Earned],
+    known: Known,
 ) -> tuple[str, ...]:
     found = [
         f"'{row.campaign}' ({row.plan_id}) is not in the sum: {row.left_out}."
@@ -203,6 +219,12 @@ def _caveats(
     if open_:
         found.append(
             f"Not over yet, so measured so far: {', '.join(dict.fromkeys(open_))}. The figures will be revised."
+        )
+    alone = unknown_waves([(row.campaign, row.plan_id) for row in counted], known)
+    if alone:
+        found.append(
+            f"Waves of {', '.join(alone)} share the people who are held out, and no report tells yet how far their figures go together; the sum "
+            "takes them for independent. Measure the newest wave again."
         )
     if _overlap(counted):
         found.append(

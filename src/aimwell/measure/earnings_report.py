@@ -10,26 +10,31 @@ from pathlib import Path
 from markupsafe import Markup
 
 from aimwell.measure.earnings import Earned, Earnings
-from aimwell.measure.formatting import date_words, minute_words, money, money_interval, percent
-from aimwell.measure.report_charts import Row, money_ticks
+from aimwell.measure.executive import Executive
+from aimwell.measure.formatting import date_words, minute_words, money, money_interval
+from aimwell.measure.outlook import Outlook
+from aimwell.measure.report_charts import Row, whisker_rows
 from aimwell.measure.shown import signed
-from aimwell.pages import charts
 from aimwell.pages.page import render_page
 from aimwell.stats.estimate import Estimate
 from aimwell.version import VERSION
 
-__all__ = ["MOST_ROWS", "earnings_csv", "earnings_html"]
+__all__ = ["MOST_ROWS", "MOST_STEPS", "earnings_csv", "earnings_html"]
 
 _TEMPLATE = Path(__file__).parent / "templates" / "earnings.html"
 MOST_ROWS = 8
 """Campaigns on the page; the rest are counted, and are in the CSV."""
+MOST_STEPS = 10
+"""Steps on the page; all are in the JSON."""
 
 
-def earnings_html(found: Earnings, *, title: str, timezone: str, made_at: datetime) -> str:
-    """The page as text. The same ledger gives the same page."""
+def earnings_html(whole: Executive, *, title: str, timezone: str, made_at: datetime) -> str:
+    """The page as text. The same figures give the same page."""
+    found = whole.ledger
     counted = sorted(found.counted, key=lambda row: (-_size(row), row.plan_id))
     shown = counted[:MOST_ROWS]
     rows, axis = _chart(found, shown)
+    ahead, ahead_axis = _ahead(whole.outlook, found.currency)
     badge, mood = _badge(found)
     return render_page(
         _TEMPLATE,
@@ -39,6 +44,11 @@ def earnings_html(found: Earnings, *, title: str, timezone: str, made_at: dateti
         badge=badge,
         mood=mood,
         found=found,
+        steps=[{"verb": one.verb, "sentence": one.sentence} for one in whole.steps[:MOST_STEPS]],
+        more_steps=max(0, len(whole.steps) - MOST_STEPS),
+        outlook=whole.outlook,
+        ahead=ahead,
+        ahead_axis=ahead_axis,
         rows=rows,
         axis=axis,
         cards=_cards(found),
@@ -72,34 +82,18 @@ def _chart(found: Earnings, shown: list[Earned]) -> tuple[list[Row], Markup]:
     profit = found.profit.defined
     estimates = [("All together", found.profit if profit else found.revenue)]
     estimates += [(row.campaign, row.profit if profit else row.revenue) for row in shown]
-    known = [
-        (label, one, charts.Whisker(one.estimate, one.lower, one.upper))
-        for label, one in estimates
-        if one.estimate is not None and one.lower is not None and one.upper is not None
+    return whisker_rows(
+        estimates, found.currency, what=f"{'Profit' if profit else 'Revenue'} added"
+    )
+
+
+def _ahead(outlook: Outlook, currency: str) -> tuple[list[Row], Markup]:
+    """The mean of campaigns and the range of a next one, per person contacted."""
+    named = [
+        ("A campaign on average", outlook.each.mean),
+        ("The next campaign", outlook.each.next),
     ]
-    if not known:
-        return [], Markup("")
-    scale = charts.whiskers_scale([whisker for _label, _one, whisker in known])
-    ticks = money_ticks(scale, found.currency)
-    rows = []
-    for label, one, whisker in known:
-        figure = signed(whisker.estimate, "money", found.currency)
-        interval = money_interval(one, found.currency)
-        rows.append(
-            Row(
-                label,
-                figure,
-                interval,
-                charts.whisker(
-                    whisker,
-                    scale,
-                    title=f"{'Profit' if profit else 'Revenue'} added: {label}",
-                    description=f"Estimate {figure}, {percent(100 * one.confidence, 0)} interval {interval}.",
-                    ticks=[tick for tick, _label in ticks],
-                ),
-            )
-        )
-    return rows, charts.axis(scale, ticks)
+    return whisker_rows(named, currency, what=f"{outlook.unit.capitalize()} per person contacted")
 
 
 def _cards(found: Earnings) -> list[dict[str, str]]:

@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 from aimwell.stats.estimate import Estimate
 
 __all__ = [
+    "MINUS",
     "count",
+    "count_of",
     "date_words",
     "days_words",
     "minute_words",
@@ -21,6 +23,7 @@ __all__ = [
     "points",
     "points_interval",
     "ratio",
+    "signed_number",
 ]
 
 MINUS = "\N{MINUS SIGN}"
@@ -97,6 +100,16 @@ def number(value: float) -> str:
     places = 0 if abs(value) >= 1000 else 2 if abs(value) >= 1 else 4
     sign, figure = _signed(value, places)
     return f"{sign}{figure}"
+
+
+def count_of(value: int, one: str, many: str) -> str:
+    """So many of something, as '1 person' or '1,234 people'."""
+    return f"{count(value)} {one if value == 1 else many}"
+
+
+def signed_number(value: float, places: int = 2) -> str:
+    """A difference of no special unit, always with its sign, as '+1,234.50' or '−0.30'."""
+    return f"{value:+,.{places}f}".replace("-", MINUS)
 
 
 def date_words(moment: datetime, timezone: str) -> str:

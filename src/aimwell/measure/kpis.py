@@ -12,11 +12,11 @@ import numpy as np
 
 from aimwell.measure.churn import LapsePeriod
 from aimwell.measure.formatting import count, money, percent, places_for
+from aimwell.measure.formulas import cost_of_each, share_of
 from aimwell.measure.lifts import NO_CONTROL, lift_of_values, shares_apart
 from aimwell.measure.model import Costs, Delivery, Kpi, Metric
 from aimwell.measure.people import BoolArray, People
 from aimwell.stats.estimate import Estimate, Figure
-from aimwell.stats.intervals import wilson
 from aimwell.stats.lift import Lift
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
 from aimwell.stats.samples import FloatArray
@@ -65,14 +65,15 @@ def kpis(
 
 def _conversion(people: People, facts: Facts, difference: Estimate) -> Kpi:
     done, targeted = _counted(people.converted, people.treated)
+    value, interval = share_of(done, targeted, _NOBODY)
     return Kpi(
         key="conversion_rate",
         label="Conversion rate",
         unit="percent",
         formula="conversions ÷ targeted customers × 100",
         worked=_worked(f"{count(done)} ÷ {count(targeted)} × 100", targeted),
-        value=_share(done, targeted, _NOBODY),
-        interval=wilson(done, targeted).times(100.0),
+        value=value,
+        interval=interval,
         causal=difference,
         causal_label="against not sending",
         causal_unit="points",
@@ -106,7 +107,7 @@ def _acquisition(people: People, facts: Facts) -> Kpi:
         worked=_worked(f"{money(cost, currency)} ÷ {count(new)}", new),
         value=value,
         interval=None,
-        causal=_cost_of_each(cost, added, people, targeted),
+        causal=_cost_of_customer(cost, added, people, targeted),
         causal_label="for each customer who would not have come otherwise",
         causal_unit="money",
         notes=(
@@ -116,8 +117,8 @@ def _acquisition(people: People, facts: Facts) -> Kpi:
     )
 
 
-def _cost_of_each(cost: float, added: Estimate, people: People, targeted: int) -> Estimate:
-    """Cost ÷ customers added. Where the added may be none, the cost of one has no upper limit: missing."""
+def _cost_of_customer(cost: float, added: Estimate, people: People, targeted: int) -> Estimate:
+    """Cost ÷ customers added."""
     method = "campaign cost over the difference of shares"
     if not (~people.treated).any():
         return Estimate.missing(NO_CONTROL, method=method)
@@ -125,20 +126,7 @@ def _cost_of_each(cost: float, added: Estimate, people: People, targeted: int) -
         return Estimate.missing(
             "nobody who was targeted could become a new customer", method=method
         )
-    if added.estimate is None or added.lower is None or added.upper is None:
-        return replace(added, method=method)
-    if added.lower <= 0.0:
-        return Estimate.missing(
-            "it is not clear that sending added any new customer, so the cost of one has no bound",
-            method=method,
-        )
-    return Estimate(
-        estimate=cost / added.estimate,
-        lower=cost / added.upper,
-        upper=cost / added.lower,
-        confidence=added.confidence,
-        method=method,
-    )
+    return cost_of_each(cost, added, what="any new customer", method=method)
 
 
 def _return_on_spend(people: People, facts: Facts, lifts: dict[Metric, Lift]) -> Kpi:
@@ -175,11 +163,9 @@ def _engagement(facts: Facts) -> Kpi:
     delivery, audience = facts.delivery, facts.audience_size
     reason = "the audience is empty" if not audience else "nothing was sent"
     if delivery.sent or delivery.unknown:
-        value = _share(delivery.engaged, audience, reason)
-        interval = wilson(min(delivery.engaged, audience), audience).times(100.0)
+        value, interval = share_of(delivery.engaged, audience, reason)
     else:
-        value = Figure(value=None, reason=reason)
-        interval = None
+        value, interval = Figure(value=None, reason=reason), None
     machines = (
         f"; machines alone: {percent(100 * delivery.engaged_machine / audience)}"
         if audience and delivery.engaged_machine
@@ -280,14 +266,15 @@ def _churn(people: People, facts: Facts) -> Kpi:
         f"nobody targeted had bought within the {facts.lapse.days} days before the start, so none was a customer who "
         "could be lost"
     )
-    value, interval, worked = Figure(value=None, reason=reason), None, ""
+    worked = ""
+    value: Figure = Figure(value=None, reason=reason)
+    interval: Estimate | None = None
     causal = Estimate.missing(reason, method="difference of shares")
     if people.active is not None and people.still_active is not None:
         lost = people.active & ~people.still_active
         gone, start = _counted(lost, people.treated & people.active)
         if start:
-            value = _share(gone, start, reason)
-            interval = wilson(gone, start).times(100.0)
+            value, interval = share_of(gone, start, reason)
             worked = f"{count(gone)} ÷ {count(start)} × 100"
             held = ~people.treated
             causal = (
@@ -318,10 +305,6 @@ def _churn(people: People, facts: Facts) -> Kpi:
 
 def _counted(did: BoolArray, among: BoolArray) -> tuple[int, int]:
     return int((did & among).sum()), int(among.sum())
-
-
-def _share(done: int, of: int, reason: str) -> Figure:
-    return Figure(value=100 * done / of) if of else Figure(value=None, reason=reason)
 
 
 def _worked(text: str, defined: object) -> str:

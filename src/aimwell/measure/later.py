@@ -12,7 +12,8 @@ def beyond_words(within: CampaignResult, beyond: CampaignResult) -> str:
     """Both measurements of one plan in a sentence: to the end of the window, and for longer.
 
     The longer one is the honest figure of sales that are only moved: a purchase that sending pulled forward is missing
-    from the contacted people's later weeks, and so from the difference. Its interval is wider, as more happens by chance.
+    from the contacted people's later weeks, and so from the difference. Its interval is wider, as more happens by chance. How much of it is
+    returns is known from the orders.
     """
     if beyond.span.measured_until <= within.span.measured_until:
         return (
@@ -30,7 +31,8 @@ def beyond_words(within: CampaignResult, beyond: CampaignResult) -> str:
         change += ", a change no larger than what chance leaves open"
     elif after < 0:
         change += ": that much may have been pulled forward or returned"
+    back = "" if within.revision is None else f" {within.revision.sentence}"
     return (
         f"{days_words(beyond.span.days_measured)} after the start the {what} added is {money(second.estimate, currency)} "
-        f"({money_interval(second, currency)}), {change}."
+        f"({money_interval(second, currency)}), {change}.{back}"
     )

@@ -13,6 +13,8 @@ from aimwell.stats.lift import Lift
 from aimwell.stats.srm import RatioCheck
 
 if TYPE_CHECKING:
+    from aimwell.decide.stops import Stop
+    from aimwell.measure.series_model import Series
     from aimwell.measure.view_model import LiftViews
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Delivery",
     "Kpi",
     "Metric",
+    "Revision",
     "Span",
     "Truth",
     "Unit",
@@ -127,6 +130,8 @@ class ActionResult:
             at once in 95 of 100 campaigns.
         profit: Amount that the action added after contact cost; missing where margin is unknown.
         p_adjusted: p-value of the difference after Holm's correction for the number of rows compared.
+        effective: How many people of the action tell as much, all weighed alike, where people had different probabilities and are
+            weighed by one over them; the difference is then that on everybody who was assigned. None where all had the same.
     """
 
     action: str
@@ -140,6 +145,7 @@ class ActionResult:
     difference: Estimate
     profit: Estimate
     p_adjusted: float | None
+    effective: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,6 +219,25 @@ class Truth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Revision:
+    """What came back after the window of what was sold in it, and the lift of revenue with that off.
+
+    Attributes:
+        until: Up to when returns were looked for.
+        returned_treated, returned_control: Revenue that came back, by arm.
+        difference, total: Of revenue, per person and of all who were contacted.
+        sentence: In words.
+    """
+
+    until: datetime
+    returned_treated: float
+    returned_control: float
+    difference: Estimate
+    total: Estimate
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CampaignResult:
     """Everything that was measured of one plan.
 
@@ -227,6 +252,9 @@ class CampaignResult:
         erased: Assigned people who were erased since. What they did is not known any more, so they do not count.
         belief: The Bayesian view of the revenue per person that sending adds, beside the lift; None where there is none.
         views: The effect from other sides: on the reached, ratios, quantiles, over time; None where nobody looked.
+        series: What the waves of a campaign that runs on say together; None where under two are over.
+        stops: Where guardrails held the plan up, in the order of time.
+        revision: What later returns change; None where nothing came back since the window closed.
         methods: How it was measured, in words.
         caveats: What a reader must know before believing it.
     """
@@ -269,6 +297,9 @@ class CampaignResult:
     erased: int = 0
     belief: Belief | None = None
     views: LiftViews | None = None
+    series: Series | None = None
+    stops: tuple[Stop, ...] = ()
+    revision: Revision | None = None
 
     @property
     def headline_estimate(self) -> Estimate:

@@ -89,10 +89,18 @@ def over_time(
     ends = _ends(window)
     if measured > span.days:
         ends.append(measured)
-    before = reading.people.spend_before
-    periods = effect_by_period(who, when, amount, treated=treated, ends=ends, before=before)
+    known, cluster = reading.people.known, reading.people.cluster
+    periods = effect_by_period(
+        who, when, amount, treated=treated, ends=ends, before=known, cluster=cluster
+    )
     trend = effect_trend(
-        who, when, amount, treated=treated, whole_days=math.floor(window), before=before
+        who,
+        when,
+        amount,
+        treated=treated,
+        whole_days=math.floor(window),
+        before=known,
+        cluster=cluster,
     )
     return OverTime(
         plan_id=plan.plan_id,
@@ -147,10 +155,12 @@ def _forward(periods: Sequence[Period], span: Span, after: timedelta, timezone: 
 
 
 def _notes(reading: Reading, periods: Sequence[Period], span: Span) -> list[str]:
-    found = [
-        f"Each of the {count(len(periods))} intervals holds by itself, at one look (CUPED by past spend, then Welch's, of each person's sum)."
-    ]
     people = reading.people
+    known = "past spend" if people.strata is None else "past spend and strata"
+    units = "Welch's" if people.cluster is None else "by the groups that were drawn"
+    found = [
+        f"Each of the {count(len(periods))} intervals holds by itself, at one look (CUPED by {known}, then {units}, of each person's sum)."
+    ]
     held = np.isin(reading.spent_by, np.flatnonzero(~people.treated))
     buyers = len(np.unique(reading.spent_by[held]))
     if buyers < FEW_BUYERS:

@@ -38,7 +38,7 @@ class People:
         orders, revenue: Within the window, net of returns within it.
         margin: What the goods earned; NaN where the cost of some of them is unknown.
         offer_cost: Cost of redemptions that revenue does not show.
-        spend_before: Revenue over all history before the start.
+        spend_before: Revenue over all history before the start; of who stood in an earlier wave, before the first of them.
         customer: Had bought before the start.
         active, still_active: A customer at the start, and at the end of what is measured; None where no one can say.
         value_before, value_after: Lifetime value at the start and at the end of the window; NaN where it has none.
@@ -115,13 +115,17 @@ class People:
             return self.converted.astype(np.float64)
         return self.orders if metric == "orders" else self.revenue
 
+    @property
+    def known(self) -> FloatArray:
+        """What was known of each person before: spend, then strata; a row a person."""
+        spend = self.spend_before[:, None]
+        return spend if self.strata is None else np.column_stack([spend, self.strata])
+
     def arms(self, values: FloatArray, treated: BoolArray | None = None) -> tuple[Arm, Arm]:
-        """Treated (or those of `treated`) and held-out, with spend before the start, and strata, as covariates."""
+        """Treated (or those of `treated`) and held-out, with what was known before as covariates."""
         chosen = self.treated if treated is None else treated
         held = ~self.treated
-        known = self.spend_before
-        if self.strata is not None:
-            known = np.column_stack([known, self.strata])
+        known = self.known
         return Arm.of(values[chosen], known[chosen]), Arm.of(values[held], known[held])
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "PEOPLE",
     "PLACED",
     "REDEEMABLE",
+    "RETURNED",
     "SPENT",
 ]
 
@@ -24,6 +25,7 @@ SELECT coalesce(i.profile_id, a.origin_id) AS profile_id,
        arg_min(a.cell, (coalesce(e.assigned_at, :planned), a.origin_id)) AS cell,
        arg_min(a.probability, (coalesce(e.assigned_at, :planned), a.origin_id)) AS probability,
        arg_min(a.bucket, (coalesce(e.assigned_at, :planned), a.origin_id)) AS bucket,
+       min(CASE WHEN e.assigned_at < :planned THEN e.assigned_at END) AS drawn_before_at,
        count(*) AS places,
        min(a.cell) < 0 AND max(a.cell) >= 0 AS crossed
 FROM assigned AS a
@@ -35,6 +37,8 @@ LEFT JOIN (
 GROUP BY coalesce(i.profile_id, a.origin_id)
 """
 
+# Spend counts up to the first wave in which the person was drawn: who is held out stays held out, so what they bought since is no longer the
+# same in both arms, and to take it off would take off a part of what earlier waves added.
 PEOPLE = """
 SELECT p.profile_id, p.cell, p.probability, p.bucket, p.places, p.crossed,
        coalesce(g.bought, FALSE) AS converted,
@@ -49,7 +53,10 @@ FROM placed AS p
 LEFT JOIN order_outcomes AS o ON o.profile_id = p.profile_id
 LEFT JOIN goal_outcomes AS g ON g.profile_id = p.profile_id
 LEFT JOIN (
-  SELECT profile_id, sum(revenue) AS spend FROM orders GROUP BY profile_id
+  SELECT o.profile_id, sum(o.revenue) AS spend
+  FROM orders AS o JOIN placed AS d ON d.profile_id = o.profile_id
+  WHERE d.drawn_before_at IS NULL OR o.ordered_at < d.drawn_before_at
+  GROUP BY o.profile_id
 ) AS s ON s.profile_id = p.profile_id
 LEFT JOIN (
   SELECT profile_id, max(ordered_at) AS last_at FROM purchases WHERE kept GROUP BY profile_id
@@ -110,4 +117,17 @@ REDEEMABLE = """
 SELECT m.position, o.ordered_at, CAST(o.revenue AS double), o.coupon
 FROM purchases_ahead AS o JOIN members AS m ON m.profile_id = o.profile_id
 ORDER BY m.position, o.ordered_at, o.order_id
+"""
+
+RETURNED = """
+SELECT m.position, -CAST(sum(b.revenue) AS double) AS revenue
+FROM orders_ahead AS b
+JOIN members AS m ON m.profile_id = b.profile_id
+WHERE b.kind = 'return' AND b.ordered_at >= :ends
+  AND EXISTS (
+    SELECT 1 FROM orders_ahead AS s
+    WHERE s.profile_id = b.profile_id AND s.kind = 'sale' AND s.ordered_at < :ends
+      AND s.order_id = coalesce(b.original_order_id, b.order_id)
+  )
+GROUP BY m.position ORDER BY m.position
 """

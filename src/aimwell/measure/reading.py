@@ -39,6 +39,7 @@ class Reading:
 
     Attributes:
         people: The assigned, by the order of their profile ids.
+        profiles: Their ids as they are today.
         redemptions: Orders of each person that redeemed an offer which revenue does not show.
         spent_by, spent_on, spent: Revenue of the window: whose (position), when (days after the start), how much.
         merged, crossed: People who were several when the plan was made; those of them in both arms.
@@ -50,6 +51,7 @@ class Reading:
     """
 
     people: People
+    profiles: pa.Array
     redemptions: NDArray[np.int64]
     spent_by: NDArray[np.int64]
     spent_on: FloatArray
@@ -86,6 +88,7 @@ def read_people(
     offers_reached: bool = True,
     grouping: Grouping | None = None,
     contacts: pa.Table | None = None,
+    valued: bool = True,
 ) -> Reading:
     """The assigned people of a plan by today's identity, each once, with what they did.
 
@@ -97,6 +100,7 @@ def read_people(
         offers_reached: Whether anybody was told of the offers; if not, nobody redeemed them.
         grouping: Tells who was in which segment at the start; None where nobody asks.
         contacts: As `ledger.read_contacts` gives them; None where nobody asks what befell the messages.
+        valued: Whether to read lifetime values, for which models are fitted.
     """
     snapshot = stores.lake.pin()
     cells = cells_of(parts)
@@ -140,12 +144,14 @@ def read_people(
         befell = {} if contacts is None else _befell(moment, contacts, len(profiles))
         redeemed_by = _redeemed(moment, parts, table, cells) if offers_reached else {}
         newest = session.rows(sql("SELECT max(ordered_at) FROM orders_ahead"))[0][0]
-        before = purchase_history(moment)
+        before = purchase_history(moment) if valued and span.finished else None
         in_segments = None if grouping is None else grouping(moment, len(profiles))
     values = Values(
         reason="the window is not over yet; value after the campaign is read at its end"
+        if valued
+        else "nobody asked for it"
     )
-    if span.finished:
+    if before is not None:
         with open_moment(stores, as_of=span.measured_until, snapshot=snapshot) as later:
             after = purchase_history(later)
         values = values_before_and_after(before, after, profiles)
@@ -159,6 +165,7 @@ def read_people(
             befell,
             clustered=parts.campaign.cluster is not None,
         ),
+        profiles=profiles,
         redemptions=_per_person(redeemed_by, len(profiles), lambda r: r.orders).astype(np.int64),
         spent_by=spent.column("position").to_numpy(),
         spent_on=_days_after(spent.column("ordered_at"), span.starts_at),

@@ -15,6 +15,7 @@ from aimwell.measure.model import (
     Verdict,
 )
 from aimwell.measure.report_charts import amounts, amounts_axis, beside_truth, growth
+from aimwell.measure.report_series import series_chart, series_table, stop_rows
 from aimwell.measure.report_tables import action_rows, arm_rows, funnel, kpi_card, lift_rows
 from aimwell.measure.shown import group_name
 from aimwell.measure.view_tables import QUESTIONS, look_rows, view_rows
@@ -44,6 +45,7 @@ def report_html(result: CampaignResult) -> str:
     Names and texts that people wrote are shown as they are and do nothing, whatever they hold.
     """
     nothing = nothing_to_compare(result)
+    waves, waves_axis = series_chart(result)
     return render_page(
         _TEMPLATE,
         version=VERSION,
@@ -68,6 +70,10 @@ def report_html(result: CampaignResult) -> str:
             if result.views is not None and result.views.of(group)
         ],
         looks=look_rows(result),
+        waves=waves,
+        waves_axis=waves_axis,
+        pooled=[] if result.series is None else series_table(result.series, result.currency),
+        stops=stop_rows(result),
         truth=beside_truth(result),
         group=group_name(result),
         trial=result.verdict == "trial",

@@ -14,7 +14,15 @@ from aimwell.measure.shown import group_name, shown_interval, signed
 from aimwell.pages import charts
 from aimwell.stats.estimate import Estimate
 
-__all__ = ["Row", "amounts", "amounts_axis", "beside_truth", "growth", "money_ticks"]
+__all__ = [
+    "Row",
+    "amounts",
+    "amounts_axis",
+    "beside_truth",
+    "growth",
+    "money_ticks",
+    "whisker_rows",
+]
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,35 @@ def amounts_axis(result: CampaignResult) -> Markup:
         return Markup("")
     scale = charts.whiskers_scale(found)
     return charts.axis(scale, money_ticks(scale, result.currency))
+
+
+def whisker_rows(
+    named: Sequence[tuple[str, Estimate]], currency: str, *, what: str
+) -> tuple[list[Row], Markup]:
+    """A row for each estimate that is there, all on one scale, and the axis below; `what` says in a word what they are."""
+    known = [
+        (label, one, charts.Whisker(one.estimate, one.lower, one.upper))
+        for label, one in named
+        if one.estimate is not None and one.lower is not None and one.upper is not None
+    ]
+    if not known:
+        return [], Markup("")
+    scale = charts.whiskers_scale([whisker for _label, _one, whisker in known])
+    ticks = money_ticks(scale, currency)
+    rows = []
+    for label, one, whisker in known:
+        places = places_for([whisker.estimate, whisker.lower, whisker.upper], currency)
+        figure = signed(whisker.estimate, "money", currency, places)
+        interval = shown_interval(one, "money", currency)
+        drawing = charts.whisker(
+            whisker,
+            scale,
+            title=f"{what}: {label}",
+            description=f"Estimate {figure}, {percent(100 * one.confidence, 0)} interval {interval}.",
+            ticks=[tick for tick, _label in ticks],
+        )
+        rows.append(Row(label, figure, interval, drawing))
+    return rows, charts.axis(scale, ticks)
 
 
 def money_ticks(scale: tuple[float, float], currency: str) -> list[tuple[float, str]]:

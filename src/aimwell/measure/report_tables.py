@@ -185,6 +185,7 @@ def action_rows(rows: Sequence[ActionResult], result: CampaignResult) -> list[di
                 "name": row.action if row.variant is None else f"{row.action} / {row.variant}",
                 "channel": row.channel,
                 "people": count(figures.people),
+                "effective": "" if row.effective is None else count(round(row.effective)),
                 "sent": count(row.sent),
                 "conversion": "–"
                 if figures.conversion_percent is None

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.model import Plan
+from aimwell.decide.stops import Stop
 from aimwell.measure import words
 from aimwell.measure.actions import ActionFacts, action_results
 from aimwell.measure.belief import Earlier, belief
@@ -30,6 +31,7 @@ from aimwell.measure.model import (
     Costs,
     DailyPoint,
     Metric,
+    Revision,
     Span,
     Truth,
 )
@@ -37,9 +39,10 @@ from aimwell.measure.people import People, arm_figures
 from aimwell.measure.planned_looks import group_or_person_means, planned_looks
 from aimwell.measure.reading import Reading
 from aimwell.measure.sentence import Opening, opening
+from aimwell.measure.series_model import Series
+from aimwell.measure.spans import holdout_of
 from aimwell.measure.strength import strength_of
 from aimwell.measure.view_model import LiftViews
-from aimwell.stats.buckets import BUCKETS
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
 from aimwell.stats.lift import Lift
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
@@ -70,12 +73,6 @@ class Setting:
         """A trial, unless the people are simulated and answered what was sent to them."""
         return self.plan.trial and self.truth is None
 
-    @property
-    def holdout(self) -> float:
-        """The share that was to be held out, as buckets give it."""
-        share: float = self.plan.summary["holdout"]
-        return round(share * BUCKETS) / BUCKETS
-
 
 def result_from(
     reading: Reading,
@@ -86,6 +83,9 @@ def result_from(
     permutations: int = DEFAULT_PERMUTATIONS,
     erased: int = 0,
     earlier: Sequence[Earlier] = (),
+    series: Series | None = None,
+    stops: Sequence[Stop] = (),
+    revision: Revision | None = None,
 ) -> CampaignResult:
     """Measure: lifts, profit, figures, rows by action, and the words for all of it.
 
@@ -97,6 +97,9 @@ def result_from(
         permutations: Of the randomisation test.
         erased: Assigned people who are not among the people read, because they were erased.
         earlier: Lifts of earlier campaigns, for the Bayesian view.
+        series: What the waves up to this one say together.
+        stops: Where guardrails held the plan up, in the order of time.
+        revision: What came back after the window.
     """
     people, plan = reading.people, setting.plan
     fraction = setting.span.fraction
@@ -105,8 +108,8 @@ def result_from(
     earned = _explained(profit(lifts, contact_cost=costs.contact), people)
     conversion = conversion_difference(people, fraction=fraction)
     checks = (
-        arm_ratio(people, holdout=setting.holdout),
-        action_ratio(people, holdout=setting.holdout),
+        arm_ratio(people, holdout=holdout_of(setting.plan)),
+        action_ratio(people, holdout=holdout_of(setting.plan)),
     )
     opened = _opening(setting, ledger, people, lifts, earned, checks)
     verdict, sentence = opening(opened)
@@ -166,6 +169,9 @@ def result_from(
         erased=erased,
         belief=None if setting.reached_nobody else belief(people, earlier),
         views=_views(reading, setting, lifts, seed=seed, permutations=permutations),
+        series=series,
+        stops=tuple(stops),
+        revision=revision,
     )
     return words.explained(
         result,
@@ -240,7 +246,7 @@ def _rows(
         action_results(
             people,
             facts,
-            holdout=setting.holdout,
+            holdout=holdout_of(setting.plan),
             by_variant=variants,
             seed=seed,
             permutations=permutations,

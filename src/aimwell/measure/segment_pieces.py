@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aimwell.decide.campaign_parts import parts_of_plan
-from aimwell.decide.stored import load_plan, places
+from aimwell.decide.stored import load_plan
 from aimwell.measure.by_segment import segment_lifts
 from aimwell.measure.ledger import read_contacts
 from aimwell.measure.lifts import MARGIN_UNKNOWN, less_cost
 from aimwell.measure.members import Grouping, micro_groups, of_segments
 from aimwell.measure.model import Metric
 from aimwell.measure.pieces import Piece
-from aimwell.measure.reading import Reading, read_people
-from aimwell.measure.service import seed_of, span_of
-from aimwell.privacy.erasure import is_erased
+from aimwell.measure.plan_reading import read_plan
+from aimwell.measure.reading import Reading
+from aimwell.measure.spans import assigned, seed_of, span_of
 from aimwell.segment.membership.defined import defined
 from aimwell.stats.estimate import Estimate
 from aimwell.store.stores import Stores
@@ -78,17 +78,17 @@ def _of_plan(
     plan = load_plan(stores.control, plan_id)
     parts = parts_of_plan(plan.document)
     span = span_of(plan, now, timezone=stores.settings.timezone)
-    placed = places(stores.control, plan_id, arms=("treatment", "control"))
     with stores.read_control() as connection:
         contacts = read_contacts(connection, plan_id)
-    reading = read_people(
+    reading = read_plan(
         stores,
         plan,
         parts,
-        [place for place in placed if not is_erased(place.profile_id)],
+        assigned(stores, plan_id),
         span=span,
         grouping=grouping,
         contacts=contacts,
+        valued=False,
     )
     lifts = segment_lifts(
         reading.people,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from aimwell.measure.formatting import count, days_words, money, places_for
+from aimwell.measure.formatting import count, count_of, days_words, money, places_for
 from aimwell.measure.model import Delivery, Span, Verdict
 from aimwell.stats.estimate import Estimate
 
@@ -65,7 +65,7 @@ def _plain(facts: Opening) -> tuple[Verdict, str]:
     if not facts.control:
         spent = money(facts.treated_revenue, facts.currency)
         return "no_control", (
-            f"Nobody was held out, so nobody can say what sending earned: the {count(facts.treated)} people of the "
+            f"Nobody was held out, so nobody can say what sending earned: the {count_of(facts.treated, 'person', 'people')} of the "
             f"campaign spent {spent}, but may have done so anyway."
         )
     if not facts.amount.defined:

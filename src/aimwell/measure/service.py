@@ -2,34 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
 from aimwell.decide.campaign_parts import parts_of_plan
-from aimwell.decide.model import Plan
-from aimwell.decide.stored import load_plan, places
+from aimwell.decide.stops import stops_of
+from aimwell.decide.stored import load_plan
 from aimwell.errors import MeasureError
 from aimwell.measure.belief import earlier_lifts
 from aimwell.measure.by_segment import SegmentLifts, segment_lifts
-from aimwell.measure.earnings import Earnings
 from aimwell.measure.earnings_report import earnings_csv, earnings_html
+from aimwell.measure.executive import Executive
 from aimwell.measure.interference import household_spillover
 from aimwell.measure.ledger import read_contacts, read_ledger
-from aimwell.measure.members import of_segments, within_strata
+from aimwell.measure.members import of_segments
 from aimwell.measure.model import CampaignResult, Metric, Span, Truth
 from aimwell.measure.over_time import OverTime, over_time
-from aimwell.measure.reading import read_people
+from aimwell.measure.plan_reading import read_plan
 from aimwell.measure.report import report_html
 from aimwell.measure.report_files import store_files
 from aimwell.measure.results import Setting, result_from
+from aimwell.measure.returned import read_returned, revision_of
+from aimwell.measure.series_reading import read_series
+from aimwell.measure.spans import assigned, seed_of, span_of
 from aimwell.measure.view_tables import lift_csv
-from aimwell.privacy.erasure import is_erased
 from aimwell.segment.membership.defined import defined
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
 from aimwell.store.control import upsert
@@ -41,8 +41,6 @@ __all__ = [
     "measure",
     "measure_over_time",
     "measure_segments",
-    "seed_of",
-    "span_of",
     "store_earnings",
     "store_report",
 ]
@@ -89,8 +87,7 @@ def measure(
     plan = load_plan(stores.control, plan_id)
     span = span_of(plan, now, timezone=stores.settings.timezone, windows=windows)
     parts = parts_of_plan(plan.document)
-    placed = places(stores.control, plan.plan_id, arms=("treatment", "control", "passed"))
-    people = [place for place in placed if not is_erased(place.profile_id)]
+    placed = assigned(stores, plan.plan_id)
     setting = Setting(
         plan=plan,
         parts=parts,
@@ -99,32 +96,50 @@ def measure(
         timezone=stores.settings.timezone,
         measured_at=now.astimezone(UTC),
         truth=truth or _truth_told(stores, plan.plan_id, span),
-        spillover=household_spillover(stores, people),
+        spillover=household_spillover(stores, placed.people),
     )
     with stores.read_control() as connection:
         ledger = read_ledger(connection, plan.plan_id)
         contacts = read_contacts(connection, plan.plan_id)
-    stratify = parts.campaign.stratify
-    reading = read_people(
+        stops = stops_of(connection, plan.campaign)[::-1]
+    reading = read_plan(
         stores,
         plan,
         parts,
-        people,
+        placed,
         span=span,
         offers_reached=not setting.reached_nobody,
-        grouping=of_segments(defined(stores, stratify)) if stratify else None,
         contacts=contacts,
     )
-    if reading.in_segments is not None:
-        reading = replace(reading, people=within_strata(reading.people, reading.in_segments))
+    seed = seed_of(plan) if seed is None else seed
+    revision = None
+    if windows == 1.0 and now.astimezone(UTC) > span.ends_at:
+        revision = revision_of(
+            reading.people,
+            read_returned(stores, reading, span, now=now),
+            now=now,
+            seed=seed,
+            permutations=permutations,
+            currency=setting.currency,
+            timezone=setting.timezone,
+        )
     return result_from(
         reading,
         ledger,
         setting,
-        erased=len(placed) - len(people),
+        erased=placed.erased,
         earlier=earlier_lifts(stores, plan.plan_id, starts_at=span.starts_at),
-        seed=seed_of(plan) if seed is None else seed,
+        seed=seed,
         permutations=permutations,
+        revision=revision,
+        series=read_series(stores, plan, reading if span.finished else None, now=now)
+        if windows == 1.0
+        else None,
+        stops=[
+            one
+            for one in stops
+            if one.plan_id == plan.plan_id or span.starts_at <= one.stopped_at < span.ends_at
+        ],
     )
 
 
@@ -153,15 +168,15 @@ def measure_segments(
     span = span_of(plan, now, timezone=stores.settings.timezone)
     found = defined(stores, segments)
     reached_nobody = plan.trial and _truth_told(stores, plan.plan_id, span) is None
-    placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
-    reading = read_people(
+    reading = read_plan(
         stores,
         plan,
         parts_of_plan(plan.document),
-        [place for place in placed if not is_erased(place.profile_id)],
+        assigned(stores, plan.plan_id),
         span=span,
         offers_reached=not reached_nobody,
         grouping=of_segments(found),
+        valued=False,
     )
     return segment_lifts(
         reading.people,
@@ -195,15 +210,15 @@ def measure_over_time(
     if after < timedelta(0):
         raise MeasureError(f"The time after the window is {after}. It must be 0 or more.")
     until = min(window.ends_at + after, now.astimezone(UTC))
-    placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
     span = replace(window, measured_until=until)
-    reading = read_people(
+    reading = read_plan(
         stores,
         plan,
         parts_of_plan(plan.document),
-        [place for place in placed if not is_erased(place.profile_id)],
+        assigned(stores, plan.plan_id),
         span=span,
         offers_reached=False,
+        valued=False,
     )
     return over_time(
         reading,
@@ -213,16 +228,6 @@ def measure_over_time(
         currency=stores.settings.currency,
         timezone=stores.settings.timezone,
     )
-
-
-def seed_of(plan: Plan) -> int:
-    """The seed with which a plan is measured wherever no other is asked for.
-
-    By campaign and start alone: the random part of the plan's id would make the same campaign, planned again of the
-    same moment, differ.
-    """
-    text = f"{plan.campaign}\n{plan.starts_at.astimezone(UTC).isoformat()}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
 
 
 def _truth_told(stores: Stores, plan_id: str, span: Span) -> Truth | None:
@@ -235,20 +240,6 @@ def _truth_told(stores: Stores, plan_id: str, span: Span) -> Truth | None:
     with stores.read_control() as connection:
         documents = connection.execute(told).scalars().all()
     return next((Truth(**document["truth"]) for document in documents if document["truth"]), None)
-
-
-def span_of(plan: Plan, now: datetime, *, timezone: str, windows: float = 1.0) -> Span:
-    """When the outcomes of a plan count, up to `now`. Raises MeasureError where it has not begun."""
-    if now.tzinfo is None:
-        raise MeasureError(f"The moment {now.isoformat()} has no time zone; give an aware time.")
-    start = plan.starts_at.astimezone(UTC)
-    if now <= start:
-        raise MeasureError(
-            f"The plan '{plan.plan_id}' starts at {start.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M %Z}, so there is nothing to measure yet. "
-            "Measure again later."
-        )
-    ends = start + timedelta(days=plan.summary["window_days"] * windows)
-    return Span(starts_at=start, ends_at=ends, measured_until=min(ends, now.astimezone(UTC)))
 
 
 def store_report(stores: Stores, result: CampaignResult) -> StoredReport:
@@ -284,9 +275,9 @@ def store_report(stores: Stores, result: CampaignResult) -> StoredReport:
 
 
 def store_earnings(
-    stores: Stores, found: Earnings, *, name: str, title: str, now: datetime
+    stores: Stores, found: Executive, *, name: str, title: str, now: datetime
 ) -> dict[str, Path]:
-    """Keep the ledger as `reports/NAME.html`, `.json` and `.csv` in the workspace; the files by their kind.
+    """Keep the page with the ledger as `reports/NAME.html`, `.json` and `.csv` in the workspace; the files by their kind.
 
     Raises:
         MeasureError: The name cannot be that of a file.
@@ -297,5 +288,5 @@ def store_earnings(
         name,
         html=earnings_html(found, title=title, timezone=stores.settings.timezone, made_at=now),
         document=found.to_dict(),
-        csv=earnings_csv(found),
+        csv=earnings_csv(found.ledger),
     )

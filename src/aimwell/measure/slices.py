@@ -8,12 +8,12 @@ plan share its held-out people, so a part of a plan that is more than one cell h
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from aimwell.measure.formulas import cost_of_each, share_of
 from aimwell.measure.model import Unit
 from aimwell.measure.pieces import Piece, SlicedBy, added_counts
 from aimwell.stats.estimate import Estimate, Figure
-from aimwell.stats.intervals import wilson
 from aimwell.stats.together import together
 
 __all__ = ["FIGURES", "Slice", "SliceFigure", "slices"]
@@ -129,12 +129,8 @@ def _rates(hits: Mapping[str, int], reported: Mapping[str, bool]) -> list[SliceF
 
 
 def _share(key: str, done: int, of: int, why: str) -> SliceFigure:
-    done = min(done, of)
-    if not of:
-        return SliceFigure(key=key, value=Figure(value=None, reason=why))
-    return SliceFigure(
-        key=key, value=Figure(value=100 * done / of), interval=wilson(done, of).times(100.0)
-    )
+    value, interval = share_of(done, of, why)
+    return SliceFigure(key=key, value=value, interval=interval)
 
 
 def _outcomes(pieces: Sequence[Piece]) -> list[SliceFigure]:
@@ -202,7 +198,10 @@ def _caused(pieces: Sequence[Piece]) -> list[SliceFigure]:
     elif spent <= 0:
         back = each = Estimate.missing("it cost nothing", method=_CAUSED)
     else:
-        back, each = profit.times(100.0 / spent), _cost_of_each(spent, orders)
+        back, each = (
+            profit.times(100.0 / spent),
+            cost_of_each(spent, orders, what="any order", method=orders.method),
+        )
     named = {
         "incremental_revenue": revenue,
         "incremental_profit": profit,
@@ -240,21 +239,3 @@ def _summed(
     if lacking is not None:
         return Estimate.missing(lacking.reason or "a plan lacks it", method=_CAUSED)
     return parts[0] if len(parts) == 1 else together(parts)
-
-
-def _cost_of_each(spent: float, orders: Estimate) -> Estimate:
-    """Cost ÷ orders added. Where the added may be none, the cost of one has no upper limit: missing."""
-    if orders.estimate is None or orders.lower is None or orders.upper is None:
-        return orders
-    if orders.lower <= 0:
-        return Estimate.missing(
-            "it is not clear that any order was added, so the cost of one has no bound",
-            method=_CAUSED,
-        )
-    return replace(
-        orders,
-        estimate=spent / orders.estimate,
-        lower=spent / orders.upper,
-        upper=spent / orders.lower,
-        p_value=None,
-    )

@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from aimwell.measure.formatting import days_words
+from aimwell.measure.formatting import days_words, ratio, signed_number
 from aimwell.measure.model import CampaignResult, Metric, Unit
 from aimwell.measure.planned_looks import Look
 from aimwell.measure.shown import p_words, shown, shown_interval, signed
@@ -98,8 +98,8 @@ def _look(one: Look) -> dict[str, str]:
     return {
         "day": days_words(one.day),
         "bound": f"{one.bound:.2f}",
-        "hopeless": "–" if one.hopeless is None else f"{one.hopeless:.2f}",
-        "seen": "–" if one.deviations is None else f"{one.deviations:+.2f}",
+        "hopeless": "–" if one.hopeless is None else ratio(one.hopeless),
+        "seen": "–" if one.deviations is None else signed_number(one.deviations),
         "says": _VERDICTS[one.verdict],
     }
 

@@ -166,7 +166,8 @@ def time_views(people: People, spent: Spent, span: Span) -> list[LiftView]:
         amount,
         treated=people.treated,
         whole_days=int(min(span.days, span.days_measured)),
-        before=people.spend_before,
+        before=people.known,
+        cluster=people.cluster,
     )
     return [
         LiftView(
@@ -176,12 +177,7 @@ def time_views(people: People, spent: Spent, span: Span) -> list[LiftView]:
             unit="money",
             treated=None,
             control=None,
-            estimate=trend.late_less_early
-            if people.cluster is None
-            else Estimate.missing(
-                "arms were drawn by group, and this takes people for independent",
-                method=trend.late_less_early.method,
-            ),
+            estimate=trend.late_less_early,
             says="Daily revenue added per person. Clearly under zero: the effect wears off, as what is new does.",
         )
     ]

@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from aimwell.measure.formatting import count, date_words, days_words, minute_words, money, percent
+from aimwell.measure.formatting import (
+    count,
+    count_of,
+    date_words,
+    days_words,
+    minute_words,
+    money,
+    percent,
+)
 from aimwell.measure.model import CampaignResult
 from aimwell.stats.bayes import Belief
 
@@ -36,6 +44,7 @@ def explained(
         methods=tuple(_methods(result)),
         caveats=(
             *_of_time(result, newest_order_at),
+            *([result.revision.sentence] if result.revision is not None else []),
             *_of_money(result, margin_unknown),
             *_of_people(result, reached_nobody=reached_nobody),
             *([spillover] if spillover is not None and not reached_nobody else []),
@@ -48,7 +57,7 @@ def nothing_to_compare(result: CampaignResult) -> str:
     """The sentence that stands in place of figures while nobody in either group has done anything; else nothing."""
     if any(arm.orders or arm.converted for arm in (result.treated, result.control)):
         return ""
-    who = f"the {count(result.treated.people)} people to be contacted and the {count(result.control.people)} held out"
+    who = f"the {count_of(result.treated.people, 'person', 'people')} to be contacted and the {count(result.control.people)} held out"
     if result.span.finished:
         return f"Of {who} nobody bought anything in the window, so there is nothing to compare."
     return (
@@ -61,7 +70,7 @@ def _methods(result: CampaignResult) -> list[str]:
     revenue = result.lifts["revenue"]
     found = [
         f"Before anything was sent, chance (a fixed hash of each person) decided who would be contacted "
-        f"({count(result.treated.people)} people) and who would be held out ({count(result.control.people)}). Everybody "
+        f"({count_of(result.treated.people, 'person', 'people')}) and who would be held out ({count(result.control.people)}). Everybody "
         "counts in the group that was drawn for them, whatever reached them, so the two differ by nothing but sending.",
         f"Orders count from {minute_words(result.span.starts_at, result.timezone)} on for {days_words(result.span.days_measured)}, in both "
         "groups alike. Returns within that time are taken off.",
@@ -76,7 +85,7 @@ def _methods(result: CampaignResult) -> list[str]:
         tame = revenue.winsorised
         assert tame.difference.estimate is not None  # noqa: S101 - it is defined
         found.append(
-            f"With the {count(tame.limits.changed)} most extreme spenders pulled in to "
+            f"With the {count_of(tame.limits.changed, 'most extreme spender', 'most extreme spenders')} pulled in to "
             f"{money(tame.limits.high, result.currency)} the difference in revenue per person would be "
             f"{money(tame.difference.estimate, result.currency, 2)}: an answer to a tamer question, shown for comparison."
         )
@@ -99,6 +108,13 @@ def _methods(result: CampaignResult) -> list[str]:
             f"{percent(100 * result.confidence, 0)} of the time (Bonferroni), and p-values are corrected by Holm's "
             "method. Where an interval excludes zero the corrected p-value is 0.05 or less; Holm's method is the "
             "sharper, so that a p-value can be that small where the interval still holds zero."
+        )
+    if any(row.effective is not None for row in (*result.actions, *result.variants)):
+        found.append(
+            "People had different chances of an action, so those who got it are not like those who did not. They are weighed by one over the "
+            "probability that was logged before the draw (Hájek), and so stand for everybody: the figure is what the action would add to all "
+            "who were assigned, by person. Where few had a small chance and got it all the same they carry the answer, which then tells as much "
+            "as the smaller number of people beside it. With few buyers or very unequal spending such an interval may be too short."
         )
     return found
 
@@ -123,8 +139,9 @@ def _adjusted(result: CampaignResult) -> str:
         else "That took away no noise this time"
     )
     strata = " and the segments within which arms were dealt out" if max(adjustment.used) else ""
+    before = "start" if result.series is None else "first wave that they stood in"
     return (
-        f"What each person had spent before the start{strata} was used to take out differences that were there already "
+        f"What each person had spent before the {before}{strata} was used to take out differences that were there already "
         f"(CUPED). {gain}."
     )
 
@@ -152,13 +169,13 @@ def _of_money(result: CampaignResult, margin_unknown: int) -> list[str]:
     found = []
     if margin_unknown:
         found.append(
-            f"Profit is unknown: {count(margin_unknown)} people bought goods whose cost is not known. Give unit costs "
+            f"Profit is unknown: {count_of(margin_unknown, 'person', 'people')} bought goods whose cost is not known. Give unit costs "
             "with the products, or set margin_default. Until then only revenue is shown."
         )
     costs = result.costs
     if costs.redemptions_control:
         found.append(
-            f"{count(costs.redemptions_control)} orders of people who were held out used the offer all the same (worth "
+            f"{count_of(costs.redemptions_control, 'order', 'orders')} of people who were held out used the offer all the same (worth "
             f"{money(costs.offers_control, result.currency)}). The code has leaked, so the lift is understated."
         )
     return found
@@ -174,16 +191,16 @@ def _of_people(result: CampaignResult, *, reached_nobody: bool) -> list[str]:
     small = min(result.treated.people, result.control.people)
     if result.control.people and small < _SMALL_ARM:
         found.append(
-            f"The smaller group has {count(small)} {'person' if small == 1 else 'people'}. Only a very large effect would show."
+            f"The smaller group has {count_of(small, 'person', 'people')}. Only a very large effect would show."
         )
     if result.crossed:
         found.append(
-            f"{count(result.crossed)} people turned out to be one person in both groups. Each counts once, in the group "
+            f"{count_of(result.crossed, 'person', 'people')} turned out to be one person in both groups. Each counts once, in the group "
             "that was drawn for them first."
         )
     elif result.merged:
         found.append(
-            f"{count(result.merged)} people turned out to be several records of one person. Each counts once."
+            f"{count_of(result.merged, 'person', 'people')} turned out to be several records of one person. Each counts once."
         )
     if result.erased:
         found.append(
@@ -200,15 +217,17 @@ def _of_people(result: CampaignResult, *, reached_nobody: bool) -> list[str]:
 def _of_sending(result: CampaignResult, *, reached_nobody: bool) -> list[str]:
     found, delivery = [], result.delivery
     if delivery.waiting and not reached_nobody:
-        found.append(f"{count(delivery.waiting)} messages are still waiting to be sent.")
+        found.append(
+            f"{count_of(delivery.waiting, 'message is', 'messages are')} still waiting to be sent."
+        )
     if delivery.unknown:
         found.append(
-            f"Of {count(delivery.unknown)} messages it is not known whether they arrived; they count as not paid for."
+            f"Of {count_of(delivery.unknown, 'message', 'messages')} it is not known whether they arrived; they count as not paid for."
         )
     missing = result.treated.people - delivery.sent - delivery.unknown - delivery.waiting
     if delivery.sent and missing > 0.05 * result.treated.people:
         found.append(
-            f"{count(missing)} of {count(result.treated.people)} people got no message. They count all the same: the like "
+            f"{count(missing)} of {count_of(result.treated.people, 'person', 'people')} got no message. They count all the same: the like "
             "of them among the held-out cannot be told, so to leave them out here alone would bias the comparison."
         )
     if result.state == "cancelled":

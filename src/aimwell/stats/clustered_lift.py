@@ -43,19 +43,24 @@ def adjusted_outcomes(
 
 
 def clustered_means(
-    treated: Arm, control: Arm, owners: tuple[Owners, Owners]
+    treated: Arm,
+    control: Arm,
+    owners: tuple[Owners, Owners],
+    weights: FloatArray | None = None,
 ) -> tuple[TwoMeans | str, Adjustment]:
     """Both means with their cluster-robust variances (or why there are none), and what the covariates were used for.
 
     Args:
         treated, control: Person by person.
         owners: The group of each person, of the treated and of the others.
+        weights: Of the treated, above 0; None: all alike.
     """
     counts = [len(np.unique(one)) for one in owners]
     adjustment = _adjustment(treated, control, counts)
     values = adjusted_outcomes(treated, control, adjustment)
-    arms = [Clusters.of(one, who) for one, who in zip(values, owners, strict=True)]
-    means = clustered_difference(*arms)
+    means = clustered_difference(
+        Clusters.of(values[0], owners[0], weights), Clusters.of(values[1], owners[1])
+    )
     if isinstance(means, str) or not adjustment.active:
         return means, adjustment
     free = sum(counts) - 2.0

@@ -7,10 +7,11 @@ People of one shop go together, and an interval that takes them for independent 
   of a cluster are independent after all, and Student's law with the degrees of freedom of Bell and McCaffrey, which fall
   where a few large clusters carry the arm.
 
-With the arm the only regressor both have closed forms. CR1 (the usual correction by G / (G − 1)) is there to compare.
+With the arm the only regressor both have closed forms. People may be weighted (by one over the probability with which they got into the
+arm: Hájek 1971): the means are then weighted ones, and the same formulas hold with a cluster's weights in place of its people. CR1 (the usual correction by G / (G − 1)) is there to compare.
 
 Sources: Bell and McCaffrey (2002), Bias reduction in standard errors for linear regression with multi-stage samples; Imbens and
-Kolesár (2016), Robust standard errors in small samples, equations 10 to 12; Cameron and Miller (2015) for CR1.
+Kolesár (2016), Robust standard errors in small samples, equations 10 to 12; Cameron and Miller (2015) for CR1; Hájek (1971), comment on an essay by Basu, for the weighted mean.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ FEW_CLUSTERS = 10
 """With fewer clusters in an arm, no method is sure of its level; a reader must be told."""
 
 _METHOD = "cluster-robust difference (CR2, Bell and McCaffrey's degrees of freedom)"
+_WEIGHTED = "means weighted by one over the logged probability (Hájek), robust errors (CR2, Bell and McCaffrey's degrees of freedom)"
 _MEANS = "Welch's t interval of cluster means"
 _USUAL = "cluster-robust difference (CR1)"
 
@@ -48,15 +50,22 @@ class Clusters:
     """One arm's clusters.
 
     Attributes:
-        sizes: People of each cluster, at least one.
-        sums: Of their outcomes.
+        sizes: People of each cluster, at least one; where people are weighted, their weights, above 0.
+        sums: Of their outcomes, each times the weight.
+        squares: Of the weights, summed; None: everybody weighs 1.
     """
 
     sizes: FloatArray
     sums: FloatArray
+    squares: FloatArray | None = None
 
     @classmethod
-    def of(cls, values: ArrayLike, owners: Sequence[Hashable] | NDArray[np.int64]) -> Clusters:
+    def of(
+        cls,
+        values: ArrayLike,
+        owners: Sequence[Hashable] | NDArray[np.int64],
+        weights: FloatArray | None = None,
+    ) -> Clusters:
         """The clusters of these people; `owners` names the cluster of each."""
         outcomes = checked_values(values, name="outcomes")
         if len(owners) != len(outcomes):
@@ -64,9 +73,15 @@ class Clusters:
                 f"There are {len(outcomes)} people and {len(owners)} clusters named. Give each person one."
             )
         _, owner = np.unique(np.asarray(owners), return_inverse=True)
+        if weights is None:
+            return cls(
+                np.asarray(np.bincount(owner), dtype=np.float64),
+                np.bincount(owner, weights=outcomes).astype(np.float64),
+            )
         return cls(
-            np.asarray(np.bincount(owner), dtype=np.float64),
-            np.bincount(owner, weights=outcomes).astype(np.float64),
+            np.bincount(owner, weights=weights).astype(np.float64),
+            np.bincount(owner, weights=weights * outcomes).astype(np.float64),
+            np.bincount(owner, weights=weights * weights).astype(np.float64),
         )
 
     @property
@@ -76,7 +91,7 @@ class Clusters:
 
     @property
     def people(self) -> float:
-        """People in all clusters."""
+        """People in all clusters, or their weights."""
         return float(self.sizes.sum())
 
     @property
@@ -142,6 +157,7 @@ def clustered_difference(
     else:
         variances = [_cr2(arm) for arm in (treated, control)]
         degrees = _degrees(treated, control)
+    weighted = treated.squares is not None or control.squares is not None
     return TwoMeans(
         treated=treated.mean,
         control=control.mean,
@@ -149,7 +165,7 @@ def clustered_difference(
         control_variance=variances[1],
         covariance=0.0,
         degrees=degrees,
-        method=_USUAL if usual else _METHOD,
+        method=_USUAL if usual else _WEIGHTED if weighted else _METHOD,
     )
 
 
@@ -169,12 +185,20 @@ def _cr2(arm: Clusters) -> float:
 
 
 def _degrees(treated: Clusters, control: Clusters) -> float:
-    """Twice the squared mean of the variance estimate over its variance, were people independent and alike."""
+    """Twice the squared mean of the variance estimate over its variance, were people independent and alike.
+
+    With h a cluster's share of the weights and s its squared weights, whose sum is q, residuals of clusters i and j then covary by
+    [i = j] s − h s′ − h′ s + h h′ q; without weights that is the working model of the papers.
+    """
     trace = squares = 0.0
     for arm in (treated, control):
-        n = arm.people
-        weight = arm.sizes**2 / (1.0 - arm.sizes / n) / n**2
-        trace += 1.0 / n
-        squares += float(((arm.sizes / n**2) ** 2).sum())
-        squares += (float(weight.sum()) ** 2 - float((weight**2).sum())) / n**2
+        h = arm.sizes / arm.people
+        s = arm.sizes if arm.squares is None else arm.squares
+        q = float(s.sum())
+        c = 1.0 / ((1.0 - h) * arm.people**2)
+        shared = h * h * q - 2.0 * h * s
+        trace += float(c @ (s + shared))
+        hh, ss, hs = float(c @ h**2), float(c @ s**2), float(c @ (h * s))
+        squares += 2.0 * (hh * ss + hs**2) + q * hh * (q * hh - 4.0 * hs)
+        squares += float(c**2 @ (s * s + 2.0 * s * shared))
     return trace**2 / squares

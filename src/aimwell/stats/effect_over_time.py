@@ -20,10 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimwell.errors import StatsError
+from aimwell.stats.arms import Arm
+from aimwell.stats.clustered_lift import clustered_means
 from aimwell.stats.cuped import cuped
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, checked_share
 from aimwell.stats.intervals import welch
-from aimwell.stats.samples import FloatArray, JointSample
+from aimwell.stats.samples import FloatArray
 
 __all__ = ["Period", "Trend", "effect_by_period", "effect_trend", "pulled_forward"]
 
@@ -66,6 +68,7 @@ class _Spending:
     amount: FloatArray
     treated: NDArray[np.bool_]
     before: FloatArray | None
+    cluster: NDArray[np.int64] | None
 
     @classmethod
     def of(
@@ -75,6 +78,7 @@ class _Spending:
         amount: FloatArray,
         treated: NDArray[np.bool_],
         before: FloatArray | None,
+        cluster: NDArray[np.int64] | None,
     ) -> _Spending:
         if not len(person) == len(days) == len(amount):
             raise StatsError("Each amount needs one person and one day.")
@@ -82,18 +86,24 @@ class _Spending:
             raise StatsError("An amount belongs to nobody in the arms.")
         if before is not None and len(before) != len(treated):
             raise StatsError(f"There are {len(treated)} people and {len(before)} covariates.")
-        return cls(person, days, amount, np.asarray(treated, dtype=np.bool_), before)
+        return cls(person, days, amount, np.asarray(treated, dtype=np.bool_), before, cluster)
 
     def compared(self, weights: FloatArray | NDArray[np.bool_], confidence: float) -> Estimate:
         """The arms by each person's sum of amounts, weighted."""
         sums = np.bincount(self.person, self.amount * weights, minlength=len(self.treated))
-        if self.before is None:
+        sides = (self.treated, ~self.treated)
+        if self.before is None and self.cluster is None:
             return welch(sums[self.treated], sums[~self.treated], confidence=confidence)
         arms = [
-            JointSample.of(sums[chosen], self.before[chosen, None])
-            for chosen in (self.treated, ~self.treated)
+            Arm.of(sums[side], None if self.before is None else self.before[side]) for side in sides
         ]
-        return cuped(arms[0], arms[1], confidence=confidence)[0]
+        if self.cluster is None:
+            return cuped(arms[0].joint(), arms[1].joint(), confidence=confidence)[0]
+        owners = self.cluster[sides[0]], self.cluster[sides[1]]
+        means, _ = clustered_means(arms[0], arms[1], owners)
+        if isinstance(means, str):
+            return Estimate.missing(means, method="by group", confidence=confidence)
+        return means.difference(confidence=confidence)
 
 
 def effect_by_period(
@@ -104,6 +114,7 @@ def effect_by_period(
     treated: NDArray[np.bool_],
     ends: Sequence[float],
     before: FloatArray | None = None,
+    cluster: NDArray[np.int64] | None = None,
     confidence: float = DEFAULT_CONFIDENCE,
 ) -> tuple[Period, ...]:
     """The effect in each period, and up to its end.
@@ -114,11 +125,12 @@ def effect_by_period(
         amount: How much; returns are negative.
         treated: The arm of each person.
         ends: Of the periods, in days, growing; the first period begins at 0.
-        before: What was known of each person before, for CUPED; None for none.
+        before: What was known of each person before, for CUPED, one number or a row a person; None for none.
+        cluster: The group with which each was drawn, as a number; None where people were drawn one by one.
         confidence: Of each interval.
     """
     checked_share(confidence, name="confidence")
-    spending = _Spending.of(person, days, amount, treated, before)
+    spending = _Spending.of(person, days, amount, treated, before, cluster)
     starts = [0.0, *ends[:-1]]
     if any(end <= start for start, end in zip(starts, ends, strict=True)):
         raise StatsError(f"Periods end at {list(ends)}. The ends must grow from above 0.")
@@ -141,6 +153,7 @@ def effect_trend(
     treated: NDArray[np.bool_],
     whole_days: int,
     before: FloatArray | None = None,
+    cluster: NDArray[np.int64] | None = None,
     confidence: float = DEFAULT_CONFIDENCE,
 ) -> Trend:
     """Whether the daily effect grows or fades over so many whole days after the start.
@@ -148,7 +161,7 @@ def effect_trend(
     The slope is that of a least-squares line through the daily differences. Other arguments as in `effect_by_period`.
     """
     checked_share(confidence, name="confidence")
-    spending = _Spending.of(person, days, amount, treated, before)
+    spending = _Spending.of(person, days, amount, treated, before, cluster)
     if whole_days < 2:
         reason = f"{whole_days} whole days show no trend; two are needed"
         missing = Estimate.missing(reason, method="Welch's t interval", confidence=confidence)

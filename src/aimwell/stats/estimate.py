@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 from aimwell.errors import StatsError
 
@@ -87,6 +88,14 @@ class Estimate:
     def defined(self) -> bool:
         """True when the figure and its interval are there."""
         return self.estimate is not None
+
+    @property
+    def normal_error(self) -> float | None:
+        """The standard error that the interval's length tells by the normal law; None where it has no length."""
+        if self.lower is None or self.upper is None or self.lower == self.upper:
+            return None
+        reach = NormalDist().inv_cdf(0.5 + self.confidence / 2.0)
+        return (self.upper - self.lower) / (2.0 * reach)
 
     @property
     def excludes_zero(self) -> bool | None:

@@ -4,6 +4,9 @@ Effects of different campaigns are not one effect measured several times: the ra
 common mean with the variance `between`. Its mean has the interval of Hartung and Knapp (Student's law; never shorter than the one
 that trusts the given errors), and a prediction interval says what a next campaign of the kind may bring.
 
+The same people in several campaigns make the errors go together (waves of a campaign keep who is held out); with the correlations given
+all formulas are those along the axes of the errors (`effect_axes`).
+
 Whether effects differ at all is asked by Cochran's Q; I² is the share of their spread that is not chance.
 
 Sources: Cochran (1954); DerSimonian and Laird (1986); Viechtbauer (2005) for REML; Hartung and Knapp (2001), with the lower limit of 1
@@ -23,12 +26,12 @@ from typing import Literal
 import numpy as np
 from scipy.special import chdtrc, chdtri, ndtr, stdtr, stdtrit
 
-from aimwell.errors import StatsError
+from aimwell.stats.effect_axes import Axes
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, checked_share
 from aimwell.stats.intervals import satterthwaite
 from aimwell.stats.next_effect import FEWEST_CAMPAIGNS, betweens
 from aimwell.stats.roots import root
-from aimwell.stats.samples import FloatArray, checked_values
+from aimwell.stats.samples import FloatArray
 from aimwell.stats.two_means import TwoMeans
 
 __all__ = ["Homogeneity", "Pooled", "homogeneity", "interaction", "pool"]
@@ -84,8 +87,11 @@ def homogeneity(effects: Sequence[float], errors: Sequence[float]) -> Homogeneit
         effects: One a campaign or segment.
         errors: Their standard errors, above 0.
     """
-    y, v = _checked(effects, errors)
-    count = len(y)
+    return _homogeneity(Axes.of(effects, errors))
+
+
+def _homogeneity(axes: Axes) -> Homogeneity:
+    count = len(axes.effect)
     if count < 2:
         return Homogeneity(
             count=count,
@@ -94,7 +100,7 @@ def homogeneity(effects: Sequence[float], errors: Sequence[float]) -> Homogeneit
             i_squared=None,
             reason=f"there {'is one effect' if count == 1 else 'are no effects'}; two are needed to differ",
         )
-    q = _q(y, v)
+    q = float(axes.q(axes.weights()))
     return Homogeneity(
         count=count,
         q=q,
@@ -125,6 +131,7 @@ def pool(
     effects: Sequence[float],
     errors: Sequence[float],
     *,
+    correlations: FloatArray | None = None,
     method: Literal["reml", "dersimonian_laird"] = "reml",
     confidence: float = DEFAULT_CONFIDENCE,
 ) -> Pooled:
@@ -133,14 +140,16 @@ def pool(
     Args:
         effects: One a campaign, in one unit (relative lifts compare across campaigns).
         errors: Their standard errors, above 0.
+        correlations: Of the errors, where people stand in several campaigns; None: they are independent.
         method: How the variance between campaigns is found.
         confidence: Of both intervals.
     """
     checked_share(confidence, name="confidence")
-    y, v = _checked(effects, errors)
-    count, same = len(y), homogeneity(effects, errors)
-    name = f"random effects ({_METHODS[method]}), Hartung and Knapp's interval"
-    ahead = f"random effects ({_METHODS[method]}), prediction interval over the confidence distribution of their variance"
+    axes = Axes.of(effects, errors, correlations)
+    count, same = len(axes.effect), _homogeneity(axes)
+    kind = f"random effects ({_METHODS[method]}){'' if correlations is None else ' with correlated errors'}"
+    name = f"{kind}, Hartung and Knapp's interval"
+    ahead = f"{kind}, prediction interval over the confidence distribution of their variance"
     if count < 2:
         reason = f"there {'is one campaign' if count == 1 else 'are no campaigns'}; two are needed"
         return Pooled(
@@ -151,11 +160,11 @@ def pool(
             next=Estimate.missing(reason, method=ahead, confidence=confidence),
             homogeneity=same,
         )
-    between = _reml(y, v) if method == "reml" else _dersimonian_laird(y, v)
-    weights = 1.0 / (v + between)
-    mean = float(weights @ y / weights.sum())
-    spread = float(weights @ (y - mean) ** 2) / (count - 1)
-    error = math.sqrt(max(spread, 1.0) / float(weights.sum()))
+    between = _reml(axes, effects) if method == "reml" else _dersimonian_laird(axes)
+    weights = axes.weights(between)
+    mean = float(axes.mean(weights))
+    spread = float(axes.q(weights)) / (count - 1)
+    error = math.sqrt(max(spread, 1.0) / float(axes.total(weights)))
     half = error * float(stdtrit(count - 1, 0.5 + confidence / 2.0))
     return Pooled(
         count=count,
@@ -169,13 +178,13 @@ def pool(
         ),
         error=error,
         between=between,
-        next=_next(y, v, mean, ahead, confidence),
+        next=_next(axes, mean, ahead, confidence),
         homogeneity=same,
     )
 
 
-def _next(y: FloatArray, v: FloatArray, mean: float, method: str, confidence: float) -> Estimate:
-    count = len(y)
+def _next(axes: Axes, mean: float, method: str, confidence: float) -> Estimate:
+    count = len(axes.effect)
     if count < FEWEST_CAMPAIGNS:
         return Estimate.missing(
             "there are two campaigns; three are needed to say what a next one may bring",
@@ -183,15 +192,12 @@ def _next(y: FloatArray, v: FloatArray, mean: float, method: str, confidence: fl
             confidence=confidence,
         )
     levels = (np.arange(_LEVELS) + 0.5) / _LEVELS
-    between = betweens(y, v, chdtri(count - 1, levels))
-    weights = 1.0 / (v + between[:, None])
-    total = weights.sum(axis=1)
-    means = (weights @ y) / total
-    spread = (weights * (y - means[:, None]) ** 2).sum(axis=1) / (count - 1)
-    errors = np.sqrt(np.maximum(spread, 1.0) / total)
-    centres = means[:, None] - errors[:, None] * stdtrit(count - 1, levels[None, ::4])
+    between = betweens(axes, chdtri(count - 1, levels))
+    weights = axes.weights(between)
+    errors = np.sqrt(np.maximum(axes.q(weights) / (count - 1), 1.0) / axes.total(weights))
+    centres = axes.mean(weights)[:, None] - errors[:, None] * stdtrit(count - 1, levels[None, ::4])
     # Where nothing is between them the law is a step; a trace of width keeps it a function.
-    widths = np.sqrt(np.maximum(between, 1e-12 * float(v.min())))[:, None]
+    widths = np.sqrt(np.maximum(between, 1e-12 * float(axes.noise.min())))[:, None]
 
     def at_most(value: float) -> float:
         return float(ndtr((value - centres) / widths).mean())
@@ -213,39 +219,26 @@ def _next(y: FloatArray, v: FloatArray, mean: float, method: str, confidence: fl
     )
 
 
-def _checked(effects: Sequence[float], errors: Sequence[float]) -> tuple[FloatArray, FloatArray]:
-    y, e = checked_values(effects, name="effects"), checked_values(errors, name="standard errors")
-    if len(y) != len(e):
-        raise StatsError(f"There are {len(y)} effects and {len(e)} standard errors.")
-    if (e <= 0.0).any():
-        raise StatsError("A standard error must be above 0.")
-    return y, np.asarray(e**2, dtype=np.float64)
+def _dersimonian_laird(axes: Axes) -> float:
+    weights = axes.weights()
+    scale = float(
+        weights.sum() - (weights * axes.part) @ (weights * axes.part) / axes.total(weights)
+    )
+    return max(0.0, (float(axes.q(weights)) - (len(axes.effect) - 1)) / scale)
 
 
-def _q(y: FloatArray, v: FloatArray) -> float:
-    weights = 1.0 / v
-    mean = float(weights @ y / weights.sum())
-    return float(weights @ (y - mean) ** 2)
-
-
-def _dersimonian_laird(y: FloatArray, v: FloatArray) -> float:
-    weights = 1.0 / v
-    scale = float(weights.sum() - (weights**2).sum() / weights.sum())
-    return max(0.0, (_q(y, v) - (len(y) - 1)) / scale)
-
-
-def _reml(y: FloatArray, v: FloatArray) -> float:
+def _reml(axes: Axes, effects: Sequence[float]) -> float:
     """Where the restricted likelihood's slope is zero; 0 where it falls from the start."""
 
     def slope(between: float) -> float:
-        weights = 1.0 / (v + between)
-        mean = float(weights @ y / weights.sum())
-        squares = float(weights**2 @ (y - mean) ** 2)
-        return squares - float(weights.sum()) + float((weights**2).sum() / weights.sum())
+        weights = axes.weights(between)
+        squares = float(weights**2 @ axes.away(weights) ** 2)
+        own = float(weights**2 @ axes.part**2) / float(axes.total(weights))
+        return squares - float(weights.sum()) + own
 
     if slope(0.0) <= 0.0:
         return 0.0
-    most = max(float(np.var(y)), float(v.max()))
+    most = max(float(np.var(effects)), float(axes.noise.max()))
     while slope(most) > 0.0:
         most *= 2.0
     return root(slope, 0.0, most, within=1e-12 * most)

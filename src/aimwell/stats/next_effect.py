@@ -13,12 +13,11 @@ Sources: Viechtbauer (2007), Confidence intervals for the amount of heterogeneit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from scipy.special import chdtri, ndtr
 
 from aimwell.errors import StatsError
+from aimwell.stats.effect_axes import Axes
 from aimwell.stats.samples import FloatArray
 
 __all__ = ["FEWEST_CAMPAIGNS", "betweens", "chance_of_less"]
@@ -49,32 +48,26 @@ def chance_of_less(
         raise StatsError(
             f"There are {count} effects; {FEWEST_CAMPAIGNS} are needed to know how much they differ."
         )
-    between = betweens(effects, variances, chdtri(count - 1, 1.0 - _LEVELS))
-    weights = 1.0 / (variances + between[:, None])
-    total = weights.sum(axis=1)
-    errors = np.sqrt(variance + between + 1.0 / total)
-    return float(_WIDTHS @ ndtr((value - (weights @ effects) / total) / errors))
+    axes = Axes(effects, np.ones(count), variances)
+    between = betweens(axes, chdtri(count - 1, 1.0 - _LEVELS))
+    weights = axes.weights(between)
+    errors = np.sqrt(variance + between + 1.0 / axes.total(weights))
+    return float(_WIDTHS @ ndtr((value - axes.mean(weights)) / errors))
 
 
-def betweens(y: FloatArray, v: FloatArray, quantiles: Sequence[float] | FloatArray) -> FloatArray:
+def betweens(axes: Axes, quantiles: FloatArray) -> FloatArray:
     """For each quantile of chi-square, the variance between campaigns at which the generalised Q is as large; 0 at the least.
 
     Args:
-        y, v: The effects and the variances of their measurement.
+        axes: The effects.
         quantiles: Of chi-square with one degree of freedom less than there are effects.
     """
-    asked = np.asarray(quantiles, dtype=np.float64)
-
-    def q_of(between: FloatArray) -> FloatArray:
-        weights = 1.0 / (v + between[:, None])
-        means = (weights @ y) / weights.sum(axis=1)
-        return np.asarray((weights * (y - means[:, None]) ** 2).sum(axis=1), dtype=np.float64)
-
-    low, high = np.zeros(len(asked)), np.full(len(asked), float(np.ptp(y)) ** 2 + v.max())
-    while (growing := q_of(high) > asked).any():
+    low = np.zeros(len(quantiles))
+    high = np.full(len(quantiles), float(np.ptp(axes.effect)) ** 2 + axes.noise.max())
+    while (growing := axes.q(axes.weights(high)) > quantiles).any():
         high[growing] *= 4.0
-    for _ in range(40):
+    for _ in range(60):
         middle = (low + high) / 2.0
-        above = q_of(middle) > asked
+        above = axes.q(axes.weights(middle)) > quantiles
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return np.where(q_of(np.zeros(len(asked))) <= asked, 0.0, high)
+    return np.where(axes.q(axes.weights(np.zeros(len(quantiles)))) <= quantiles, 0.0, high)

@@ -17,6 +17,7 @@ from aimwell.measure.day_sums.telling import DayFigures, figures_of_days
 from aimwell.measure.diagnosis.model import Diagnosis
 from aimwell.measure.diagnosis.service import diagnose
 from aimwell.measure.earnings import Earnings, earnings
+from aimwell.measure.executive import Executive, executive
 from aimwell.measure.experiments.model import Together
 from aimwell.measure.experiments.service import measure_experiments
 from aimwell.measure.feedback.model import Feedback
@@ -24,6 +25,7 @@ from aimwell.measure.feedback.service import feedback
 from aimwell.measure.feedback.shifts_service import Shifts, feedback_shifts, tell_shifts
 from aimwell.measure.feedback.spoken import Spoken
 from aimwell.measure.feedback.spoken_service import spoken_by
+from aimwell.measure.global_holdout import HoldoutEffect, measure_holdout
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.over_time import OverTime
 from aimwell.measure.segment_report.model import SegmentReport
@@ -86,6 +88,18 @@ class Measurements(Stage):
             since=since,
             until=until or self._clock(),
         )
+
+    def executive(
+        self, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Executive:
+        """What a period says: the ledger, what a next campaign may bring, and what to do."""
+        now = self._clock()
+        return executive(self._stores, since=since, until=until or now, now=now)
+
+    def holdout(self, name: str, **options: Any) -> HoldoutEffect:
+        """What all promotion added, by the people whom no campaign may contact."""
+        now = self._clock()
+        return measure_holdout(self._stores, name, **{"until": now, "now": now, **options})
 
     def days(self, *, anew: bool = False) -> tuple[DayFigures, ...]:
         """Each day's messages, rates, orders and revenue of each plan, after counting what is new."""

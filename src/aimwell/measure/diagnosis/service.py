@@ -28,7 +28,7 @@ from aimwell.measure.ledger import read_contacts, read_ledger, recorded_channels
 from aimwell.measure.members import Grouping, InSegments, micro_groups, of_segments
 from aimwell.measure.people import BoolArray
 from aimwell.measure.reading import Reading, read_people
-from aimwell.measure.service import seed_of, span_of
+from aimwell.measure.spans import seed_of, span_of
 from aimwell.privacy.erasure import is_erased
 from aimwell.segment.membership.defined import defined
 from aimwell.store.stores import Stores
@@ -172,6 +172,7 @@ def _read(
         span=span,
         grouping=grouping,
         contacts=contacts,
+        valued=False,
     )
     assert reading.in_segments is not None  # noqa: S101 - it was asked for
     failures = reading.in_segments.failures

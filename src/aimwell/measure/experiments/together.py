@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scipy.special import ndtri
-
 from aimwell.measure.experiments.model import ExperimentResult, PooledComparison
-from aimwell.stats.estimate import Estimate
 from aimwell.stats.meta_analysis import pool
 
 __all__ = ["pooled_comparisons"]
@@ -21,7 +18,7 @@ def pooled_comparisons(found: Sequence[ExperimentResult]) -> tuple[PooledCompari
         here = [
             (each.name, one.difference)
             for each in found
-            if (one := each.comparison(arm, against)) is not None and _error(one.difference)
+            if (one := each.comparison(arm, against)) is not None and one.difference.normal_error
         ]
         if len(here) >= 2:
             rows.append(
@@ -30,15 +27,9 @@ def pooled_comparisons(found: Sequence[ExperimentResult]) -> tuple[PooledCompari
                     against=against,
                     experiments=tuple(name for name, _ in here),
                     pooled=pool(
-                        [one.estimate or 0.0 for _, one in here], [_error(one) for _, one in here]
+                        [one.estimate or 0.0 for _, one in here],
+                        [one.normal_error or 0.0 for _, one in here],
                     ),
                 )
             )
     return tuple(rows)
-
-
-def _error(one: Estimate) -> float:
-    """The standard error that the interval's length tells, by the normal law; 0 where there is none."""
-    if one.lower is None or one.upper is None:
-        return 0.0
-    return (one.upper - one.lower) / (2.0 * float(ndtri(0.5 + one.confidence / 2.0)))

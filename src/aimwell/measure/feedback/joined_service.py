@@ -19,7 +19,7 @@ from aimwell.errors import MeasureError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.measure.feedback.joined import Counted, Joined, Kind, joined
 from aimwell.measure.feedback.topics import GOOD
-from aimwell.measure.service import span_of
+from aimwell.measure.spans import span_of
 from aimwell.privacy.erasure import is_erased
 from aimwell.privacy.special import privacy_rules
 from aimwell.segment.advocacy.service import thresholds

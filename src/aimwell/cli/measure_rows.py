@@ -1,0 +1,70 @@
+"""Parts of what `aimwell measure report` prints: actions, waves, stops."""
+
+from __future__ import annotations
+
+from aimwell.cli.output import Output
+from aimwell.measure.model import CampaignResult
+from aimwell.measure.report_series import series_table, stop_rows
+from aimwell.measure.report_tables import action_rows
+
+__all__ = ["show_actions", "show_series", "show_stops"]
+
+
+def show_actions(out: Output, result: CampaignResult) -> None:
+    """Each action against the held-out, where there are several, and why where one has no figure."""
+    if len(result.actions) < 2:
+        return
+    rows = action_rows(result.actions, result)
+    out.say()
+    out.heading("By action")
+    out.table(
+        ["action", "people", f"{result.actions[0].metric} added per person", "between", "p"],
+        [
+            (
+                row["name"],
+                row["people"],
+                row["difference"],
+                "–" if row["interval"].startswith("missing") else row["interval"],
+                row["p"],
+            )
+            for row in rows
+        ],
+    )
+    for row in rows:
+        if row["interval"].startswith("missing"):
+            out.say(f"  {row['name']}: {row['interval']}")
+        elif row["effective"]:
+            out.say(
+                f"  {row['name']}: weighed by people's chances of it, its people tell as much as {row['effective']}"
+            )
+
+
+def show_series(out: Output, result: CampaignResult) -> None:
+    """What the waves of a campaign that runs on say together."""
+    series = result.series
+    if series is None:
+        return
+    out.say()
+    out.heading(series.sentence)
+    out.table(
+        [f"{series.metric} per person", "waves", "together", "between", "a next wave", "I²"],
+        [
+            (r["name"], r["waves"], r["mean"], r["interval"], r["ahead"], r["spread"])
+            for r in series_table(series, result.currency)
+        ],
+    )
+    for note in series.notes:
+        out.say(f"  {note}")
+
+
+def show_stops(out: Output, result: CampaignResult) -> None:
+    """Guardrails that stopped the campaign, and who let it go on."""
+    for row in stop_rows(result):
+        went_on = (
+            "It stands."
+            if row["open"]
+            else f"Let go on {row['resumed']} by {row['by']}: {row['reason']}"
+        )
+        out.say()
+        out.say(f"Stopped {row['when']} by its guardrail {row['guardrail']}. {row['words']}")
+        out.say(f"  {went_on}")
