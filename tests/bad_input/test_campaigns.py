@@ -91,6 +91,9 @@ ABSURD: dict[str, dict[str, Any]] = {
     "a segment stands twice": {"spring": {"policy": {"segments": ["buyers", "buyers"]}}},
     "policy.budget: input should be less than": {"spring": {"policy": {"budget": 1e308}}},
     "cost: input should be less than": {"email": {"cost": 1e30}},
+    "weight: input should be less than": {
+        "spring": {"actions": [{"channel": "email", "template": "hello", "weight": 1e308}]}
+    },
     "benefit.amount: input should be less": {"ten-percent": {"benefit": {"amount": 1e308}}},
     "share: input should be greater": {
         "few": {"kind": "holdout", "name": "few", "share": 0.00001, "starts": "2026-01-01"}
