@@ -88,9 +88,13 @@ def test_a_campaign_that_cannot_work_is_refused_when_it_is_planned(
 ABSURD: dict[str, dict[str, Any]] = {
     "year 1 is no year to send in": {"spring": {"schedule": {"at": "0001-01-01T00:00"}}},
     "year 9999 is no year to send in": {"spring": {"schedule": {"at": "9999-12-31T23:59"}}},
-    "a segment stands twice": {"spring": {"policy": {"segments": ["buyers", "buyers"]}}},
+    "'buyers' stands twice": {"spring": {"policy": {"segments": ["buyers", "buyers"]}}},
+    "'winter' stands twice": {"spring": {"policy": {"learn_from": ["winter", "winter"]}}},
     "policy.budget: input should be less than": {"spring": {"policy": {"budget": 1e308}}},
     "cost: input should be less than": {"email": {"cost": 1e30}},
+    "weight: input should be less than": {
+        "spring": {"actions": [{"channel": "email", "template": "hello", "weight": 1e308}]}
+    },
     "benefit.amount: input should be less": {"ten-percent": {"benefit": {"amount": 1e308}}},
     "share: input should be greater": {
         "few": {"kind": "holdout", "name": "few", "share": 0.00001, "starts": "2026-01-01"}

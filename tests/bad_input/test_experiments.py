@@ -122,6 +122,18 @@ def test_a_broken_split_is_said_before_the_result(run: Run, workspace: Path) -> 
     assert "Do not believe this yet" in run("measure", "experiment", "trial", "-w", "shop").out
 
 
+def test_what_ran_already_is_not_set_up_again_and_unknown_names_are_told(
+    run: Run, workspace: Path
+) -> None:
+    told = SOURCE.replace("observed_at: seen", "observed_at: seen, window_days: {constant: 14}")
+    collected(run, rows(20), told)
+    for command in (("decide", "experiment", "trial"), ("decide", "rollout", "trial", "letter")):
+        assert "ran already" in run(*command, "-w", "shop", code=1).err
+    asked = ("measure", "experiment", "trial", "--days", 30, "-w", "shop")
+    assert "those of 14 days; 30 days cannot be counted" in run(*asked).err
+    assert "There is no experiment 'trail'" in run("decide", "experiment", "trail", "-w", "shop", code=1).err  # fmt: skip
+
+
 def test_of_one_person_an_arm_nothing_is_known_and_one_alone_is_refused(
     run: Run, workspace: Path
 ) -> None:

@@ -88,8 +88,8 @@ def test_a_loss_beyond_the_guardrail_stops_the_campaign_once(losing: tuple[Store
     assert [alert.key for alert in Alerts(stores.control).all() if "guard" in alert.key] == [
         "guardrail:spring"
     ]
-    assert measured(stores, SOON) == []
+    assert guard_losses(stores, now=SOON) == ()
     # Who has overruled it is not asked again about the same wave.
     deliver.resume(stores, plan_id, now=SOON, by="bob", reason="it was a holiday")
-    assert measured(stores, SOON + timedelta(days=1)) == []
+    assert guard_losses(stores, now=SOON + timedelta(days=1)) == ()
     assert load_plan(stores.control, plan_id).state == "sending"

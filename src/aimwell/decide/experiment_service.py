@@ -17,6 +17,7 @@ from aimwell.definitions.kinds.experiment import Experiment
 from aimwell.definitions.kinds.holdout import Holdout
 from aimwell.errors import DecideError, UnknownDefinitionError
 from aimwell.store.schema import metadata
+from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
 __all__ = ["HeldOut", "is_held_out", "members_of_holdout", "roll_out", "set_up"]
@@ -29,9 +30,9 @@ def set_up(stores: Stores, name: str, *, now: datetime, by: str) -> tuple[Campai
 
     Raises:
         UnknownDefinitionError: There is no such experiment.
-        DecideError: Another campaign has the experiment's name.
+        DecideError: Another campaign has the experiment's name, or the experiment came in by a source.
     """
-    wanted = definitions.find(stores.control, Experiment, name)
+    wanted = _experiment(stores, name)
     campaign = definitions.find(stores.control, Campaign, wanted.campaign)
     try:
         there = definitions.find(stores.control, Campaign, name)
@@ -46,6 +47,22 @@ def set_up(stores: Stores, name: str, *, now: datetime, by: str) -> tuple[Campai
     return made, wanted
 
 
+def _experiment(stores: Stores, name: str) -> Experiment:
+    try:
+        return definitions.find(stores.control, Experiment, name)
+    except UnknownDefinitionError:
+        query = sql("SELECT 1 FROM assignments WHERE experiment = :name LIMIT 1", name=name)
+        with stores.engine.session() as session:
+            session.bind("assignments", stores.lake.pin("assignments").tables["assignments"])
+            there = session.rows(query)
+        if not there:
+            raise
+        raise DecideError(
+            f"'{name}' is an experiment that ran already, not one to set up. See what it says with: aimwell measure experiment {name}, "
+            f"or aimwell decide policy {name}"
+        ) from None
+
+
 def roll_out(
     stores: Stores, name: str, winner: str, *, now: datetime, by: str
 ) -> tuple[Campaign, int]:
@@ -55,7 +72,7 @@ def roll_out(
         UnknownDefinitionError: There is no such experiment, or it was never set up.
         DecideError: It has no such arm.
     """
-    wanted = definitions.find(stores.control, Experiment, name)
+    wanted = _experiment(stores, name)
     campaign = definitions.find(stores.control, Campaign, wanted.campaign)
     tried = definitions.find(stores.control, Campaign, name)
     changed = rolled_out(campaign, tried, winner)

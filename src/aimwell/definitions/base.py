@@ -21,6 +21,7 @@ __all__ = [
     "Part",
     "Reference",
     "Share",
+    "Weight",
     "parse_duration",
 ]
 
@@ -99,6 +100,9 @@ Money = Annotated[float, Field(ge=0, le=1e13)]
 
 Share = Annotated[float, Field(ge=0, le=1)]
 """A share or probability between 0 and 1."""
+
+Weight = Annotated[float, Field(ge=1e-12, le=1e12)]
+"""How often something is drawn, beside the others' weights; sums of any of them stay exact enough."""
 
 Reference = tuple[str, str, str]
 """(path in the document, kind, name) of another definition that this one needs."""

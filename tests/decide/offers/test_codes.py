@@ -1,4 +1,4 @@
-"""Codes of one's own: no code twice, whatever happens at once and whatever is killed when."""
+"""Codes of one's own: no code twice, whatever happens at once; what is killed is in test_killed_planning.py."""
 
 from __future__ import annotations
 
@@ -19,23 +19,10 @@ from aimwell.errors import DecideError
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores, open_stores
 from campaigns import NOW, planned, set_up
-from child import child
 from shop import make_stores
 
 _codes = metadata.tables["offer_codes"]
 POOLED = {"code": None, "codes": {"pool": "unique"}}
-ONE_BY_ONE = """
-import sys
-from datetime import UTC, datetime
-from aimwell.decide.service import approve
-from aimwell.store.stores import open_stores
-stores = open_stores(sys.argv[1])
-print("ready", flush=True)
-input()
-for plan_id in sys.argv[2:]:
-    approve(stores, plan_id, now=datetime.now(UTC), by="ann")
-    print(plan_id, flush=True)
-"""
 
 
 @pytest.fixture
@@ -176,23 +163,3 @@ def test_plans_approved_at_once_share_no_code(stores: Stores) -> None:
     assert not faults
     assert Counter(plan for _, plan, _ in given) == {p.plan_id: treated(p) for p in plans}
     assert len({code for code, _, _ in given}) == len(given)
-
-
-def test_after_a_kill_each_plan_has_all_its_codes_or_none(stores: Stores) -> None:
-    set_up(stores, people=30, ten=POOLED)
-    codes.generate(stores.control, "ten", 300, now=NOW)
-    plans = [planned(stores) for _ in range(6)]
-    with child(ONE_BY_ONE, stores.root, *(plan.plan_id for plan in plans)) as process:
-        assert process.line() == "ready"
-        process.go()
-        process.line()
-        process.kill()
-    counted = Counter(plan for _, plan, _ in holders(stores))
-    with stores.read_control() as connection:
-        plans_table = metadata.tables["plans"]
-        query = sa.select(plans_table.c.plan_id, plans_table.c.state)
-        states = dict(connection.execute(query).all())
-    assert counted
-    for plan in plans:
-        approved = states[plan.plan_id] == "approved"
-        assert counted[plan.plan_id] == (treated(plan) if approved else 0)

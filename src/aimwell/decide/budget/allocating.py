@@ -95,8 +95,9 @@ def _refuse_unreachable(problem: Problem) -> None:
         reach = float(use.sum() if limit.people is None else use[limit.people].sum())
         if reach < limit.at_least * (1 - 1e-9):
             raise DecideError(
-                f"The limit '{limit.name}' wants at least {limit.at_least:,g}, but all whom it concerns and who may get "
-                f"something together reach {reach:,g}. Lower it, or allow more people or actions."
+                f"The limit '{limit.name}' wants at least {limit.at_least:,g} of those who are chosen for (neither held out nor "
+                f"exploring), but all of them whom it concerns and who may get something together reach {reach:,g}. Lower it, or "
+                "allow more people or actions."
             )
 
 

@@ -16,6 +16,7 @@ from aimwell.definitions.base import (
     Part,
     Reference,
     Share,
+    Weight,
 )
 from aimwell.definitions.kinds.policy import Policy
 from aimwell.definitions.kinds.recommendations import Recommendations
@@ -91,7 +92,7 @@ class Action(Part):
     template: Name
     offer: Name | None = None
     name: Name | None = Field(default=None, description="Default: OFFER-CHANNEL.")
-    weight: Annotated[float, Field(gt=0)] = Field(
+    weight: Weight = Field(
         default=1.0, description="How often among the actions while nothing better is known."
     )
 

@@ -26,7 +26,7 @@ class Level(Part):
     )
     template: Name | None = None
     channel: Name | None = None
-    weight: Annotated[float, Field(gt=0)] = 1.0
+    weight: Annotated[float, Field(ge=0.001, le=1_000)] = 1.0
 
     def sets(self) -> dict[str, str]:
         """The parts of the action that the level sets."""

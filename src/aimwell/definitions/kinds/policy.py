@@ -100,11 +100,12 @@ class Policy(Part):
         """Share of people who get a random action."""
         return self.explore.share if isinstance(self.explore, Exploration) else self.explore
 
-    @field_validator("segments")
+    @field_validator("segments", "learn_from")
     @classmethod
-    def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
-            raise ValueError("a segment stands twice")
+    def _each_once(cls, value: object) -> object:
+        if isinstance(value, tuple) and len(set(value)) < len(value):
+            twice = next(one for one in value if value.count(one) > 1)
+            raise ValueError(f"'{twice}' stands twice")
         return value
 
     @model_validator(mode="after")

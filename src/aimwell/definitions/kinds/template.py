@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from aimwell.definitions.base import TEXT_FAULTS, Definition, Name, Part
+from aimwell.definitions.base import TEXT_FAULTS, Definition, Name, Part, Weight
 from aimwell.texts.checks import plain_part_fault, text_faults
 from aimwell.texts.vocabulary import FIELD_NAME
 
@@ -27,9 +27,7 @@ class Variant(Part):
     text: _Text | None = Field(
         default=None, description="Body as plain text; made from HTML if absent."
     )
-    weight: Annotated[float, Field(gt=0)] = Field(
-        default=1.0, description="How often, relative to the other variants."
-    )
+    weight: Weight = Field(default=1.0, description="How often, relative to the other variants.")
 
     @field_validator("subject", "preheader", "html", "mjml", "text")
     @classmethod
