@@ -18,6 +18,7 @@ from aimwell.definitions.special_data import Asks
 from aimwell.errors import MeasureError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.measure.feedback.joined import Counted, Joined, Kind, joined
+from aimwell.measure.feedback.texts import LONG_AGO
 from aimwell.measure.feedback.topics import GOOD
 from aimwell.measure.spans import span_of
 from aimwell.privacy.erasure import is_erased
@@ -70,7 +71,6 @@ FROM arms AS a LEFT JOIN identity AS i ON i.origin_id = a.origin_id
 GROUP BY coalesce(i.profile_id, a.origin_id) HAVING count(DISTINCT a."group") = 1
 """
 
-_LONG_AGO = datetime.fromisoformat("1900-01-01T00:00:00+00:00")
 ARMS_DRAWN = (
     "Arms were drawn by chance, but a message may change who answers, not only what they say."
 )
@@ -164,7 +164,7 @@ def group_feedback(
         sql(
             _COUNTED,
             said=exp.Subquery(this=union_all(said_in_numbers(moment.stores))),
-            since=since or _LONG_AGO,
+            since=since or LONG_AGO,
         )
     )
     return {

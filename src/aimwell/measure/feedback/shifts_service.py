@@ -30,6 +30,7 @@ _BEFORE = timedelta(days=365)
 _QUARTER = 3
 _ELSE = "none of the topics"
 _NAMED = 4
+_LEARNT_MOST = 50_000
 
 # Before the day each person's newest answer counts; since then the first, so that nothing that was counted is taken back.
 _COUNTED = """
@@ -88,7 +89,7 @@ def feedback_shifts(
         )
     with open_moment(stores, as_of=now) as moment:
         counted = _answers(moment, start)
-        spoken, notes = _topics(texts_before(moment), start, topics)
+        spoken, notes = _topics(texts_before(moment, since=start - _BEFORE), start, topics)
     return Shifts(since=start, found=shifts({**counted, **spoken}), notes=tuple(notes))
 
 
@@ -131,14 +132,15 @@ def _topics(
 ) -> tuple[dict[tuple[str, ShiftKind], tuple[Counted, Counted]], list[str]]:
     """Topics are learnt from two of three texts of before; the third of them and the new ones are told by them, and so are alike to them."""
     at = int(start.timestamp() * 1e6)
-    earliest = int((start - _BEFORE).timestamp() * 1e6)
-    before = texts.one_each(np.flatnonzero((texts.at < at) & (texts.at >= earliest)), newest=True)
+    before = texts.one_each(np.flatnonzero(texts.at < at), newest=True)
     since = texts.one_each(np.flatnonzero(texts.at >= at), newest=False)
     held = np.arange(len(before)) % 3 == 2
     if not texts.words:
         return {}, []
+    some = before[~held]
+    some = some[:: len(some) // _LEARNT_MOST + 1]
     try:
-        learnt = learn_topics([texts.words[row] for row in before[~held]], topics=topics)
+        learnt = learn_topics([texts.words[row] for row in some], topics=topics)
     except MeasureError as error:
         return {}, [f"Topics are not watched: {error}"]
     old, new = (learnt.of([texts.words[row] for row in rows]) for rows in (before[held], since))

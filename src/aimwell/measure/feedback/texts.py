@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -13,16 +14,19 @@ from aimwell.privacy.vault import read_texts
 from aimwell.stats.samples import FloatArray
 from aimwell.store.sql import sql
 
-__all__ = ["Texts", "texts_before"]
+__all__ = ["LONG_AGO", "Texts", "texts_before"]
+
+LONG_AGO = datetime.fromisoformat("1900-01-01T00:00:00+00:00")
+"""Before anything was said."""
 
 _BATCH = 5_000
 
 _TEXTS = """
 SELECT text_id, profile_id, CAST((rating - 1) / nullif(rating_max - 1, 0) AS double) AS mark, epoch_us(reviewed_at) AS at
-FROM reviews WHERE text_id IS NOT NULL AND (CAST(:category AS varchar) IS NULL OR category = :category)
+FROM reviews WHERE text_id IS NOT NULL AND (CAST(:category AS varchar) IS NULL OR category = :category) AND reviewed_at >= :since
 UNION ALL
 SELECT text_id, profile_id, CAST(NULL AS double), epoch_us(answered_at)
-FROM answers WHERE text_id IS NOT NULL AND CAST(:category AS varchar) IS NULL
+FROM answers WHERE text_id IS NOT NULL AND CAST(:category AS varchar) IS NULL AND answered_at >= :since
 ORDER BY text_id
 """
 
@@ -58,14 +62,17 @@ class Texts:
         return np.sort(np.array(kept, dtype=np.int64))
 
 
-def texts_before(moment: Moment, *, category: str | None = None) -> Texts:
+def texts_before(
+    moment: Moment, *, category: str | None = None, since: datetime | None = None
+) -> Texts:
     """All that were written before the moment.
 
     Args:
         moment: The cut session.
         category: Of reviews: only of this category. Answers have none.
+        since: Only those from then on.
     """
-    found = moment.session.table(sql(_TEXTS, category=category))
+    found = moment.session.table(sql(_TEXTS, category=category, since=since or LONG_AGO))
     ids = found.column("text_id").to_pylist()
     words: dict[str, str] = {}
     with moment.stores.read_control() as connection:
