@@ -39,6 +39,7 @@ class ExperimentData:
         randomised: Whether chance decided. If not, the propensities are estimates and effects rest on them.
         cluster: What was assigned together (a shop, a household) as one number each; None: persons.
         weight: How many people a row stands for; None: one each.
+        members: Name → who of the people is in it, as of the assignment, for policies that are rules.
         cautions: What a reader must know of these data, in words.
 
     Raises:
@@ -54,6 +55,7 @@ class ExperimentData:
     randomised: bool = True
     cluster: IntArray | None = None
     weight: FloatArray | None = None
+    members: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     cautions: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -89,7 +91,8 @@ class ExperimentData:
             and getattr(self, one.name) is not None
         }
         outcomes = {name: values[rows] for name, values in self.outcomes.items()}
-        return replace(self, outcomes=outcomes, **chosen)
+        members = {name: who[rows] for name, who in self.members.items()}
+        return replace(self, outcomes=outcomes, members=members, **chosen)
 
     def only(self, arms: Sequence[str]) -> ExperimentData:
         """Only people of these arms; the first named becomes the control. Probabilities are scaled up to 1."""
@@ -111,6 +114,7 @@ class ExperimentData:
             randomised=self.randomised,
             cluster=None if self.cluster is None else self.cluster[rows],
             weight=None if self.weight is None else self.weight[rows],
+            members={name: who[rows] for name, who in self.members.items()},
             cautions=self.cautions,
         )
 
@@ -169,7 +173,7 @@ def _refuse_shapes(data: ExperimentData) -> None:
     n = len(data.arm)
     wrong = data.features.shape != (n, len(data.names))
     wrong |= data.propensity.shape != (n, len(data.arms))
-    wrong |= any(len(values) != n for values in data.outcomes.values())
+    wrong |= any(len(v) != n for v in (*data.outcomes.values(), *data.members.values()))
     for name in _MAY_MISS:
         column = getattr(data, name)
         wrong |= column is not None and len(column) != n

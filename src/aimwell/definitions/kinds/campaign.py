@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from aimwell.definitions.base import Definition, Duration, LocalMoment, Name, Part, Reference, Share
+from aimwell.definitions.kinds.predicted import BestTime, ModelName, PredictedChannel
 from aimwell.definitions.kinds.running_on import Exploration, Guardrails
 from aimwell.definitions.parameters import ParameterValues
 from aimwell.zones import known_zones
@@ -209,6 +210,11 @@ class Policy(Part):
         default=0.1,
         description="Share of people who get a random action; or {method: …, share: …} for a campaign that runs on.",
     )
+    predicted_channel: PredictedChannel | None = Field(
+        default=None,
+        description="Through which of several channels an offer goes to each person: where there is no experiment to learn from, as "
+        "predicted; where there is one, that is a policy among the others. {} takes the defaults.",
+    )
 
     @property
     def exploring(self) -> Exploration | None:
@@ -225,6 +231,12 @@ class Policy(Part):
         if self.fair is not None and self.exploring and self.exploring.method == "thompson":
             raise ValueError(
                 "`fair` holds a choice to its limit, and thompson draws by chance; use epsilon_greedy"
+            )
+        if self.predicted_channel is not None and self.choose == "random":
+            raise ValueError("`choose: random` draws the channel too; leave predicted_channel out")
+        if self.predicted_channel and self.exploring and self.exploring.method == "thompson":
+            raise ValueError(
+                "thompson weighs whole actions and tells no people apart; use epsilon_greedy with predicted_channel"
             )
         return self
 
@@ -245,6 +257,10 @@ class Schedule(Part):
     approval: Literal["wait", "automatic"] = Field(
         default="wait",
         description="wait: a person approves each wave; automatic: what `every` planned is approved and sent by the workers.",
+    )
+    best_time: BestTime | None = Field(
+        default=None,
+        description="Writes to each person at the time at which they act, after the stated time. {} takes the defaults.",
     )
 
     @field_validator("timezone")
@@ -269,11 +285,9 @@ class Schedule(Part):
 class Recommendations(Part):
     """Products for each person, under `recommendations` in a text: chosen when it is planned, and kept with the plan."""
 
-    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(@[1-9][0-9]{0,8})?$")] | None = (
-        Field(
-            default=None,
-            description="A recommender, as recommend-30d, or one version, as recommend-30d@2; default: the one trained last.",
-        )
+    model: ModelName | None = Field(
+        default=None,
+        description="A recommender, as recommend-30d, or one version, as recommend-30d@2; default: the one trained last.",
     )
     kind: ProductKind = Field(
         default="new",
@@ -407,6 +421,28 @@ class Campaign(Definition):
     def _one_way_to_draw(self) -> Campaign:
         if self.cluster is not None and self.stratify:
             raise ValueError("arms are drawn by cluster or dealt out within strata, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _predictions_fit(self) -> Campaign:
+        best = self.schedule.best_time
+        if best is not None and best.within >= self.goal.window:
+            raise ValueError(
+                "schedule.best_time.within must be shorter than goal.window, or some are written to when it is over"
+            )
+        if self.policy.predicted_channel is None:
+            return self
+        if self.cluster is not None:
+            raise ValueError(
+                "a group that is drawn together gets one action; leave policy.predicted_channel or cluster out"
+            )
+        offers = {offer: set[str]() for offer in {action.offer for action in self.actions}}
+        for action in self.actions:
+            offers[action.offer].add(action.channel)
+        if all(len(channels) < 2 for channels in offers.values()):
+            raise ValueError(
+                "policy.predicted_channel chooses among channels, and no offer has actions through two of them"
+            )
         return self
 
     @model_validator(mode="after")

@@ -57,6 +57,12 @@ plan_people = sa.Table(
         Real,
         comment="Incremental profit that the action is expected to bring; null where nothing is known of it.",
     ),
+    sa.Column(
+        "timing",
+        Text,
+        comment="own, everybody (their commonest hours), held (at the stated time by chance) or stated; null where the campaign asks "
+        "for no best time.",
+    ),
     sa.Index("ix_plan_people_arm", "plan_id", "arm"),
 )
 
