@@ -322,7 +322,7 @@ def test_without_a_model_it_says_how_to_train_one(tmp_path: Path) -> None:
 
 
 def test_a_while_that_ends_after_the_goals_window_is_refused(small: Stores) -> None:
-    with pytest.raises(DefinitionError, match="shorter than goal.window"):
+    with pytest.raises(DefinitionError, match=r"shorter than goal\.window"):
         apply(small, spring={**schedule(within="3d"), "goal": {"window": "3d"}})
     with pytest.raises(DefinitionError, match="from 1h to 14d"):
         apply(small, spring=schedule(within="30m"))
