@@ -24,7 +24,7 @@ from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.errors import DecideError, nearest
 from aimwell.store.stores import Stores
 
-__all__ = ["OutcomeOfTiming", "TimingWorth", "timing_worth"]
+__all__ = ["OutcomeOfTiming", "TimingWorth", "judge_timing", "timing_worth"]
 
 _STATED, _PREDICTED = "the stated time", "the predicted time"
 _YES = "bought"
@@ -142,14 +142,17 @@ def timing_worth(
         arms={_STATED: counts[0], _PREDICTED: counts[1]},
         window_days=past.read.window_days,
         outcomes=tuple(
-            _judged(data, name, worth if name == first else None, seed)
+            judge_timing(data, name, worth=worth if name == first else None, seed=seed)
             for name in dict.fromkeys((first, _YES))
         ),
         cautions=data.cautions,
     )
 
 
-def _judged(data: ExperimentData, outcome: str, worth: float | None, seed: int) -> OutcomeOfTiming:
+def judge_timing(
+    data: ExperimentData, outcome: str, *, worth: float | None = None, seed: int = 0
+) -> OutcomeOfTiming:
+    """Both policies on an experiment of times, whose control is the stated time and whose one arm is the predicted."""
     judgement = judge_policies(
         data,
         data.outcome(outcome),

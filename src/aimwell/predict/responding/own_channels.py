@@ -64,7 +64,7 @@ class OwnChannels:
         ]:
             if name in self.names:
                 known[self.names.index(name)] = number
-        return known[mine]
+        return np.asarray(known[mine], dtype=np.int64)
 
 
 def channel_model(stores: Stores, name: str | None) -> RegisteredModel:
