@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +258,27 @@ def test_the_stated_time_in_quiet_hours_begins_the_while_at_their_end(small: Sto
     told = planned(small).summary["timing"]
     assert set(told["hours"]) == {"07"}
     assert told["stated"]["same"] > 20
+
+
+def test_hours_are_those_of_the_persons_zone_and_an_unknown_one_is_the_firms(
+    tmp_path: Path,
+) -> None:
+    stores, names = shop(tmp_path, 160, spring=schedule(test=0))
+    lark, owl = (origin(stores, names[number]) for number in (101, 102))
+    with stores.control.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE profiles SET timezone = 'America/New_York' WHERE profile_id = ?", (lark,)
+        )
+    due = {p.profile_id: p for p in places(stores.control, planned(stores).plan_id)}
+    # 7:30 UTC is 2:30 in New York, where the hours from midnight to 3 begin at 5:00 UTC.
+    told = {who: due[who].send_at for who in (lark, owl) if due[who].arm == "treatment"}
+    assert told == {
+        who: at
+        for who, at in ((lark, datetime(2026, 3, 4, 5, tzinfo=UTC)), (owl, EVENING))
+        if who in told
+    }
+    assert told
+    stores.close()
 
 
 def test_a_share_of_nobody_is_warned_of(small: Stores) -> None:
