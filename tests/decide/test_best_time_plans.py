@@ -25,8 +25,8 @@ from campaigns import NOW, apply, executed, planned, set_up
 from command import Run, command_in
 from shop import add_orders, add_touches, day, make_stores, origin
 
-PEOPLE = 600
-STRANGERS = 60
+PEOPLE = 360
+STRANGERS = 40
 NOON = NOW + timedelta(days=1, hours=12)
 MORNING, EVENING = NOON + timedelta(hours=18), NOON + timedelta(hours=6)
 LATER = NOW + timedelta(days=20)
@@ -111,8 +111,8 @@ def test_owls_are_due_in_the_evening_larks_in_the_morning_strangers_when_it_is_s
         time = own.get(place.profile_id)
         assert place.timing == "stated" if time is None else place.timing in ("own", "held")
         assert place.send_at == (time if place.timing == "own" else NOON)
-    assert 80 < seen["held"] < 180
-    assert seen["own"] > 2 * seen["held"] - 60
+    assert 45 < seen["held"] < 110
+    assert seen["own"] > 110
     assert seen["everybody"] == 0
 
 
@@ -165,7 +165,7 @@ def test_chance_is_logged_as_an_experiment_of_its_own(
     assert read.data.counts == {"control": counts["held"], "predicted-time": counts["own"]}
     assert np.allclose(read.data.propensity, [0.3, 0.7])
     # That of the actions is what it was, and the two are not taken for campaigns that overlap.
-    assert read_experiment(stores, "spring", now=LATER).data.counts["control"] > 80
+    assert read_experiment(stores, "spring", now=LATER).data.counts["control"] > 40
     beside = measure_experiment(stores, "spring:timing", now=LATER)
     assert not any("overlap" in words or "'spring'" in words for words in beside.cautions)
 
@@ -180,7 +180,7 @@ def test_what_the_time_earned_is_found(made: tuple[Stores, list[str], Plan], run
     assert gain.lower is not None
     assert gain.upper is not None
     assert gain.lower < 15.0 < gain.upper
-    assert gain.upper - gain.lower < 3.0
+    assert gain.upper - gain.lower < 4.0
     # Everybody bought, so of that nothing differs.
     assert found.outcomes[1].choice.verdict != "personalise"
     assert "The predicted time pays" in run("decide", "timing", "spring").out
@@ -221,7 +221,7 @@ def test_planning_again_deals_the_same_people_out_alike(small: Stores) -> None:
 def test_strangers_may_be_due_in_everybodys_hours(small: Stores) -> None:
     apply(small, spring=schedule(otherwise="everybody"))
     made = planned(small)
-    assert timings(small, made)["everybody"] > 20
+    assert timings(small, made)["everybody"] > 10
     assert made.summary["timing"]["everybody"] == timings(small, made)["everybody"]
 
 
@@ -260,11 +260,12 @@ def test_the_stated_time_in_quiet_hours_begins_the_while_at_their_end(small: Sto
     assert told["stated"]["same"] > 20
 
 
-def test_hours_are_those_of_the_persons_zone_and_an_unknown_one_is_the_firms(
-    tmp_path: Path,
+def test_hours_are_those_of_the_persons_zone_and_where_it_is_unknown_the_firms(
+    small: Stores,
 ) -> None:
-    stores, names = shop(tmp_path, 160, spring=schedule(test=0))
-    lark, owl = (origin(stores, names[number]) for number in (101, 102))
+    stores = small
+    apply(stores, spring=schedule(test=0))
+    lark, owl = (origin(stores, f"c{number:05}") for number in (101, 102))
     with stores.control.begin() as connection:
         connection.exec_driver_sql(
             "UPDATE profiles SET timezone = 'America/New_York' WHERE profile_id = ?", (lark,)
@@ -278,7 +279,8 @@ def test_hours_are_those_of_the_persons_zone_and_an_unknown_one_is_the_firms(
         if who in told
     }
     assert told
-    stores.close()
+    with stores.control.begin() as connection:
+        connection.exec_driver_sql("UPDATE profiles SET timezone = NULL")
 
 
 def test_a_share_of_nobody_is_warned_of(small: Stores) -> None:

@@ -130,15 +130,19 @@ def test_a_channel_that_is_foretold_is_chosen_and_one_that_means_nothing_is_not(
 
 
 @pytest.mark.long
-def test_the_figures_of_the_page() -> None:
-    for people in (1_000, 5_000):
-        for rise in (0.0, 0.02, 0.1):
-            covered, verdicts = timing_trials(people, rise, 1_000)
-            print(f"times {people:,} rise {rise}: covered {covered:.1%}, {verdicts}")
-            assert 0.93 <= covered <= 0.97
-            assert rise or verdicts["personalise"] <= 0.035
-    for worth in (0.0, 0.1, 0.2):
-        covered, verdicts = channel_trials(10_000, worth, 400)
-        print(f"channels 10,000 worth {worth}: covered {covered:.1%}, {verdicts}")
-        assert covered >= 0.93
-        assert worth or verdicts["personalise"] <= 0.05
+@pytest.mark.parametrize("rise", [0.0, 0.02, 0.1])
+@pytest.mark.parametrize("people", [1_000, 5_000])
+def test_the_figures_of_the_page_of_times(people: int, rise: float) -> None:
+    covered, verdicts = timing_trials(people, rise, 1_000)
+    print(f"times {people:,} rise {rise}: covered {covered:.1%}, {verdicts}")
+    assert 0.93 <= covered <= 0.97
+    assert rise or verdicts["personalise"] <= 0.035
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("worth", [0.0, 0.1, 0.2])
+def test_the_figures_of_the_page_of_channels(worth: float) -> None:
+    covered, verdicts = channel_trials(10_000, worth, 400)
+    print(f"channels 10,000 worth {worth}: covered {covered:.1%}, {verdicts}")
+    assert covered >= 0.93
+    assert worth or verdicts["personalise"] <= 0.05
