@@ -2,8 +2,9 @@
 
 `benchmarks/plan.py [--people N] [--quick] [--only TEXT] [--profile]`
 
-Three plans: at random; at random within a budget, a channel's capacity, an offer's stock and a segment's ceiling; and by a policy
-learnt from an imported experiment of 30,000 people within the same limits, its learning and judging included. The yardstick reads the same
+Four plans: at random; at random within a budget, a channel's capacity, an offer's stock and a segment's ceiling; by a policy
+learnt from an imported experiment of 30,000 people within the same limits, its learning and judging included; and at the time and through
+the channel at which each person acts, by models of eight messages a person. The yardstick reads the same
 consents, addresses and known people from the control database and writes as many rows of plan_people, by the database's driver
 itself. The goal is 60 seconds a plan and 4 GB. `--quick`: 20,000 people.
 """
@@ -25,6 +26,8 @@ import duckdb
 from aimwell.decide.service import plan
 from aimwell.definitions import service as definitions
 from aimwell.definitions.catalogue import check
+from aimwell.predict.responding.channels import channel_preferences
+from aimwell.predict.timing.kept_times import train_best_times
 from aimwell.store.stores import Stores, create_stores
 from segment_rules import AS_OF, batches, fill
 
@@ -60,11 +63,15 @@ def main() -> int:
             "at random": ({"choose": "random"}, False),
             "at random within limits": ({"choose": "random", **limits}, True),
             "by a policy within limits": ({"learn_from": "pilot", **limits}, True),
+            "at own times and channels": ({"predicted_channel": {}}, False),
         }
         for name, (policy, limited) in shapes.items():
             if asked.only not in name:
                 continue
-            define(stores, policy, people if limited else None)
+            predicted = "predicted_channel" in policy
+            if predicted:
+                habits(stores, people)
+            define(stores, policy, people if limited else None, predicted=predicted)
             seconds, processor = planned(stores, profile=asked.profile)
             good = asked.quick or min(seconds, processor) <= MOST_SECONDS
             fine = fine and good
@@ -125,7 +132,31 @@ def experiment(stores: Stores, people: int) -> None:
             stores.lake.append(name, batches(connection, name, query))
 
 
-def define(stores: Stores, policy: dict[str, Any], limited_to: int | None) -> None:
+def habits(stores: Stores, people: int) -> None:
+    """Eight messages each, answered in the morning or the evening, in one channel more than in the other; and models of both."""
+    origin = "substr(md5('person ' || (i % $people)), 1, 24)"
+    channel = f"list_extract({list(CHANNELS)!r}, 1 + CAST((i // $people) % 2 AS INTEGER))"
+    at = "TIMESTAMPTZ '2025-09-20 10:00:00+00' + to_days(CAST(8 * (i // $people) AS INTEGER))"
+    hour = "to_hours(CASE WHEN i % 2 = 0 THEN 10 ELSE 21 END)"
+    answers = (
+        "hash(i, 11) % 10 < CASE WHEN (i // $people + (i % $people) // 2) % 2 = 0 THEN 7 ELSE 1 END"
+    )
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
+        for event, moment, test in (("Sent", at, "TRUE"), ("Clicked", f"{at} + {hour}", answers)):
+            text = (
+                f"SELECT {origin} AS origin_id, '{event} ' || i AS touch_id, 'Email {event}' AS event, {moment} AS occurred_at, {channel} AS channel, "  # noqa: S608
+                f"'week' AS campaign, FALSE AS machine FROM range(8 * $people) AS t(i) WHERE {test}"
+            )
+            query = text.replace("$people", str(people))
+            stores.lake.append("touches", batches(connection, "touches", query))
+    train_best_times(stores, as_of=AS_OF, check_days=20, name="acts-at", now=AS_OF)
+    channel_preferences(stores, as_of=AS_OF, check_days=20, now=AS_OF)
+
+
+def define(
+    stores: Stores, policy: dict[str, Any], limited_to: int | None, *, predicted: bool
+) -> None:
     """The campaign with this policy."""
     found: list[dict[str, Any]] = [
         {
@@ -153,6 +184,7 @@ def define(stores: Stores, policy: dict[str, Any], limited_to: int | None) -> No
             "goal": {"value": "margin", "window": "14d"},
             "actions": [{"offer": o, "channel": c, "template": "hello"} for o, c in ACTIONS],
             "policy": policy,
+            "schedule": {"at": "2025-12-02T09:00", "best_time": {}} if predicted else {},
         },
     ]
     for name in OFFERS:

@@ -138,7 +138,7 @@ ANSWERED: dict[Callable[[Stores], None], set[str]] = {
     all_buy: _USUAL | {"spend"},
     none_again: _OF_GOODS,
     young: _OF_TIMES | {"baskets", "bundles"},
-    silent: {"best time", "baskets", "bought next", "bundles"},
+    silent: {"baskets", "bought next", "bundles"},
     owed: _USUAL | {"spend"},
     free: _USUAL,
 }

@@ -8,7 +8,14 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from aimwell.cli import decide_plans, decide_running, decide_share, decide_simulate, decide_uplift
+from aimwell.cli import (
+    decide_plans,
+    decide_running,
+    decide_share,
+    decide_simulate,
+    decide_timing,
+    decide_uplift,
+)
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_experiments import experiment, holdout, power, rollout
 from aimwell.cli.decide_offers import codes_app, offer, points, redemptions, referrals
@@ -171,6 +178,7 @@ def show(ws: Opened, plan_: Plan) -> None:
     ws.output.say(f"Cost of contact: {summary['cost']:,.2f} {summary['currency']} ({budget}).")
     ws.output.say(summary["choice"])
     show_chosen(ws, summary)
+    decide_timing.show_predicted(ws, summary)
     for note in summary["notes"]:
         ws.output.say(note)
     for line in in_words([Detectable(**figure) for figure in summary["detectable"]]):
@@ -203,6 +211,7 @@ decide_share.register(app)
 decide_simulate.register(app)
 decide_running.register(app)
 decide_uplift.register(app)
+decide_timing.register(app)
 
 app.command("experiment", rich_help_panel=EXPERIMENTS)(experiment)
 app.command("power", rich_help_panel=EXPERIMENTS)(power)

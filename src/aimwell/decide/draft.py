@@ -33,9 +33,10 @@ class Chooser:
 
 @dataclass(frozen=True)
 class Chances:
-    """Probabilities of the actions (people × actions; what is missing to 1 is that of nothing) for what people may get."""
+    """Probabilities of the actions (people × actions; what is missing to 1 is that of nothing) for people, by their places in the
+    audience, and what they may get."""
 
-    of: Callable[[NDArray[np.bool_]], NDArray[np.float64]]
+    of: Callable[[NDArray[np.intp], NDArray[np.bool_]], NDArray[np.float64]]
     anew: str = ""
 
 
@@ -78,7 +79,9 @@ def draft(
             names,
             holdout=holdout,
             candidates=candidates,
-            probabilities=by_weight(some, candidates) if policy is None else policy.of(some),
+            probabilities=by_weight(some, candidates)
+            if policy is None
+            else policy.of(reachable, some),
             anew="" if policy is None else policy.anew,
         )
     else:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from aimwell.decide.arms import Tossed
 from aimwell.decide.budget.cells import FEWEST, Cells
 from aimwell.decide.budget.model import Limit
+from aimwell.decide.channel_choice import ChannelChoice
 from aimwell.decide.choosing import Chosen
 from aimwell.decide.fairness import Fair, furthest_apart, group_shares
 from aimwell.decide.learning import Lesson, NoLesson
@@ -52,6 +53,8 @@ class Drafted:
         warnings: What to know of the groups by which arms were drawn.
         bandit: What earlier waves said of each action, where actions were drawn by it.
         cells: By which segments profit against budget is told.
+        channels: Where people are likelier to answer, if the campaign asks for it.
+        share: Who got a random action where no policy was learnt and channels were as predicted.
     """
 
     people: PlanPeople
@@ -66,6 +69,8 @@ class Drafted:
     warnings: tuple[str, ...] = ()
     bandit: Bandit | None = None
     cells: Cells | None = None
+    channels: ChannelChoice | None = None
+    share: float | None = None
 
     def expected_profit(self) -> Floats:
         """Of each person's action; NaN where there is none or nothing is known of it."""
@@ -121,6 +126,14 @@ class Drafted:
             "fairness": self._fairness(),
             **self._money(),
         }
+
+    @cached_property
+    def channel_summary(self) -> dict[str, Any] | None:
+        """What explain shows of people's channels; None where the campaign does not ask for them."""
+        if self.channels is None:
+            return None
+        explore = None if self.taken.chosen is not None else self.share
+        return self.channels.summary(self.people, explore)
 
     def _fairness(self) -> dict[str, Any] | None:
         """What the limit on protected groups' shares came to, and what it costs."""

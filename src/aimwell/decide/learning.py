@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from aimwell.decide.budget.curve import Curve, profit_curve
 from aimwell.decide.campaign_parts import CampaignParts
+from aimwell.decide.channel_choice import ChannelChoice, channel_rules
 from aimwell.decide.earning import Earned, discounts_of, earned
 from aimwell.decide.past_plans import past_sources, read_past
 from aimwell.decide.policies.candidates import (
@@ -69,6 +70,7 @@ class Lesson:
         discounts: What each action's offer cost per person.
         unknown: Actions that the experiment does not have.
         seed: Of everything drawn.
+        channels: Where people are likelier to answer, if the campaign asks for it; some candidates rest on it.
     """
 
     sources: Mapping[str, int]
@@ -80,6 +82,7 @@ class Lesson:
     discounts: Floats
     unknown: tuple[str, ...]
     seed: int
+    channels: ChannelChoice | None = None
 
     @property
     def source(self) -> str:
@@ -101,7 +104,10 @@ class Lesson:
     def expected(
         self, stores: Stores, audience: Sequence[str], *, as_of: datetime, snapshot: Snapshot
     ) -> Floats:
-        """What each action is expected to add for each of the audience (people × actions); NaN where nothing is known of it."""
+        """What each action is expected to add for each of the audience (people × actions); NaN where nothing is known of it.
+
+        The audience is that of `channels`, where there are some.
+        """
         chosen = self._candidate()
         if isinstance(chosen, Constant):
             return np.broadcast_to(self._constants(), (len(audience), len(self.actions))).copy()
@@ -118,7 +124,8 @@ class Lesson:
         features = np.column_stack([coded, np.zeros((len(coded), earlier))])
         how, values = prepared(self.data)
         problem = problem_of(self.data, self.gains.values, values=values)
-        there = People(self.data.names, features, how.apply(features))
+        inside = {} if self.channels is None else self.channels.members()
+        there = People(self.data.names, features, how.apply(features), inside)
         return self._by_action(self._effects(chosen, problem, values, there))
 
     def curve(
@@ -157,7 +164,8 @@ class Lesson:
         return self._by_action(self._held_out_effects(chosen)), judged
 
     def _candidate(self) -> PolicyCandidate:
-        return next(one for one in _candidates(self.data) if one.name == self.choice.chosen)
+        candidates = _candidates(self.data, self.channels)
+        return next(one for one in candidates if one.name == self.choice.chosen)
 
     def _constants(self) -> Floats:
         """What each action adds if everybody gets it, per person; NaN where the log cannot tell."""
@@ -250,9 +258,23 @@ def _told(one: Estimate | None) -> dict[str, Any] | None:
 
 
 def learn(
-    stores: Stores, parts: CampaignParts, *, moment: datetime, trial: bool, seed: int
+    stores: Stores,
+    parts: CampaignParts,
+    *,
+    moment: datetime,
+    trial: bool,
+    seed: int,
+    channels: ChannelChoice | None = None,
 ) -> Lesson | NoLesson:
     """Learn from the campaign's past experiments, as of a moment: see `past_plans`.
+
+    Args:
+        stores: The workspace.
+        parts: The campaign.
+        moment: Nothing from then on is seen.
+        trial: Whether the plan is one, so that it may learn from trials.
+        seed: Of everything that is drawn.
+        channels: Where people are likelier to answer: policies by it are judged with the others.
 
     Raises:
         DecideError: The experiment that the campaign names cannot be learnt from.
@@ -264,14 +286,25 @@ def learn(
     if isinstance(sources, str):
         return NoLesson(sources)
     try:
-        return _lesson(read_past(stores, parts, sources, now=moment, seed=seed), parts, seed)
+        past = read_past(
+            stores,
+            sources,
+            [action.key for action in campaign.actions],
+            half_life=campaign.policy.half_life,
+            members=None if channels is None else channels.members_then,
+            now=moment,
+            seed=seed,
+        )
+        return _lesson(past, parts, seed, channels)
     except DecideError as error:
         if campaign.policy.learn_from is not None:
             raise
         return NoLesson(f"Nothing could be learnt from '{sources[-1].name}': {error}")
 
 
-def _lesson(past: Pooled, parts: CampaignParts, seed: int) -> Lesson:
+def _lesson(
+    past: Pooled, parts: CampaignParts, seed: int, channels: ChannelChoice | None
+) -> Lesson:
     keys = tuple(action.key for action in parts.campaign.actions)
     read = past.read
     data = read.data
@@ -282,7 +315,7 @@ def _lesson(past: Pooled, parts: CampaignParts, seed: int) -> Lesson:
     judgement = judge_policies(
         data,
         gains.values,
-        constant_candidates(data.arms) if whole else _candidates(data),
+        constant_candidates(data.arms) if whole else _candidates(data, channels),
         response=_response(data, gains),
         repeats=_REPEATS if len(data) <= _FEW else 1,
         seed=seed,
@@ -304,11 +337,15 @@ def _lesson(past: Pooled, parts: CampaignParts, seed: int) -> Lesson:
         discounts=discounts_of(data, parts),
         unknown=tuple(key for key in keys if key not in data.arms),
         seed=seed,
+        channels=channels,
     )
 
 
-def _candidates(data: ExperimentData) -> tuple[PolicyCandidate, ...]:
-    return (*constant_candidates(data.arms), *usual_learners(trees=len(data) <= _TREES))
+def _candidates(
+    data: ExperimentData, channels: ChannelChoice | None
+) -> tuple[PolicyCandidate, ...]:
+    rules = () if channels is None else channel_rules(channels.actions, data.arms)
+    return (*constant_candidates(data.arms), *rules, *usual_learners(trees=len(data) <= _TREES))
 
 
 def _response(data: ExperimentData, gains: Earned) -> Floats:

@@ -68,7 +68,7 @@ class Place:
     """One person in a plan.
 
     `probability` is that of getting just this action and variant, known before the draw; of who gets none (held out, or
-    passed over by the policy) that of getting none.
+    passed over by the policy) that of getting none. `timing`: see `due_times.TIMINGS`.
     """
 
     profile_id: str
@@ -83,6 +83,7 @@ class Place:
     send_at: datetime | None = None
     expected_profit: float | None = None
     explored: bool = False
+    timing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,9 @@ class PlanSummary:
     """What `explain` shows.
 
     `passed`: neither held out nor contacted, because the policy chose nothing for them. `chosen`: the policy, limits and
-    budget as `plan_choice.Drafted.summary` tells them; None where chance chose and nothing limited it.
+    budget as `plan_choice.Drafted.summary` tells them; None where chance chose and nothing limited it. `timing`: how many at which
+    time, as `due_times.DueTimes.summary`; `channels`: by which channels, as `channel_choice.Channels.summary`; None where the
+    campaign asks for no prediction.
     """
 
     audience: str
@@ -144,6 +147,8 @@ class PlanSummary:
     notes: tuple[str, ...] = field(default_factory=tuple)
     passed: int = 0
     chosen: Mapping[str, Any] | None = None
+    timing: Mapping[str, Any] | None = None
+    channels: Mapping[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON and for the control database."""

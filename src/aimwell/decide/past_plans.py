@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.model import Plan
 from aimwell.decide.pooling import Part, Pooled, of_actions, pooled
 from aimwell.decide.stored import list_plans
+from aimwell.decide.timing_log import timing_experiment
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment
+from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.errors import DecideError
 from aimwell.store.stores import Stores
 
-__all__ = ["MOST_LEARNT", "Source", "past_sources", "read_past"]
+__all__ = ["MOST_LEARNT", "Source", "past_sources", "past_timings", "read_past"]
 
 MOST_LEARNT = 200_000
 """More people than these are not learnt from: a sample of so many, by the seed, tells as well."""
@@ -64,6 +67,30 @@ def past_sources(
     return found or " ".join(dict.fromkeys(words))
 
 
+def past_timings(stores: Stores, campaign: Campaign, *, moment: datetime) -> list[Source] | str:
+    """The experiments of times among the campaign's own plans, else why there are none, in words.
+
+    Of trials nothing is told: they reach nobody, and at no particular time.
+    """
+    tried = [
+        plan
+        for plan in list_plans(stores.control, campaign.name)
+        if plan.started_at is not None
+        and not plan.trial
+        and 0 < (plan.document.get("timing") or {}).get("test", 0) < 1
+    ]
+    if not tried:
+        return (
+            f"No plan of '{campaign.name}' that was sent kept a share of people at the stated time by chance. Set schedule.best_time (its `test` is "
+            "that share), plan and send."
+        )
+    over = _over(tried, moment, trial=False)
+    if isinstance(over, str):
+        return over
+    name, days = timing_experiment(campaign.name), campaign.goal.window / timedelta(days=1)
+    return [Source(name, plan.plan_id, days + _lag(plan)) for plan in over]
+
+
 def _over(plans: Sequence[Plan], moment: datetime, trial: bool) -> list[Plan] | str:
     sent = [
         plan
@@ -89,16 +116,31 @@ def _lag(plan: Plan) -> float:
 
 
 def read_past(
-    stores: Stores, parts: CampaignParts, sources: Sequence[Source], *, now: datetime, seed: int
+    stores: Stores,
+    sources: Sequence[Source],
+    keys: Sequence[str],
+    *,
+    half_life: timedelta | None = None,
+    members: Callable[[ReadExperiment], Mapping[str, NDArray[np.bool_]]] | None = None,
+    now: datetime,
+    seed: int,
 ) -> Pooled:
-    """The experiments together, with only the campaign's actions; a sample where there are too many people.
+    """The experiments together, with only these arms; a sample where there are too many people.
 
     Features are those of each experiment's own moment, coded as of the newest.
+
+    Args:
+        stores: The workspace.
+        sources: The experiments.
+        keys: The arms, as the campaign's actions are called.
+        half_life: What is so much older than the newest counts half; None: all count alike.
+        members: Gives the members of an experiment for policies that are rules, as of its own moment.
+        now: Nothing from this moment on is seen.
+        seed: Of the sample.
 
     Raises:
         DecideError: None of them can be learnt from, as the one says that was read first.
     """
-    keys = tuple(action.key for action in parts.campaign.actions)
     found: list[Part] = []
     faults: list[DecideError] = []
     words: list[str] = []
@@ -112,13 +154,16 @@ def read_past(
                 plan_id=source.plan_id,
                 coding=found[0].read.coding if found else None,
             )
-            found.append(Part(source.name, of_actions(read, keys)))
+            read = of_actions(read, keys)
+            if members is not None:
+                read = replace(read, data=replace(read.data, members=members(read)))
+            found.append(Part(source.name, read))
         except DecideError as fault:
             faults.append(fault)
             words.append(f"Nothing could be learnt from '{source.name}': {fault}")
     if not found:
         raise faults[0]
-    together = pooled(found, half_life=parts.campaign.policy.half_life)
+    together = pooled(found, half_life=half_life)
     data = together.read.data
     read = replace(together.read, data=replace(data, cautions=(*data.cautions, *words)))
     return replace(together, read=_sampled(read, seed))

@@ -18,6 +18,7 @@ __all__ = [
     "EXCLUDED",
     "PASSED",
     "REASONS",
+    "TIMINGS",
     "TREATMENT",
     "PlanPeople",
     "reason_code",
@@ -26,6 +27,8 @@ __all__ = [
 CONTROL, TREATMENT, EXCLUDED, PASSED = range(4)
 _ARMS = ("control", "treatment", "excluded", "passed")
 REASONS = tuple(EXCLUSIONS)
+TIMINGS = ("stated", "own", "everybody", "held")
+"""By what somebody is due: the stated time, their own time, everybody's commonest, or the stated one by chance although there is another."""
 ALLOWED = 0
 """The code of 'no reason against it'; reasons count from 1 in the order of EXCLUSIONS, so the least is the gravest."""
 _CODES = {reason: number for number, reason in enumerate(REASONS, 1)}
@@ -52,6 +55,7 @@ class PlanPeople:
         send_at: When the message is due, UTC; NaT for none.
         expected_profit: What the action is expected to bring; NaN where nothing is known of it. None: of nobody.
         explored: Who got a random action so that the next plan can learn. None: nobody.
+        timing: Code of TIMINGS; −1 for who gets no message. None: the campaign asks for no best time.
     """
 
     candidates: tuple[Candidate, ...]
@@ -66,6 +70,7 @@ class PlanPeople:
     send_at: NDArray[np.datetime64]
     expected_profit: NDArray[np.float64] | None = None
     explored: NDArray[np.bool_] | None = None
+    timing: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
         return len(self.profile_id)
@@ -142,7 +147,14 @@ class PlanPeople:
             "explored": [False] * len(arm)
             if self.explored is None
             else self.explored[part].tolist(),
+            "timing": self._timings(part, len(arm)),
         }
+
+    def _timings(self, part: slice, count: int) -> list[str | None]:
+        if self.timing is None:
+            return [None] * count
+        names = [*TIMINGS, None]
+        return [names[one] for one in self.timing[part].tolist()]
 
     def _profits(self, part: slice, count: int) -> list[float | None]:
         if self.expected_profit is None:

@@ -16,6 +16,7 @@ from aimwell.decide.arms import Hashed, Tossed, by_weight
 from aimwell.decide.budget.cells import Cells
 from aimwell.decide.budget.model import Limit
 from aimwell.decide.campaign_parts import CampaignParts
+from aimwell.decide.channel_choice import channel_choice
 from aimwell.decide.choosing import choose_within, exploring_share, for_people
 from aimwell.decide.clusters import cluster_warnings, clusters_of
 from aimwell.decide.draft import Chances, Chooser, draft
@@ -44,6 +45,10 @@ __all__ = ["drafted"]
 
 Floats = NDArray[np.float64]
 
+_UNJUDGED = (
+    "Nobody gets another channel than the predicted one (policy.explore: 0), so it will not be possible to say what the prediction "
+    "earned."
+)
 _EARLIER_BUCKETS = """
 SELECT profile_id, arg_min(bucket, (assigned_at, origin_id)) FROM assignments
 WHERE experiment = :campaign AND bucket IS NOT NULL AND profile_id IS NOT NULL GROUP BY profile_id
@@ -71,11 +76,18 @@ def drafted(
 
     Raises:
         DecideError: A floor cannot be met; the experiment that the campaign names cannot be learnt from.
+        PredictError: The campaign asks for people's channels and there is no such model, or it has seen later data.
     """
     campaign = parts.campaign
     salt = campaign.salt or campaign.name
+    channels = channel_choice(stores, parts, audience, moment=moment, snapshot=snapshot)
     lesson = learn(
-        stores, parts, moment=moment, trial=trial, seed=bucket(f"{salt}:learn", campaign.name)
+        stores,
+        parts,
+        moment=moment,
+        trial=trial,
+        seed=bucket(f"{salt}:learn", campaign.name),
+        channels=channels,
     )
     learnt = isinstance(lesson, Lesson)
     pays_discounts = learnt and campaign.policy.budget_counts == "contact_and_discount"
@@ -108,7 +120,7 @@ def drafted(
         warnings = cluster_warnings(campaign.cluster, groups, audience)
         keys = [groups.get(who, own) for who, own in zip(audience, keys, strict=True)]
         wholes = Wholes.of(np.unique(np.array(keys, dtype=object), return_inverse=True)[1])
-    explore = None
+    explore = share = None
     policy: Chooser | Chances | None = None
     fair = None
     bandit = None
@@ -116,11 +128,17 @@ def drafted(
         anew = "" if campaign.policy.exploring is None else wave_of(lesson)
         bandit = _bandit(lesson, parts, offered, refusals)
         if bandit is not None:
-            policy = Chances(bandit.chances(offered), anew)
+            drawn = bandit.chances(offered)
+            policy = Chances(lambda _who, allowed: drawn(allowed), anew)
         else:
             fair = _fair(stores, parts, audience, moment, snapshot)
             explore = _explore(parts, offered, refusals, limits)
             policy = Chooser(explore, _chooser(values, limits, taken, wholes, fair), anew)
+    elif channels is not None:
+        share = campaign.policy.explore_share
+        if not share:
+            warnings = (*warnings, _UNJUDGED)
+        policy = Chances(channels.chances(offered, explore=share))
     hashed = Hashed(keys)
     if campaign.stratify:
         strata = _strata(stores, parts, audience, refusals, kept, salt, moment, snapshot)
@@ -154,6 +172,8 @@ def drafted(
         warnings=warnings,
         bandit=bandit,
         cells=_cells(stores, parts, lesson, audience, moment, snapshot),
+        channels=channels,
+        share=share,
     )
     if values is not None:
         expected = None if profit is None else made.expected_profit()

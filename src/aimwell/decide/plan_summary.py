@@ -11,7 +11,8 @@ import numpy as np
 from aimwell.decide.audience import audience_of
 from aimwell.decide.campaign_parts import CampaignParts, sendable
 from aimwell.decide.drafted import Drafted
-from aimwell.decide.learning import Lesson, NoLesson
+from aimwell.decide.due_times import DueTimes
+from aimwell.decide.learning import Lesson
 from aimwell.decide.model import ActionSummary, Candidate, Detectable, PlanSummary
 from aimwell.decide.people import CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
 from aimwell.decide.public_address import address_warning
@@ -39,6 +40,7 @@ def summed_up(
     parts: CampaignParts,
     offered: Sequence[Candidate],
     chosen: Drafted,
+    times: DueTimes,
     words: str,
     moment: datetime,
     snapshot: Snapshot,
@@ -82,8 +84,10 @@ def summed_up(
         starts_at=_starts_at(people, moment),
         window_days=campaign.goal.window.total_seconds() / 86_400,
         goal=f"{campaign.goal.value} of '{campaign.goal.event}'",
-        choice=_choice(offered, chosen.lesson),
+        choice=_choice(offered, chosen),
         chosen=chosen.summary,
+        timing=times.summary(people),
+        channels=chosen.channel_summary,
         detectable=figures,
         kept_arms=kept,
         notes=(*(() if lists is None else (lists.words(),)), *_dealt(campaign)),
@@ -93,6 +97,7 @@ def summed_up(
             *([] if trial else _open_already(stores, campaign)),
             *_warnings(parts, offered, treated, control, margin_known),
             *chosen.warnings,
+            *times.warnings(people),
             *_unmet_floors(chosen),
         ),
     )
@@ -128,11 +133,18 @@ def _action(people: PlanPeople, number: int, can_send: bool) -> ActionSummary:
     )
 
 
-def _choice(offered: Sequence[Candidate], lesson: Lesson | NoLesson) -> str:
+def _choice(offered: Sequence[Candidate], chosen: Drafted) -> str:
+    lesson, channels = chosen.lesson, chosen.channel_summary
     if isinstance(lesson, Lesson):
         return f"{lesson.choice.sentence} Learnt from {lesson.people:,} people of {lesson.source}."
     if len(offered) == 1 and len(offered[0].variants) == 1:
         return f"{lesson.words} There is one action, so each person who is not held out gets it."
+    if channels is not None:
+        return (
+            f"{lesson.words} So each person who is not held out gets an offer at random, by weight, through the channel in which "
+            f"they answer where that is known, and a share of {channels['explore']:.0%} one of the allowed actions whatever the "
+            "channel. What is measured will tell what that pays."
+        )
     return (
         f"{lesson.words} So each person who is not held out gets one of the allowed actions at random, by weight. "
         "What is measured will tell which one pays."

@@ -174,5 +174,9 @@ def _stacked(found: Sequence[ExperimentData], names: Sequence[str]) -> Experimen
             name: np.concatenate([data.outcomes[name] for data in found]) for name in outcomes
         },
         randomised=all(data.randomised for data in found),
+        members={
+            name: np.concatenate([data.members[name] for data in found])
+            for name in found[0].members
+        },
         cautions=tuple(dict.fromkeys(word for data in found for word in data.cautions)),
     )

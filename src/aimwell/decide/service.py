@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from aimwell.decide.campaign_parts import CampaignParts, candidates, parts_of_pl
 from aimwell.decide.contacts import Contacts, read_contacts
 from aimwell.decide.decision_log import log_decisions, log_due
 from aimwell.decide.drafted import Drafted
+from aimwell.decide.due_times import DueTimes, due_times
 from aimwell.decide.gates import gates, graver
 from aimwell.decide.hopeless import refuse_empty, refuse_hopeless, unknown_names
 from aimwell.decide.model import Candidate, Plan
@@ -29,11 +31,15 @@ from aimwell.decide.reservations import Rank, ask_anew
 from aimwell.decide.stops import refuse_stopped
 from aimwell.decide.stored import load_plan, move, store_plan
 from aimwell.decide.timing import due_at
+from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.errors import DecideError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
+
+if TYPE_CHECKING:
+    from aimwell.predict.timing.own_times import OwnTimes
 
 __all__ = ["approve", "cancel", "plan", "undo"]
 
@@ -61,7 +67,8 @@ def plan(
         UnknownDefinitionError: The campaign or what it refers to is absent.
         DecideError: It cannot be planned: nobody to contact, an offer that has ended, everybody held out, a
             budget under the price of one message. Says what to change.
-        PredictError: The campaign recommends products and there is no recommender for that, or it has seen later data.
+        PredictError: The campaign recommends products, or writes at people's times or through their channels, and there is no
+            model for that, or it has seen later data.
     """
     parts = read_parts(stores.control, campaign)
     moment = as_of or now
@@ -98,12 +105,22 @@ def plan(
         lists = recommended(
             stores, parts.campaign.recommendations, audience, as_of=moment, snapshot=snapshot
         )
+    times = due_times(
+        parts.campaign,
+        [kept.get(profile, profile) for profile in audience],
+        audience,
+        [contacts.zone(profile) for profile in audience],
+        now=moment,
+        quiet=None if parts.contact_policy is None else parts.contact_policy.quiet_hours,
+        own=_own_times(stores, parts.campaign, moment, snapshot),
+    )
     chosen = _choose(
         stores,
         audience,
         parts,
         offered,
         contacts,
+        times,
         moment,
         kept,
         lists,
@@ -117,7 +134,17 @@ def plan(
         people, words, hints=hints, segment=parts.campaign.audience.segment, trial=is_trial
     )
     summary = summed_up(
-        stores, parts, offered, chosen, words, moment, snapshot, len(kept), lists, trial=is_trial
+        stores,
+        parts,
+        offered,
+        chosen,
+        times,
+        words,
+        moment,
+        snapshot,
+        len(kept),
+        lists,
+        trial=is_trial,
     )
     made = Plan(
         plan_id=f"{campaign}-{local_day(stores, moment):%Y%m%d}-{secrets.token_hex(4)}",
@@ -129,6 +156,8 @@ def plan(
         document={
             **parts.document(),
             "recommended": None if lists is None else lists.header(),
+            "timing": times.header(),
+            "predicted_channel": None if chosen.channels is None else chosen.channels.header(),
         },
         lake_versions=snapshot.versions,
         summary=summary.to_dict(),
@@ -225,6 +254,7 @@ def _choose(
     parts: CampaignParts,
     offered: Sequence[Candidate],
     contacts: Contacts,
+    times: DueTimes,
     moment: datetime,
     kept: dict[str, str],
     lists: Recommended | None,
@@ -233,31 +263,46 @@ def _choose(
     *,
     trial: bool,
 ) -> Drafted:
-    campaign = parts.campaign
-    quiet = parts.contact_policy.quiet_hours if parts.contact_policy is not None else None
-
-    @lru_cache(maxsize=4096)
-    def zone_due(zone: str) -> datetime:
-        return due_at(campaign.schedule, zone=zone, now=moment, quiet=quiet)
-
-    due = [zone_due(contacts.zone(profile)) for profile in audience]
+    due = times.moments
+    # Who may be written to at one time and not at the other would make the two groups differ before anything is sent.
+    dealt, others = times.at_both()
 
     def refuse(worth: NDArray[np.float64] | None) -> NDArray[np.int8]:
         refusals = graver(contacts.refusals(audience, offered, due, worth), barred)
+        if contacts.contacts and dealt.size:
+            some = [audience[place] for place in dealt.tolist()]
+            earns = None if worth is None else worth[dealt]
+            refusals[dealt] = graver(
+                refusals[dealt], contacts.refusals(some, offered, others, earns)
+            )
         if lists is not None:
             short = np.array([lists.is_short(profile) for profile in audience], dtype=np.bool_)
             refusals[(refusals == ALLOWED) & short[:, None]] = reason_code("few_products")
         return refusals
 
-    return drafted(
+    made = drafted(
         stores,
         parts,
         offered,
         audience,
         refuse=refuse,
-        send_at=np.array([at.replace(tzinfo=None) for at in due], dtype="datetime64[us]"),
+        send_at=times.at,
         kept=kept,
         moment=moment,
         snapshot=snapshot,
         trial=trial,
     )
+    return replace(made, people=replace(made.people, timing=times.of(made.people)))
+
+
+def _own_times(
+    stores: Stores, campaign: Campaign, moment: datetime, snapshot: Snapshot
+) -> OwnTimes | None:
+    """People's own times, where the campaign asks for them."""
+    wanted = campaign.schedule.best_time
+    if wanted is None:
+        return None
+    # Most plans ask for no prediction, and it takes time to import.
+    from aimwell.predict.timing.own_times import own_times
+
+    return own_times(stores, wanted.model, as_of=moment, snapshot=snapshot)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.model import Place, Plan
 from aimwell.decide.stored import place_batches
+from aimwell.decide.timing_log import timing_assignment, timing_experiment
 from aimwell.definitions.kinds.campaign import Action
 from aimwell.deliver import ledger
 from aimwell.deliver.content import CompiledContent
@@ -43,6 +44,7 @@ _SAMPLE = 200
 def write_ledger(stores: Stores, plan: Plan, gear: Outfit, *, now: datetime) -> None:
     """Write assignments, links and messages of a plan that is being sent, in this order; what is there stays."""
     _write_assignments(stores, plan, now)
+    _write_timing(stores, plan, now)
     _write_links(stores, plan, gear)
     _write_messages(stores, plan, now)
 
@@ -71,6 +73,25 @@ def _write_assignments(stores: Stores, plan: Plan, now: datetime) -> None:
         for people in place_batches(stores.control, plan.plan_id, arms=arms, size=_BATCH):
             rows = [_assignment(plan, place, now) for place in people]
             yield pa.RecordBatch.from_pylist(rows, schema=schema)
+
+    stores.lake.append("assignments", batches(), transaction=transaction)
+
+
+def _write_timing(stores: Stores, plan: Plan, now: datetime) -> None:
+    """Who was written to at which time, an experiment of its own beside that of the actions."""
+    transaction = (f"assign:{timing_experiment(plan.plan_id)}", 1)
+    # A trial's messages wait for no hour.
+    if plan.trial or plan.document.get("timing") is None:
+        return
+    if stores.lake.has_transaction("assignments", transaction):
+        return
+    schema = LAKE_TABLES["assignments"].schema
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for people in place_batches(stores.control, plan.plan_id, arms=("treatment",), size=_BATCH):
+            rows = [timing_assignment(plan, place, now) for place in people]
+            dealt = [row for row in rows if row is not None]
+            yield pa.RecordBatch.from_pylist(dealt, schema=schema)
 
     stores.lake.append("assignments", batches(), transaction=transaction)
 

@@ -41,7 +41,9 @@ __all__ = [
     "list_models",
     "load_part",
     "load_part_once",
+    "model_of",
     "models_in_use",
+    "newest_of",
     "promote",
     "promotions",
     "register_model",
@@ -300,6 +302,34 @@ def list_models(stores: Stores) -> tuple[RegisteredModel, ...]:
     query = sa.select(_models).order_by(_models.c.name, _models.c.version.desc())
     with stores.read_control() as connection:
         return tuple(_entry(row) for row in connection.execute(query))
+
+
+def newest_of(stores: Stores, kind: Kind) -> RegisteredModel | None:
+    """Of the name of that kind that was trained last the version in use: what was trained since and is not used stays out."""
+    found = [one for one in list_models(stores) if one.kind == kind]
+    if not found:
+        return None
+    return find_model(stores, max(found, key=lambda one: (one.trained_at, one.version)).name)
+
+
+def model_of(stores: Stores, kind: Kind, name: str | None, *, train: str) -> RegisteredModel:
+    """The model of that name, which must be of the kind; None: the one trained last.
+
+    Raises:
+        PredictError: There is none, or it is of another kind; says with `train` how to train one.
+    """
+    what = kind.replace("_", " ")
+    if name is None:
+        newest = newest_of(stores, kind)
+        if newest is None:
+            raise PredictError(f"There is no {what} model yet. Train one with: {train}")
+        return newest
+    entry = find_model(stores, name)
+    if entry.kind != kind:
+        raise PredictError(
+            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not of {what}. Train one with: {train}"
+        )
+    return entry
 
 
 def load_part(stores: Stores, entry: RegisteredModel, part: str, kind: type[ModelT]) -> ModelT:

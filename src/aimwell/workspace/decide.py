@@ -22,6 +22,7 @@ from aimwell.decide.replay_service import replay
 from aimwell.decide.replaying import Replay
 from aimwell.decide.share_service import share_budget
 from aimwell.decide.stored import list_plans, load_plan, places
+from aimwell.decide.timing_worth import TimingWorth, timing_worth
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment, read_observed
 from aimwell.decide.uplift.service import UpliftReport, uplift_report
 from aimwell.definitions import service as definitions
@@ -123,6 +124,10 @@ class Decisions(Stage):
     def uplift(self, read: ReadExperiment, outcome: str, **options: Any) -> UpliftReport:
         """What contact added and whether it can be told whom it moves; options as of `uplift_report`."""
         return uplift_report(read.data, outcome, **options)
+
+    def timing_worth(self, campaign: str, **options: Any) -> TimingWorth:
+        """What the predicted time earned over the stated one; options as of `timing_worth`."""
+        return timing_worth(self._stores, campaign, now=self._clock(), **options)
 
     def policies(self, read: ReadExperiment, outcome: str, **options: Any) -> PolicyReport:
         """Policies judged on the experiment and the choice among them; options as of `policy_report`."""

@@ -108,7 +108,7 @@ def judge_policies(
         profit: Of each person, see `rewards.profit_of`.
         candidates: Policies; their names differ.
         response: What the likeliest-first policy ranks by; default: the profit.
-        members: Segment → which of the people are in it, for rules.
+        members: Segment → which of the people are in it, for rules, beside those of the data.
         base: Of the model of rewards; default: ridge.
         parts: Of the people.
         repeats: How often people are dealt out anew.
@@ -116,7 +116,7 @@ def judge_policies(
     """
     values = prepared(data)[1]
     problem = problem_of(data, profit, values=values)
-    people = People(data.names, data.features, values, members or {})
+    people = People(data.names, data.features, values, {**data.members, **(members or {})})
     did = profit if response is None else response
     policies = {one.name: np.zeros((len(data), len(data.arms))) for one in candidates}
     expected = np.zeros((len(data), len(data.arms)))

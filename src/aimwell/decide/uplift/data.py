@@ -40,6 +40,7 @@ class ExperimentData:
         cluster: What was assigned together (a shop, a household) as one number each; None: persons.
         weight: How many people a row stands for; None: one each.
         estimated: People × arms × cross-fittings, where propensities are estimates: those of each, of which `propensity` is the mean.
+        members: Name → who of the people is in it, as of the assignment, for policies that are rules.
         cautions: What a reader must know of these data, in words.
 
     Raises:
@@ -56,6 +57,7 @@ class ExperimentData:
     cluster: IntArray | None = None
     weight: FloatArray | None = None
     estimated: FloatArray | None = None
+    members: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
     cautions: tuple[str, ...] = field(default=())
 
     def __post_init__(self) -> None:
@@ -91,7 +93,8 @@ class ExperimentData:
             and getattr(self, one.name) is not None
         }
         outcomes = {name: values[rows] for name, values in self.outcomes.items()}
-        return replace(self, outcomes=outcomes, **chosen)
+        members = {name: who[rows] for name, who in self.members.items()}
+        return replace(self, outcomes=outcomes, members=members, **chosen)
 
     def only(self, arms: Sequence[str]) -> ExperimentData:
         """Only people of these arms; the first named becomes the control. Probabilities are scaled up to 1."""
@@ -114,6 +117,7 @@ class ExperimentData:
             cluster=None if self.cluster is None else self.cluster[rows],
             weight=None if self.weight is None else self.weight[rows],
             estimated=None if self.estimated is None else _scaled(self.estimated[rows][:, places]),
+            members={name: who[rows] for name, who in self.members.items()},
             cautions=self.cautions,
         )
 
@@ -177,7 +181,7 @@ def _refuse_shapes(data: ExperimentData) -> None:
     n = len(data.arm)
     wrong = data.features.shape != (n, len(data.names))
     wrong |= data.propensity.shape != (n, len(data.arms))
-    wrong |= any(len(values) != n for values in data.outcomes.values())
+    wrong |= any(len(v) != n for v in (*data.outcomes.values(), *data.members.values()))
     for name in _MAY_MISS:
         column = getattr(data, name)
         wrong |= column is not None and len(column) != n

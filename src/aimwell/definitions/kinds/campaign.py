@@ -19,6 +19,7 @@ from aimwell.definitions.base import (
     Weight,
 )
 from aimwell.definitions.kinds.policy import Policy
+from aimwell.definitions.kinds.predicted import BestTime
 from aimwell.definitions.kinds.recommendations import Recommendations
 from aimwell.definitions.kinds.running_on import Guardrails
 from aimwell.definitions.kinds.targets import PERCENTAGES, TargetKey
@@ -118,6 +119,10 @@ class Schedule(Part):
     approval: Literal["wait", "automatic"] = Field(
         default="wait",
         description="wait: a person approves each wave; automatic: what `every` planned is approved and sent by the workers.",
+    )
+    best_time: BestTime | None = Field(
+        default=None,
+        description="Writes to each person at the time at which they act, after the stated time. {} takes the defaults.",
     )
 
     @field_validator("timezone")
@@ -239,6 +244,28 @@ class Campaign(Definition):
     def _one_way_to_draw(self) -> Campaign:
         if self.cluster is not None and self.stratify:
             raise ValueError("arms are drawn by cluster or dealt out within strata, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _predictions_fit(self) -> Campaign:
+        best = self.schedule.best_time
+        if best is not None and best.within >= self.goal.window:
+            raise ValueError(
+                "schedule.best_time.within must be shorter than goal.window, or some are written to when it is over"
+            )
+        if self.policy.predicted_channel is None:
+            return self
+        if self.cluster is not None:
+            raise ValueError(
+                "a group that is drawn together gets one action; leave policy.predicted_channel or cluster out"
+            )
+        offers = {offer: set[str]() for offer in {action.offer for action in self.actions}}
+        for action in self.actions:
+            offers[action.offer].add(action.channel)
+        if all(len(channels) < 2 for channels in offers.values()):
+            raise ValueError(
+                "policy.predicted_channel chooses among channels, and no offer has actions through two of them"
+            )
         return self
 
     @model_validator(mode="after")

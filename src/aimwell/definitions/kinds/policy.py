@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from aimwell.definitions.base import Duration, Money, Name, Part, Share
+from aimwell.definitions.kinds.predicted import PredictedChannel
 from aimwell.definitions.kinds.running_on import Exploration
 
 __all__ = ["Fairness", "Policy", "SegmentLimit"]
@@ -89,6 +90,11 @@ class Policy(Part):
         default=0.1,
         description="Share of people who get a random action; or {method: …, share: …} for a campaign that runs on.",
     )
+    predicted_channel: PredictedChannel | None = Field(
+        default=None,
+        description="Through which of several channels an offer goes to each person: where there is no experiment to learn from, as "
+        "predicted; where there is one, that is a policy among the others. {} takes the defaults.",
+    )
 
     @property
     def exploring(self) -> Exploration | None:
@@ -113,5 +119,11 @@ class Policy(Part):
         if self.fair is not None and self.exploring and self.exploring.method == "thompson":
             raise ValueError(
                 "`fair` holds a choice to its limit, and thompson draws by chance; use epsilon_greedy"
+            )
+        if self.predicted_channel is not None and self.choose == "random":
+            raise ValueError("`choose: random` draws the channel too; leave predicted_channel out")
+        if self.predicted_channel and self.exploring and self.exploring.method == "thompson":
+            raise ValueError(
+                "thompson weighs whole actions and tells no people apart; use epsilon_greedy with predicted_channel"
             )
         return self

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from aimwell.definitions.base import Part
+from aimwell.definitions.kinds.predicted import ModelName
 
 __all__ = ["ProductKind", "Recommendations"]
 
@@ -16,11 +17,9 @@ ProductKind = Literal["new", "again", "next-best", "cross-sell", "up-sell"]
 class Recommendations(Part):
     """Products for each person, under `recommendations` in a text: chosen when it is planned, and kept with the plan."""
 
-    model: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}(@[1-9][0-9]{0,8})?$")] | None = (
-        Field(
-            default=None,
-            description="A recommender, as recommend-30d, or one version, as recommend-30d@2; default: the one trained last.",
-        )
+    model: ModelName | None = Field(
+        default=None,
+        description="A recommender, as recommend-30d, or one version, as recommend-30d@2; default: the one trained last.",
     )
     kind: ProductKind = Field(
         default="new",

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlglot import exp
 
+from aimwell.decide.timing_log import sibling
 from aimwell.store.sql import sql
 
 __all__ = ["elsewhere", "happened", "shown"]
@@ -54,16 +55,20 @@ def happened(event: str, *, since: datetime, until: datetime) -> exp.Expr:
 
 
 def elsewhere(experiment: str, *, since: datetime, until: datetime) -> exp.Expr:
-    """The arms that people of the experiment were given in others from `since` on and before `until`: experiment, person, arm."""
+    """The arms that people of the experiment were given in others from `since` on and before `until`: experiment, person, arm.
+
+    A campaign and the experiment of its times are no others: all who are in the latter got a message.
+    """
     return sql(
         """
         WITH own AS (SELECT DISTINCT profile_id FROM assignments WHERE experiment = :experiment AND profile_id IS NOT NULL)
         SELECT a.experiment, a.profile_id, arg_min(a.arm, (a.assigned_at, a.origin_id)) AS arm
         FROM assignments AS a JOIN own AS o ON o.profile_id = a.profile_id
-        WHERE a.experiment <> :experiment AND a.assigned_at >= :since AND a.assigned_at < :until
+        WHERE a.experiment NOT IN (:experiment, :sibling) AND a.assigned_at >= :since AND a.assigned_at < :until
         GROUP BY a.experiment, a.profile_id ORDER BY a.experiment, a.profile_id
         """,
         experiment=experiment,
+        sibling=sibling(experiment),
         since=since,
         until=until,
     )

@@ -23,8 +23,8 @@ from aimwell.predict.registry import (
     RegisteredModel,
     check_name,
     find_model,
-    list_models,
     load_part,
+    newest_of,
     register_model,
     usual_name,
 )
@@ -164,12 +164,12 @@ def newest_recommender(stores: Stores) -> RegisteredModel:
     Raises:
         PredictError: There is none.
     """
-    found = [one for one in list_models(stores) if one.kind == "recommender"]
-    if not found:
+    newest = newest_of(stores, "recommender")
+    if newest is None:
         raise PredictError(
             "There is no recommender yet. Train one with: aimwell predict recommenders"
         )
-    return find_model(stores, max(found, key=lambda one: (one.trained_at, one.version)).name)
+    return newest
 
 
 def recommend(

@@ -34,6 +34,7 @@ __all__ = [
     "ChannelPreferences",
     "channel_laws",
     "channel_preferences",
+    "channels_by_size",
     "score_channels",
 ]
 
@@ -148,8 +149,7 @@ def channel_preferences(
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     counts = read_messages(stores, settings, as_of=as_of, snapshot=snapshot)
     _gate(counts, answer)
-    channels = tuple(_channel(counts, place) for place in range(len(counts.names)))
-    channels = tuple(sorted(channels, key=lambda one: (-one.sent, one.channel)))
+    channels = channels_by_size(counts)
     laws = {one.channel: one.law for one in channels if one.law is not None}
     if not laws:
         raise TooLittleDataError(
@@ -183,6 +183,12 @@ def channel_preferences(
         )
         _keep(stores, entry, list(laws), people, best, as_of=as_of, now=now)
     return ChannelPreferences(answer, within_days, channels, people, rates, judged, reason, entry)
+
+
+def channels_by_size(counts: MessageCounts) -> tuple[ChannelRate, ...]:
+    """Each channel as a whole with the law of people's rates in it, by how often it wrote."""
+    channels = (_channel(counts, place) for place in range(len(counts.names)))
+    return tuple(sorted(channels, key=lambda one: (-one.sent, one.channel)))
 
 
 def channel_laws(stores: Stores, entry: RegisteredModel) -> ChannelLaws:

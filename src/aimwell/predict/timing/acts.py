@@ -13,7 +13,10 @@ from aimwell.predict.timing.act_times import Signal, act_counts
 from aimwell.stats.samples import FloatArray
 from aimwell.store.stores import Stores
 
-__all__ = ["Acts", "acts_around", "read_acts"]
+__all__ = ["NOT_OWN", "Acts", "acts_around", "read_acts"]
+
+NOT_OWN = -1
+"""In place of a weekday or a block of hours: none of the person's own is sure."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -61,6 +61,14 @@ class Habits:
         sure = np.where(found == usual, 0.5, betaincc(own, law[:, usual], 0.5))
         return found, sure
 
+    def commonest(self, counts: FloatArray) -> npt.NDArray[np.bool_]:
+        """Who acted at everybody's commonest time, and is surely likelier to act then than at any other (by a probability of 0.9)."""
+        law = self.strength * self.shares + counts
+        usual = int(np.argmax(self.shares))
+        others = np.delete(law, usual, axis=1).max(axis=1)
+        sure = betaincc(law[:, usual], others, 0.5) >= _SURE
+        return np.asarray(sure & (counts[:, usual] > 0))
+
     def chosen(self, counts: FloatArray, *, own_times: bool) -> Chosen:
         """As `best`, but everybody's commonest time where another is not better by a probability of 0.9, or for all where
         `own_times` are not to be had."""

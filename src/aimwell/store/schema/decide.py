@@ -71,6 +71,12 @@ plan_people = sa.Table(
         server_default=sa.false(),
         comment="The action was drawn at random, so that the next plan can learn.",
     ),
+    sa.Column(
+        "timing",
+        Text,
+        comment="own, everybody (their commonest hours), held (at the stated time by chance) or stated; null where the campaign asks "
+        "for no best time.",
+    ),
     sa.Index("ix_plan_people_arm", "plan_id", "arm"),
 )
 

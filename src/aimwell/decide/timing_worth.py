@@ -1,0 +1,166 @@
+"""What the predicted time earned over the stated one, judged like any other policy: doubly robust, by logged probabilities, beyond noise.
+
+The log is that of the campaign's own plans: of the people for whom both times were possible a share was kept at the stated one by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from aimwell.decide.past_plans import past_timings, read_past
+from aimwell.decide.policies.candidates import Constant, People, Rule
+from aimwell.decide.policies.choosing import Choice, choose
+from aimwell.decide.policies.judging import Judgement, judge_policies
+from aimwell.decide.timing_log import PREDICTED
+from aimwell.decide.uplift.assigned import usual_outcome
+from aimwell.decide.uplift.data import ExperimentData, IntArray
+from aimwell.definitions import service as definitions
+from aimwell.definitions.kinds.campaign import Campaign
+from aimwell.errors import DecideError, nearest
+from aimwell.store.stores import Stores
+
+__all__ = ["OutcomeOfTiming", "TimingWorth", "judge_timing", "timing_worth"]
+
+_STATED, _PREDICTED = "the stated time", "the predicted time"
+_YES = "bought"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutcomeOfTiming:
+    """One outcome under both policies.
+
+    Args:
+        outcome: Which.
+        judgement: Both policies, on the same people.
+        choice: The predicted time against the stated one, with what it adds per person.
+    """
+
+    outcome: str
+    judgement: Judgement
+    choice: Choice
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "outcome": self.outcome,
+            "stated": self.judgement.find(_STATED).value.to_dict(),
+            "predicted": self.judgement.find(_PREDICTED).value.to_dict(),
+            "added": asdict(self.choice.gain),
+            "verdict": self.choice.verdict,
+            "more": self.choice.more,
+            "sentence": self.sentence,
+        }
+
+    @property
+    def sentence(self) -> str:
+        """The answer for a reader."""
+        gain, what = self.choice.gain, self.outcome
+        if gain.estimate is None or gain.lower is None or gain.upper is None:
+            return f"{what}: {gain.reason}."
+        told = f"{gain.estimate:+.4g} {what} per person ({gain.lower:+.4g} to {gain.upper:+.4g})"
+        if self.choice.verdict == "personalise":
+            return f"The predicted time pays: {told} over the stated one."
+        if self.choice.verdict == "does not pay":
+            return f"The predicted time does not pay: {told} over the stated one."
+        needed = "more people are" if self.choice.more is None else f"{self.choice.more:,} more are"
+        return f"We cannot tell yet whether the predicted time pays: {told}; {needed} needed."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimingWorth:
+    """What the predicted time of a campaign's plans earned.
+
+    Args:
+        campaign: Its name.
+        sources: Plan → people for whom both times were possible, the newest first.
+        arms: People at the stated and at the predicted time.
+        window_days: How long outcomes count, from the plan's moment on.
+        outcomes: The one asked for, or that the campaign is about, first.
+        cautions: What a reader must know, in words.
+    """
+
+    campaign: str
+    sources: Mapping[str, int]
+    arms: Mapping[str, int]
+    window_days: float | None
+    outcomes: tuple[OutcomeOfTiming, ...]
+    cautions: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "campaign": self.campaign,
+            "sources": dict(self.sources),
+            "arms": dict(self.arms),
+            "window_days": self.window_days,
+            "outcomes": [one.to_dict() for one in self.outcomes],
+            "cautions": list(self.cautions),
+        }
+
+
+def timing_worth(
+    stores: Stores,
+    campaign: str,
+    *,
+    now: datetime,
+    outcome: str | None = None,
+    worth: float | None = None,
+    seed: int = 0,
+) -> TimingWorth:
+    """Judge the predicted time by the newest plans of a campaign whose windows are over.
+
+    Args:
+        stores: The workspace.
+        campaign: Name of the definition.
+        now: Nothing from this moment on is seen.
+        outcome: bought, orders, revenue or margin; default: margin, or revenue where it is not known.
+        worth: The smallest gain per person that counts; default: any.
+        seed: Of how people are dealt out.
+
+    Raises:
+        UnknownDefinitionError: There is no such campaign.
+        DecideError: No plan kept anybody at the stated time, no window is over, or there is no such outcome.
+    """
+    asked = definitions.find(stores.control, Campaign, campaign)
+    sources = past_timings(stores, asked, moment=now)
+    if isinstance(sources, str):
+        raise DecideError(sources)
+    past = read_past(stores, sources, [PREDICTED], now=now, seed=seed)
+    data = past.read.data
+    first = outcome or usual_outcome(data.outcomes)
+    if first not in data.outcomes:
+        raise DecideError(f"There is no outcome '{first}'. {nearest(first, list(data.outcomes))}")
+    counts = list(data.counts.values())
+    return TimingWorth(
+        campaign=campaign,
+        sources=past.parts,
+        arms={_STATED: counts[0], _PREDICTED: counts[1]},
+        window_days=past.read.window_days,
+        outcomes=tuple(
+            judge_timing(data, name, worth=worth if name == first else None, seed=seed)
+            for name in dict.fromkeys((first, _YES))
+        ),
+        cautions=data.cautions,
+    )
+
+
+def judge_timing(
+    data: ExperimentData, outcome: str, *, worth: float | None = None, seed: int = 0
+) -> OutcomeOfTiming:
+    """Both policies on an experiment of times, whose control is the stated time and whose one arm is the predicted."""
+    judgement = judge_policies(
+        data,
+        data.outcome(outcome),
+        (Constant(0, _STATED), Rule(_PREDICTED, _predicted)),
+        seed=seed,
+    )
+    return OutcomeOfTiming(outcome, judgement, choose(judgement, worth=worth, seed=seed))
+
+
+def _predicted(people: People) -> IntArray:
+    return np.ones(len(people.values), dtype=np.int64)
