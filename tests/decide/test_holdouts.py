@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from aimwell.decide.holdouts import held_out, period_at
 from aimwell.definitions.kinds.holdout import Holdout
-from aimwell.errors import DecideError
 
 PEOPLE = [f"p{number}" for number in range(20_000)]
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,5 +60,5 @@ def test_two_holdouts_are_independent() -> None:
 
 
 def test_a_share_under_one_bucket_is_refused() -> None:
-    with pytest.raises(DecideError, match=r"the least is 0\.0001"):
-        period_at(holdout(share=0.00001), BEGIN)
+    with pytest.raises(ValidationError, match=r"greater than or equal to 0\.0001"):
+        holdout(share=0.00001)
