@@ -142,10 +142,10 @@ def test_the_newest_forecast_is_used(steady: Stores) -> None:
     wanted = prediction("demand", name="stock", by="shop")
     assert wanted.turn == "weekly"
     care_for(steady, wanted, now=day(TRAINED))
-    with pytest.raises(PredictError, match="can be judged on"):
-        compare(steady, "stock", "stock", as_of=day(LATER))
     newest = care_for(steady, wanted, now=day(TRAINED + 8))
     assert (newest.outcome, newest.model) == ("promoted", "stock@2")
+    with pytest.raises(PredictError, match="can be judged on"):
+        compare(steady, "stock@2", "stock@1", as_of=day(LATER))
     promised = promised_of(steady, find_model(steady, "stock"))
     assert promised.series == ("the whole shop",)
     assert promised.lower[0] < promised.total[0] < promised.upper[0]
