@@ -18,6 +18,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import betaincc, gammaln
 
 from aimwell.errors import PredictError
+from aimwell.predict.grouping import distinct_rows
 from aimwell.stats.samples import FloatArray
 
 __all__ = ["Chosen", "Habits", "fit_habits"]
@@ -57,8 +58,7 @@ class Habits:
         usual = int(np.argmax(self.shares))
         found = np.argmax(law, axis=1)
         own = np.take_along_axis(law, found[:, None], 1)[:, 0]
-        # Of two shares of a Dirichlet law the part of the first in both is Beta distributed.
-        sure = np.where(found == usual, 0.5, betaincc(own, law[:, usual], 0.5))
+        sure = np.where(found == usual, 0.5, _higher(own, law[:, usual]))
         return found, sure
 
     def commonest(self, counts: FloatArray) -> npt.NDArray[np.bool_]:
@@ -66,7 +66,7 @@ class Habits:
         law = self.strength * self.shares + counts
         usual = int(np.argmax(self.shares))
         others = np.delete(law, usual, axis=1).max(axis=1)
-        sure = betaincc(law[:, usual], others, 0.5) >= _SURE
+        sure = _higher(law[:, usual], others) >= _SURE
         return np.asarray(sure & (counts[:, usual] > 0))
 
     def chosen(self, counts: FloatArray, *, own_times: bool) -> Chosen:
@@ -99,6 +99,15 @@ def fit_habits(counts: FloatArray) -> Habits:
         options={"xatol": 1e-6},
     )
     return Habits(shares, float(np.exp(found.x)))
+
+
+def _higher(one: FloatArray, other: FloatArray) -> FloatArray:
+    """The probability that the first of two shares of a Dirichlet law is the higher: the part of it in both is Beta distributed.
+
+    People have few counts, so each pair is worked out once.
+    """
+    rows = distinct_rows(one, other)
+    return np.asarray(betaincc(*rows.columns, 0.5)[rows.place])
 
 
 def _log_likelihood(

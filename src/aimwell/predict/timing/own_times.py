@@ -91,6 +91,8 @@ def own_times(
 
 def _own(habits: Habits, counts: FloatArray, *, better: bool) -> NDArray[np.int8]:
     """Whose time is surely another than everybody's commonest, and whose is surely that one."""
-    chosen = habits.chosen(counts, own_times=better)
-    own = chosen.own | (habits.commonest(counts) & better)
+    if not better:
+        return np.full(len(counts), NOT_OWN, dtype=np.int8)
+    chosen = habits.chosen(counts, own_times=True)
+    own = chosen.own | habits.commonest(counts)
     return np.where(own, chosen.times, NOT_OWN).astype(np.int8)
