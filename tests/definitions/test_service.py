@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -130,3 +132,14 @@ def test_two_who_apply_at_once_both_leave_their_revision(control: Control) -> No
     found = service.revisions(control, "offer", "ten")
     assert [r.revision for r in found] == [5, 4, 3, 2, 1]
     assert service.get(control, "offer", "ten")[1] == 5
+
+
+def test_many_who_write_the_same_new_document_at_once_all_succeed(control: Control) -> None:
+    begin = threading.Barrier(8)
+
+    def write(_: int) -> str:
+        begin.wait(30)
+        return service.apply(control, [offer()], now=NOW, by="ann")[0].action
+
+    with ThreadPoolExecutor(8) as pool:
+        assert Counter(pool.map(write, range(8))) == {"created": 1, "unchanged": 7}

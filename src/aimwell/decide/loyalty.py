@@ -21,6 +21,7 @@ from aimwell.store.control import insert_missing
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
+from aimwell.store.turns import take_turn
 
 __all__ = ["Entry", "Standing", "earn", "enter", "spend", "standing", "standing_of"]
 
@@ -201,7 +202,7 @@ def spend(
         raise DecideError(f"{points} points cannot be spent; give 1 or more.")
     key = f"spent:{entry_id}"
     with stores.control.begin() as connection:
-        _lock(connection, programme.name, profile_id)
+        take_turn(connection, f"loyalty:{programme.name}:{profile_id}")
         have = _of_person(connection, programme.name, profile_id)
         if key in have:
             return False
@@ -224,13 +225,6 @@ def standing(stores: Stores, programme: Loyalty, profile_id: str, *, as_of: date
 
 def _after(moment: datetime) -> datetime:
     return moment + datetime.resolution
-
-
-def _lock(connection: sa.Connection, programme: str, profile_id: str) -> None:
-    """Keep others from spending the same person's points until the transaction ends. SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        key = sa.func.hashtextextended(f"loyalty:{programme}:{profile_id}", 0)
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
 
 def _of_person(connection: sa.Connection, programme: str, profile_id: str) -> dict[str, Entry]:

@@ -22,6 +22,7 @@ from aimwell.definitions.special_data import asks
 from aimwell.errors import DefinitionError, Fault, UnknownDefinitionError, nearest
 from aimwell.store.control import Control
 from aimwell.store.schema import metadata
+from aimwell.store.turns import take_turn
 
 __all__ = [
     "Change",
@@ -106,6 +107,7 @@ def apply(
             itself in a circle; or a segment asks for data of a special category without a declared consent.
     """
     with control.begin() as connection:
+        take_turn(connection, "definitions")
         known = _known(connection)
         known |= {(definition.kind, definition.name) for definition in definitions}
         faults = [
@@ -272,6 +274,7 @@ def remove(control: Control, kind: str, name: str, *, now: datetime, by: str) ->
     """Remove a definition; its revisions stay. Raises UnknownDefinitionError where there is none,
     DefinitionError where another one refers to it."""
     with control.begin() as connection:
+        take_turn(connection, "definitions")
         known = _known(connection)
         if (kind, name) not in known:
             raise _unknown(kind, name, None, known)

@@ -17,6 +17,7 @@ from aimwell.store.column_types import UtcDateTime
 from aimwell.store.control import Control
 from aimwell.store.listed import GIVEN, among
 from aimwell.store.schema import metadata
+from aimwell.store.turns import take_turn
 
 __all__ = ["earn", "hand_over", "waiting"]
 
@@ -37,7 +38,7 @@ def earn(control: Control, offer: str, deeds: Mapping[str, str], *, now: datetim
         DecideError: There are too few free codes. Nobody has got one then.
     """
     with control.begin() as connection:
-        _lock(connection, offer)
+        take_turn(connection, f"earned:{offer}")
         query = sa.select(_codes.c.earned_by).where(among(_codes.c.earned_by, GIVEN))
         done = set(connection.execute(query, {"ids": list(deeds)}).scalars())
         new = [(deed, profile) for deed, profile in deeds.items() if deed not in done]
@@ -66,13 +67,6 @@ def _give() -> sa.Update:
             given_at=sa.bindparam("at", type_=UtcDateTime),
         )
     )
-
-
-def _lock(connection: sa.Connection, offer: str) -> None:
-    """Keep others from rewarding the same deeds until the transaction ends. SQLite has one writer anyway."""
-    if connection.dialect.name == "postgresql":
-        key = sa.func.hashtextextended(f"earned:{offer}", 0)
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
 
 def waiting(control: Control, offer: str) -> set[str]:
