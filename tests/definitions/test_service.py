@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from aimwell.definitions import service
 from aimwell.definitions.catalogue import check
@@ -134,12 +135,16 @@ def test_two_who_apply_at_once_both_leave_their_revision(control: Control) -> No
     assert service.get(control, "offer", "ten")[1] == 5
 
 
-def test_many_who_write_the_same_new_document_at_once_all_succeed(control: Control) -> None:
-    begin = threading.Barrier(8)
+def test_who_writes_the_same_new_document_meanwhile_waits(control: Control) -> None:
+    wrote = threading.Event()
 
-    def write(_: int) -> str:
-        begin.wait(30)
-        return service.apply(control, [offer()], now=NOW, by="ann")[0].action
+    def linger(_: sa.Connection) -> None:
+        wrote.set()
+        time.sleep(0.3)
 
-    with ThreadPoolExecutor(8) as pool:
-        assert Counter(pool.map(write, range(8))) == {"created": 1, "unchanged": 7}
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(service.apply, control, [offer()], now=NOW, by="ann", also=linger)
+        assert wrote.wait(30)
+        [second] = service.apply(control, [offer()], now=NOW, by="bob")
+        assert first.result()[0].action == "created"
+    assert second.action == "unchanged"
