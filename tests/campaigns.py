@@ -22,7 +22,17 @@ from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from shop import add_orders, day, origin
 
-__all__ = ["DOCUMENTS", "NOW", "add_customers", "apply", "executed", "planned", "set_up", "text_of"]
+__all__ = [
+    "DOCUMENTS",
+    "NOW",
+    "add_customers",
+    "add_sent",
+    "apply",
+    "executed",
+    "planned",
+    "set_up",
+    "text_of",
+]
 
 NOW = day(60)
 
@@ -148,3 +158,25 @@ def executed(stores: Stores, *, now: datetime = NOW, **more: Any) -> Plan:
 def text_of(value: Any) -> str:
     """Any value as text, to look for what must not stand in it."""
     return json.dumps(value, default=str)
+
+
+def add_sent(stores: Stores, profiles: Iterable[str], *, at: datetime) -> None:
+    """A mail of another campaign that each of these people got at that moment."""
+    rows = [
+        {
+            "message_id": f"m{number}",
+            "campaign": "earlier",
+            "plan_id": "earlier-1",
+            "step": "main",
+            "profile_id": profile,
+            "occurrence": "1",
+            "channel": "email",
+            "action": "x",
+            "state": "sent",
+            "due_at": at,
+            "sent_at": at,
+        }
+        for number, profile in enumerate(profiles)
+    ]
+    with stores.control.begin() as connection:
+        connection.execute(metadata.tables["messages"].insert(), rows)

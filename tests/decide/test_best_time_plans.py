@@ -19,9 +19,8 @@ from aimwell.decide.uplift.reading import read_experiment
 from aimwell.errors import DecideError, DefinitionError, PredictError
 from aimwell.measure.experiments.service import measure_experiment
 from aimwell.predict.timing.kept_times import train_best_times
-from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
-from campaigns import NOW, apply, executed, planned, set_up
+from campaigns import NOW, add_sent, apply, executed, planned, set_up
 from command import Run, command_in
 from shop import add_orders, add_touches, day, make_stores, origin
 
@@ -299,27 +298,8 @@ def test_both_groups_are_asked_for_both_times(small: Stores) -> None:
     )
     before = {p.profile_id: p for p in places(small.control, planned(small).plan_id)}
     dealt = [p for p in before.values() if p.timing in ("own", "held")]
-    with small.control.begin() as connection:
-        connection.execute(
-            metadata.tables["messages"].insert(),
-            [
-                {
-                    "message_id": f"m{number}",
-                    "campaign": "earlier",
-                    "plan_id": "earlier-1",
-                    "step": "main",
-                    "profile_id": p.profile_id,
-                    "occurrence": "1",
-                    "channel": "email",
-                    "action": "x",
-                    "state": "sent",
-                    # 37 hours before the stated time, 43 or 55 before their own.
-                    "due_at": NOW - timedelta(hours=1),
-                    "sent_at": NOW - timedelta(hours=1),
-                }
-                for number, p in enumerate(dealt)
-            ],
-        )
+    # 37 hours before the stated time, 43 or 55 before their own.
+    add_sent(small, [p.profile_id for p in dealt], at=NOW - timedelta(hours=1))
     after = {p.profile_id: p for p in places(small.control, planned(small).plan_id)}
     excluded = {p.profile_id for p in after.values() if p.excluded is not None}
     assert excluded == {p.profile_id for p in dealt}

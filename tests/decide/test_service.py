@@ -16,9 +16,8 @@ from aimwell.decide.stored import list_plans, load_plan, places
 from aimwell.errors import DecideError, DefinitionError, UnknownDefinitionError
 from aimwell.privacy.hashing import identifier_hash
 from aimwell.privacy.suppression import suppress
-from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
-from campaigns import NOW, add_customers, apply, planned, set_up, text_of
+from campaigns import NOW, add_customers, add_sent, apply, planned, set_up, text_of
 from shop import add_orders, append, day, make_stores, merge_people, origin
 
 
@@ -105,26 +104,7 @@ def test_caps_count_messages_of_other_plans(lite: Stores) -> None:
     )
     other = planned(lite)
     capped = places(lite.control, other.plan_id, arms=("treatment",))[:5]
-    with lite.control.begin() as connection:
-        connection.execute(
-            metadata.tables["messages"].insert(),
-            [
-                {
-                    "message_id": f"m{n}",
-                    "campaign": "earlier",
-                    "plan_id": "earlier-1",
-                    "step": "main",
-                    "profile_id": p.profile_id,
-                    "occurrence": "1",
-                    "channel": "email",
-                    "action": "x",
-                    "state": "sent",
-                    "due_at": NOW - timedelta(days=3),
-                    "sent_at": NOW - timedelta(days=3),
-                }
-                for n, p in enumerate(capped)
-            ],
-        )
+    add_sent(lite, [p.profile_id for p in capped], at=NOW - timedelta(days=3))
     assert planned(lite).summary["excluded"] == {"capped": 5}
     assert planned(lite, now=NOW + timedelta(days=5)).summary["excluded"] == {}
 

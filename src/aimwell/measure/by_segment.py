@@ -17,7 +17,7 @@ from aimwell.errors import MeasureError
 from aimwell.measure.formatting import count, count_of, percent
 from aimwell.measure.lifts import NO_CONTROL, lift_of
 from aimwell.measure.members import InSegments
-from aimwell.measure.model import Metric, Span, plain
+from aimwell.measure.model import Metric, Span, plain_fields
 from aimwell.measure.people import BoolArray, People
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.group_sums import (
@@ -62,8 +62,7 @@ class SegmentLifts:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: plain values, times in ISO 8601."""
-        body = plain(self)
-        assert isinstance(body, dict)  # noqa: S101 - a dataclass becomes a dict
+        body = plain_fields(self)
         body["span"]["finished"] = self.span.finished
         return body
 

@@ -21,7 +21,7 @@ from aimwell.errors import MeasureError
 from aimwell.history.moment import open_moment
 from aimwell.history.outcomes import outcomes
 from aimwell.measure.formatting import count_of, date_words, money, money_interval
-from aimwell.measure.model import plain
+from aimwell.measure.model import plain_fields
 from aimwell.stats.arms import Arm
 from aimwell.stats.buckets import BUCKETS
 from aimwell.stats.estimate import Estimate
@@ -86,9 +86,7 @@ class HoldoutEffect:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: plain values, times in ISO 8601."""
-        body = plain(self)
-        assert isinstance(body, dict)  # noqa: S101 - a dataclass becomes a dict
-        return body
+        return plain_fields(self)
 
 
 def measure_holdouts(

@@ -13,6 +13,8 @@ from aimwell.stats.lift import Lift
 from aimwell.stats.srm import RatioCheck
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
     from aimwell.decide.stops import Stop
     from aimwell.measure.series_model import Series
     from aimwell.measure.view_model import LiftViews
@@ -312,8 +314,7 @@ class CampaignResult:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: plain values, times in ISO 8601."""
-        body = plain(self)
-        assert isinstance(body, dict)  # noqa: S101 - a dataclass becomes a dict
+        body = plain_fields(self)
         body["headline_estimate"] = plain(self.headline_estimate)
         body["span"] |= {
             "finished": self.span.finished,
@@ -324,10 +325,15 @@ class CampaignResult:
         return body
 
 
+def plain_fields(value: DataclassInstance) -> dict[str, Any]:
+    """The fields of a data class, each as `plain` gives it."""
+    return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+
+
 def plain(value: Any) -> Any:
     """A result as JSON can say it: data classes as mappings, times in ISO 8601."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        return plain_fields(value)
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, Mapping):

@@ -13,7 +13,7 @@ import numpy as np
 from aimwell.decide.model import Plan
 from aimwell.measure.formatting import count, date_words, days_words
 from aimwell.measure.lifts import NO_CONTROL
-from aimwell.measure.model import Span, plain
+from aimwell.measure.model import Span, plain_fields
 from aimwell.measure.reading import Reading
 from aimwell.stats.effect_over_time import (
     Period,
@@ -59,9 +59,7 @@ class OverTime:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON: plain values, times in ISO 8601."""
-        body = plain(self)
-        assert isinstance(body, dict)  # noqa: S101 - a dataclass becomes a dict
-        return body
+        return plain_fields(self)
 
 
 def over_time(

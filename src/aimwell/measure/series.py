@@ -15,7 +15,6 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from aimwell.measure.actions import action_groups, weigh, weighed_contrast
 from aimwell.measure.lifts import NO_CONTROL, planned_shares
@@ -25,6 +24,7 @@ from aimwell.measure.series_model import Series, SeriesRow, WaveEffect
 from aimwell.measure.series_words import series_notes, series_sentence
 from aimwell.stats.contrasts import Contrast
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
+from aimwell.stats.intervals import student
 from aimwell.stats.meta_analysis import pool
 from aimwell.stats.samples import FloatArray
 from aimwell.stats.threads import one_blas_thread
@@ -210,12 +210,4 @@ def _total(told: Sequence[_Told], row: SeriesRow, metric: Metric) -> Estimate:
     degrees = min(one.means.degrees for one in told)
     cost = math.fsum(one.wave.contact for one in told) if metric == "margin" else 0.0
     total = float(people @ effects) - cost
-    half = error * float(stdtrit(degrees, 0.5 + DEFAULT_CONFIDENCE / 2.0))
-    return Estimate(
-        estimate=total,
-        lower=total - half,
-        upper=total + half,
-        confidence=DEFAULT_CONFIDENCE,
-        method=_TOTAL,
-        p_value=2.0 * float(stdtr(degrees, -abs(total) / error)),
-    )
+    return student(total, error, degrees, method=_TOTAL)

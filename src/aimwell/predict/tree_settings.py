@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
@@ -15,7 +16,7 @@ __all__ = ["TreeSettings"]
 
 
 @dataclass(frozen=True, slots=True)
-class TreeSettings:
+class TreeSettings(ABC):
     """Small trees, slowly added, each on a part of people and features; `rounds` of them.
 
     Args:
@@ -55,9 +56,9 @@ class TreeSettings:
             "columns": self.columns,
         }
 
+    @abstractmethod
     def tuned(self, values: FloatArray, outcome: BoolArray, *, seed: int) -> Self:
         """Choose the number of rounds after which the log loss on held-out people grows again."""
-        raise NotImplementedError
 
     def varied(
         self, values: FloatArray, outcome: BoolArray, *, rng: np.random.Generator, seed: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from numpy.typing import ArrayLike
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from aimwell.errors import StatsError
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, checked_share
@@ -13,7 +13,15 @@ from aimwell.stats.roots import root
 from aimwell.stats.samples import Sample, as_sample
 from aimwell.stats.two_means import TwoMeans
 
-__all__ = ["newcombe", "satterthwaite", "too_few_people", "welch", "welch_means", "wilson"]
+__all__ = [
+    "newcombe",
+    "satterthwaite",
+    "student",
+    "too_few_people",
+    "welch",
+    "welch_means",
+    "wilson",
+]
 
 _WILSON = "Wilson's score interval"
 _NEWCOMBE = "Newcombe's hybrid score interval"
@@ -123,6 +131,33 @@ def too_few_people(treated_n: int, control_n: int) -> str | None:
             found = "nobody" if n == 0 else "one person"
             return f"the {arm} arm has {found}; an interval needs at least two people in each arm"
     return None
+
+
+def student(
+    value: float,
+    error: float,
+    degrees: float,
+    *,
+    method: str,
+    confidence: float = DEFAULT_CONFIDENCE,
+) -> Estimate:
+    """Student's interval around an estimate, with the p-value of its being 0.
+
+    Args:
+        value: The estimate.
+        error: Its standard error, above 0.
+        degrees: Degrees of freedom of the error.
+        method: How both were found.
+    """
+    half = error * float(stdtrit(degrees, 0.5 + confidence / 2.0))
+    return Estimate(
+        estimate=value,
+        lower=value - half,
+        upper=value + half,
+        confidence=confidence,
+        method=method,
+        p_value=2.0 * float(stdtr(degrees, -abs(value) / error)),
+    )
 
 
 def satterthwaite(treated: tuple[float, float], control: tuple[float, float]) -> float:

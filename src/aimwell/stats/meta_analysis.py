@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import chdtrc, chdtri, ndtr, stdtr, stdtrit
+from scipy.special import chdtrc, chdtri, ndtr, stdtrit
 
 from aimwell.stats.effect_axes import Axes
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, checked_share
-from aimwell.stats.intervals import satterthwaite
+from aimwell.stats.intervals import satterthwaite, student
 from aimwell.stats.next_effect import FEWEST_CAMPAIGNS, betweens
 from aimwell.stats.roots import root
 from aimwell.stats.samples import FloatArray
@@ -165,17 +165,9 @@ def pool(
     mean = float(axes.mean(weights))
     spread = float(axes.q(weights)) / (count - 1)
     error = math.sqrt(max(spread, 1.0) / float(axes.total(weights)))
-    half = error * float(stdtrit(count - 1, 0.5 + confidence / 2.0))
     return Pooled(
         count=count,
-        mean=Estimate(
-            estimate=mean,
-            lower=mean - half,
-            upper=mean + half,
-            confidence=confidence,
-            method=name,
-            p_value=2.0 * float(stdtr(count - 1, -abs(mean) / error)),
-        ),
+        mean=student(mean, error, count - 1, method=name, confidence=confidence),
         error=error,
         between=between,
         next=_next(axes, mean, ahead, confidence),

@@ -20,11 +20,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from scipy.special import stdtr, stdtrit
-
 from aimwell.stats.clusters import Clusters, clustered_covariance, clustered_difference
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, Figure, checked_share
-from aimwell.stats.intervals import satterthwaite, too_few_people
+from aimwell.stats.intervals import satterthwaite, student, too_few_people
 from aimwell.stats.samples import JointSample
 from aimwell.stats.two_means import TwoMeans
 
@@ -178,16 +176,7 @@ def _delta(both: TwoMeans, strength: Figure, confidence: float) -> Estimate:
         return Estimate.missing(
             "nothing varies within the arms", method=_DELTA, confidence=confidence
         )
-    error = math.sqrt(variance)
-    half = error * float(stdtrit(both.degrees, 0.5 + confidence / 2.0))
-    return Estimate(
-        estimate=effect,
-        lower=effect - half,
-        upper=effect + half,
-        confidence=confidence,
-        method=_DELTA,
-        p_value=2.0 * float(stdtr(both.degrees, -abs(effect) / error)),
-    )
+    return student(effect, math.sqrt(variance), both.degrees, method=_DELTA, confidence=confidence)
 
 
 def _missing(reason: str, confidence: float) -> ReachedEffect:

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -31,6 +32,7 @@ __all__ = [
     "given_codes",
     "pools",
     "take",
+    "write_given",
 ]
 
 ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
@@ -147,15 +149,6 @@ def give(
     Raises:
         DecideError: There are too few left. Nobody of the plan has got one then, once the transaction is undone.
     """
-    update = (
-        sa.update(_codes)
-        .where(_codes.c.folded == sa.bindparam("which", type_=sa.Text))
-        .values(
-            plan_id=sa.bindparam("to_plan", type_=sa.Text),
-            profile_id=sa.bindparam("to_whom", type_=sa.Text),
-            given_at=sa.bindparam("at", type_=UtcDateTime),
-        )
-    )
     for offer, profiles in sorted(people.items()):
         taken = take(connection, offer, len(profiles))
         if len(taken) < len(profiles):
@@ -164,12 +157,40 @@ def give(
                 "handed out since it was planned. Plan again (who gets none is left out then), or add codes with: "
                 f"aimwell decide codes add {offer} FILE"
             )
-        rows = [
-            {"which": folded, "to_plan": plan_id, "to_whom": profile, "at": now}
-            for folded, profile in zip(taken, profiles, strict=True)
-        ]
-        for part in _batches(rows):
-            connection.execute(update, list(part))
+        given = [(folded, plan_id, who) for folded, who in zip(taken, profiles, strict=True)]
+        write_given(connection, _codes.c.plan_id, given, now=now)
+
+
+def write_given(
+    connection: sa.Connection,
+    reason: sa.Column[Any],
+    given: Sequence[tuple[str, str, str]],
+    *,
+    now: datetime,
+) -> None:
+    """Write who has which code, and by what.
+
+    Args:
+        reason: The column that says by what: a plan, or a deed.
+        given: Case-folded code, value of that column, profile.
+    """
+    update = (
+        sa.update(_codes)
+        .where(_codes.c.folded == sa.bindparam("which", type_=sa.Text))
+        .values(
+            {
+                reason: sa.bindparam("by_what", type_=sa.Text),
+                _codes.c.profile_id: sa.bindparam("to_whom", type_=sa.Text),
+                _codes.c.given_at: sa.bindparam("at", type_=UtcDateTime),
+            }
+        )
+    )
+    rows = [
+        {"which": folded, "by_what": what, "to_whom": profile, "at": now}
+        for folded, what, profile in given
+    ]
+    for part in _batches(rows):
+        connection.execute(update, list(part))
 
 
 def take(connection: sa.Connection, offer: str, most: int) -> list[str]:

@@ -11,9 +11,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from aimwell.decide.offers.codes import take
+from aimwell.decide.offers.codes import take, write_given
 from aimwell.errors import DecideError
-from aimwell.store.column_types import UtcDateTime
 from aimwell.store.control import Control
 from aimwell.store.listed import GIVEN, among
 from aimwell.store.schema import metadata
@@ -48,25 +47,9 @@ def earn(control: Control, offer: str, deeds: Mapping[str, str], *, now: datetim
                 f"{len(new):,} rewards are due and the offer '{offer}' has {len(taken):,} free codes. Nothing was given. Add "
                 f"codes with: aimwell decide codes make {offer} {len(new) - len(taken)}"
             )
-        rows = [
-            {"which": folded, "deed": deed, "to_whom": profile, "at": now}
-            for folded, (deed, profile) in zip(taken, new, strict=True)
-        ]
-        if rows:
-            connection.execute(_give(), rows)
-    return len(rows)
-
-
-def _give() -> sa.Update:
-    return (
-        sa.update(_codes)
-        .where(_codes.c.folded == sa.bindparam("which", type_=sa.Text))
-        .values(
-            earned_by=sa.bindparam("deed", type_=sa.Text),
-            profile_id=sa.bindparam("to_whom", type_=sa.Text),
-            given_at=sa.bindparam("at", type_=UtcDateTime),
-        )
-    )
+        given = [(folded, *one) for folded, one in zip(taken, new, strict=True)]
+        write_given(connection, _codes.c.earned_by, given, now=now)
+    return len(given)
 
 
 def waiting(control: Control, offer: str) -> set[str]:

@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 
 from aimwell.decide.policies.judging import Judged, Judgement
 from aimwell.decide.uplift.averages import mean_error
 from aimwell.decide.uplift.data import NOTHING
 from aimwell.errors import DecideError
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, checked_share
+from aimwell.stats.intervals import student
 from aimwell.stats.power import DEFAULT_POWER
 from aimwell.stats.samples import FloatArray
 
@@ -241,15 +242,7 @@ def _difference(judgement: Judgement, one: Judged, other: Judged, confidence: fl
     )
     if error <= 0:
         return Estimate.missing("both decide alike", method=method, confidence=confidence)
-    reach = float(stdtrit(degrees, 0.5 + confidence / 2)) * error
-    return Estimate(
-        estimate=mean,
-        lower=mean - reach,
-        upper=mean + reach,
-        confidence=confidence,
-        method=method,
-        p_value=2.0 * float(stdtr(degrees, -abs(mean) / error)),
-    )
+    return student(mean, error, degrees, method=method, confidence=confidence)
 
 
 def _over_nobody(

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
+from aimwell.stats.intervals import student
 from aimwell.stats.samples import FloatArray
 
 __all__ = ["AIPW", "mean_error", "mean_of", "median_of"]
@@ -60,15 +60,7 @@ def mean_of(
         else:
             reason = "nothing varies, so nothing says how sure the figure is"
         return Estimate.missing(reason, method=method, confidence=confidence)
-    reach = float(stdtrit(degrees, 0.5 + confidence / 2)) * error
-    return Estimate(
-        estimate=mean,
-        lower=mean - reach,
-        upper=mean + reach,
-        confidence=confidence,
-        method=method,
-        p_value=2.0 * float(stdtr(degrees, -abs(mean) / error)),
-    )
+    return student(mean, error, degrees, method=method, confidence=confidence)
 
 
 def median_of(
@@ -92,13 +84,4 @@ def median_of(
     if error <= 1e-12 * max(abs(middle), 1.0):
         reason = "nothing varies, so nothing says how sure the figure is"
         return Estimate.missing(reason, method=method, confidence=confidence)
-    freedom = float(degrees.min())
-    reach = float(stdtrit(freedom, 0.5 + confidence / 2)) * error
-    return Estimate(
-        estimate=middle,
-        lower=middle - reach,
-        upper=middle + reach,
-        confidence=confidence,
-        method=method,
-        p_value=2.0 * float(stdtr(freedom, -abs(middle) / error)),
-    )
+    return student(middle, error, float(degrees.min()), method=method, confidence=confidence)

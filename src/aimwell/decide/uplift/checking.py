@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from aimwell.decide.uplift.averages import AIPW, mean_of
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate
+from aimwell.stats.intervals import student
 from aimwell.stats.samples import FloatArray
 
 __all__ = ["Band", "Calibration", "bands", "calibration"]
@@ -104,13 +104,5 @@ def calibration(
     if error == 0.0:
         slope = Estimate.missing("all effects are equal", method=_LINE, confidence=confidence)
     else:
-        reach = float(stdtrit(n - 2, 0.5 + confidence / 2)) * error
-        slope = Estimate(
-            estimate=value,
-            lower=value - reach,
-            upper=value + reach,
-            confidence=confidence,
-            method=_LINE,
-            p_value=2.0 * float(stdtr(n - 2, -abs(value) / error)),
-        )
+        slope = student(value, error, n - 2, method=_LINE, confidence=confidence)
     return Calibration(mean, float(predicted.mean()), slope)

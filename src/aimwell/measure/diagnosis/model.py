@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from aimwell.measure.model import plain
+from aimwell.measure.model import plain_fields
 from aimwell.stats.estimate import Estimate
 
 __all__ = ["EVERYONE", "STEPS", "Diagnosis", "Finding", "Shortfall", "Step"]
@@ -90,6 +90,4 @@ class Diagnosis:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        body = plain(self)
-        assert isinstance(body, dict)  # noqa: S101 - a dataclass becomes a dict
-        return body
+        return plain_fields(self)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from aimwell.measure.model import plain
+from aimwell.measure.model import plain_fields
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.intervals import newcombe, wilson
 from aimwell.stats.multiplicity import benjamini_hochberg
@@ -73,9 +73,7 @@ class Joined:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        body = plain(self)
-        assert isinstance(body, dict)  # noqa: S101 - a dataclass becomes a dict
-        return body
+        return plain_fields(self)
 
 
 def joined(

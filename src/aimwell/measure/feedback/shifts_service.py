@@ -19,7 +19,7 @@ from aimwell.measure.feedback.joined_service import said_in_numbers
 from aimwell.measure.feedback.shifts import ALERTS, Shift, ShiftKind, shifts
 from aimwell.measure.feedback.texts import Texts, texts_before
 from aimwell.measure.feedback.topics import learn_topics
-from aimwell.measure.model import plain
+from aimwell.measure.model import plain_fields
 from aimwell.segment.flows import month_starts
 from aimwell.store.sql import sql, union_all
 from aimwell.store.stores import Stores
@@ -63,9 +63,7 @@ class Shifts:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        body = plain(self)
-        assert isinstance(body, dict)  # noqa: S101 - a dataclass becomes a dict
-        return body
+        return plain_fields(self)
 
 
 def feedback_shifts(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimwell.decide.uplift.averages import mean_of
-from aimwell.measure.model import plain
+from aimwell.measure.model import plain_fields
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.intervals import newcombe, welch, wilson
 from aimwell.stats.multiplicity import benjamini_hochberg
@@ -79,9 +79,7 @@ class Spoken:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        body = plain(self)
-        assert isinstance(body, dict)  # noqa: S101 - a dataclass becomes a dict
-        return body
+        return plain_fields(self)
 
 
 def spoken(

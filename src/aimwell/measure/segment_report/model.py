@@ -8,7 +8,7 @@ from typing import Any
 
 from aimwell.measure.feedback.joined import Joined
 from aimwell.measure.feedback.spoken import Spoken
-from aimwell.measure.model import plain
+from aimwell.measure.model import plain_fields
 from aimwell.segment.personas.model import Persona
 from aimwell.stats.estimate import Estimate
 
@@ -80,6 +80,4 @@ class SegmentReport:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        body = plain(self)
-        assert isinstance(body, dict)  # noqa: S101 - a dataclass becomes a dict
-        return body
+        return plain_fields(self)

@@ -19,7 +19,7 @@ from aimwell.measure.formatting import (
     money_interval,
     percent,
 )
-from aimwell.measure.report_charts import Row, money_ticks
+from aimwell.measure.report_charts import Row, whisker_rows
 from aimwell.measure.segment_report.model import CampaignThere, SegmentReport
 from aimwell.measure.shown import signed
 from aimwell.pages import charts
@@ -141,28 +141,7 @@ def _chart(
     named += [
         (f"{one.campaign}, {one.month}", one.profit if profit else one.revenue) for one in shown
     ]
-    known = [
-        (label, one, charts.Whisker(one.estimate, one.lower, one.upper))
-        for label, one in named
-        if one.estimate is not None and one.lower is not None and one.upper is not None
-    ]
-    if not known:
-        return [], Markup("")
-    scale = charts.whiskers_scale([whisker for _label, _one, whisker in known])
-    ticks = money_ticks(scale, found.currency)
-    rows = []
-    for label, one, whisker in known:
-        figure = signed(whisker.estimate, "money", found.currency)
-        interval = money_interval(one, found.currency)
-        drawing = charts.whisker(
-            whisker,
-            scale,
-            title=f"Added there: {label}",
-            description=f"Estimate {figure}, {percent(100 * one.confidence, 0)} interval {interval}.",
-            ticks=[tick for tick, _label in ticks],
-        )
-        rows.append(Row(label, figure, interval, drawing))
-    return rows, charts.axis(scale, ticks)
+    return whisker_rows(named, found.currency, what="Added there")
 
 
 def _line(one: CampaignThere, currency: str) -> dict[str, str]:
