@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -235,7 +236,11 @@ def test_a_prediction_learns_from_them_and_keeps_the_words_that_it_learnt_by(sho
         question_of(shop, missing)
 
 
-def test_versions_that_learnt_by_other_words_are_each_compared_by_their_own(shop: Stores) -> None:
+def test_versions_that_learnt_by_other_words_are_each_compared_by_their_own(
+    tmp_path: Path,
+) -> None:
+    shop = make_stores(tmp_path)
+    add_steady(shop, people=1_500, days=320)
     document = {
         "kind": "prediction",
         "name": "buy-twice",
@@ -249,8 +254,11 @@ def test_versions_that_learnt_by_other_words_are_each_compared_by_their_own(shop
     for text in (SPEND, SPEND.replace("sum(revenue)", "-sum(revenue)")):
         feature = check({"kind": "feature", "name": "spend", "formula": "money", "sql": text})
         apply(shop.control, [feature], now=day(301), by="test")
-        labels.append(train_defined(shop, wanted, as_of=day(200), now=day(301)).label)
+        entry = train_defined(shop, wanted, as_of=day(200), now=day(301))
+        assert entry.metrics["learner"] != "base rate by recency", "else own words would not matter"
+        labels.append(entry.label)
     found = compare(shop, labels[1], labels[0], as_of=day(300))
-    # One has learnt from the other's mirror image: by its own words each tells as much.
-    assert found.one_loss == pytest.approx(found.other_loss, rel=1e-3)
+    # By the other's words, which are its own turned round, either would be worse than a coin (2.0).
+    assert max(found.one_loss, found.other_loss) < math.log(2)
     assert found.one != found.other
+    shop.close()

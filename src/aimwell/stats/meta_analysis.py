@@ -179,7 +179,7 @@ def _next(axes: Axes, mean: float, method: str, confidence: float) -> Estimate:
     count = len(axes.effect)
     if count < FEWEST_CAMPAIGNS:
         return Estimate.missing(
-            "there are two campaigns; three are needed to say what a next one may bring",
+            "three campaigns are needed, and there are two",
             method=method,
             confidence=confidence,
         )
