@@ -172,7 +172,7 @@ def test_little_is_said_where_little_is_known() -> None:
     assert none.steps == ()
     assert "there are no campaigns" in none.outlook.sentence
     two = told([document("a", 100, 50), document("b", 120, 50)])
-    assert "three are needed" in two.outlook.sentence
+    assert "three campaigns are needed" in two.outlook.sentence
     assert two.outlook.expected == {}
 
 

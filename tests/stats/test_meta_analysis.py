@@ -70,7 +70,7 @@ def test_alike_effects_have_nothing_between_them():
 def test_few_campaigns_say_what_is_missing():
     assert "one campaign" in pool([0.1], [0.05]).mean.reason
     assert "no campaigns" in pool([], []).mean.reason
-    assert "three are needed" in pool([0.1, 0.2], [0.05, 0.05]).next.reason
+    assert "three campaigns are needed" in pool([0.1, 0.2], [0.05, 0.05]).next.reason
     assert "one effect" in homogeneity([0.1], [0.05]).reason
     with pytest.raises(StatsError, match="above 0"):
         pool([0.1, 0.2], [0.0, 0.1])

@@ -201,20 +201,20 @@ def test_data_driven_gives_more_to_the_channel_that_works() -> None:
 
 
 def test_intervals_cover_the_shares_of_a_larger_crowd() -> None:
-    """Of 30 samples out of one large crowd, the intervals of each model hold the crowd's shares nearly always."""
+    """Of 60 samples out of one large crowd, the intervals of each model hold the crowd's shares nearly always."""
     models = ["linear", "markov", "shapley", "data_driven"]
     crowd = random_paths(40_000, channels=3, seed=9)
     truth = {one.model: one.shares for one in credited(crowd, models=models)}
     rng = np.random.default_rng(4)
     hits: dict[str, list[bool]] = {model: [] for model in models}
-    for _ in range(30):
+    for _ in range(60):
         part = _taken(crowd, rng.choice(len(crowd), 1_500, replace=False))
         for one in credited(part, models=models):
             whole = truth[one.model][0].estimate
             assert whole is not None
             hits[one.model].append(bool(one.shares[0].covers(whole)))
     for model, covered in hits.items():
-        assert np.mean(covered) >= 0.8, model
+        assert np.mean(covered) >= 0.85, model
 
 
 def _taken(paths: Paths, rows: np.ndarray) -> Paths:
