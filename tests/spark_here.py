@@ -19,4 +19,4 @@ QUICK = {
 
 def spark_here() -> SparkEngine:
     """An engine on the one Spark of this process."""
-    return SparkEngine(threads=2, memory_mb=1024, options=QUICK)
+    return SparkEngine(threads=2, memory_mb=2048, options=QUICK)

@@ -71,6 +71,11 @@ def _options(master: str, memory_mb: int | None) -> dict[str, str]:
     found = {
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # What its pages would tell of past queries, a thousand plans of some MB, is kept though nobody sees the pages.
+        "spark.sql.ui.retainedExecutions": "1",
+        "spark.ui.retainedJobs": "10",
+        "spark.ui.retainedStages": "10",
+        "spark.ui.retainedTasks": "100",
         "spark.driver.extraJavaOptions": log,
         "spark.executor.extraJavaOptions": log,
     }
