@@ -451,6 +451,37 @@ def test_later_rows_change_no_feature(tmp_path: Path) -> None:
     stores.close()
 
 
+def test_rows_in_another_order_give_the_same_to_the_last_bit(tmp_path: Path) -> None:
+    draw = random.Random(7)  # noqa: S311
+    orders = [
+        {
+            "customer": f"person {number % 9}",
+            "order_id": f"order {number}",
+            "ordered_at": day(draw.uniform(0, 800)),
+            "lines": [
+                {
+                    "sku": f"sku {draw.randint(1, 5)}",
+                    "quantity": draw.randint(1, 3),
+                    "unit_price": draw.randint(1, 999) / 100,
+                }
+            ],
+        }
+        for number in range(400)
+    ]
+    found = []
+    for name, rows in (("as they came", orders), ("backwards", orders[::-1])):
+        stores = make_stores(tmp_path / name, timezone=ZONE)
+        try:
+            add_people(stores, [{"customer": f"person {n}"} for n in range(9)])
+            add_orders(stores, rows)
+            people = by_person(stores, AS_OF)
+        finally:
+            stores.close()
+        found.append(sorted(people.values(), key=lambda row: row["revenue"]))
+    assert len(found[0]) == 9
+    assert found[0] == found[1]
+
+
 def test_merged_people_have_one_row(tmp_path: Path, control_url: str) -> None:
     stores = make_stores(tmp_path, control_url)
     for name, number in (("ann", 1), ("bob", 2)):

@@ -72,7 +72,8 @@ def _counts(column: str, values: range) -> str:
 
 
 # One pass with a counter a value: several times faster than to group by person and value, and to join. The first of
-# equal counts is the earlier one.
+# equal counts is the earlier one. Points on the circle are added up as decimals, as doubles in another order differ in
+# the last bit.
 _HABITS = f"""
     SELECT profile_id, CASE WHEN list_max(hours) > 0 THEN list_position(hours, list_max(hours)) - 1 END AS hour,
            CASE WHEN list_max(hours) > 0 THEN CAST(list_max(hours) AS double) / orders END AS hour_share,
@@ -82,7 +83,8 @@ _HABITS = f"""
     FROM (
       SELECT profile_id, CAST(count(*) AS double) AS orders,
              {_counts("hour", range(24))} AS hours, {_counts("weekday", range(1, 8))} AS weekdays,
-             sqrt(power(avg(cos(angle)), 2) + power(avg(sin(angle)), 2)) AS season
+             sqrt(power(CAST(sum(CAST(cos(angle) AS decimal(18, 12))) AS double), 2)
+                  + power(CAST(sum(CAST(sin(angle) AS decimal(18, 12))) AS double), 2)) / count(*) AS season
       FROM local GROUP BY profile_id
     ) AS c
     """  # noqa: S608 - numbers of this file
