@@ -228,6 +228,19 @@ def test_a_trial_uses_up_nobodys_cap(stores: Stores) -> None:
 
 
 @shortly_on("sqlite")
+def test_a_trial_in_the_past_stops_nobody_for_what_another_trial_wrote_since(
+    stores: Stores,
+) -> None:
+    policy = {"kind": "contact_policy", "name": "default", "gap": "2d"}
+    set_up(stores, 5, spring=ALL, default=policy)
+    for days in (0, 1):
+        trial = executed(stores, now=day(90), as_of=NOW - timedelta(days=days), trial=True)
+        clock = Clock()
+        clock.now = day(90) + timedelta(minutes=1 + days)
+        assert deliver.run_sending(stores, trial.plan_id, clock=clock).total("sent") == 5
+
+
+@shortly_on("sqlite")
 def test_quiet_hours_hold_a_message_until_they_end_as_often_as_needed(stores: Stores) -> None:
     policy = {
         "kind": "contact_policy",

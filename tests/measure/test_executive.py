@@ -183,6 +183,7 @@ def test_the_page_has_the_steps_and_the_next_campaign_and_what_people_wrote_does
         currency="GBP",
         periods=(),
         total=Estimate(estimate=1.0, lower=0.0, upper=2.0, confidence=0.95, method="MOVER"),
+        sent=True,
         sentence="Against the 400 people whom no campaign could contact all promotion added £1.",
     )
     found = told(

@@ -17,7 +17,7 @@ from aimwell.errors import MeasureError, UnknownDefinitionError
 from aimwell.measure.executive import executive
 from aimwell.measure.global_holdout import measure_holdout
 from aimwell.store.stores import Stores
-from campaigns import NOW, set_up
+from campaigns import NOW, add_sent, set_up
 from command import command_in
 from shop import add_orders, day, make_stores, origin
 
@@ -80,8 +80,25 @@ def test_each_period_compares_all_who_were_known_when_it_began(shop: Stores) -> 
     assert first.total.estimate == pytest.approx(first.people * first.difference.estimate)
     assert "always valid" in second.difference.method
     assert found.total.lower > 0.0
+    assert "2 periods of " in found.sentence
     assert "all promotion together added £" in found.sentence
+    assert "Aimwell sent nobody anything" in found.sentence
     json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_periods_of_which_nothing_is_known_are_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stores = make_stores(tmp_path / "lasting", margin_default=0.5)
+    set_up(stores, 40, holdout={**HOLDOUT, "ends": None, "starts": day(45).date().isoformat()})
+    add_sent(stores, ["somebody"], at=day(50))
+    stores.close()
+    told = command_in(tmp_path, monkeypatch, capsys)(
+        *("measure", "holdout", "always-on", "--workspace", stores.root)
+    )
+    assert told.err.count("nothing to compare") == 1
+    assert "per person" not in told.out
+    assert "Aimwell sent nobody anything" not in told.out
 
 
 def test_only_periods_that_begin_in_the_time_count(shop: Stores) -> None:

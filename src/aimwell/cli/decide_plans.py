@@ -21,6 +21,8 @@ __all__ = ["register", "show_chosen"]
 
 PlanArgument = Annotated[str, typer.Argument(help="Id of the plan, or latest:CAMPAIGN.")]
 
+_ROUNDING = 1e-9
+
 
 def register(app: typer.Typer) -> None:
     """Put the commands under `aimwell decide`."""
@@ -164,9 +166,10 @@ def _limits(ws: Opened, chosen: Mapping[str, Any]) -> None:
         )
     if chosen["policy"] is not None and chosen["limits"]:
         found = chosen["allocation"]
+        gap = found["gap"] if found["gap"] >= _ROUNDING else 0
         ws.output.say(
             f"No choice within the limits is worth more than {found['bound']:,.2f}; this one is worth {found['value']:,.2f} "
-            f"(gap {found['gap']:.2g}), both as the model hopes; {found['method']}."
+            f"(gap {gap:.2g}), both as the model hopes; {found['method']}."
         )
     _fairness(ws, chosen.get("fairness"))
     if chosen["segments"]:
@@ -240,6 +243,11 @@ def _curve(ws: Opened, chosen: Mapping[str, Any], currency: str) -> None:
     if not chosen["curve"]:
         return
     ws.output.say()
+    if not any(one["people"] for one in chosen["curve"]):
+        ws.output.say(
+            "The policy expects no message to earn more than it costs, so it would spend nothing of any budget."
+        )
+        return
     ws.output.say(
         f"Profit against budget ({currency}), the best pound first, without the other limits; judged by people of the experiment "
         "whom the policy did not learn from"

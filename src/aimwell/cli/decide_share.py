@@ -122,9 +122,18 @@ def _show(ws: Opened, found: SharedBudget) -> None:
     out.say()
     if found.segments:
         _show_segments(ws, found.segments)
-    out.say("Profit against budget, shared out at best")
+    if any(point.profit.estimate for point in found.curve):
+        _show_curve(ws, found)
+    else:
+        out.say("No campaign is expected to earn more than it costs, so no budget would be spent.")
+    for note in found.notes:
+        out.note(f"Mind: {note}")
+
+
+def _show_curve(ws: Opened, found: SharedBudget) -> None:
     names = [one.campaign for one in found.campaigns]
-    out.table(
+    ws.output.say("Profit against budget, shared out at best")
+    ws.output.table(
         ["budget", *names, "profit", "95 %", "one more adds"],
         [
             (
@@ -137,8 +146,6 @@ def _show(ws: Opened, found: SharedBudget) -> None:
             for point in found.curve
         ],
     )
-    for note in found.notes:
-        out.note(f"Mind: {note}")
 
 
 def _show_segments(ws: Opened, segments: Sequence[SegmentShare]) -> None:

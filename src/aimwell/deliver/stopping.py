@@ -64,7 +64,7 @@ class StopRules:
 
     def ask(self, claimed: Sequence[Claimed]) -> dict[str, Result]:
         """Message id → why it does not leave now: stopped for good, or put off until quiet hours end."""
-        now = self._clock()
+        now = self._moment()
         converted = self._reached_goal(now)
         contacts = read_contacts(
             self._stores,
@@ -90,6 +90,12 @@ class StopRules:
             if result is not None:
                 found[message.message_id] = result
         return found
+
+    def _moment(self) -> datetime:
+        """Now; of a trial that stands in the past its own time, so that it stops whom its plan left out and nobody else."""
+        now = self._clock()
+        past = self._plan.trial and self._plan.as_of < self._plan.planned_at
+        return min(now, self._plan.starts_at) if past else now
 
     def _reached_goal(self, now: datetime) -> frozenset[str]:
         if self._plan.trial:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
 
 from aimwell.decide.holdouts import Period, held_out, period_at
 from aimwell.definitions import service as definitions
@@ -29,10 +30,15 @@ from aimwell.stats.lift import measure_lift
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS
 from aimwell.stats.srm import check_ratio
 from aimwell.stats.together import together
+from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
 __all__ = ["HoldoutEffect", "HoldoutPeriod", "measure_holdout", "measure_holdouts"]
+
+_messages = metadata.tables["messages"]
+_plans = metadata.tables["plans"]
+_NOTHING_SENT = " Mind: Aimwell sent nobody anything in this time, so unless another sender left these people out, what differs is chance."
 
 _PEOPLE = """
 SELECT k.profile_id, CAST(coalesce(o.revenue, 0) AS double) AS revenue,
@@ -74,6 +80,7 @@ class HoldoutEffect:
         metric: margin where all of it is known, else revenue; before the cost of messages.
         periods: In the order of time.
         total: Of all periods that are to be trusted.
+        sent: Whether Aimwell has sent anything to anybody in these periods, trials left out.
         sentence: What a reader should take from it.
     """
 
@@ -82,6 +89,7 @@ class HoldoutEffect:
     currency: str
     periods: tuple[HoldoutPeriod, ...]
     total: Estimate
+    sent: bool
     sentence: str
 
     def to_dict(self) -> dict[str, Any]:
@@ -127,14 +135,33 @@ def measure_holdout(
     periods = tuple(_measured(period, people, metric, now, permutations) for period, people in read)
     total = together([one.total for one in periods if one.problem is None])
     currency, zone = stores.settings.currency, stores.settings.timezone
+    sent = _anything_sent(stores, periods)
     return HoldoutEffect(
         holdout=name,
         metric=metric,
         currency=currency,
         periods=periods,
         total=total,
-        sentence=_sentence(name, periods, total, metric, currency, zone),
+        sent=sent,
+        sentence=_sentence(name, periods, total, metric, currency, zone)
+        + (_NOTHING_SENT if periods and not sent else ""),
     )
+
+
+def _anything_sent(stores: Stores, periods: Sequence[HoldoutPeriod]) -> bool:
+    if not periods:
+        return False
+    trials = sa.select(_plans.c.plan_id).where(_plans.c.trial.is_(True))
+    query = sa.select(
+        sa.exists().where(
+            _messages.c.state == "sent",
+            _messages.c.sent_at >= periods[0].starts_at,
+            _messages.c.sent_at < periods[-1].measured_until,
+            _messages.c.plan_id.not_in(trials),
+        )
+    )
+    with stores.read_control() as connection:
+        return bool(connection.execute(query).scalar_one())
 
 
 def _periods(
@@ -204,8 +231,14 @@ def _sentence(
     if not periods:
         return f"No period of the global holdout '{name}' began in this time."
     since = date_words(periods[0].starts_at, timezone)
-    held = sum(one.held_out for one in periods)
-    start = f"Against the {count_of(held, 'person', 'people')} whom no campaign could contact since {since} ('{name}')"
+    told = [one.held_out for one in periods if one.problem is None and one.total.defined]
+    held = told or [one.held_out for one in periods]
+    who = (
+        f"the {count_of(held[0], 'person', 'people')} whom no campaign could contact since {since} ('{name}')"
+        if len(held) == 1
+        else f"the people whom no campaign could contact since {since} ('{name}', {len(held)} periods of {min(held):,} to {max(held):,} people)"
+    )
+    start = f"Against {who}"
     if total.estimate is None:
         reason = next((one.problem or one.total.reason for one in periods), total.reason)
         return f"{start} nothing can be said of all promotion together: {reason}"

@@ -222,6 +222,24 @@ def test_where_all_are_alike_the_ceiling_is_filled(monkeypatch: pytest.MonkeyPat
     assert found.gap == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("seed", [18, 29])
+def test_a_floor_takes_no_more_than_it_wants_where_everybody_loses_alike(seed: int) -> None:
+    # What a policy that gives nobody anything expects. At prices a hair too high everybody would be taken.
+    rng = np.random.default_rng(seed)
+    people, loss = int(rng.integers(2_500, 4_000)), rng.uniform(1, 80)
+    drawn = rng.random(people)
+    floor = float(rng.integers(5, 200))
+    limits = [
+        Limit("budget", np.full(2, 0.01), at_most=float(rng.uniform(5, 15))),
+        Limit("loyal", np.ones(2), drawn > 0.8, at_most=300),
+        Limit("new", np.ones(2), drawn < 0.4, at_least=floor),
+    ]
+    found = allocate(np.tile([-loss, -loss - 17.25], (people, 1)), limits)
+    assert found.limits[2].used == floor
+    assert found.value == pytest.approx(-loss * floor)
+    assert found.gap < 1e-9
+
+
 @pytest.mark.parametrize(
     ("limit", "words"),
     [

@@ -117,7 +117,10 @@ def _reduced_of(problem: Problem, paid: Floats, who: NDArray[np.intp], action: C
 
 
 def _fill(problem: Problem, choice: Choice, answer: Answer) -> None:
-    """Use what is left: better actions for those who gain most at the prices, as long as every row allows it."""
+    """Use what is left: better actions for those who gain most at the prices, as long as every row allows it.
+
+    Nothing is better than an action that loses, where no floor needs it any more.
+    """
     left = problem.bounds - problem.used(choice)
     left = np.where(left > -_allowed(problem), np.maximum(left, 0.0), left)
     blocked = np.zeros(problem.people, dtype=np.bool_)
@@ -161,18 +164,22 @@ def _wishes(
         rows = who - part.start
         kept = np.where(now == NOTHING, 0.0, reduced[rows, np.maximum(now, 0)])
         useful = (problem.values[who] > held[:, None]) & (reduced[rows] >= kept[:, None] - room)
-        some = np.flatnonzero(useful.any(axis=1))
+        some = np.flatnonzero(useful.any(axis=1) | ((held < 0) & (kept <= room)))
         who, now, held, kept = who[some], now[some], held[some], kept[some]
         if not who.size:
             continue
         uses = problem.uses_of(who, now)
         gain = np.full(who.size, -np.inf)
         target = np.full(who.size, NOTHING, dtype=np.int32)
-        for action in range(problem.actions):
+        # Only a floor makes somebody hold what loses.
+        actions = range(NOTHING if (held < 0).any() else 0, problem.actions)
+        for action in actions:
             new = np.full(who.size, action, dtype=np.int32)
             fits = (problem.uses_of(who, new) - uses <= left).all(axis=1)
-            better = problem.values[who, action] > held
-            worth = np.where(fits & better, reduced[who - part.start, action], -np.inf)
+            value, at_prices = np.zeros(who.size), np.zeros(who.size)
+            if action != NOTHING:
+                value, at_prices = problem.values[who, action], reduced[who - part.start, action]
+            worth = np.where(fits & (value > held), at_prices, -np.inf)
             more = worth > gain
             gain[more], target[more] = worth[more], action
         wished = np.isfinite(gain)
