@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from aimwell.decide.uplift.assigned import Assigned
-from aimwell.decide.uplift.reading import features_known
+from aimwell.decide.uplift.knowing import features_known
 from aimwell.definitions.kinds.model import TRAIT_PREFIX
 from aimwell.predict.preparation import prepare
 from aimwell.stats.samples import FloatArray

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from aimwell.decide.uplift.assigned import CONTROL, Assigned, read_assigned, usual_outcome
-from aimwell.decide.uplift.reading import plain_traits, traits_of
+from aimwell.decide.uplift.knowing import plain_traits
+from aimwell.decide.uplift.reading import traits_of
 from aimwell.errors import MeasureError, nearest
 from aimwell.history.moment import open_moment
 from aimwell.measure.experiments.comparing import Subjects, arm_figures, compared, pairs_of
