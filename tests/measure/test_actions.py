@@ -184,6 +184,14 @@ def test_variants_of_a_weighed_action_stand_for_everybody_too(
 ) -> None:
     people = chosen_for(make_people, np.random.default_rng(20), 20_000)
     whole = action_results(people, FACTS, holdout=0.2, by_variant=False, seed=1)
+    for row in whole:
+        every = row.profit_of_all
+        each = FACTS[row.action]
+        cost = sum(each.cost.values()) * len(people) / row.figures.people
+        assert every.estimate == pytest.approx(
+            len(people) * (row.difference.estimate or 0.0) - cost
+        )
+        assert every.lower == pytest.approx(len(people) * (row.difference.lower or 0.0) - cost)
     x, y, b = action_results(people, FACTS, holdout=0.2, by_variant=True, seed=1)
     assert b.difference.estimate == whole[1].difference.estimate
     middle = ((x.difference.estimate or 0.0) + (y.difference.estimate or 0.0)) / 2
@@ -291,4 +299,5 @@ def test_unknown_margin_compares_revenue_and_leaves_profit_missing(
         assert row.metric == "revenue"
         assert row.difference.defined
         assert row.profit.estimate is None
+        assert row.profit_of_all.reason == row.profit.reason
         assert row.figures.margin is None

@@ -31,6 +31,7 @@ from aimwell.decide.people import ALLOWED, PASSED, TREATMENT, PlanPeople
 from aimwell.decide.running_on import Bandit, least_share, wave_of
 from aimwell.decide.strata import Strata, combined
 from aimwell.decide.together import Wholes
+from aimwell.decide.uplift.knowing import moments_of
 from aimwell.decide.uplift.reading import traits_of
 from aimwell.definitions.kinds.model import TRAIT_PREFIX
 from aimwell.history.moment import open_moment
@@ -294,16 +295,17 @@ def _cells(
     moment: datetime,
     snapshot: Snapshot,
 ) -> Cells | None:
-    """Each at their own moment: the audience as it is planned, the experiment's people as the newest of it was begun."""
+    """Each at their own moment: the audience as it is planned, a wave's people before the first wave that drew them."""
     names = parts.campaign.policy.segments
     if not names or not isinstance(lesson, Lesson):
         return None
     read = lesson.read
-    return Cells.of(
-        names,
-        _members(stores, names, audience, moment, snapshot),
-        _members(stores, names, read.profiles, read.as_of, snapshot),
-    )
+    then = {name: np.zeros(len(read.profiles), dtype=np.bool_) for name in names}
+    for until, rows in moments_of(read.known_at, read.as_of, len(read.profiles)):
+        mine = _members(stores, names, read.profiles.take(pa.array(rows)), until, snapshot)
+        for name in names:
+            then[name][rows] = mine[name]
+    return Cells.of(names, _members(stores, names, audience, moment, snapshot), then)
 
 
 def _bandit(
