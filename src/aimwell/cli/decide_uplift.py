@@ -10,6 +10,7 @@ import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_panels import LEARNING
+from aimwell.cli.whole_file import write_whole
 from aimwell.decide.policies.rewards import Economics
 from aimwell.decide.policies.service import (
     DEFAULT_REPEATS,
@@ -109,7 +110,7 @@ def uplift(
                 seed=seed,
             )
         if html is not None:
-            html.write_text(uplift_html(found, title=read.name), encoding="utf-8")
+            write_whole(html, uplift_html(found, title=read.name), option="--html")
         if as_json:
             ws.output.json({**_source(read), **found.to_dict(), "html": html})
             return
