@@ -16,6 +16,7 @@ from aimwell.decide.stored import places
 from aimwell.decide.uplift.knowing import moments_of
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment
 from aimwell.deliver import service as deliver
+from aimwell.errors import SegmentError
 from aimwell.store.stores import Stores
 from campaigns import NOW, add_customers, apply, executed, set_up
 from shop import add_orders, add_traits, make_stores, origin
@@ -128,3 +129,27 @@ def test_a_wave_that_was_the_first_is_read_as_of_its_own_moment(
     assert first.known_at is not None
     assert first.known_at.null_count == PEOPLE
     assert not any("earlier wave" in one for one in first.data.cautions)
+
+
+def test_read_as_a_whole_each_counts_from_the_wave_that_drew_them_first(
+    shop: tuple[Stores, list[str]],
+) -> None:
+    """Counted from the first wave on, nothing was sent in the window to those who came later."""
+    stores, plans = shop
+    whole = read_experiment(stores, "spring", now=LATER, columns=["revenue", "trait:area"])
+    first, second = _read(shop, 0, "revenue"), _read(shop, 1, "revenue")
+    assert len(whole.data) == PEOPLE + len(LATE)
+    assert not any("were assigned over" in one for one in whole.data.cautions)
+    spent = {
+        who: value
+        for read in (second, first)
+        for who, value in zip(read.profiles.to_pylist(), read.data.outcome("revenue"), strict=True)
+    }
+    found = dict(zip(whole.profiles.to_pylist(), whole.data.outcome("revenue"), strict=True))
+    assert found == spent
+    # Half way through the second wave's window its people have no outcome yet.
+    early = read_experiment(stores, "spring", now=NOW + EVERY + timedelta(days=7))
+    assert len(early.data) == PEOPLE
+    assert any("60 people have no outcome" in one for one in early.data.cautions)
+    with pytest.raises(SegmentError, match="Nobody has the trait 'aera'"):
+        read_experiment(stores, "spring", now=LATER, columns=["trait:aera"], plan_id=plans[2])

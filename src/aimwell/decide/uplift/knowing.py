@@ -26,15 +26,19 @@ from aimwell.segment.attributes.people_table import (
     EVERYBODY,
     is_special,
     is_trait,
+    nobody_has,
     people_table,
     plain_name,
+    refuse_special,
 )
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
-__all__ = ["drawn_before", "features_known", "moments_of", "plain_traits"]
+__all__ = ["MOMENT", "drawn_before", "features_known", "moments_of", "plain_traits"]
 
-_MOMENT = pa.timestamp("us", tz="UTC")
+MOMENT = pa.timestamp("us", tz="UTC")
+"""Of a column of moments."""
+
 _DRAWN = """
 SELECT profile_id, min(assigned_at) AS drawn_at FROM assignments
 WHERE experiment = :experiment AND profile_id IS NOT NULL AND assigned_at < :as_of AND :wave
@@ -63,7 +67,7 @@ def drawn_before(
     with open_moment(stores, as_of=now) as moment:
         drawn = moment.session.table(sql(_DRAWN, experiment=campaign, as_of=as_of, wave=wave))
     places = pc.index_in(profiles, value_set=drawn.column("profile_id").combine_chunks())
-    return drawn.column("drawn_at").combine_chunks().take(places).cast(_MOMENT)
+    return drawn.column("drawn_at").combine_chunks().take(places).cast(MOMENT)
 
 
 def moments_of(
@@ -102,24 +106,24 @@ def features_known(
         profiles: Whom.
         columns: Features and `trait:NAME`; none: all that are known.
         coding: As another experiment had it; default: learnt from these people.
-        known_at: An earlier moment for some, as `moments_of` takes it. A trait of which nobody knew by then is unknown of them.
+        known_at: Another moment for some, as `moments_of` takes it. A trait of which nobody knew by then is unknown of them.
 
     Raises:
         DecideError: Nothing that differs between them was known.
+        SegmentError: Nobody has a trait of `columns`, or it tells of a special category of data.
     """
-    with open_moment(stores, as_of=as_of) as moment:
-        given = columns if coding is None else coding.columns
-        wanted = list(given) or [
-            *feature_names(),
-            *(f"{TRAIT_PREFIX}{name}" for name in plain_traits(moment)),
-        ]
+    parts = list(moments_of(known_at, as_of, len(profiles)))
+    with open_moment(stores, as_of=max(as_of, parts[0][0])) as newest:
+        traits = plain_traits(newest)
+        if coding is None:
+            _refuse_unknown(newest, columns, traits)
+    given = columns if coding is None else coding.columns
+    wanted = list(given) or [*feature_names(), *(f"{TRAIT_PREFIX}{name}" for name in traits)]
     found: list[pa.Table] = []
     rows: list[NDArray[np.intp]] = []
-    for until, mine in moments_of(known_at, as_of, len(profiles)):
+    for until, mine in parts:
         with open_moment(stores, as_of=until) as moment:
-            found.append(
-                _known(moment, profiles.take(pa.array(mine)), wanted, whole=until == as_of)
-            )
+            found.append(_known(moment, profiles.take(pa.array(mine)), wanted))
         rows.append(mine)
     table = _one_table(found, wanted)
     if len(rows) > 1:
@@ -139,12 +143,18 @@ def plain_traits(moment: Moment) -> list[str]:
     return [name for (name,) in rows if not is_special(moment, Asks("trait", name, "columns"))]
 
 
-def _known(moment: Moment, profiles: pa.Array, wanted: Sequence[str], *, whole: bool) -> pa.Table:
-    """The wanted columns of these people; without the traits that nobody had, unless the `whole` is asked for."""
-    asked = list(wanted)
-    if not whole:
-        there = set(plain_traits(moment))
-        asked = [name for name in wanted if not is_trait(name) or plain_name(name) in there]
+def _refuse_unknown(moment: Moment, columns: Sequence[str], traits: Sequence[str]) -> None:
+    """Raise SegmentError for a trait of a special category, or that nobody has."""
+    for name in map(plain_name, filter(is_trait, columns)):
+        refuse_special(moment, Asks("trait", name, "columns"))
+        if name not in traits:
+            raise nobody_has(moment, name)
+
+
+def _known(moment: Moment, profiles: pa.Array, wanted: Sequence[str]) -> pa.Table:
+    """The wanted columns of these people; without the traits that nobody had by then."""
+    there = set(plain_traits(moment))
+    asked = [name for name in wanted if not is_trait(name) or plain_name(name) in there]
     known = people_table(moment, asked, among=EVERYBODY, visitors=True)
     places = pc.index_in(profiles, value_set=known.column("profile_id").combine_chunks())
     return known.take(places).select(asked)

@@ -19,13 +19,13 @@ from aimwell.decide.uplift.assigned import (
     CONTROL,
     Assigned,
     no_experiment,
-    own_outcomes,
     read_assigned,
 )
 from aimwell.decide.uplift.coding import Coding
 from aimwell.decide.uplift.data import ExperimentData, experiment_of
 from aimwell.decide.uplift.knowing import drawn_before, features_known
 from aimwell.decide.uplift.observing import Overlap, observed_experiment
+from aimwell.decide.uplift.own_outcomes import own_outcomes
 from aimwell.definitions.kinds.model import TRAIT_PREFIX
 from aimwell.history.moment import open_moment
 from aimwell.segment.attributes.people_table import EVERYBODY, people_table
@@ -63,7 +63,7 @@ class ReadExperiment:
         window_days: How long outcomes were counted; None: the report does not say.
         coding: How features became numbers.
         overlap: Where treatment was only observed.
-        known_at: Of each row, where an earlier wave of the campaign drew them: features are known before that one. Null: before `as_of`.
+        known_at: Of each row, before when its features are known: the first wave of the campaign that drew them. Null: before `as_of`.
     """
 
     name: str
@@ -113,7 +113,7 @@ def read_experiment(
     found = read_assigned(stores, name, now=now, horizon_days=horizon_days, plan_id=plan_id)
     cautions = list(found.cautions)
     # Read as a whole, each person of a campaign stands in it by the wave that drew them first.
-    drawn = None
+    drawn = found.known_at
     if plan_id is not None:
         drawn = drawn_before(stores, name, found.profiles, found.as_of, now=now)
         if drawn.null_count < len(drawn):
