@@ -15,6 +15,7 @@ from aimwell.decide.learning import Lesson, learn
 from aimwell.decide.stored import places
 from aimwell.decide.uplift.knowing import moments_of
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment
+from aimwell.decide.uplift.segments import in_segments, segment_members
 from aimwell.deliver import service as deliver
 from aimwell.errors import SegmentError
 from aimwell.store.stores import Stores
@@ -26,6 +27,11 @@ LATE = [f"late{number:02}" for number in range(60)]
 WAVES = 3
 EVERY = timedelta(days=15)
 LATER = NOW + WAVES * EVERY + timedelta(days=20)
+REGULAR = {
+    "kind": "segment",
+    "name": "regular",
+    "rule": {"event": "Order Completed", "count": {"at_least": 2}},
+}
 ADDED = 40.0
 """What a contact brings in revenue in each wave; half of it is margin."""
 
@@ -65,7 +71,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, lis
             large = [{"customer": name, "name": "size", "value": "L", **since} for name in LATE]
             add_traits(stores, [*area, *sizes, *large])
             add_customers(stores, LATE)
-    apply(stores, spring=spring)
+    apply(stores, spring=spring, regular=REGULAR)
     yield stores, plans
     stores.close()
 
@@ -120,6 +126,18 @@ def test_a_trait_that_became_known_later_is_unknown_and_kinds_of_values_may_chan
     assert "trait:area" in third.coding.left_out
     size = dict(zip(third.data.names, third.data.features.sum(axis=0).tolist(), strict=True))
     assert size == {"trait:size=4": 200.0, "trait:size=L": 60.0, "trait:size=(unknown)": 200.0}
+
+
+def test_segments_are_those_of_before_the_first_wave_that_drew_each(
+    shop: tuple[Stores, list[str]],
+) -> None:
+    stores, _plans = shop
+    third = _read(shop, 2, "revenue")
+    found = segment_members(stores, third, ["regular"])["regular"]
+    assert found.sum() == 0
+    now = in_segments(stores, third.profiles, ["regular"], as_of=third.as_of)["regular"]
+    # Of the late the order before they came and that of the second wave.
+    assert now.sum() == PEOPLE + len(LATE)
 
 
 def test_a_wave_that_was_the_first_is_read_as_of_its_own_moment(

@@ -16,7 +16,6 @@ from aimwell.decide.policies.service import (
     DEFAULT_REPEATS,
     PolicyReport,
     policy_report,
-    segment_members,
     who_gets_what,
 )
 from aimwell.decide.uplift.assigned import usual_outcome
@@ -24,6 +23,7 @@ from aimwell.decide.uplift.data import NOTHING
 from aimwell.decide.uplift.observing import Overlap
 from aimwell.decide.uplift.page import uplift_html, uplift_sentence
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment, read_observed, traits_of
+from aimwell.decide.uplift.segments import segment_members
 from aimwell.decide.uplift.service import UpliftReport, named_learners, uplift_report
 from aimwell.privacy.lists import write_list
 from aimwell.stats.estimate import Estimate

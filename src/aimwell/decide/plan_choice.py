@@ -31,12 +31,11 @@ from aimwell.decide.people import ALLOWED, PASSED, TREATMENT, PlanPeople
 from aimwell.decide.running_on import Bandit, least_share, wave_of
 from aimwell.decide.strata import Strata, combined
 from aimwell.decide.together import Wholes
-from aimwell.decide.uplift.knowing import moments_of
 from aimwell.decide.uplift.reading import traits_of
+from aimwell.decide.uplift.segments import in_segments, segment_members
 from aimwell.definitions.kinds.model import TRAIT_PREFIX
 from aimwell.history.moment import open_moment
 from aimwell.segment.attributes.people_table import EVERYBODY, people_table
-from aimwell.segment.service import members
 from aimwell.stats.buckets import BUCKETS, bucket
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
@@ -95,12 +94,12 @@ def drafted(
     limits = limits_of(
         parts,
         offered,
-        _members(
+        in_segments(
             stores,
-            [limit.segment for limit in campaign.policy.limits],
             audience,
-            moment,
-            snapshot,
+            [limit.segment for limit in campaign.policy.limits],
+            as_of=moment,
+            snapshot=snapshot,
         ),
         reach(stores.control, parts, trial=trial),
         lesson.discounts if isinstance(lesson, Lesson) and pays_discounts else None,
@@ -202,7 +201,7 @@ def _strata(
 ) -> Strata:
     """Those who may be contacted by the segments they are in; who was assigned before keeps the bucket."""
     campaign = parts.campaign
-    inside = _members(stores, campaign.stratify, audience, moment, snapshot)
+    inside = in_segments(stores, audience, campaign.stratify, as_of=moment, snapshot=snapshot)
     code = combined([inside[name] for name in campaign.stratify], len(audience))
     code[~(refusals == ALLOWED).any(axis=1)] = -1
     earlier: dict[int, int] = {}
@@ -300,12 +299,11 @@ def _cells(
     if not names or not isinstance(lesson, Lesson):
         return None
     read = lesson.read
-    then = {name: np.zeros(len(read.profiles), dtype=np.bool_) for name in names}
-    for until, rows in moments_of(read.known_at, read.as_of, len(read.profiles)):
-        mine = _members(stores, names, read.profiles.take(pa.array(rows)), until, snapshot)
-        for name in names:
-            then[name][rows] = mine[name]
-    return Cells.of(names, _members(stores, names, audience, moment, snapshot), then)
+    return Cells.of(
+        names,
+        in_segments(stores, audience, names, as_of=moment, snapshot=snapshot),
+        segment_members(stores, read, names, snapshot=snapshot),
+    )
 
 
 def _bandit(
@@ -322,19 +320,3 @@ def _bandit(
     allowed = refusals == ALLOWED
     weights = by_weight(allowed[allowed.any(axis=1)], offered)
     return Bandit.of(lesson, share=least_share(exploring.share, weights, held=campaign.holdout))
-
-
-def _members(
-    stores: Stores,
-    segments: Sequence[str],
-    audience: Sequence[str] | pa.Array,
-    moment: datetime,
-    snapshot: Snapshot,
-) -> dict[str, NDArray[np.bool_]]:
-    people = audience if isinstance(audience, pa.Array) else pa.array(audience, pa.string())
-    found = {}
-    for segment in segments:
-        inside = members(stores, segment, as_of=moment, snapshot=snapshot)
-        place = pc.is_in(people, value_set=inside.column("profile_id").combine_chunks())
-        found[segment] = place.to_numpy(zero_copy_only=False)
-    return found
