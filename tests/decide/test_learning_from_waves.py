@@ -71,7 +71,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, lis
             large = [{"customer": name, "name": "size", "value": "L", **since} for name in LATE]
             add_traits(stores, [*area, *sizes, *large])
             add_customers(stores, LATE)
-    apply(stores, spring=spring, regular=REGULAR)
+    # Whole actions are weighed, so that no learner need be tried: what each adds is found in the same way.
+    whole = {"policy": {"explore": {"share": 0.2, "method": "thompson"}}}
+    apply(stores, spring={**spring, **whole}, regular=REGULAR)
     yield stores, plans
     stores.close()
 
@@ -79,7 +81,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, lis
 def test_the_next_plan_learns_what_a_contact_adds_in_each_wave(
     shop: tuple[Stores, list[str]],
 ) -> None:
-    """With what was known before each wave, past spend that earlier ones had caused was taken off: 10.6 (9.3 to 11.9) for a true 20."""
+    """With what was known before each wave, past spend that earlier ones had caused was taken off: 9.6 (8.4 to 10.8) for a true 20."""
     stores, plans = shop
     lesson = learn(stores, read_parts(stores.control, "spring"), moment=LATER, trial=False, seed=3)
     assert isinstance(lesson, Lesson)
@@ -166,7 +168,8 @@ def test_read_as_a_whole_each_counts_from_the_wave_that_drew_them_first(
     found = dict(zip(whole.profiles.to_pylist(), whole.data.outcome("revenue"), strict=True))
     assert found == spent
     # Half way through the second wave's window its people have no outcome yet.
-    early = read_experiment(stores, "spring", now=NOW + EVERY + timedelta(days=7))
+    middle = NOW + EVERY + timedelta(days=7)
+    early = read_experiment(stores, "spring", now=middle, columns=["revenue"])
     assert len(early.data) == PEOPLE
     assert any("60 people have no outcome" in one for one in early.data.cautions)
     with pytest.raises(SegmentError, match="Nobody has the trait 'aera'"):
