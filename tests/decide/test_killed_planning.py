@@ -106,6 +106,9 @@ now = datetime.fromisoformat(sys.argv[3])
 def some():
     found = list_plans(stores.control)
     return draw.choice(found).plan_id if found else "none"
+def rewarded():
+    with stores.control.begin() as connection:
+        earn(connection, "thanks", {f"deed {draw.randrange(50)}": "p" for _ in range(9)}, now=now)
 steps = [
     lambda: service.plan(stores, "spring", now=now, by="ann"),
     lambda: service.approve(stores, some(), now=now, by="ann"),
@@ -114,8 +117,8 @@ steps = [
     lambda: service.cancel(stores, some(), now=now, by="ann"),
     lambda: set_up(stores, "subjects", now=now, by="ann"),
     lambda: roll_out(stores, "subjects", draw.choice(["ten", "five"]), now=now, by="ann"),
-    lambda: codes.generate(stores.control, "ten", 20, now=now),
-    lambda: earn(stores.control, "thanks", {f"deed {draw.randrange(50)}": "p" for _ in range(9)}, now=now),
+    lambda: codes.generate(stores, "ten", 20, now=now, by="ann"),
+    rewarded,
 ]
 print("ready", flush=True)
 while True:
@@ -132,8 +135,8 @@ while True:
 def stores(tmp_path: Path, control_url: str) -> Iterator[Stores]:
     opened = make_stores(tmp_path, control_url)
     set_up(opened, 30, ten=POOLED, five=FIVE, thanks=THANKS, subjects=SUBJECTS)
-    codes.generate(opened.control, "ten", 60, now=NOW)
-    codes.generate(opened.control, "thanks", 60, now=NOW)
+    codes.generate(opened, "ten", 60, now=NOW, by="ann")
+    codes.generate(opened, "thanks", 60, now=NOW, by="ann")
     yield opened
     opened.close()
 
@@ -160,9 +163,23 @@ def check_whole(stores: Stores) -> None:
         earned = connection.execute(
             sa.select(_codes.c.earned_by, _codes.c.profile_id).where(_codes.c.offer == "thanks")
         ).all()
+        made = dict(
+            connection.execute(
+                sa.select(_codes.c.offer, sa.func.count()).group_by(_codes.c.offer)
+            ).all()
+        )
+        told = connection.execute(
+            sa.select(_audit.c.subject, _audit.c.detail).where(
+                _audit.c.action.in_(["make codes", "add codes"])
+            )
+        ).all()
         lines = Counter(connection.execute(sa.select(_audit.c.action, _audit.c.subject)).all())
         current = _revisions(connection, _definitions)
         newest = _revisions(connection, _history)
+    noted: Counter[str] = Counter()
+    for offer, detail in told:
+        noted[offer] += detail["codes"]
+    assert noted == made, "codes without their line in the audit log, or a line without codes"
     assert all((deed is None) == (whose is None) for deed, whose in earned)
     rows = logged(stores)
     plans = list_plans(stores.control)
@@ -260,6 +277,42 @@ def test_what_a_kill_left_due_is_written_by_whoever_comes_next(stores: Stores) -
     # Who was erased meanwhile does not come back by it.
     assert origin(stores, "c00003") not in logged(stores)[approved.plan_id]
     assert len(logged(stores)[approved.plan_id]) == due.summary["eligible"] - 1
+
+
+CODES = """
+import sys, time
+from datetime import datetime
+from pathlib import Path
+from aimwell.decide.offers import codes
+from aimwell.store.stores import Stores, open_stores
+write = Stores.audit_within
+def stop(self, connection, action, **more):
+    if sys.argv[2] == "before":
+        print("amid", flush=True)
+        time.sleep(60)
+    write(self, connection, action, **more)
+    print("amid", flush=True)
+    time.sleep(60)
+Stores.audit_within = stop
+stores = open_stores(Path(sys.argv[1]))
+now = datetime.fromisoformat(sys.argv[4])
+if sys.argv[3] == "add":
+    codes.add(stores, "ten", ["A1", "B2"], now=now, by="ann")
+codes.generate(stores, "ten", 20, now=now, by="ann")
+"""
+
+
+@pytest.mark.parametrize(("what", "when"), [("add", "before"), ("make", "after")])
+def test_codes_and_their_line_in_the_audit_log_are_written_together(
+    stores: Stores, what: str, when: str
+) -> None:
+    with child(CODES, stores.root, when, what, NOW.isoformat()) as process:
+        assert process.line() == "amid"
+        process.kill()
+    check_whole(stores)
+    assert codes.free(stores.control, "ten") == 60
+    assert codes.generate(stores, "ten", 5, now=NOW, by="ann") == 5
+    check_whole(stores)
 
 
 def test_workers_write_what_is_due(stores: Stores) -> None:

@@ -100,6 +100,11 @@ def stores(tmp_path: Path, control_url: str) -> Iterator[Stores]:
     opened.close()
 
 
+def _granted(stores: Stores, deeds: dict[str, str], points: int, *, at: int) -> int:
+    with stores.control.begin() as connection:
+        return loyalty.grant(connection, CLUB, points, deeds, now=day(at))
+
+
 def test_orders_earn_once_and_a_till_that_asks_twice_takes_once(stores: Stores) -> None:
     assert loyalty.earn(stores, CLUB, now=day(12)) == 3
     assert loyalty.earn(stores, CLUB, now=day(12)) == 0
@@ -109,14 +114,14 @@ def test_orders_earn_once_and_a_till_that_asks_twice_takes_once(stores: Stores) 
     assert not loyalty.spend(stores, CLUB, ann, 100, entry_id="till-7", now=day(12))
     with pytest.raises(DecideError, match="there are 5 in 'club'"):
         loyalty.spend(stores, CLUB, ann, 6, entry_id="till-8", now=day(12))
-    assert loyalty.enter(stores, CLUB, ann, 30, entry_id="spring", now=day(13))
-    assert not loyalty.enter(stores, CLUB, ann, 30, entry_id="spring", now=day(13))
+    assert _granted(stores, {"spring": ann}, 30, at=13) == 1
+    assert _granted(stores, {"spring": ann}, 30, at=13) == 0
     assert loyalty.standing(stores, CLUB, ann, as_of=day(14)).balance == 35
 
 
 def test_two_tills_at_once_do_not_spend_the_same_points(stores: Stores) -> None:
     ann = origin(stores, "ann")
-    loyalty.enter(stores, CLUB, ann, 100, entry_id="gift", now=day(12))
+    _granted(stores, {"gift": ann}, 100, at=12)
     done: list[bool] = []
 
     def till(number: int) -> None:

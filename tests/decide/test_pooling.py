@@ -17,8 +17,10 @@ from aimwell.decide.uplift.data import ExperimentData, experiment_of
 from aimwell.decide.uplift.learners import UpliftLearner
 from aimwell.decide.uplift.reading import ReadExperiment
 from aimwell.errors import DecideError
+from aimwell.stats.intervals import wilson
 
 NEW = datetime(2026, 6, 1, tzinfo=UTC)
+PEOPLE = 1_000
 CODING = Coding(("x",), (), {})
 
 
@@ -91,6 +93,45 @@ def test_the_interval_covers_the_truth_over_many_pools() -> None:
         _estimate, lower, upper = gain(pooled(of_two).read.data)
         covered += lower < 0.2 < upper
     assert covered >= 34
+
+
+def waves(seed: int, *, own: bool) -> list[Part]:
+    """Two waves that each add 2 to what a thousand people of steady taste spend; who is held out stays held out. `own`: known before each wave."""
+    rng = np.random.default_rng(seed)
+    taste, got = rng.normal(0.0, 5.0, PEOPLE), rng.random(PEOPLE) < 0.7
+    known = taste + rng.normal(0.0, 1.0, PEOPLE)
+    found = []
+    for wave in range(2):
+        spent = taste + 2.0 * got + rng.normal(0.0, 1.0, PEOPLE)
+        data = experiment_of(
+            known[:, None],
+            np.where(got, "mail", "control"),
+            {"margin": spent},
+            control="control",
+            names=("x",),
+            probabilities={"control": 0.3, "mail": 0.7},
+        )
+        profiles = pa.array([f"p{n}" for n in range(PEOPLE)])
+        at = NEW + timedelta(days=30 * wave)
+        found.append(Part(f"w{wave}", ReadExperiment(f"w{wave}", data, profiles, at, 14.0, CODING)))
+        if own:
+            known = known + spent
+    return found
+
+
+@pytest.mark.long
+def test_waves_with_one_holdout_are_covered_by_what_was_known_before_the_first() -> None:
+    covered = {}
+    for own in (False, True):
+        gains = [gain(pooled(waves(seed, own=own)).read.data) for seed in range(200)]
+        covered[own] = sum(lower < 2.0 < upper for _, lower, upper in gains)
+        one = wilson(covered[own], 200).times(100.0)
+        mean = np.mean([estimate for estimate, _, _ in gains])
+        print(
+            f"own moments {own}: mean {mean:.2f}, {one.estimate:.1f} % ({one.lower:.1f} to {one.upper:.1f})"
+        )
+    assert covered[False] >= 180
+    assert covered[True] < 100
 
 
 def test_older_experiments_count_less_and_the_newest_stands_first() -> None:

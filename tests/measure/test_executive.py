@@ -176,6 +176,40 @@ def test_little_is_said_where_little_is_known() -> None:
     assert two.outlook.expected == {}
 
 
+def test_two_campaigns_tell_of_themselves_and_no_change_below_a_loss_of_everything() -> None:
+    """Taken as they stand, the relative lifts of these two gave a range that began far below −100 %."""
+    two = [document("a", 1200, 900), document("b", 500, 800)]
+    for one, (middle, half) in zip(two, [(0.9, 0.7), (0.1, 0.5)], strict=True):
+        one["lifts"]["revenue"]["relative"] = estimate(middle, half)
+    found = told(two)
+    relative, these = found.outlook.relative, found.outlook.these
+    assert relative.count == 2
+    assert relative.mean.estimate is None
+    assert "By what share they move revenue cannot be told: the ends" in found.outlook.sentence
+    assert "%" not in found.outlook.sentence
+    assert (these.estimate, these.lower) == pytest.approx((0.85, 0.85 - 0.5 * 1.45**0.5), abs=1e-3)
+    assert (
+        "These 2 campaigns brought £0.85 of profit for each person contacted (£0.25 to £1.45)"
+        in found.outlook.sentence
+    )
+    page = earnings_html(found, title="2026", timezone="UTC", made_at=UNTIL)
+    assert "fixed effects" in page
+    assert "These campaigns" in page
+    assert "Hartung and Knapp" in page
+
+
+def test_a_campaign_whose_own_share_has_no_bounds_is_counted_out_of_the_shares_alone() -> None:
+    documents = [document(f"c{n}", 100 + n, 60) for n in range(4)]
+    documents[0]["lifts"]["revenue"]["relative"] = estimate(-0.4, 0.8)
+    documents[1]["lifts"]["revenue"]["relative"] = _missing()
+    found = told(documents).outlook
+    assert (found.each.count, found.relative.count) == (4, 2)
+    assert "(of 2 of them; of the others the share has no bounds)" in found.sentence
+    assert found.relative.mean.lower is not None
+    assert found.relative.mean.lower > -1.0
+    assert found.shown is found.each.mean
+
+
 def test_the_page_has_the_steps_and_the_next_campaign_and_what_people_wrote_does_nothing() -> None:
     holdout = HoldoutEffect(
         holdout="always-on",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.cli.output import Output
+from aimwell.cli.whole_file import write_whole
 from aimwell.decide.experiment_service import members_of_holdout, roll_out, set_up
 from aimwell.decide.experiments import needed
 
@@ -129,11 +131,12 @@ def holdout(
     with opened(workspace, as_json=as_json) as ws:
         found = members_of_holdout(ws.stores, name, as_of=ws.moment(as_of) or ws.now)
         if file is not None:
-            with file.open("w", encoding="utf-8", newline="") as out:
-                rows = csv.writer(out, lineterminator="\n")
-                rows.writerow(["profile_id", "until"])
-                until = "" if found.period is None else found.period.ends_at.isoformat()
-                rows.writerows([one, until] for one in found.profile_ids)
+            out = io.StringIO()
+            rows = csv.writer(out, lineterminator="\n")
+            rows.writerow(["profile_id", "until"])
+            until = "" if found.period is None else found.period.ends_at.isoformat()
+            rows.writerows([one, until] for one in found.profile_ids)
+            write_whole(file, out.getvalue(), option="--csv", private=True)
         if as_json:
             ws.output.json(found.to_dict())
             return

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
+from aimwell.cli.whole_file import write_whole
 from aimwell.decide import loyalty
 from aimwell.decide.offers import codes
 from aimwell.decide.offers.redemptions import redemptions as redeemed
@@ -122,8 +123,7 @@ def add(
             raise DecideError(
                 f"{file.name} is not text in UTF-8. Save it as UTF-8, with one code a line."
             ) from None
-        new, known = codes.add(ws.stores.control, name, text.splitlines(), now=ws.now)
-        ws.stores.audit("add codes", actor=ws.by, subject=name, codes=new)
+        new, known = codes.add(ws.stores, name, text.splitlines(), now=ws.now, by=ws.by)
         if as_json:
             ws.output.json({"offer": name, "new": new, "known": known})
         ws.output.say(f"{new:,} codes are new, {known:,} were there already.")
@@ -141,8 +141,7 @@ def make(
     with opened(workspace, as_json=as_json) as ws:
         _pooled(definitions.find(ws.stores.control, Offer, name))
         with ws.output.progress("Making codes"):
-            made = codes.generate(ws.stores.control, name, count, now=ws.now, prefix=prefix)
-        ws.stores.audit("make codes", actor=ws.by, subject=name, codes=made)
+            made = codes.generate(ws.stores, name, count, now=ws.now, by=ws.by, prefix=prefix)
         if as_json:
             ws.output.json({"offer": name, "new": made})
         ws.output.say(
@@ -161,8 +160,7 @@ def export(
     with opened(workspace, as_json=as_json) as ws:
         definitions.find(ws.stores.control, Offer, name)
         found = codes.all_codes(ws.stores.control, name)
-        with file.open("w", encoding="utf-8", newline="\n") as out:
-            out.writelines(f"{code}\n" for code in found)
+        write_whole(file, "".join(f"{code}\n" for code in found), option="FILE", private=True)
         ws.stores.audit("export codes", actor=ws.by, subject=name, codes=len(found))
         if as_json:
             ws.output.json({"offer": name, "codes": len(found)})
@@ -219,8 +217,7 @@ def referrals(
             raise DecideError("Rewards are paid as of now: leave --as-of out with --pay.")
         paid = None
         if pay:
-            found, paid = pay_referrals(ws.stores, wanted, now=ws.now)
-            ws.stores.audit("pay referrals", actor=ws.by, subject=name, paid=paid)
+            found, paid = pay_referrals(ws.stores, wanted, now=ws.now, by=ws.by)
         else:
             found = brought(ws.stores, wanted, as_of=ws.moment(as_of) or ws.now)
         counts = Counter(one.standing for one in found)

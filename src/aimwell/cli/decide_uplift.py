@@ -10,12 +10,12 @@ import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_panels import LEARNING
+from aimwell.cli.whole_file import write_whole
 from aimwell.decide.policies.rewards import Economics
 from aimwell.decide.policies.service import (
     DEFAULT_REPEATS,
     PolicyReport,
     policy_report,
-    segment_members,
     who_gets_what,
 )
 from aimwell.decide.uplift.assigned import usual_outcome
@@ -23,6 +23,7 @@ from aimwell.decide.uplift.data import NOTHING
 from aimwell.decide.uplift.observing import Overlap
 from aimwell.decide.uplift.page import uplift_html, uplift_sentence
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment, read_observed, traits_of
+from aimwell.decide.uplift.segments import segment_members
 from aimwell.decide.uplift.service import UpliftReport, named_learners, uplift_report
 from aimwell.privacy.lists import write_list
 from aimwell.stats.estimate import Estimate
@@ -109,7 +110,7 @@ def uplift(
                 seed=seed,
             )
         if html is not None:
-            html.write_text(uplift_html(found, title=read.name), encoding="utf-8")
+            write_whole(html, uplift_html(found, title=read.name), option="--html")
         if as_json:
             ws.output.json({**_source(read), **found.to_dict(), "html": html})
             return

@@ -133,6 +133,8 @@ def _show_ahead(ws: Opened, found: Executive) -> None:
     out.say()
     out.heading("What the next campaign may bring")
     out.say(found.outlook.sentence)
+    if found.outlook.shown.defined:
+        out.say(f"Mean by {found.outlook.shown.method}.")
     out.say()
     out.heading("What to do next")
     if not found.steps:

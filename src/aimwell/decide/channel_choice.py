@@ -21,6 +21,7 @@ from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.model import Candidate
 from aimwell.decide.people import EXCLUDED, TREATMENT, PlanPeople
 from aimwell.decide.policies.candidates import People, Rule
+from aimwell.decide.uplift.knowing import moments_of
 from aimwell.decide.uplift.reading import ReadExperiment
 from aimwell.definitions.kinds.campaign import Action
 from aimwell.definitions.kinds.predicted import PredictedChannel
@@ -87,13 +88,16 @@ class ChannelChoice:
         return self._members(self.mine)
 
     def members_then(self, read: ReadExperiment) -> Mapping[str, Bools]:
-        """The same of an experiment's people, as it would have been told at its own moment."""
+        """The same of an experiment's people, as it would have been told at the moment before which their features are known."""
         from aimwell.predict.responding.own_channels import own_channels_then
 
-        told = own_channels_then(
-            self.stores, self.own.entry, as_of=read.as_of, sure=self.wanted.sure
-        )
-        return self._members(told.of(read.profiles, self.channels))
+        mine = np.full(len(read.profiles), -1, dtype=np.int64)
+        for moment, rows in moments_of(read.known_at, read.as_of, len(read.profiles)):
+            told = own_channels_then(
+                self.stores, self.own.entry, as_of=moment, sure=self.wanted.sure
+            )
+            mine[rows] = told.of(read.profiles.take(pa.array(rows)), self.channels)
+        return self._members(mine)
 
     def header(self) -> dict[str, Any]:
         """By what channels were told, for the plan."""

@@ -7,7 +7,7 @@ ledger is the same whenever it is read.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,12 +18,13 @@ from aimwell.definitions.kinds.loyalty import Loyalty
 from aimwell.errors import DecideError
 from aimwell.history.moment import open_moment
 from aimwell.store.control import insert_missing
+from aimwell.store.listed import among
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 from aimwell.store.turns import take_turn
 
-__all__ = ["Entry", "Standing", "earn", "enter", "spend", "standing", "standing_of"]
+__all__ = ["Entry", "Standing", "earn", "grant", "spend", "standing", "standing_of"]
 
 _entries = metadata.tables["loyalty_entries"]
 _overrides = metadata.tables["identity_overrides"]
@@ -167,21 +168,37 @@ def earn(stores: Stores, programme: Loyalty, *, now: datetime) -> int:
     return _write(stores, found)
 
 
-def enter(
-    stores: Stores,
+def grant(
+    connection: sa.Connection,
     programme: Loyalty,
-    profile_id: str,
     points: int,
+    deeds: Mapping[str, str],
     *,
-    entry_id: str,
     now: datetime,
-) -> bool:
-    """Grant points, as a campaign does; False where the entry was there already."""
+) -> int:
+    """Grant points for each deed that has none yet, as a campaign or a referral does; returns for how many.
+
+    Args:
+        connection: Of a transaction of the caller's.
+        programme: Whose points.
+        points: For each.
+        deeds: Name of a deed → profile of who did it.
+        now: When they come.
+    """
     if points <= 0:
         raise DecideError(f"{points} points cannot be granted; give 1 or more.")
+    take_turn(connection, f"loyalty:granted:{programme.name}")
     expires_at = None if programme.expires is None else now + programme.expires
     entry = Entry("granted", points, now, expires_at)
-    return bool(_write(stores, [_row(programme, f"granted:{entry_id}", profile_id, entry, now)]))
+    keys = {f"granted:{deed}": profile for deed, profile in deeds.items()}
+    query = sa.select(_entries.c.entry_id).where(
+        _entries.c.programme == programme.name, among(_entries.c.entry_id, list(keys))
+    )
+    done = set(connection.execute(query).scalars())
+    rows = [_row(programme, key, who, entry, now) for key, who in keys.items() if key not in done]
+    for start in range(0, len(rows), _BATCH):
+        connection.execute(sa.insert(_entries), rows[start : start + _BATCH])
+    return len(rows)
 
 
 def spend(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from aimwell.decide.campaign_parts import CampaignParts
@@ -127,7 +126,7 @@ def read_past(
 ) -> Pooled:
     """The experiments together, with only these arms; a sample where there are too many people.
 
-    Features are those of each experiment's own moment, coded as of the newest.
+    Features are those of each experiment's own moment, or of before the first wave of the campaign that drew the person, coded as of the newest.
 
     Args:
         stores: The workspace.
@@ -174,10 +173,6 @@ def _sampled(read: ReadExperiment, seed: int) -> ReadExperiment:
     if size <= MOST_LEARNT:
         return read
     rows = np.sort(np.random.default_rng(seed).choice(size, MOST_LEARNT, replace=False))
-    data = read.data.take(rows)
+    read = read.take(rows)
     words = f"Of {size:,} people a sample of {MOST_LEARNT:,} was learnt from."
-    return replace(
-        read,
-        data=replace(data, cautions=(*data.cautions, words)),
-        profiles=read.profiles.take(pa.array(rows)),
-    )
+    return replace(read, data=replace(read.data, cautions=(*read.data.cautions, words)))

@@ -32,10 +32,10 @@ from aimwell.decide.running_on import Bandit, least_share, wave_of
 from aimwell.decide.strata import Strata, combined
 from aimwell.decide.together import Wholes
 from aimwell.decide.uplift.reading import traits_of
+from aimwell.decide.uplift.segments import in_segments, segment_members
 from aimwell.definitions.kinds.model import TRAIT_PREFIX
 from aimwell.history.moment import open_moment
 from aimwell.segment.attributes.people_table import EVERYBODY, people_table
-from aimwell.segment.service import members
 from aimwell.stats.buckets import BUCKETS, bucket
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
@@ -94,12 +94,12 @@ def drafted(
     limits = limits_of(
         parts,
         offered,
-        _members(
+        in_segments(
             stores,
-            [limit.segment for limit in campaign.policy.limits],
             audience,
-            moment,
-            snapshot,
+            [limit.segment for limit in campaign.policy.limits],
+            as_of=moment,
+            snapshot=snapshot,
         ),
         reach(stores.control, parts, trial=trial),
         lesson.discounts if isinstance(lesson, Lesson) and pays_discounts else None,
@@ -201,7 +201,7 @@ def _strata(
 ) -> Strata:
     """Those who may be contacted by the segments they are in; who was assigned before keeps the bucket."""
     campaign = parts.campaign
-    inside = _members(stores, campaign.stratify, audience, moment, snapshot)
+    inside = in_segments(stores, audience, campaign.stratify, as_of=moment, snapshot=snapshot)
     code = combined([inside[name] for name in campaign.stratify], len(audience))
     code[~(refusals == ALLOWED).any(axis=1)] = -1
     earlier: dict[int, int] = {}
@@ -294,15 +294,15 @@ def _cells(
     moment: datetime,
     snapshot: Snapshot,
 ) -> Cells | None:
-    """Each at their own moment: the audience as it is planned, the experiment's people as the newest of it was begun."""
+    """Each at their own moment: the audience as it is planned, a wave's people before the first wave that drew them."""
     names = parts.campaign.policy.segments
     if not names or not isinstance(lesson, Lesson):
         return None
     read = lesson.read
     return Cells.of(
         names,
-        _members(stores, names, audience, moment, snapshot),
-        _members(stores, names, read.profiles, read.as_of, snapshot),
+        in_segments(stores, audience, names, as_of=moment, snapshot=snapshot),
+        segment_members(stores, read, names, snapshot=snapshot),
     )
 
 
@@ -320,19 +320,3 @@ def _bandit(
     allowed = refusals == ALLOWED
     weights = by_weight(allowed[allowed.any(axis=1)], offered)
     return Bandit.of(lesson, share=least_share(exploring.share, weights, held=campaign.holdout))
-
-
-def _members(
-    stores: Stores,
-    segments: Sequence[str],
-    audience: Sequence[str] | pa.Array,
-    moment: datetime,
-    snapshot: Snapshot,
-) -> dict[str, NDArray[np.bool_]]:
-    people = audience if isinstance(audience, pa.Array) else pa.array(audience, pa.string())
-    found = {}
-    for segment in segments:
-        inside = members(stores, segment, as_of=moment, snapshot=snapshot)
-        place = pc.is_in(people, value_set=inside.column("profile_id").combine_chunks())
-        found[segment] = place.to_numpy(zero_copy_only=False)
-    return found

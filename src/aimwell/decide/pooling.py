@@ -87,9 +87,7 @@ def _only(read: ReadExperiment, wanted: Sequence[str]) -> ReadExperiment:
     if tuple(wanted) == arms:
         return read
     inside = np.isin(read.data.arm, [arms.index(arm) for arm in wanted])
-    return replace(
-        read, data=read.data.only(wanted), profiles=read.profiles.filter(pa.array(inside))
-    )
+    return replace(read.take(np.flatnonzero(inside)), data=read.data.only(wanted))
 
 
 def pooled(parts: Sequence[Part], *, half_life: timedelta | None = None) -> Pooled:
@@ -120,6 +118,7 @@ def pooled(parts: Sequence[Part], *, half_life: timedelta | None = None) -> Pool
         )
     data = _stacked([part.read.data for part in kept], [part.name for part in kept])
     profiles = pa.concat_arrays([part.read.profiles for part in kept])
+    known_at = pa.concat_arrays([_known_at(part.read) for part in kept])
     if half_life is not None:
         shares = 0.5 ** (np.array(days) / (half_life / timedelta(days=1)))
         sizes = [len(part.read.data) for part in kept]
@@ -129,7 +128,7 @@ def pooled(parts: Sequence[Part], *, half_life: timedelta | None = None) -> Pool
         cluster = np.asarray(codes.indices.to_numpy(zero_copy_only=False), dtype=np.int64)
         data = replace(data, cluster=cluster)
     data = replace(data, cautions=tuple(dict.fromkeys((*data.cautions, *words))))
-    read = replace(newest, data=data, profiles=profiles)
+    read = replace(newest, data=data, profiles=profiles, known_at=known_at)
     return Pooled(read, {part.name: len(part.read.data) for part in kept})
 
 
@@ -147,6 +146,14 @@ def _alike(ordered: Sequence[Part], largest: Part) -> tuple[list[Part], list[str
         else:
             kept.append(replace(part, read=_only(part.read, arms)))
     return kept, words
+
+
+def _known_at(read: ReadExperiment) -> pa.Array:
+    """Of each row the moment before which its features are known."""
+    own = pa.scalar(read.as_of, pa.timestamp("us", tz="UTC"))
+    if read.known_at is None:
+        return pa.repeat(own, len(read.profiles))
+    return read.known_at.fill_null(own)
 
 
 def _listed(arms: Sequence[str], part: Part) -> str:

@@ -34,7 +34,14 @@ from aimwell.stats.multiplicity import holm
 from aimwell.stats.randomisation import DEFAULT_PERMUTATIONS, fewest_permutations
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["ActionFacts", "action_groups", "action_results", "weigh", "weighed_contrast"]
+__all__ = [
+    "ActionFacts",
+    "action_groups",
+    "action_results",
+    "weigh",
+    "weighed_contrast",
+    "weighed_difference",
+]
 
 _UNLOGGED = "with which probability people got this action was not logged, so they cannot be compared with all who were held out"
 _UNEQUAL = (
@@ -155,17 +162,19 @@ def weighed_contrast(
     return contrast(*people.arms(values, chosen), weights=weights, owners=owners)
 
 
-def _weighed_difference(
+def weighed_difference(
     people: People,
     values: FloatArray,
-    chosen: BoolArray,
+    cells: Sequence[int],
     weighed: Weighed,
-    confidence: float,
-    fraction: float | None,
+    *,
+    confidence: float = DEFAULT_CONFIDENCE,
+    fraction: float | None = None,
 ) -> Estimate:
+    """What these cells would add to everybody, per person: of those who got them, weighed by `weigh`; `fraction` as in `lift_of`."""
     if weighed.problem is not None:
         return Estimate.missing(weighed.problem, method="none", confidence=confidence)
-    means = weighed_contrast(people, values, chosen, weighed.weights).means
+    means = weighed_contrast(people, values, people.given(cells), weighed.weights).means
     early = None if fraction is None else too_early(fraction)
     if isinstance(means, str) or early is not None:
         reason = means if isinstance(means, str) else early or ""
@@ -207,8 +216,13 @@ def _row(
     else:
         weighed = weigh(people, cells)
         effective = weighed.effective
-        difference = _weighed_difference(
-            people, people.outcome(metric), chosen, weighed, confidence, fraction
+        difference = weighed_difference(
+            people,
+            people.outcome(metric),
+            cells,
+            weighed,
+            confidence=confidence,
+            fraction=fraction,
         )
     if metric != "margin":
         profit = Estimate.missing(MARGIN_UNKNOWN, method="none", confidence=confidence)
@@ -216,6 +230,14 @@ def _row(
         profit = less_cost(difference.times(float(chosen.sum())), cost)
     else:
         profit = Estimate.missing(_CHOSEN, method="none", confidence=confidence)
+    got = int(chosen.sum())
+    of_all = (
+        less_cost(difference.times(float(len(people))), cost * len(people) / got)
+        if metric == "margin" and got
+        else Estimate.missing(
+            MARGIN_UNKNOWN if got else "nobody got it", method="none", confidence=confidence
+        )
+    )
     return ActionResult(
         action=action,
         variant=variant,
@@ -229,4 +251,5 @@ def _row(
         profit=profit,
         p_adjusted=None,
         effective=effective,
+        profit_of_all=of_all,
     )

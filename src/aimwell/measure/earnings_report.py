@@ -88,9 +88,9 @@ def _chart(found: Earnings, shown: list[Earned]) -> tuple[list[Row], Markup]:
 
 
 def _ahead(outlook: Outlook, currency: str) -> tuple[list[Row], Markup]:
-    """The mean of campaigns and the range of a next one, per person contacted."""
+    """The mean of campaigns (of few: of these alone) and the range of a next one, per person contacted."""
     named = [
-        ("A campaign on average", outlook.each.mean),
+        ("These campaigns" if outlook.few else "A campaign on average", outlook.shown),
         ("The next campaign", outlook.each.next),
     ]
     return whisker_rows(named, currency, what=f"{outlook.unit.capitalize()} per person contacted")

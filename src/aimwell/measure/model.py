@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     from aimwell.decide.stops import Stop
+    from aimwell.measure.feedback.of_campaign import SaidInWindow
     from aimwell.measure.series_model import Series
     from aimwell.measure.view_model import LiftViews
 
@@ -130,7 +131,9 @@ class ActionResult:
         variant: None for the action as a whole.
         difference: Of `metric`, per person. With k rows its confidence is 1 − 0.05 / k, so that all intervals hold
             at once in 95 of 100 campaigns.
-        profit: Amount that the action added after contact cost; missing where margin is unknown.
+        profit: Amount that the action added after contact cost; missing where margin is unknown, and where people had different
+            probabilities.
+        profit_of_all: The same if everybody who was assigned got the action, at the contact cost of those who did.
         p_adjusted: p-value of the difference after Holm's correction for the number of rows compared.
         effective: How many people of the action tell as much, all weighed alike, where people had different probabilities and are
             weighed by one over them; the difference is then that on everybody who was assigned. None where all had the same.
@@ -148,6 +151,7 @@ class ActionResult:
     profit: Estimate
     p_adjusted: float | None
     effective: float | None = None
+    profit_of_all: Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,6 +261,7 @@ class CampaignResult:
         series: What the waves of a campaign that runs on say together; None where under two are over.
         stops: Where guardrails held the plan up, in the order of time.
         revision: What later returns change; None where nothing came back since the window closed.
+        said: What people said in the window; None where nobody said anything, or nobody looked.
         methods: How it was measured, in words.
         caveats: What a reader must know before believing it.
     """
@@ -302,6 +307,7 @@ class CampaignResult:
     series: Series | None = None
     stops: tuple[Stop, ...] = ()
     revision: Revision | None = None
+    said: SaidInWindow | None = None
 
     @property
     def headline_estimate(self) -> Estimate:

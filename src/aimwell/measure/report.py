@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aimwell.measure.feedback.shown import said_row
 from aimwell.measure.formatting import (
     date_words,
     days_words,
@@ -74,6 +75,7 @@ def report_html(result: CampaignResult) -> str:
         waves_axis=waves_axis,
         pooled=[] if result.series is None else series_table(result.series, result.currency),
         stops=stop_rows(result),
+        said=[] if result.said is None else [said_row(one) for one in result.said.answers.rows],
         truth=beside_truth(result),
         group=group_name(result),
         trial=result.verdict == "trial",

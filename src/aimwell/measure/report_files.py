@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from aimwell.errors import MeasureError, StorageFullError
-from aimwell.store.disk import is_full, settle
+from aimwell.store.disk import is_full, replace_file
 from aimwell.store.stores import Stores
 
 __all__ = ["store_files"]
@@ -39,22 +38,12 @@ def store_files(
     folder = stores.folder("reports")
     files = {kind: folder / f"{name}.{kind}" for kind in texts}
     for kind, file in files.items():
-        _replace_file(file, texts[kind])
+        try:
+            replace_file(file, texts[kind])
+        except OSError as error:
+            if is_full(error):
+                raise StorageFullError(
+                    f"The disk is full: {file.name} was not written. Free some space and measure again."
+                ) from error
+            raise
     return files
-
-
-def _replace_file(file: Path, text: str) -> None:
-    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        settle([part])
-        part.replace(file)
-        settle([file])
-    except OSError as error:
-        if is_full(error):
-            raise StorageFullError(
-                f"The disk is full: {file.name} was not written. Free some space and measure again."
-            ) from error
-        raise
-    finally:
-        part.unlink(missing_ok=True)

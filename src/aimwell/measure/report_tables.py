@@ -202,6 +202,10 @@ def action_rows(rows: Sequence[ActionResult], result: CampaignResult) -> list[di
                 "profit": "–"
                 if row.profit.estimate is None
                 else signed(row.profit.estimate, "money", currency),
+                "of_all": ""
+                if row.profit.defined or row.profit_of_all.estimate is None
+                else f"{signed(row.profit_of_all.estimate, 'money', currency)} if everybody got it "
+                f"({shown_interval(row.profit_of_all, 'money', currency)})",
                 "metric": row.metric,
             }
         )

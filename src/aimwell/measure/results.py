@@ -14,6 +14,7 @@ from aimwell.measure.actions import ActionFacts, action_results
 from aimwell.measure.belief import Earlier, belief
 from aimwell.measure.comparing import with_targets
 from aimwell.measure.daily import daily
+from aimwell.measure.feedback.of_campaign import SaidInWindow
 from aimwell.measure.kpis import Facts, kpis
 from aimwell.measure.ledger import Ledger
 from aimwell.measure.lift_views import lift_views
@@ -86,6 +87,7 @@ def result_from(
     series: Series | None = None,
     stops: Sequence[Stop] = (),
     revision: Revision | None = None,
+    said: SaidInWindow | None = None,
 ) -> CampaignResult:
     """Measure: lifts, profit, figures, rows by action, and the words for all of it.
 
@@ -100,6 +102,7 @@ def result_from(
         series: What the waves up to this one say together.
         stops: Where guardrails held the plan up, in the order of time.
         revision: What came back after the window.
+        said: What people said in it.
     """
     people, plan = reading.people, setting.plan
     fraction = setting.span.fraction
@@ -172,6 +175,7 @@ def result_from(
         series=series,
         stops=tuple(stops),
         revision=revision,
+        said=said,
     )
     return words.explained(
         result,

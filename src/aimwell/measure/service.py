@@ -17,6 +17,7 @@ from aimwell.measure.belief import earlier_lifts
 from aimwell.measure.by_segment import SegmentLifts, segment_lifts
 from aimwell.measure.earnings_report import earnings_csv, earnings_html
 from aimwell.measure.executive import Executive
+from aimwell.measure.feedback.of_campaign import said_in_window
 from aimwell.measure.interference import household_spillover
 from aimwell.measure.ledger import read_contacts, read_ledger
 from aimwell.measure.members import of_segments
@@ -132,6 +133,7 @@ def measure(
         seed=seed,
         permutations=permutations,
         revision=revision,
+        said=said_in_window(stores, plan, span) if windows == 1.0 else None,
         series=read_series(stores, plan, reading if span.finished else None, now=now)
         if windows == 1.0
         else None,

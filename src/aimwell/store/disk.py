@@ -9,12 +9,21 @@ from __future__ import annotations
 import errno
 import os
 import re
+import secrets
 import shutil
 import time
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
-__all__ = ["Changes", "is_full", "place_file", "remove_stale_parts", "settle", "settle_folder"]
+__all__ = [
+    "Changes",
+    "is_full",
+    "place_file",
+    "remove_stale_parts",
+    "replace_file",
+    "settle",
+    "settle_folder",
+]
 
 _LOG = "_delta_log"
 # No space, over quota, and "may not grow further" (a limit of the process).
@@ -64,6 +73,31 @@ def place_file(file: Path, target: Path) -> None:
         if is_full(error):
             raise
         shutil.copyfile(file, target)
+
+
+def replace_file(file: Path, text: str, *, mode: int | None = None) -> None:
+    """Write `text` as the file, whole or not at all: beside it, down to the disk, then by its name; what had the name goes.
+
+    Args:
+        file: Its name, in a folder that is there.
+        text: Written as UTF-8, line ends as they are.
+        mode: Who may read it, as 0o600; None: as usual.
+
+    Raises:
+        OSError: It cannot be written; what had the name is as it was.
+    """
+    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    try:
+        handle = os.open(
+            part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode
+        )
+        with open(handle, "w", encoding="utf-8", newline="") as out:
+            out.write(text)
+        settle([part])
+        part.replace(file)
+        settle_folder(file.parent)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class Changes:

@@ -47,22 +47,22 @@ def treated(plan: Plan) -> int:
 
 
 def test_codes_are_taken_once_whatever_their_case(stores: Stores) -> None:
-    assert codes.add(stores.control, "ten", ["AB1", " ab1 ", "", "CD2"], now=NOW) == (2, 1)
-    assert codes.add(stores.control, "ten", ["cd2", "EF3"], now=NOW) == (1, 1)
+    assert codes.add(stores, "ten", ["AB1", " ab1 ", "", "CD2"], now=NOW, by="ann") == (2, 1)
+    assert codes.add(stores, "ten", ["cd2", "EF3"], now=NOW, by="ann") == (1, 1)
     # A code means one offer.
-    assert codes.add(stores.control, "other", ["AB1"], now=NOW) == (0, 1)
+    assert codes.add(stores, "other", ["AB1"], now=NOW, by="ann") == (0, 1)
     assert codes.free(stores.control, "ten") == 3
 
 
 @pytest.mark.parametrize("bad", ["x" * 65, "a\tb"])
 def test_a_bad_code_is_refused_with_its_line_and_nothing_is_added(stores: Stores, bad: str) -> None:
     with pytest.raises(DecideError, match="line 2"):
-        codes.add(stores.control, "ten", ["GOOD", bad], now=NOW)
+        codes.add(stores, "ten", ["GOOD", bad], now=NOW, by="ann")
     assert codes.free(stores.control, "ten") == 0
 
 
 def test_made_codes_differ_and_cannot_be_misread(stores: Stores) -> None:
-    assert codes.generate(stores.control, "ten", 500, now=NOW, prefix="S-") == 500
+    assert codes.generate(stores, "ten", 500, now=NOW, by="ann", prefix="S-") == 500
     with stores.read_control() as connection:
         found = connection.execute(sa.select(_codes.c.code)).scalars().all()
     assert len(set(found)) == 500
@@ -73,7 +73,7 @@ def test_each_person_gets_a_code_when_the_plan_is_approved_and_it_stands_in_the_
     stores: Stores,
 ) -> None:
     set_up(stores, ten=POOLED)
-    codes.generate(stores.control, "ten", 60, now=NOW)
+    codes.generate(stores, "ten", 60, now=NOW, by="ann")
     made = planned(stores)
     assert holders(stores) == []
     approve(stores, made.plan_id, now=NOW, by="ann")
@@ -92,7 +92,7 @@ def test_a_pool_that_runs_dry_leaves_people_out_with_the_reason_in_both_arms_ali
     stores: Stores,
 ) -> None:
     set_up(stores, ten=POOLED)
-    codes.generate(stores.control, "ten", 12, now=NOW)
+    codes.generate(stores, "ten", 12, now=NOW, by="ann")
     made = planned(stores)
     assert treated(made) == 12
     assert made.summary["excluded"]["no_code"] == 50 - 12 - made.summary["control"]
@@ -102,7 +102,7 @@ def test_a_pool_that_runs_dry_leaves_people_out_with_the_reason_in_both_arms_ali
 
 def test_a_plan_that_is_approved_too_late_is_refused_whole(stores: Stores) -> None:
     set_up(stores, ten=POOLED)
-    codes.generate(stores.control, "ten", 50, now=NOW)
+    codes.generate(stores, "ten", 50, now=NOW, by="ann")
     first, second = planned(stores), planned(stores)
     approve(stores, first.plan_id, now=NOW, by="ann")
     before = holders(stores)
@@ -113,7 +113,7 @@ def test_a_plan_that_is_approved_too_late_is_refused_whole(stores: Stores) -> No
 
 def test_a_cancelled_plan_gives_its_codes_back(stores: Stores) -> None:
     set_up(stores, ten=POOLED)
-    codes.generate(stores.control, "ten", 50, now=NOW)
+    codes.generate(stores, "ten", 50, now=NOW, by="ann")
     made = planned(stores)
     approve(stores, made.plan_id, now=NOW, by="ann")
     cancel(stores, made.plan_id, now=NOW, by="ann")
@@ -141,7 +141,7 @@ def test_stock_is_promised_over_all_plans(stores: Stores) -> None:
 
 def test_plans_approved_at_once_share_no_code(stores: Stores) -> None:
     set_up(stores, people=30, ten=POOLED)
-    codes.generate(stores.control, "ten", 120, now=NOW)
+    codes.generate(stores, "ten", 120, now=NOW, by="ann")
     plans = [planned(stores) for _ in range(4)]
     faults: list[Exception] = []
 

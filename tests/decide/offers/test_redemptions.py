@@ -42,7 +42,7 @@ def code_of(stores: Stores, name: str) -> str:
 def handed_out(stores: Stores) -> Offer:
     """Five people with a code each."""
     set_up(stores, 5, ten=POOLED, spring={"holdout": 0.0})
-    codes.generate(stores.control, "ten", 9, now=NOW)
+    codes.generate(stores, "ten", 9, now=NOW, by="ann")
     approve(stores, planned(stores).plan_id, now=NOW, by="ann")
     return definitions.find(stores.control, Offer, "ten")
 

@@ -23,7 +23,7 @@ from aimwell.store.stores import Stores, open_stores
 from campaigns import NOW, apply, planned, set_up
 from shop import add_orders, day, make_stores, origin
 
-_codes = metadata.tables["offer_codes"]
+_audit, _codes = metadata.tables["audit_log"], metadata.tables["offer_codes"]
 RULE = Referral(reward=10, programme="club", points=500, return_window=timedelta(days=14), most=2)
 OFFER = Offer(
     name="bring",
@@ -90,7 +90,7 @@ def stores(tmp_path: Path, control_url: str) -> Iterator[Stores]:
 def test_rewards_are_paid_once_after_the_return_window(stores: Stores) -> None:
     club = {"kind": "loyalty", "name": "club"}
     set_up(stores, 3, ten=BRING, club=club, spring={"holdout": 0.0})
-    codes.generate(stores.control, "ten", 5, now=NOW)
+    codes.generate(stores, "ten", 5, now=NOW, by="ann")
     approve(stores, planned(stores).plan_id, now=NOW, by="ann")
     ann = origin(stores, "c00000")
     with stores.read_control() as connection:
@@ -124,10 +124,20 @@ def test_rewards_are_paid_once_after_the_return_window(stores: Stores) -> None:
         "new-3-75": "waiting",
     }
     programme = definitions.find(stores.control, Loyalty, "club")
-    assert [pay_referrals(stores, offer, now=day(80))[1] for _ in range(2)] == [1, 0]
+    assert [pay_referrals(stores, offer, now=day(80), by="ann")[1] for _ in range(2)] == [1, 0]
     assert loyalty.standing(stores, programme, ann, as_of=day(81)).balance == 500
-    assert pay_referrals(stores, offer, now=day(90))[1] == 1
+    assert pay_referrals(stores, offer, now=day(90), by="ann")[1] == 1
     assert loyalty.standing(stores, programme, ann, as_of=day(91)).balance == 1_000
+    assert _lines(stores) == [("ann", "ten", {"paid": number}) for number in (1, 0, 1)]
+
+
+def _lines(stores: Stores) -> list[tuple[str, str, dict[str, int]]]:
+    query = sa.select(_audit.c.actor, _audit.c.subject, _audit.c.detail)
+    with stores.read_control() as connection:
+        rows = connection.execute(
+            query.where(_audit.c.action == "pay referrals").order_by(_audit.c.occurred_at)
+        )
+        return [tuple(row) for row in rows]
 
 
 THANKS = {
@@ -139,9 +149,13 @@ THANKS = {
 BY_CODE = {**BRING, "benefit": {"referral": {"reward": 10, "reward_offer": "thanks"}}}
 
 
+def _cut_off(*_: object, **__: object) -> None:
+    raise ConnectionError
+
+
 def test_a_reward_by_code_is_earned_once_and_a_campaign_hands_it_over(stores: Stores) -> None:
     set_up(stores, 3, thanks=THANKS, ten=BY_CODE, spring={"holdout": 0.0})
-    codes.generate(stores.control, "ten", 5, now=NOW)
+    codes.generate(stores, "ten", 5, now=NOW, by="ann")
     approve(stores, planned(stores).plan_id, now=NOW, by="ann")
     ann = origin(stores, "c00000")
     with stores.read_control() as connection:
@@ -151,12 +165,19 @@ def test_a_reward_by_code_is_earned_once_and_a_campaign_hands_it_over(stores: St
         friend = {"customer": f"new-{number}", "order_id": f"n{number}", "ordered_at": day(61)}
         add_orders(stores, [{**friend, "revenue": 40, "coupon": coupon}])
     offer = definitions.find(stores.control, Offer, "ten")
-    codes.generate(stores.control, "thanks", 1, now=NOW)
+    codes.generate(stores, "thanks", 1, now=NOW, by="ann")
     with pytest.raises(DecideError, match=r"2 rewards are due and the offer 'thanks' has 1 free"):
-        pay_referrals(stores, offer, now=day(100))
+        pay_referrals(stores, offer, now=day(100), by="ann")
     assert earned_codes.waiting(stores.control, "thanks") == set()
-    codes.generate(stores.control, "thanks", 4, now=NOW)
-    assert [pay_referrals(stores, offer, now=day(100))[1] for _ in range(2)] == [2, 0]
+    assert _lines(stores) == []
+    codes.generate(stores, "thanks", 4, now=NOW, by="ann")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stores, "audit_within", _cut_off)
+        with pytest.raises(ConnectionError):
+            pay_referrals(stores, offer, now=day(100), by="ann")
+    # Without its line nothing is paid.
+    assert earned_codes.waiting(stores.control, "thanks") == set()
+    assert [pay_referrals(stores, offer, now=day(100), by="ann")[1] for _ in range(2)] == [2, 0]
     assert earned_codes.waiting(stores.control, "thanks") == {ann}
     assert codes.free(stores.control, "thanks") == 3
 
@@ -184,13 +205,14 @@ def test_a_reward_by_code_is_earned_once_and_a_campaign_hands_it_over(stores: St
 
 def test_codes_that_two_give_at_once_for_the_same_deeds_are_given_once(stores: Stores) -> None:
     apply(stores, thanks=THANKS)
-    codes.generate(stores.control, "thanks", 50, now=NOW)
+    codes.generate(stores, "thanks", 50, now=NOW, by="ann")
     deeds = {f"referral:ten:o{number}": f"p{number % 7}" for number in range(20)}
     given: list[int] = []
 
     def one() -> None:
         own = open_stores(stores.root)
-        given.append(earned_codes.earn(own.control, "thanks", deeds, now=NOW))
+        with own.control.begin() as connection:
+            given.append(earned_codes.earn(connection, "thanks", deeds, now=NOW))
         own.close()
 
     threads = [threading.Thread(target=one) for _ in range(3)]
@@ -205,7 +227,7 @@ def test_codes_that_two_give_at_once_for_the_same_deeds_are_given_once(stores: S
 def test_an_offer_that_gives_its_codes_to_everybody_is_no_reward(stores: Stores) -> None:
     apply(stores, thanks={**THANKS, "codes": {"pool": "unique"}}, ten=BY_CODE)
     with pytest.raises(DecideError, match="to: earned"):
-        pay_referrals(stores, definitions.find(stores.control, Offer, "ten"), now=NOW)
+        pay_referrals(stores, definitions.find(stores.control, Offer, "ten"), now=NOW, by="ann")
     both = {"referral": {"reward": 1, "programme": "c", "points": 5, "reward_offer": "thanks"}}
     with pytest.raises(DefinitionError, match="not both"):
         apply(stores, ten={**BRING, "benefit": both})

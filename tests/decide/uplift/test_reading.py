@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aimwell.decide.policies.service import policy_report, segment_members, who_gets_what
+from aimwell.decide.policies.service import policy_report, who_gets_what
 from aimwell.decide.uplift.observing import CAVEAT
 from aimwell.decide.uplift.reading import read_experiment, read_observed, traits_of
+from aimwell.decide.uplift.segments import segment_members
 from aimwell.errors import DecideError
 from aimwell.store.stores import Stores
 from campaigns import apply, executed, set_up

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from aimwell.decide.campaign_parts import parts_of_plan
 from aimwell.decide.model import Plan
-from aimwell.decide.stored import list_plans
+from aimwell.decide.stored import list_plans, places
 from aimwell.deliver import service as deliver
 from aimwell.errors import MeasureError
+from aimwell.measure.diagnosis.effects import effects_of
+from aimwell.measure.diagnosis.model import EVERYONE
 from aimwell.measure.diagnosis.service import diagnose
+from aimwell.measure.lifts import lift_of
+from aimwell.measure.plan_reading import read_plan
+from aimwell.measure.spans import assigned, seed_of, span_of
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 from campaigns import NOW, executed, set_up
@@ -139,3 +147,42 @@ def test_the_command(
     assert document["offer"] == "ten"
     assert document["findings"][0]["place"] == "segment loyal"
     assert run("measure", "diagnose", "nothing", *workspace, code=1).err
+
+
+def test_the_passed_over_are_told_and_count_in_the_effect(stores: Stores) -> None:
+    """As if a policy had given nothing to most of the loyal of the newest plan."""
+    plan = next(one for one in list_plans(stores.control) if one.starts_at == SECOND)
+    given = [one.profile_id for one in places(stores.control, plan.plan_id, arms=("treatment",))]
+    loyal = {origin(stores, f"c{number:05}") for number in range(0, 260, 2)}
+    over = [one for one in given if one in loyal][:70]
+    people = metadata.tables["plan_people"]
+    with stores.control.begin() as connection:
+        connection.execute(
+            sa.update(people)
+            .where(people.c.plan_id == plan.plan_id, people.c.profile_id.in_(over))
+            .values(arm="passed", action=None, variant=None)
+        )
+    found = diagnose(stores, plan.plan_id, now=OVER)
+    assert found.passed is not None
+    assert (found.passed.people, found.passed.of) == (70, len(given))
+    assert "segment loyal" in [one.place for one in found.passed.unlike]
+    assert {one.passed for one in found.passed.unlike} <= {0.0, 1.0}
+    assert found.passed.sentence in found.notes
+    steps = {one.step: one for one in found.steps}
+    assert steps["sent"].of == len(given) - 70
+
+    span = span_of(plan, OVER, timezone="UTC")
+    parts = parts_of_plan(plan.document)
+    placed = assigned(stores, plan.plan_id)
+    read = read_plan(stores, plan, parts, placed, span=span, valued=False).people
+    bought = replace(read, margin=np.random.default_rng(2).gamma(2.0, 5.0, len(read)))
+    plain: dict[str, Any] = {"plan": plan, "parts": parts, "span": span, "currency": "GBP"}
+    effects, said = effects_of(bought, {}, offer=None, **plain)
+    assert said is None
+    whole = lift_of(bought, "margin", seed=seed_of(plan)).difference
+    assert effects[EVERYONE].estimate == pytest.approx(whole.estimate)
+    # By the offer alone chances were not those of everybody: it is weighed, or not told.
+    effects, said = effects_of(bought, {}, offer="ten", **plain)
+    assert said is not None
+    assert "different chances of this offer" in said
+    assert effects == {}

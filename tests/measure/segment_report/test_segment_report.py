@@ -6,14 +6,18 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from aimwell.decide.stored import load_plan
 from aimwell.deliver import service as deliver
 from aimwell.errors import MeasureError, UnknownDefinitionError
 from aimwell.measure.feedback.joined_service import feedback_by, feedback_of_campaign
+from aimwell.measure.feedback.of_campaign import said_in_window
+from aimwell.measure.report import report_html
 from aimwell.measure.segment_report.page import segment_csv, segment_html
 from aimwell.measure.segment_report.service import segment_report
 from aimwell.measure.service import measure, store_report
@@ -142,6 +146,26 @@ def test_feedback_is_joined_to_segments_and_to_the_arms_of_a_campaign(stores: St
     # Answers of before the start are none about the campaign.
     assert {one.question for one in arms.rows} == {"reviews"}
     assert sum(one.answered for one in arms.rows) == 60
+
+
+def test_the_report_of_the_campaign_shows_what_people_said(stores: Stores) -> None:
+    found = measure(stores, "latest:spring", now=OVER, permutations=199)
+    assert found.said is not None
+    arms = feedback_of_campaign(stores, "latest:spring", now=OVER)
+    assert found.said.answers == arms
+    assert {one.figure for one in found.said.shifts} <= {"reviews", "asked: recommend"}
+    page = report_html(found)
+    assert "What people said" in page
+    assert "contacted" in page.split("What people said")[1]
+    assert arms.notes[0] in page
+    json.dumps(found.to_dict(), allow_nan=False)
+    assert (
+        said_in_window(
+            stores, replace(load_plan(stores.control, found.plan_id), trial=True), found.span
+        )
+        is None
+    )
+    assert "What people said" not in report_html(replace(found, said=None))
 
 
 def test_the_commands(

@@ -20,6 +20,8 @@ from aimwell.store.column_types import UtcDateTime
 from aimwell.store.control import Control, insert_missing
 from aimwell.store.listed import GIVEN, among
 from aimwell.store.schema import metadata
+from aimwell.store.stores import Stores
+from aimwell.store.turns import take_turn
 
 __all__ = [
     "Pool",
@@ -55,8 +57,10 @@ class Pool:
     free: int
 
 
-def add(control: Control, offer: str, codes: Iterable[str], *, now: datetime) -> tuple[int, int]:
-    """Add codes to an offer's pool; returns how many are new, and how many were there already.
+def add(
+    stores: Stores, offer: str, codes: Iterable[str], *, now: datetime, by: str
+) -> tuple[int, int]:
+    """Add codes to an offer's pool, with a line in the audit log; returns how many are new, and how many were there already.
 
     Raises:
         DecideError: A code is too long, or holds characters that cannot be printed; says which line. Nothing is added.
@@ -74,29 +78,29 @@ def add(control: Control, offer: str, codes: Iterable[str], *, now: datetime) ->
             )
         known += code.casefold() in wanted
         wanted.setdefault(code.casefold(), code)
-    rows = [
-        {"offer": offer, "folded": folded, "code": code, "added_at": now}
-        for folded, code in wanted.items()
-    ]
-    with control.begin() as connection:
-        before = _count(connection, offer)
-        for part in _batches(rows):
-            insert_missing(connection, _codes, list(part))
-        new = _count(connection, offer) - before
-    return new, known + len(rows) - new
+    with stores.control.begin() as connection:
+        take_turn(connection, f"codes:{offer}")
+        new = _put(connection, offer, wanted.values(), now)
+        stores.audit_within(connection, "add codes", actor=by, subject=offer, codes=new)
+    return new, known + len(wanted) - new
 
 
-def generate(control: Control, offer: str, count: int, *, now: datetime, prefix: str = "") -> int:
-    """Make `count` codes that nobody can guess; returns how many were added (all of them)."""
+def generate(
+    stores: Stores, offer: str, count: int, *, now: datetime, by: str, prefix: str = ""
+) -> int:
+    """Make `count` codes that nobody can guess, with a line in the audit log; returns how many were added (all of them)."""
     if count < 1:
         raise DecideError(f"{count} codes cannot be made; ask for 1 or more.")
     made = 0
-    while made < count:
-        fresh = [
-            prefix + "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-            for _ in range(count - made)
-        ]
-        made += add(control, offer, fresh, now=now)[0]
+    with stores.control.begin() as connection:
+        take_turn(connection, f"codes:{offer}")
+        while made < count:
+            fresh = (
+                prefix + "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+                for _ in range(count - made)
+            )
+            made += _put(connection, offer, fresh, now)
+        stores.audit_within(connection, "make codes", actor=by, subject=offer, codes=made)
     return made
 
 
@@ -234,6 +238,17 @@ def given_codes(control: Control, offers: Sequence[str]) -> dict[str, str]:
     )
     with control.read() as connection:
         return dict(connection.execute(query).all())
+
+
+def _put(connection: sa.Connection, offer: str, codes: Iterable[str], now: datetime) -> int:
+    """Add those that are not there, to this offer or another; returns how many are new. The caller has the offer's turn."""
+    before = _count(connection, offer)
+    rows = [
+        {"offer": offer, "folded": code.casefold(), "code": code, "added_at": now} for code in codes
+    ]
+    for part in _batches(rows):
+        insert_missing(connection, _codes, list(part))
+    return _count(connection, offer) - before
 
 
 def _count(connection: sa.Connection, offer: str) -> int:

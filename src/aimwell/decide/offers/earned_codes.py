@@ -27,28 +27,28 @@ _owned = _codes.outerjoin(_overrides, _overrides.c.origin_id == _codes.c.profile
 _waits = sa.and_(_codes.c.plan_id.is_(None), _codes.c.earned_by.is_not(None))
 
 
-def earn(control: Control, offer: str, deeds: Mapping[str, str], *, now: datetime) -> int:
+def earn(connection: sa.Connection, offer: str, deeds: Mapping[str, str], *, now: datetime) -> int:
     """Give a free code of the offer for each deed that has none yet; returns how many were given.
 
     Args:
+        connection: Of a transaction of the caller's, which must be undone where this raises.
         deeds: Name of a deed → profile of who did it.
 
     Raises:
         DecideError: There are too few free codes. Nobody has got one then.
     """
-    with control.begin() as connection:
-        take_turn(connection, f"earned:{offer}")
-        query = sa.select(_codes.c.earned_by).where(among(_codes.c.earned_by, GIVEN))
-        done = set(connection.execute(query, {"ids": list(deeds)}).scalars())
-        new = [(deed, profile) for deed, profile in deeds.items() if deed not in done]
-        taken = take(connection, offer, len(new))
-        if len(taken) < len(new):
-            raise DecideError(
-                f"{len(new):,} rewards are due and the offer '{offer}' has {len(taken):,} free codes. Nothing was given. Add "
-                f"codes with: aimwell decide codes make {offer} {len(new) - len(taken)}"
-            )
-        given = [(folded, *one) for folded, one in zip(taken, new, strict=True)]
-        write_given(connection, _codes.c.earned_by, given, now=now)
+    take_turn(connection, f"earned:{offer}")
+    query = sa.select(_codes.c.earned_by).where(among(_codes.c.earned_by, GIVEN))
+    done = set(connection.execute(query, {"ids": list(deeds)}).scalars())
+    new = [(deed, profile) for deed, profile in deeds.items() if deed not in done]
+    taken = take(connection, offer, len(new))
+    if len(taken) < len(new):
+        raise DecideError(
+            f"{len(new):,} rewards are due and the offer '{offer}' has {len(taken):,} free codes. Nothing was given. Add "
+            f"codes with: aimwell decide codes make {offer} {len(new) - len(taken)}"
+        )
+    given = [(folded, *one) for folded, one in zip(taken, new, strict=True)]
+    write_given(connection, _codes.c.earned_by, given, now=now)
     return len(given)
 
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import pyarrow as pa
+import sqlalchemy as sa
 
 from aimwell.decide import loyalty
 from aimwell.decide.clusters import clusters_of
@@ -173,10 +174,12 @@ def _refused(
     return "too_small" if one.kept < offer.minimum_spend else None
 
 
-def pay_referrals(stores: Stores, offer: Offer, *, now: datetime) -> tuple[list[Referred], int]:
-    """Pay the rewards of all referrals that are due; returns all referrals, and how many were paid now.
+def pay_referrals(
+    stores: Stores, offer: Offer, *, now: datetime, by: str
+) -> tuple[list[Referred], int]:
+    """Pay the rewards of all referrals that are due, with a line in the audit log; returns all referrals, and how many were paid now.
 
-    Harmless to repeat: each friend's order is one entry or one code, by its own name.
+    All of them or none, and harmless to repeat: each friend's order is one entry or one code, by its own name.
 
     Raises:
         DecideError: The offer is no referral; its reward is neither in points nor a code; there are too few codes.
@@ -195,10 +198,13 @@ def pay_referrals(stores: Stores, offer: Offer, *, now: datetime) -> tuple[list[
         for one in found
         if one.standing == "due"
     }
-    return found, pay(due, now)
+    with stores.control.begin() as connection:
+        paid = pay(connection, due, now)
+        stores.audit_within(connection, "pay referrals", actor=by, subject=offer.name, paid=paid)
+    return found, paid
 
 
-_Pay = Callable[[Mapping[str, str], datetime], int]
+_Pay = Callable[[sa.Connection, Mapping[str, str], datetime], int]
 """Pays deeds, each with who did it; says how many were not paid before."""
 
 
@@ -206,14 +212,7 @@ def _points(stores: Stores, rule: Referral) -> _Pay | None:
     if rule.programme is None or rule.points is None:
         return None
     programme, points = definitions.find(stores.control, Loyalty, rule.programme), rule.points
-
-    def pay(due: Mapping[str, str], now: datetime) -> int:
-        return sum(
-            loyalty.enter(stores, programme, whose, points, entry_id=deed, now=now)
-            for deed, whose in due.items()
-        )
-
-    return pay
+    return lambda connection, due, now: loyalty.grant(connection, programme, points, due, now=now)
 
 
 def _codes(stores: Stores, rule: Referral) -> _Pay | None:
@@ -225,7 +224,7 @@ def _codes(stores: Stores, rule: Referral) -> _Pay | None:
             f"The offer '{reward.name}' gives its codes to everybody. Write `codes: {{pool: unique, to: earned}}` into it, so that "
             "no campaign hands out the codes of those who earn them."
         )
-    return lambda due, now: earn(stores.control, reward.name, due, now=now)
+    return lambda connection, due, now: earn(connection, reward.name, due, now=now)
 
 
 def _rule(offer: Offer) -> Referral:

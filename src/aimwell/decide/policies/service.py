@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from aimwell.decide.policies.candidates import (
@@ -28,14 +27,14 @@ from aimwell.decide.policies.treating import GroupShare, shares_by_group
 from aimwell.decide.uplift.data import ExperimentData
 from aimwell.decide.uplift.problem import prepared, problem_of
 from aimwell.decide.uplift.reading import ReadExperiment
+from aimwell.decide.uplift.segments import in_segments
 from aimwell.errors import DecideError, nearest
 from aimwell.history.moment import open_moment
 from aimwell.segment.attributes.people_table import EVERYBODY, people_table
-from aimwell.segment.service import members
 from aimwell.stats.estimate import Estimate
 from aimwell.store.stores import Stores
 
-__all__ = ["DEFAULT_REPEATS", "PolicyReport", "policy_report", "segment_members", "who_gets_what"]
+__all__ = ["DEFAULT_REPEATS", "PolicyReport", "policy_report", "who_gets_what"]
 
 DEFAULT_REPEATS = 3
 
@@ -103,7 +102,7 @@ def policy_report(
         economics: How; default: an outcome is worth 1 and contact costs nothing.
         response: The outcome that the likeliest-first policy ranks by; default: `outcome`.
         rules: Segment → the arm that its members get, others getting nothing; further candidates.
-        inside: Who is in these segments, see `segment_members`.
+        inside: Who is in these segments, see `uplift.segments`.
         trees: Whether learners by boosted trees are tried, which take most of the time.
         protected: Attribute → each person's group, for the shares of the chosen policy.
         limit: How far shares of groups may lie apart.
@@ -146,23 +145,6 @@ def _candidates(
     return (*constant_candidates(data.arms), *by_segment, *usual_learners(trees=trees))
 
 
-def segment_members(
-    stores: Stores, read: ReadExperiment, segments: Sequence[str]
-) -> dict[str, NDArray[np.bool_]]:
-    """Which of the experiment's people were in each segment when they were assigned."""
-    return _members(stores, read.profiles, segments, read.as_of)
-
-
-def _members(
-    stores: Stores, profiles: pa.Array, segments: Sequence[str], as_of: datetime
-) -> dict[str, NDArray[np.bool_]]:
-    found = {}
-    for name in segments:
-        inside = members(stores, name, as_of=as_of).column("profile_id").combine_chunks()
-        found[name] = pc.is_in(profiles, value_set=inside).to_numpy(zero_copy_only=False)
-    return found
-
-
 def who_gets_what(
     stores: Stores,
     read: ReadExperiment,
@@ -191,7 +173,9 @@ def who_gets_what(
     with open_moment(stores, as_of=as_of) as moment:
         table = people_table(moment, read.coding.columns, among=among)
     features = read.coding.apply(table)
-    inside = _members(stores, table.column("profile_id").combine_chunks(), list(rules or {}), as_of)
+    inside = in_segments(
+        stores, table.column("profile_id").combine_chunks(), list(rules or {}), as_of=as_of
+    )
     actions = decider.decide(People(data.names, features, how.apply(features), inside))
     names = pa.array(data.arms, pa.string()).take(pa.array(actions))
     return pa.table({"profile_id": table.column("profile_id"), "action": names})

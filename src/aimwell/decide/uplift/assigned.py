@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -15,9 +15,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sqlglot import exp
 
+from aimwell.decide.stored import list_plans
+from aimwell.decide.uplift.knowing import MOMENT
+from aimwell.decide.uplift.own_outcomes import own_outcomes
 from aimwell.errors import DecideError, nearest
 from aimwell.history.moment import Moment, open_moment
-from aimwell.history.outcomes import outcomes
 from aimwell.stats.samples import FloatArray
 from aimwell.store.sql import identifier, sql
 from aimwell.store.stores import Stores
@@ -26,7 +28,6 @@ __all__ = [
     "CONTROL",
     "Assigned",
     "no_experiment",
-    "own_outcomes",
     "read_assigned",
     "usual_outcome",
 ]
@@ -37,6 +38,7 @@ CONTROL = "control"
 DEFAULT_DAYS = 14.0
 """So long outcomes count where nothing else was said."""
 _SPAN_DAYS = 1.0
+_MOST_MOMENTS = 24
 _SAME = 1e-9
 _SUM_TOLERANCE = 0.01
 _USUAL = ("margin", "revenue", "spend")
@@ -86,6 +88,8 @@ class Assigned:
         window_days: How long outcomes were counted; None: the report does not say.
         cautions: What a reader must know, in words.
         early: How many outcomes are dated before their person was assigned; they do not count.
+        known_at: Where people were assigned in a few waves, when each was: outcomes of their own count from then on. Null, and None of
+            all: `as_of`.
     """
 
     name: str
@@ -99,6 +103,13 @@ class Assigned:
     window_days: float | None
     cautions: tuple[str, ...]
     early: int = 0
+    known_at: pa.Array | None = None
+
+    @property
+    def last_at(self) -> datetime:
+        """When the last of the waves assigned; the first where they are not told apart."""
+        last = None if self.known_at is None else pc.max(self.known_at).as_py()
+        return self.as_of if last is None else max(self.as_of, last)
 
     def missing(self, names: Collection[str] | None = None) -> NDArray[np.bool_]:
         """Who lacks one of these outcomes, by default any."""
@@ -171,7 +182,7 @@ def read_assigned(
     Raises:
         DecideError: There is none of that name, or its window is not over.
     """
-    wanted = sql("TRUE") if plan_id is None else sql("plan_id = :plan", plan=plan_id)
+    wanted = _wanted(stores, name, plan_id)
     with open_moment(stores, as_of=now) as moment:
         arms = moment.session.table(sql(_ARMS, experiment=name, wanted=wanted))
         if not arms.num_rows:
@@ -180,6 +191,7 @@ def read_assigned(
     profiles = arms.column("profile_id").combine_chunks()
     as_of = pc.min(arms.column("assigned_at")).as_py()
     cautions = _cautions(arms)
+    known_at = None
     window: float | None = horizon_days
     if reported.num_rows:
         cautions += _told_wrong(reported)
@@ -191,7 +203,8 @@ def read_assigned(
                 f"The outcomes came with the experiment and are those of {window:g} days; {horizon_days:g} days cannot be counted."
             )
     else:
-        found = own_outcomes(stores, profiles, as_of, horizon_days, now)
+        known_at = _own_moments(arms, as_of)
+        found = own_outcomes(stores, profiles, as_of, horizon_days, now, known_at=known_at)
     return Assigned(
         name=name,
         profiles=profiles,
@@ -204,7 +217,28 @@ def read_assigned(
         window_days=window,
         cautions=tuple(cautions),
         early=int(pc.sum(reported.column("early")).as_py() or 0),
+        known_at=known_at,
     )
+
+
+def _wanted(stores: Stores, name: str, plan_id: str | None) -> exp.Expr:
+    """Which assignments count: those of the plan, else all, without trials where anything was sent."""
+    if plan_id is not None:
+        return sql("plan_id = :plan", plan=plan_id)
+    plans = list_plans(stores.control, name)
+    trials = [one.plan_id for one in plans if one.trial]
+    if not trials or not any(one.started_at is not None and not one.trial for one in plans):
+        return sql("TRUE")
+    return sql("(plan_id IS NULL OR plan_id NOT IN :trials)", trials=trials)
+
+
+def _own_moments(arms: pa.Table, as_of: datetime) -> pa.Array | None:
+    """When each was assigned, where that was in few waves; None where all were at once, or one by one."""
+    moments = arms.column("assigned_at").combine_chunks().cast(MOMENT)
+    different = pc.unique(moments)
+    if not 1 < len(different) <= _MOST_MOMENTS:
+        return None
+    return pc.if_else(pc.equal(moments, pa.scalar(as_of, MOMENT)), pa.scalar(None, MOMENT), moments)
 
 
 def usual_outcome(names: Collection[str]) -> str:
@@ -249,7 +283,7 @@ def _cautions(arms: pa.Table) -> list[str]:
     words = []
     times = pc.min_max(arms.column("assigned_at")).as_py()
     days = (times["max"] - times["min"]).total_seconds() / 86_400
-    if days > _SPAN_DAYS:
+    if days > _SPAN_DAYS and _own_moments(arms, times["min"]) is None:
         words.append(
             f"People were assigned over {days:.0f} days; features are those of the first, and outcomes that are not imported count from it on."
         )
@@ -269,29 +303,6 @@ def _reported(reported: pa.Table, profiles: pa.Array) -> dict[str, FloatArray]:
         places = pc.index_in(profiles, value_set=rows.column("profile_id").combine_chunks())
         values = rows.column("value").combine_chunks().take(places)
         found[name] = np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64)
-    return found
-
-
-def own_outcomes(
-    stores: Stores, profiles: pa.Array, as_of: datetime, horizon_days: float, now: datetime
-) -> dict[str, FloatArray]:
-    """What people did in the window, from the orders; margin only where it is known of everybody."""
-    end = as_of + timedelta(days=horizon_days)
-    if end > now:
-        raise DecideError(
-            f"The window of {horizon_days:g} days after {as_of:%Y-%m-%d} ends on {end:%Y-%m-%d}, which is to come. Wait, or "
-            "take a shorter one."
-        )
-    with open_moment(stores, as_of=as_of, horizon=timedelta(days=horizon_days)) as moment:
-        done = outcomes(moment, people=profiles)
-    places = pc.index_in(profiles, value_set=done.column("profile_id").combine_chunks())
-    found = {}
-    for name in ("bought", "orders", "revenue", "margin"):
-        column = done.column(name).cast(pa.float64()).combine_chunks().take(places)
-        found[name] = np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)
-    # Known of everybody whose revenue is, or of no use.
-    if np.isnan(found["margin"][~np.isnan(found["revenue"])]).any():
-        del found["margin"]
     return found
 
 

@@ -1,6 +1,7 @@
 """Experiments with what was known of people: our own campaigns, imported ones, and treatments that were only observed.
 
-Features are those of the moment of the first assignment, and outcomes begin there, both through `history`.
+Features are those of the moment of the first assignment, and outcomes begin there, both through `history`. In a later wave of a campaign, features of
+whom an earlier one drew are those of before that one (see `knowing`).
 """
 
 from __future__ import annotations
@@ -12,36 +13,37 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from aimwell.decide.uplift.assigned import (
     CONTROL,
     Assigned,
     no_experiment,
-    own_outcomes,
     read_assigned,
 )
-from aimwell.decide.uplift.coding import Coding, coding_of
+from aimwell.decide.uplift.coding import Coding
 from aimwell.decide.uplift.data import ExperimentData, experiment_of
+from aimwell.decide.uplift.knowing import drawn_before, features_known
 from aimwell.decide.uplift.observing import Overlap, observed_experiment
+from aimwell.decide.uplift.own_outcomes import own_outcomes
 from aimwell.definitions.kinds.model import TRAIT_PREFIX
-from aimwell.definitions.special_data import Asks
-from aimwell.errors import DecideError
-from aimwell.history.features import feature_names
-from aimwell.history.moment import Moment, open_moment
-from aimwell.segment.attributes.people_table import EVERYBODY, is_special, people_table
+from aimwell.history.moment import open_moment
+from aimwell.segment.attributes.people_table import EVERYBODY, people_table
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
 __all__ = [
     "ReadExperiment",
-    "features_known",
-    "plain_traits",
     "read_experiment",
     "read_observed",
     "traits_of",
 ]
 
 _TREATED = "treated"
+_EARLIER = (
+    "{people:,} people were drawn by an earlier wave too; what they did since is in part an effect of it, so features of theirs are those of before "
+    "the first."
+)
 
 _TOUCHED = """
 SELECT profile_id, min(occurred_at) AS touched_at FROM touches
@@ -61,6 +63,7 @@ class ReadExperiment:
         window_days: How long outcomes were counted; None: the report does not say.
         coding: How features became numbers.
         overlap: Where treatment was only observed.
+        known_at: Of each row, before when its features are known: the first wave of the campaign that drew them. Null: before `as_of`.
     """
 
     name: str
@@ -70,6 +73,17 @@ class ReadExperiment:
     window_days: float | None
     coding: Coding
     overlap: Overlap | None = None
+    known_at: pa.Array | None = None
+
+    def take(self, rows: NDArray[np.intp]) -> ReadExperiment:
+        """Only these people."""
+        places = pa.array(rows)
+        return replace(
+            self,
+            data=self.data.take(rows),
+            profiles=self.profiles.take(places),
+            known_at=None if self.known_at is None else self.known_at.take(places),
+        )
 
 
 def read_experiment(
@@ -98,7 +112,15 @@ def read_experiment(
     """
     found = read_assigned(stores, name, now=now, horizon_days=horizon_days, plan_id=plan_id)
     cautions = list(found.cautions)
-    table, coding = features_known(stores, found.as_of, found.profiles, columns, coding)
+    # Read as a whole, each person of a campaign stands in it by the wave that drew them first.
+    drawn = found.known_at
+    if plan_id is not None:
+        drawn = drawn_before(stores, name, found.profiles, found.as_of, now=now)
+        if drawn.null_count < len(drawn):
+            cautions.append(_EARLIER.format(people=len(drawn) - drawn.null_count))
+    table, coding = features_known(
+        stores, found.as_of, found.profiles, columns, coding, known_at=drawn
+    )
     missing = found.missing()
     if missing.any():
         cautions.append(f"{int(missing.sum()):,} people have no outcome and were left out.")
@@ -116,8 +138,16 @@ def read_experiment(
     split = data.split_check()
     if split.mismatch:
         data = replace(data, cautions=(*data.cautions, split.message))
-    people = found.profiles.take(pa.array(kept))
-    return ReadExperiment(name, data, people, found.as_of, found.window_days, coding)
+    people = pa.array(kept)
+    return ReadExperiment(
+        name,
+        data,
+        found.profiles.take(people),
+        found.as_of,
+        found.window_days,
+        coding,
+        known_at=None if drawn is None else drawn.take(people),
+    )
 
 
 def read_observed(
@@ -195,46 +225,3 @@ def traits_of(
         name: table.column(column).cast(pa.string()).to_pylist()
         for name, column in zip(names, wanted, strict=True)
     }
-
-
-def features_known(
-    stores: Stores,
-    as_of: datetime,
-    profiles: pa.Array,
-    columns: Sequence[str],
-    coding: Coding | None = None,
-) -> tuple[pa.Table, Coding]:
-    """What was known of these people before a moment, in their order, and its coding.
-
-    Args:
-        stores: The workspace.
-        as_of: Nothing from this moment on is looked at.
-        profiles: Whom.
-        columns: Features and `trait:NAME`; none: all that are known.
-        coding: As another experiment had it; default: learnt from these people.
-
-    Raises:
-        DecideError: Nothing that differs between them was known.
-    """
-    with open_moment(stores, as_of=as_of) as moment:
-        given = columns if coding is None else coding.columns
-        wanted = list(given) or [
-            *feature_names(),
-            *(f"{TRAIT_PREFIX}{name}" for name in plain_traits(moment)),
-        ]
-        known = people_table(moment, wanted, among=EVERYBODY, visitors=True)
-    places = pc.index_in(profiles, value_set=known.column("profile_id").combine_chunks())
-    table = known.take(places).select(wanted)
-    coding = coding or coding_of(table, wanted)
-    if not coding.columns:
-        raise DecideError(
-            f"Nothing that differs between people was known of them before {as_of:%Y-%m-%d %H:%M %Z}, so nobody can be told from "
-            "anybody. Collect their history or traits; what is dated at or after the assignment is not looked at."
-        )
-    return table, coding
-
-
-def plain_traits(moment: Moment) -> list[str]:
-    """Names of the traits that are known of anybody, without those of special categories."""
-    rows = moment.session.rows(sql("SELECT DISTINCT name FROM traits ORDER BY name"))
-    return [name for (name,) in rows if not is_special(moment, Asks("trait", name, "columns"))]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from aimwell.measure.diagnosis.passing import PassedOver
 from aimwell.measure.model import plain_fields
 from aimwell.stats.estimate import Estimate
 
@@ -72,6 +73,7 @@ class Diagnosis:
         steps: Of everyone, one a step; what was expected is missing where there is nothing to hold it against.
         findings: What stands out, the most telling first.
         searched: How many comparisons were made.
+        passed: Whom the policy gave nothing; None where nobody.
         sentence: What a reader should take from it.
         notes: What to know before believing it.
     """
@@ -85,6 +87,7 @@ class Diagnosis:
     steps: tuple[Finding, ...]
     findings: tuple[Finding, ...]
     searched: int
+    passed: PassedOver | None
     sentence: str
     notes: tuple[str, ...]
 

@@ -10,11 +10,12 @@ import numpy as np
 
 from aimwell.decide.campaign_parts import CampaignParts, parts_of_plan
 from aimwell.decide.model import Plan
-from aimwell.decide.stored import list_plans, load_plan, places
+from aimwell.decide.stored import list_plans, load_plan
 from aimwell.errors import MeasureError, nearest
-from aimwell.measure.by_segment import segment_lifts
+from aimwell.measure.diagnosis.effects import effects_of, of_offer
 from aimwell.measure.diagnosis.journeys import Journeys, Reached, journeys
-from aimwell.measure.diagnosis.model import EVERYONE, Diagnosis
+from aimwell.measure.diagnosis.model import Diagnosis
+from aimwell.measure.diagnosis.passing import PassedOver, contacted, passed_over
 from aimwell.measure.diagnosis.places import CART, given_places, grouping_of
 from aimwell.measure.diagnosis.searching import (
     Effects,
@@ -25,11 +26,11 @@ from aimwell.measure.diagnosis.searching import (
 )
 from aimwell.measure.diagnosis.words import TARGET_NAMES, in_words, onwards, sentence
 from aimwell.measure.ledger import read_contacts, read_ledger, recorded_channels
-from aimwell.measure.members import Grouping, InSegments, micro_groups, of_segments
+from aimwell.measure.members import Grouping, micro_groups, of_segments
 from aimwell.measure.people import BoolArray
-from aimwell.measure.reading import Reading, read_people
-from aimwell.measure.spans import seed_of, span_of
-from aimwell.privacy.erasure import is_erased
+from aimwell.measure.plan_reading import read_plan
+from aimwell.measure.reading import Reading
+from aimwell.measure.spans import assigned, span_of
 from aimwell.segment.membership.defined import defined
 from aimwell.store.stores import Stores
 
@@ -44,10 +45,12 @@ _Recorded = tuple[frozenset[str], frozenset[str]]
 
 @dataclass(frozen=True, eq=False)
 class _Read:
-    """One plan. `waiting`: messages that are not through. `converted`: contacted people with the goal, and their number."""
+    """One plan. `waiting`: messages that are not through. `converted`: people not held out with the goal, and their number."""
 
     journeys: Journeys
     effects: Effects
+    uneven: str | None
+    passed: PassedOver | None
     waiting: int
     converted: tuple[int, int]
     failures: tuple[str, ...]
@@ -120,6 +123,7 @@ def diagnose(
         steps=steps,
         findings=tuple(in_words(one, stores.settings.currency, ways) for one in found),
         searched=searched,
+        passed=mine.passed,
         sentence=sentence(found, searched, len(before)),
         notes=_notes(mine, len(before), finished=span.finished),
     )
@@ -163,12 +167,11 @@ def _read(
     with stores.read_control() as connection:
         contacts = read_contacts(connection, plan.plan_id, until=until)
         waiting = read_ledger(connection, plan.plan_id).delivery.waiting
-    placed = places(stores.control, plan.plan_id, arms=("treatment", "control"))
-    reading = read_people(
+    reading = read_plan(
         stores,
         plan,
         parts,
-        [place for place in placed if not is_erased(place.profile_id)],
+        assigned(stores, plan.plan_id),
         span=span,
         grouping=grouping,
         contacts=contacts,
@@ -178,7 +181,17 @@ def _read(
     failures = reading.in_segments.failures
     groups = dict(reading.in_segments.members)
     carted = groups.pop(CART, None)
-    keep = _kept(reading, parts, offer)
+    effects, uneven = effects_of(
+        reading.people,
+        groups,
+        plan=plan,
+        parts=parts,
+        span=span,
+        currency=stores.settings.currency,
+        offer=offer,
+    )
+    passed = passed_over(reading.people, groups)
+    keep = of_offer(reading.people, parts, offer)
     reading = replace(
         reading,
         people=reading.people.take(keep),
@@ -186,21 +199,11 @@ def _read(
     )
     groups = {name: members[keep] for name, members in groups.items()}
     carts = None if carted is None else carted[keep]
-    lifts = segment_lifts(
-        reading.people,
-        InSegments(groups, {}),
-        plan=plan,
-        span=span,
-        currency=stores.settings.currency,
-        metrics=["revenue" if reading.people.margin_unknown else "margin"],
-        seed=seed_of(plan),
-    )
     return _Read(
         journeys=_journeys(reading, parts, groups, carts, recorded, waiting=waiting),
-        effects={
-            EVERYONE: lifts.everyone[0].difference,
-            **{row.group: row.against_others for row in lifts.rows if row.against_others.defined},
-        },
+        effects=effects,
+        uneven=uneven,
+        passed=passed,
         waiting=waiting,
         converted=(
             int((reading.people.converted & reading.people.treated).sum()),
@@ -208,16 +211,6 @@ def _read(
         ),
         failures=tuple(f"{n}: {why}" for n, why in sorted(failures.items())),
     )
-
-
-def _kept(reading: Reading, parts: CampaignParts, offer: str | None) -> BoolArray:
-    """Whom to look at: everybody, or where one offer is asked for those who got it and the held-out."""
-    people = reading.people
-    if offer is None:
-        return np.ones(len(people), dtype=np.bool_)
-    actions = {one.key for one in parts.campaign.actions if one.offer == offer}
-    cells = [number for number, cell in enumerate(people.cells) if cell.action in actions]
-    return people.given(cells) | ~people.treated
 
 
 def _journeys(
@@ -229,7 +222,7 @@ def _journeys(
     *,
     waiting: int,
 ) -> Journeys:
-    people, treated = reading.people, reading.people.treated
+    people, treated = reading.people, contacted(reading.people)
     given = given_places(people, parts)
 
     def befell(name: str) -> BoolArray:
@@ -303,5 +296,6 @@ def _notes(mine: _Read, plans: int, *, finished: bool) -> tuple[str, ...]:
     found.append(
         "Steps after sending describe; only the effect is against people who were held out."
     )
+    found += [one for one in (mine.uneven, mine.passed and mine.passed.sentence) if one]
     found += [f"Missing: {one}" for one in mine.failures]
     return tuple(found)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from aimwell.decide.uplift.assigned import Assigned
-from aimwell.decide.uplift.reading import features_known
+from aimwell.decide.uplift.knowing import features_known
 from aimwell.definitions.kinds.model import TRAIT_PREFIX
 from aimwell.predict.preparation import prepare
 from aimwell.stats.samples import FloatArray
@@ -41,7 +41,14 @@ def known_before(
     if columns is None:
         return (), None
     profiles = assigned.profiles.filter(pa.array(kept))
-    table, coding = features_known(stores, assigned.as_of, profiles, list(columns))
+    moments = assigned.known_at
+    table, coding = features_known(
+        stores,
+        assigned.as_of,
+        profiles,
+        list(columns),
+        known_at=None if moments is None else moments.filter(pa.array(kept)),
+    )
     own = f"{TRAIT_PREFIX}{without}"
     wanted = [place for place, name in enumerate(coding.names) if name.split("=")[0] != own]
     values = coding.apply(table)[:, wanted]

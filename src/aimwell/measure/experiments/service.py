@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from aimwell.decide.uplift.assigned import CONTROL, Assigned, read_assigned, usual_outcome
-from aimwell.decide.uplift.reading import plain_traits, traits_of
+from aimwell.decide.uplift.knowing import plain_traits
+from aimwell.decide.uplift.reading import traits_of
 from aimwell.errors import MeasureError, nearest
 from aimwell.history.moment import open_moment
 from aimwell.measure.experiments.comparing import Subjects, arm_figures, compared, pairs_of
@@ -66,7 +67,7 @@ def measure_experiment(
         name: As in the assignments.
         now: Nothing from this moment on is seen.
         outcome: An imported one; or bought, orders, revenue, margin. None: money if there is any, else the first.
-        horizon_days: Days of outcomes from the first assignment on, where none were imported.
+        horizon_days: Days of outcomes from the assignment on (that of the first wave that drew a person), where none were imported.
         against: Compare all arms with this one; None: the control, or each with each where there is none.
         cluster: Trait by which arms were given to groups; None: one by which it looks as if they were; `none`: persons.
         reached: Event that tells whom an arm reached, in the window; None: touches of the experiment whose action names an arm.
@@ -210,7 +211,7 @@ def _overlaps(
     code: NDArray[np.int64],
     seed: int,
 ) -> list[str]:
-    until = assigned.as_of + timedelta(days=assigned.window_days or horizon_days)
+    until = assigned.last_at + timedelta(days=assigned.window_days or horizon_days)
     with open_moment(stores, as_of=now) as moment:
         rows = moment.session.table(
             elsewhere(assigned.name, since=assigned.as_of, until=min(until, now))
@@ -230,7 +231,7 @@ def _reached(
     """Arm → whom it reached, where anything tells."""
     with open_moment(stores, as_of=now) as moment:
         if event is not None:
-            until = min(now, assigned.as_of + timedelta(days=horizon_days))
+            until = min(now, assigned.last_at + timedelta(days=horizon_days))
             rows = moment.session.table(happened(event, since=assigned.as_of, until=until))
             if not rows.num_rows:
                 raise MeasureError(

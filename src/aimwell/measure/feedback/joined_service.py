@@ -10,7 +10,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from aimwell.decide.model import Plan
-from aimwell.decide.stored import load_plan, places
+from aimwell.decide.stored import load_plan
 from aimwell.definitions import service as definitions
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.survey import Survey
@@ -20,8 +20,7 @@ from aimwell.history.moment import Moment, open_moment
 from aimwell.measure.feedback.joined import Counted, Joined, Kind, joined
 from aimwell.measure.feedback.texts import LONG_AGO
 from aimwell.measure.feedback.topics import GOOD
-from aimwell.measure.spans import span_of
-from aimwell.privacy.erasure import is_erased
+from aimwell.measure.spans import assigned, span_of
 from aimwell.privacy.special import privacy_rules
 from aimwell.segment.advocacy.service import thresholds
 from aimwell.segment.divisions import divide
@@ -72,7 +71,8 @@ GROUP BY coalesce(i.profile_id, a.origin_id) HAVING count(DISTINCT a."group") = 
 """
 
 ARMS_DRAWN = (
-    "Arms were drawn by chance, but a message may change who answers, not only what they say."
+    "Arms were drawn by chance, but a message may change who answers, not only what they say. Whom a policy gave nothing counts with the contacted, "
+    "as the like of them are among the held-out."
 )
 _CHOSEN = "Who answers chooses to; each person counts once a question, by the newest answer."
 
@@ -129,18 +129,14 @@ def arms_of(
 
 
 def _arms(moment: Moment, plan: Plan) -> pa.Table:
-    placed = [
-        place
-        for place in places(moment.stores.control, plan.plan_id, arms=("treatment", "control"))
-        if not is_erased(place.profile_id)
-    ]
+    placed = assigned(moment.stores, plan.plan_id).people
     moment.session.bind(
         "arms",
         pa.table(
             {
                 "origin_id": pa.array([one.origin_id for one in placed], pa.string()),
                 "group": pa.array(
-                    ["contacted" if one.arm == "treatment" else "held out" for one in placed],
+                    ["held out" if one.arm == "control" else "contacted" for one in placed],
                     pa.string(),
                 ),
             }

@@ -75,7 +75,7 @@ def feedback_shifts(
         stores: The workspace.
         now: Nothing from this moment on is seen.
         since: The day; default: the start of the present quarter.
-        topics: How many to look for in the texts of before.
+        topics: How many to look for in the texts of before; 0: texts are not read.
 
     Raises:
         MeasureError: The day is to come.
@@ -87,7 +87,11 @@ def feedback_shifts(
         )
     with open_moment(stores, as_of=now) as moment:
         counted = _answers(moment, start)
-        spoken, notes = _topics(texts_before(moment, since=start - _BEFORE), start, topics)
+        spoken, notes = (
+            _topics(texts_before(moment, since=start - _BEFORE), start, topics)
+            if topics
+            else ({}, [])
+        )
     return Shifts(since=start, found=shifts({**counted, **spoken}), notes=tuple(notes))
 
 

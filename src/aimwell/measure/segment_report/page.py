@@ -9,7 +9,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from aimwell.measure.feedback.joined import GroupFeedback
+from aimwell.measure.feedback.shown import figures, said_row
 from aimwell.measure.feedback.spoken import GroupSound, GroupTopic
 from aimwell.measure.formatting import (
     count,
@@ -32,7 +32,6 @@ __all__ = ["segment_csv", "segment_html"]
 _TEMPLATE = Path(__file__).parents[1] / "templates" / "segment.html"
 _MOST_CAMPAIGNS = 12
 _WORDS = 4
-_SURE = 0.05
 
 
 def segment_html(found: SegmentReport) -> str:
@@ -75,7 +74,7 @@ def segment_html(found: SegmentReport) -> str:
         axis=axis,
         campaigns=[_line(one, found.currency) for one in shown],
         more=len(found.campaigns) - len(shown),
-        feedback=[_said(one) for one in found.feedback.rows],
+        feedback=[said_row(one) for one in found.feedback.rows],
         topics=[_spoken(" ".join(one.topic[:_WORDS]), one) for one in found.spoken.topics],
         sounds=[_spoken("words that sound satisfied", one) for one in found.spoken.sounds],
     )
@@ -165,43 +164,10 @@ def _within(one: Estimate, currency: str) -> str:
     return (one.reason or "") if one.estimate is None else money_interval(one, currency)
 
 
-def _said(one: GroupFeedback) -> dict[str, str]:
-    nps = one.kind == "nps"
-    return {
-        "question": one.question,
-        "what": "net promoter score" if nps else "satisfied",
-        "answered": count(one.answered),
-        **_figures(one.value, one.against_others, one.q_value, points_alone=nps),
-    }
-
-
 def _spoken(name: str, one: GroupTopic | GroupSound) -> dict[str, str]:
     value = one.share if isinstance(one, GroupTopic) else one.satisfied
-    figures = _figures(value, one.against_others, one.q_value)
-    return {"name": name, "writers": count(one.writers), **figures}
-
-
-def _figures(
-    value: Estimate, against: Estimate, q_value: float | None, *, points_alone: bool = False
-) -> dict[str, str]:
-    """A figure and what it differs by from all others: a share and points, or points alone."""
-
-    def points(figure: float | None) -> str:
-        scale = 1.0 if points_alone else 100.0
-        return "–" if figure is None else f"{scale * figure:+.0f}".replace("-", "\N{MINUS SIGN}")
-
-    def plain(figure: float | None) -> str:
-        if points_alone:
-            return points(figure)
-        return "–" if figure is None else percent(100.0 * figure)
-
-    sure = q_value is not None and q_value <= _SURE
-    return {
-        "value": plain(value.estimate),
-        "range": value.reason or f"{plain(value.lower)} to {plain(value.upper)}",
-        "against": points(against.estimate) + ("*" if sure else ""),
-        "against_range": against.reason or f"{points(against.lower)} to {points(against.upper)}",
-    }
+    told = figures(value, one.against_others, one.q_value)
+    return {"name": name, "writers": count(one.writers), **told}
 
 
 def segment_csv(found: SegmentReport) -> str:
