@@ -30,7 +30,13 @@ from aimwell.store.stores import Stores
 if TYPE_CHECKING:
     from aimwell.predict.responding.own_channels import OwnChannels
 
-__all__ = ["ChannelChoice", "channel_choice", "channel_rules"]
+__all__ = [
+    "ChannelChoice",
+    "channel_choice",
+    "channel_rules",
+    "offers_through",
+    "rules_of",
+]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -162,16 +168,27 @@ def channel_rules(actions: Sequence[Action], arms: Sequence[str]) -> tuple[Rule,
         actions: Of the campaign.
         arms: Of the experiment; the first is nothing.
     """
+    return tuple(
+        rule
+        for offer, through in offers_through(actions, arms).items()
+        for rule in rules_of(offer, through)
+    )
+
+
+def offers_through(
+    actions: Sequence[Action], arms: Sequence[str]
+) -> dict[str | None, dict[str, int]]:
+    """Each offer that an experiment had through several channels → channel → the place of its arm."""
     offers: dict[str | None, dict[str, int]] = {}
     for one in actions:
         if one.key in arms:
             offers.setdefault(one.offer, {}).setdefault(one.channel, list(arms).index(one.key))
-    return tuple(
-        _rule(offer, through, otherwise)
-        for offer, through in offers.items()
-        if len(through) > 1
-        for otherwise in through
-    )
+    return {offer: through for offer, through in offers.items() if len(through) > 1}
+
+
+def rules_of(offer: str | None, through: Mapping[str, int]) -> tuple[Rule, ...]:
+    """One offer to everybody through the own channel, else through each in turn. `through`: channel → the place of its arm."""
+    return tuple(_rule(offer, through, otherwise) for otherwise in through)
 
 
 def _rule(offer: str | None, through: Mapping[str, int], otherwise: str) -> Rule:

@@ -58,10 +58,11 @@ def summed_up(
     """
     campaign, people = parts.campaign, chosen.people
     treated, control = people.count(TREATMENT), people.count(CONTROL)
-    eligible = [people.profile_id[i] for i in np.flatnonzero(people.arm != EXCLUDED).tolist()]
+    eligible = len(people) - people.count(EXCLUDED)
     figures, margin_known = _baseline(
-        stores, parts, eligible, moment, snapshot, len(eligible) - control, control
+        stores, parts, people, moment, snapshot, eligible - control, control
     )
+    timing = times.summary(people)
     stale = _stale(stores, moment, snapshot)
     fault = address_warning(parts, stores.settings, trial=trial)
     unreached = () if fault is None else (fault,)
@@ -69,7 +70,7 @@ def summed_up(
         audience=words,
         audience_size=len(people),
         excluded=people.reasons(),
-        eligible=len(eligible),
+        eligible=eligible,
         treated=treated,
         control=control,
         passed=people.count(PASSED),
@@ -86,7 +87,7 @@ def summed_up(
         goal=f"{campaign.goal.value} of '{campaign.goal.event}'",
         choice=_choice(offered, chosen),
         chosen=chosen.summary,
-        timing=times.summary(people),
+        timing=timing,
         channels=chosen.channel_summary,
         detectable=figures,
         kept_arms=kept,
@@ -97,7 +98,7 @@ def summed_up(
             *([] if trial else _open_already(stores, campaign)),
             *_warnings(parts, offered, treated, control, margin_known),
             *chosen.warnings,
-            *times.warnings(people),
+            *times.warnings(timing),
             *_unmet_floors(chosen),
         ),
     )
@@ -139,7 +140,7 @@ def _choice(offered: Sequence[Candidate], chosen: Drafted) -> str:
         return f"{lesson.choice.sentence} Learnt from {lesson.people:,} people of {lesson.source}."
     if len(offered) == 1 and len(offered[0].variants) == 1:
         return f"{lesson.words} There is one action, so each person who is not held out gets it."
-    if channels is not None:
+    if channels is not None and channels["explore"] is not None:
         return (
             f"{lesson.words} So each person who is not held out gets an offer at random, by weight, through the channel in which "
             f"they answer where that is known, and a share of {channels['explore']:.0%} one of the allowed actions whatever the "
@@ -164,7 +165,7 @@ def _unmet_floors(chosen: Drafted) -> list[str]:
 def _baseline(
     stores: Stores,
     parts: CampaignParts,
-    eligible: Sequence[str],
+    people: PlanPeople,
     moment: datetime,
     snapshot: Snapshot,
     treated: int,
@@ -177,7 +178,10 @@ def _baseline(
     """
     earlier = moment - parts.campaign.goal.window
     same, _words = audience_of(stores, parts, earlier, snapshot)
-    done = what_followed(stores, parts, same or eligible, earlier, snapshot)
+    if not same:
+        places = np.flatnonzero(people.arm != EXCLUDED).tolist()
+        same = [people.profile_id[place] for place in places]
+    done = what_followed(stores, parts, same, earlier, snapshot)
     return done.detectable(treated=treated, control=control), done.margin_known
 
 

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 import sqlalchemy as sa
@@ -30,16 +29,13 @@ from aimwell.decide.recommended import Recommended, recommended
 from aimwell.decide.reservations import Rank, ask_anew
 from aimwell.decide.stops import refuse_stopped
 from aimwell.decide.stored import load_plan, move, store_plan
+from aimwell.decide.time_choice import time_choice
 from aimwell.decide.timing import due_at
-from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.errors import DecideError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
-
-if TYPE_CHECKING:
-    from aimwell.predict.timing.own_times import OwnTimes
 
 __all__ = ["approve", "cancel", "plan", "undo"]
 
@@ -107,12 +103,12 @@ def plan(
         )
     times = due_times(
         parts.campaign,
-        [kept.get(profile, profile) for profile in audience],
+        [kept.get(profile, profile) for profile in audience] if kept else audience,
         audience,
-        [contacts.zone(profile) for profile in audience],
+        contacts.zones_of(audience),
         now=moment,
         quiet=None if parts.contact_policy is None else parts.contact_policy.quiet_hours,
-        own=_own_times(stores, parts.campaign, moment, snapshot),
+        choice=time_choice(stores, parts.campaign, moment=moment, snapshot=snapshot),
     )
     chosen = _choose(
         stores,
@@ -265,11 +261,11 @@ def _choose(
 ) -> Drafted:
     due = times.moments
     # Who may be written to at one time and not at the other would make the two groups differ before anything is sent.
-    dealt, others = times.at_both()
+    elsewhen = list(times.elsewhen())
 
     def refuse(worth: NDArray[np.float64] | None) -> NDArray[np.int8]:
         refusals = graver(contacts.refusals(audience, offered, due, worth), barred)
-        if contacts.contacts and dealt.size:
+        for dealt, others in elsewhen if contacts.contacts else ():
             some = [audience[place] for place in dealt.tolist()]
             earns = None if worth is None else worth[dealt]
             refusals[dealt] = graver(
@@ -293,16 +289,3 @@ def _choose(
         trial=trial,
     )
     return replace(made, people=replace(made.people, timing=times.of(made.people)))
-
-
-def _own_times(
-    stores: Stores, campaign: Campaign, moment: datetime, snapshot: Snapshot
-) -> OwnTimes | None:
-    """People's own times, where the campaign asks for them."""
-    wanted = campaign.schedule.best_time
-    if wanted is None:
-        return None
-    # Most plans ask for no prediction, and it takes time to import.
-    from aimwell.predict.timing.own_times import own_times
-
-    return own_times(stores, wanted.model, as_of=moment, snapshot=snapshot)
