@@ -10,6 +10,7 @@ import typer
 
 from aimwell.cli import (
     decide_plans,
+    decide_policy,
     decide_running,
     decide_share,
     decide_simulate,
@@ -211,6 +212,7 @@ decide_share.register(app)
 decide_simulate.register(app)
 decide_running.register(app)
 decide_uplift.register(app)
+decide_policy.register(app)
 decide_timing.register(app)
 
 app.command("experiment", rich_help_panel=EXPERIMENTS)(experiment)

@@ -28,14 +28,17 @@ from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
 if TYPE_CHECKING:
+    from aimwell.predict.registry import RegisteredModel
     from aimwell.predict.responding.own_channels import OwnChannels
 
 __all__ = [
     "ChannelChoice",
     "channel_choice",
     "channel_rules",
+    "members_of",
     "offers_through",
     "rules_of",
+    "then_of",
 ]
 
 Floats = NDArray[np.float64]
@@ -90,16 +93,19 @@ class ChannelChoice:
 
     def members(self) -> dict[str, Bools]:
         """Channel → whose it is, of the audience."""
-        return self._members(self.mine)
+        return members_of(self.mine, self.channels)
 
     def members_then(self, read: ReadExperiment) -> Mapping[str, Bools]:
         """The same of an experiment's people, as it would have been told at its own moment."""
-        from aimwell.predict.responding.own_channels import own_channels_then
-
-        told = own_channels_then(
-            self.stores, self.own.entry, as_of=read.as_of, sure=self.wanted.sure
+        mine = then_of(
+            self.stores,
+            self.own.entry,
+            self.channels,
+            read.profiles,
+            as_of=read.as_of,
+            sure=self.wanted.sure,
         )
-        return self._members(told.of(read.profiles, self.channels))
+        return members_of(mine, self.channels)
 
     def header(self) -> dict[str, Any]:
         """By what channels were told, for the plan."""
@@ -130,9 +136,6 @@ class ChannelChoice:
     def _place(self, channel: str) -> int:
         return next(n for n, (name, _medium) in enumerate(self.channels) if name == channel)
 
-    def _members(self, mine: NDArray[np.int64]) -> dict[str, Bools]:
-        return {_mark(name): mine == n for n, (name, _medium) in enumerate(self.channels)}
-
 
 def channel_choice(
     stores: Stores,
@@ -159,6 +162,28 @@ def channel_choice(
     channels = tuple((name, one.medium) for name, one in parts.channels.items())
     mine = own.of(pa.array(audience, pa.string()), channels)
     return ChannelChoice(stores, wanted, parts.campaign.actions, channels, own, mine)
+
+
+def members_of(
+    mine: NDArray[np.int64], channels: Sequence[tuple[str, str]]
+) -> dict[str, NDArray[np.bool_]]:
+    """For the rules: whose each of the channels is, of people whose own is `mine` (its place; −1: none is known)."""
+    return {_mark(name): mine == place for place, (name, _medium) in enumerate(channels)}
+
+
+def then_of(
+    stores: Stores,
+    entry: RegisteredModel,
+    channels: Sequence[tuple[str, str]],
+    profiles: pa.Array,
+    *,
+    as_of: datetime,
+    sure: float,
+) -> NDArray[np.int64]:
+    """The own channel of an experiment's people as it would have been told at its moment: its place, or −1."""
+    from aimwell.predict.responding.own_channels import own_channels_then
+
+    return own_channels_then(stores, entry, as_of=as_of, sure=sure).of(profiles, channels)
 
 
 def channel_rules(actions: Sequence[Action], arms: Sequence[str]) -> tuple[Rule, ...]:
