@@ -17,7 +17,6 @@ from aimwell.decide.model import ActionSummary, Candidate, Detectable, PlanSumma
 from aimwell.decide.people import CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.recommended import Recommended
-from aimwell.decide.reservations import open_plans
 from aimwell.decide.what_followed import what_followed
 from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.history.freshness import order_days, stale_orders
@@ -95,7 +94,6 @@ def summed_up(
         warnings=(
             *unreached,
             *stale,
-            *([] if trial else _open_already(stores, campaign)),
             *_warnings(parts, offered, treated, control, margin_known),
             *chosen.warnings,
             *times.warnings(timing),
@@ -192,19 +190,6 @@ def _stale(stores: Stores, moment: datetime, snapshot: Snapshot) -> list[str]:
         days = order_days(past)
     words = stale_orders(days, moment=local_day(stores, moment))
     return [] if words is None else [words]
-
-
-def _open_already(stores: Stores, campaign: Campaign) -> list[str]:
-    """A warning where another plan of the campaign may still contact people."""
-    with stores.read_control() as connection:
-        plans = open_plans(connection)
-    found = [one.plan_id for one in plans if one.campaign == campaign.name and one.approved]
-    if not found:
-        return []
-    others = f"'{found[0]}' of this campaign is" + (
-        f" (and {len(found) - 1} more are)" if len(found) > 1 else ""
-    )
-    return [f"The plan {others} approved and not over: whoever stands in both is written to twice."]
 
 
 def _warnings(
