@@ -44,6 +44,7 @@
     │   ├── FunctionChangedError   a function of the firm's own is not the one that a model learnt from
     │   └── ModelFileError         a stored model is missing, changed or not one of ours
     ├── DecideError
+    │   └── OpenPlanError          another plan of the campaign is approved or being sent
     ├── DeliverError
     │   ├── TemplateError          a text does not parse, breaks a limit or cannot be rendered
     │   │   └── MissingFieldError  a text uses a field that this person does not have
@@ -91,6 +92,7 @@ __all__ = [
     "MissingFieldError",
     "ModelFileError",
     "NothingTakenError",
+    "OpenPlanError",
     "PredictError",
     "PrivacyError",
     "QueryError",
@@ -405,6 +407,10 @@ class ModelFileError(PredictError):
 
 class DecideError(AimwellError):
     """A campaign cannot be planned, approved or explained."""
+
+
+class OpenPlanError(DecideError):
+    """Another plan of the campaign is approved or being sent; the message says which, and what can be done."""
 
 
 class DeliverError(AimwellError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -189,6 +190,60 @@ def test_the_prediction_is_judged_with_the_other_policies_and_used_where_it_wins
     )
     assert got["mail", 0] + got["text", 1] > 4 * (got["mail", 1] + got["text", 0])
     assert second.summary["channels"]["explore"] is None
+
+
+def test_a_policy_report_has_the_prediction_among_its_candidates(
+    made: tuple[Stores, list[str], Plan],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    stores, names, _sent = made
+    run: Run = command_in(stores.root, monkeypatch, capsys)
+    asked = ("decide", "policy", "spring", "--no-trees", "--repeats", "1")
+    told = run(*asked, "--predicted-channel", "--to", str(tmp_path / "to.csv"), "--json").json
+    assert sum(told["own_channels"].values()) > 200
+    found = {one["name"]: one for one in told["candidates"]}
+    chosen = told["choice"]["chosen"]
+    assert chosen in ("ten: predicted channel, else email", "ten: predicted channel, else sms")
+    assert {"nobody", "everyone: mail", "likeliest buyers first", chosen} <= found.keys()
+    assert found[chosen]["value"]["doubly_robust"]["estimate"] == pytest.approx(48, abs=4)
+    with (tmp_path / "to.csv").open() as file:
+        rows = list(csv.reader(file))[1:]
+    number = {origin(stores, name): n for n, name in enumerate(names)}
+    right = [
+        action == ("mail", "text")[number[profile] % 2]
+        for profile, action in rows
+        if number[profile] < PEOPLE - STRANGERS
+    ]
+    assert np.mean(right) > 0.8
+    # The same by what is said of the arms, as of an experiment that was imported.
+    by_hand = ("--channel", "mail=email", "--channel", "text=sms")
+    again = run(*asked, *by_hand, "--json").json
+    assert again["choice"]["gain"] == told["choice"]["gain"]
+    printed = run(*asked, *by_hand).out
+    assert "By prefers-click@1, learnt anew" in printed
+    assert "predicted channel, else email" in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--channel", "letter=email"), "There is no arm 'letter'"),
+        (("--channel", "mail=email", "--channel", "text=email"), "Two arms went through 'email'"),
+        (("--channel", "mail=email"), "for two channels at least"),
+        (("--predicted-channel", "--channel-model", "answers"), "prefers-click"),
+    ],
+)
+def test_channels_of_arms_that_cannot_be_are_refused(
+    made: tuple[Stores, list[str], Plan],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: tuple[str, ...],
+    words: str,
+) -> None:
+    run: Run = command_in(made[0].root, monkeypatch, capsys)
+    assert words in run("decide", "policy", "spring", "--no-trees", *options, code=1).err
 
 
 def test_what_was_predicted_then_does_not_know_what_came_later(

@@ -96,7 +96,7 @@ def second(learnt: Stores) -> Plan:
 
 
 def test_before_anything_was_measured_chance_chooses_and_says_why(learnt: Stores) -> None:
-    made = plan(learnt, "spring", now=NOW + timedelta(days=2), by="ann")
+    made = plan(learnt, "spring", now=NOW + timedelta(days=2), by="ann", trial=True)
     assert "ends on" in made.summary["choice"]
     assert made.summary["chosen"] is None
     assert made.summary["passed"] == 0
@@ -295,6 +295,7 @@ def test_what_was_sent_by_the_policy_is_a_log_to_learn_from_and_is_measured_whol
     assert len(lesson.sources) == 2
     assert lesson.source.endswith("and 1 more")
     assert lesson.data.cluster is not None
+    cancel(learnt, sent.plan_id, now=LATER, by="ann")
 
 
 def test_an_approval_can_be_taken_back_until_it_is_sent(learnt: Stores) -> None:
@@ -309,6 +310,7 @@ def test_an_approval_can_be_taken_back_until_it_is_sent(learnt: Stores) -> None:
     move(learnt.control, made.plan_id, "sending", now=LATER)
     with pytest.raises(DecideError, match="is sending and cannot become planned"):
         undo(learnt, made.plan_id, now=LATER, by="ann")
+    cancel(learnt, made.plan_id, now=LATER, by="ann")
 
 
 def test_the_commands_tell_policy_budget_and_difference(

@@ -135,7 +135,7 @@ def test_a_wave_whose_window_is_open_teaches_nothing_yet(
     shop: tuple[Stores, list[str], list[Plan]],
 ) -> None:
     stores, _names, made = shop
-    early = plan(stores, "spring", now=made[2].as_of + timedelta(days=13), by="ann")
+    early = plan(stores, "spring", now=made[2].as_of + timedelta(days=13), by="ann", trial=True)
     assert made[2].plan_id not in early.summary["chosen"]["exploring"]["sources"]
 
 

@@ -336,14 +336,3 @@ def test_the_day_in_a_plans_name_is_that_of_the_workspace(tmp_path: Path) -> Non
     made = planned(stores, now=midnight)
     assert made.plan_id.startswith("spring-20260701-")
     stores.close()
-
-
-def test_a_second_plan_of_a_campaign_warns_of_the_first_that_may_still_go(stores: Stores) -> None:
-    set_up(stores, 20)
-    first = planned(stores)
-    assert not any("written to twice" in one for one in planned(stores).summary["warnings"])
-    approve(stores, first.plan_id, now=NOW, by="ann")
-    (told,) = [one for one in planned(stores).summary["warnings"] if "written to twice" in one]
-    assert first.plan_id in told
-    trial = planned(stores, trial=True)
-    assert not any("written to twice" in one for one in trial.summary["warnings"])

@@ -96,6 +96,7 @@ def test_harm_pauses_the_campaign_and_what_is_queued_waits(
     tmp_path: Path, control_url: str
 ) -> None:
     stores = _shop(tmp_path, control_url)
+    another = planned(stores)
     plan_id = _half_sent(stores, unsubscribed=8)
     assert guard(stores, now=LATER) == (plan_id,)
     assert _seen(stores) == ("paused", 1, 1, 1)
@@ -107,7 +108,6 @@ def test_harm_pauses_the_campaign_and_what_is_queued_waits(
         deliver.resume(stores, plan_id, now=LATER, by="bob")
     with pytest.raises(DecideError, match="--reason"):
         deliver.resume(stores, plan_id, now=LATER, by="bob", reason=" ")
-    another = planned(stores, now=LATER)
     with pytest.raises(DecideError, match="was stopped"):
         approve(stores, another.plan_id, now=LATER, by="bob")
     deliver.resume(stores, plan_id, now=LATER, by="bob", reason="a test list, not customers")

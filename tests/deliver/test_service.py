@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from aimwell.decide.service import approve
+from aimwell.decide.service import plan as plan_of
 from aimwell.deliver import service as deliver
 from aimwell.errors import DecideError, DeliverError, PrivacyError
 from aimwell.history.moment import open_moment
@@ -22,7 +23,7 @@ from aimwell.privacy.suppression import address_hash, suppress
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
-from campaigns import NOW, add_customers, apply, executed, planned, set_up, text_of
+from campaigns import DOCUMENTS, NOW, add_customers, apply, executed, planned, set_up, text_of
 from databases import shortly_on
 from mail_catcher import catching
 from shop import add_orders, day, make_stores, origin
@@ -186,9 +187,10 @@ def test_a_cancelled_plan_stops_what_has_not_left(stores: Stores) -> None:
 @shortly_on("postgresql")
 def test_caps_hold_between_plans_that_go_out_at_once(stores: Stores) -> None:
     policy = {"kind": "contact_policy", "name": "default", "caps": [{"count": 1, "days": 7}]}
-    set_up(stores, 20, spring=ALL, default=policy)
+    other = {**DOCUMENTS["spring"], **ALL, "name": "other"}
+    set_up(stores, 20, spring=ALL, other=other, default=policy)
     # Both are planned before either is sent, so neither knows of the other.
-    plans = [planned(stores), planned(stores)]
+    plans = [planned(stores), plan_of(stores, "other", now=NOW, by="ann")]
     for plan in plans:
         approve(stores, plan.plan_id, now=NOW, by="ann")
         deliver.execute(stores, plan.plan_id, now=LATER, by="ann")

@@ -10,6 +10,7 @@ import typer
 
 from aimwell.cli import (
     decide_plans,
+    decide_policy,
     decide_running,
     decide_share,
     decide_simulate,
@@ -46,6 +47,12 @@ def plan(
             "--trial/--real", help="A trial reaches nobody.", show_default="as the campaign says"
         ),
     ] = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace", help="Give up the campaign's approved plan of which nothing is sent yet."
+        ),
+    ] = False,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -53,7 +60,13 @@ def plan(
     with opened(workspace, as_json=as_json) as ws:
         with ws.output.progress("Planning"):
             made = service.plan(
-                ws.stores, campaign, now=ws.now, by=ws.by, as_of=ws.moment(as_of), trial=trial
+                ws.stores,
+                campaign,
+                now=ws.now,
+                by=ws.by,
+                as_of=ws.moment(as_of),
+                trial=trial,
+                replace_open=replace,
             )
         show(ws, made)
         ws.output.say()
@@ -211,6 +224,7 @@ decide_share.register(app)
 decide_simulate.register(app)
 decide_running.register(app)
 decide_uplift.register(app)
+decide_policy.register(app)
 decide_timing.register(app)
 
 app.command("experiment", rich_help_panel=EXPERIMENTS)(experiment)

@@ -18,6 +18,7 @@ _BY = {
     "own": "at their own time",
     "everybody": "in everybody's commonest hours",
     "held": "at the stated time by chance, to compare",
+    "random_hour": "at a random hour, to compare",
     "unknown": "at the stated time: no time of theirs is known",
     "same": "at the stated time: it is their own",
     "outside": "at the stated time: their own is too late, or in quiet hours",
@@ -41,7 +42,12 @@ def timing(
     ] = None,
     gain: Annotated[
         float | None,
-        typer.Option("--gain", min=0, help="Smallest gain per person that counts."),
+        typer.Option(
+            "--gain",
+            min=0,
+            help="Smallest gain per person that counts.",
+            show_default="the campaign's, else a twentieth of what the stated time earns",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of how people are dealt out.")] = 0,
     workspace: WorkspaceOption = None,
@@ -88,6 +94,29 @@ def _say(ws: Opened, found: TimingWorth) -> None:
     )
     for one in found.outcomes[1:]:
         ws.output.say(one.sentence)
+    if found.random:
+        ws.output.say()
+        ws.output.table(
+            [
+                f"a random hour ({found.random[0].people:,} people)",
+                "per person",
+                "over the stated time",
+                "95 %",
+                "predicted over it",
+                "95 %",
+            ],
+            [
+                (
+                    chance.outcome,
+                    _figure(chance.value),
+                    _figure(chance.over_stated, sign="+"),
+                    _interval(chance.over_stated),
+                    _figure(chance.predicted_over, sign="+"),
+                    _interval(chance.predicted_over),
+                )
+                for chance in found.random
+            ],
+        )
     for words in found.cautions:
         ws.output.note(f"Caution: {words}")
 
@@ -102,13 +131,21 @@ def _show_times(ws: Opened, told: Mapping[str, Any] | None) -> None:
     if told is None:
         return
     ws.output.say()
-    counts = {name: told[name] for name in ("own", "everybody", "held")} | told["stated"]
+    counts = {name: told.get(name, 0) for name in ("own", "everybody", "held", "random_hour")}
+    counts |= told["stated"]
     ws.output.table(
         [f"due, by {told['model']} within {told['within_hours']:g} hours", "people"],
         [(_BY[name], count) for name, count in counts.items() if count],
     )
     hours = [f"{hour}:00 {count:,}" for hour, count in told["hours"].items()]
     ws.output.say(f"Due by the hour of people's own clocks: {', '.join(hours)}.")
+    if told.get("words"):
+        ws.output.say(told["words"])
+    if told.get("given_up"):
+        ws.output.say(
+            "So the predicted time is given up: people are written to at the stated one, but for a share by which it can be learnt later "
+            "that it pays after all."
+        )
 
 
 def _show_channels(ws: Opened, told: Mapping[str, Any] | None) -> None:
@@ -125,6 +162,16 @@ def _show_channels(ws: Opened, told: Mapping[str, Any] | None) -> None:
         f"The channel in which they answer is known of {told['known']:,} of {told['people']:,} people by {told['model']} (sure by "
         f"{told['sure']:.0%}): {by}. {told['through_it']:,} of the {told['contacted']:,} of them who are contacted get their message through it."
     )
+    worth = told.get("worth")
+    if worth is None:
+        return
+    for words in worth["words"]:
+        ws.output.say(words)
+    if worth["given_up"]:
+        ws.output.say(
+            "So the predicted channel is given up: nobody's message goes through it for its own sake. The share that gets an action at "
+            "random still tells if that changes."
+        )
 
 
 def _figure(one: Estimate, sign: str = "") -> str:

@@ -7,10 +7,9 @@ from datetime import datetime
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.segment import Segment
-from aimwell.history.moment import open_moment
+from aimwell.history.moment import people_known
 from aimwell.segment.service import members
 from aimwell.store.lake import Snapshot
-from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
 __all__ = ["audience_of"]
@@ -22,11 +21,7 @@ def audience_of(
     """Whom the campaign is for, as of a moment: their profile ids in order, and in words who they are."""
     wanted = parts.campaign.audience
     if wanted.segment is None:
-        engine = stores.history_engine
-        with open_moment(stores, as_of=moment, snapshot=snapshot, engine=engine) as past:
-            past.bind_profiles()
-            rows = past.session.rows(sql("SELECT profile_id FROM profiles ORDER BY profile_id"))
-        return [row[0] for row in rows], "everyone known"
+        return people_known(stores, moment), "everyone known"
     segment = definitions.find(stores.control, Segment, wanted.segment)
     segment = segment.with_parameters(wanted.parameters or {})
     table = members(stores, segment, as_of=moment, snapshot=snapshot)

@@ -29,9 +29,18 @@ from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
 if TYPE_CHECKING:
+    from aimwell.predict.registry import RegisteredModel
     from aimwell.predict.responding.own_channels import OwnChannels
 
-__all__ = ["ChannelChoice", "channel_choice", "channel_rules"]
+__all__ = [
+    "ChannelChoice",
+    "channel_choice",
+    "channel_rules",
+    "members_of",
+    "offers_through",
+    "rules_of",
+    "then_of",
+]
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -85,19 +94,12 @@ class ChannelChoice:
 
     def members(self) -> dict[str, Bools]:
         """Channel → whose it is, of the audience."""
-        return self._members(self.mine)
+        return members_of(self.mine, self.channels)
 
     def members_then(self, read: ReadExperiment) -> Mapping[str, Bools]:
         """The same of an experiment's people, as it would have been told at the moment before which their features are known."""
-        from aimwell.predict.responding.own_channels import own_channels_then
-
-        mine = np.full(len(read.profiles), -1, dtype=np.int64)
-        for moment, rows in moments_of(read.known_at, read.as_of, len(read.profiles)):
-            told = own_channels_then(
-                self.stores, self.own.entry, as_of=moment, sure=self.wanted.sure
-            )
-            mine[rows] = told.of(read.profiles.take(pa.array(rows)), self.channels)
-        return self._members(mine)
+        mine = then_of(self.stores, self.own.entry, self.channels, read, sure=self.wanted.sure)
+        return members_of(mine, self.channels)
 
     def header(self) -> dict[str, Any]:
         """By what channels were told, for the plan."""
@@ -128,9 +130,6 @@ class ChannelChoice:
     def _place(self, channel: str) -> int:
         return next(n for n, (name, _medium) in enumerate(self.channels) if name == channel)
 
-    def _members(self, mine: NDArray[np.int64]) -> dict[str, Bools]:
-        return {_mark(name): mine == n for n, (name, _medium) in enumerate(self.channels)}
-
 
 def channel_choice(
     stores: Stores,
@@ -159,6 +158,31 @@ def channel_choice(
     return ChannelChoice(stores, wanted, parts.campaign.actions, channels, own, mine)
 
 
+def members_of(
+    mine: NDArray[np.int64], channels: Sequence[tuple[str, str]]
+) -> dict[str, NDArray[np.bool_]]:
+    """For the rules: whose each of the channels is, of people whose own is `mine` (its place; −1: none is known)."""
+    return {_mark(name): mine == place for place, (name, _medium) in enumerate(channels)}
+
+
+def then_of(
+    stores: Stores,
+    entry: RegisteredModel,
+    channels: Sequence[tuple[str, str]],
+    read: ReadExperiment,
+    *,
+    sure: float,
+) -> NDArray[np.int64]:
+    """The own channel of an experiment's people as it would have been told at each one's moment: its place, or −1."""
+    from aimwell.predict.responding.own_channels import own_channels_then
+
+    mine = np.full(len(read.profiles), -1, dtype=np.int64)
+    for moment, rows in moments_of(read.known_at, read.as_of, len(read.profiles)):
+        told = own_channels_then(stores, entry, as_of=moment, sure=sure)
+        mine[rows] = told.of(read.profiles.take(pa.array(rows)), channels)
+    return mine
+
+
 def channel_rules(actions: Sequence[Action], arms: Sequence[str]) -> tuple[Rule, ...]:
     """For each offer that an experiment had through several channels: to everybody through the own one, else through each in turn.
 
@@ -166,16 +190,27 @@ def channel_rules(actions: Sequence[Action], arms: Sequence[str]) -> tuple[Rule,
         actions: Of the campaign.
         arms: Of the experiment; the first is nothing.
     """
+    return tuple(
+        rule
+        for offer, through in offers_through(actions, arms).items()
+        for rule in rules_of(offer, through)
+    )
+
+
+def offers_through(
+    actions: Sequence[Action], arms: Sequence[str]
+) -> dict[str | None, dict[str, int]]:
+    """Each offer that an experiment had through several channels → channel → the place of its arm."""
     offers: dict[str | None, dict[str, int]] = {}
     for one in actions:
         if one.key in arms:
             offers.setdefault(one.offer, {}).setdefault(one.channel, list(arms).index(one.key))
-    return tuple(
-        _rule(offer, through, otherwise)
-        for offer, through in offers.items()
-        if len(through) > 1
-        for otherwise in through
-    )
+    return {offer: through for offer, through in offers.items() if len(through) > 1}
+
+
+def rules_of(offer: str | None, through: Mapping[str, int]) -> tuple[Rule, ...]:
+    """One offer to everybody through the own channel, else through each in turn. `through`: channel → the place of its arm."""
+    return tuple(_rule(offer, through, otherwise) for otherwise in through)
 
 
 def _rule(offer: str | None, through: Mapping[str, int], otherwise: str) -> Rule:

@@ -24,9 +24,10 @@ from aimwell.decide.people import ALLOWED, reason_code
 from aimwell.decide.reservations import Rank, lower_plans, reserved
 from aimwell.decide.timing import local_day, zone_or
 from aimwell.definitions.kinds.contact_policy import ContactPolicy
-from aimwell.privacy.permission import Permissions, permissions
+from aimwell.privacy.permission import REFUSALS, Permissions, permissions
 from aimwell.privacy.suppression import ADDRESS_KINDS, of_profiles
 from aimwell.store.column_types import UtcDateTime
+from aimwell.store.control import plain_rows
 from aimwell.store.listed import GIVEN, among, aside, listed
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
@@ -61,6 +62,11 @@ class Contacts:
     def zone(self, profile_id: str) -> str:
         """The person's time zone, else the firm's."""
         return zone_or(self.zones.get(profile_id), self.zone_default)
+
+    def zones_of(self, profile_ids: Sequence[str]) -> list[str]:
+        """The same of many people, in their order."""
+        known = {one: zone_or(one, self.zone_default) for one in {None, *self.zones.values()}}
+        return [known[one] for one in map(self.zones.get, profile_ids)]
 
     def refusal(self, profile_id: str, candidate: Candidate, moment: datetime) -> str | None:
         """Why this person must not get this action at `moment`; None: they may; IN_FLIGHT: ask again soon.
@@ -111,19 +117,22 @@ class Contacts:
         for medium in {candidate.medium for candidate in candidates} if not self.trial else ():
             permission, addressed = self.permissions[medium], self.addressed[medium]
             of = [number for number, c in enumerate(candidates) if c.medium == medium]
-            no_address = reason_code("no_address")
+            code_of = {reason: reason_code(reason) for reason in (*REFUSALS, "no_address")}
+            no_address = code_of["no_address"]
             codes = [
-                reason_code(reason)
-                if (reason := permission.refusal(profile)) is not None
+                code_of[reason]
+                if reason is not None
                 else ALLOWED
                 if profile in addressed
                 else no_address
-                for profile in profile_ids
+                for profile, reason in zip(
+                    profile_ids, permission.refusals(profile_ids), strict=True
+                )
             ]
             found[:, of] = np.array(codes, dtype=np.int8)[:, None]
         if self.contacts and self.policy is not None:
             slots = _slots(self.contacts, profile_ids)
-            zones = np.array([self.zone(profile) for profile in profile_ids], dtype=object)
+            zones = np.array(self.zones_of(profile_ids), dtype=object)
             refused = slot_refusals(
                 self.policy,
                 slots,
@@ -207,7 +216,7 @@ def read_contacts(
 
 def _zones(connection: sa.Connection, profile_ids: Sequence[str] | None) -> dict[str, str]:
     rows = connection.execute(_zones_query(profile_ids is not None), _given(profile_ids))
-    return dict(rows.all())
+    return dict(plain_rows(rows))
 
 
 @cache
@@ -223,7 +232,8 @@ def _addressed(
 ) -> frozenset[str]:
     """Profiles that have an address for the medium. Media without addresses of people reach everybody."""
     query = _addressed_query(ADDRESS_KINDS.get(medium), profile_ids is not None)
-    return frozenset(connection.execute(query, _given(profile_ids)).scalars().all())
+    rows = plain_rows(connection.execute(query, _given(profile_ids)))
+    return frozenset(profile for (profile,) in rows)
 
 
 @cache

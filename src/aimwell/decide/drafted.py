@@ -132,8 +132,11 @@ class Drafted:
         """What explain shows of people's channels; None where the campaign does not ask for them."""
         if self.channels is None:
             return None
-        explore = None if self.taken.chosen is not None else self.share
-        return self.channels.summary(self.people, explore)
+        worth = self.lesson.channel_worth
+        return {
+            **self.channels.summary(self.people, self.share),
+            "worth": None if worth is None else worth.to_dict(),
+        }
 
     def _fairness(self) -> dict[str, Any] | None:
         """What the limit on protected groups' shares came to, and what it costs."""

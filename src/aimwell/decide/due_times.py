@@ -1,13 +1,14 @@
 """When each person of an audience is due: at the stated time, or at the time at which they act, with a share kept back by chance.
 
 Who has such a time, and another than the stated one, is dealt out by a hash of its own: `test` of them are written to at the stated time
-all the same. So what the time earns can be told (`timing_worth`), with probabilities that are known.
+all the same, and `random` of them at a random hour. So what the time earns can be told (`timing_worth`), with probabilities that are known.
+Where it was told that it earns nothing, the shares are turned round: all but `test` are written to at the stated time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 
 from aimwell.decide.own_hours import WEEK, in_own_hours
 from aimwell.decide.people import TIMINGS, TREATMENT, PlanPeople
+from aimwell.decide.random_hours import random_hours
+from aimwell.decide.time_choice import TimeChoice
 from aimwell.decide.timing import due_at
 from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.definitions.kinds.contact_policy import QuietHours
@@ -29,9 +32,9 @@ from aimwell.stats.buckets import BUCKETS, buckets
 if TYPE_CHECKING:
     from aimwell.predict.timing.own_times import OwnTimes
 
-__all__ = ["DueTimes", "due_times", "held_share"]
+__all__ = ["DueTimes", "due_times"]
 
-_STATED, _OWN, _EVERYBODY, _HELD = range(len(TIMINGS))
+_STATED, _OWN, _EVERYBODY, _HELD, _RANDOM = range(len(TIMINGS))
 _UNKNOWN, _SAME, _OUTSIDE, _MOVED = range(4)
 _NONE = np.datetime64("NaT", "us")
 
@@ -44,35 +47,38 @@ class DueTimes:
 
     Args:
         at: When they are due, UTC.
-        other: When they would be due had chance dealt otherwise: at the stated time for who is written to at their own, and the
-            other way round; NaT where there is but one time. None without a best time.
+        others: When they would be due had chance dealt otherwise: at the stated time for who is written to at their own, and the
+            other way round, and at the hour that is drawn for them where some are written to at a random one; NaT where there is no other.
         timing: Code of TIMINGS; None without a best time.
         why: Of who is not moved: nothing is known, it is the stated time, or it lies outside the while or in quiet hours.
         zones: Codes of `zone_names`.
-        wanted, own: What the campaign asks for, and the prediction.
+        wanted, choice: What the campaign asks for, and the prediction.
+        hours: Zone → the hours that can be drawn at random.
     """
 
     at: Moments
-    other: Moments | None
+    others: tuple[Moments, ...]
     timing: NDArray[np.int8] | None
     why: NDArray[np.int8] | None
     zones: NDArray[np.int64]
     zone_names: tuple[str, ...]
     wanted: BestTime | None = None
-    own: OwnTimes | None = None
+    choice: TimeChoice | None = None
+    hours: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def moments(self) -> list[datetime]:
         """`at` as aware datetimes, each different one made once."""
         return _datetimes(self.at)
 
-    def at_both(self) -> tuple[NDArray[np.intp], list[datetime]]:
-        """Whom chance might have dealt another time, and that time: who may be written to is asked for both, so that the two groups
-        stay alike."""
-        if self.other is None or self.wanted is None or not self.wanted.test:
-            return np.zeros(0, dtype=np.intp), []
-        some = np.flatnonzero(~np.isnat(self.other))
-        return some, _datetimes(self.other[some])
+    def elsewhen(self) -> Iterator[tuple[NDArray[np.intp], list[datetime]]]:
+        """Whom chance might have dealt another time, and that time: who may be written to is asked for all of them, so that the
+        groups stay alike."""
+        if self.wanted is None or not self.wanted.test:
+            return
+        for other in self.others:
+            some = np.flatnonzero(~np.isnat(other))
+            yield some, _datetimes(other[some])
 
     def of(self, people: PlanPeople) -> NDArray[np.int8] | None:
         """The codes of those who get a message, −1 for all others."""
@@ -82,38 +88,44 @@ class DueTimes:
 
     def header(self) -> dict[str, Any] | None:
         """By what the times were told, for the plan."""
-        if self.wanted is None or self.own is None:
+        if self.wanted is None or self.choice is None:
             return None
+        own = self.choice.own
+        held, random = _shares(self.wanted, given_up=self.choice.given_up)
         return {
-            "model": self.own.entry.label,
-            "as_of": self.own.as_of.isoformat(),
+            "model": own.entry.label,
+            "as_of": own.as_of.isoformat(),
             "within_hours": self.wanted.within / timedelta(hours=1),
             "otherwise": self.wanted.otherwise,
-            "test": held_share(self.wanted),
+            "test": held / BUCKETS,
+            "random": random / BUCKETS,
+            "random_hours": dict(self.hours),
+            "given_up": self.choice.given_up,
         }
 
     def summary(self, people: PlanPeople) -> dict[str, Any] | None:
         """What explain shows: how many of those who get a message are due by what, and the hours (their own clock) at which they are."""
-        if self.timing is None or self.why is None or self.own is None:
+        if self.timing is None or self.why is None or self.choice is None:
             return None
         treated = people.is_in(TREATMENT)
         timing, why = self.timing[treated], self.why[treated]
         stated = timing == _STATED
-        pairs, counts = np.unique(
-            np.stack([self.at[treated].astype(np.int64), self.zones[treated]]),
-            axis=1,
-            return_counts=True,
-        )
+        moments, place = np.unique(self.at[treated].astype(np.int64), return_inverse=True)
+        kinds = len(self.zone_names)
+        pairs, counts = np.unique(place * kinds + self.zones[treated], return_counts=True)
         hours = np.zeros(24, dtype=np.int64)
-        for (at, zone), count in zip(pairs.T.tolist(), counts.tolist(), strict=True):
-            local = _aware(at).astimezone(ZoneInfo(self.zone_names[zone]))
-            hours[local.hour] += count
+        for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+            at, zone = int(moments[pair // kinds]), self.zone_names[pair % kinds]
+            hours[_aware(at).astimezone(ZoneInfo(zone)).hour] += count
         return {
             **(self.header() or {}),
-            "better": list(self.own.better),
+            "better": list(self.choice.own.better),
+            "verdict": self.choice.verdict,
+            "words": self.choice.words,
             "own": int((timing == _OWN).sum()),
             "everybody": int((timing == _EVERYBODY).sum()),
             "held": int((timing == _HELD).sum()),
+            "random_hour": int((timing == _RANDOM).sum()),
             "stated": {
                 "unknown": int((stated & (why == _UNKNOWN)).sum()),
                 "same": int((stated & (why == _SAME)).sum()),
@@ -122,20 +134,19 @@ class DueTimes:
             "hours": {f"{hour:02d}": int(n) for hour, n in enumerate(hours) if n},
         }
 
-    def warnings(self, people: PlanPeople) -> list[str]:
-        """What to know before it is approved."""
-        told = self.summary(people)
-        if told is None or self.wanted is None or self.own is None:
+    def warnings(self, told: Mapping[str, Any] | None) -> list[str]:
+        """What to know before it is approved, of what `summary` says."""
+        if told is None or self.wanted is None or self.choice is None:
             return []
-        moved = told["own"] + told["everybody"]
+        moved, own = told["own"] + told["everybody"], self.choice.own
         found = []
-        if "hours" not in self.own.better and self.own.usual_block is None:
+        if "hours" not in own.better and own.usual_block is None:
             found.append(
-                f"{self.own.entry.label} knows no hours, as all was dated by the day alone; people are written to at the stated time."
+                f"{own.entry.label} knows no hours, as all was dated by the day alone; people are written to at the stated time."
             )
-        elif not self.own.better and self.wanted.otherwise == "stated":
+        elif not own.better and self.wanted.otherwise == "stated":
             found.append(
-                f"{self.own.entry.label} found no own times that foretold later acts better than everybody's, so all are written to at "
+                f"{own.entry.label} found no own times that foretold later acts better than everybody's, so all are written to at "
                 "the stated time."
             )
         elif not moved and not told["held"]:
@@ -151,9 +162,10 @@ class DueTimes:
         return found
 
 
-def held_share(wanted: BestTime) -> float:
-    """The share of those with a time who are kept at the stated one, as it is drawn: in whole buckets."""
-    return round(wanted.test * BUCKETS) / BUCKETS
+def _shares(wanted: BestTime, *, given_up: bool) -> tuple[int, int]:
+    """Of whom chance deals, how many of 10,000 are kept at the stated time, and how many get a random hour."""
+    test, random = round(wanted.test * BUCKETS), round(wanted.random * BUCKETS)
+    return max(test, BUCKETS - random - test) if given_up else test, random
 
 
 def due_times(
@@ -164,7 +176,7 @@ def due_times(
     *,
     now: datetime,
     quiet: QuietHours | None,
-    own: OwnTimes | None,
+    choice: TimeChoice | None,
 ) -> DueTimes:
     """When each of the audience is due.
 
@@ -175,7 +187,7 @@ def due_times(
         zones: Each person's time zone.
         now: Nobody is due before.
         quiet: Hours of the person's day in which nothing is sent.
-        own: The prediction, where the schedule asks for one.
+        choice: The prediction, where the schedule asks for one.
     """
     coded = pa.array(zones, pa.string()).dictionary_encode()
     names = tuple(coded.dictionary.to_pylist())
@@ -183,8 +195,9 @@ def due_times(
     usual = [due_at(campaign.schedule, zone=name, now=now, quiet=quiet) for name in names]
     stated = _moments(usual)[zone] if names else np.zeros(0, dtype="datetime64[us]")
     wanted = campaign.schedule.best_time
-    if wanted is None or own is None:
-        return DueTimes(stated, None, None, None, zone, names)
+    if wanted is None or choice is None:
+        return DueTimes(stated, (), None, None, zone, names)
+    own = choice.own
     block, weekday = _times_of(own, audience, wanted)
     everybody = np.zeros(len(audience), dtype=np.bool_)
     if wanted.otherwise == "everybody" and own.usual_block is not None:
@@ -193,25 +206,46 @@ def due_times(
     due = _due(wanted, own.block_hours, zone, names, usual, block, weekday, quiet)
     there = ~np.isnat(due)
     moved = there & (due != stated)
-    held = np.zeros(len(audience), dtype=np.bool_)
     some = np.flatnonzero(moved)
     salt = f"{campaign.salt or campaign.name}:time"
-    drawn = buckets(salt, [origins[i] for i in some.tolist()])
-    held[some] = drawn < round(wanted.test * BUCKETS)
+    theirs = [origins[i] for i in some.tolist()]
+    drawn = buckets(salt, theirs)
+    # Who is kept at the stated time is so in every plan, however large the share is.
+    held, random = _shares(wanted, given_up=choice.given_up)
     timing = np.full(len(audience), _STATED, dtype=np.int8)
     timing[moved] = np.where(everybody[moved], _EVERYBODY, _OWN)
-    timing[held] = _HELD
+    timing[some[drawn < held]] = _HELD
+    times, hours = [stated, due], {}
+    if random:
+        by_chance = random_hours(
+            salt,
+            theirs,
+            zone[some],
+            names,
+            usual,
+            within=wanted.within,
+            block_hours=own.block_hours,
+            quiet=quiet,
+        )
+        hour = np.full(len(audience), _NONE)
+        hour[some], hours = by_chance.at, by_chance.possible
+        timing[some[drawn >= BUCKETS - random]] = _RANDOM
+        times.append(hour)
+    at = np.select(
+        [timing == _RANDOM, (timing == _OWN) | (timing == _EVERYBODY)], [times[-1], due], stated
+    )
     known = (block != NOT_OWN) | (weekday != NOT_OWN)
     why = np.where(moved, _MOVED, np.where(there, _SAME, np.where(known, _OUTSIDE, _UNKNOWN)))
     return DueTimes(
-        at=np.where(moved & ~held, due, stated),
-        other=np.where(moved, np.where(held, due, stated), _NONE),
+        at=at,
+        others=tuple(np.where(moved & (one != at), one, _NONE) for one in times),
         timing=timing,
         why=why.astype(np.int8),
         zones=zone,
         zone_names=names,
         wanted=wanted,
-        own=own,
+        choice=choice,
+        hours=hours,
     )
 
 

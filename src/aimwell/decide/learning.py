@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from aimwell.decide.budget.curve import Curve, profit_curve
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.channel_choice import ChannelChoice, channel_rules
+from aimwell.decide.channel_worth import ChannelWorth, channel_worth
 from aimwell.decide.earning import Earned, discounts_of, earned
 from aimwell.decide.past_plans import past_sources, read_past
 from aimwell.decide.policies.candidates import (
@@ -52,9 +53,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class NoLesson:
-    """Why there is nothing to learn from, in words for the plan."""
+    """Why there is nothing to learn from, in words for the plan.
+
+    `channel_worth` as of a lesson: it may be known though nothing is known of contacting nobody.
+    """
 
     words: str
+    channel_worth: ChannelWorth | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +76,7 @@ class Lesson:
         unknown: Actions that the experiment does not have.
         seed: Of everything drawn.
         channels: Where people are likelier to answer, if the campaign asks for it; some candidates rest on it.
+        channel_worth: What these candidates earn over one channel to everybody.
     """
 
     sources: Mapping[str, int]
@@ -83,6 +89,7 @@ class Lesson:
     unknown: tuple[str, ...]
     seed: int
     channels: ChannelChoice | None = None
+    channel_worth: ChannelWorth | None = None
 
     @property
     def source(self) -> str:
@@ -299,12 +306,12 @@ def learn(
     except DecideError as error:
         if campaign.policy.learn_from is not None:
             raise
-        return NoLesson(f"Nothing could be learnt from '{sources[-1].name}': {error}")
+        return NoLesson(_nothing_from(sources[-1].name, error))
 
 
 def _lesson(
     past: Pooled, parts: CampaignParts, seed: int, channels: ChannelChoice | None
-) -> Lesson:
+) -> Lesson | NoLesson:
     keys = tuple(action.key for action in parts.campaign.actions)
     read = past.read
     data = read.data
@@ -321,12 +328,18 @@ def _lesson(
         seed=seed,
     )
     choice = choose(judgement, seed=seed)
+    worth = None
+    if channels is not None and not whole:
+        worth = channel_worth(judgement, channels.actions, gain=channels.wanted.gain, seed=seed)
     if not choice.over_nobody:
         why = "; ".join(judgement.find(NOTHING).value.words)
-        raise DecideError(
+        words = (
             f"Of {len(data):,} people it cannot be told what comes of contacting nobody ({why}), so neither can what an action adds. "
             "Hold out more people, or let it learn from several plans (policy.learn_from)."
         )
+        if parts.campaign.policy.learn_from is not None:
+            raise DecideError(words)
+        return NoLesson(_nothing_from(next(reversed(past.parts)), words), worth)
     return Lesson(
         sources=past.parts,
         actions=keys,
@@ -338,7 +351,12 @@ def _lesson(
         unknown=tuple(key for key in keys if key not in data.arms),
         seed=seed,
         channels=channels,
+        channel_worth=worth,
     )
+
+
+def _nothing_from(source: str, why: object) -> str:
+    return f"Nothing could be learnt from '{source}': {why}"
 
 
 def _candidates(

@@ -28,11 +28,17 @@ _MOST_PLANS = 5
 
 @dataclass(frozen=True)
 class Source:
-    """One past experiment: what it assigned lies under `experiment`, of a plan of our own with its id."""
+    """One past experiment: what it assigned lies under `experiment`, of a plan of our own with its id.
+
+    Args:
+        days: How long outcomes count.
+        random: Of an experiment of times, whether some were written to at a random hour.
+    """
 
     experiment: str
     plan_id: str | None
     days: float
+    random: bool = False
 
     @property
     def name(self) -> str:
@@ -87,7 +93,15 @@ def past_timings(stores: Stores, campaign: Campaign, *, moment: datetime) -> lis
     if isinstance(over, str):
         return over
     name, days = timing_experiment(campaign.name), campaign.goal.window / timedelta(days=1)
-    return [Source(name, plan.plan_id, days + _lag(plan)) for plan in over]
+    return [
+        Source(
+            name,
+            plan.plan_id,
+            days + _lag(plan),
+            random=bool(plan.document["timing"].get("random")),
+        )
+        for plan in over
+    ]
 
 
 def _over(plans: Sequence[Plan], moment: datetime, trial: bool) -> list[Plan] | str:

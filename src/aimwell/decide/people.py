@@ -27,8 +27,9 @@ __all__ = [
 CONTROL, TREATMENT, EXCLUDED, PASSED = range(4)
 _ARMS = ("control", "treatment", "excluded", "passed")
 REASONS = tuple(EXCLUSIONS)
-TIMINGS = ("stated", "own", "everybody", "held")
-"""By what somebody is due: the stated time, their own time, everybody's commonest, or the stated one by chance although there is another."""
+TIMINGS = ("stated", "own", "everybody", "held", "random")
+"""By what somebody is due: the stated time, their own time, everybody's commonest, the stated one by chance although there is another,
+or a random hour."""
 ALLOWED = 0
 """The code of 'no reason against it'; reasons count from 1 in the order of EXCLUSIONS, so the least is the gravest."""
 _CODES = {reason: number for number, reason in enumerate(REASONS, 1)}

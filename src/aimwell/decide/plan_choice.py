@@ -112,7 +112,7 @@ def drafted(
     profit = values if campaign.policy.maximise == "incremental_profit" else None
     refusals = refuse(profit)
     taken = Taken()
-    keys = [kept.get(one, one) for one in audience]
+    keys = [kept.get(one, one) for one in audience] if kept else audience
     wholes = None
     warnings: tuple[str, ...] = ()
     if campaign.cluster is not None:
@@ -134,7 +134,7 @@ def drafted(
             fair = _fair(stores, parts, audience, moment, snapshot)
             explore = _explore(parts, offered, refusals, limits)
             policy = Chooser(explore, _chooser(values, limits, taken, wholes, fair), anew)
-    elif channels is not None:
+    elif channels is not None and not (lesson.channel_worth and lesson.channel_worth.given_up):
         share = campaign.policy.explore_share
         if not share:
             warnings = (*warnings, _UNJUDGED)

@@ -17,7 +17,6 @@ from aimwell.decide.model import ActionSummary, Candidate, Detectable, PlanSumma
 from aimwell.decide.people import CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.recommended import Recommended
-from aimwell.decide.reservations import open_plans
 from aimwell.decide.what_followed import what_followed
 from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.history.freshness import order_days, stale_orders
@@ -58,10 +57,11 @@ def summed_up(
     """
     campaign, people = parts.campaign, chosen.people
     treated, control = people.count(TREATMENT), people.count(CONTROL)
-    eligible = [people.profile_id[i] for i in np.flatnonzero(people.arm != EXCLUDED).tolist()]
+    eligible = len(people) - people.count(EXCLUDED)
     figures, margin_known = _baseline(
-        stores, parts, eligible, moment, snapshot, len(eligible) - control, control
+        stores, parts, people, moment, snapshot, eligible - control, control
     )
+    timing = times.summary(people)
     stale = _stale(stores, moment, snapshot)
     fault = address_warning(parts, stores.settings, trial=trial)
     unreached = () if fault is None else (fault,)
@@ -69,7 +69,7 @@ def summed_up(
         audience=words,
         audience_size=len(people),
         excluded=people.reasons(),
-        eligible=len(eligible),
+        eligible=eligible,
         treated=treated,
         control=control,
         passed=people.count(PASSED),
@@ -86,7 +86,7 @@ def summed_up(
         goal=f"{campaign.goal.value} of '{campaign.goal.event}'",
         choice=_choice(offered, chosen),
         chosen=chosen.summary,
-        timing=times.summary(people),
+        timing=timing,
         channels=chosen.channel_summary,
         detectable=figures,
         kept_arms=kept,
@@ -94,10 +94,9 @@ def summed_up(
         warnings=(
             *unreached,
             *stale,
-            *([] if trial else _open_already(stores, campaign)),
             *_warnings(parts, offered, treated, control, margin_known),
             *chosen.warnings,
-            *times.warnings(people),
+            *times.warnings(timing),
             *_unmet_floors(chosen),
         ),
     )
@@ -139,7 +138,7 @@ def _choice(offered: Sequence[Candidate], chosen: Drafted) -> str:
         return f"{lesson.choice.sentence} Learnt from {lesson.people:,} people of {lesson.source}."
     if len(offered) == 1 and len(offered[0].variants) == 1:
         return f"{lesson.words} There is one action, so each person who is not held out gets it."
-    if channels is not None:
+    if channels is not None and channels["explore"] is not None:
         return (
             f"{lesson.words} So each person who is not held out gets an offer at random, by weight, through the channel in which "
             f"they answer where that is known, and a share of {channels['explore']:.0%} one of the allowed actions whatever the "
@@ -164,7 +163,7 @@ def _unmet_floors(chosen: Drafted) -> list[str]:
 def _baseline(
     stores: Stores,
     parts: CampaignParts,
-    eligible: Sequence[str],
+    people: PlanPeople,
     moment: datetime,
     snapshot: Snapshot,
     treated: int,
@@ -177,7 +176,10 @@ def _baseline(
     """
     earlier = moment - parts.campaign.goal.window
     same, _words = audience_of(stores, parts, earlier, snapshot)
-    done = what_followed(stores, parts, same or eligible, earlier, snapshot)
+    if not same:
+        places = np.flatnonzero(people.arm != EXCLUDED).tolist()
+        same = [people.profile_id[place] for place in places]
+    done = what_followed(stores, parts, same, earlier, snapshot)
     return done.detectable(treated=treated, control=control), done.margin_known
 
 
@@ -188,19 +190,6 @@ def _stale(stores: Stores, moment: datetime, snapshot: Snapshot) -> list[str]:
         days = order_days(past)
     words = stale_orders(days, moment=local_day(stores, moment))
     return [] if words is None else [words]
-
-
-def _open_already(stores: Stores, campaign: Campaign) -> list[str]:
-    """A warning where another plan of the campaign may still contact people."""
-    with stores.read_control() as connection:
-        plans = open_plans(connection)
-    found = [one.plan_id for one in plans if one.campaign == campaign.name and one.approved]
-    if not found:
-        return []
-    others = f"'{found[0]}' of this campaign is" + (
-        f" (and {len(found) - 1} more are)" if len(found) > 1 else ""
-    )
-    return [f"The plan {others} approved and not over: whoever stands in both is written to twice."]
 
 
 def _warnings(

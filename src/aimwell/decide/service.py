@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 import sqlalchemy as sa
@@ -23,6 +22,7 @@ from aimwell.decide.hopeless import refuse_empty, refuse_hopeless, unknown_names
 from aimwell.decide.model import Candidate, Plan
 from aimwell.decide.offers.codes import give_back
 from aimwell.decide.offers.promised import give_codes
+from aimwell.decide.open_twice import give_up_beside, refuse_open_beside
 from aimwell.decide.people import ALLOWED, reason_code
 from aimwell.decide.plan_choice import drafted
 from aimwell.decide.plan_summary import local_day, summed_up
@@ -30,16 +30,13 @@ from aimwell.decide.recommended import Recommended, recommended
 from aimwell.decide.reservations import Rank, ask_anew
 from aimwell.decide.stops import refuse_stopped
 from aimwell.decide.stored import load_plan, move, store_plan
+from aimwell.decide.time_choice import time_choice
 from aimwell.decide.timing import due_at
-from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.errors import DecideError
 from aimwell.history.moment import Moment, open_moment
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
-
-if TYPE_CHECKING:
-    from aimwell.predict.timing.own_times import OwnTimes
 
 __all__ = ["approve", "cancel", "plan", "undo"]
 
@@ -52,6 +49,7 @@ def plan(
     by: str,
     as_of: datetime | None = None,
     trial: bool | None = None,
+    replace_open: bool = False,
 ) -> Plan:
     """Work out who gets what and store it; nothing is sent.
 
@@ -62,9 +60,11 @@ def plan(
         as_of: Moment of the plan: nothing later is looked at, and outcomes count from it on. Default: now. A
             past moment gives a back-test, which can only be a trial.
         trial: Overrides the campaign's own setting.
+        replace_open: Give up a plan of the campaign that is approved and has not begun, with the new one's storing.
 
     Raises:
         UnknownDefinitionError: The campaign or what it refers to is absent.
+        OpenPlanError: Another plan of the campaign is approved or being sent, and is not replaced.
         DecideError: It cannot be planned: nobody to contact, an offer that has ended, everybody held out, a
             budget under the price of one message. Says what to change.
         PredictError: The campaign recommends products, or writes at people's times or through their channels, and there is no
@@ -83,6 +83,11 @@ def plan(
             "trial (trial: true in the campaign, or --trial), which reaches nobody."
         )
     refuse_hopeless(parts)
+    if not is_trial:
+        with stores.read_control() as connection:
+            refuse_open_beside(
+                connection, parts.campaign.name, moment=moment, replacing=replace_open
+            )
     log_due(stores)
     snapshot = stores.lake.pin()
     offered = candidates(parts, starts_at=_earliest(parts, stores, moment))
@@ -107,12 +112,12 @@ def plan(
         )
     times = due_times(
         parts.campaign,
-        [kept.get(profile, profile) for profile in audience],
+        [kept.get(profile, profile) for profile in audience] if kept else audience,
         audience,
-        [contacts.zone(profile) for profile in audience],
+        contacts.zones_of(audience),
         now=moment,
         quiet=None if parts.contact_policy is None else parts.contact_policy.quiet_hours,
-        own=_own_times(stores, parts.campaign, moment, snapshot),
+        choice=time_choice(stores, parts.campaign, moment=moment, snapshot=snapshot),
     )
     chosen = _choose(
         stores,
@@ -167,6 +172,13 @@ def plan(
     )
 
     def note(connection: sa.Connection) -> None:
+        if not is_trial:
+            others = refuse_open_beside(
+                connection, parts.campaign.name, moment=moment, replacing=replace_open, alone=True
+            )
+            for other in others:
+                give_up_beside(connection, other, now=now)
+                _clear(stores, connection, other.plan_id, "cancel", begun=False, now=now, by=by)
         stores.audit_within(
             connection,
             "plan",
@@ -186,6 +198,7 @@ def approve(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
 
     Raises:
         DecideError: It is not waiting for that, or a guardrail stopped its campaign.
+        OpenPlanError: Another plan of the campaign is approved or being sent.
     """
     found = log_decisions(stores, load_plan(stores.control, plan_id))
     parts = parts_of_plan(found.document)
@@ -193,6 +206,9 @@ def approve(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     def hand_out(connection: sa.Connection) -> None:
         refuse_stopped(connection, found)
         if not found.trial:
+            refuse_open_beside(
+                connection, parts.campaign.name, moment=found.as_of, but=found.plan_id, alone=True
+            )
             give_codes(connection, found.plan_id, parts, now=now)
         stores.audit_within(connection, "approve", actor=by, subject=found.plan_id)
 
@@ -204,11 +220,8 @@ def cancel(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     found = load_plan(stores.control, plan_id)
 
     def give_up(connection: sa.Connection) -> None:
-        # Once it has begun to send, a code may be in somebody's hands.
-        if found.started_at is None:
-            give_back(connection, found.plan_id)
-        ask_anew(connection, now=now)
-        stores.audit_within(connection, "cancel", actor=by, subject=found.plan_id)
+        begun = found.started_at is not None
+        _clear(stores, connection, found.plan_id, "cancel", begun=begun, now=now, by=by)
 
     return move(stores.control, found.plan_id, "cancelled", now=now, also=give_up)
 
@@ -222,11 +235,26 @@ def undo(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     found = load_plan(stores.control, plan_id)
 
     def give_up(connection: sa.Connection) -> None:
-        give_back(connection, found.plan_id)
-        ask_anew(connection, now=now)
-        stores.audit_within(connection, "undo", actor=by, subject=found.plan_id)
+        _clear(stores, connection, found.plan_id, "undo", begun=False, now=now, by=by)
 
     return move(stores.control, found.plan_id, "planned", now=now, also=give_up)
+
+
+def _clear(
+    stores: Stores,
+    connection: sa.Connection,
+    plan_id: str,
+    action: str,
+    *,
+    begun: bool,
+    now: datetime,
+    by: str,
+) -> None:
+    """Give back what a plan held: its codes, unless somebody may have one in their hands, and its people's slots."""
+    if not begun:
+        give_back(connection, plan_id)
+    ask_anew(connection, now=now)
+    stores.audit_within(connection, action, actor=by, subject=plan_id)
 
 
 def _earliest(parts: CampaignParts, stores: Stores, moment: datetime) -> datetime:
@@ -265,11 +293,11 @@ def _choose(
 ) -> Drafted:
     due = times.moments
     # Who may be written to at one time and not at the other would make the two groups differ before anything is sent.
-    dealt, others = times.at_both()
+    elsewhen = list(times.elsewhen())
 
     def refuse(worth: NDArray[np.float64] | None) -> NDArray[np.int8]:
         refusals = graver(contacts.refusals(audience, offered, due, worth), barred)
-        if contacts.contacts and dealt.size:
+        for dealt, others in elsewhen if contacts.contacts else ():
             some = [audience[place] for place in dealt.tolist()]
             earns = None if worth is None else worth[dealt]
             refusals[dealt] = graver(
@@ -293,16 +321,3 @@ def _choose(
         trial=trial,
     )
     return replace(made, people=replace(made.people, timing=times.of(made.people)))
-
-
-def _own_times(
-    stores: Stores, campaign: Campaign, moment: datetime, snapshot: Snapshot
-) -> OwnTimes | None:
-    """People's own times, where the campaign asks for them."""
-    wanted = campaign.schedule.best_time
-    if wanted is None:
-        return None
-    # Most plans ask for no prediction, and it takes time to import.
-    from aimwell.predict.timing.own_times import own_times
-
-    return own_times(stores, wanted.model, as_of=moment, snapshot=snapshot)

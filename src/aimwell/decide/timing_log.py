@@ -1,7 +1,7 @@
 """Who was written to at which time, as an experiment of its own: `spring:timing` beside `spring`.
 
-Its arms are the stated time (the control) and the predicted one. In it are those who got a message and for whom both were possible, so that
-chance alone, with a probability that is known, decided between the two.
+Its arms are the stated time (the control), the predicted one and, where the campaign asks for it, a random hour. In it are those who got a
+message and for whom all were possible, so that chance alone, with probabilities that are known, decided between them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,21 @@ from typing import Any
 from aimwell.decide.model import Place, Plan
 from aimwell.decide.uplift.assigned import CONTROL
 
-__all__ = ["PREDICTED", "sibling", "timing_assignment", "timing_experiment"]
+__all__ = ["PREDICTED", "RANDOM", "sibling", "timing_assignment", "timing_experiment"]
 
 PREDICTED = "predicted-time"
 """The arm of those who were written to at the time at which they act."""
 
+RANDOM = "random-time"
+"""The arm of those who were written to at a random hour."""
+
 _MARK = ":timing"
-_ARMS: Mapping[str | None, str] = {"own": PREDICTED, "everybody": PREDICTED, "held": CONTROL}
+_ARMS: Mapping[str | None, str] = {
+    "own": PREDICTED,
+    "everybody": PREDICTED,
+    "held": CONTROL,
+    "random": RANDOM,
+}
 
 
 def timing_experiment(campaign: str) -> str:
@@ -35,9 +43,13 @@ def sibling(experiment: str) -> str:
 
 def timing_assignment(plan: Plan, place: Place, now: datetime) -> dict[str, Any] | None:
     """A row of assignments for somebody of the plan; None for whom chance did not decide, or could not."""
-    arm, held = _ARMS.get(place.timing), plan.document["timing"]["test"]
+    timing = plan.document["timing"]
+    arm, held = _ARMS.get(place.timing), timing["test"]
     if arm is None or not 0 < held < 1:
         return None
+    # Plans that were made before there were random hours do not name their share.
+    random = timing.get("random", 0.0)
+    shares = {CONTROL: held, RANDOM: random, PREDICTED: 1 - held - random}
     return {
         "experiment": timing_experiment(plan.campaign),
         "plan_id": plan.plan_id,
@@ -46,7 +58,7 @@ def timing_assignment(plan: Plan, place: Place, now: datetime) -> dict[str, Any]
         "action": None if arm == CONTROL else arm,
         "variant": None,
         "bucket": None,
-        "probability": held if arm == CONTROL else 1 - held,
+        "probability": shares[arm],
         "assigned_at": plan.as_of,
         "source": "aimwell",
         "load_id": None,

@@ -1,33 +1,44 @@
 """What the predicted time earned over the stated one, judged like any other policy: doubly robust, by logged probabilities, beyond noise.
 
-The log is that of the campaign's own plans: of the people for whom both times were possible a share was kept at the stated one by chance.
+The log is that of the campaign's own plans: of the people for whom both times were possible a share was kept at the stated one by chance,
+and where the campaign asks for it a share was written to at a random hour. The latter tells whether the prediction is better than any other
+time; whether it pays is told of the stated one alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from aimwell.decide.past_plans import past_timings, read_past
+from aimwell.decide.past_plans import Source, past_timings, read_past
 from aimwell.decide.policies.candidates import Constant, People, Rule
-from aimwell.decide.policies.choosing import Choice, choose
+from aimwell.decide.policies.choosing import Choice, choose, difference
 from aimwell.decide.policies.judging import Judgement, judge_policies
-from aimwell.decide.timing_log import PREDICTED
+from aimwell.decide.timing_log import PREDICTED, RANDOM
 from aimwell.decide.uplift.assigned import usual_outcome
 from aimwell.decide.uplift.data import ExperimentData, IntArray
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.errors import DecideError, nearest
+from aimwell.stats.estimate import Estimate
 from aimwell.store.stores import Stores
 
-__all__ = ["OutcomeOfTiming", "TimingWorth", "judge_timing", "timing_worth"]
+__all__ = [
+    "OutcomeAtRandom",
+    "OutcomeOfTiming",
+    "TimingWorth",
+    "judge_random",
+    "judge_timing",
+    "timing_worth",
+]
 
-_STATED, _PREDICTED = "the stated time", "the predicted time"
+_STATED, _PREDICTED, _RANDOM = "the stated time", "the predicted time", "a random hour"
 _YES = "bought"
+_WORTH_SHARE = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +83,25 @@ class OutcomeOfTiming:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class OutcomeAtRandom:
+    """One outcome of who was written to at a random hour.
+
+    Args:
+        outcome: Which.
+        people: How many were.
+        value: Per person.
+        over_stated: What a random hour adds to the stated time, per person.
+        predicted_over: What the predicted time adds to a random hour.
+    """
+
+    outcome: str
+    people: int
+    value: Estimate
+    over_stated: Estimate
+    predicted_over: Estimate
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TimingWorth:
     """What the predicted time of a campaign's plans earned.
 
@@ -81,6 +111,7 @@ class TimingWorth:
         arms: People at the stated and at the predicted time.
         window_days: How long outcomes count, from the plan's moment on.
         outcomes: The one asked for, or that the campaign is about, first.
+        random: The same outcomes at a random hour; empty where nobody was written to at one.
         cautions: What a reader must know, in words.
     """
 
@@ -89,6 +120,7 @@ class TimingWorth:
     arms: Mapping[str, int]
     window_days: float | None
     outcomes: tuple[OutcomeOfTiming, ...]
+    random: tuple[OutcomeAtRandom, ...]
     cautions: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,6 +131,7 @@ class TimingWorth:
             "arms": dict(self.arms),
             "window_days": self.window_days,
             "outcomes": [one.to_dict() for one in self.outcomes],
+            "random": [asdict(one) for one in self.random],
             "cautions": list(self.cautions),
         }
 
@@ -119,7 +152,8 @@ def timing_worth(
         campaign: Name of the definition.
         now: Nothing from this moment on is seen.
         outcome: bought, orders, revenue or margin; default: margin, or revenue where it is not known.
-        worth: The smallest gain per person that counts; default: any.
+        worth: The smallest gain per person that counts; default: the campaign's (schedule.best_time.gain), else a twentieth of what
+            people at the stated time earn.
         seed: Of how people are dealt out.
 
     Raises:
@@ -136,6 +170,10 @@ def timing_worth(
     if first not in data.outcomes:
         raise DecideError(f"There is no outcome '{first}'. {nearest(first, list(data.outcomes))}")
     counts = list(data.counts.values())
+    wanted = asked.schedule.best_time
+    if worth is None and wanted is not None and outcome is None:
+        worth = wanted.gain
+    names = tuple(dict.fromkeys((first, _YES)))
     return TimingWorth(
         campaign=campaign,
         sources=past.parts,
@@ -143,8 +181,9 @@ def timing_worth(
         window_days=past.read.window_days,
         outcomes=tuple(
             judge_timing(data, name, worth=worth if name == first else None, seed=seed)
-            for name in dict.fromkeys((first, _YES))
+            for name in names
         ),
+        random=_at_random(stores, sources, names, now=now, seed=seed),
         cautions=data.cautions,
     )
 
@@ -152,14 +191,58 @@ def timing_worth(
 def judge_timing(
     data: ExperimentData, outcome: str, *, worth: float | None = None, seed: int = 0
 ) -> OutcomeOfTiming:
-    """Both policies on an experiment of times, whose control is the stated time and whose one arm is the predicted."""
+    """Both policies on an experiment of times, whose control is the stated time and whose one arm is the predicted.
+
+    Args:
+        data: The experiment.
+        outcome: One of its.
+        worth: The smallest gain per person that counts; default: a twentieth of what people at the stated time earn.
+        seed: Of how people are dealt out.
+    """
     judgement = judge_policies(
         data,
         data.outcome(outcome),
         (Constant(0, _STATED), Rule(_PREDICTED, _predicted)),
         seed=seed,
     )
-    return OutcomeOfTiming(outcome, judgement, choose(judgement, worth=worth, seed=seed))
+    stated = judgement.find(_STATED).value.doubly_robust.estimate or 0.0
+    least = max(0.0, _WORTH_SHARE * stated) if worth is None else worth
+    return OutcomeOfTiming(outcome, judgement, choose(judgement, worth=least, seed=seed))
+
+
+def _at_random(
+    stores: Stores, sources: Sequence[Source], names: Sequence[str], *, now: datetime, seed: int
+) -> tuple[OutcomeAtRandom, ...]:
+    """Of the plans that wrote to a share of people at a random hour."""
+    some = [one for one in sources if one.random]
+    if not some:
+        return ()
+    try:
+        data = read_past(stores, some, [PREDICTED, RANDOM], now=now, seed=seed).read.data
+    except DecideError:
+        return ()
+    if RANDOM not in data.arms or PREDICTED not in data.arms:
+        return ()
+    return tuple(judge_random(data, name, seed=seed) for name in names if name in data.outcomes)
+
+
+def judge_random(data: ExperimentData, outcome: str, *, seed: int = 0) -> OutcomeAtRandom:
+    """A random hour on an experiment of times that has it as a third arm."""
+    place, predicted = data.arms.index(RANDOM), data.arms.index(PREDICTED)
+    judgement = judge_policies(
+        data,
+        data.outcome(outcome),
+        (Constant(0, _STATED), Constant(predicted, _PREDICTED), Constant(place, _RANDOM)),
+        seed=seed,
+    )
+    stated, other, random = judgement.candidates
+    return OutcomeAtRandom(
+        outcome,
+        data.counts[RANDOM],
+        random.value.doubly_robust,
+        difference(judgement, random, stated),
+        difference(judgement, other, random),
+    )
 
 
 def _predicted(people: People) -> IntArray:

@@ -27,6 +27,7 @@ from aimwell.history.begun_later import known_since
 from aimwell.history.views import ACTIVITY_COLUMNS
 from aimwell.privacy.consent import latest_consents
 from aimwell.privacy.erased import bind_erased
+from aimwell.store.control import plain_rows
 from aimwell.store.engine import Engine, Session
 from aimwell.store.lake import Snapshot, empty_table
 from aimwell.store.listed import among
@@ -45,6 +46,7 @@ __all__ = [
     "columns_left_out",
     "gathered",
     "open_moment",
+    "people_known",
 ]
 
 TIME_COLUMNS: Mapping[str, str] = {
@@ -258,11 +260,15 @@ class Moment:
         if self.people is not None:
             query = query.where(among(_profiles.c.profile_id, self.people))
         with self.stores.read_control() as connection:
-            cursor = connection.execute(query).cursor
-            assert cursor is not None  # noqa: S101 - a SELECT has one
-            # Straight from the driver: with a million people the objects in between cost seconds.
-            rows = cursor.fetchall()
+            rows = plain_rows(connection.execute(query))
         return [[row[place] for row in rows] for place in range(len(columns))]
+
+
+def people_known(stores: Stores, as_of: datetime) -> list[str]:
+    """Who was known before a moment: their profile ids in order."""
+    query = sa.select(_profiles.c.profile_id).where(_profiles.c.first_seen_at < as_of)
+    with stores.read_control() as connection:
+        return sorted(profile for (profile,) in plain_rows(connection.execute(query)))
 
 
 @contextmanager

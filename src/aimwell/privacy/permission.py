@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from aimwell.privacy.consent import latest_consents
 from aimwell.privacy.suppression import suppressed_profiles
+from aimwell.store.control import plain_rows
 from aimwell.store.listed import GIVEN
 
 __all__ = ["REFUSALS", "Permissions", "permissions"]
@@ -21,6 +22,11 @@ REFUSALS = {
     "consent_withdrawn": "consent was withdrawn",
 }
 """Reason code → words."""
+_OF_STATES: dict[str | None, str | None] = {
+    "granted": None,
+    "denied": "consent_denied",
+    "revoked": "consent_withdrawn",
+}
 
 
 class Permissions:
@@ -31,14 +37,19 @@ class Permissions:
 
     def refusal(self, profile_id: str) -> str | None:
         """None where the person may be contacted; else the reason code (see REFUSALS)."""
-        if profile_id in self._suppressed:
-            return "suppressed"
-        state = self._states.get(profile_id)
-        if state == "granted":
-            return None
-        return {"denied": "consent_denied", "revoked": "consent_withdrawn"}.get(
-            state or "", "consent_unknown"
-        )
+        return self.refusals([profile_id])[0]
+
+    def refusals(self, profile_ids: Sequence[str]) -> list[str | None]:
+        """The same of many people, in their order."""
+        found = [
+            _OF_STATES.get(state, "consent_unknown") for state in map(self._states.get, profile_ids)
+        ]
+        if not self._suppressed:
+            return found
+        return [
+            "suppressed" if profile in self._suppressed else reason
+            for profile, reason in zip(profile_ids, found, strict=True)
+        ]
 
 
 def permissions(
@@ -66,8 +77,8 @@ def permissions(
         consents, blocked = _of_given(purpose, channel, before)
         given = {"ids": profile_ids}
     return Permissions(
-        dict(connection.execute(consents, given).all()),
-        dict(connection.execute(blocked, given).all()),
+        dict(plain_rows(connection.execute(consents, given))),
+        dict(plain_rows(connection.execute(blocked, given))),
     )
 
 

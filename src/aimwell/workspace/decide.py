@@ -36,11 +36,22 @@ class Decisions(Stage):
     """Plans."""
 
     def plan(
-        self, campaign: str, *, as_of: datetime | None = None, trial: bool | None = None
+        self,
+        campaign: str,
+        *,
+        as_of: datetime | None = None,
+        trial: bool | None = None,
+        replace_open: bool = False,
     ) -> Plan:
         """Work out who gets what, and store it; nothing is sent."""
         return decide_service.plan(
-            self._stores, campaign, now=self._clock(), by=self._by, as_of=as_of, trial=trial
+            self._stores,
+            campaign,
+            now=self._clock(),
+            by=self._by,
+            as_of=as_of,
+            trial=trial,
+            replace_open=replace_open,
         )
 
     def approve(self, plan_id: str) -> Plan:

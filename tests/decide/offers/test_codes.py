@@ -13,15 +13,17 @@ import sqlalchemy as sa
 
 from aimwell.decide.model import Plan
 from aimwell.decide.offers import codes
-from aimwell.decide.service import approve, cancel
+from aimwell.decide.service import approve, cancel, plan
 from aimwell.deliver import service as deliver
 from aimwell.errors import DecideError
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores, open_stores
-from campaigns import NOW, planned, set_up
+from campaigns import DOCUMENTS, NOW, planned, set_up
 from shop import make_stores
 
 _codes = metadata.tables["offer_codes"]
+OTHER = {**DOCUMENTS["spring"], "name": "other"}
+"""A campaign that offers the same."""
 POOLED = {"code": None, "codes": {"pool": "unique"}}
 
 
@@ -101,9 +103,9 @@ def test_a_pool_that_runs_dry_leaves_people_out_with_the_reason_in_both_arms_ali
 
 
 def test_a_plan_that_is_approved_too_late_is_refused_whole(stores: Stores) -> None:
-    set_up(stores, ten=POOLED)
+    set_up(stores, ten=POOLED, other=OTHER)
     codes.generate(stores, "ten", 50, now=NOW, by="ann")
-    first, second = planned(stores), planned(stores)
+    first, second = planned(stores), plan(stores, "other", now=NOW, by="ann")
     approve(stores, first.plan_id, now=NOW, by="ann")
     before = holders(stores)
     with pytest.raises(DecideError, match="Plan again"):
@@ -128,21 +130,23 @@ def test_a_trial_takes_no_codes(stores: Stores) -> None:
 
 
 def test_stock_is_promised_over_all_plans(stores: Stores) -> None:
-    set_up(stores, ten={"stock": 15})
-    made, second = planned(stores), planned(stores)
+    set_up(stores, ten={"stock": 15}, other=OTHER)
+    made, second = planned(stores), plan(stores, "other", now=NOW, by="ann")
     assert treated(made) == 15
     assert made.summary["excluded"]["no_stock"] > 0
     approve(stores, made.plan_id, now=NOW, by="ann")
     with pytest.raises(DecideError, match="a stock of 15, of which 15 are promised"):
         approve(stores, second.plan_id, now=NOW, by="ann")
     with pytest.raises(DecideError, match="stock does not reach"):
-        planned(stores)
+        plan(stores, "other", now=NOW, by="ann")
 
 
 def test_plans_approved_at_once_share_no_code(stores: Stores) -> None:
-    set_up(stores, people=30, ten=POOLED)
+    names = [f"campaign-{number}" for number in range(4)]
+    more = {name: {**DOCUMENTS["spring"], "name": name} for name in names}
+    set_up(stores, people=30, ten=POOLED, **more)
     codes.generate(stores, "ten", 120, now=NOW, by="ann")
-    plans = [planned(stores) for _ in range(4)]
+    plans = [plan(stores, name, now=NOW, by="ann") for name in names]
     faults: list[Exception] = []
 
     def one(plan_id: str) -> None:

@@ -13,14 +13,14 @@ import sqlalchemy as sa
 from aimwell.decide import loyalty
 from aimwell.decide.offers import codes, earned_codes
 from aimwell.decide.offers.referrals import Referred, pay_referrals, referrals, stand
-from aimwell.decide.service import approve, undo
+from aimwell.decide.service import approve, plan, undo
 from aimwell.definitions import service as definitions
 from aimwell.definitions.kinds.loyalty import Loyalty
 from aimwell.definitions.kinds.offer import Codes, Offer, OfferBenefit, Referral
 from aimwell.errors import DecideError, DefinitionError
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores, open_stores
-from campaigns import NOW, apply, planned, set_up
+from campaigns import DOCUMENTS, NOW, apply, planned, set_up
 from shop import add_orders, day, make_stores, origin
 
 _audit, _codes = metadata.tables["audit_log"], metadata.tables["offer_codes"]
@@ -182,10 +182,13 @@ def test_a_reward_by_code_is_earned_once_and_a_campaign_hands_it_over(stores: St
     assert codes.free(stores.control, "thanks") == 3
 
     action = {"offer": "thanks", "channel": "email", "template": "hello"}
-    apply(stores, thanks=THANKS, ten=BY_CODE, spring={"holdout": 0.0, "actions": [action]})
+    hands_over = {"holdout": 0.0, "actions": [action]}
+    names = ("first", "second", "rival")
+    more = {name: {**DOCUMENTS["spring"], **hands_over, "name": name} for name in names}
+    apply(stores, thanks=THANKS, ten=BY_CODE, **more)
     told = []
-    for _ in range(2):
-        made, rival = planned(stores, now=day(101)), planned(stores, now=day(101))
+    for name in names[:2]:
+        made, rival = (plan(stores, one, now=day(101), by="ann") for one in (name, "rival"))
         assert (made.summary["treated"], made.summary["excluded"]["no_code"]) == (1, 2)
         approve(stores, made.plan_id, now=day(101), by="ann")
         # Taken back, it is still theirs, and free for nobody else.
@@ -199,7 +202,7 @@ def test_a_reward_by_code_is_earned_once_and_a_campaign_hands_it_over(stores: St
     with pytest.raises(DecideError, match="no earned code of 'thanks' any more"):
         approve(stores, rival.plan_id, now=day(101), by="ann")
     with pytest.raises(DecideError, match="no code for them"):
-        planned(stores, now=day(102))
+        plan(stores, "rival", now=day(102), by="ann")
     assert codes.free(stores.control, "thanks") == 3
 
 

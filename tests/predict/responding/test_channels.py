@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aimwell.definitions.kinds.prediction import Answer
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.predict.cards import model_card
 from aimwell.predict.care.fairness import fairness
 from aimwell.predict.responding.channels import ChannelPreferences, channel_preferences
+from aimwell.predict.responding.reading import read_messages
 from aimwell.predict.scoring import stored_scores
 from aimwell.store.stores import Stores
 from shop import add_orders, add_touches, add_traits, day, make_stores, origin
@@ -220,3 +222,24 @@ def test_who_answers_stands_in_for_a_trait_and_is_flagged(tmp_path: Path) -> Non
     assert (proxy.attribute, proxy.most) == ("gender", "f")
     assert proxy.verdict in ("proxy", "uneven")
     stores.close()
+
+
+@pytest.mark.parametrize(("answer", "told"), [("click", (3.0, 1.0)), ("order", (3.0, 2.0))])
+def test_messages_of_one_moment_are_told_apart_and_one_that_came_twice_is_one(
+    tmp_path: Path, answer: Answer, told: tuple[float, float]
+) -> None:
+    """A mail, which was reported twice, and an SMS at once, then an SMS more that is answered by nothing."""
+    made = make_stores(tmp_path)
+    mail = {"customer": "ann", "channel": "email", "campaign": "x", "event": "Email Sent"}
+    text = {"customer": "ann", "channel": "sms", "campaign": "x", "event": "SMS Sent"}
+    at = {"occurred_at": day(10)}
+    click = {**mail, "event": "Email Link Clicked", "occurred_at": day(10.5)}
+    again = {**text, "occurred_at": day(20)}
+    add_touches(made, [{**mail, **at}, {**mail, **at}, {**text, **at}, click, again])
+    add_orders(made, [{"customer": "ann", "order_id": "1", "ordered_at": day(11), "revenue": 5.0}])
+    settings = {"answer": answer, "horizon_days": 5, "check_days": 20}
+    counts = read_messages(made, settings, as_of=day(60))
+    made.close()
+    assert (counts.sent.sum(), counts.answered.sum()) == told
+    assert counts.names == ("email", "sms")
+    assert counts.answered.sum(axis=2).tolist() == [[1.0, float(answer == "order")]]

@@ -25,7 +25,7 @@ from aimwell.stats.intervals import student
 from aimwell.stats.power import DEFAULT_POWER
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["Choice", "Verdict", "choose", "simultaneous_quantile"]
+__all__ = ["Choice", "Verdict", "choose", "difference", "simultaneous_quantile"]
 
 Verdict = Literal["personalise", "does not pay", "cannot tell"]
 
@@ -123,7 +123,9 @@ def choose(
     if verdict == "cannot tell" and place is not None:
         more = over.people_more(place, least, len(judgement.log.arm), power)
     gains = {one.name: over.estimate(n) for n, one in enumerate(targeted)}
-    gains |= {one.name: _difference(judgement, one, best, confidence) for one in constants}
+    gains |= {
+        one.name: difference(judgement, one, best, confidence=confidence) for one in constants
+    }
     return Choice(
         chosen=chosen,
         verdict=verdict,
@@ -232,7 +234,10 @@ def _differ(judgement: Judgement, one: Judged, constants: list[Judged]) -> float
     )
 
 
-def _difference(judgement: Judgement, one: Judged, other: Judged, confidence: float) -> Estimate:
+def difference(
+    judgement: Judgement, one: Judged, other: Judged, *, confidence: float = DEFAULT_CONFIDENCE
+) -> Estimate:
+    """What one candidate earns over another, per person, by itself: not simultaneous over several."""
     method = "paired doubly robust difference, normal interval"
     if one.name == other.name:
         return Estimate.missing("it is the one compared with", method=method, confidence=confidence)
@@ -251,7 +256,7 @@ def _over_nobody(
     nobody = next((one for one in usable if one.name == NOTHING), None)
     if nobody is None:
         return {}
-    return {one.name: _difference(judgement, one, nobody, confidence) for one in usable}
+    return {one.name: difference(judgement, one, nobody, confidence=confidence) for one in usable}
 
 
 def _missing_gain(confidence: float) -> Estimate:

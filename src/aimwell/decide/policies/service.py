@@ -11,9 +11,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from aimwell.decide.policies.by_channel import ByChannel
 from aimwell.decide.policies.candidates import (
     People,
     PolicyCandidate,
+    Rule,
     Training,
     constant_candidates,
     segment_rule,
@@ -87,6 +89,7 @@ def policy_report(
     response: str | None = None,
     rules: Mapping[str, str] | None = None,
     inside: Mapping[str, NDArray[np.bool_]] | None = None,
+    more: Sequence[Rule] = (),
     trees: bool = True,
     protected: Mapping[str, Sequence[str | None]] | None = None,
     limit: float = 0.1,
@@ -102,7 +105,8 @@ def policy_report(
         economics: How; default: an outcome is worth 1 and contact costs nothing.
         response: The outcome that the likeliest-first policy ranks by; default: `outcome`.
         rules: Segment → the arm that its members get, others getting nothing; further candidates.
-        inside: Who is in these segments, see `uplift.segments`.
+        inside: Who is in these segments, see `uplift.segments`, and whatever else rules ask.
+        more: Further rules, see `by_channel`.
         trees: Whether learners by boosted trees are tried, which take most of the time.
         protected: Attribute → each person's group, for the shares of the chosen policy.
         limit: How far shares of groups may lie apart.
@@ -117,7 +121,7 @@ def policy_report(
     judgement = judge_policies(
         data,
         profit,
-        _candidates(data, rules or {}, trees),
+        _candidates(data, rules or {}, more, trees),
         response=data.outcome(response or outcome),
         members=inside,
         repeats=repeats,
@@ -136,13 +140,13 @@ def policy_report(
 
 
 def _candidates(
-    data: ExperimentData, rules: Mapping[str, str], trees: bool
+    data: ExperimentData, rules: Mapping[str, str], more: Sequence[Rule], trees: bool
 ) -> tuple[PolicyCandidate, ...]:
     for arm in rules.values():
         if arm not in data.arms:
             raise DecideError(f"There is no arm '{arm}'. {nearest(arm, list(data.arms))}")
     by_segment = [segment_rule(one, arm, data.arms.index(arm)) for one, arm in rules.items()]
-    return (*constant_candidates(data.arms), *by_segment, *usual_learners(trees=trees))
+    return (*constant_candidates(data.arms), *by_segment, *more, *usual_learners(trees=trees))
 
 
 def who_gets_what(
@@ -153,6 +157,7 @@ def who_gets_what(
     as_of: datetime,
     economics: Economics | None = None,
     rules: Mapping[str, str] | None = None,
+    channels: ByChannel | None = None,
     among: str = EVERYBODY,
     trees: bool = True,
     seed: int = 0,
@@ -163,7 +168,7 @@ def who_gets_what(
         `profile_id` and `action` (the arm's name), by profile_id. The plan of a campaign still decides who may be contacted.
     """
     data = read.data
-    candidates = _candidates(data, rules or {}, trees)
+    candidates = _candidates(data, rules or {}, () if channels is None else channels.rules, trees)
     chosen = next(one for one in candidates if one.name == report.choice.chosen)
     how, values = prepared(data)
     profit = profit_of(data, report.outcome, economics or Economics())
@@ -173,9 +178,10 @@ def who_gets_what(
     with open_moment(stores, as_of=as_of) as moment:
         table = people_table(moment, read.coding.columns, among=among)
     features = read.coding.apply(table)
-    inside = in_segments(
-        stores, table.column("profile_id").combine_chunks(), list(rules or {}), as_of=as_of
-    )
+    profiles = table.column("profile_id").combine_chunks()
+    inside = in_segments(stores, profiles, list(rules or {}), as_of=as_of)
+    if channels is not None:
+        inside |= channels.now(profiles, as_of)
     actions = decider.decide(People(data.names, features, how.apply(features), inside))
     names = pa.array(data.arms, pa.string()).take(pa.array(actions))
     return pa.table({"profile_id": table.column("profile_id"), "action": names})

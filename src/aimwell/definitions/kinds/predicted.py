@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from aimwell.definitions.base import Duration, Part, Share
 
@@ -40,6 +40,16 @@ class BestTime(Part):
         description="Share of the people with such a time who are written to at the stated time all the same, by chance, so that "
         "it can be told what the time earns.",
     )
+    random: Share = Field(
+        default=0.0,
+        description="Share of the same people who are written to at a random hour within the while, so that it can be told whether "
+        "another time would do as well.",
+    )
+    gain: Annotated[float, Field(ge=0)] | None = Field(
+        default=None,
+        description="The smallest gain per person over the stated time that counts; where what was measured rules out so much, plans "
+        "give the time up, and only the share `test` is still written to at it. Default: a twentieth of what people at the stated time earn.",
+    )
 
     @field_validator("within")
     @classmethod
@@ -47,6 +57,16 @@ class BestTime(Part):
         if not _WITHIN[0] <= value <= _WITHIN[1]:
             raise ValueError("within is from 1h to 14d")
         return value
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> BestTime:
+        if self.random and not self.test:
+            raise ValueError(
+                "a random hour is compared with the stated time; set test above 0 too, or leave random out"
+            )
+        if self.test + self.random > 1:
+            raise ValueError("test and random are shares of the same people: at most 1 together")
+        return self
 
 
 class PredictedChannel(Part):
@@ -59,4 +79,9 @@ class PredictedChannel(Part):
     sure: Annotated[float, Field(ge=0.5, lt=1)] = Field(
         default=0.9,
         description="How probable it must be that the channel is the person's best; of others nothing is taken for known.",
+    )
+    gain: Annotated[float, Field(ge=0)] | None = Field(
+        default=None,
+        description="The smallest gain per person over one channel for everybody that counts; where what was measured rules out so much, "
+        "plans give the prediction up. Default: a twentieth of what the offer earns through its best channel.",
     )

@@ -17,7 +17,7 @@ from aimwell.predict.responding.channels import channel_laws, channels_by_size
 from aimwell.predict.responding.counts import MessageCounts
 from aimwell.predict.responding.judging import judge_channels
 from aimwell.predict.responding.reading import read_messages
-from aimwell.predict.responding.telling import tell_people
+from aimwell.predict.responding.telling import best_channels
 from aimwell.predict.scoring import check_seen
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
@@ -123,17 +123,13 @@ def _told(
     )
     if not better or len(names) < 2:
         return none
-    people, _rates, best = tell_people(
-        counts.of_channels(names), [laws[name] for name in names], better
-    )
-    # To whom one channel wrote, or none, nothing is told of others.
-    chance = np.nan_to_num(best, nan=0.0)
+    people, chance = best_channels(counts.of_channels(names), [laws[name] for name in names])
     own = chance.max(axis=1) >= sure
     return OwnChannels(
         entry,
         as_of,
         tuple(names),
-        people.column("profile_id").combine_chunks().filter(pa.array(own)),
+        people.filter(pa.array(own)),
         chance[own].argmax(axis=1).astype(np.int64),
         better,
     )

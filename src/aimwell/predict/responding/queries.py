@@ -12,7 +12,7 @@ from typing import get_args
 from sqlglot import exp
 
 from aimwell.definitions.kinds.prediction import Answer
-from aimwell.store.sql import sql
+from aimwell.store.sql import identifier, sql
 
 __all__ = ["ANSWERS", "Answer", "message_counts"]
 
@@ -28,6 +28,12 @@ _QUERIES: dict[Answer, str] = {
     SELECT profile_id, '' AS channel, '' AS campaign, ordered_at AS at FROM purchases WHERE kept
     """,
 }
+_ALL_AT_ONCE = """
+    SELECT s.profile_id, s.channel, s.at, t.answered
+    FROM (SELECT DISTINCT profile_id, channel, campaign, at FROM sent) AS s
+    JOIN told AS t ON t.profile_id = s.profile_id AND t.at = s.at
+    """
+"""Where an answer may be to any channel: all messages of a moment are one in the stream, and each is answered or none."""
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
 """What counts as an answer."""
 
@@ -42,49 +48,46 @@ def message_counts(answer: Answer, *, seconds: int, last: datetime, cut: datetim
         cut: Where the later period begins. Period 0: sent so long before it that the time was over then; 2: sent from it on; 1:
             between.
     """
-    kind = "''" if answer == "order" else "channel"
-    name = "''" if answer == "order" else "campaign"
+    by_channel = answer != "order"
     return sql(
         """
         WITH sent AS (
-          SELECT profile_id, channel, campaign, at, :kind AS key_channel, :name AS key_campaign
-          FROM (
-            SELECT DISTINCT profile_id, lower(coalesce(channel, regexp_extract(event, '^[^ ]+'))) AS channel,
-                   coalesce(campaign, '') AS campaign, occurred_at AS at
-            FROM touches WHERE profile_id IS NOT NULL AND event LIKE '%Sent'
-          ) AS d
+          SELECT profile_id, lower(coalesce(channel, regexp_extract(event, '^[^ ]+'))) AS channel,
+                 coalesce(campaign, '') AS campaign, occurred_at AS at
+          FROM touches WHERE profile_id IS NOT NULL AND event LIKE '%Sent'
         ),
         stream AS (
-          SELECT profile_id, key_channel AS channel, key_campaign AS campaign, at, 0 AS answer FROM sent
+          SELECT profile_id, :kind AS channel, :name AS campaign, at, 0 AS answer FROM sent
           UNION ALL
           SELECT profile_id, channel, campaign, at, 1 AS answer FROM :answers AS a
         ),
         followed AS (
-          SELECT profile_id, channel, campaign, at, answer,
-                 max(CASE WHEN answer = 0 THEN at END) OVER (
-                   PARTITION BY profile_id, channel, campaign ORDER BY at, answer
-                   ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-                 ) AS sent_at
+          SELECT profile_id, channel, at, answer,
+                 lead(answer) OVER (PARTITION BY profile_id, channel, campaign ORDER BY at, answer) AS next_answer,
+                 lead(at) OVER (PARTITION BY profile_id, channel, campaign ORDER BY at, answer) AS next_at
           FROM stream
         ),
-        answered AS (
-          SELECT DISTINCT profile_id, channel, campaign, sent_at FROM followed
-          WHERE answer = 1 AND sent_at IS NOT NULL AND epoch(at) - epoch(sent_at) <= :seconds
+        told AS (
+          SELECT profile_id, channel, at,
+                 CASE WHEN next_answer = 1 AND epoch(next_at) - epoch(at) <= :seconds THEN 1 END AS answered
+          FROM followed
+          WHERE answer = 0 AND (next_at IS NULL OR next_answer = 1 OR next_at > at)
         )
-        SELECT s.profile_id, s.channel,
-               CASE WHEN epoch(s.at) + :seconds < epoch(:cut) THEN 0 WHEN s.at >= :cut THEN 2 ELSE 1 END AS period,
-               CAST(count(*) AS double) AS sent, CAST(count(a.profile_id) AS double) AS answered
-        FROM sent AS s
-        LEFT JOIN answered AS a ON a.profile_id = s.profile_id AND a.sent_at = s.at
-          AND a.channel = s.key_channel AND a.campaign = s.key_campaign
-        WHERE s.at < :last
-        GROUP BY s.profile_id, s.channel,
-          CASE WHEN epoch(s.at) + :seconds < epoch(:cut) THEN 0 WHEN s.at >= :cut THEN 2 ELSE 1 END
-        ORDER BY s.profile_id, s.channel, period
+        SELECT profile_id, channel,
+               CASE WHEN epoch(at) + :seconds < epoch(:cut) THEN 0 WHEN at >= :cut THEN 2 ELSE 1 END AS period,
+               CAST(count(*) AS double) AS sent, CAST(count(answered) AS double) AS answered
+        FROM :messages AS m
+        WHERE at < :last
+        GROUP BY profile_id, channel,
+          CASE WHEN epoch(at) + :seconds < epoch(:cut) THEN 0 WHEN at >= :cut THEN 2 ELSE 1 END
+        ORDER BY profile_id, channel, period
         """,
-        kind=sql(kind),
-        name=sql(name),
+        kind=sql("channel" if by_channel else "''"),
+        name=sql("campaign" if by_channel else "''"),
         answers=exp.Subquery(this=sql(_QUERIES[answer])),
+        messages=exp.Table(this=identifier("told"))
+        if by_channel
+        else exp.Subquery(this=sql(_ALL_AT_ONCE)),
         seconds=seconds,
         last=last,
         cut=cut,

@@ -12,7 +12,7 @@ from aimwell.predict.beta_binomial import BetaBinomial, Shares, chances_best
 from aimwell.predict.responding.counts import MessageCounts
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["ChannelRate", "tell_people"]
+__all__ = ["ChannelRate", "best_channels", "tell_people"]
 
 _SURE = 0.9
 
@@ -46,14 +46,8 @@ def tell_people(
         laws: Of these channels.
         better: Whether own rates were better on the later period.
     """
-    sent, answered = counts.sent.sum(axis=2), counts.answered.sum(axis=2)
-    some = sent.sum(axis=1) > 0
-    sent, answered = sent[some], answered[some]
-    profiles = counts.profiles.filter(pa.array(some))
-    means, strengths = (
-        np.array([getattr(law, name) for law in laws]) for name in ("mean", "strength")
-    )
-    shares = Shares(strengths * means + answered, strengths * (1 - means) + sent - answered)
+    profiles, sent, answered, shares = _known(counts, laws)
+    means = np.array([law.mean for law in laws])
     lower, upper = shares.interval()
     best = chances_best(shares, sent)
     several = (sent > 0).sum(axis=1) > 1
@@ -87,3 +81,27 @@ def tell_people(
         }
     )
     return people, rates, np.where((sent > 0) & several[:, None], best, np.nan)
+
+
+def best_channels(
+    counts: MessageCounts, laws: Sequence[BetaBinomial]
+) -> tuple[pa.Array, FloatArray]:
+    """People whom several channels wrote to, and the probability of each channel to be the one that they answer most."""
+    profiles, sent, _answered, shares = _known(counts, laws)
+    several = (sent > 0).sum(axis=1) > 1
+    of_them = Shares(shares.alpha[several], shares.beta[several])
+    return profiles.filter(pa.array(several)), chances_best(of_them, sent[several])
+
+
+def _known(
+    counts: MessageCounts, laws: Sequence[BetaBinomial]
+) -> tuple[pa.Array, FloatArray, FloatArray, Shares]:
+    """Who got a message, how many by channel, how many they answered, and what is known of their rates."""
+    sent, answered = counts.sent.sum(axis=2), counts.answered.sum(axis=2)
+    some = sent.sum(axis=1) > 0
+    sent, answered = sent[some], answered[some]
+    means, strengths = (
+        np.array([getattr(law, name) for law in laws]) for name in ("mean", "strength")
+    )
+    shares = Shares(strengths * means + answered, strengths * (1 - means) + sent - answered)
+    return counts.profiles.filter(pa.array(some)), sent, answered, shares

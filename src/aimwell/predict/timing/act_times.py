@@ -27,8 +27,8 @@ _SOURCES: dict[Signal, tuple[str, str]] = {
 
 
 def act_counts(signal: Signal, zone: str, block_hours: int, suffix: str = "") -> exp.Expr:
-    """One row a person and time of the week: profile_id, weekday (0 Monday), block (of hours, 0 the first after midnight;
-    null where the hour is not known), acts.
+    """One row a person who acted: profile_id; `day_0` (Monday) … `day_6`, acts on each weekday; `block_0` (the first hours after
+    midnight) …, acts of which the hour is known in each block of hours.
 
     Args:
         signal: What counts as an act.
@@ -36,11 +36,23 @@ def act_counts(signal: Signal, zone: str, block_hours: int, suffix: str = "") ->
         block_hours: Hours in a block; a divisor of 24.
         suffix: "" or "_ahead", as of the moment's tables. `profiles` must be bound.
     """
-    return sql(
+    counted = [
+        exp.alias_(
+            sql(
+                "CAST(count(CASE WHEN :kind = :number THEN 1 END) AS double)",
+                kind=exp.column(kind),
+                number=number,
+            ),
+            f"{kind}_{number}",
+        )
+        for kind, count in (("day", 7), ("block", 24 // block_hours))
+        for number in range(count)
+    ]
+    query = sql(
         """
-        SELECT profile_id, isodow(day) - 1 AS weekday, block, CAST(count(*) AS double) AS acts
+        SELECT profile_id
         FROM (
-          SELECT DISTINCT profile_id, CAST(moment AS date) AS day,
+          SELECT DISTINCT profile_id, CAST(moment AS date) AS date, isodow(moment) - 1 AS day,
                  CASE WHEN firms <> date_trunc('day', firms) THEN hour(moment) // :block END AS block
           FROM (
             SELECT a.profile_id, timezone(coalesce(p.timezone, :zone), a.occurred_at) AS moment,
@@ -48,12 +60,14 @@ def act_counts(signal: Signal, zone: str, block_hours: int, suffix: str = "") ->
             FROM :acts AS a LEFT JOIN profiles AS p ON p.profile_id = a.profile_id
           ) AS m
         ) AS d
-        GROUP BY profile_id, isodow(day), block ORDER BY profile_id, weekday, block
+        GROUP BY profile_id ORDER BY profile_id
         """,
         zone=zone,
         block=block_hours,
         acts=exp.Subquery(this=_acts(signal, suffix)),
     )
+    assert isinstance(query, exp.Select)  # noqa: S101 - as it is written above
+    return query.select(*counted, copy=False)
 
 
 def _acts(signal: Signal, suffix: str) -> exp.Expr:

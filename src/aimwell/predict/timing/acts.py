@@ -33,17 +33,13 @@ def read_acts(moment: Moment, signal: Signal, block: int, suffix: str) -> Acts:
     moment.bind_profiles()
     zone = moment.stores.settings.timezone
     table = moment.session.table(act_counts(signal, zone, block, suffix))
-    coded = table.column("profile_id").combine_chunks().dictionary_encode()
-    people = len(coded.dictionary)
-    row = coded.indices.to_numpy(zero_copy_only=False)
-    acts = np.asarray(table.column("acts").to_numpy(), dtype=np.float64)
-    weekday = table.column("weekday").to_numpy().astype(np.int64)
-    hour = table.column("block").to_numpy(zero_copy_only=False).astype(np.float64)
-    weekdays, hours = np.zeros((people, 7)), np.zeros((people, 24 // block))
-    np.add.at(weekdays, (row, weekday), acts)
-    timed = ~np.isnan(hour)
-    np.add.at(hours, (row[timed], hour[timed].astype(np.int64)), acts[timed])
-    return Acts(coded.dictionary, weekdays, hours)
+    return Acts(
+        table.column("profile_id").combine_chunks(),
+        *(
+            np.column_stack([table.column(f"{kind}_{n}").to_numpy() for n in range(count)])
+            for kind, count in (("day", 7), ("block", 24 // block))
+        ),
+    )
 
 
 def acts_around(

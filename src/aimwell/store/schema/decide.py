@@ -74,8 +74,8 @@ plan_people = sa.Table(
     sa.Column(
         "timing",
         Text,
-        comment="own, everybody (their commonest hours), held (at the stated time by chance) or stated; null where the campaign asks "
-        "for no best time.",
+        comment="own, everybody (their commonest hours), held (at the stated time by chance), random (at an hour by chance) or stated; "
+        "null where the campaign asks for no best time.",
     ),
     sa.Index("ix_plan_people_arm", "plan_id", "arm"),
 )
