@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from aimwell.cli.measure_rows import show_actions
+from aimwell.cli.output import Output
 from aimwell.measure.formatting import money, percent
 from aimwell.measure.model import CampaignResult
+from aimwell.measure.report import report_html
 from aimwell.measure.report_tables import action_rows, arm_rows, funnel, kpi_card, lift_rows
 from aimwell.measure.shown import signed
 from aimwell.stats.estimate import Estimate
@@ -86,6 +91,24 @@ def test_what_is_missing_is_said_with_its_reason(result: CampaignResult) -> None
         "–",
         "–",
     )
+
+
+def test_where_chances_differ_profit_is_that_of_everybody(
+    result: CampaignResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = Estimate.missing("people had different chances", method="none")
+    of_all = Estimate(estimate=120.0, lower=-30.0, upper=270.0, confidence=0.975, method="Hájek")
+    weighed = tuple(
+        replace(one, profit=missing, profit_of_all=of_all, effective=44.2) for one in result.actions
+    )
+    (row, _other) = action_rows(weighed, result)
+    assert row["profit"] == "–"
+    assert row["of_all"].startswith("+£120 if everybody got it (")
+    assert action_rows(result.actions, result)[0]["of_all"] == ""
+    page = report_html(replace(result, actions=weighed))
+    assert "+£120 if everybody got it" in page
+    show_actions(Output(as_json=False), replace(result, actions=weighed))
+    assert "profit +£120 if everybody got it" in capsys.readouterr().out
 
 
 def test_a_variant_is_named_with_its_action(result: CampaignResult) -> None:

@@ -37,6 +37,8 @@ def show_actions(out: Output, result: CampaignResult) -> None:
             out.say(
                 f"  {row['name']}: weighed by people's chances of it, its people tell as much as {row['effective']}"
             )
+            if row["of_all"]:
+                out.say(f"    profit {row['of_all']}")
 
 
 def show_series(out: Output, result: CampaignResult) -> None:
