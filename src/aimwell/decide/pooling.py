@@ -86,8 +86,13 @@ def _only(read: ReadExperiment, wanted: Sequence[str]) -> ReadExperiment:
     arms = read.data.arms
     if tuple(wanted) == arms:
         return read
-    inside = np.isin(read.data.arm, [arms.index(arm) for arm in wanted])
-    return replace(read.take(np.flatnonzero(inside)), data=read.data.only(wanted))
+    inside = pa.array(np.isin(read.data.arm, [arms.index(arm) for arm in wanted]))
+    return replace(
+        read,
+        data=read.data.only(wanted),
+        profiles=read.profiles.filter(inside),
+        known_at=None if read.known_at is None else read.known_at.filter(inside),
+    )
 
 
 def pooled(parts: Sequence[Part], *, half_life: timedelta | None = None) -> Pooled:
