@@ -50,15 +50,10 @@ def channel_words(entry: RegisteredModel, _zone: ZoneInfo) -> dict[str, Any]:
                 for one in channels
                 if one["law"] is None
             ),
-            *(
-                [
-                    f"Only one channel ({names}) wrote often enough, so nobody's best can be told, and nobody has a score."
-                ]
-                if len(known) == 1
-                else []
-            ),
             _NOT_CAUSE,
-            "Its scores stand under a name for each channel, by which rules ask for them: "
+            f"Only one channel ({names}) wrote often enough, so nobody's best can be told, and nobody has a score."
+            if len(known) == 1
+            else "Its scores stand under a name for each channel, by which rules ask for them: "
             + ", ".join(score_name(entry.name, one["channel"]) for one in known)
             + ".",
         ],
