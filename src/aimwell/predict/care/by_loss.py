@@ -46,7 +46,7 @@ def monitor_by_loss(
     if not people or not len(next(iter(then.columns.values()))):
         raise PredictError(
             f"There are no {today.units} as of {as_of:%Y-%m-%d %H:%M %Z} that {entry.label} could look at. Collect what came "
-            "since."
+            "since, or give a moment (as of) that the data reaches."
         )
     shifts = shifts_of(
         {name: spread(values) for name, values in then.columns.items()},

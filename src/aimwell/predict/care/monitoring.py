@@ -72,7 +72,8 @@ def monitor_propensity(stores: Stores, entry: RegisteredModel, *, as_of: datetim
     )
     if not len(table):
         raise PredictError(
-            f"Nobody is there as of {as_of:%Y-%m-%d %H:%M %Z} of whom {entry.label} is asked."
+            f"There are no people as of {as_of:%Y-%m-%d %H:%M %Z} that {entry.label} could look at. Collect what came since, or give "
+            "a moment (as of) that the data reaches."
         )
     new = None if since is None else came_since(stores, ids, since)
     shifts = _shifts(fitted, reference, table, new)

@@ -109,7 +109,7 @@ def score_next_purchases(
 def next_purchase_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
     """The parts of the card, days in `zone`."""
     metrics, horizon, by = entry.metrics, entry.settings["horizon_days"], entry.settings["by"]
-    what = "" if by == "person" else f" each {by} that they bought again before"
+    what = "again" if by == "person" else f"each {by} again, of those that they bought again before"
     whose = "people" if by == "person" else f"people with a {by} that they bought again"
     check = metrics["check"]
     over = None if check is None else check["over_curve"]
@@ -119,7 +119,7 @@ def next_purchase_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any
         else f"{_VERDICTS[check['verdict']].format(f'On the last {horizon} days')} ({loss_saved(over, '.2f')} in days, pinball loss)."
     )
     return {
-        "predicts": f"When each person buys{what} again, and the probability of it within {horizon} days.",
+        "predicts": f"When each person buys {what}, and the probability of it within {horizon} days.",
         "sentence": sentence,
         "learnt_from": [
             f"{metrics['people']:,} {whose}, and the gaps between their purchases, up to {day(entry.as_of.isoformat(), zone)}."
