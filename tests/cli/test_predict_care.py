@@ -49,7 +49,7 @@ def test_a_model_without_probabilities_of_one_event_lives_the_same_life(
     out, _ = call("monitor", "again", later)
     assert "again@1 as of 2027-02-05: train it anew" in out
     assert "Expected altogether" in out
-    assert "purchases of today against those of then" in out
+    assert "purchases as of 2027-02-05 against those of then" in out
     found = json.loads(call("monitor", "again", later, "--json")[0])
     assert found["realised"]["off"] is True
     call("train", "again", later)

@@ -112,5 +112,5 @@ def test_what_cannot_be_told_is_said(stores: Stores) -> None:
     assert "Next purchase" in other
     assert "whose outcomes it had not seen: log score of the day" in other
     assert "What it makes of the strongest features" not in titles(other)
-    assert "outcomes by group are told of channel preference, churn, lifetime value" in other
+    assert "They are told of: channel preference, churn, lifetime value" in other
     assert "Since then" in titles(other)

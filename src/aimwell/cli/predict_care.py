@@ -117,12 +117,12 @@ def monitor_model(
                 )
                 for one in found.shifts[:_SHOWN]
             ],
-            title=f"{found.people:,} {found.units} of today against those of then",
+            title=f"{found.people:,} {found.units} as of {ws.day(found.as_of)} against those of then",
         )
         ws.output.say(
             "PSI: population stability index, from 0.1 on noticeable, from 0.25 on large; by chance: what it stays under in 99 "
             "of 100 cases where nothing has changed. KS: largest difference of the distributions. Weight: share of what tells "
-            "people apart in the model. Today's are looked at by records as long as they were then, because much grows with these."
+            "people apart in the model. They are looked at by records as long as those of then, because much grows with these."
         )
 
 

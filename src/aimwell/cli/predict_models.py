@@ -15,6 +15,9 @@ from aimwell.predict.registry import RegisteredModel, find_model, list_models, m
 
 __all__ = ["models"]
 
+_STANDS = {"better": "better", "worse": "worse", "cannot tell": "no better"}
+"""How a version stands to the dull rule, chance counted."""
+
 
 def models(workspace: WorkspaceOption = None, as_json: JsonOption = False) -> None:
     """List the models."""
@@ -69,10 +72,17 @@ def _worth(entry: RegisteredModel) -> str:
         return recommender_worth(metrics)
     if entry.kind == "next_purchase":
         found = metrics["check"]
-        return "not checked" if found is None else f"{found['verdict']} than everybody's waits"
+        return (
+            "not checked"
+            if found is None
+            else f"{_STANDS[found['verdict']]} than everybody's waits"
+        )
     if entry.kind == "demand":
-        return f"{metrics['check']['verdict']} than seasonal naive"
-    if entry.kind in ("channel_preference", "discount_seeking", "best_time"):
+        return f"{_STANDS[metrics['check']['verdict']]} than seasonal naive"
+    if entry.kind == "best_time":
+        judged = [f"{one['kind']} {_STANDS[one['verdict']]}" for one in metrics["judged"]]
+        return ", ".join(judged) or "not judged"
+    if entry.kind in ("channel_preference", "discount_seeking"):
         return gain_worth(metrics["judged"])
     if entry.kind != "lifetime_value":
         return "–"

@@ -13,6 +13,7 @@ from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption,
 from aimwell.definitions.base import parse_duration
 from aimwell.definitions.leaves.acts import Acts
 from aimwell.errors import PredictError
+from aimwell.predict.answers import where_told
 from aimwell.predict.care.service import score
 from aimwell.predict.person import score_one
 from aimwell.predict.registry import find_model
@@ -127,15 +128,14 @@ def _score_everybody(ws: Opened, model: str, moment: datetime) -> None:
     with ws.output.progress("Scoring"):
         people = score(ws.stores, entry, as_of=moment, now=ws.now)
     if people is None:
-        raise PredictError(
-            f"{entry.label} gives no score of each person; see: aimwell predict card {model}"
-        )
+        raise PredictError(f"{entry.label} gives no score of each person. {where_told(entry)}")
     if ws.output.as_json:
         ws.output.json({"model": entry.label, "people": people, "as_of": moment})
         return
+    firms = entry.kind == "account_leads"
     ws.output.say(
-        f"{people:,} people have a score by {entry.label} as of {ws.local(moment):%Y-%m-%d %H:%M}, in the lake's table "
-        "scores."
+        f"{people:,} {'firms' if firms else 'people'} have a score by {entry.label} as of {ws.local(moment):%Y-%m-%d %H:%M}, in the "
+        f"lake's table {'account_scores' if firms else 'scores'}."
     )
 
 

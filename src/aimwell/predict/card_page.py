@@ -164,21 +164,27 @@ def _calibration(card: Mapping[str, Any]) -> list[Section]:
     rows = card["calibration"]
     if not rows or "lower" not in rows[0]:
         return []
+    soon = "within_days" in rows[0]
+    if soon:
+        dot, who = "a number of days", "The same people, by within how many days"
+    else:
+        dot = "a group of people of similar probability"
+        who = "Groups of people by rising probability"
     drawing = predicted_and_actual(
         [(row["predicted"], row["actual"], row["lower"], row["upper"]) for row in rows],
         title="Predicted and actual",
-        description="Each dot is a group of people of similar probability; on the dashed line as many did it as was predicted.",
+        description=f"Each dot is {dot}; on the dashed line as many did it as was predicted.",
     )
     return [
         Section(
             "Does a probability mean what it says?",
-            "Groups of people by rising probability: what was predicted (to the right) and the share that did it (upwards), with its "
-            "interval of 95 %. On the dashed line both are the same.",
+            f"{who}: what was predicted (to the right) and the share that did it (upwards), with its interval of 95 %. On the dashed "
+            "line both are the same.",
             drawing,
-            head=("people", "predicted", "did it", "95 %"),
+            head=("within" if soon else "people", "predicted", "did it", "95 %"),
             rows=[
                 (
-                    f"{row['people']:,}",
+                    f"{row['within_days']} days" if soon else f"{row['people']:,}",
                     f"{row['predicted']:.1%}",
                     f"{row['actual']:.1%}",
                     f"{row['lower']:.1%} to {row['upper']:.1%}",
@@ -337,8 +343,8 @@ def _since(found: Monitored | str, zone: ZoneInfo) -> Section:
     lines = [*found.findings, realised_words(found, lambda moment: _day(moment, zone))]
     return Section(
         "Since then",
-        f"What {found.people:,} {found.units} of {_day(found.as_of, zone)} look like against those of then: {found.verdict}. PSI from "
-        "0.1 on is noticeable, from 0.25 on large, if it is more than chance makes.",
+        f"{found.people:,} {found.units} as of {_day(found.as_of, zone)} against those of then: {found.verdict}. PSI from 0.1 on is "
+        "noticeable, from 0.25 on large, if it is more than chance makes.",
         head=("what", "weight", "PSI", "by chance", "KS", "shift"),
         rows=[
             (

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from aimwell.predict.card_words import estimate
+from aimwell.predict.card_words import estimate, loss_saved
 from aimwell.predict.registry import RegisteredModel
 from aimwell.predict.responding.channel_laws import score_name
 
@@ -38,7 +38,7 @@ def channel_words(entry: RegisteredModel, _zone: ZoneInfo) -> dict[str, Any]:
         "how_good": [
             f"{'All channels' if one['channel'] == 'all' else one['channel']}, {one['messages']:,} later messages: log loss "
             f"{one['log_loss']:.4f} by people's own rates, {one['log_loss_everybody']:.4f} by everybody's; "
-            f"{estimate(one['gain'], '.4f')} less a message."
+            f"{loss_saved(one['gain'], '.4f')} a message."
             for one in judged
         ]
         or [metrics["reason"]],
@@ -51,7 +51,9 @@ def channel_words(entry: RegisteredModel, _zone: ZoneInfo) -> dict[str, Any]:
                 if one["law"] is None
             ),
             _NOT_CAUSE,
-            "Its scores stand under a name for each channel, by which rules ask for them: "
+            f"Only one channel ({names}) wrote often enough, so nobody's best can be told, and nobody has a score."
+            if len(known) == 1
+            else "Its scores stand under a name for each channel, by which rules ask for them: "
             + ", ".join(score_name(entry.name, one["channel"]) for one in known)
             + ".",
         ],
@@ -80,12 +82,20 @@ def discount_words(entry: RegisteredModel, _zone: ZoneInfo) -> dict[str, Any]:
         if judged is None
         else [
             f"{judged['lines']:,} later lines: log loss {judged['log_loss']:.4f} by people's leaning, "
-            f"{judged['log_loss_offered']:.4f} by what was on discount alone; {estimate(judged['gain'], '.4f')} less a line."
+            f"{judged['log_loss_offered']:.4f} by what was on discount alone; {loss_saved(judged['gain'], '.4f')} a line."
         ],
         "calibration": [],
         "features": [],
         "caveats": [
-            "It describes what people bought. What they would have bought at the full price, only prices set by chance tell."
+            *(
+                [
+                    "What was on discount alone foretold later lines better, so do not choose people by it. Where a whole order is on "
+                    "discount or none of it, its lines count as if each were chosen by itself."
+                ]
+                if judged is not None and judged["verdict"] == "worse"
+                else []
+            ),
+            "It describes what people bought. What they would have bought at the full price, only prices set by chance tell.",
         ],
     }
 
@@ -106,6 +116,4 @@ def _worth(judged: list[Mapping[str, Any]], unit: str) -> str:
         "worse": "own behaviour foretold later ones worse than everybody's",
         "cannot tell": "whether own behaviour foretells later ones better cannot be told",
     }
-    return (
-        f"{words[judged[0]['verdict']]} ({estimate(judged[0]['gain'], '.4f')} less loss a {unit})."
-    )
+    return f"{words[judged[0]['verdict']]} ({loss_saved(judged[0]['gain'], '.4f')} a {unit})."

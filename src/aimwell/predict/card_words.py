@@ -19,6 +19,14 @@ def estimate(row: Mapping[str, Any], form: str) -> str:
     return f"{row['estimate']:{form}} ({row['lower']:{form}} to {row['upper']:{form}})"
 
 
+def loss_saved(gain: Mapping[str, Any], form: str) -> str:
+    """A gain in loss with its interval, as less loss; where it is surely none, as more."""
+    if gain["upper"] is None or gain["upper"] >= 0:
+        return f"{estimate(gain, form)} less loss"
+    more = {"estimate": -gain["estimate"], "lower": -gain["upper"], "upper": -gain["lower"]}
+    return f"{estimate(more, form)} more loss"
+
+
 def figure(row: Mapping[str, Any], form: str) -> str:
     """A figure, or the reason why there is none."""
     return f"not known ({row['reason']})" if row["value"] is None else f"{row['value']:{form}}"

@@ -101,7 +101,14 @@ def _paragraph(title: str, lines: Sequence[str]) -> str:
 def _calibration_text(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return ""
-    if "lower" in rows[0]:
+    if "within_days" in rows[0]:
+        title = "Predicted and actual, by how soon"
+        lines = [
+            f"within {row['within_days']} days: predicted {row['predicted']:.1%}, actual {row['actual']:.1%} "
+            f"({row['lower']:.1%} to {row['upper']:.1%})"
+            for row in rows
+        ]
+    elif "lower" in rows[0]:
         title = "Predicted and actual, by tenths of the people"
         lines = [
             f"{row['people']:,} people: predicted {row['predicted']:.1%}, actual {row['actual']:.1%} "

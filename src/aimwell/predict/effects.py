@@ -23,6 +23,7 @@ from aimwell.predict.explaining import feature_unit, feature_words, known_people
 from aimwell.predict.hazard import MonthRows, hazard_matrix
 from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.registry import RegisteredModel, find_model, load_part
+from aimwell.predict.scoring import check_seen
 from aimwell.predict.service import PART
 from aimwell.predict.spend import SpendModel
 from aimwell.predict.spending import spend_people
@@ -106,11 +107,7 @@ def effects(
             f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, which looks at no features. Told of "
             f"{', '.join(sorted(_READ)).replace('_', ' ')}."
         )
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; ask as of a later moment than "
-            f"{as_of:%Y-%m-%d %H:%M %Z}."
-        )
+    check_seen(entry, as_of, told="effects")
     found = read(stores, entry, as_of)
     names = [_as_learnt(name, found.names) for name in names]
     unknown = [name for name in names if name not in found.names]

@@ -21,6 +21,7 @@ from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.questions import Question
 from aimwell.predict.reference import Reference
 from aimwell.predict.registry import RegisteredModel, find_model, load_part
+from aimwell.predict.scoring import check_seen
 from aimwell.predict.service import PART, REFERENCE
 from aimwell.predict.tables import FeatureTable
 from aimwell.predict.training import feature_table, span_days
@@ -139,11 +140,7 @@ def _propensity(
         raise PredictError(
             f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}; propensities are explained by their features."
         )
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; ask as of a later moment than "
-            f"{as_of:%Y-%m-%d %H:%M %Z}."
-        )
+    check_seen(entry, as_of, told="reasons")
     return entry, load_part(stores, entry, PART, PropensityModel)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 from sqlglot import exp
@@ -125,6 +126,8 @@ def recorded(moment: Moment, question: Question) -> Recorded:
         PredictError: Nobody did; says what people did do.
     """
     event = question.acts.event
+    zone = ZoneInfo(moment.stores.settings.timezone)
+    cut = f"{moment.as_of.astimezone(zone):%Y-%m-%d %H:%M %Z}"
     times = _rows(moment, question.acts, "").select("occurred_at")
     first, last = moment.session.rows(
         sql("SELECT min(occurred_at), max(occurred_at) FROM :times AS t", times=times)
@@ -134,15 +137,15 @@ def recorded(moment: Moment, question: Question) -> Recorded:
     if question.acts.where is not None:
         found = recorded(moment, Question.of_event(event))
         raise PredictError(
-            f"Nobody did '{event}'{where_words(question.acts.where)} before {moment.as_of:%Y-%m-%d %H:%M %Z}, though "
-            f"'{event}' was done from {found.first_at:%Y-%m-%d} to {found.last_at:%Y-%m-%d}. Check the condition."
+            f"Nobody did '{event}'{where_words(question.acts.where)} before {cut}, though "
+            f"'{event}' was done from {found.first_at.astimezone(zone):%Y-%m-%d} to {found.last_at.astimezone(zone):%Y-%m-%d}. Check the condition."
         )
     rows = moment.session.rows(
         sql("SELECT DISTINCT event FROM activity WHERE profile_id IS NOT NULL")
     )
     others = [row[0] for row in rows if row[0] != event]
     raise PredictError(
-        f"No known person did '{event}' before {moment.as_of:%Y-%m-%d %H:%M %Z}. "
+        f"No known person did '{event}' before {cut}. "
         + (nearest(event, others) if others else "Nothing else is known from before then either.")
         + " Collect what people did, or give a later moment (as of)."
     )

@@ -38,16 +38,17 @@ SCORES = pa.schema(
 """Columns of a table of scores; null where a figure is not defined."""
 
 
-def check_seen(model: RegisteredModel, as_of: datetime) -> None:
-    """Refuse to score as of a moment that the version has seen past.
+def check_seen(model: RegisteredModel, as_of: datetime, *, told: str = "scores") -> None:
+    """Refuse to tell what a version says as of a moment that it has seen past; `told`: what it is, in words.
 
     Raises:
         PredictError: It has.
     """
     if as_of < model.as_of:
+        seen = model.as_of.astimezone(as_of.tzinfo)
         raise PredictError(
-            f"{model.label} has seen data up to {model.as_of:%Y-%m-%d %H:%M %Z}, so scores as of {as_of:%Y-%m-%d %H:%M %Z} would "
-            "know their own future. Train a model as of that moment."
+            f"{model.label} has seen data up to {seen:%Y-%m-%d %H:%M %Z}, so {told} as of {as_of:%Y-%m-%d %H:%M %Z} would know "
+            "their own future. Give a later moment, or train a model as of that one."
         )
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from aimwell.definitions.kinds.prediction import USUAL_LEARNERS, LearnerKind
 from aimwell.errors import PredictError
+from aimwell.predict.answers import where_told
 from aimwell.predict.cards import model_card
 from aimwell.predict.churning import ChurnFit, predict_churn, score_churn
 from aimwell.predict.learners import check_installed
@@ -247,6 +248,6 @@ def check_scores(entry: RegisteredModel, as_of: datetime) -> None:
     if entry.kind != "propensity":
         raise PredictError(
             f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not a propensity; of one person alone only "
-            f"propensities are worked out. Score everybody with: aimwell predict score {entry.name}"
+            f"propensities are worked out. {where_told(entry)}"
         )
     check_seen(entry, as_of)

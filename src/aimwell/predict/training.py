@@ -34,6 +34,7 @@ __all__ = [
     "judges",
     "learning_moments",
     "span_days",
+    "tables_of_two_moments",
     "training_tables",
 ]
 
@@ -94,20 +95,42 @@ def training_tables(
         PredictError: Nobody did it, or nobody for a whole horizon before `as_of`.
         TooLittleDataError: The history is shorter than three horizons.
     """
-    horizon, question = span_days(horizon_days), question or Question()
+    horizon, asked = span_days(horizon_days), question or Question()
+
+    def read(cut: datetime, snapshot: Snapshot, _before: FeatureTable | None) -> FeatureTable:
+        return feature_table(
+            stores, as_of=cut, horizon=horizon, question=asked, outcome=True, snapshot=snapshot
+        )[1]
+
+    return tables_of_two_moments(
+        stores, read, as_of=as_of, horizon=horizon, question=asked, what=what, progress=progress
+    )
+
+
+def tables_of_two_moments(
+    stores: Stores,
+    read: Callable[[datetime, Snapshot, FeatureTable | None], FeatureTable],
+    *,
+    as_of: datetime,
+    horizon: timedelta,
+    question: Question,
+    what: str,
+    progress: Progress | None = None,
+) -> TrainingTables:
+    """What `read` gives of the moments of learning and of judging, from one snapshot; the second time it is handed the first table.
+
+    Args and errors as in `training_tables`.
+    """
     snapshot = stores.lake.pin(*TIME_COLUMNS)
     engine = stores.history_engine
     with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
         known = recorded(moment, question)
     moments = learning_moments(known, as_of, horizon, question.acts.event, what=what)
-    tables = []
+    tables: list[FeatureTable] = []
     for step, cut in enumerate((moments.train_as_of, moments.judge_as_of)):
         if progress is not None:
-            progress(step, 4, f"reading people as of {cut:%Y-%m-%d}")
-        _, table = feature_table(
-            stores, as_of=cut, horizon=horizon, question=question, outcome=True, snapshot=snapshot
-        )
-        tables.append(table)
+            progress(step, 4, f"reading what was known on {cut:%Y-%m-%d}")
+        tables.append(read(cut, snapshot, tables[0] if tables else None))
     return TrainingTables(tables[0], judges(tables[1]), known, snapshot, len(tables[1]))
 
 

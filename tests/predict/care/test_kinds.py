@@ -171,7 +171,9 @@ def test_a_recommender_that_does_not_know_the_new_products_is_told_from_one_that
     )
     found = monitor(stores, "next", as_of=day(LAST_DAY))
     assert found.verdict == "train it anew"
-    assert {one.name: one.shift for one in found.shifts}["share of them unknown to it"] == "large"
+    assert {one.name: one.shift for one in found.shifts}[
+        "share of products unknown to it"
+    ] == "large"
     assert train_defined(stores, wanted, as_of=day(LAST_DAY), now=day(LAST_DAY)).version == 2
     newer = compare(stores, "next@2", "next", as_of=day(LAST_DAY))
     assert newer.better == "next@2"

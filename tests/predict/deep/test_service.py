@@ -71,7 +71,7 @@ def test_it_comes_back_from_the_registry_and_tells_the_same(
     assert again.people == found.people
     later = next_purchases(alternating, as_of=day(305), check_days=30, model=MODEL)
     assert later.people.num_rows == again.people.num_rows
-    with pytest.raises(PredictError, match="would know its own future"):
+    with pytest.raises(PredictError, match="would know their own future"):
         next_purchases(alternating, as_of=day(290), check_days=30, model=MODEL)
 
 

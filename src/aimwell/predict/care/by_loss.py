@@ -14,9 +14,11 @@ from math import sqrt
 
 from aimwell.errors import PredictError
 from aimwell.predict.care.comparing import better_of, compared_sentence
+from aimwell.predict.care.days import check_unseen, day_from, day_of
 from aimwell.predict.care.kinds import CaredKind, Told
 from aimwell.predict.care.model import Comparison, Monitored, RealisedLoss
 from aimwell.predict.care.monitoring import SURE_CONFIDENCE, is_off, shifts_of, shifts_verdict
+from aimwell.predict.care.words import totals
 from aimwell.predict.paired import paired_difference
 from aimwell.predict.registry import RegisteredModel
 from aimwell.stats.drift import spread
@@ -44,7 +46,7 @@ def monitor_by_loss(
     if not people or not len(next(iter(then.columns.values()))):
         raise PredictError(
             f"There are no {today.units} as of {as_of:%Y-%m-%d %H:%M %Z} that {entry.label} could look at. Collect what came "
-            "since."
+            "since, or give a moment (as of) that the data reaches."
         )
     shifts = shifts_of(
         {name: spread(values) for name, values in then.columns.items()},
@@ -53,7 +55,7 @@ def monitor_by_loss(
         today.new,
     )
     realised, reason = _realised(stores, kind, entry, as_of)
-    words = [] if realised is None else _words(realised)
+    words = [] if realised is None else _words(stores, realised)
     anew = realised is not None and (realised.worse or realised.off)
     verdict, findings = shifts_verdict(shifts, words, anew=anew)
     return Monitored(
@@ -81,14 +83,9 @@ def compare_by_loss(
     span = kind.span(entries[0])
     cut = as_of.astimezone(UTC) - span
     for entry in entries:
-        learnt = kind.learnt_until(entry)
-        if cut < learnt:
-            raise PredictError(
-                f"{entry.label} has learnt from what people did until {learnt:%Y-%m-%d}; the people to compare on are those of "
-                f"{cut:%Y-%m-%d}. Compare as of {learnt + span:%Y-%m-%d} or later."
-            )
+        check_unseen(stores, entry, cut=cut, learnt=kind.learnt_until(entry), span=span)
     told = kind.told(stores, entries, cut=cut)
-    _enough(told, cut)
+    _enough(stores, told, cut)
     extra = _mean(told.losses[0] - told.losses[1], told, DEFAULT_CONFIDENCE)
     labels = (entries[0].label, entries[1].label)
     better = better_of(labels, extra)
@@ -133,10 +130,13 @@ def _realised(
     cut = as_of.astimezone(UTC) - span
     if cut < entry.as_of:
         ready = entry.as_of + span
-        return None, f"The first outcomes that it has not seen are complete on {ready:%Y-%m-%d}."
+        return (
+            None,
+            f"The first outcomes that it has not seen are complete on {day_from(stores, ready)}.",
+        )
     try:
         now = kind.told(stores, [entry], cut=cut)
-        _enough(now, cut)
+        _enough(stores, now, cut)
         before = kind.told(stores, [entry], cut=entry.as_of - span)
     except PredictError as error:
         return None, str(error)
@@ -150,6 +150,7 @@ def _realised(
     return RealisedLoss(
         as_of=cut,
         people=len(now.dull),
+        units=kind.judged,
         measure=kind.measure,
         dull=kind.dull_rule,
         loss=float(now.losses[0].mean()),
@@ -164,10 +165,10 @@ def _realised(
     ), None
 
 
-def _enough(told: Told, cut: datetime) -> None:
+def _enough(stores: Stores, told: Told, cut: datetime) -> None:
     if len(told.dull) < _PEOPLE_MIN:
         raise PredictError(
-            f"{len(told.dull):,} of {cut:%Y-%m-%d} can be judged on; at least {_PEOPLE_MIN} are needed. Collect what came "
+            f"{len(told.dull):,} of {day_of(stores, cut)} can be judged on; at least {_PEOPLE_MIN} are needed. Collect what came "
             "later, or give a moment (as of) that the data reaches."
         )
 
@@ -213,16 +214,19 @@ def _level(now: Told, before: Told) -> Estimate:
     )
 
 
-def _words(found: RealisedLoss) -> list[str]:
+def _words(stores: Stores, found: RealisedLoss) -> list[str]:
     words = []
     if found.worse:
         words.append(
-            f"It has become worse: on {found.people:,} of {found.as_of:%Y-%m-%d} it gains {found.gain.estimate:.4f} of "
+            f"It has become worse: on {found.people:,} {found.units} of {day_of(stores, found.as_of)} it gains {found.gain.estimate:.4f} of "
             f"{found.measure} over {found.dull}, {-(found.gain_change.estimate or 0):.4f} less than when it was judged, by more than "
             "chance."
         )
-    if found.off and found.expected is not None and found.came is not None:
+    if found.gain.upper is not None and found.gain.upper < 0:
         words.append(
-            f"Its level is off: {found.expected:,.1f} were expected altogether, {found.came:,.1f} came."
+            f"It foretells worse than {found.dull}, by more than chance: do not choose people by it."
         )
+    if found.off and found.expected is not None and found.came is not None:
+        expected, came = totals(found.expected, found.came)
+        words.append(f"Its level is off: {expected} were expected altogether, {came} came.")
     return words

@@ -12,6 +12,7 @@ from scipy.special import bdtr
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.errors import PredictError
 from aimwell.predict.beta_binomial import BetaBinomial
+from aimwell.predict.care.days import day_of
 from aimwell.predict.care.kinds import EVER, Seen, Told, horizon_of, stand_ins
 from aimwell.predict.pricing.discount_judging import discounts_law, later_lines
 from aimwell.predict.pricing.discount_lines import DiscountLines
@@ -42,6 +43,7 @@ class ChannelCare:
 
     measure: ClassVar[str] = "log loss of messages"
     dull_rule: ClassVar[str] = "everybody's rate of each channel"
+    judged: ClassVar[str] = "people in a channel"
     asked: ClassVar[tuple[str, ...]] = ("answer", "check_days")
 
     def train(
@@ -104,14 +106,14 @@ class ChannelCare:
         known = [one for one in found if one is not None]
         if not known:
             raise PredictError(
-                f"No channel had 100 messages and 10 answers before {cut:%Y-%m-%d} and wrote to the same people after it."
+                f"No channel had 100 messages and 10 answers before {day_of(stores, cut)} and wrote to the same people after it."
             )
         return Told(
             losses=tuple(one.losses for one in known),
             dull=known[0].everybody,
             expected=tuple(one.expected for one in known),
             came=known[0].came,
-            stand_ins=stand_ins(entries, cut),
+            stand_ins=stand_ins(stores, entries, cut),
         )
 
     def score(
@@ -132,6 +134,7 @@ class PriceCare:
 
     measure: ClassVar[str] = "log loss of lines"
     dull_rule: ClassVar[str] = "what was on discount"
+    judged: ClassVar[str] = "people"
     asked: ClassVar[tuple[str, ...]] = ()
 
     def train(
@@ -181,13 +184,15 @@ class PriceCare:
         ]
         known = [one for one in found if one is not None]
         if not known:
-            raise PredictError(f"Nobody who had bought before {cut:%Y-%m-%d} bought after it.")
+            raise PredictError(
+                f"Nobody who had bought before {day_of(stores, cut)} bought after it."
+            )
         return Told(
             losses=tuple(one.losses(one.own) for one in known),
             dull=known[0].losses(known[0].offered),
             expected=tuple(one.own * one.lines for one in known),
             came=known[0].hits,
-            stand_ins=stand_ins(entries, cut),
+            stand_ins=stand_ins(stores, entries, cut),
         )
 
     def score(
@@ -218,6 +223,6 @@ def _discounts_law(
         return discounts_law_of(stores, entry)
     if not 0 < before.hits.sum() < before.lines.sum():
         raise PredictError(
-            f"Before {cut:%Y-%m-%d} either no line was on discount or all were, so nothing can be told of who leans to them."
+            f"Before {day_of(stores, cut)} either no line was on discount or all were, so nothing can be told of who leans to them."
         )
     return discounts_law(before)

@@ -41,6 +41,7 @@ class ChurnCare(TrainedAlike):
 
     measure: ClassVar[str] = "log loss"
     dull_rule: ClassVar[str] = "everybody's share"
+    judged: ClassVar[str] = "people at risk"
     asked: ClassVar[tuple[str, ...]] = ("event",)
     learns: ClassVar[Learns] = staticmethod(predict_churn)
 
@@ -85,6 +86,7 @@ class SubscriptionCare(TrainedAlike):
 
     measure: ClassVar[str] = "log loss"
     dull_rule: ClassVar[str] = "everybody's share"
+    judged: ClassVar[str] = "subscriptions"
     asked: ClassVar[tuple[str, ...]] = ()
     learns: ClassVar[Learns] = staticmethod(predict_subscription_churn)
 

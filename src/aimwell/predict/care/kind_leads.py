@@ -27,6 +27,7 @@ class AccountLeadsCare:
 
     measure: ClassVar[str] = "log loss"
     dull_rule: ClassVar[str] = "every firm's share"
+    judged: ClassVar[str] = "firms"
     asked: ClassVar[tuple[str, ...]] = ("event",)
 
     def train(

@@ -45,6 +45,7 @@ class LifetimeCare(TrainedAlike):
 
     measure: ClassVar[str] = "log score of purchases (negative)"
     dull_rule: ClassVar[str] = "everybody at one pace and nobody lost"
+    judged: ClassVar[str] = "customers"
     asked: ClassVar[tuple[str, ...]] = ()
     learns: ClassVar[Learns] = staticmethod(fit_lifetime_value)
 
@@ -74,7 +75,7 @@ class LifetimeCare(TrainedAlike):
             dull=_one_pace(known, then),
             expected=tuple(law.expected_purchases(known, units) for law in laws),
             came=then.frequency - known.frequency,
-            stand_ins=stand_ins(entries, cut),
+            stand_ins=stand_ins(stores, entries, cut),
         )
 
     def score(
@@ -104,6 +105,7 @@ class SpendCare(TrainedAlike):
 
     measure: ClassVar[str] = "Tweedie deviance"
     dull_rule: ClassVar[str] = "everybody's mean"
+    judged: ClassVar[str] = "people"
     asked: ClassVar[tuple[str, ...]] = ("event",)
     learns: ClassVar[Learns] = staticmethod(predict_spend)
 

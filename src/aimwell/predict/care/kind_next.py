@@ -14,7 +14,15 @@ from scipy.sparse import csr_array
 
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.history.moment import TIME_COLUMNS, open_moment
-from aimwell.predict.care.kinds import EVER, Seen, Told, horizon_of, stand_ins
+from aimwell.predict.care.kinds import (
+    EVER,
+    Learns,
+    Seen,
+    Told,
+    TrainedAlike,
+    horizon_of,
+    stand_ins,
+)
 from aimwell.predict.care.purchases_seen import purchases_seen
 from aimwell.predict.recommend.catalogue import Catalogue
 from aimwell.predict.recommend.fitting import fit_recommenders
@@ -44,6 +52,7 @@ class NextPurchaseCare:
 
     measure: ClassVar[str] = "log score of the day (negative)"
     dull_rule: ClassVar[str] = "everybody's waits"
+    judged: ClassVar[str] = "waits for a next purchase"
     asked: ClassVar[tuple[str, ...]] = ("by",)
 
     def train(
@@ -95,7 +104,7 @@ class NextPurchaseCare:
             dull=-row_losses(CurveAhead(read.curve, read.waits.waited), came, span.days).log_score,
             expected=tuple(ahead.within(span.days) for ahead in laws),
             came=np.isfinite(came).astype(np.float64),
-            stand_ins=stand_ins(entries, cut),
+            stand_ins=stand_ins(stores, entries, cut),
             persons=np.asarray(pc.rank(read.profiles, tiebreaker="dense").to_numpy()) - 1,
         )
 
@@ -112,32 +121,14 @@ def _paces(stores: Stores, entry: RegisteredModel, read: WaitRows, cut: datetime
     return fit_paces(read.waits, read.items, read.once, read.once_items)
 
 
-class RecommenderCare:
+class RecommenderCare(TrainedAlike):
     """People who later bought something new to them, by how high it stood in their list."""
 
     measure: ClassVar[str] = "1 − NDCG"
     dull_rule: ClassVar[str] = "what is bought most"
+    judged: ClassVar[str] = "people"
     asked: ClassVar[tuple[str, ...]] = ("k", "by")
-
-    def train(
-        self,
-        stores: Stores,
-        wanted: Prediction,
-        *,
-        as_of: datetime,
-        now: datetime,
-        progress: Progress | None,
-    ) -> RegisteredModel:
-        """See CaredKind."""
-        return train_recommender(
-            stores,
-            as_of=as_of,
-            horizon_days=wanted.horizon_days,
-            name=wanted.name,
-            seed=wanted.seed,
-            now=now,
-            progress=progress,
-        ).entry
+    learns: ClassVar[Learns] = staticmethod(train_recommender)
 
     def span(self, entry: RegisteredModel) -> timedelta:
         """See CaredKind."""
@@ -170,9 +161,9 @@ class RecommenderCare:
         return Seen(
             {
                 "products bought lately": counts[active],
-                "share of them unknown to it": strange[active] / counts[active],
+                "share of products unknown to it": strange[active] / counts[active],
             },
-            {"products bought lately": 0.5, "share of them unknown to it": 0.5},
+            {"products bought lately": 0.5, "share of products unknown to it": 0.5},
             "people who bought lately",
         )
 
@@ -195,7 +186,7 @@ class RecommenderCare:
         return Told(
             losses=tuple(qualities[:-1]),
             dull=qualities[-1],
-            stand_ins=stand_ins(entries, cut),
+            stand_ins=stand_ins(stores, entries, cut),
         )
 
     def score(

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from aimwell.definitions.kinds.prediction import Prediction
 from aimwell.errors import PredictError, TooLittleDataError
+from aimwell.predict.care.days import day_of
 from aimwell.predict.care.kinds import EVER, Seen, Told, horizon_of, stand_ins
 from aimwell.predict.demand.kept import train_demand, units_lately, wanted_after
 from aimwell.predict.registry import RegisteredModel
@@ -30,6 +31,7 @@ class BestTimeCare:
 
     measure: ClassVar[str] = "log loss of the time"
     dull_rule: ClassVar[str] = "everybody's times"
+    judged: ClassVar[str] = "people"
     asked: ClassVar[tuple[str, ...]] = ("signal", "block_hours")
 
     def train(
@@ -83,7 +85,7 @@ class BestTimeCare:
         place = pc.index_in(later.profiles, before.profiles)
         rows = place.drop_null().to_numpy()
         if not len(rows):
-            raise PredictError(f"Nobody who had acted before {cut:%Y-%m-%d} acted after it.")
+            raise PredictError(f"Nobody who had acted before {day_of(stores, cut)} acted after it.")
         known = place.is_valid().to_numpy(zero_copy_only=False)
         mine = Acts(
             before.profiles.take(place.drop_null()), before.weekdays[rows], before.hours[rows]
@@ -98,7 +100,7 @@ class BestTimeCare:
         return Told(
             losses=tuple(_losses(law, mine, came) for law in laws),
             dull=_losses(then, None, came),
-            stand_ins=stand_ins(entries, cut),
+            stand_ins=stand_ins(stores, entries, cut),
         )
 
     def score(
@@ -136,8 +138,9 @@ def _loss(habits: Habits, mine: FloatArray | None, came: FloatArray) -> FloatArr
 class DemandCare:
     """Products (or categories, or the shop) and days, and how many units were sold on each."""
 
-    measure: ClassVar[str] = "squared error of a day over 1 + its mean"
+    measure: ClassVar[str] = "squared error of a day ÷ (1 + its series' mean)"
     dull_rule: ClassVar[str] = "the same weekday of the week before"
+    judged: ClassVar[str] = "daily figures"
     asked: ClassVar[tuple[str, ...]] = ("by",)
 
     def train(
@@ -186,14 +189,14 @@ class DemandCare:
                 stores, cut, level=settings["by"], horizon_days=int(settings["horizon_days"])
             )
         except TooLittleDataError as error:
-            raise PredictError(f"As of {cut:%Y-%m-%d}: {error}") from error
+            raise PredictError(f"As of {day_of(stores, cut)}: {error}") from error
         return Told(
             losses=(found.losses(found.foretold),) * len(entries),
             dull=found.losses(found.week_before),
             expected=(found.foretold,) * len(entries),
             came=found.came,
             stand_ins={
-                entry.label: f"a forecast holds from its own day on, so one made as of {cut:%Y-%m-%d} was judged in its place"
+                entry.label: f"a forecast holds from its own day on, so one made as of {day_of(stores, cut)} was judged in its place"
                 for entry in entries
             },
             persons=found.series,

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from aimwell.definitions.kinds.prediction import Prediction
+from aimwell.predict.care.days import day_of
 from aimwell.predict.registry import RegisteredModel
 from aimwell.predict.tables import BoolArray
 from aimwell.predict.training import Progress, span_days
@@ -79,10 +80,14 @@ class Told:
 
 
 class CaredKind(Protocol):
-    """A kind of model, as care needs it. `asked` are the settings that versions must share to be compared."""
+    """A kind of model, as care needs it.
+
+    `judged` is what it is judged on, in words; `asked` are the settings that versions must share to be compared.
+    """
 
     measure: ClassVar[str]
     dull_rule: ClassVar[str]
+    judged: ClassVar[str]
     asked: ClassVar[tuple[str, ...]]
 
     def train(
@@ -160,11 +165,13 @@ def horizon_of(entry: RegisteredModel) -> timedelta:
     return span_days(int(entry.settings["horizon_days"]))
 
 
-def stand_ins(entries: Sequence[RegisteredModel], cut: datetime) -> Mapping[str, str]:
+def stand_ins(
+    stores: Stores, entries: Sequence[RegisteredModel], cut: datetime
+) -> Mapping[str, str]:
     """Label → the word on its stand-in, of the versions that have seen what came after `cut`."""
     return {
-        entry.label: f"it has seen what came until {entry.as_of:%Y-%m-%d}, so the same fitted to what was known on "
-        f"{cut:%Y-%m-%d} was judged in its place"
+        entry.label: f"it has seen what came until {day_of(stores, entry.as_of)}, so the same fitted to what was known on "
+        f"{day_of(stores, cut)} was judged in its place"
         for entry in entries
         if entry.as_of > cut
     }

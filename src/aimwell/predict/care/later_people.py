@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from aimwell.errors import PredictError
+from aimwell.predict.care.days import check_unseen, day_of
 from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.questions import Question
 from aimwell.predict.registry import RegisteredModel
@@ -35,12 +36,8 @@ def later_people(
     horizon = span_days(int(models[0][0].settings["horizon_days"]))
     cut = as_of.astimezone(UTC) - horizon
     for entry, model in models:
-        ended = model.trained_as_of + horizon
-        if cut < ended:
-            raise PredictError(
-                f"{entry.label} has learnt from what people did until {ended:%Y-%m-%d}; the people to compare on are those of "
-                f"{cut:%Y-%m-%d}. Compare as of {(ended + horizon):%Y-%m-%d} or later."
-            )
+        learnt = model.trained_as_of + horizon
+        check_unseen(stores, entry, cut=cut, learnt=learnt, span=horizon)
     names = tuple(dict.fromkeys(name for _entry, model in models for name in model.names))
     ids, table = feature_table(
         stores, as_of=cut, horizon=horizon, question=question, outcome=True, names=names
@@ -48,8 +45,8 @@ def later_people(
     happened = table.happened
     if len(table) < _PEOPLE_MIN or not 0 < happened.sum() < len(happened):
         raise PredictError(
-            f"{len(table):,} people of {cut:%Y-%m-%d} can be judged on, of whom {int(happened.sum()):,} did it by "
-            f"{as_of:%Y-%m-%d}; at least {_PEOPLE_MIN} are needed, some who did it and some who did not. Collect what came "
+            f"{len(table):,} people of {day_of(stores, cut)} can be judged on, of whom {int(happened.sum()):,} did it by "
+            f"{day_of(stores, as_of)}; at least {_PEOPLE_MIN} are needed, some who did it and some who did not. Collect what came "
             "later, or give a moment (as of) that the data reaches."
         )
     return ids, table

@@ -70,6 +70,7 @@ class RealisedLoss:
     Args:
         as_of: The moment of the people; what came after it the version had not learnt from.
         people: How many.
+        units: What is counted as `people`, in words.
         measure: Of the loss; less is better.
         dull: The rule that it is held against, which knows nothing of the person.
         loss: Mean over people.
@@ -84,6 +85,7 @@ class RealisedLoss:
 
     as_of: datetime
     people: int
+    units: str
     measure: str
     dull: str
     loss: float

@@ -20,6 +20,7 @@ from scipy.special import ndtri
 
 from aimwell.errors import PredictError
 from aimwell.predict.card_propensity import chosen_candidate
+from aimwell.predict.care.days import day_from, day_of
 from aimwell.predict.care.equally_long import came_since, equally_long
 from aimwell.predict.care.model import SCORES, Monitored, Realised, Shifted, Verdict
 from aimwell.predict.judging import Judgement, judge
@@ -71,12 +72,13 @@ def monitor_propensity(stores: Stores, entry: RegisteredModel, *, as_of: datetim
     )
     if not len(table):
         raise PredictError(
-            f"Nobody is there as of {as_of:%Y-%m-%d %H:%M %Z} of whom {entry.label} is asked."
+            f"There are no people as of {as_of:%Y-%m-%d %H:%M %Z} that {entry.label} could look at. Collect what came since, or give "
+            "a moment (as of) that the data reaches."
         )
     new = None if since is None else came_since(stores, ids, since)
     shifts = _shifts(fitted, reference, table, new)
     realised, reason = _realised(stores, entry, fitted, as_of=as_of)
-    verdict, findings = _verdict(shifts, realised)
+    verdict, findings = _verdict(stores, shifts, realised)
     return Monitored(
         model=entry.label,
         as_of=as_of.astimezone(UTC),
@@ -157,7 +159,10 @@ def _realised(
     cut = as_of - horizon
     if cut < entry.as_of:
         ready = entry.as_of + horizon
-        return None, f"The first outcomes that it has not seen are complete on {ready:%Y-%m-%d}."
+        return (
+            None,
+            f"The first outcomes that it has not seen are complete on {day_from(stores, ready)}.",
+        )
     _, table = feature_table(
         stores,
         as_of=cut,
@@ -238,14 +243,14 @@ def is_off(level: Estimate, base: float) -> bool:
 
 
 def _verdict(
-    shifts: tuple[Shifted, ...], realised: Realised | None
+    stores: Stores, shifts: tuple[Shifted, ...], realised: Realised | None
 ) -> tuple[Verdict, tuple[str, ...]]:
     found: list[str] = []
     anew = False
     if realised is not None and realised.worse:
         anew = True
         found.append(
-            f"It has become worse: AUC {realised.judgement.auc.estimate:.3f} on people of {realised.as_of:%Y-%m-%d}, "
+            f"It has become worse: AUC {realised.judgement.auc.estimate:.3f} on people of {day_of(stores, realised.as_of)}, "
             f"{-(realised.auc_change.estimate or 0):.3f} less than when it was judged, by more than chance."
         )
     if realised is not None and realised.off:

@@ -14,6 +14,7 @@ from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.predict.beta_binomial import fit_beta_binomial
 from aimwell.predict.buying import later_buying, purchase_history
 from aimwell.predict.buying_law import BuyingLaw
+from aimwell.predict.care.days import check_unseen, day_of
 from aimwell.predict.care.kinds import horizon_of, stand_ins, taught_until
 from aimwell.predict.care.later_people import later_people
 from aimwell.predict.churn_people import people_at_risk
@@ -79,15 +80,15 @@ def person_outcomes(stores: Stores, entry: RegisteredModel, *, as_of: datetime) 
     read = _READ.get(entry.kind)
     if read is None:
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}; outcomes by group are told of "
+            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, of which outcomes by group are not told. They are told of: "
             f"{', '.join(sorted(_READ)).replace('_', ' ')}."
         )
     found = read(stores, entry, as_of.astimezone(UTC))
     happened = found.came > 0
     if len(happened) < _PEOPLE_MIN or not 0 < happened.sum() < len(happened):
         raise PredictError(
-            f"{len(happened):,} {found.units} of {found.as_of:%Y-%m-%d} can be judged on, of whom {int(happened.sum()):,} "
-            f"{found.did} by {as_of:%Y-%m-%d}; at least {_PEOPLE_MIN} are needed, some who did and some who did not."
+            f"{len(happened):,} {found.units} of {day_of(stores, found.as_of)} can be judged on, of whom {int(happened.sum()):,} "
+            f"{found.did} by {day_of(stores, as_of)}; at least {_PEOPLE_MIN} are needed, some who did and some who did not."
         )
     return found
 
@@ -107,7 +108,7 @@ def _propensity(stores: Stores, entry: RegisteredModel, as_of: datetime) -> Pers
 
 
 def _churn(stores: Stores, entry: RegisteredModel, as_of: datetime) -> PersonOutcomes:
-    cut = _cut(entry, as_of, horizon_of(entry), taught_until(entry))
+    cut = _cut(stores, entry, as_of, horizon_of(entry), taught_until(entry))
     risk = people_at_risk(stores, cut, horizon_of(entry), None, outcome=True)
     return PersonOutcomes(
         cut,
@@ -122,7 +123,7 @@ def _churn(stores: Stores, entry: RegisteredModel, as_of: datetime) -> PersonOut
 
 def _subscriptions(stores: Stores, entry: RegisteredModel, as_of: datetime) -> PersonOutcomes:
     span = horizon_of(entry)
-    cut = _cut(entry, as_of, span, entry.as_of - span)
+    cut = _cut(stores, entry, as_of, span, entry.as_of - span)
     read = read_subscriptions(stores, cut, as_of)
     return PersonOutcomes(
         cut,
@@ -137,7 +138,7 @@ def _subscriptions(stores: Stores, entry: RegisteredModel, as_of: datetime) -> P
 
 def _spend(stores: Stores, entry: RegisteredModel, as_of: datetime) -> PersonOutcomes:
     span = horizon_of(entry)
-    cut = _cut(entry, as_of, span, taught_until(entry))
+    cut = _cut(stores, entry, as_of, span, taught_until(entry))
     people = spend_people(stores, cut, span, stores.lake.pin(*TIME_COLUMNS), ahead=True)
     model = load_part(stores, entry, "spend", SpendModel)
     return PersonOutcomes(
@@ -174,7 +175,7 @@ def _lifetime(stores: Stores, entry: RegisteredModel, as_of: datetime) -> Person
         money=True,
         did="brought",
         units="customers",
-        stand_in=stand_ins([entry], cut).get(entry.label),
+        stand_in=stand_ins(stores, [entry], cut).get(entry.label),
     )
 
 
@@ -207,7 +208,7 @@ def _channel(stores: Stores, entry: RegisteredModel, as_of: datetime) -> PersonO
         did="answered",
         units="people in a channel",
         shares=True,
-        stand_in=stand_ins([entry], cut).get(entry.label),
+        stand_in=stand_ins(stores, [entry], cut).get(entry.label),
     )
 
 
@@ -223,12 +224,8 @@ _READ: Mapping[str, _Read] = {
 
 
 def _cut(
-    entry: RegisteredModel, as_of: datetime, span: timedelta, learnt_until: datetime
+    stores: Stores, entry: RegisteredModel, as_of: datetime, span: timedelta, learnt_until: datetime
 ) -> datetime:
     cut = as_of - span
-    if cut < learnt_until:
-        raise PredictError(
-            f"{entry.label} has learnt from what people did until {learnt_until:%Y-%m-%d}; the people to compare on are those "
-            f"of {cut:%Y-%m-%d}. Compare as of {(learnt_until + span):%Y-%m-%d} or later."
-        )
+    check_unseen(stores, entry, cut=cut, learnt=learnt_until, span=span)
     return cut

@@ -20,6 +20,7 @@ from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor_propensity
 from aimwell.predict.care.questions import kind_asked, question_of, tuning_of
 from aimwell.predict.registry import RegisteredModel, find_model
+from aimwell.predict.scoring import check_seen
 from aimwell.predict.service import score_propensity, train_propensity
 from aimwell.predict.training import Progress
 from aimwell.store.stores import Stores
@@ -57,11 +58,7 @@ def monitor(stores: Stores, model: RegisteredModel | str, *, as_of: datetime) ->
         ModelFileError: Its files are missing or were changed.
     """
     entry = find_model(stores, model) if isinstance(model, str) else model
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}; look after it as of a later moment than "
-            f"{as_of:%Y-%m-%d %H:%M %Z}."
-        )
+    check_seen(entry, as_of, told="findings")
     if entry.kind == _PROPENSITY:
         return monitor_propensity(stores, entry, as_of=as_of)
     return monitor_by_loss(stores, _kind(entry), entry, as_of=as_of)

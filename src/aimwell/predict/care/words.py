@@ -6,8 +6,12 @@ from collections.abc import Callable
 from datetime import datetime
 
 from aimwell.predict.care.model import Monitored, RealisedLoss
+from aimwell.stats.estimate import Estimate
 
-__all__ = ["realised_words"]
+__all__ = ["realised_words", "totals"]
+
+_LARGE = 1_000
+"""From so much on, sums are told without decimals."""
 
 
 def realised_words(found: Monitored, day: Callable[[datetime], str]) -> str:
@@ -26,11 +30,17 @@ def realised_words(found: Monitored, day: Callable[[datetime], str]) -> str:
     )
 
 
+def totals(expected: float, came: float) -> tuple[str, str]:
+    """What was expected of all together and what came, large sums without decimals."""
+    places = 0 if expected >= _LARGE else 1
+    return f"{expected:,.{places}f}", f"{came:,.{places}f}"
+
+
 def _loss_words(done: RealisedLoss, day: Callable[[datetime], str]) -> str:
     gain, change = done.gain, done.gain_change
     told = [
-        f"On {done.people:,} of {day(done.as_of)}, whose outcomes it had not seen: {done.measure} {done.loss:.4f}, better than "
-        f"{done.dull} by {gain.estimate:+.4f} ({gain.lower:+.4f} to {gain.upper:+.4f})."
+        f"On {done.people:,} {done.units} of {day(done.as_of)}, whose outcomes it had not seen: {done.measure} {done.loss:,.4f}, "
+        f"{_against(gain, done.dull)}."
     ]
     if change.estimate is not None:
         told.append(
@@ -38,7 +48,18 @@ def _loss_words(done: RealisedLoss, day: Callable[[datetime], str]) -> str:
             f"{change.lower:+.4f} to {change.upper:+.4f})."
         )
     if done.expected is not None and done.came is not None:
-        told.append(f"Expected altogether {done.expected:,.1f}, came {done.came:,.1f}.")
+        told.append("Expected altogether {}, came {}.".format(*totals(done.expected, done.came)))
     if done.stand_in is not None:
-        told.append(f"As for then: {done.stand_in}.")
+        told.append(f"That first figure is of a stand-in: {done.stand_in}.")
     return " ".join([*told, "Intervals of 99 %."])
+
+
+def _against(gain: Estimate, dull: str) -> str:
+    """How a version stands to the dull rule, chance counted."""
+    told = f"{gain.estimate:+.4f}"
+    interval = f"{gain.lower:+.4f} to {gain.upper:+.4f}"
+    if gain.lower is not None and gain.lower > 0:
+        return f"better than {dull} by {told} ({interval})"
+    if gain.upper is not None and gain.upper < 0:
+        return f"worse than {dull} (a gain of {told}, {interval})"
+    return f"no better than {dull} by more than chance (a gain of {told}, {interval})"

@@ -8,6 +8,7 @@ from aimwell.errors import PredictError
 from aimwell.predict.deep.judging import DeepCheck
 from aimwell.predict.deep.model import FittedNetwork, SequenceModel
 from aimwell.predict.registry import Kind, RegisteredModel, find_model, load_part, register_model
+from aimwell.predict.scoring import check_seen
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
@@ -78,9 +79,5 @@ def kept_network(
             f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not a network of the next purchase. List models with: "
             "aimwell predict models"
         )
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}, so what it foretells as of "
-            f"{as_of:%Y-%m-%d %H:%M %Z} would know its own future. Learn one as of that moment with --deep."
-        )
+    check_seen(entry, as_of, told="days")
     return entry, load_part(stores, entry, _PART, SequenceModel)

@@ -11,9 +11,10 @@ from aimwell.predict.demand.intervals import CONFIDENCE
 from aimwell.predict.demand.model import Demand
 from aimwell.predict.paired import paired_difference, verdict_of
 from aimwell.stats.estimate import Estimate
+from aimwell.stats.intervals import wilson
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["Compared", "DemandCheck", "judge_demand"]
+__all__ = ["Compared", "DemandCheck", "judge_demand", "share_of_series"]
 
 _BY_SERIES = "mean over series with a normal interval, series independent"
 
@@ -83,8 +84,8 @@ def judge_demand(demand: Demand, calendar: Calendar) -> DemandCheck:
         ),
         gain=gain,
         verdict=verdict_of(gain),
-        covered=_share(tried.covered[rows]),
-        total_covered=_share(tried.total_covered[rows]),
+        covered=share_of_series(tried.covered[rows]),
+        total_covered=share_of_series(tried.total_covered[rows]),
         confidence=CONFIDENCE,
     )
 
@@ -94,11 +95,17 @@ def _mean(values: FloatArray) -> float | None:
     return float(known.mean()) if len(known) else None
 
 
-def _share(values: FloatArray) -> Estimate:
+def share_of_series(values: FloatArray) -> Estimate:
+    """The mean over series of each one's share, where it is known, with its interval."""
     known = values[~np.isnan(values)]
     if len(known) < 2:
         return Estimate.missing("fewer than two series", method=_BY_SERIES)
     mean, error = float(known.mean()), float(known.std(ddof=1) / np.sqrt(len(known)))
+    if mean in (
+        0.0,
+        1.0,
+    ):  # where all agree the spread is 0, and a normal interval would claim to know
+        return wilson(len(known) if mean else 0, len(known))
     return Estimate(
         estimate=mean,
         lower=max(mean - 1.96 * error, 0.0),

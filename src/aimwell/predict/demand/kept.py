@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from aimwell.history.moment import TIME_COLUMNS, open_moment
-from aimwell.predict.card_words import estimate
+from aimwell.predict.card_words import estimate, loss_saved
 from aimwell.predict.demand.promised import Promised
 from aimwell.predict.demand.sales import Level, read_sales
 from aimwell.predict.demand.service import forecast_demand
@@ -32,7 +32,7 @@ _USUAL_DAYS = 56
 _VERDICTS = {
     "better": "nearer than seasonal naive by more than chance",
     "worse": "farther off than seasonal naive by more than chance",
-    "cannot tell": "whether nearer than seasonal naive cannot be told",
+    "cannot tell": "no nearer than seasonal naive by more than chance",
 }
 
 
@@ -163,18 +163,18 @@ def demand_words(entry: RegisteredModel, _zone: ZoneInfo) -> dict[str, Any]:
     metrics, check = entry.metrics, entry.metrics["check"]
     level, days = entry.settings["by"], entry.settings["horizon_days"]
     whose = "the whole shop" if level == "shop" else f"each {level}"
-    worth = f"{_VERDICTS[check['verdict']]} (RMSSE {estimate(check['gain'], '.3f')} less)"
+    worth = f"{_VERDICTS[check['verdict']]} ({loss_saved(check['gain'], '.3f')}, RMSSE)"
     methods = ", ".join(f"{name} {count:,}" for name, count in metrics["methods"].items())
     return {
         "predicts": f"How many units of {whose} will be wanted on each day from {metrics['first']} to {metrics['last']}.",
-        "sentence": f"{metrics['units']:,.0f} units of {metrics['series']:,} series in {days} days, {metrics['before']:,.0f} in as many "
-        f"days just before; on later windows of the past {worth}.",
+        "sentence": f"{metrics['units']:,.0f} units of {_series(metrics['series'], level)} are expected within {days} days; in as many "
+        f"days just before it were {metrics['before']:,.0f}. On later windows of the past it was {worth}.",
         "learnt_from": [
             f"Units ordered by day, before returns. Methods: {methods}.",
             *(f"Left out, {why}: {number:,}." for why, number in metrics["left_out"].items()),
         ],
         "how_good": [
-            f"Judged on {check['windows']} later windows of {check['horizon']} days, {check['series']:,} series: {worth}.",
+            f"Judged on {check['windows']} later windows of {check['horizon']} days, {_series(check['series'], level)}: {worth}.",
             *(
                 f"{words}: {_of(check[name]['chosen'])}; of seasonal naive {_of(check[name]['naive'])}."
                 for name, words in (
@@ -193,6 +193,13 @@ def demand_words(entry: RegisteredModel, _zone: ZoneInfo) -> dict[str, Any]:
             "Promotions that are planned are not known to it, occasions are.",
         ],
     }
+
+
+def _series(count: int, level: str) -> str:
+    many = {"product": "products", "category": "categories"}
+    return (
+        "the whole shop" if level == "shop" else f"{count:,} {many[level] if count != 1 else level}"
+    )
 
 
 def _of(figure: float | None) -> str:

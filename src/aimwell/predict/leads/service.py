@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from aimwell.definitions.kinds.prediction import USUAL_LEARNERS, LearnerKind
 from aimwell.errors import PredictError, TooLittleDataError
-from aimwell.history.moment import TIME_COLUMNS, open_moment
 from aimwell.predict.cards import model_card
 from aimwell.predict.leads.firms import RECENCY, Firms, read_firms
 from aimwell.predict.metrics import propensity_metrics
@@ -23,7 +22,7 @@ from aimwell.predict.propensity import (
     PropensityResult,
     fit_propensity,
 )
-from aimwell.predict.questions import ACCOUNTS, PURCHASE, Question, recorded
+from aimwell.predict.questions import ACCOUNTS, PURCHASE, Question
 from aimwell.predict.registry import (
     RegisteredModel,
     check_name,
@@ -34,7 +33,8 @@ from aimwell.predict.registry import (
 )
 from aimwell.predict.scoring import check_seen, keep_account_scores
 from aimwell.predict.tables import FeatureTable
-from aimwell.predict.training import Progress, TrainingTables, learning_moments, span_days
+from aimwell.predict.training import Progress, span_days, tables_of_two_moments
+from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
 __all__ = ["AccountLeads", "leads_model", "score_account_leads", "train_account_leads"]
@@ -107,33 +107,26 @@ def train_account_leads(
         "seed": seed,
     }
     check_name(stores, name, kind="account_leads", settings=settings)
-    snapshot = stores.lake.pin(*TIME_COLUMNS)
-    with open_moment(
-        stores, as_of=as_of, snapshot=snapshot, engine=stores.history_engine
-    ) as moment:
-        known = recorded(moment, question)
-    moments = learning_moments(known, as_of, horizon, event, what=_WHAT)
-    tables: list[FeatureTable] = []
-    for step, (cut, needed) in enumerate(
-        ((moments.train_as_of, NEEDED_TO_LEARN), (moments.judge_as_of, NEEDED_TO_JUDGE))
-    ):
-        if progress is not None:
-            progress(step, 4, f"reading firms as of {cut:%Y-%m-%d}")
-        read = read_firms(
+
+    def read(cut: datetime, snapshot: Snapshot, before: FeatureTable | None) -> FeatureTable:
+        found = read_firms(
             stores,
             as_of=cut,
             horizon=horizon,
             question=question,
             outcome=True,
-            names=tables[0].names if tables else None,
+            names=None if before is None else before.names,
             snapshot=snapshot,
-        )
-        _check_enough(read.table, needed, cut)
-        tables.append(read.table)
-    train, later = tables
+        ).table
+        _check_enough(found, NEEDED_TO_LEARN if before is None else NEEDED_TO_JUDGE, cut)
+        return found
+
+    tables = tables_of_two_moments(
+        stores, read, as_of=as_of, horizon=horizon, question=question, what=_WHAT, progress=progress
+    )
     if progress is not None:
         progress(2, 4, "learning and judging")
-    result = fit_propensity(train, later, recency=RECENCY, kinds=learners, seed=seed)
+    result = fit_propensity(tables.train, tables.judge, recency=RECENCY, kinds=learners, seed=seed)
     entry = register_model(
         stores,
         {_PART: result.model},
@@ -141,10 +134,8 @@ def train_account_leads(
         kind="account_leads",
         as_of=as_of.astimezone(UTC),
         settings=settings,
-        metrics=propensity_metrics(
-            result, TrainingTables(train, later, known, snapshot, len(later))
-        ),
-        lake_versions=snapshot.versions,
+        metrics=propensity_metrics(result, tables),
+        lake_versions=tables.snapshot.versions,
         trained_at=now,
         anew=anew,
     )

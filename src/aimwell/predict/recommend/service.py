@@ -28,6 +28,7 @@ from aimwell.predict.registry import (
     register_model,
     usual_name,
 )
+from aimwell.predict.scoring import check_seen
 from aimwell.predict.training import Progress
 from aimwell.store.lake import Snapshot
 from aimwell.store.sql import sql
@@ -284,11 +285,7 @@ def similar_products(
 
 
 def _check(entry: RegisteredModel, recommender: Recommender, rules: Rules, as_of: datetime) -> None:
-    if as_of < entry.as_of:
-        raise PredictError(
-            f"{entry.label} has seen data up to {entry.as_of:%Y-%m-%d %H:%M %Z}, so recommendations as of "
-            f"{as_of:%Y-%m-%d %H:%M %Z} would know their own future. Train a model as of that moment."
-        )
+    check_seen(entry, as_of, told="recommendations")
     if rules.kind == "next-best" and not all(recommender.chances.values()):
         raise PredictError(
             "The next best product weighs new products against those bought again by what people bought later, and "

@@ -180,11 +180,12 @@ def _gate(acts: Acts, signal: Signal) -> None:
     needed = {what: _ACTS_MIN, f"people with two or more {what}": _AGAIN_MIN}
     present = {what: int(each.sum()), f"people with two or more {what}": int((each > 1).sum())}
     if any(present[name] < least for name, least in needed.items()):
+        more = "" if signal == "any" else ", or take all signals together (--signal any)"
         raise TooLittleDataError(
             "people's best times",
             needed=needed,
             present=present,
-            advice="Collect more, or take all signals together (--signal any). Till then send at a time that suits most.",
+            advice=f"Collect more{more}. Till then send at a time that suits most.",
         )
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from aimwell.history.moment import TIME_COLUMNS
-from aimwell.predict.card_words import day
+from aimwell.predict.card_words import day, loss_saved
 from aimwell.predict.registry import (
     RegisteredModel,
     check_name,
@@ -27,6 +27,13 @@ from aimwell.store.stores import Stores
 __all__ = ["next_purchase_words", "paces_of", "score_next_purchases", "train_next_purchases"]
 
 _PART = "paces"
+
+
+_VERDICTS = {
+    "better": "{} it foretold the day better than everybody's waits",
+    "worse": "{} it foretold the day worse than everybody's waits",
+    "cannot tell": "{} no difference to everybody's waits could be told",
+}
 
 
 def train_next_purchases(
@@ -101,26 +108,28 @@ def score_next_purchases(
 
 def next_purchase_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
     """The parts of the card, days in `zone`."""
-    metrics, horizon = entry.metrics, entry.settings["horizon_days"]
+    metrics, horizon, by = entry.metrics, entry.settings["horizon_days"], entry.settings["by"]
+    what = "again" if by == "person" else f"each {by} again, of those that they bought again before"
+    whose = "people" if by == "person" else f"people with a {by} that they bought again"
     check = metrics["check"]
     over = None if check is None else check["over_curve"]
     sentence = (
         metrics["check_reason"]
         if over is None or over["estimate"] is None
-        else f"On the last {horizon} days its days were {over['estimate']:+.2f} ({over['lower']:+.2f} to {over['upper']:+.2f}) "
-        f"nearer than everybody's waits, by pinball loss: {check['verdict']}."
+        else f"{_VERDICTS[check['verdict']].format(f'On the last {horizon} days')} ({loss_saved(over, '.2f')} in days, pinball loss)."
     )
     return {
-        "predicts": f"When each {entry.settings['by']} buys again, and the probability of it within {horizon} days.",
+        "predicts": f"When each person buys {what}, and the probability of it within {horizon} days.",
         "sentence": sentence,
         "learnt_from": [
-            f"{metrics['people']:,} rows and the gaps between their purchases, up to {day(entry.as_of.isoformat(), zone)}."
+            f"{metrics['people']:,} {whose}, and the gaps between their purchases, up to {day(entry.as_of.isoformat(), zone)}."
         ],
-        "how_good": [] if check is None else _how_good(check),
+        "how_good": [] if check is None else _how_good(check, whose),
         "calibration": []
         if check is None
         else [
             {
+                "within_days": one["days"],
                 "people": check["rows"],
                 "predicted": one["predicted"],
                 "actual": one["happened"]["estimate"],
@@ -136,9 +145,9 @@ def next_purchase_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any
     }
 
 
-def _how_good(check: dict[str, Any]) -> list[str]:
+def _how_good(check: dict[str, Any], whose: str) -> list[str]:
     return [
-        f"Judged on {check['rows']:,} rows, of which {check['returned']:,} came back within {check['horizon_days']} days.",
+        f"Judged on {check['rows']:,} {whose}, {check['returned']:,} of whom did so once more within {check['horizon_days']} days.",
         *(
             f"{one['name']}: pinball loss {one['pinball_days']:.2f} days"
             + ("." if one["log_score"] is None else f", log score {one['log_score']:.3f}.")

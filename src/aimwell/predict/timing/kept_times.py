@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from aimwell.history.moment import TIME_COLUMNS
-from aimwell.predict.card_words import day, estimate
+from aimwell.predict.card_words import day, loss_saved
 from aimwell.predict.registry import (
     RegisteredModel,
     check_name,
@@ -25,9 +25,9 @@ __all__ = ["best_time_words", "time_laws_of", "train_best_times"]
 
 _PART = "times"
 _VERDICTS = {
-    "better": "own times foretold later acts better than everybody's",
-    "worse": "own times foretold later acts worse than everybody's",
-    "cannot tell": "whether own times foretell later acts better cannot be told",
+    "better": "people's own {} foretold later acts better than everybody's",
+    "worse": "people's own {} foretold later acts worse than everybody's",
+    "cannot tell": "whether people's own {} foretell later acts better than everybody's cannot be told",
 }
 
 
@@ -86,15 +86,20 @@ def best_time_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
     what = {"any": "acts", "orders": "orders", "clicks": "clicks", "opens": "opens messages"}
     does = what.get(str(entry.settings["signal"]), "visits")
     judged = {one["kind"]: one for one in metrics["judged"]}
-    worth = [
-        f"{kind}: {_VERDICTS[one['verdict']]} ({estimate(one['gain'], '.4f')} less loss an act)"
+    worth = "; ".join(
+        _VERDICTS[one["verdict"]].format("weekdays" if kind == "weekday" else kind)
         for kind, one in judged.items()
-    ]
-    own = f"{metrics['own_weekday']:,} have a weekday of their own, {metrics['own_hours']:,} hours of their own"
+    )
+    own = {"a weekday": metrics["own_weekday"], "hours": metrics["own_hours"]}
+    owners = " and ".join(f"{count:,} have {what}" for what, count in own.items())
     return {
         "predicts": f"On which weekday and in which {entry.settings['block_hours']} hours each person {does}.",
-        "sentence": (f"{'; '.join(worth)}." if worth else metrics["reason"])
-        + f" Of {metrics['people']:,} people {own}.",
+        "sentence": (f"{worth[0].upper()}{worth[1:]}." if worth else metrics["reason"])
+        + (
+            f" Of {metrics['people']:,} people {owners} of their own."
+            if any(own.values())
+            else f" So nobody of {metrics['people']:,} people has a time of their own; everybody's commonest is taken."
+        ),
         "learnt_from": [
             f"Acts of {metrics['people']:,} people up to {day(entry.as_of.isoformat(), zone)}, in their own time zone. A person's own acts "
             f"count against {metrics['weekday_strength']:,.1f} of everybody's by weekday"
@@ -108,7 +113,8 @@ def best_time_words(entry: RegisteredModel, zone: ZoneInfo) -> dict[str, Any]:
         ],
         "how_good": [
             f"{one['acts']:,} later acts of {one['people']:,} people, {kind}: loss {one['log_loss']:.4f} by own times, "
-            f"{one['log_loss_everybody']:.4f} by everybody's, {one['log_loss_uniform']:.4f} if all times were alike."
+            f"{one['log_loss_everybody']:.4f} by everybody's ({loss_saved(one['gain'], '.4f')} an act), {one['log_loss_uniform']:.4f} if all "
+            "times were alike."
             for kind, one in judged.items()
         ]
         or [metrics["reason"]],
