@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from aimwell.decide.service import approve
+from aimwell.decide.service import approve, undo
 from aimwell.decide.service import plan as plan_of
+from aimwell.decide.stored import load_plan
 from aimwell.deliver import service as deliver
 from aimwell.errors import DecideError, DeliverError, PrivacyError
 from aimwell.history.moment import open_moment
@@ -22,7 +24,7 @@ from aimwell.privacy.consent import withdraw
 from aimwell.privacy.suppression import address_hash, suppress
 from aimwell.store.schema import metadata
 from aimwell.store.sql import sql
-from aimwell.store.stores import Stores
+from aimwell.store.stores import Stores, open_stores
 from campaigns import DOCUMENTS, NOW, add_customers, apply, executed, planned, set_up, text_of
 from databases import shortly_on
 from mail_catcher import catching
@@ -71,6 +73,47 @@ def after(number: int, act: Callable[[], object]) -> Callable[[int, int], None]:
             act()
 
     return progress
+
+
+def at_once(stores: Stores, acts: Sequence[Callable[..., object]]) -> list[str]:
+    """Let each act with stores of its own, all at once; gives what was refused."""
+    refused: list[str] = []
+    begin = threading.Barrier(len(acts))
+
+    def one(act: Callable[..., object]) -> None:
+        own = open_stores(stores.root)
+        begin.wait()
+        try:
+            act(own)
+        except DecideError as error:
+            refused.append(str(error))
+        finally:
+            own.close()
+
+    threads = [threading.Thread(target=one, args=[act]) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return refused
+
+
+def test_of_who_executes_and_who_takes_the_approval_back_at_once_one_is_told_so(
+    stores: Stores,
+) -> None:
+    set_up(stores, 5, spring=ALL)
+    for turn in range(4):
+        now = NOW + timedelta(minutes=turn)
+        plan = planned(stores, now=now)
+        approve(stores, plan.plan_id, now=now, by="ann")
+        asked = {"now": now + timedelta(seconds=1), "by": "ann"}
+        refused = at_once(
+            stores, [partial(act, plan_id=plan.plan_id, **asked) for act in (deliver.execute, undo)]
+        )
+        assert len(refused) == 1
+        state = load_plan(stores.control, plan.plan_id).state
+        queued = [row for row in rows(stores) if row.plan_id == plan.plan_id]
+        assert (state, len(queued)) in {("sending", 5), ("planned", 0)}
 
 
 def test_everybody_who_was_treated_is_sent_once_and_the_rest_is_not(stores: Stores) -> None:

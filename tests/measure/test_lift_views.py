@@ -31,7 +31,7 @@ from aimwell.measure.report import report_html
 from aimwell.measure.service import measure
 from aimwell.measure.strength import WORTH_FINDING, strength_of
 from aimwell.measure.view_model import LiftViews
-from aimwell.measure.view_tables import lift_csv
+from aimwell.measure.view_tables import lift_csv, view_rows
 from aimwell.stats.clusters import Clusters, clustered_difference
 from aimwell.stats.group_sequential import even_looks, plan_looks
 from aimwell.stats.intervals import welch
@@ -324,6 +324,11 @@ def test_a_real_plan_tells_whom_it_reached_and_prints_every_side(run: Run, tmp_p
     page = report_html(found)
     assert "The same effect from other sides" in page
     assert "The planned looks" in page
+    # A share by itself is no difference: its range stands below the share.
+    shares = {row["label"]: row["between_of"] for row in view_rows(found, "ratio")}
+    assert shares["Clicked, of who opened"] == "treated"
+    assert shares["Revenue per order"] == "difference"
+    assert '<td data-label="Contacted">50.0%<small class="range">' in page
     table = list(csv.DictReader(io.StringIO(lift_csv(found))))
     assert {row["figure"] for row in table} >= {
         "revenue_per_person",

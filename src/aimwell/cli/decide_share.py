@@ -122,7 +122,7 @@ def _show(ws: Opened, found: SharedBudget) -> None:
     out.say()
     if found.segments:
         _show_segments(ws, found.segments)
-    if any(point.profit.estimate for point in found.curve):
+    if any(one.most > 0 for one in found.campaigns):
         _show_curve(ws, found)
     else:
         out.say("No campaign is expected to earn more than it costs, so no budget would be spent.")

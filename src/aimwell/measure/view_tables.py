@@ -49,7 +49,10 @@ _VERDICTS = {
 
 
 def view_rows(result: CampaignResult, group: ViewGroup) -> list[dict[str, str]]:
-    """The views of one question, each with label, both arms, estimate, interval, p-value and what it says."""
+    """The views of one question, each with label, both arms, estimate, interval, p-value and what it says.
+
+    `between_of` is the column whose figure the interval belongs to: difference, treated or control.
+    """
     views = () if result.views is None else result.views.of(group)
     return [_row(one, result.currency) for one in views]
 
@@ -75,6 +78,11 @@ def _row(view: LiftView, currency: str) -> dict[str, str]:
         "control": text(view.control),
         "difference": difference,
         "interval": _interval(one, unit, currency, level=level) or f"missing: {one.reason}",
+        "between_of": "difference"
+        if not level
+        else "control"
+        if view.treated is None
+        else "treated",
         "p": p_words(one.p_value if view.p_adjusted is None else view.p_adjusted),
         "method": one.method,
         "says": view.says,
