@@ -16,6 +16,7 @@ import pytest
 from aimwell.decide.channel_choice import channel_rules
 from aimwell.decide.model import Plan
 from aimwell.decide.policies.candidates import People
+from aimwell.decide.replay_service import replay
 from aimwell.decide.stored import places
 from aimwell.definitions.kinds.campaign import Action
 from aimwell.errors import DefinitionError, PredictError
@@ -244,6 +245,26 @@ def test_channels_of_arms_that_cannot_be_are_refused(
 ) -> None:
     run: Run = command_in(made[0].root, monkeypatch, capsys)
     assert words in run("decide", "policy", "spring", "--no-trees", *options, code=1).err
+
+
+def test_a_replay_sends_through_the_channels_that_would_have_been_told_then(
+    made: tuple[Stores, list[str], Plan],
+) -> None:
+    stores, _names, _sent = made
+    early, late = replay(
+        stores,
+        ["spring"],
+        now=NOW,
+        as_of=NOW - timedelta(days=2),
+        times=2,
+        every=timedelta(days=40),
+    ).rounds
+    assert late.channels is not None
+    assert late.channels["contacted"] > 150
+    assert 0.8 < late.channels["through_it"] / late.channels["contacted"] < 0.97
+    # Eighteen days in nobody's own rates could be judged yet, so nobody had a channel.
+    assert early.channels is not None
+    assert early.channels["known"] == 0
 
 
 def test_what_was_predicted_then_does_not_know_what_came_later(

@@ -73,13 +73,22 @@ def test_a_channel_that_is_foretold_is_chosen_and_one_that_means_nothing_is_not(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("rise", [0.0, 0.02, 0.1])
-@pytest.mark.parametrize("people", [1_000, 5_000])
-def test_the_figures_of_the_page_of_times(people: int, rise: float) -> None:
-    covered, verdicts = timing_trials(people, rise, 1_000)
+@pytest.mark.parametrize(
+    ("people", "rise", "runs"),
+    [
+        *((people, rise, 1_000) for people in (1_000, 5_000) for rise in (0.0, 0.02, 0.1)),
+        (20_000, 0.0, 200),
+        (20_000, -0.02, 200),
+        (100_000, 0.0, 60),
+    ],
+)
+def test_the_figures_of_the_page_of_times(people: int, rise: float, runs: int) -> None:
+    covered, verdicts = timing_trials(people, rise, runs)
     print(f"times {people:,} rise {rise}: covered {covered:.1%}, {verdicts}")
-    assert 0.93 <= covered <= 0.97
+    assert covered >= (0.93 if runs == 1_000 else 0.9)
     assert rise or verdicts["personalise"] <= 0.035
+    # A time that does harm, and with very many people one that brings nothing, is given up.
+    assert people < 20_000 or verdicts["does not pay"] >= (0.9 if rise else 0.6 * people / 100_000)
 
 
 @pytest.mark.long

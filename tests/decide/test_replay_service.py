@@ -13,7 +13,9 @@ from aimwell.decide.stored import list_plans
 from aimwell.errors import DecideError, UnknownDefinitionError
 from aimwell.store.stores import Stores
 from campaigns import DOCUMENTS, NOW, planned, set_up
-from shop import add_orders, day, make_stores
+from command import command_in
+from own_times import schedule, shop
+from shop import add_orders, add_touches, day, make_stores
 
 RECENT = {
     "kind": "segment",
@@ -94,3 +96,28 @@ def test_what_cannot_be_replayed_is_said(lite: Stores) -> None:
         replay(lite, ["spring", "spring"], now=NOW)
     with pytest.raises(DecideError, match="in the future"):
         replay(lite, ["spring"], now=NOW, as_of=NOW + timedelta(days=1))
+
+
+def test_times_are_those_that_would_have_been_told_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The campaign's model was trained on the last day; the rounds before know nothing of what it learnt since."""
+    stores, names = shop(tmp_path, 160, spring=schedule())
+    asked = {"now": NOW, "as_of": NOW - timedelta(days=1), "times": 2, "every": timedelta(days=7)}
+    found = replay(stores, ["spring"], **asked)
+    for one in found.rounds:
+        assert one.timing is not None
+        assert one.timing["own"] > 30
+        assert one.timing["held"] > 10
+        # The stated noon of the day, the evening after it, the next morning; nothing of the day on which it was to be sent.
+        assert set(one.timing["hours"]) == {"06", "12", "18"}
+    late = {"event": "Email Clicked", "channel": "email", "occurred_at": NOW - timedelta(hours=20)}
+    add_touches(stores, [{**late, "customer": name} for name in names for _ in range(9)])
+    assert replay(stores, ["spring"], **asked).rounds == found.rounds
+    run = command_in(stores.root, monkeypatch, capsys)
+    printed = run("decide", "simulate", "spring", "--as-of", "2026-03-01", "--times", "2").out
+    assert "at own times" in printed
+    early = replay(stores, ["spring"], now=NOW, as_of=day(12), times=1)
+    assert early.rounds[0].timing is None
+    assert "2026-01-13 too little was known" in early.notes[-1]
+    stores.close()

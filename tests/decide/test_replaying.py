@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from aimwell.decide.people import ALLOWED, reason_code
 from aimwell.decide.replaying import Contacted, moments_before, overlaps
@@ -16,18 +17,23 @@ START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 EMAIL = np.array(["email"])
 
 
+def at(days: int, people: int = 1) -> NDArray[np.datetime64]:
+    """So many people's moment, so many days after the start."""
+    return np.full(people, np.datetime64(START.replace(tzinfo=None), "us")) + np.timedelta64(
+        days, "D"
+    )
+
+
 def test_a_cap_counts_what_the_replay_has_sent() -> None:
     policy = ContactPolicy(kind="contact_policy", name="default", caps=(Cap(count=1, days=7),))
     sent = Contacted()
     who = sent.numbers(["ann", "bob"])
-    assert (sent.refusals(policy, who, ["email"], at=START, category=None) == ALLOWED).all()
-    sent.add(who[:1], EMAIL, at=START, category=None)
+    assert (sent.refusals(policy, who, ["email"], at=at(0, 2), category=None) == ALLOWED).all()
+    sent.add(who[:1], EMAIL, at=at(0), category=None)
     later = sent.numbers(["cat", "bob", "ann"])
-    within = sent.refusals(
-        policy, later, ["email"], at=START + timedelta(days=6), category=None
-    ).ravel()
+    within = sent.refusals(policy, later, ["email"], at=at(6, 3), category=None).ravel()
     assert within.tolist() == [ALLOWED, ALLOWED, reason_code("capped")]
-    after = sent.refusals(policy, later, ["email"], at=START + timedelta(days=7), category=None)
+    after = sent.refusals(policy, later, ["email"], at=at(7, 3), category=None)
     assert (after == ALLOWED).all()
 
 
@@ -38,7 +44,7 @@ def test_fatigue_counts_as_by_hand(messages: list[tuple[int, int]]) -> None:
     sent = Contacted()
     people = sent.numbers(["ann", "bob", "cat", "dan"])
     for who, days in messages:
-        sent.add(people[[who]], EMAIL, at=START + timedelta(days=days), category=None)
+        sent.add(people[[who]], EMAIL, at=at(days), category=None)
     found = sent.fatigue()
     most = max(
         sum(1 for other, on in messages if other == who and 0 <= days - on < 28)

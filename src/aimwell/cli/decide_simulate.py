@@ -99,6 +99,7 @@ def _show(ws: Opened, found: Replay) -> None:
             for one in found.rounds
         ],
     )
+    _predicted(ws, found, several=several)
     _together(ws, found)
     tired = found.fatigue
     out.say()
@@ -140,6 +141,47 @@ def _power(one: Round) -> tuple[str, str, str, str]:
         "none" if rate.difference is None else f"{100 * rate.difference:.1f} points",
         f"{one.value:,.2f}",
         "none" if value.difference is None else f"{value.difference:,.2f}",
+    )
+
+
+def _predicted(ws: Opened, found: Replay, *, several: bool) -> None:
+    """How many would have been written to at another time than the stated one, and through their own channel."""
+    rows = [one for one in found.rounds if one.timing or one.channels]
+    if not rows:
+        return
+    ws.output.say()
+    ws.output.say("By predictions of times and channels as they would have been told then")
+    ws.output.table(
+        [
+            *(["campaign"] if several else []),
+            "as of",
+            "messages",
+            "at own times",
+            "kept at the stated one",
+            "own channel known",
+            "through it",
+        ],
+        [
+            (
+                *([one.campaign] if several else []),
+                ws.day(one.moment),
+                one.treated,
+                *(
+                    ("", "")
+                    if one.timing is None
+                    else (
+                        f"{one.timing['own'] + one.timing['everybody']:,}",
+                        f"{one.timing['held']:,}",
+                    )
+                ),
+                *(
+                    ("", "")
+                    if one.channels is None
+                    else (f"{one.channels['contacted']:,}", f"{one.channels['through_it']:,}")
+                ),
+            )
+            for one in rows
+        ],
     )
 
 

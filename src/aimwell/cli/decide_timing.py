@@ -24,6 +24,12 @@ _BY = {
     "outside": "at the stated time: their own is too late, or in quiet hours",
 }
 
+_BY_GIVEN_UP = _BY | {
+    "own": "at their own time by chance, to compare",
+    "everybody": "in everybody's commonest hours by chance, to compare",
+    "held": "at the stated time, as the predicted one is given up",
+}
+
 
 def register(app: typer.Typer) -> None:
     """Put the command on the app of the stage."""
@@ -133,9 +139,10 @@ def _show_times(ws: Opened, told: Mapping[str, Any] | None) -> None:
     ws.output.say()
     counts = {name: told.get(name, 0) for name in ("own", "everybody", "held", "random_hour")}
     counts |= told["stated"]
+    by = _BY_GIVEN_UP if told.get("given_up") else _BY
     ws.output.table(
         [f"due, by {told['model']} within {told['within_hours']:g} hours", "people"],
-        [(_BY[name], count) for name, count in counts.items() if count],
+        [(by[name], count) for name, count in counts.items() if count],
     )
     hours = [f"{hour}:00 {count:,}" for hour, count in told["hours"].items()]
     ws.output.say(f"Due by the hour of people's own clocks: {', '.join(hours)}.")

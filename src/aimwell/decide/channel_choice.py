@@ -138,8 +138,11 @@ def channel_choice(
     *,
     moment: datetime,
     snapshot: Snapshot,
+    then: bool = False,
 ) -> ChannelChoice | None:
     """The prediction for the audience; None where the campaign does not ask for one.
+
+    `then`: as it would have been told at a moment that the model has seen past, learnt anew from what was known.
 
     Raises:
         PredictError: There is no such model, or it has seen later data.
@@ -149,10 +152,17 @@ def channel_choice(
     if wanted is None:
         return None
     # Most plans ask for no prediction, and it takes time to import.
-    from aimwell.predict.responding.own_channels import channel_model, own_channels
+    from aimwell.predict.responding.own_channels import (
+        channel_model,
+        own_channels,
+        own_channels_then,
+    )
 
     entry = channel_model(stores, wanted.model)
-    own = own_channels(stores, entry, as_of=moment, sure=wanted.sure, snapshot=snapshot)
+    if then:
+        own = own_channels_then(stores, entry, as_of=moment, sure=wanted.sure)
+    else:
+        own = own_channels(stores, entry, as_of=moment, sure=wanted.sure, snapshot=snapshot)
     channels = tuple((name, one.medium) for name, one in parts.channels.items())
     mine = own.of(pa.array(audience, pa.string()), channels)
     return ChannelChoice(stores, wanted, parts.campaign.actions, channels, own, mine)

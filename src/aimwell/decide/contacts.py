@@ -32,7 +32,7 @@ from aimwell.store.listed import GIVEN, among, aside, listed
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
 
-__all__ = ["IN_FLIGHT", "Contacts", "read_contacts"]
+__all__ = ["IN_FLIGHT", "Contacts", "read_contacts", "read_zones"]
 
 _identifiers = metadata.tables["identifiers"]
 _overrides = metadata.tables["identity_overrides"]
@@ -181,7 +181,7 @@ def read_contacts(
     """
     media = sorted({candidate.medium for candidate in candidates})
     with stores.read_control() as connection:
-        zones = _zones(connection, profile_ids)
+        zones = read_zones(connection, profile_ids)
         fallback = stores.settings.timezone
         return Contacts(
             permissions={}
@@ -214,7 +214,8 @@ def read_contacts(
         )
 
 
-def _zones(connection: sa.Connection, profile_ids: Sequence[str] | None) -> dict[str, str]:
+def read_zones(connection: sa.Connection, profile_ids: Sequence[str] | None) -> dict[str, str]:
+    """Person → time zone, of those of whom it is known. `profile_ids`: of these; None: of all."""
     rows = connection.execute(_zones_query(profile_ids is not None), _given(profile_ids))
     return dict(plain_rows(rows))
 

@@ -32,7 +32,7 @@ from aimwell.stats.buckets import BUCKETS, buckets
 if TYPE_CHECKING:
     from aimwell.predict.timing.own_times import OwnTimes
 
-__all__ = ["DueTimes", "due_times"]
+__all__ = ["DueTimes", "as_datetimes", "due_times"]
 
 _STATED, _OWN, _EVERYBODY, _HELD, _RANDOM = range(len(TIMINGS))
 _UNKNOWN, _SAME, _OUTSIDE, _MOVED = range(4)
@@ -69,16 +69,16 @@ class DueTimes:
     @property
     def moments(self) -> list[datetime]:
         """`at` as aware datetimes, each different one made once."""
-        return _datetimes(self.at)
+        return as_datetimes(self.at)
 
-    def elsewhen(self) -> Iterator[tuple[NDArray[np.intp], list[datetime]]]:
+    def elsewhen(self) -> Iterator[tuple[NDArray[np.intp], Moments]]:
         """Whom chance might have dealt another time, and that time: who may be written to is asked for all of them, so that the
         groups stay alike."""
         if self.wanted is None or not self.wanted.test:
             return
         for other in self.others:
             some = np.flatnonzero(~np.isnat(other))
-            yield some, _datetimes(other[some])
+            yield some, other[some]
 
     def of(self, people: PlanPeople) -> NDArray[np.int8] | None:
         """The codes of those who get a message, −1 for all others."""
@@ -298,7 +298,8 @@ def _moments(given: Sequence[datetime]) -> Moments:
     return np.array([at.astimezone(UTC).replace(tzinfo=None) for at in given], "datetime64[us]")
 
 
-def _datetimes(moments: Moments) -> list[datetime]:
+def as_datetimes(moments: Moments) -> list[datetime]:
+    """Aware, in UTC; each different one is made once."""
     different, place = np.unique(moments.astype(np.int64), return_inverse=True)
     made = [_aware(at) for at in different.tolist()]
     return [made[one] for one in place.tolist()]

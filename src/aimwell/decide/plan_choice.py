@@ -16,7 +16,7 @@ from aimwell.decide.arms import Hashed, Tossed, by_weight
 from aimwell.decide.budget.cells import Cells
 from aimwell.decide.budget.model import Limit
 from aimwell.decide.campaign_parts import CampaignParts
-from aimwell.decide.channel_choice import channel_choice
+from aimwell.decide.channel_choice import ChannelChoice
 from aimwell.decide.choosing import choose_within, exploring_share, for_people
 from aimwell.decide.clusters import cluster_warnings, clusters_of
 from aimwell.decide.draft import Chances, Chooser, draft
@@ -67,20 +67,20 @@ def drafted(
     moment: datetime,
     snapshot: Snapshot,
     trial: bool,
+    channels: ChannelChoice | None,
 ) -> Drafted:
     """Choose for the audience.
 
     Args:
+        channels: Where each of them is likelier to answer, if the campaign asks for it.
         refuse: From the incremental profit that each action is expected to bring (audience × actions; None where it is not known
             or not what is maximised) to why a person must not get it, as codes of reasons.
 
     Raises:
         DecideError: A floor cannot be met; the experiment that the campaign names cannot be learnt from.
-        PredictError: The campaign asks for people's channels and there is no such model, or it has seen later data.
     """
     campaign = parts.campaign
     salt = campaign.salt or campaign.name
-    channels = channel_choice(stores, parts, audience, moment=moment, snapshot=snapshot)
     lesson = learn(
         stores,
         parts,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aimwell.decide.audience import audience_of
 from aimwell.decide.campaign_parts import CampaignParts, candidates, parts_of_plan, read_parts
+from aimwell.decide.channel_choice import channel_choice
 from aimwell.decide.gates import gates, graver
 from aimwell.decide.people import CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
 from aimwell.decide.plan_choice import drafted
 from aimwell.decide.replaying import Contacted, Replay, Round, moments_before, overlaps
 from aimwell.decide.stored import load_plan
+from aimwell.decide.times_then import times_then
 from aimwell.decide.what_followed import what_followed
 from aimwell.errors import DecideError, UnknownDefinitionError
 from aimwell.store.lake import Snapshot
@@ -25,6 +29,10 @@ MOST_ROUNDS = 60
 _NOTES = (
     "Consent, addresses and messages that were really sent are left out: what is known of them today was not known then.",
     "Actions are drawn at random, by weight, within the budget and the other limits; a policy that is learnt is not replayed.",
+)
+_PREDICTED = (
+    "Times and channels are those that would have been told then, learnt anew from what was known; whether what was measured later gave "
+    "them up is not replayed."
 )
 
 
@@ -52,6 +60,7 @@ def replay(
     Raises:
         UnknownDefinitionError, DecideError: There is no such campaign or plan; two of them are the same campaign; a floor
             cannot be met.
+        PredictError: A campaign asks for people's times or channels and there is no model of that.
     """
     if not 1 <= times <= MOST_ROUNDS:
         raise DecideError(f"{times} rounds were asked for; allowed are 1 to {MOST_ROUNDS}.")
@@ -86,8 +95,23 @@ def replay(
         rounds=tuple(rounds),
         overlaps=tuple(pairs),
         fatigue=contacted.fatigue(),
-        notes=_NOTES,
+        notes=_notes(found, rounds),
     )
+
+
+def _notes(found: Sequence[CampaignParts], rounds: Sequence[Round]) -> tuple[str, ...]:
+    words = list(_NOTES)
+    if any(map(_predicts, found)):
+        words.append(_PREDICTED)
+    for parts in found:
+        name = parts.campaign.name
+        blank = [one for one in rounds if one.campaign == name and one.timing is None]
+        if parts.campaign.schedule.best_time is not None and blank:
+            days = ", ".join(f"{one.moment:%Y-%m-%d}" for one in blank)
+            words.append(
+                f"As of {days} too little was known of when people act, so all of '{name}' were due at the stated time."
+            )
+    return tuple(words)
 
 
 def _named(stores: Stores, names: Sequence[str]) -> tuple[list[CampaignParts], list[datetime]]:
@@ -112,6 +136,11 @@ def _named(stores: Stores, names: Sequence[str]) -> tuple[list[CampaignParts], l
             f"'{twice[0]}' is named twice. Name each campaign once, itself or a plan of it."
         )
     return sorted(found, key=lambda parts: -parts.campaign.priority), planned
+
+
+def _predicts(parts: CampaignParts) -> bool:
+    campaign = parts.campaign
+    return campaign.schedule.best_time is not None or campaign.policy.predicted_channel is not None
 
 
 def _at_random(parts: CampaignParts) -> CampaignParts:
@@ -139,32 +168,49 @@ def _round(
 ) -> Round:
     offered = candidates(parts, starts_at=None)
     who = contacted.numbers(audience)
-    spared = contacted.refusals(
-        parts.contact_policy,
-        who,
-        [one.channel for one in offered],
-        at=moment,
-        category=parts.campaign.category,
-    )
+    times = times_then(stores, parts, audience, moment)
     barred = gates(stores, parts, audience, moment=moment, snapshot=snapshot)
-    people = drafted(
+
+    def spare(some: NDArray[np.intp], at: NDArray[np.datetime64]) -> None:
+        barred[some] = graver(
+            contacted.refusals(
+                parts.contact_policy,
+                who[some],
+                [one.channel for one in offered],
+                at=at,
+                category=parts.campaign.category,
+            ),
+            barred[some],
+        )
+
+    spare(np.arange(len(audience)), times.at)
+    for some, elsewhen in times.elsewhen():
+        spare(some, elsewhen)
+    channels = channel_choice(stores, parts, audience, moment=moment, snapshot=snapshot, then=True)
+    made = drafted(
         stores,
         parts,
         offered,
         audience,
-        refuse=lambda _profit: graver(spared, barred),
-        send_at=np.full(len(audience), np.datetime64(int(moment.timestamp() * 1e6), "us")),
+        refuse=lambda _profit: barred,
+        send_at=times.at,
         kept={},
         moment=moment,
         snapshot=snapshot,
         trial=True,
-    ).people
-    treated = np.flatnonzero(people.is_in(TREATMENT))
-    channels = np.array([one.channel for one in offered], dtype=np.str_)
-    contacted.add(
-        who[treated], channels[people.action[treated]], at=moment, category=parts.campaign.category
+        channels=channels,
     )
-    return _told(stores, parts, people, audience, before, moment, last, snapshot)
+    people = made.people
+    treated = np.flatnonzero(people.is_in(TREATMENT))
+    through = np.array([one.channel for one in offered], dtype=np.str_)
+    contacted.add(
+        who[treated],
+        through[people.action[treated]],
+        at=times.at[treated],
+        category=parts.campaign.category,
+    )
+    told = _told(stores, parts, people, audience, before, moment, last, snapshot)
+    return replace(told, timing=times.summary(people), channels=made.channel_summary)
 
 
 def _told(
@@ -177,7 +223,7 @@ def _told(
     last: datetime,
     snapshot: Snapshot,
 ) -> Round:
-    arms = {"treated": people.count(TREATMENT), "held_out": people.count(CONTROL)}
+    treated, held_out = people.count(TREATMENT), people.count(CONTROL)
     eligible = [audience[place] for place in np.flatnonzero(people.arm != EXCLUDED).tolist()]
     over = moment + parts.campaign.goal.window <= last
     followed = (
@@ -196,7 +242,8 @@ def _told(
         audience=len(audience),
         new=None if before is None else sum(one not in before for one in audience),
         refused=people.reasons(),
-        **arms,
+        treated=treated,
+        held_out=held_out,
         passed=people.count(PASSED),
         actions={
             one.key: int(np.count_nonzero(people.action == place))
@@ -207,6 +254,6 @@ def _told(
         value=None if followed is None else float(followed.values.mean()),
         detectable=()
         if followed is None
-        else followed.detectable(treated=arms["treated"], control=arms["held_out"]),
+        else followed.detectable(treated=treated, control=held_out),
         reason=reason,
     )

@@ -36,6 +36,8 @@ class Round:
         bought_share, value: What those who may get a message did in the window that followed, by what was really sent then: the
             share who reached the goal, and its value per person. None where the window is not over, with `reason`.
         detectable: The smallest lifts that these arms would have found.
+        timing, channels: When people would have been written to and through which channel, as `explain` tells it of a plan; None
+            where the campaign asks for no prediction, or (times) too little was known then.
     """
 
     campaign: str
@@ -52,6 +54,8 @@ class Round:
     value: float | None
     detectable: tuple[Detectable, ...]
     reason: str | None = None
+    timing: Mapping[str, Any] | None = None
+    channels: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -131,17 +135,17 @@ class Contacted:
         who: NDArray[np.int64],
         channels: Sequence[str],
         *,
-        at: datetime,
+        at: NDArray[np.datetime64],
         category: str | None,
     ) -> NDArray[np.int8]:
-        """Whom the policy would have spared another message (people × channels), as codes of reasons."""
+        """Whom the policy would have spared another message (people × channels) at their moment, as codes of reasons."""
         if policy is None or not self._person or not len(who):
             return np.full((len(who), len(channels)), ALLOWED, dtype=np.int8)
         person, when, channel, categories = self._columns()
         place = np.full(len(self._numbers), -1, dtype=np.int64)
         place[who] = np.arange(len(who))
         inside = np.flatnonzero(place[person] >= 0)
-        now = _micros(at)
+        moments = at.astype("datetime64[us]").astype(np.int64)
         slots = Slots(
             person=place[person[inside]],
             at=when[inside],
@@ -154,8 +158,8 @@ class Contacted:
         return slot_refusals(
             policy,
             slots,
-            at=np.full(len(who), now),
-            day=np.full(len(who), now // _MICROS_A_DAY),
+            at=moments,
+            day=moments // _MICROS_A_DAY,
             channels=channels,
             category=category,
         )
@@ -165,12 +169,12 @@ class Contacted:
         who: NDArray[np.int64],
         channels: NDArray[np.str_],
         *,
-        at: datetime,
+        at: NDArray[np.datetime64],
         category: str | None,
     ) -> None:
-        """Messages to these people, one each, at one moment."""
+        """Messages to these people, one each, at their moments."""
         self._person.append(who)
-        self._at.append(np.full(len(who), _micros(at)))
+        self._at.append(at.astype("datetime64[us]").astype(np.int64))
         self._channel.append(channels)
         self._category.append(np.full(len(who), category or ""))
 
@@ -210,10 +214,6 @@ def _most_within(person: NDArray[np.int64], at: NDArray[np.int64], span: int) ->
     first = np.searchsorted(key, key - span, side="right")
     # A look back never reaches the person before: their keys lie more than a span away.
     return int((np.arange(key.size) - first + 1).max())
-
-
-def _micros(moment: datetime) -> int:
-    return int(moment.timestamp() * 1_000_000)
 
 
 def overlaps(audiences: Mapping[str, Sequence[str]], moment: datetime) -> list[Overlap]:

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from aimwell.decide.audience import audience_of
 from aimwell.decide.campaign_parts import CampaignParts, candidates, parts_of_plan, read_parts
+from aimwell.decide.channel_choice import channel_choice
 from aimwell.decide.contacts import Contacts, read_contacts
 from aimwell.decide.decision_log import log_decisions, log_due
 from aimwell.decide.drafted import Drafted
-from aimwell.decide.due_times import DueTimes, due_times
+from aimwell.decide.due_times import DueTimes, as_datetimes, due_times
 from aimwell.decide.gates import gates, graver
 from aimwell.decide.hopeless import refuse_empty, refuse_hopeless, unknown_names
 from aimwell.decide.model import Candidate, Plan
@@ -293,7 +294,7 @@ def _choose(
 ) -> Drafted:
     due = times.moments
     # Who may be written to at one time and not at the other would make the two groups differ before anything is sent.
-    elsewhen = list(times.elsewhen())
+    elsewhen = [(dealt, as_datetimes(others)) for dealt, others in times.elsewhen()]
 
     def refuse(worth: NDArray[np.float64] | None) -> NDArray[np.int8]:
         refusals = graver(contacts.refusals(audience, offered, due, worth), barred)
@@ -319,5 +320,6 @@ def _choose(
         moment=moment,
         snapshot=snapshot,
         trial=trial,
+        channels=channel_choice(stores, parts, audience, moment=moment, snapshot=snapshot),
     )
     return replace(made, people=replace(made.people, timing=times.of(made.people)))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from aimwell.decide.budget import allocating
 from aimwell.decide.budget.allocating import allocate
+from aimwell.decide.budget.exact import best_choice
 from aimwell.decide.budget.model import NOTHING, Allocation, Limit
+from aimwell.decide.budget.problem import Problem
 from aimwell.errors import DecideError
 
 ORACLE_VALUES = np.array([[3, 5, 6], [2, 2.5, 7], [4, 4.2, 4.5], [0.1, 3, 3.5]])
@@ -275,3 +280,38 @@ def test_infinite_value_is_refused() -> None:
         allocate(np.array([[1.0, np.inf]]))
     with pytest.raises(DecideError, match="people × actions"):
         allocate(np.ones(3))
+
+
+def knotted(people: int) -> tuple[NDArray[np.float64], list[Limit]]:
+    """A problem that branch and bound does not get through soon: what is worth more uses more, of three things."""
+    rng = np.random.default_rng(1)
+    uses = [rng.integers(20, 100, (people, 4)).astype(np.float64) for _ in range(3)]
+    values = uses[0] / 10 + rng.uniform(0, 1, (people, 4))
+    return values, [Limit(str(n), use, at_most=25.0 * people) for n, use in enumerate(uses)]
+
+
+def test_a_search_that_is_cut_off_ends_after_so_many_nodes_and_gives_its_bound() -> None:
+    values, limits = knotted(24)
+    problem = Problem(values, limits)
+    one, again = (best_choice(problem, nodes=5) for _ in range(2))
+    assert one is not None
+    assert again is not None
+    assert not one.proven
+    assert (problem.used(one.choice) <= problem.bounds + 1e-9).all()
+    assert problem.value_of(one.choice) < one.bound
+    assert (one.choice == again.choice).all()
+    assert one.bound == again.bound
+
+
+def test_what_is_cut_off_says_so_and_how_far_from_the_best_it_may_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values, limits = knotted(24)
+    whole = allocate(values[:6], [replace(one, use=one.use[:6], at_most=150.0) for one in limits])
+    assert whole.method == "branch and bound (HiGHS)"
+    assert whole.gap < 1e-9
+    monkeypatch.setattr(allocating, "best_choice", partial(best_choice, nodes=5))
+    found = allocate(values, limits)
+    assert found.method != "branch and bound (HiGHS)"
+    assert 0 < found.gap < 0.01
+    assert all(one.used <= 25.0 * 24 + 1e-9 for one in found.limits)

@@ -38,11 +38,16 @@ def allocate(values: NDArray[np.float64], limits: Sequence[Limit] = ()) -> Alloc
         (row.limit, row.sign): price for row, price in zip(problem.rows, answer.prices, strict=True)
     }
     exact = best_choice(problem) if problem.people * problem.actions <= FEW else None
-    if exact is not None:
-        choice, bound = exact
+    if exact is not None and exact.proven:
         # Binary variables are solved within a tolerance, so the sum is held against the dual's bound as well.
-        return _made(problem, choice, min(bound, answer.bound), prices, "branch and bound (HiGHS)")
+        bound = min(exact.bound, answer.bound)
+        return _made(problem, exact.choice, bound, prices, "branch and bound (HiGHS)")
     choice, fine = within_limits(problem, answer)
+    if exact is not None and not (
+        fine and problem.value_of(choice) > problem.value_of(exact.choice)
+    ):
+        bound = min(exact.bound, answer.bound)
+        return _made(problem, exact.choice, bound, prices, "branch and bound (HiGHS), cut off")
     if not fine:
         raise DecideError(_unmet(problem, choice))
     return _made(

@@ -13,13 +13,15 @@ from aimwell.history.moment import open_moment
 from aimwell.predict.registry import RegisteredModel, model_of
 from aimwell.predict.scoring import check_seen
 from aimwell.predict.timing.acts import NOT_OWN, read_acts
+from aimwell.predict.timing.best_time import best_times
 from aimwell.predict.timing.habits import Habits
 from aimwell.predict.timing.kept_times import time_laws_of
+from aimwell.predict.timing.time_laws import TimeLaws
 from aimwell.stats.samples import FloatArray
 from aimwell.store.lake import Snapshot
 from aimwell.store.stores import Stores
 
-__all__ = ["OwnTimes", "own_times"]
+__all__ = ["OwnTimes", "own_times", "own_times_then", "time_model"]
 
 _TRAIN = (
     "aimwell predict train NAME, where NAME is a `prediction` definition with `asks: best-time`"
@@ -66,14 +68,46 @@ def own_times(
         PredictError: There is no such model, or it has seen later data.
         ModelFileError: Its files are missing or were changed.
     """
-    entry = model_of(stores, "best_time", model, train=_TRAIN)
+    entry = time_model(stores, model)
     check_seen(entry, as_of)
-    laws = time_laws_of(stores, entry)
+    better = tuple(one["kind"] for one in entry.metrics["judged"] if one["verdict"] == "better")
+    return _told(stores, entry, time_laws_of(stores, entry), better, as_of, snapshot)
+
+
+def time_model(stores: Stores, name: str | None) -> RegisteredModel:
+    """The best-time model of that name; None: the one trained last. Raises PredictError."""
+    return model_of(stores, "best_time", name, train=_TRAIN)
+
+
+def own_times_then(stores: Stores, entry: RegisteredModel, *, as_of: datetime) -> OwnTimes:
+    """The same as it would have been told at an earlier moment, learnt and judged anew from what was known.
+
+    Raises:
+        TooLittleDataError: Too little was known then.
+    """
+    found = best_times(
+        stores,
+        as_of=as_of,
+        signal=entry.settings["signal"],
+        block_hours=int(entry.settings["block_hours"]),
+        check_days=int(entry.settings["horizon_days"]),
+    )
+    better = tuple(one.kind for one in found.judged if one.verdict == "better")
+    return _told(stores, entry, TimeLaws.of(found.weekdays, found.hours), better, as_of, None)
+
+
+def _told(
+    stores: Stores,
+    entry: RegisteredModel,
+    laws: TimeLaws,
+    better: tuple[str, ...],
+    as_of: datetime,
+    snapshot: Snapshot | None,
+) -> OwnTimes:
     hours = int(entry.settings["block_hours"])
     engine = stores.history_engine
     with open_moment(stores, as_of=as_of, snapshot=snapshot, engine=engine) as moment:
         acts = read_acts(moment, entry.settings["signal"], hours, "")
-    better = tuple(one["kind"] for one in entry.metrics["judged"] if one["verdict"] == "better")
     block = np.full(len(acts.profiles), NOT_OWN, dtype=np.int8)
     if laws.hours is not None:
         block = _own(laws.hours.habits, acts.hours, better="hours" in better)
