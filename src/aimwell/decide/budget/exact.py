@@ -12,6 +12,7 @@ import numpy as np
 
 from aimwell.decide.budget.model import NOTHING
 from aimwell.decide.budget.problem import Choice, Problem
+from aimwell.decide.budget.unprinted import unprinted
 
 __all__ = ["FEW", "Exact", "best_choice"]
 
@@ -47,13 +48,14 @@ def best_choice(problem: Problem, *, nodes: int = _NODES) -> Exact | None:
     if problem.rows:
         uses = problem.uses_of(person, action.astype(np.int32)).T
         limits.append(LinearConstraint(uses, -np.inf, problem.bounds))
-    solved = milp(
-        -problem.values[person, action],
-        constraints=limits,
-        integrality=np.ones(person.size),
-        bounds=Bounds(0, 1),
-        options={"node_limit": nodes, "mip_rel_gap": 0.0},
-    )
+    with unprinted():
+        solved = milp(
+            -problem.values[person, action],
+            constraints=limits,
+            integrality=np.ones(person.size),
+            bounds=Bounds(0, 1),
+            options={"node_limit": nodes, "mip_rel_gap": 0.0},
+        )
     if solved.x is None:
         return None
     choice = np.full(problem.people, NOTHING, dtype=np.int32)
