@@ -247,11 +247,12 @@ def test_caps_hold_between_plans_that_go_out_at_once(stores: Stores) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    # Where both met at a person, each waits for the other, and not for ever.
+    # Where both met at a person, each waits for the other, and not for ever; who gives way asks again in a quarter of an hour.
     later = Clock()
-    later.now += timedelta(minutes=1)
-    for plan in plans:
-        deliver.run_sending(stores, plan.plan_id, clock=later)
+    for minutes in (1, 20):
+        later.now += timedelta(minutes=minutes)
+        for plan in plans:
+            deliver.run_sending(stores, plan.plan_id, clock=later)
     sent: dict[str, int] = {}
     for row in rows(stores):
         assert row.state in {"sent", "stopped"}
