@@ -96,7 +96,7 @@ def test_harm_pauses_the_campaign_and_what_is_queued_waits(
     tmp_path: Path, control_url: str
 ) -> None:
     stores = _shop(tmp_path, control_url)
-    another = planned(stores)
+    another = planned(stores, now=NOW - timedelta(hours=1))
     plan_id = _half_sent(stores, unsubscribed=8)
     assert guard(stores, now=LATER) == (plan_id,)
     assert _seen(stores) == ("paused", 1, 1, 1)
