@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -218,3 +219,11 @@ def test_a_channel_is_given_up_where_a_gain_is_ruled_out() -> None:
     assert "does not pay" in told_of_channels(0.0, 40_000)
     assert "pays: +" in told_of_channels(0.2, 20_000)
     assert "cannot tell yet" in told_of_channels(0.0, 1_500)
+
+
+@pytest.mark.parametrize(("value", "words"), [(0.0, "nobody did"), (1.0, "everybody did")])
+def test_an_outcome_that_all_have_or_nobody_has_is_said_to_be_so(value: float, words: str) -> None:
+    data = times(200, 0.0, 1)
+    same = replace(data, outcomes={"bought": np.full(len(data), value)})
+    sentence = judge_timing(same, "bought").sentence
+    assert sentence == f"bought: {words} at either time, so it cannot tell them apart."

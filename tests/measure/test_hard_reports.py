@@ -198,3 +198,17 @@ def test_groups_of_one_person_each_are_measured_as_people_are(tmp_path: Path) ->
         ones.lifts["revenue"].difference.estimate,
         atol=1.0,
     )
+
+
+def test_a_few_returns_in_both_groups_are_said_to_be_within_chance(stores: Stores) -> None:
+    names = set_up(stores, 90, spring={"holdout": 0.3})
+    plan_id, arms = sent(stores)
+    contacted = sell(stores, names, arms, 20.0)
+    held_out = [name for name in names if name not in contacted]
+    few = [*contacted[:2], held_out[0]]
+    add_orders(stores, [back(name, 5, 0.1) for name in few])
+    revision = result(stores, plan_id).revision
+    assert revision is not None
+    assert "so the figures stand" in revision.sentence
+    assert "£0.00" not in revision.sentence
+    assert "than in the window alone" not in revision.sentence

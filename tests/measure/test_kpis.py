@@ -137,6 +137,10 @@ def test_engagement_counts_people_and_sets_machines_apart(
     assert kpi.causal.estimate is None
     nothing = by_key(shop, make_facts())["engagement_rate"]
     assert (nothing.value.value, nothing.value.reason) == (None, "nothing was sent")
+    trial = make_facts(audience_size=16, delivery=delivery, reached_nobody=True)
+    of_trial = by_key(shop, trial)["engagement_rate"]
+    assert (of_trial.value.value, of_trial.interval, of_trial.worked) == (None, None, "")
+    assert "a trial" in (of_trial.value.reason or "")
 
 
 def test_churn_is_customers_lost_over_customers_at_start(

@@ -72,7 +72,7 @@ class OutcomeOfTiming:
         """The answer for a reader."""
         gain, what = self.choice.gain, self.outcome
         if gain.estimate is None or gain.lower is None or gain.upper is None:
-            return f"{what}: {gain.reason}."
+            return self._undefined()
         told = f"{gain.estimate:+.4g} {what} per person ({gain.lower:+.4g} to {gain.upper:+.4g})"
         if self.choice.verdict == "personalise":
             return f"The predicted time pays: {told} over the stated one."
@@ -80,6 +80,17 @@ class OutcomeOfTiming:
             return f"The predicted time does not pay: {told} over the stated one."
         needed = "more people are" if self.choice.more is None else f"{self.choice.more:,} more are"
         return f"We cannot tell yet whether the predicted time pays: {told}; {needed} needed."
+
+    def _undefined(self) -> str:
+        """Why the two times cannot be compared."""
+        rewards = self.judgement.log.reward
+        if self.outcome == _YES and not rewards.any():
+            return f"{_YES}: nobody did at either time, so it cannot tell them apart."
+        if self.outcome == _YES and rewards.all():
+            return f"{_YES}: everybody did at either time, so it cannot tell them apart."
+        if not np.ptp(rewards):
+            return f"{self.outcome}: it is {rewards[0]:,.4g} of everybody at either time, so it cannot tell them apart."
+        return f"{self.outcome}: {self.choice.gain.reason}."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

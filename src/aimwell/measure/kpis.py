@@ -28,7 +28,10 @@ _NOBODY = "nobody was targeted"
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What the figures are made of, beside the people themselves; `fraction` as in `lift_of`."""
+    """What the figures are made of, beside the people themselves; `fraction` as in `lift_of`.
+
+    `reached_nobody`: it was a trial, so there was nothing to open or click.
+    """
 
     currency: str
     goal: str
@@ -40,6 +43,7 @@ class Facts:
     seed: int
     permutations: int = DEFAULT_PERMUTATIONS
     fraction: float | None = None
+    reached_nobody: bool = False
 
 
 def kpis(
@@ -162,7 +166,9 @@ def _return_on_spend(people: People, facts: Facts, lifts: dict[Metric, Lift]) ->
 def _engagement(facts: Facts) -> Kpi:
     delivery, audience = facts.delivery, facts.audience_size
     reason = "the audience is empty" if not audience else "nothing was sent"
-    if delivery.sent or delivery.unknown:
+    if facts.reached_nobody and audience:
+        reason = "it was a trial, whose messages reach nobody"
+    if (delivery.sent or delivery.unknown) and not facts.reached_nobody:
         value, interval = share_of(delivery.engaged, audience, reason)
     else:
         value, interval = Figure(value=None, reason=reason), None
@@ -173,7 +179,7 @@ def _engagement(facts: Facts) -> Kpi:
     )
     of_sent = (
         f" Of the {count(delivery.sent)} messages sent it is {percent(100 * delivery.engaged / delivery.sent)}."
-        if delivery.sent
+        if delivery.sent and value.value is not None
         else ""
     )
     return Kpi(

@@ -128,6 +128,7 @@ def result_from(
         seed=seed,
         permutations=permutations,
         fraction=fraction,
+        reached_nobody=setting.reached_nobody,
     )
     result = CampaignResult(
         plan_id=plan.plan_id,

@@ -24,6 +24,9 @@ from aimwell.store.stores import Stores
 
 __all__ = ["read_returned", "revision_of"]
 
+_SEEN = 0.005
+"""A penny a person, rounded; less would read as nothing."""
+
 
 def read_returned(stores: Stores, reading: Reading, span: Span, *, now: datetime) -> FloatArray:
     """Of each person, what was sold in the window and came back since its end; revenue, 0 or more."""
@@ -65,19 +68,20 @@ def revision_of(
     if not returned.any() or people.treated.all():
         return None
     treated = people.treated
-    before, after = (
+    before, after, gone = (
         lift_of_values(people, values, seed=seed, permutations=permutations)
-        for values in (people.revenue, people.revenue - returned)
+        for values in (people.revenue, people.revenue - returned, returned)
     )
     total = float(returned.sum())
     each = float(returned[treated].mean()), float(returned[~treated].mean())
-    start = (
-        f"Since the window closed {money(total, currency)} of what was sold in it came back (up to {date_words(now, timezone)}: "
-        f"{money(each[0], currency, 2)} a contacted person, {money(each[1], currency, 2)} a held-out one)"
-    )
+    start = f"Since the window closed {money(total, currency)} of what was sold in it came back (up to {date_words(now, timezone)}"
+    if max(each) >= _SEEN:
+        start = f"{start}: {money(each[0], currency, 2)} a contacted person, {money(each[1], currency, 2)} a held-out one"
     first, second = before.total, after.total
     if first.estimate is None or second.estimate is None:
         changed = f"with that off, what sending added is not known: {second.reason or first.reason}"
+    elif gone.difference.covers(0.0):
+        changed = "that contacted people returned more or less than held-out ones is within chance, so the figures stand"
     else:
         change = second.estimate - first.estimate
         changed = (
@@ -91,5 +95,5 @@ def revision_of(
         returned_control=float(returned[~treated].sum()),
         difference=after.difference,
         total=second,
-        sentence=f"{start}; {changed}.",
+        sentence=f"{start}); {changed}.",
     )

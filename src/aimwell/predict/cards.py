@@ -17,6 +17,7 @@ from aimwell.predict.card_responses import channel_words, discount_words
 from aimwell.predict.card_spend import spend_words
 from aimwell.predict.card_subscriptions import subscription_words
 from aimwell.predict.demand.kept import demand_words
+from aimwell.predict.kind_words import kind_words
 from aimwell.predict.recommend.words import recommender_words
 from aimwell.predict.registry import RegisteredModel
 from aimwell.predict.timing.kept import next_purchase_words
@@ -84,7 +85,7 @@ def _other_words(entry: RegisteredModel, _zone: ZoneInfo) -> dict[str, Any]:
     """What can be said of a model of another stage, such as clusters."""
     reason = str(entry.metrics.get("reason", ""))
     return {
-        "predicts": f"Nothing: it is a model of {entry.kind.replace('_', ' ')}, which another stage made and uses.",
+        "predicts": f"Nothing: it is {kind_words(entry.kind)}, which another stage made and uses.",
         "sentence": reason,
         "learnt_from": [],
         "how_good": [reason] if reason else [],

@@ -21,6 +21,7 @@ from aimwell.predict.churn_people import (
     law_between,
     people_at_risk,
 )
+from aimwell.predict.kind_words import kind_words
 from aimwell.predict.metrics import churn_metrics
 from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.questions import PURCHASE
@@ -172,7 +173,7 @@ def score_churn(
     entry = find_model(stores, model) if isinstance(model, str) else model
     if entry.kind != "churn":
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not of churn. List models with: "
+            f"'{entry.name}' is {kind_words(entry.kind)}, not a model of churn. List models with: "
             "aimwell predict models"
         )
     check_seen(entry, as_of)

@@ -21,6 +21,7 @@ from aimwell.predict.churn_people import people_at_risk
 from aimwell.predict.churning import churn_model
 from aimwell.predict.explaining import feature_unit, feature_words, known_people
 from aimwell.predict.hazard import MonthRows, hazard_matrix
+from aimwell.predict.kind_words import kind_words
 from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.registry import RegisteredModel, find_model, load_part
 from aimwell.predict.scoring import check_seen
@@ -104,7 +105,7 @@ def effects(
     read = _READ.get(entry.kind)
     if read is None:
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, which looks at no features. Told of "
+            f"'{entry.name}' is {kind_words(entry.kind)}, which looks at no features. Told of "
             f"{', '.join(sorted(_READ)).replace('_', ' ')}."
         )
     check_seen(entry, as_of, told="effects")

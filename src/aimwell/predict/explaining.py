@@ -17,6 +17,7 @@ from aimwell.errors import PredictError
 from aimwell.history.catalogue import FEATURES
 from aimwell.predict.card_propensity import chosen_candidate
 from aimwell.predict.contributions import contributions
+from aimwell.predict.kind_words import kind_words
 from aimwell.predict.propensity import PropensityModel
 from aimwell.predict.questions import Question
 from aimwell.predict.reference import Reference
@@ -138,7 +139,7 @@ def _propensity(
     entry = find_model(stores, model) if isinstance(model, str) else model
     if entry.kind != "propensity":
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}; propensities are explained by their features."
+            f"'{entry.name}' is {kind_words(entry.kind)}; only propensities are explained by their features."
         )
     check_seen(entry, as_of, told="reasons")
     return entry, load_part(stores, entry, PART, PropensityModel)

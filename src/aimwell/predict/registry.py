@@ -26,6 +26,7 @@ import sqlalchemy as sa
 
 from aimwell.errors import PredictError, nearest
 from aimwell.predict.artifacts import Model, ModelT, checked_file, load_model, save_model
+from aimwell.predict.kind_words import kind_words
 from aimwell.store.disk import settle
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
@@ -327,7 +328,7 @@ def model_of(stores: Stores, kind: Kind, name: str | None, *, train: str) -> Reg
     entry = find_model(stores, name)
     if entry.kind != kind:
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not of {what}. Train one with: {train}"
+            f"'{entry.name}' is {kind_words(entry.kind)}, not {kind_words(kind)}. Train one with: {train}"
         )
     return entry
 

@@ -19,6 +19,7 @@ from aimwell.errors import PredictError
 from aimwell.predict.answers import where_told
 from aimwell.predict.cards import model_card
 from aimwell.predict.churning import ChurnFit, predict_churn, score_churn
+from aimwell.predict.kind_words import kind_words
 from aimwell.predict.learners import check_installed
 from aimwell.predict.metrics import propensity_metrics
 from aimwell.predict.propensity import PropensityModel, PropensityResult, fit_propensity
@@ -247,7 +248,7 @@ def check_scores(entry: RegisteredModel, as_of: datetime) -> None:
     """
     if entry.kind != "propensity":
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not a propensity; of one person alone only "
+            f"'{entry.name}' is {kind_words(entry.kind)}, not a propensity; of one person alone only "
             f"propensities are worked out. {where_told(entry)}"
         )
     check_seen(entry, as_of)

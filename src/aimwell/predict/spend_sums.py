@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from aimwell.errors import PredictError
 from aimwell.predict.card_spend import whole_way
+from aimwell.predict.kind_words import kind_words
 from aimwell.predict.registry import RegisteredModel, find_model, load_part
 from aimwell.predict.scoring import stored_scores
 from aimwell.predict.spend import SpendModel
@@ -72,7 +73,7 @@ def spend_sum(
     entry = find_model(stores, model) if isinstance(model, str) else model
     if entry.kind != "spend":
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}; sums are those of spend. Make one with: aimwell predict "
+            f"'{entry.name}' is {kind_words(entry.kind)}; sums are those of spend. Make one with: aimwell predict "
             "spend"
         )
     fitted = load_part(stores, entry, "spend", SpendModel)

@@ -232,7 +232,7 @@ def test_the_same_data_give_the_same_model(stores: Stores, firms: AccountLeads) 
 def test_what_cannot_be_is_refused(
     stores: Stores, firms: AccountLeads, prospects: TrainedModel, tmp_path: Path
 ) -> None:
-    with pytest.raises(PredictError, match="not of firms"):
+    with pytest.raises(PredictError, match="not one of firms"):
         score_account_leads(stores, prospects.entry, as_of=AS_OF, now=NOW)
     with pytest.raises(PredictError, match="know their own future"):
         score_account_leads(stores, firms.entry, as_of=day(100), now=NOW)

@@ -215,7 +215,7 @@ def test_a_model_comes_back_whole_and_a_changed_file_is_refused(
 def test_the_future_is_refused(shop: Stores, trained: TrainedRecommender) -> None:
     with pytest.raises(PredictError, match="would know their own future"):
         recommend(shop, trained.entry, as_of=day(LAST_DAY - 1))
-    with pytest.raises(PredictError, match="is a model of recommender, not a propensity"):
+    with pytest.raises(PredictError, match="is a recommender, not a propensity"):
         score_propensity(shop, trained.entry, as_of=AS_OF, now=NOW)
     with pytest.raises(PredictError, match="1 of the 2 profiles asked for are not known"):
         recommend(shop, trained.entry, as_of=AS_OF, profiles=["nobody", origin(shop, "buyer 1")])

@@ -20,6 +20,7 @@ from aimwell.predict.care.later_people import later_people
 from aimwell.predict.churn_people import people_at_risk
 from aimwell.predict.churning import chances_of_going
 from aimwell.predict.gamma_gamma import GammaGamma, fit_gamma_gamma
+from aimwell.predict.kind_words import kind_words
 from aimwell.predict.laws import fit_law, law_of
 from aimwell.predict.lifetime_value import lifetime_value
 from aimwell.predict.propensity import PropensityModel
@@ -80,7 +81,7 @@ def person_outcomes(stores: Stores, entry: RegisteredModel, *, as_of: datetime) 
     read = _READ.get(entry.kind)
     if read is None:
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, of which outcomes by group are not told. They are told of: "
+            f"'{entry.name}' is {kind_words(entry.kind)}, of which outcomes by group are not told. They are told of: "
             f"{', '.join(sorted(_READ)).replace('_', ' ')}."
         )
     found = read(stores, entry, as_of.astimezone(UTC))

@@ -19,6 +19,7 @@ from aimwell.predict.care.kinds import CaredKind
 from aimwell.predict.care.model import Comparison, Monitored
 from aimwell.predict.care.monitoring import monitor_propensity
 from aimwell.predict.care.questions import kind_asked, question_of, tuning_of
+from aimwell.predict.kind_words import kind_words
 from aimwell.predict.registry import RegisteredModel, find_model
 from aimwell.predict.scoring import check_seen
 from aimwell.predict.service import score_propensity, train_propensity
@@ -90,9 +91,7 @@ def compare(
         )
     kinds = {entry.kind for entry in entries}
     if len(kinds) > 1:
-        told = " and ".join(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}" for entry in entries
-        )
+        told = " and ".join(f"'{entry.name}' is {kind_words(entry.kind)}" for entry in entries)
         raise PredictError(f"{told}; only models of one kind can be compared.")
     if kinds == {_PROPENSITY}:
         return compare_propensities(stores, entries, as_of=as_of)
@@ -144,7 +143,7 @@ def _kind(entry: RegisteredModel) -> CaredKind:
     found = CARES.get(entry.kind)
     if found is None:
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, which another stage looks after. Looked after "
+            f"'{entry.name}' is {kind_words(entry.kind)}, which another stage looks after. Looked after "
             f"here: {', '.join(sorted([_PROPENSITY, *CARES])).replace('_', ' ')}."
         )
     return found

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from aimwell.errors import PredictError
 from aimwell.predict.deep.judging import DeepCheck
 from aimwell.predict.deep.model import FittedNetwork, SequenceModel
+from aimwell.predict.kind_words import kind_words
 from aimwell.predict.registry import Kind, RegisteredModel, find_model, load_part, register_model
 from aimwell.predict.scoring import check_seen
 from aimwell.store.lake import Snapshot
@@ -76,7 +77,7 @@ def kept_network(
     entry = find_model(stores, name)
     if entry.kind != _KIND:
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not a network of the next purchase. List models with: "
+            f"'{entry.name}' is {kind_words(entry.kind)}, not a network of the next purchase. List models with: "
             "aimwell predict models"
         )
     check_seen(entry, as_of, told="days")

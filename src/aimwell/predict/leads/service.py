@@ -13,6 +13,7 @@ import pyarrow as pa
 from aimwell.definitions.kinds.prediction import USUAL_LEARNERS, LearnerKind
 from aimwell.errors import PredictError, TooLittleDataError
 from aimwell.predict.cards import model_card
+from aimwell.predict.kind_words import kind_words
 from aimwell.predict.leads.firms import RECENCY, Firms, read_firms
 from aimwell.predict.metrics import propensity_metrics
 from aimwell.predict.propensity import (
@@ -166,7 +167,7 @@ def score_account_leads(
     entry = find_model(stores, model) if isinstance(model, str) else model
     if entry.kind != "account_leads":
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not of firms. Train one with: aimwell predict leads "
+            f"'{entry.name}' is {kind_words(entry.kind)}, not one of firms. Train one with: aimwell predict leads "
             "--accounts"
         )
     check_seen(entry, as_of)

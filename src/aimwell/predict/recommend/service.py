@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from aimwell.errors import PredictError
 from aimwell.history.moment import Moment, open_moment
+from aimwell.predict.kind_words import kind_words
 from aimwell.predict.recommend.catalogue import Catalogue
 from aimwell.predict.recommend.reading import read_interactions, read_listed
 from aimwell.predict.recommend.recommender import Recommender
@@ -153,7 +154,7 @@ def load_recommender(
     entry = find_model(stores, model) if isinstance(model, str) else model
     if entry.kind != "recommender":
         raise PredictError(
-            f"'{entry.name}' is a model of {entry.kind.replace('_', ' ')}, not a recommender. Train one with: "
+            f"'{entry.name}' is {kind_words(entry.kind)}, not a recommender. Train one with: "
             "aimwell predict recommenders"
         )
     return entry, load_part(stores, entry, _PART, Recommender)
