@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
 from aimwell.decide.policies.judging import Judged, Judgement
+from aimwell.decide.policies.words import choice_words
 from aimwell.decide.uplift.averages import mean_error
 from aimwell.decide.uplift.data import NOTHING
 from aimwell.errors import DecideError
@@ -50,6 +51,7 @@ class Choice:
         worth: The smallest gain per person that counts.
         more: People that are needed beside those at hand, to detect the gain (or `worth`, if that is larger); None: enough.
         sentence: All of it for a reader.
+        currency: Of gains and worth; None where they are not money.
     """
 
     chosen: str
@@ -62,6 +64,7 @@ class Choice:
     worth: float
     more: int | None
     sentence: str
+    currency: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -75,6 +78,7 @@ def choose(
     confidence: float = DEFAULT_CONFIDENCE,
     power: float = DEFAULT_POWER,
     seed: int = 0,
+    currency: str | None = None,
 ) -> Choice:
     """Choose a policy.
 
@@ -85,6 +89,7 @@ def choose(
         confidence: Of the simultaneous intervals.
         power: With which a gain is to be detected, for how many more people are needed.
         seed: Of the quantile, which is drawn.
+        currency: Of rewards, for the sentence; None: they are not money.
 
     Raises:
         DecideError: No constant policy was judged, or the log can tell of none of them.
@@ -136,7 +141,16 @@ def choose(
         over_nobody=_over_nobody(judgement, usable, confidence),
         worth=least,
         more=more,
-        sentence=_sentence(verdict, best.name, leading, gain, least, more),
+        sentence=choice_words(
+            verdict,
+            best.name,
+            None if leading is None else leading.name,
+            gain,
+            least,
+            more,
+            currency=currency,
+        ),
+        currency=currency,
     )
 
 
@@ -273,32 +287,3 @@ def _verdict(gain: Estimate, worth: float, *, won: bool) -> Verdict:
     if gain.upper is None or gain.upper <= worth:
         return "does not pay"
     return "cannot tell"
-
-
-def _sentence(
-    verdict: Verdict,
-    constant: str,
-    leading: Judged | None,
-    gain: Estimate,
-    worth: float,
-    more: int | None,
-) -> str:
-    if leading is None or gain.estimate is None or gain.lower is None or gain.upper is None:
-        return f"Personalising does not pay here: no targeted policy differs from '{constant}'."
-    told = f"{gain.estimate:+.4g} per person ({gain.lower:+.4g} to {gain.upper:+.4g})"
-    if verdict == "personalise":
-        return f"Personalising pays: '{leading.name}' earns {told} over '{constant}', the best constant policy."
-    if verdict == "does not pay":
-        return (
-            f"Personalising does not pay here: the best targeted policy, '{leading.name}', earns {told} over '{constant}', and "
-            f"a gain under {worth:.4g} is not worth it."
-        )
-    needed = (
-        "more people are needed"
-        if more is None
-        else f"{more:,} more people are needed to be sure of a gain of {max(gain.estimate, worth):.4g}"
-    )
-    return (
-        f"Personalising does not detectably beat the best constant policy, '{constant}': '{leading.name}' earns {told} over it. "
-        f"We cannot tell yet; {needed}. Until then: '{constant}'."
-    )
