@@ -91,6 +91,8 @@ def _sentence(offer: str | None, choice: Choice) -> str:
     )
     gain = choice.gain
     if gain.estimate is None or gain.lower is None or gain.upper is None:
+        if choice.verdict == "cannot tell":
+            return f"{what}: we cannot tell whether that pays, {gain.reason}."
         return f"{what} is the same as '{choice.best_constant}'."
     told = f"{gain_words(gain, choice.currency)} over '{choice.best_constant}'"
     if choice.verdict == "personalise":

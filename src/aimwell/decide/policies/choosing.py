@@ -31,6 +31,7 @@ __all__ = ["Choice", "Verdict", "choose", "difference", "simultaneous_quantile"]
 Verdict = Literal["personalise", "does not pay", "cannot tell"]
 
 _PAIRED = "paired doubly robust difference, simultaneous over the targeted candidates (max-t)"
+_ALIKE = "no targeted policy decides otherwise than the best constant one"
 _DRAWS = 20_000
 _WORTH_SHARE = 0.05
 _DIFFERING_MIN = 50
@@ -121,8 +122,13 @@ def choose(
     differing = [one for place, one in enumerate(targeted) if over.errors[place] > 0]
     leading = max(winners or differing, key=lambda one: _mean(judgement, one), default=None)
     place = None if leading is None else targeted.index(leading)
-    gain = _missing_gain(confidence) if place is None else over.estimate(place)
-    verdict = _verdict(gain, least, won=bool(winners))
+    silent = _silence(judgement, targeted)
+    gain = (
+        Estimate.missing(silent or _ALIKE, method=_PAIRED, confidence=confidence)
+        if place is None
+        else over.estimate(place)
+    )
+    verdict = _verdict(gain, least, won=bool(winners), silent=bool(silent))
     chosen = leading.name if winners and leading is not None else best.name
     more = None
     if verdict == "cannot tell" and place is not None:
@@ -273,17 +279,20 @@ def _over_nobody(
     return {one.name: difference(judgement, one, nobody, confidence=confidence) for one in usable}
 
 
-def _missing_gain(confidence: float) -> Estimate:
-    return Estimate.missing(
-        "there is no targeted policy of which the log can tell",
-        method=_PAIRED,
-        confidence=confidence,
-    )
+def _silence(judgement: Judgement, targeted: list[Judged]) -> str:
+    """Why the log says nothing of targeted policies that were tried; empty where it does, or none was tried."""
+    if all(one.constant for one in judgement.candidates):
+        return ""
+    if not targeted:
+        return "there is no targeted policy of which the log can tell"
+    return "" if np.ptp(judgement.log.reward) else "everybody earned the same, whatever was done"
 
 
-def _verdict(gain: Estimate, worth: float, *, won: bool) -> Verdict:
+def _verdict(gain: Estimate, worth: float, *, won: bool, silent: bool) -> Verdict:
     if won:
         return "personalise"
+    if gain.upper is None and silent:
+        return "cannot tell"
     if gain.upper is None or gain.upper <= worth:
         return "does not pay"
     return "cannot tell"

@@ -54,6 +54,10 @@ def choice_words(
         more: People needed beside those at hand; None: that is not known.
         currency: Of the gain; None: it is not money.
     """
+    if gain.estimate is None and verdict == "cannot tell":
+        return (
+            f"We cannot tell whether personalising pays: {gain.reason}. Until then: '{constant}'."
+        )
     if leading is None or gain.estimate is None:
         return f"Personalising does not pay here: no targeted policy differs from '{constant}'."
     told = gain_words(gain, currency)
