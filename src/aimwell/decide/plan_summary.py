@@ -141,8 +141,13 @@ def _choice(offered: Sequence[Candidate], chosen: Drafted) -> str:
     lesson, channels = chosen.lesson, chosen.channel_summary
     if isinstance(lesson, Lesson):
         return f"{lesson.choice.sentence} Learnt from {lesson.people:,} people of {lesson.source}."
-    if len(offered) == 1 and len(offered[0].variants) == 1:
-        return f"{lesson.words} There is one action, so each person who is not held out gets it."
+    if len(offered) == 1:
+        one = f"{lesson.words} There is one action, so each person who is not held out gets it"
+        if len(offered[0].variants) == 1:
+            return f"{one}."
+        return (
+            f"{one}, in one of its variants at random. What is measured will tell which one pays."
+        )
     if channels is not None and channels["explore"] is not None:
         return (
             f"{lesson.words} So each person who is not held out gets an offer at random, by weight, through the channel in which "
