@@ -225,5 +225,6 @@ def test_a_channel_is_given_up_where_a_gain_is_ruled_out() -> None:
 def test_an_outcome_that_all_have_or_nobody_has_is_said_to_be_so(value: float, words: str) -> None:
     data = times(200, 0.0, 1)
     same = replace(data, outcomes={"bought": np.full(len(data), value)})
-    sentence = judge_timing(same, "bought").sentence
-    assert sentence == f"bought: {words} at either time, so it cannot tell them apart."
+    found = judge_timing(same, "bought")
+    assert found.choice.verdict == "cannot tell", "a plan would give the time up"
+    assert found.sentence == f"bought: {words} at either time, so it cannot tell them apart."

@@ -90,7 +90,7 @@ def source_of(read: ReadExperiment) -> dict[str, object]:
 def say_source(ws: Opened, read: ReadExperiment) -> None:
     data = read.data
     counts = ", ".join(f"{name} {count:,}" for name, count in data.counts.items())
-    window = "" if read.window_days is None else f", outcomes of {read.window_days:g} days"
+    window = "" if read.window_days is None else f", outcomes of {read.window_days:.3g} days"
     ws.output.heading(f"Experiment {read.name}: {len(data):,} people ({counts})")
     ws.output.say(
         f"Assigned from {ws.day(read.as_of)} on{window}; {len(data.names)} features known before."

@@ -24,6 +24,7 @@ from aimwell.cli.decide_experiment import (
     source_of,
 )
 from aimwell.cli.decide_panels import LEARNING
+from aimwell.decide.earning import MONEY
 from aimwell.decide.policies.by_channel import ByChannel, by_channel
 from aimwell.decide.policies.rewards import Economics
 from aimwell.decide.policies.service import (
@@ -149,10 +150,11 @@ def policy(
                 through = by_channel(ws.stores, read, arms_through, model=channel_model)
                 known = through.then(read)
                 inside |= known
+        counted = outcome or usual_outcome(read.data.outcomes)
         with ws.output.progress("Judging policies"):
             found = policy_report(
                 read.data,
-                outcome or usual_outcome(read.data.outcomes),
+                counted,
                 economics=economics,
                 response=response,
                 rules=rules,
@@ -164,6 +166,7 @@ def policy(
                 worth=gain,
                 repeats=repeats,
                 seed=seed,
+                currency=ws.stores.settings.currency if counted in MONEY else None,
             )
         written = None
         if to is not None:

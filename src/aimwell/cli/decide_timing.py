@@ -73,7 +73,7 @@ def timing(
 
 def _say(ws: Opened, found: TimingWorth) -> None:
     stated, predicted = found.arms
-    window = "" if found.window_days is None else f"; outcomes of {found.window_days:g} days"
+    window = "" if found.window_days is None else f"; outcomes of {found.window_days:.3g} days"
     ws.output.heading(
         f"Times of {found.campaign}: {' '.join(o.sentence for o in found.outcomes[:1])}"
     )

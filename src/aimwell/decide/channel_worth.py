@@ -14,6 +14,7 @@ from aimwell.decide.channel_choice import offers_through, rules_of
 from aimwell.decide.policies.candidates import constant_candidates
 from aimwell.decide.policies.choosing import Choice, choose
 from aimwell.decide.policies.judging import Judgement
+from aimwell.decide.policies.words import gain_words, worth_words
 from aimwell.definitions.kinds.campaign import Action
 from aimwell.errors import DecideError
 
@@ -48,7 +49,12 @@ class ChannelWorth:
 
 
 def channel_worth(
-    judgement: Judgement, actions: Sequence[Action], *, gain: float | None, seed: int
+    judgement: Judgement,
+    actions: Sequence[Action],
+    *,
+    gain: float | None,
+    seed: int,
+    currency: str | None = None,
 ) -> ChannelWorth | None:
     """Of a judgement with the candidates of `channel_rules` among others; None where no offer can be told of.
 
@@ -57,6 +63,7 @@ def channel_worth(
         actions: Of the campaign.
         gain: The smallest gain per person that counts; default: a twentieth of what the offer earns through its best channel.
         seed: Of the intervals' quantiles, which are drawn.
+        currency: Of what is gained; None: it is not money.
     """
     found = {}
     constant = constant_candidates(judgement.arms)
@@ -70,7 +77,7 @@ def channel_worth(
         best = max((one for one in values if one is not None), default=0.0)
         least = max(0.0, _WORTH_SHARE * best) if gain is None else gain
         try:
-            found[offer] = choose(of_offer, worth=least, seed=seed)
+            found[offer] = choose(of_offer, worth=least, seed=seed, currency=currency)
         except DecideError:
             continue
     return ChannelWorth(found) if found else None
@@ -84,11 +91,13 @@ def _sentence(offer: str | None, choice: Choice) -> str:
     )
     gain = choice.gain
     if gain.estimate is None or gain.lower is None or gain.upper is None:
+        if choice.verdict == "cannot tell":
+            return f"{what}: we cannot tell whether that pays, {gain.reason}."
         return f"{what} is the same as '{choice.best_constant}'."
-    told = f"{gain.estimate:+.4g} per person ({gain.lower:+.4g} to {gain.upper:+.4g}) over '{choice.best_constant}'"
+    told = f"{gain_words(gain, choice.currency)} over '{choice.best_constant}'"
     if choice.verdict == "personalise":
         return f"{what} pays: {told}."
     if choice.verdict == "does not pay":
-        return f"{what} does not pay: {told}, and a gain under {choice.worth:.4g} is not worth it."
+        return f"{what} does not pay: {told}, and a gain under {worth_words(choice.worth, gain, choice.currency)} is not worth it."
     more = "more people are" if choice.more is None else f"{choice.more:,} more are"
     return f"{what}: {told}; we cannot tell yet whether that pays, {more} needed."

@@ -13,9 +13,12 @@ from aimwell.decide.uplift.data import ExperimentData
 from aimwell.definitions.kinds.offer import Offer
 from aimwell.errors import DecideError, nearest
 
-__all__ = ["Earned", "discounts_of", "earned"]
+__all__ = ["MONEY", "Earned", "discounts_of", "earned"]
 
 Floats = NDArray[np.float64]
+
+MONEY = ("margin", "profit", "revenue")
+"""Outcomes that are money, in the workspace's currency."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +89,7 @@ def _outcome(data: ExperimentData, parts: CampaignParts) -> tuple[str, tuple[str
             )
         return asked, ()
     first = {
-        "incremental_profit": ("margin", "profit", "revenue"),
+        "incremental_profit": MONEY,
         "incremental_revenue": ("revenue",),
         "conversions": ("bought", "conversion", "orders"),
     }[campaign.policy.maximise]

@@ -17,7 +17,7 @@ from aimwell.decide.budget.curve import Curve, profit_curve
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.channel_choice import ChannelChoice, channel_rules
 from aimwell.decide.channel_worth import ChannelWorth, channel_worth
-from aimwell.decide.earning import Earned, discounts_of, earned
+from aimwell.decide.earning import MONEY, Earned, discounts_of, earned
 from aimwell.decide.past_plans import past_sources, read_past
 from aimwell.decide.policies.candidates import (
     Constant,
@@ -302,7 +302,7 @@ def learn(
             now=moment,
             seed=seed,
         )
-        return _lesson(past, parts, seed, channels)
+        return _lesson(past, parts, seed, channels, stores.settings.currency)
     except DecideError as error:
         if campaign.policy.learn_from is not None:
             raise
@@ -310,12 +310,13 @@ def learn(
 
 
 def _lesson(
-    past: Pooled, parts: CampaignParts, seed: int, channels: ChannelChoice | None
+    past: Pooled, parts: CampaignParts, seed: int, channels: ChannelChoice | None, money: str
 ) -> Lesson | NoLesson:
     keys = tuple(action.key for action in parts.campaign.actions)
     read = past.read
     data = read.data
     gains = earned(data, parts)
+    currency = money if gains.outcome in MONEY else None
     exploring = parts.campaign.policy.exploring
     # Thompson sampling weighs whole actions, so nothing else need be learnt.
     whole = exploring is not None and exploring.method == "thompson"
@@ -327,10 +328,12 @@ def _lesson(
         repeats=_REPEATS if len(data) <= _FEW else 1,
         seed=seed,
     )
-    choice = choose(judgement, seed=seed)
+    choice = choose(judgement, seed=seed, currency=currency)
     worth = None
     if channels is not None and not whole:
-        worth = channel_worth(judgement, channels.actions, gain=channels.wanted.gain, seed=seed)
+        worth = channel_worth(
+            judgement, channels.actions, gain=channels.wanted.gain, seed=seed, currency=currency
+        )
     if not choice.over_nobody:
         why = "; ".join(judgement.find(NOTHING).value.words)
         words = (

@@ -13,11 +13,12 @@ from aimwell.decide.campaign_parts import CampaignParts, sendable
 from aimwell.decide.drafted import Drafted
 from aimwell.decide.due_times import DueTimes
 from aimwell.decide.learning import Lesson
-from aimwell.decide.model import ActionSummary, Candidate, Detectable, PlanSummary
+from aimwell.decide.losing_offers import losing_offers
+from aimwell.decide.model import ActionSummary, Candidate, PlanSummary
 from aimwell.decide.people import CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.recommended import Recommended
-from aimwell.decide.what_followed import what_followed
+from aimwell.decide.what_followed import Followed, what_followed
 from aimwell.definitions.kinds.campaign import Campaign
 from aimwell.history.freshness import order_days, stale_orders
 from aimwell.history.moment import open_moment
@@ -58,8 +59,11 @@ def summed_up(
     campaign, people = parts.campaign, chosen.people
     treated, control = people.count(TREATMENT), people.count(CONTROL)
     eligible = len(people) - people.count(EXCLUDED)
-    figures, margin_known = _baseline(
-        stores, parts, people, moment, snapshot, eligible - control, control
+    done = _baseline(stores, parts, people, moment, snapshot)
+    losing = (
+        []
+        if isinstance(chosen.lesson, Lesson)
+        else losing_offers(parts.offers.values(), done.usual, stores.settings.currency)
     )
     timing = times.summary(people)
     stale = _stale(stores, moment, snapshot)
@@ -88,13 +92,14 @@ def summed_up(
         chosen=chosen.summary,
         timing=timing,
         channels=chosen.channel_summary,
-        detectable=figures,
+        detectable=done.detectable(treated=eligible - control, control=control),
         kept_arms=kept,
         notes=(*(() if lists is None else (lists.words(),)), *_dealt(campaign)),
         warnings=(
             *unreached,
             *stale,
-            *_warnings(parts, offered, treated, control, margin_known),
+            *_warnings(parts, offered, treated, control, done.margin_known),
+            *losing,
             *chosen.warnings,
             *times.warnings(timing),
             *_unmet_floors(chosen),
@@ -136,8 +141,13 @@ def _choice(offered: Sequence[Candidate], chosen: Drafted) -> str:
     lesson, channels = chosen.lesson, chosen.channel_summary
     if isinstance(lesson, Lesson):
         return f"{lesson.choice.sentence} Learnt from {lesson.people:,} people of {lesson.source}."
-    if len(offered) == 1 and len(offered[0].variants) == 1:
-        return f"{lesson.words} There is one action, so each person who is not held out gets it."
+    if len(offered) == 1:
+        one = f"{lesson.words} There is one action, so each person who is not held out gets it"
+        if len(offered[0].variants) == 1:
+            return f"{one}."
+        return (
+            f"{one}, in one of its variants at random. What is measured will tell which one pays."
+        )
     if channels is not None and channels["explore"] is not None:
         return (
             f"{lesson.words} So each person who is not held out gets an offer at random, by weight, through the channel in which "
@@ -166,12 +176,10 @@ def _baseline(
     people: PlanPeople,
     moment: datetime,
     snapshot: Snapshot,
-    treated: int,
-    control: int,
-) -> tuple[tuple[Detectable, ...], bool]:
-    """Detectable lifts, and whether every margin that they rest on is known.
+) -> Followed:
+    """What such people do within a window without the campaign.
 
-    They rest on the audience as it was a window earlier, and what it did since. What *today's* audience did before
+    It is that of the audience as it was a window earlier, and what it did since. What *today's* audience did before
     would mislead: a rule on recency has chosen people by it.
     """
     earlier = moment - parts.campaign.goal.window
@@ -179,8 +187,7 @@ def _baseline(
     if not same:
         places = np.flatnonzero(people.arm != EXCLUDED).tolist()
         same = [people.profile_id[place] for place in places]
-    done = what_followed(stores, parts, same, earlier, snapshot)
-    return done.detectable(treated=treated, control=control), done.margin_known
+    return what_followed(stores, parts, same, earlier, snapshot)
 
 
 def _stale(stores: Stores, moment: datetime, snapshot: Snapshot) -> list[str]:

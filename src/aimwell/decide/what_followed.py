@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.detectable import detectable
+from aimwell.decide.losing_offers import UsualOrder
 from aimwell.decide.model import Detectable
 from aimwell.history.moment import open_moment
 from aimwell.history.outcomes import outcomes
@@ -31,6 +32,7 @@ class Followed:
         bought: Whether the goal was reached.
         metric: What `values` is, as 'margin per person'.
         margin_known: Whether every margin that was asked for is known.
+        usual: The mean order of those of whom the margin is known; None: of nobody, or the goal is no order.
     """
 
     values: NDArray[np.float64]
@@ -38,6 +40,7 @@ class Followed:
     metric: str
     unit: str
     margin_known: bool
+    usual: UsualOrder | None = None
 
     def detectable(self, *, treated: int, control: int) -> tuple[Detectable, ...]:
         """The smallest lifts that arms of this size would find among such people."""
@@ -71,13 +74,24 @@ def what_followed(
     known = goal.value != "margin" or table.column("margin").null_count == 0
     column = "orders" if goal.value == "count" else goal.value if known else "revenue"
     place = pc.index_in(pa.array(people, pa.string()), value_set=table.column("profile_id"))
+    theirs = table.take(place.drop_null())
     return Followed(
         values=_numbers(table.column(column).take(place).cast(pa.float64())),
         bought=_numbers(table.column("bought").take(place).cast(pa.int8())) > 0,
         metric=f"{column} per person",
         unit="orders" if column == "orders" else stores.settings.currency,
         margin_known=known,
+        usual=_usual(theirs) if goal.event == "Order Completed" else None,
     )
+
+
+def _usual(table: pa.Table) -> UsualOrder | None:
+    known = table.filter(pc.and_(pc.is_valid(table.column("margin")), table.column("bought")))
+    orders = int(pc.sum(known.column("orders")).as_py() or 0)
+    if not orders:
+        return None
+    value, margin = (float(pc.sum(known.column(name)).as_py()) for name in ("revenue", "margin"))
+    return UsualOrder(orders, value / orders, margin / orders)
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:

@@ -163,3 +163,12 @@ def test_a_log_that_tells_nothing_is_refused() -> None:
 def test_a_rule_for_an_unknown_arm_names_the_arms() -> None:
     with pytest.raises(DecideError, match="'a'"):
         policy_report(known_experiment(100, seed=1).data, "y", rules={"vip": "aa"})
+
+
+def test_where_everybody_earned_the_same_it_cannot_be_told() -> None:
+    known = known_experiment(400, seed=4)
+    same = replace(known.data, outcomes={"y": np.zeros(len(known.data))})
+    found = choose(judged(Known(same, known.effects)))
+    assert (found.verdict, found.gain.estimate) == ("cannot tell", None)
+    assert found.chosen == found.best_constant
+    assert "We cannot tell whether personalising pays: everybody earned the same" in found.sentence

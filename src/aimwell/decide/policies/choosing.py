@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
 from aimwell.decide.policies.judging import Judged, Judgement
+from aimwell.decide.policies.words import choice_words
 from aimwell.decide.uplift.averages import mean_error
 from aimwell.decide.uplift.data import NOTHING
 from aimwell.errors import DecideError
@@ -30,6 +31,7 @@ __all__ = ["Choice", "Verdict", "choose", "difference", "simultaneous_quantile"]
 Verdict = Literal["personalise", "does not pay", "cannot tell"]
 
 _PAIRED = "paired doubly robust difference, simultaneous over the targeted candidates (max-t)"
+_ALIKE = "no targeted policy decides otherwise than the best constant one"
 _DRAWS = 20_000
 _WORTH_SHARE = 0.05
 _DIFFERING_MIN = 50
@@ -50,6 +52,7 @@ class Choice:
         worth: The smallest gain per person that counts.
         more: People that are needed beside those at hand, to detect the gain (or `worth`, if that is larger); None: enough.
         sentence: All of it for a reader.
+        currency: Of gains and worth; None where they are not money.
     """
 
     chosen: str
@@ -62,6 +65,7 @@ class Choice:
     worth: float
     more: int | None
     sentence: str
+    currency: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -75,6 +79,7 @@ def choose(
     confidence: float = DEFAULT_CONFIDENCE,
     power: float = DEFAULT_POWER,
     seed: int = 0,
+    currency: str | None = None,
 ) -> Choice:
     """Choose a policy.
 
@@ -85,6 +90,7 @@ def choose(
         confidence: Of the simultaneous intervals.
         power: With which a gain is to be detected, for how many more people are needed.
         seed: Of the quantile, which is drawn.
+        currency: Of rewards, for the sentence; None: they are not money.
 
     Raises:
         DecideError: No constant policy was judged, or the log can tell of none of them.
@@ -116,8 +122,13 @@ def choose(
     differing = [one for place, one in enumerate(targeted) if over.errors[place] > 0]
     leading = max(winners or differing, key=lambda one: _mean(judgement, one), default=None)
     place = None if leading is None else targeted.index(leading)
-    gain = _missing_gain(confidence) if place is None else over.estimate(place)
-    verdict = _verdict(gain, least, won=bool(winners))
+    silent = _silence(judgement, targeted)
+    gain = (
+        Estimate.missing(silent or _ALIKE, method=_PAIRED, confidence=confidence)
+        if place is None
+        else over.estimate(place)
+    )
+    verdict = _verdict(gain, least, won=bool(winners), silent=bool(silent))
     chosen = leading.name if winners and leading is not None else best.name
     more = None
     if verdict == "cannot tell" and place is not None:
@@ -136,7 +147,16 @@ def choose(
         over_nobody=_over_nobody(judgement, usable, confidence),
         worth=least,
         more=more,
-        sentence=_sentence(verdict, best.name, leading, gain, least, more),
+        sentence=choice_words(
+            verdict,
+            best.name,
+            None if leading is None else leading.name,
+            gain,
+            least,
+            more,
+            currency=currency,
+        ),
+        currency=currency,
     )
 
 
@@ -259,46 +279,20 @@ def _over_nobody(
     return {one.name: difference(judgement, one, nobody, confidence=confidence) for one in usable}
 
 
-def _missing_gain(confidence: float) -> Estimate:
-    return Estimate.missing(
-        "there is no targeted policy of which the log can tell",
-        method=_PAIRED,
-        confidence=confidence,
-    )
+def _silence(judgement: Judgement, targeted: list[Judged]) -> str:
+    """Why the log says nothing of targeted policies that were tried; empty where it does, or none was tried."""
+    if all(one.constant for one in judgement.candidates):
+        return ""
+    if not targeted:
+        return "there is no targeted policy of which the log can tell"
+    return "" if np.ptp(judgement.log.reward) else "everybody earned the same, whatever was done"
 
 
-def _verdict(gain: Estimate, worth: float, *, won: bool) -> Verdict:
+def _verdict(gain: Estimate, worth: float, *, won: bool, silent: bool) -> Verdict:
     if won:
         return "personalise"
+    if gain.upper is None and silent:
+        return "cannot tell"
     if gain.upper is None or gain.upper <= worth:
         return "does not pay"
     return "cannot tell"
-
-
-def _sentence(
-    verdict: Verdict,
-    constant: str,
-    leading: Judged | None,
-    gain: Estimate,
-    worth: float,
-    more: int | None,
-) -> str:
-    if leading is None or gain.estimate is None or gain.lower is None or gain.upper is None:
-        return f"Personalising does not pay here: no targeted policy differs from '{constant}'."
-    told = f"{gain.estimate:+.4g} per person ({gain.lower:+.4g} to {gain.upper:+.4g})"
-    if verdict == "personalise":
-        return f"Personalising pays: '{leading.name}' earns {told} over '{constant}', the best constant policy."
-    if verdict == "does not pay":
-        return (
-            f"Personalising does not pay here: the best targeted policy, '{leading.name}', earns {told} over '{constant}', and "
-            f"a gain under {worth:.4g} is not worth it."
-        )
-    needed = (
-        "more people are needed"
-        if more is None
-        else f"{more:,} more people are needed to be sure of a gain of {max(gain.estimate, worth):.4g}"
-    )
-    return (
-        f"Personalising does not detectably beat the best constant policy, '{constant}': '{leading.name}' earns {told} over it. "
-        f"We cannot tell yet; {needed}. Until then: '{constant}'."
-    )

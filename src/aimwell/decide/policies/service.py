@@ -96,6 +96,7 @@ def policy_report(
     worth: float | None = None,
     repeats: int = DEFAULT_REPEATS,
     seed: int = 0,
+    currency: str | None = None,
 ) -> PolicyReport:
     """Judge the usual candidates and rules by segment, and choose.
 
@@ -113,6 +114,7 @@ def policy_report(
         worth: The smallest gain per person that counts; default: see `choose`.
         repeats: How often people are dealt out anew, see `judge_policies`.
         seed: Same people and seed, same report.
+        currency: Of the profit, for words; None: that is not said.
 
     Raises:
         DecideError: See `profit_of` and `choose`.
@@ -127,7 +129,7 @@ def policy_report(
         repeats=repeats,
         seed=seed,
     )
-    choice = choose(judgement, worth=worth, seed=seed)
+    choice = choose(judgement, worth=worth, seed=seed, currency=currency)
     groups: tuple[GroupShare, ...] = ()
     if protected:
         actions = judgement.find(choice.chosen).actions
