@@ -101,10 +101,11 @@ def at_once(stores: Stores, acts: Sequence[Callable[..., object]]) -> list[str]:
 def test_of_who_executes_and_who_takes_the_approval_back_at_once_one_is_told_so(
     stores: Stores,
 ) -> None:
-    set_up(stores, 5, spring=ALL)
-    for turn in range(4):
+    names = [f"campaign-{turn}" for turn in range(4)]
+    set_up(stores, 5, **{name: {**DOCUMENTS["spring"], **ALL, "name": name} for name in names})
+    for turn, name in enumerate(names):
         now = NOW + timedelta(minutes=turn)
-        plan = planned(stores, now=now)
+        plan = plan_of(stores, name, now=now, by="ann")
         approve(stores, plan.plan_id, now=now, by="ann")
         asked = {"now": now + timedelta(seconds=1), "by": "ann"}
         refused = at_once(
