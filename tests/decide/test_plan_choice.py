@@ -139,6 +139,22 @@ def test_probabilities_are_those_of_policy_and_exploring_together(
         assert place.probability == pytest.approx(expected)
 
 
+def test_what_was_chosen_is_kept_of_everybody_whatever_chance_decided(
+    learnt: Stores, second: Plan
+) -> None:
+    town = {origin(learnt, f"c{n:05}") for n in range(0, PEOPLE, 2)}
+    people = places(learnt.control, second.plan_id)
+    found = Counter((p.profile_id in town, p.choice) for p in people if p.arm != "excluded")
+    assert set(found) == {(True, "mail"), (False, "nothing")}
+    assert {p.choice for p in people if p.arm == "excluded"} <= {None}
+    log = DeltaTable(str(learnt.root / "lake" / "decisions")).to_pyarrow_table().to_pylist()
+    kept = {p.origin_id: p.choice for p in people}
+    rows = [row for row in log if row["plan_id"] == second.plan_id]
+    assert all(row["choice"] == kept[row["origin_id"]] for row in rows)
+    first = [row for row in log if row["plan_id"] != second.plan_id]
+    assert {row["choice"] for row in first if row["decided_at"] == NOW} == {None}
+
+
 def test_each_decision_is_logged_with_its_reason(learnt: Stores, second: Plan) -> None:
     log = DeltaTable(str(learnt.root / "lake" / "decisions")).to_pyarrow_table()
     rows = [row for row in log.to_pylist() if row["plan_id"] == second.plan_id]
@@ -288,6 +304,16 @@ def test_what_was_sent_by_the_policy_is_a_log_to_learn_from_and_is_measured_whol
     assert (read.data.propensity > 0).all()
     result = measure(learnt, sent.plan_id, now=end)
     assert result.treated.people == sent.summary["treated"] + sent.summary["passed"]
+    mail, news = result.actions
+    assert mail.chosen is not None
+    assert news.chosen is not None
+    # Everybody stood in the first wave: whom it moved is not like whom it could not move.
+    assert mail.chosen.drawn_before == PEOPLE / 2
+    assert "an earlier wave of the campaign drew all 300" in (mail.profit.reason or "")
+    assert news.profit.reason == "the policy chose this action for nobody"
+    assigned = DeltaTable(str(learnt.root / "lake" / "assignments")).to_pyarrow_table().to_pylist()
+    mine = [row for row in assigned if row["plan_id"] == sent.plan_id]
+    assert Counter(row["choice"] for row in mine) == {"mail": PEOPLE / 2, "nothing": PEOPLE / 2}
     parts = read_parts(learnt.control, "spring")
     lesson = learn(learnt, parts, moment=end, trial=False, seed=1)
     assert isinstance(lesson, Lesson)

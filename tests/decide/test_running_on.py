@@ -112,6 +112,8 @@ def test_the_logged_probability_is_that_of_the_draw(
         else:
             expected = 0.8 * ((1 - share) * best[place.action] + share / 2)
         assert place.probability == pytest.approx(expected, abs=1e-4)
+        # Chance drew the action: nothing was chosen for anybody before it.
+        assert place.choice is None
 
 
 def test_each_wave_deals_its_actions_out_anew_and_the_same_plan_again_is_the_same(

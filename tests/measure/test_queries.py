@@ -34,6 +34,8 @@ def test_of_several_origins_of_a_person_the_earliest_assignment_stands(session: 
         cell=pa.array([0, -1, 1, 0, -1], pa.int64()),
         probability=pa.array([0.4, 0.2, 0.4, 0.4, 0.2]),
         bucket=pa.array([11, 12, 13, 14, 15]),
+        choice=pa.array([0, 1, 1, 0, -1], pa.int64()),
+        explored=pa.array([False, False, True, False, False]),
     )
     # b was assigned a month before a; c and d at the same moment, so the smaller id decides.
     bind(session, "identity", origin_id=pa.array(["b", "d"]), profile_id=pa.array(["a", "c"]))
@@ -46,9 +48,9 @@ def test_of_several_origins_of_a_person_the_earliest_assignment_stands(session: 
     )
     rows = session.rows(sql(PLACED, planned=NOW, campaign="spring"))
     assert sorted(rows) == [
-        ("a", -1, 0.2, 12, NOW - timedelta(days=30), 2, True),
-        ("c", 1, 0.4, 13, None, 2, False),
-        ("e", -1, 0.2, 15, None, 1, False),
+        ("a", -1, 0.2, 12, 1, False, NOW - timedelta(days=30), 2, True),
+        ("c", 1, 0.4, 13, 1, True, None, 2, False),
+        ("e", -1, 0.2, 15, -1, False, None, 1, False),
     ]
 
 

@@ -19,6 +19,10 @@ __all__ = ["Chosen", "choose_within", "exploring_share", "for_people"]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
+_TIE = 1e-4
+"""The part of its worth by which a person's place in the order moves it at most: enough that the limits' prices tell people of equal
+worth apart, and as small as the gap that an allocation may have."""
+
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
@@ -26,12 +30,15 @@ class Chosen:
 
     Attributes:
         choice: Index of the action of each person, or NOTHING; of the held-out and of who explores what they would get.
+        by_price: The action of the highest value less the prices of the limits, or NOTHING, by one rule for everybody, whatever
+            chance decided. Of a few whose choice is free `choice` is another, so that whole people fill the limits.
         allocation: Of those for whom the choice counts; a row a group where groups are kept whole.
         free: How many people these are.
         unfair: What the choice would be worth without the limit on fairness; None where it changes nothing.
     """
 
     choice: NDArray[np.int32]
+    by_price: NDArray[np.int32]
     allocation: Allocation
     free: int
     unfair: float | None = None
@@ -43,6 +50,7 @@ def choose_within(
     limits: Sequence[Limit],
     tossed: Tossed,
     *,
+    order: Floats | None = None,
     wholes: Wholes | None = None,
     fair: Fair | None = None,
 ) -> Chosen:
@@ -56,6 +64,8 @@ def choose_within(
         allowed: Who may get what.
         limits: Of these people.
         tossed: What chance decided.
+        order: A number of each person from 0 to 1, the same for who is drawn together, that decides between those who are worth
+            the same where a limit cannot take them all.
         wholes: People who are drawn together; all of a group who may get it get the same action, or nothing.
         fair: How far groups' shares of discounts may lie apart.
 
@@ -63,6 +73,8 @@ def choose_within(
         DecideError: A floor cannot be met.
     """
     worth = np.where(allowed, values, np.nan)
+    if limits and order is not None:
+        worth = worth * (1.0 + _TIE * order[:, None])
     by_chance = np.where(tossed.explorer & ~tossed.held, tossed.action, NOTHING)
     free = np.flatnonzero(~(tossed.explorer | tossed.held))
     some = worth[free]
@@ -89,12 +101,13 @@ def choose_within(
     prices = [use.price for use in allocation.limits]
     every = [*limits, *bands]
     if wholes is None:
-        choice = _by_price(worth, every, prices)
+        by_price = _by_price(worth, every, prices)
     else:
         summed = wholes.values(worth)
-        choice = wholes.told(_by_price(summed, wholes.limits(every, worth), prices), worth)
+        by_price = wholes.told(_by_price(summed, wholes.limits(every, worth), prices), worth)
+    choice = by_price.copy()
     choice[free] = told(allocation)
-    return Chosen(choice, allocation, free.size, unfair)
+    return Chosen(choice, by_price, allocation, free.size, unfair)
 
 
 def exploring_share(

@@ -97,6 +97,7 @@ def _batch(plan: Plan, people: Columns) -> pa.RecordBatch:
         "action": of("action"),
         "probability": of("probability"),
         "expected_profit": of("expected_profit"),
+        "choice": of("choice"),
         "reason": [
             _REASONS.get(arm, "explored" if explored else word)
             for arm, explored in zip(of("arm"), of("explored"), strict=True)

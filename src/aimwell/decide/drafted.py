@@ -18,7 +18,14 @@ from aimwell.decide.choosing import Chosen
 from aimwell.decide.fairness import Fair, furthest_apart, group_shares
 from aimwell.decide.learning import Lesson, NoLesson
 from aimwell.decide.limits import BUDGET, limit_uses
-from aimwell.decide.people import CONTROL, EXCLUDED, PASSED, TREATMENT, PlanPeople
+from aimwell.decide.people import (
+    CONTROL,
+    EXCLUDED,
+    PASSED,
+    TREATMENT,
+    UNCHOSEN,
+    PlanPeople,
+)
 from aimwell.decide.running_on import Bandit
 from aimwell.stats.estimate import Estimate
 
@@ -86,6 +93,15 @@ class Drafted:
         if self.taken.who is not None and self.taken.tossed is not None:
             found[self.taken.who] = self.taken.tossed.explorer
         return found & (self.people.action >= 0)
+
+    def choice(self) -> NDArray[np.int16] | None:
+        """What the policy's rule gives each person, whatever chance decided; None where no policy chose."""
+        if self.taken.who is None or self.taken.chosen is None:
+            return None
+        found = np.full(len(self.people), UNCHOSEN, dtype=np.int16)
+        found[self.taken.who] = self.taken.chosen.by_price
+        found[self.people.is_in(EXCLUDED)] = UNCHOSEN
+        return found
 
     @cached_property
     def summary(self) -> dict[str, Any] | None:

@@ -68,7 +68,8 @@ class Place:
     """One person in a plan.
 
     `probability` is that of getting just this action and variant, known before the draw; of who gets none (held out, or
-    passed over by the policy) that of getting none. `timing`: see `due_times.TIMINGS`.
+    passed over by the policy) that of getting none. `choice`: the action that the policy's rule gives them, or 'nothing', before chance
+    decides who is held out and who explores; None where no policy chose. `timing`: see `due_times.TIMINGS`.
     """
 
     profile_id: str
@@ -83,6 +84,7 @@ class Place:
     send_at: datetime | None = None
     expected_profit: float | None = None
     explored: bool = False
+    choice: str | None = None
     timing: str | None = None
 
 

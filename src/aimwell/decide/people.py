@@ -16,10 +16,13 @@ __all__ = [
     "ALLOWED",
     "CONTROL",
     "EXCLUDED",
+    "NOTHING_CHOSEN",
+    "NOTHING_WORD",
     "PASSED",
     "REASONS",
     "TIMINGS",
     "TREATMENT",
+    "UNCHOSEN",
     "PlanPeople",
     "reason_code",
 ]
@@ -32,6 +35,9 @@ TIMINGS = ("stated", "own", "everybody", "held", "random")
 or a random hour."""
 ALLOWED = 0
 """The code of 'no reason against it'; reasons count from 1 in the order of EXCLUSIONS, so the least is the gravest."""
+NOTHING_CHOSEN, UNCHOSEN = -1, -2
+NOTHING_WORD = "nothing"
+"""What `choice` says in the tables of a person to whom a policy gives no action."""
 _CODES = {reason: number for number, reason in enumerate(REASONS, 1)}
 
 
@@ -56,6 +62,8 @@ class PlanPeople:
         send_at: When the message is due, UTC; NaT for none.
         expected_profit: What the action is expected to bring; NaN where nothing is known of it. None: of nobody.
         explored: Who got a random action so that the next plan can learn. None: nobody.
+        choice: Index of the action that the policy's rule gives the person before chance decides who is held out and who explores;
+            NOTHING_CHOSEN where it gives none, UNCHOSEN for the excluded. None: no policy chose.
         timing: Code of TIMINGS; −1 for who gets no message. None: the campaign asks for no best time.
     """
 
@@ -71,6 +79,7 @@ class PlanPeople:
     send_at: NDArray[np.datetime64]
     expected_profit: NDArray[np.float64] | None = None
     explored: NDArray[np.bool_] | None = None
+    choice: NDArray[np.int16] | None = None
     timing: NDArray[np.int8] | None = None
 
     def __len__(self) -> int:
@@ -148,8 +157,15 @@ class PlanPeople:
             "explored": [False] * len(arm)
             if self.explored is None
             else self.explored[part].tolist(),
+            "choice": self._choices(part, len(arm)),
             "timing": self._timings(part, len(arm)),
         }
+
+    def _choices(self, part: slice, count: int) -> list[str | None]:
+        if self.choice is None:
+            return [None] * count
+        names = [*(c.key for c in self.candidates), None, NOTHING_WORD]
+        return [names[one] for one in self.choice[part].tolist()]
 
     def _timings(self, part: slice, count: int) -> list[str | None]:
         if self.timing is None:

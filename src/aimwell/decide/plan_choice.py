@@ -133,7 +133,8 @@ def drafted(
         else:
             fair = _fair(stores, parts, audience, moment, snapshot)
             explore = _explore(parts, offered, refusals, limits)
-            policy = Chooser(explore, _chooser(values, limits, taken, wholes, fair), anew)
+            order = Hashed(keys).buckets(f"{salt}:tie") / BUCKETS if limits else None
+            policy = Chooser(explore, _chooser(values, limits, taken, order, wholes, fair), anew)
     elif channels is not None and not (lesson.channel_worth and lesson.channel_worth.given_up):
         share = campaign.policy.explore_share
         if not share:
@@ -177,8 +178,9 @@ def drafted(
     )
     if values is not None:
         expected = None if profit is None else made.expected_profit()
-        explored = made.explored()
-        made = replace(made, people=replace(people, expected_profit=expected, explored=explored))
+        explored, choice = made.explored(), made.choice()
+        told = replace(people, expected_profit=expected, explored=explored, choice=choice)
+        made = replace(made, people=told)
     if fair is None or taken.chosen is None or taken.chosen.unfair is None:
         return made
     assert isinstance(lesson, Lesson)  # noqa: S101 - values came from it
@@ -219,6 +221,7 @@ def _chooser(
     values: Floats,
     limits: Sequence[Limit],
     taken: Taken,
+    order: Floats | None,
     wholes: Wholes | None,
     fair: Fair | None,
 ) -> Any:
@@ -232,6 +235,7 @@ def _chooser(
             allowed,
             of_them,
             tossed,
+            order=None if order is None else order[who],
             wholes=None if wholes is None else wholes.take(who),
             fair=None if fair is None else fair.take(who),
         )

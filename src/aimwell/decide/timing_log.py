@@ -59,6 +59,7 @@ def timing_assignment(plan: Plan, place: Place, now: datetime) -> dict[str, Any]
         "variant": None,
         "bucket": None,
         "probability": shares[arm],
+        "choice": None,
         "assigned_at": plan.as_of,
         "source": "aimwell",
         "load_id": None,

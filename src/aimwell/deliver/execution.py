@@ -106,6 +106,7 @@ def _assignment(plan: Plan, place: Place, now: datetime) -> dict[str, Any]:
         "variant": place.variant,
         "bucket": place.bucket,
         "probability": place.probability,
+        "choice": place.choice,
         "assigned_at": plan.as_of,
         "source": "aimwell",
         "load_id": None,

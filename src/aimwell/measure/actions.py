@@ -2,7 +2,7 @@
 
 Where everybody had the same probability of an action, its people are compared as they are. Where probabilities differ (a policy chose and
 some explored, or earlier waves moved the chances) people are weighed by one over the probability that was logged, and the row says what
-the action adds to everybody, not to those whom it was chosen for.
+the action adds to everybody. What it added to those for whom a policy chose it stands beside it (`chosen`), and its profit is theirs.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from aimwell.measure.chosen import chosen_for
 from aimwell.measure.lifts import (
     MARGIN_UNKNOWN,
     NO_CONTROL,
@@ -49,7 +50,10 @@ _UNEQUAL = (
     "cannot be compared with all who were held out"
 )
 _FEW = "people had so different chances of this action that those who got it tell as much as {effective:.0f}; {needed:.0f} are needed"
-_CHOSEN = "people had different chances of this action, so what it would add to everybody is known, and not what it added to those who got it"
+_CHOSEN = (
+    "people had different chances of this action and no policy chose it for them before chance (or the plan was made when that was not kept), so "
+    "what it would add to everybody is known, and not what it added to those who got it"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +88,12 @@ def action_results(
     groups = [g for g in action_groups(people.cells, by_variant=by_variant) if g[0] in facts]
     confidence = round(1.0 - (1.0 - DEFAULT_CONFIDENCE) / max(1, len(groups)), 12)
     permutations = max(permutations, fewest_permutations(confidence))
+    costs = _contact_costs(people, facts)
     rows = [
         _row(
             people,
             facts[action],
+            costs,
             action,
             variant,
             cells,
@@ -184,9 +190,21 @@ def weighed_difference(
     return always_valid_difference(means, fraction=fraction, confidence=confidence)
 
 
+def _contact_costs(people: People, facts: Mapping[str, ActionFacts]) -> dict[int, float]:
+    """What each cell's messages cost per person who was given it; of nothing it is 0."""
+    counts = np.bincount(people.cell[people.treated], minlength=len(people.cells))
+    return {
+        place: facts[cell.action].cost.get(cell.variant, 0.0) / max(int(counts[place]), 1)
+        if cell.action in facts
+        else 0.0
+        for place, cell in enumerate(people.cells)
+    }
+
+
 def _row(
     people: People,
     facts: ActionFacts,
+    costs: Mapping[int, float],
     action: str,
     variant: str | None,
     cells: Sequence[int],
@@ -200,7 +218,7 @@ def _row(
     chosen = people.given(cells)
     variants = list(facts.sent) if variant is None else [variant]
     cost = sum(facts.cost.get(name, 0.0) for name in variants)
-    effective = None
+    effective = chosen_ones = None
     if people.treated.all():
         difference = Estimate.missing(NO_CONTROL, method="none", confidence=confidence)
     elif even:
@@ -224,8 +242,21 @@ def _row(
             confidence=confidence,
             fraction=fraction,
         )
+        chosen_ones = chosen_for(
+            people,
+            action,
+            metric,
+            cost=costs,
+            cells=None if variant is None else cells,
+            seed=seed,
+            confidence=confidence,
+            permutations=permutations,
+            fraction=fraction,
+        )
     if metric != "margin":
         profit = Estimate.missing(MARGIN_UNKNOWN, method="none", confidence=confidence)
+    elif chosen_ones is not None:
+        profit = chosen_ones.profit
     elif even or not difference.defined:
         profit = less_cost(difference.times(float(chosen.sum())), cost)
     else:
@@ -252,4 +283,5 @@ def _row(
         p_adjusted=None,
         effective=effective,
         profit_of_all=of_all,
+        chosen=chosen_ones,
     )

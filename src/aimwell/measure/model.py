@@ -24,6 +24,7 @@ __all__ = [
     "ActionResult",
     "ArmFigures",
     "CampaignResult",
+    "ChosenFor",
     "Costs",
     "DailyPoint",
     "Delivery",
@@ -124,6 +125,29 @@ class Kpi:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChosenFor:
+    """Those for whom a policy chose an action before chance decided who is held out and who explores.
+
+    Attributes:
+        people: Of them those who were left to the policy (not held out, nothing at random), whom no earlier wave drew.
+        held_out: Of the held-out those for whom it was chosen.
+        got: How many of `people` got the action; to the others the limits gave something else, or nothing.
+        contact_cost: Of `people`.
+        drawn_before: For whom it was chosen too, but an earlier wave of the campaign drew them, so they are not compared.
+        difference: Of `people` from `held_out`, per person, of the metric of the row and with its confidence.
+        profit: That difference times `people`, less `contact_cost`.
+    """
+
+    people: int
+    held_out: int
+    got: int
+    contact_cost: float
+    drawn_before: int
+    difference: Estimate
+    profit: Estimate
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActionResult:
     """The people of one action, or of one content variant of it, against all who were held out.
 
@@ -131,12 +155,13 @@ class ActionResult:
         variant: None for the action as a whole.
         difference: Of `metric`, per person. With k rows its confidence is 1 − 0.05 / k, so that all intervals hold
             at once in 95 of 100 campaigns.
-        profit: Amount that the action added after contact cost; missing where margin is unknown, and where people had different
-            probabilities.
+        profit: Amount that the action added after contact cost; of those who got it where all had the same probability of it, else of those
+            for whom it was chosen (`chosen`). Missing where margin is unknown, and where chances differed and no policy chose.
         profit_of_all: The same if everybody who was assigned got the action, at the contact cost of those who did.
         p_adjusted: p-value of the difference after Holm's correction for the number of rows compared.
         effective: How many people of the action tell as much, all weighed alike, where people had different probabilities and are
             weighed by one over them; the difference is then that on everybody who was assigned. None where all had the same.
+        chosen: Those for whom it was chosen, where people had different probabilities because a policy chose; else None.
     """
 
     action: str
@@ -152,6 +177,7 @@ class ActionResult:
     p_adjusted: float | None
     effective: float | None = None
     profit_of_all: Estimate
+    chosen: ChosenFor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,9 @@ from aimwell.measure.model import ArmFigures, Metric
 from aimwell.stats.arms import Arm
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["BoolArray", "Cell", "People", "arm_figures"]
+__all__ = ["NOTHING", "UNKNOWN", "BoolArray", "Cell", "People", "arm_figures"]
+
+NOTHING, UNKNOWN = -1, -2
 
 BoolArray = NDArray[np.bool_]
 
@@ -45,6 +47,10 @@ class People:
         strata: People × strata but the first, 1 where somebody is in it: where arms were dealt out evenly within strata,
             comparisons are within them too.
         cluster: The group with which each was drawn, as a number; None where people were drawn one by one.
+        choice: What a policy chose for each before chance, as the first cell of the action; NOTHING for nothing, UNKNOWN where it was not
+            kept. None: no policy chose for anybody.
+        explored: Got an action at random, so that it can be learnt from; None: nobody.
+        drawn_before: Stood in an earlier wave of the campaign; None: nobody.
         reached, opened, clicked: Got a message; a person opened it; a person clicked; None where nobody asked.
     """
 
@@ -64,6 +70,9 @@ class People:
     value_after: FloatArray | None = None
     strata: FloatArray | None = None
     cluster: NDArray[np.int64] | None = None
+    choice: NDArray[np.int64] | None = None
+    explored: BoolArray | None = None
+    drawn_before: BoolArray | None = None
     reached: BoolArray | None = None
     opened: BoolArray | None = None
     clicked: BoolArray | None = None

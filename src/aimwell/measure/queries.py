@@ -1,6 +1,6 @@
 """The queries of measuring, over a session cut at the start of the campaign and looking ahead to its end.
 
-Beside the names of the cut they read `assigned` (origin_id, cell, probability, bucket, and profile_id when planned, of the plan's people), `order_outcomes` and
+Beside the names of the cut they read `assigned` (origin_id, cell, probability, bucket, choice, explored, and profile_id when planned, of the plan's people), `order_outcomes` and
 `goal_outcomes` (see `history.outcomes`), `placed` and `members` (profile_id and position of the people as they stand in
 the result).
 """
@@ -25,6 +25,8 @@ SELECT coalesce(i.profile_id, a.origin_id) AS profile_id,
        arg_min(a.cell, (coalesce(e.assigned_at, :planned), a.origin_id)) AS cell,
        arg_min(a.probability, (coalesce(e.assigned_at, :planned), a.origin_id)) AS probability,
        arg_min(a.bucket, (coalesce(e.assigned_at, :planned), a.origin_id)) AS bucket,
+       arg_min(a.choice, (coalesce(e.assigned_at, :planned), a.origin_id)) AS choice,
+       arg_min(a.explored, (coalesce(e.assigned_at, :planned), a.origin_id)) AS explored,
        min(CASE WHEN e.assigned_at < :planned THEN e.assigned_at END) AS drawn_before_at,
        count(*) AS places,
        min(a.cell) < 0 AND max(a.cell) >= 0 AS crossed
@@ -40,7 +42,8 @@ GROUP BY coalesce(i.profile_id, a.origin_id)
 # Spend counts up to the first wave in which the person was drawn: who is held out stays held out, so what they bought since is no longer the
 # same in both arms, and to take it off would take off a part of what earlier waves added.
 PEOPLE = """
-SELECT p.profile_id, p.cell, p.probability, p.bucket, p.places, p.crossed,
+SELECT p.profile_id, p.cell, p.probability, p.bucket, p.choice, p.explored, p.places, p.crossed,
+       p.drawn_before_at IS NOT NULL AS drawn_before,
        coalesce(g.bought, FALSE) AS converted,
        CAST(coalesce(o.orders, 0) AS double) AS orders,
        CAST(coalesce(o.revenue, 0) AS double) AS revenue,

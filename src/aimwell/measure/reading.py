@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from aimwell.decide.campaign_parts import CampaignParts
 from aimwell.decide.model import Place, Plan
 from aimwell.decide.offers.codes import given_codes
+from aimwell.decide.people import NOTHING_WORD
 from aimwell.history.moment import Moment, open_moment
 from aimwell.history.outcomes import outcomes
 from aimwell.measure.churn import LapsePeriod, lapse_period
@@ -20,7 +21,7 @@ from aimwell.measure.customer_value import Values, values_before_and_after
 from aimwell.measure.ledger import CONTACT_COLUMNS
 from aimwell.measure.members import Grouping, InSegments
 from aimwell.measure.model import Span
-from aimwell.measure.people import Cell, People
+from aimwell.measure.people import NOTHING, UNKNOWN, Cell, People
 from aimwell.measure.queries import CONTACTED, GAPS, PEOPLE, PLACED, REDEEMABLE, SPENT
 from aimwell.measure.redemptions import Purchase, Redeemed, redeemed
 from aimwell.predict.buying import purchase_history
@@ -194,6 +195,9 @@ def _befell(moment: Moment, contacts: pa.Table, people: int) -> dict[str, FloatA
 
 def _assigned(people: Sequence[Place], cells: Sequence[Cell]) -> pa.Table:
     index = {cell: number for number, cell in enumerate(cells)}
+    first = {cell.action: number for number, cell in reversed(list(enumerate(cells)))}
+    chosen: dict[str | None, int] = {NOTHING_WORD: NOTHING, None: UNKNOWN}
+    chosen.update(first)
     return pa.table(
         {
             "origin_id": pa.array([place.origin_id for place in people], pa.string()),
@@ -206,6 +210,8 @@ def _assigned(people: Sequence[Place], cells: Sequence[Cell]) -> pa.Table:
                 ],
                 pa.int64(),
             ),
+            "choice": pa.array([chosen[place.choice] for place in people], pa.int64()),
+            "explored": pa.array([place.explored for place in people], pa.bool_()),
             "probability": pa.array(
                 [float("nan") if p.probability is None else p.probability for p in people],
                 pa.float64(),
@@ -259,6 +265,7 @@ def _people(
     def flag(name: str) -> NDArray[np.bool_]:
         return np.asarray(table.column(name).to_numpy(), dtype=np.bool_)
 
+    choice = table.column("choice").to_numpy().astype(np.int64)
     people = People(
         cells=cells,
         cell=table.column("cell").to_numpy().astype(np.int64),
@@ -275,6 +282,9 @@ def _people(
         value_after=values.after,
         # Whoever shares a bucket was drawn together: the group, as it was when the arms were drawn.
         cluster=table.column("bucket").to_numpy().astype(np.int64) if clustered else None,
+        choice=None if (choice == UNKNOWN).all() else choice,
+        explored=flag("explored"),
+        drawn_before=flag("drawn_before"),
         reached=(befell["sent"] > befell["bounced"]) if befell else None,
         opened=(befell["opened"] > 0) if befell else None,
         clicked=(befell["clicked"] > 0) if befell else None,

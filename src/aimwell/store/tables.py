@@ -242,6 +242,11 @@ _TABLES = (
             _c("variant", _TEXT, "Content variant."),
             _c("bucket", _INT, "0…9999 by md5 of salt and origin."),
             _c("probability", _REAL, "Probability with which this arm was drawn.", required=True),
+            _c(
+                "choice",
+                _TEXT,
+                "Action that the policy gives before chance decides who is held out and who explores, or 'nothing'; null where no policy chose.",
+            ),
             _c("assigned_at", TIME, "When.", required=True),
             *_PROVENANCE,
         ),
@@ -295,6 +300,11 @@ _TABLES = (
             _c("action", _TEXT, "Chosen action; null: nothing."),
             _c("probability", _REAL, "Probability with which it was chosen.", required=True),
             _c("expected_profit", _REAL, "Expected incremental profit, where known."),
+            _c(
+                "choice",
+                _TEXT,
+                "Action that the policy gives before chance decides who is held out and who explores, or 'nothing'; null where no policy chose.",
+            ),
             _c("reason", _TEXT, "Why, in a word."),
             _c("decided_at", TIME, "When.", required=True),
             *_PROVENANCE,

@@ -72,6 +72,12 @@ plan_people = sa.Table(
         comment="The action was drawn at random, so that the next plan can learn.",
     ),
     sa.Column(
+        "choice",
+        Text,
+        comment="Action that the policy gives the person before chance decides who is held out and who explores, or nothing; null where "
+        "no policy chose.",
+    ),
+    sa.Column(
         "timing",
         Text,
         comment="own, everybody (their commonest hours), held (at the stated time by chance), random (at an hour by chance) or stated; "
