@@ -5,7 +5,7 @@ from __future__ import annotations
 from aimwell.cli.output import Output
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.report_series import series_table, stop_rows
-from aimwell.measure.report_tables import action_rows
+from aimwell.measure.report_tables import action_rows, chosen_rows
 
 __all__ = ["show_actions", "show_series", "show_stops"]
 
@@ -39,6 +39,34 @@ def show_actions(out: Output, result: CampaignResult) -> None:
             )
             if row["of_all"]:
                 out.say(f"    profit {row['of_all']}")
+    _show_chosen(out, result)
+
+
+def _show_chosen(out: Output, result: CampaignResult) -> None:
+    """What each action earned among those for whom it was chosen, where a policy chose."""
+    rows = chosen_rows(result.actions, result)
+    if not rows:
+        return
+    out.say()
+    out.heading("Among those for whom it was chosen")
+    out.table(
+        ["action", "people", "held out", f"{rows[0]['metric']} added per person", "between", "profit added", "between"],
+        [
+            (row["name"], row["people"], row["held_out"], row["difference"], row["interval"] or "–", row["profit"], row["range"] or "–")
+            for row in rows
+        ],
+    )  # fmt: skip
+    for row in rows:
+        if row["missing"]:
+            out.say(f"  {row['name']}: missing: {row['missing']}")
+        if row["got"]:
+            out.say(
+                f"  {row['name']}: {row['got']} of the {row['people']} got it, the limits gave the others something else or nothing"
+            )
+        if row["before"] and not row["missing"]:
+            out.say(
+                f"  {row['name']}: {row['before']} more stood in earlier waves and are not compared"
+            )
 
 
 def show_series(out: Output, result: CampaignResult) -> None:

@@ -10,6 +10,7 @@ where the rule put them (post-stratification: Miratrix, Sekhon and Yu 2013).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import chdtrc
@@ -34,6 +35,7 @@ _APART = (
     "of the held-out other shares fall to each action than of the others (p = {p:.1e}), so those for whom an action was chosen are not alike in "
     "both"
 )
+_AMONG = "among those for whom it was chosen"
 _LEAST_EXPECTED = 5.0
 
 
@@ -66,7 +68,7 @@ def chosen_for(
         compared &= ~people.treated | people.given(cells)
     part = people.take(compared)
     problem = _problem(people, part, int((mine & ~fresh).sum()))
-    difference = (
+    found = (
         Estimate.missing(problem, method="none", confidence=confidence)
         if problem is not None
         else lift_of_values(
@@ -78,6 +80,7 @@ def chosen_for(
             fraction=fraction,
         ).difference
     )
+    difference = replace(found, method=f"{_AMONG}: {found.method}") if found.defined else found
     given = part.cell[part.treated]
     spent = float(sum(cost[cell] for cell in given.tolist()))
     return ChosenFor(

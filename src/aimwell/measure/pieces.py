@@ -28,7 +28,7 @@ class Piece:
         margin: None where it is unknown. discount: None where it is known of the plan as a whole only.
         of_plan: How many pieces the plan has.
         segment: Segment or micro-segment of these people at the start. occasion: That the audience is chosen for.
-        profit: That this piece added. plan_revenue, plan_profit, plan_orders: That the whole plan added.
+        profit: That this piece added. chosen: Among those for whom it was chosen, against the held-out for whom it was chosen too. plan_revenue, plan_profit, plan_orders: That the whole plan added.
     """
 
     plan_id: str
@@ -55,6 +55,7 @@ class Piece:
     plan_discount: float
     segment: str = "(everyone)"
     occasion: str = NO_OCCASION
+    chosen: bool = False
 
     def place(self, by: SlicedBy) -> str:
         """To which slice it belongs."""
@@ -113,6 +114,7 @@ def pieces_of(
                 plan_orders=Estimate(**lifts["orders"]["total"]),
                 plan_discount=document["costs"]["offers"],
                 occasion=occasion,
+                chosen=row.get("chosen") is not None,
             )
         )
     return found

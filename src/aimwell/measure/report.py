@@ -17,7 +17,14 @@ from aimwell.measure.model import (
 )
 from aimwell.measure.report_charts import amounts, amounts_axis, beside_truth, growth
 from aimwell.measure.report_series import series_chart, series_table, stop_rows
-from aimwell.measure.report_tables import action_rows, arm_rows, funnel, kpi_card, lift_rows
+from aimwell.measure.report_tables import (
+    action_rows,
+    arm_rows,
+    chosen_rows,
+    funnel,
+    kpi_card,
+    lift_rows,
+)
 from aimwell.measure.shown import group_name
 from aimwell.measure.view_tables import QUESTIONS, look_rows, view_rows
 from aimwell.measure.words import nothing_to_compare
@@ -65,6 +72,8 @@ def report_html(result: CampaignResult) -> str:
         arms=arm_rows(result),
         actions=action_rows(result.actions, result),
         variants=action_rows(result.variants, result),
+        chosen=chosen_rows(result.actions, result),
+        chosen_variants=chosen_rows(result.variants, result),
         views=[
             (question, view_rows(result, group))
             for group, question in QUESTIONS.items()

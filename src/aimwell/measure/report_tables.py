@@ -13,7 +13,7 @@ from aimwell.measure.shown import p_words, shown, shown_interval, signed
 from aimwell.pages import charts
 from aimwell.stats.lift import WinsorisedLift
 
-__all__ = ["action_rows", "arm_rows", "funnel", "kpi_card", "lift_rows"]
+__all__ = ["action_rows", "arm_rows", "chosen_rows", "funnel", "kpi_card", "lift_rows"]
 
 _METRICS: dict[Metric, tuple[str, Unit]] = {
     "revenue": ("Revenue per person", "money"),
@@ -199,13 +199,47 @@ def action_rows(rows: Sequence[ActionResult], result: CampaignResult) -> list[di
                 "interval": shown_interval(difference, "money", currency)
                 or f"missing: {difference.reason}",
                 "p": p_words(row.p_adjusted),
-                "profit": "–"
+                "profit": ""
+                if row.chosen is not None
+                else "–"
                 if row.profit.estimate is None
                 else signed(row.profit.estimate, "money", currency),
                 "of_all": ""
-                if row.profit.defined or row.profit_of_all.estimate is None
+                if row.effective is None or row.profit_of_all.estimate is None
                 else f"{signed(row.profit_of_all.estimate, 'money', currency)} if everybody got it "
                 f"({shown_interval(row.profit_of_all, 'money', currency)})",
+                "metric": row.metric,
+            }
+        )
+    return found
+
+
+def chosen_rows(rows: Sequence[ActionResult], result: CampaignResult) -> list[dict[str, str]]:
+    """What each action earned among those for whom a policy chose it; empty where none chose."""
+    currency = result.currency
+    found = []
+    for row in rows:
+        one = row.chosen
+        if one is None:
+            continue
+        difference, profit = one.difference, row.profit
+        found.append(
+            {
+                "name": row.action if row.variant is None else f"{row.action} / {row.variant}",
+                "people": count(one.people),
+                "held_out": count(one.held_out),
+                "got": "" if one.got == one.people else count(one.got),
+                "before": count(one.drawn_before) if one.drawn_before else "",
+                "difference": "–"
+                if difference.estimate is None
+                else signed(difference.estimate, "money", currency, 2),
+                "interval": shown_interval(difference, "money", currency),
+                "cost": money(one.contact_cost, currency),
+                "profit": "–"
+                if profit.estimate is None
+                else signed(profit.estimate, "money", currency),
+                "range": shown_interval(profit, "money", currency),
+                "missing": difference.reason or profit.reason or "",
                 "metric": row.metric,
             }
         )

@@ -216,6 +216,14 @@ def _estimated(key: str, one: Estimate) -> SliceFigure:
     return SliceFigure(key=key, value=value, interval=one if one.defined else None)
 
 
+def _apart(pieces: Sequence[Piece]) -> bool:
+    """Whether no held-out person is compared with two of them: one piece, or actions each compared with those for whom it was chosen."""
+    actions = {piece.action for piece in pieces}
+    return len(pieces) == 1 or (
+        len(actions) == len(pieces) and all(piece.chosen for piece in pieces)
+    )
+
+
 def _summed(
     pieces: Sequence[Piece],
     of_plan: Callable[[Piece], Estimate],
@@ -226,8 +234,8 @@ def _summed(
     for mine, whole in _plans(pieces):
         if whole:
             parts.append(of_plan(mine[0]))
-        elif len(mine) == 1 and of_piece is not None:
-            parts.append(of_piece(mine[0]))
+        elif of_piece is not None and _apart(mine):
+            parts.extend(of_piece(piece) for piece in mine)
         else:
             why = (
                 "it is measured of whole plans only"

@@ -130,6 +130,13 @@ def lift_csv(result: CampaignResult) -> str:
         writer.writerow(_of(result, [*total, *_numbers(lift.total), None], lift.total))
     profit = ["profit_added", "Profit added", "money", None, None]
     writer.writerow(_of(result, [*profit, *_numbers(result.profit), None], result.profit))
+    for row in result.actions:
+        among = (
+            "" if row.chosen is None else f", among the {row.chosen.people} for whom it was chosen"
+        )
+        action = [f"profit_added:{row.action}", f"Profit added by {row.action}{among}"]
+        numbers = ["money", None, None, *_numbers(row.profit), None]
+        writer.writerow(_of(result, [*action, *numbers], row.profit))
     for one in () if views is None else views.views:
         line = _line(one.key, one.label, one.unit, (one.treated, one.control), one.estimate)
         writer.writerow(_of(result, [*line, one.p_adjusted], one.estimate))
