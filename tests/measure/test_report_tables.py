@@ -9,10 +9,18 @@ import pytest
 from aimwell.cli.measure_rows import show_actions
 from aimwell.cli.output import Output
 from aimwell.measure.formatting import money, percent
-from aimwell.measure.model import CampaignResult
+from aimwell.measure.model import CampaignResult, ChosenFor
 from aimwell.measure.report import report_html
-from aimwell.measure.report_tables import action_rows, arm_rows, funnel, kpi_card, lift_rows
+from aimwell.measure.report_tables import (
+    action_rows,
+    arm_rows,
+    chosen_rows,
+    funnel,
+    kpi_card,
+    lift_rows,
+)
 from aimwell.measure.shown import signed
+from aimwell.measure.view_tables import lift_csv
 from aimwell.stats.estimate import Estimate
 
 
@@ -109,6 +117,37 @@ def test_where_chances_differ_profit_is_that_of_everybody(
     assert "+£120 if everybody got it" in page
     show_actions(Output(as_json=False), replace(result, actions=weighed))
     assert "profit +£120 if everybody got it" in capsys.readouterr().out
+
+
+def test_what_was_chosen_has_a_table_of_its_own(
+    result: CampaignResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profit = Estimate(estimate=40.0, lower=10.0, upper=70.0, confidence=0.975, method="Welch")
+    missing = Estimate.missing("the policy chose this action for nobody", method="none")
+    one = ChosenFor(
+        people=60, held_out=20, got=58, contact_cost=6.0, drawn_before=7, difference=profit.times(1 / 60), profit=profit
+    )  # fmt: skip
+    none = replace(one, people=0, held_out=0, got=0, difference=missing, profit=missing)
+    a0, a1 = result.actions
+    rows = (replace(a0, chosen=one, profit=profit), replace(a1, chosen=none, profit=missing))
+    first, second = chosen_rows(rows, result)
+    assert (first["people"], first["held_out"], first["got"]) == ("60", "20", "58")
+    assert (first["profit"], first["range"]) == ("+£40.00", "£10.00 to £70.00")
+    assert second["missing"] == "the policy chose this action for nobody"
+    assert chosen_rows(result.actions, result) == []
+    # The table of what it adds to everybody does not show the profit of these few.
+    assert action_rows(rows, result)[0]["profit"] == ""
+    shown = replace(result, actions=rows)
+    page = report_html(shown)
+    assert "Among those for whom it was chosen" in page
+    assert "7 of earlier waves left out" in page
+    assert "Among those for whom" not in report_html(result)
+    show_actions(Output(as_json=False), shown)
+    told = capsys.readouterr().out
+    assert "58 of the 60 got it" in told
+    assert "a1: missing: the policy chose this action for nobody" in told
+    csv = lift_csv(shown)
+    assert 'profit_added:a0,"Profit added by a0, among the 60 for whom it was chosen"' in csv
 
 
 def test_a_variant_is_named_with_its_action(result: CampaignResult) -> None:

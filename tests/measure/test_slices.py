@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,35 @@ def test_actions_of_one_plan_do_not_add_up_unless_they_are_all_of_it() -> None:
     (whole,) = slices(three, "campaign")
     assert whole.figure("incremental_profit").value.value == 50.0
     assert whole.figure("discount").value.value == 8.0
+
+
+def test_an_action_with_all_its_variants_has_the_profit_of_the_action() -> None:
+    whole = {"of_action": 2, "action_profit": estimate(70, 60, 80), "of_plan": 3, "discount": None}
+    pieces = [
+        piece(action="a", variant="x", offer="ten", **whole),
+        piece(action="a", variant="y", offer="ten", **whole),
+        piece(action="b", offer="five", of_plan=3, discount=None),
+    ]
+    five, ten = slices(pieces, "offer")
+    assert ten.figure("incremental_profit").value.value == 70.0
+    assert five.figure("incremental_profit").value.value == 50.0
+    assert slices(pieces, "channel")[0].figure("incremental_profit").value.value == 50.0
+    email = slices([replace(one, of_plan=4) for one in pieces], "channel")[0]
+    assert "share one held-out group" in (email.figure("incremental_profit").value.reason or "")
+
+
+def test_actions_add_up_where_each_is_compared_with_those_for_whom_it_was_chosen() -> None:
+    chosen = [
+        piece(action=name, channel="email", of_plan=3, discount=None, chosen=True)
+        for name in ("a", "b")
+    ]
+    (email,) = slices(chosen, "channel")
+    found = email.figure("incremental_profit")
+    assert found.value.value == 100.0
+    assert found.interval is not None
+    one = chosen[0].profit
+    # Independent errors: the interval of two grows by the root of two.
+    assert found.interval.upper - 100.0 == pytest.approx(2**0.5 * (one.upper - 50.0))
 
 
 @given(

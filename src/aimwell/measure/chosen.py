@@ -82,7 +82,9 @@ def chosen_for(
     )
     difference = replace(found, method=f"{_AMONG}: {found.method}") if found.defined else found
     given = part.cell[part.treated]
-    spent = float(sum(cost[cell] for cell in given.tolist()))
+    counts = np.bincount(given, minlength=len(people.cells)).tolist()
+    # To the places of money.
+    spent = round(sum(cost[cell] * count for cell, count in enumerate(counts)), 4)
     return ChosenFor(
         people=len(given),
         held_out=len(part) - len(given),

@@ -26,9 +26,9 @@ class Piece:
     Attributes:
         hits: Messages sent and what befell them, by the names of `Delivery`.
         margin: None where it is unknown. discount: None where it is known of the plan as a whole only.
-        of_plan: How many pieces the plan has.
+        of_plan, of_action: How many pieces the plan, and the action in it, has.
         segment: Segment or micro-segment of these people at the start. occasion: That the audience is chosen for.
-        profit: That this piece added. chosen: Among those for whom it was chosen, against the held-out for whom it was chosen too. plan_revenue, plan_profit, plan_orders: That the whole plan added.
+        profit, action_profit: That this piece added, and that its action as a whole did; None: that of the piece. chosen: Among those for whom it was chosen, against the held-out for whom it was chosen too. plan_revenue, plan_profit, plan_orders: That the whole plan added.
     """
 
     plan_id: str
@@ -56,6 +56,8 @@ class Piece:
     segment: str = "(everyone)"
     occasion: str = NO_OCCASION
     chosen: bool = False
+    of_action: int = 1
+    action_profit: Estimate | None = None
 
     def place(self, by: SlicedBy) -> str:
         """To which slice it belongs."""
@@ -80,6 +82,7 @@ def pieces_of(
     rows = document["variants"] or document["actions"]
     start = datetime.fromisoformat(document["span"]["starts_at"]).astimezone(ZoneInfo(timezone))
     lifts = document["lifts"]
+    whole = {row["action"]: Estimate(**row["profit"]) for row in document["actions"]}
     found = []
     for row in rows:
         mine = [
@@ -115,6 +118,8 @@ def pieces_of(
                 plan_discount=document["costs"]["offers"],
                 occasion=occasion,
                 chosen=row.get("chosen") is not None,
+                of_action=sum(other["action"] == row["action"] for other in rows),
+                action_profit=whole.get(row["action"]),
             )
         )
     return found

@@ -188,7 +188,7 @@ def _discount(pieces: Sequence[Piece]) -> float | None:
 def _caused(pieces: Sequence[Piece]) -> list[SliceFigure]:
     revenue = _summed(pieces, lambda piece: piece.plan_revenue, None)
     orders = _summed(pieces, lambda piece: piece.plan_orders, None)
-    profit = _summed(pieces, lambda piece: piece.plan_profit, lambda piece: piece.profit)
+    profit = _summed(pieces, lambda piece: piece.plan_profit, _profits)
     discount = _discount(pieces)
     spent = None if discount is None else discount + sum(piece.cost for piece in pieces)
     if spent is None:
@@ -216,30 +216,42 @@ def _estimated(key: str, one: Estimate) -> SliceFigure:
     return SliceFigure(key=key, value=value, interval=one if one.defined else None)
 
 
-def _apart(pieces: Sequence[Piece]) -> bool:
-    """Whether no held-out person is compared with two of them: one piece, or actions each compared with those for whom it was chosen."""
-    actions = {piece.action for piece in pieces}
-    return len(pieces) == 1 or (
-        len(actions) == len(pieces) and all(piece.chosen for piece in pieces)
-    )
+def _profits(pieces: Sequence[Piece]) -> list[Estimate] | None:
+    """What a part of a plan added, of each action that it holds; None where an action is neither whole nor one piece, and where several
+    actions were compared with the same held-out people: each has its own only among those for whom it was chosen."""
+    by_action: dict[str, list[Piece]] = {}
+    for piece in pieces:
+        by_action.setdefault(piece.action, []).append(piece)
+    if len(by_action) > 1 and not all(piece.chosen for piece in pieces):
+        return None
+    found = []
+    for mine in by_action.values():
+        first = mine[0]
+        if len(mine) == first.of_action and first.action_profit is not None:
+            found.append(first.action_profit)
+        elif len(mine) == 1:
+            found.append(first.profit)
+        else:
+            return None
+    return found
 
 
 def _summed(
     pieces: Sequence[Piece],
     of_plan: Callable[[Piece], Estimate],
-    of_piece: Callable[[Piece], Estimate] | None,
+    of_pieces: Callable[[Sequence[Piece]], list[Estimate] | None] | None,
 ) -> Estimate:
     """Summed over plans; missing where one of them lacks it, as a sum without it would be another figure."""
     parts: list[Estimate] = []
     for mine, whole in _plans(pieces):
         if whole:
             parts.append(of_plan(mine[0]))
-        elif of_piece is not None and _apart(mine):
-            parts.extend(of_piece(piece) for piece in mine)
+        elif of_pieces is not None and (some := of_pieces(mine)) is not None:
+            parts.extend(some)
         else:
             why = (
                 "it is measured of whole plans only"
-                if of_piece is None
+                if of_pieces is None
                 else "several of its actions share one held-out group, so their estimates do not add up"
             )
             return Estimate.missing(why, method=_CAUSED)
