@@ -94,7 +94,7 @@ CASES = pytest.mark.parametrize(
 def test_a_tight_budget_cuts_held_out_and_chosen_for_into_the_same_strata(
     worth: Worth, groups: int, fair: bool
 ) -> None:
-    found = np.array(deviations(worth, 3 if fair or groups > 1 else 12, groups=groups, fair=fair))
+    found = np.array(deviations(worth, 2 if fair or groups > 1 else 10, groups=groups, fair=fair))
     assert len(found) >= 12
     assert abs(found.mean()) < 3 / np.sqrt(len(found) / 2)
     assert np.abs(found).max() < 4.0

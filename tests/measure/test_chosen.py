@@ -134,12 +134,12 @@ def covered(make_people: Make, runs: int) -> dict[str, tuple[int, int, float]]:
 
 
 def test_the_profit_of_those_for_whom_it_was_chosen_lies_in_its_interval(make_people: Make) -> None:
-    found = covered(make_people, 20)
+    found = covered(make_people, 12)
     for held, by_everybody, off in found.values():
-        assert held >= 17, found
+        assert held >= 10, found
         # What it adds to everybody is another figure, and would be wrong.
-        assert by_everybody <= 2, found
-        assert abs(off) < 0.08, found
+        assert by_everybody == 0, found
+        assert abs(off) < 0.1, found
 
 
 @pytest.mark.long
