@@ -146,6 +146,11 @@ def test_what_was_chosen_has_a_table_of_its_own(
     told = capsys.readouterr().out
     assert "58 of the 60 got it" in told
     assert "a1: missing: the policy chose this action for nobody" in told
+    # Of a single action it is shown too: a policy may pass people over.
+    show_actions(Output(as_json=False), replace(result, actions=rows[:1]))
+    told = capsys.readouterr().out
+    assert "By action" not in told
+    assert "58 of the 60 got it" in told
     csv = lift_csv(shown)
     assert 'profit_added:a0,"Profit added by a0, among the 60 for whom it was chosen"' in csv
 

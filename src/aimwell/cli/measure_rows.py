@@ -11,9 +11,13 @@ __all__ = ["show_actions", "show_series", "show_stops"]
 
 
 def show_actions(out: Output, result: CampaignResult) -> None:
-    """Each action against the held-out, where there are several, and why where one has no figure."""
-    if len(result.actions) < 2:
-        return
+    """Each action against the held-out, where there are several, and why where one has no figure; and among those for whom it was chosen."""
+    if len(result.actions) > 1:
+        _show_each(out, result)
+    _show_chosen(out, result)
+
+
+def _show_each(out: Output, result: CampaignResult) -> None:
     rows = action_rows(result.actions, result)
     out.say()
     out.heading("By action")
@@ -39,7 +43,6 @@ def show_actions(out: Output, result: CampaignResult) -> None:
             )
             if row["of_all"]:
                 out.say(f"    profit {row['of_all']}")
-    _show_chosen(out, result)
 
 
 def _show_chosen(out: Output, result: CampaignResult) -> None:
