@@ -29,6 +29,7 @@ from aimwell.decide.uplift.own_outcomes import own_outcomes
 from aimwell.definitions.kinds.model import TRAIT_PREFIX
 from aimwell.history.moment import open_moment
 from aimwell.segment.attributes.people_table import EVERYBODY, people_table
+from aimwell.stats.srm import RatioCheck, check_ratio
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 _TREATED = "treated"
+_SAME = 1e-9
 _EARLIER = (
     "{people:,} people were drawn by an earlier wave too; what they did since is in part an effect of it, so features of theirs are those of before "
     "the first."
@@ -135,8 +137,8 @@ def read_experiment(
     )
     chances, words = found.probabilities(data.arms)
     data = replace(data, propensity=chances[kept], cautions=(*cautions, *words))
-    split = data.split_check()
-    if split.mismatch:
+    split = _split(data, guessed=bool(words))
+    if split is not None and split.mismatch:
         data = replace(data, cautions=(*data.cautions, split.message))
     people = pa.array(kept)
     return ReadExperiment(
@@ -148,6 +150,19 @@ def read_experiment(
         coding,
         known_at=None if drawn is None else drawn.take(people),
     )
+
+
+def _split(data: ExperimentData, *, guessed: bool) -> RatioCheck | None:
+    """Whether the arms are as large as promised. Of guessed chances only a control's that is the same for all promises anything."""
+    if not guessed:
+        return data.split_check()
+    held = data.propensity[:, 0]
+    if np.ptp(held) > _SAME:
+        return None
+    control = data.counts[data.arms[0]]
+    counts = {data.arms[0]: control, "all others": len(data) - control}
+    share = float(held[0])
+    return check_ratio(counts, {data.arms[0]: share, "all others": 1 - share})
 
 
 def read_observed(
