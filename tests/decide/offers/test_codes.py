@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,19 @@ def test_codes_are_taken_once_whatever_their_case(stores: Stores) -> None:
     # A code means one offer.
     assert codes.add(stores, "other", ["AB1"], now=NOW, by="ann") == (0, 1)
     assert codes.free(stores.control, "ten") == 3
+
+
+def test_codes_that_two_offers_are_given_at_once_become_one_offers_each(stores: Stores) -> None:
+    listed = [f"C{number:05d}" for number in range(4_000)]
+    both = threading.Barrier(2)
+
+    def one(offer: str, codes_: list[str]) -> int:
+        both.wait()
+        return codes.add(stores, offer, codes_, now=NOW, by="ann")[0]
+
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(one, "ten", listed), pool.submit(one, "other", listed[::-1])]
+        assert sum(job.result() for job in jobs) == 4_000
 
 
 @pytest.mark.parametrize("bad", ["x" * 65, "a\tb"])

@@ -251,10 +251,14 @@ def given_codes(control: Control, offers: Sequence[str]) -> dict[str, str]:
 
 
 def _put(connection: sa.Connection, offer: str, codes: Iterable[str], now: datetime) -> int:
-    """Add those that are not there, to this offer or another; returns how many are new. The caller has the offer's turn."""
+    """Add those that are not there, to this offer or another; returns how many are new. The caller has the offer's turn.
+
+    In order, so that two offers that are given the same codes at once do not wait for each other.
+    """
     before = _count(connection, offer)
     rows = [
-        {"offer": offer, "folded": code.casefold(), "code": code, "added_at": now} for code in codes
+        {"offer": offer, "folded": code.casefold(), "code": code, "added_at": now}
+        for code in sorted(codes, key=str.casefold)
     ]
     for part in _batches(rows):
         insert_missing(connection, _codes, list(part))
