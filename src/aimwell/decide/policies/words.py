@@ -28,7 +28,7 @@ def gain_words(gain: Estimate, currency: str | None) -> str:
 
 def worth_words(worth: float, gain: Estimate, currency: str | None) -> str:
     """An amount to compare with that gain, as '0.050 GBP'; what is not 0 does not look like it."""
-    seen = -math.floor(math.log10(abs(worth))) if worth else 0
+    seen = -math.floor(math.log10(abs(worth))) if worth and math.isfinite(worth) else 0
     places = max(_places(gain), min(seen, _PLACES))
     return f"{_figure(worth, places, currency)}{_unit(currency)}"
 
