@@ -79,6 +79,7 @@ def test_a_wrong_call_gives_one_document_too(run: Run, workspace: Path) -> None:
         ("timing", "--gain", "inf"),
         ("timing", "--seed", "-1"),
         ("offer", "--days", "99999999"),
+        ("simulate", "--every", "inf"),
         ("offer", "--contact-cost", "inf"),
     ],
 )

@@ -114,6 +114,11 @@ def read_experiment(
     """
     found = read_assigned(stores, name, now=now, horizon_days=horizon_days, plan_id=plan_id)
     cautions = list(found.cautions)
+    # What is no experiment is said so, whatever is known of its people.
+    missing = found.missing()
+    arms = found.comparable(~missing)
+    chances, words = found.probabilities(arms)
+    kept = np.flatnonzero(~missing)
     # Read as a whole, each person of a campaign stands in it by the wave that drew them first.
     drawn = found.known_at
     if plan_id is not None:
@@ -123,11 +128,8 @@ def read_experiment(
     table, coding = features_known(
         stores, found.as_of, found.profiles, columns, coding, known_at=drawn
     )
-    missing = found.missing()
     if missing.any():
         cautions.append(f"{int(missing.sum()):,} people have no outcome and were left out.")
-    found.comparable(~missing)
-    kept = np.flatnonzero(~missing)
     data = experiment_of(
         coding.apply(table)[kept],
         found.labels[kept],
@@ -135,7 +137,6 @@ def read_experiment(
         control=CONTROL,
         names=coding.names,
     )
-    chances, words = found.probabilities(data.arms)
     data = replace(data, propensity=chances[kept], cautions=(*cautions, *words))
     split = _split(data, guessed=bool(words))
     if split is not None and split.mismatch:
