@@ -39,9 +39,7 @@ OutcomeOption = Annotated[
 ]
 DaysOption = Annotated[
     float,
-    typer.Option(
-        "--days", min=0.01, max=36_500, help="Days of outcomes, where none were imported."
-    ),
+    typer.Option("--days", min=0.01, max=3650, help="Days of outcomes, where none were imported."),
 ]
 ColumnsOption = Annotated[
     str | None,

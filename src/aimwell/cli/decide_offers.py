@@ -34,9 +34,7 @@ OfferArgument = Annotated[str, typer.Argument(help="Offer definition.")]
 
 def offer(
     name: OfferArgument,
-    days: Annotated[
-        int, typer.Option(min=1, max=36_500, help="Orders of so many days before.")
-    ] = 30,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Orders of so many days before.")] = 30,
     segment: Annotated[
         str | None, typer.Option(help="Only people of this segment, as it was then.")
     ] = None,

@@ -34,7 +34,7 @@ def experiment(
     days: Annotated[
         float,
         typer.Option(
-            "--days", min=0.01, max=36_500, help="Days of outcomes, where none were imported."
+            "--days", min=0.01, max=3650, help="Days of outcomes, where none were imported."
         ),
     ] = 14.0,
     against: Annotated[
