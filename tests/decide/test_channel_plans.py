@@ -332,6 +332,9 @@ def test_without_a_model_it_says_how_to_train_one(tmp_path: Path) -> None:
     set_up(stores, 20, **documents(predicted_channel={}))
     with pytest.raises(PredictError, match="aimwell predict channels"):
         planned(stores)
+    apply(stores, **documents(predicted_channel={"model": "none-such"}))
+    with pytest.raises(PredictError, match="no model 'none-such'.*aimwell predict channels"):
+        planned(stores)
     stores.close()
 
 
