@@ -333,7 +333,7 @@ def test_without_a_model_it_says_how_to_train_one(tmp_path: Path) -> None:
     with pytest.raises(PredictError, match="aimwell predict channels"):
         planned(stores)
     apply(stores, **documents(predicted_channel={"model": "none-such"}))
-    with pytest.raises(PredictError, match="no model 'none-such'.*aimwell predict channels"):
+    with pytest.raises(PredictError, match=r"no model 'none-such'.*aimwell predict channels"):
         planned(stores)
     stores.close()
 

@@ -33,6 +33,7 @@ from aimwell.decide.policies.service import (
     policy_report,
     who_gets_what,
 )
+from aimwell.decide.policies.words import EARNED_ALIKE
 from aimwell.decide.uplift.assigned import usual_outcome
 from aimwell.decide.uplift.data import NOTHING
 from aimwell.decide.uplift.reading import ReadExperiment, traits_of
@@ -337,7 +338,7 @@ def _sum(one: Estimate) -> str:
 
 
 def _signed(one: Estimate | None) -> str:
-    if one is None:
+    if one is None or one.reason == EARNED_ALIKE:
         return "–"
     if one.estimate is None:
         return "decides alike"

@@ -6,7 +6,10 @@ import math
 
 from aimwell.stats.estimate import Estimate
 
-__all__ = ["choice_words", "gain_words", "worth_words"]
+__all__ = ["EARNED_ALIKE", "choice_words", "gain_words", "worth_words"]
+
+EARNED_ALIKE = "everybody earned the same, whatever was done"
+"""Why no difference between policies is known."""
 
 _PLACES = 6
 
