@@ -68,6 +68,37 @@ def test_a_wrong_call_gives_one_document_too(run: Run, workspace: Path) -> None:
     assert run("get", "offer", "none", "-w", workspace, "--json", code=1).json["error"]["kind"]
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("policy", "--gain", "inf"),
+        ("policy", "--seed", "-1"),
+        ("policy", "--days", "inf"),
+        ("uplift", "--seed", "-1"),
+        ("uplift", "--days", "1e12"),
+        ("timing", "--gain", "inf"),
+        ("timing", "--seed", "-1"),
+        ("offer", "--days", "99999999"),
+        ("simulate", "--every", "inf"),
+        ("offer", "--contact-cost", "inf"),
+    ],
+)
+def test_numbers_that_nothing_can_be_are_refused_with_what_is_allowed(
+    run: Run, workspace: Path, command: str, option: str, value: str
+) -> None:
+    told = run("decide", command, "x", option, value, "-w", workspace, "--json", code=2)
+    assert f"'{option}'" in told.err
+    assert "than or equal to" in told.err
+
+
+def test_a_segment_with_two_arms_in_one_call_is_not_half_forgotten(
+    run: Run, workspace: Path
+) -> None:
+    twice = ("--rule", "vip=ten", "--rule", "vip=five")
+    told = run("decide", "policy", "x", *twice, "-w", workspace, "--json", code=2)
+    assert "'vip' stands for both 'ten' and 'five'" in told.json["error"]["message"]
+
+
 def test_outside_a_workspace_the_command_says_how_to_make_one(run: Run) -> None:
     for arguments in (["get"], ["collect", "status"], ["unify"], ["decide", "plans"]):
         told = run(*arguments, "--json", code=1)

@@ -60,7 +60,7 @@ def collected(run: Run, found: list[Row], source: str = SOURCE) -> Ran:
 
 
 def everybody_treated(one: Row) -> Row:
-    return {**one, "arm": "letter"}
+    return {**one, "arm": "letter", "age": 40}
 
 
 def an_arm_without_outcomes(one: Row) -> Row:

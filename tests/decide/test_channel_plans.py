@@ -18,6 +18,7 @@ from aimwell.decide.model import Plan
 from aimwell.decide.policies.candidates import People
 from aimwell.decide.replay_service import replay
 from aimwell.decide.stored import places
+from aimwell.decide.uplift.reading import read_experiment
 from aimwell.definitions.kinds.campaign import Action
 from aimwell.errors import DefinitionError, PredictError
 from aimwell.predict.responding.channels import channel_preferences
@@ -135,6 +136,18 @@ def test_where_nothing_was_measured_each_gets_it_through_their_channel_and_some_
             ("text", -1): 0.8 * 0.5,
         }.get((place.action or "", known[place.profile_id]), 0.2)
         assert place.probability == pytest.approx(expected)
+
+
+def test_who_is_held_out_is_not_found_to_be_too_many(
+    made: tuple[Stores, list[str], Plan],
+) -> None:
+    data = read_experiment(made[0], "spring", now=LATER).data
+    # A fifth of everybody is held out, whatever channel is theirs.
+    assert np.allclose(data.propensity[:, 0], 0.2)
+    assert np.allclose(data.propensity.sum(axis=1), 1.0)
+    own = data.propensity[data.arm > 0].max(axis=1)
+    assert set(np.round(own, 6)) == {0.4, 0.72}
+    assert not [one for one in data.cautions if "not as large" in one]
 
 
 def test_the_shares_that_got_each_channel_are_as_likely_as_logged(
@@ -318,6 +331,9 @@ def test_without_a_model_it_says_how_to_train_one(tmp_path: Path) -> None:
     stores = make_stores(tmp_path)
     set_up(stores, 20, **documents(predicted_channel={}))
     with pytest.raises(PredictError, match="aimwell predict channels"):
+        planned(stores)
+    apply(stores, **documents(predicted_channel={"model": "none-such"}))
+    with pytest.raises(PredictError, match=r"no model 'none-such'.*aimwell predict channels"):
         planned(stores)
     stores.close()
 

@@ -19,6 +19,7 @@ from aimwell.decide.stored import places
 from aimwell.decide.timing_worth import judge_random, judge_timing, timing_worth
 from aimwell.decide.uplift.data import ExperimentData
 from aimwell.decide.uplift.reading import read_experiment
+from aimwell.definitions.kinds.campaign import Action
 from aimwell.errors import DefinitionError
 from aimwell.store.stores import Stores
 from campaigns import NOW, apply, executed, planned
@@ -219,6 +220,37 @@ def test_a_channel_is_given_up_where_a_gain_is_ruled_out() -> None:
     assert "does not pay" in told_of_channels(0.0, 40_000)
     assert "pays: +" in told_of_channels(0.2, 20_000)
     assert "cannot tell yet" in told_of_channels(0.0, 1_500)
+
+
+def test_no_channel_is_given_up_while_the_log_cannot_tell_of_every_offer() -> None:
+    data, _mine = channels(40_000, 0.0, 4)
+    other = [
+        Action.model_validate(
+            {"offer": "new", "channel": name, "template": "t", "name": f"new-{name}"}
+        )
+        for name in ("email", "sms")
+    ]
+    few = np.zeros((len(data), 2))
+    few[:] = 10 / len(data)
+    arm = data.arm.copy()
+    arm[:20] = np.repeat([3, 4], 10)
+    both = replace(
+        data,
+        arms=(*data.arms, "new-email", "new-sms"),
+        arm=arm,
+        propensity=np.column_stack([data.propensity * (1 - 20 / len(data)), few]),
+    )
+    actions = [*ACTIONS, *other]
+    judgement = judge_policies(
+        both,
+        both.outcome("margin"),
+        (*constant_candidates(both.arms), *channel_rules(actions, both.arms)),
+    )
+    found = channel_worth(judgement, actions, gain=1.0, seed=0)
+    assert found is not None
+    assert {offer: one.verdict for offer, one in found.offers.items()} == {"ten": "does not pay"}
+    assert not found.given_up
+    assert "'new' through the predicted channel: The log cannot tell" in found.words[1]
 
 
 @pytest.mark.parametrize(("value", "words"), [(0.0, "nobody did"), (1.0, "everybody did")])

@@ -12,7 +12,7 @@ from aimwell.decide.replay_service import replay
 from aimwell.decide.stored import list_plans
 from aimwell.errors import DecideError, UnknownDefinitionError
 from aimwell.store.stores import Stores
-from campaigns import DOCUMENTS, NOW, planned, set_up
+from campaigns import DOCUMENTS, NOW, apply, planned, set_up
 from command import command_in
 from own_times import schedule, shop
 from shop import add_orders, add_touches, day, make_stores
@@ -117,6 +117,11 @@ def test_times_are_those_that_would_have_been_told_then(
     run = command_in(stores.root, monkeypatch, capsys)
     printed = run("decide", "simulate", "spring", "--as-of", "2026-03-01", "--times", "2").out
     assert "at own times" in printed
+    assert "own channel known" not in printed
+    assert "random hour" not in printed
+    apply(stores, spring=schedule(random=0.3))
+    printed = run("decide", "simulate", "spring", "--as-of", "2026-03-01", "--times", "1").out
+    assert "at a random hour" in printed
     early = replay(stores, ["spring"], now=NOW, as_of=day(12), times=1)
     assert early.rounds[0].timing is None
     assert "2026-01-13 too little was known" in early.notes[-1]

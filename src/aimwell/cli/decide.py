@@ -173,7 +173,7 @@ def show(ws: Opened, plan_: Plan) -> None:
     zone = ZoneInfo(ws.stores.settings.timezone)
     ws.output.say(
         f"As of {plan_.as_of.astimezone(zone):%Y-%m-%d %H:%M %Z}; outcomes count for "
-        f"{summary['window_days']:g} days from {plan_.starts_at.astimezone(zone):%Y-%m-%d %H:%M %Z}: "
+        f"{summary['window_days']:g} {'day' if summary['window_days'] == 1 else 'days'} from {plan_.starts_at.astimezone(zone):%Y-%m-%d %H:%M %Z}: "
         f"{summary['goal']}."
     )
     ws.output.say()

@@ -38,7 +38,8 @@ OutcomeOption = Annotated[
     ),
 ]
 DaysOption = Annotated[
-    float, typer.Option("--days", min=0.01, help="Days of outcomes, where none were imported.")
+    float,
+    typer.Option("--days", min=0.01, max=3650, help="Days of outcomes, where none were imported."),
 ]
 ColumnsOption = Annotated[
     str | None,
@@ -50,7 +51,7 @@ ObservedOption = Annotated[
         "--observed", help="Nobody was drawn by chance: EXPERIMENT is a campaign of the touches."
     ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Of everything that is drawn.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of everything that is drawn.")]
 
 
 def read_given(

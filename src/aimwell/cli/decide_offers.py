@@ -34,11 +34,13 @@ OfferArgument = Annotated[str, typer.Argument(help="Offer definition.")]
 
 def offer(
     name: OfferArgument,
-    days: Annotated[int, typer.Option(min=1, help="Orders of so many days before.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="Orders of so many days before.")] = 30,
     segment: Annotated[
         str | None, typer.Option(help="Only people of this segment, as it was then.")
     ] = None,
-    contact_cost: Annotated[float, typer.Option(min=0, help="Cost of one message.")] = 0.0,
+    contact_cost: Annotated[
+        float, typer.Option(min=0, max=1e13, help="Cost of one message.")
+    ] = 0.0,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,

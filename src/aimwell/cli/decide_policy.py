@@ -33,6 +33,7 @@ from aimwell.decide.policies.service import (
     policy_report,
     who_gets_what,
 )
+from aimwell.decide.policies.words import EARNED_ALIKE
 from aimwell.decide.uplift.assigned import usual_outcome
 from aimwell.decide.uplift.data import NOTHING
 from aimwell.decide.uplift.reading import ReadExperiment, traits_of
@@ -110,7 +111,12 @@ def policy(
     ] = 0.1,
     gain: Annotated[
         float | None,
-        typer.Option("--gain", min=0, help="Smallest gain per person that is worth personalising."),
+        typer.Option(
+            "--gain",
+            min=0,
+            max=1e13,
+            help="Smallest gain per person that is worth personalising.",
+        ),
     ] = None,
     trees: Annotated[
         bool, typer.Option("--trees/--no-trees", help="Try boosted trees too, which take longer.")
@@ -130,6 +136,7 @@ def policy(
     as_json: JsonOption = False,
 ) -> None:
     """Judge policies on a past experiment by profit: nobody, everyone, rules, the likeliest, uplift."""
+    rules, arms_through = _pairs(rule, "--rule"), _pairs(channel, "--channel")
     with opened(workspace, as_json=as_json) as ws:
         with ws.output.progress("Reading the experiment"):
             read = read_given(ws, experiment, days, columns, observed=observed, seed=seed)
@@ -140,12 +147,10 @@ def policy(
             conversion=_costs(conversion_cost, arms, "--conversion-cost"),
             discount=_costs(discount, arms, "--discount"),
         )
-        rules = dict(_pair(one, "--rule") for one in rule or [])
         through: ByChannel | None = None
         known: dict[str, NDArray[np.bool_]] = {}
         inside = segment_members(ws.stores, read, list(rules))
         if predicted_channel or channel or channel_model:
-            arms_through = dict(_pair(one, "--channel") for one in channel or [])
             with ws.output.progress("Looking up channels"):
                 through = by_channel(ws.stores, read, arms_through, model=channel_model)
                 known = through.then(read)
@@ -215,6 +220,18 @@ def _pair(text: str, option: str) -> tuple[str, str]:
     if not sign or not name or not value:
         raise typer.BadParameter(f"'{text}' is not NAME=VALUE.", param_hint=option)
     return name, value
+
+
+def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given or []:
+        name, value = _pair(text, option)
+        if found.setdefault(name, value) != value:
+            raise typer.BadParameter(
+                f"'{name}' stands for both '{found[name]}' and '{value}'. Name it once.",
+                param_hint=option,
+            )
+    return found
 
 
 def _costs(given: Sequence[str] | None, arms: Sequence[str], option: str) -> Mapping[str, float]:
@@ -321,7 +338,7 @@ def _sum(one: Estimate) -> str:
 
 
 def _signed(one: Estimate | None) -> str:
-    if one is None:
+    if one is None or one.reason == EARNED_ALIKE:
         return "–"
     if one.estimate is None:
         return "decides alike"

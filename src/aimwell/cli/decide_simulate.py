@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -30,7 +31,7 @@ def simulate(
     times: Annotated[
         int, typer.Option(min=1, max=MOST_ROUNDS, help="How many earlier moments.")
     ] = 6,
-    every: Annotated[float, typer.Option(min=0.5, help="Days between them.")] = 30.0,
+    every: Annotated[float, typer.Option(min=0.5, max=3650, help="Days between them.")] = 30.0,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
@@ -151,38 +152,38 @@ def _predicted(ws: Opened, found: Replay, *, several: bool) -> None:
         return
     ws.output.say()
     ws.output.say("By predictions of times and channels as they would have been told then")
+    columns = _foretold(rows)
     ws.output.table(
-        [
-            *(["campaign"] if several else []),
-            "as of",
-            "messages",
-            "at own times",
-            "kept at the stated one",
-            "own channel known",
-            "through it",
-        ],
+        [*(["campaign"] if several else []), "as of", "messages", *columns],
         [
             (
                 *([one.campaign] if several else []),
                 ws.day(one.moment),
                 one.treated,
-                *(
-                    ("", "")
-                    if one.timing is None
-                    else (
-                        f"{one.timing['own'] + one.timing['everybody']:,}",
-                        f"{one.timing['held']:,}",
-                    )
-                ),
-                *(
-                    ("", "")
-                    if one.channels is None
-                    else (f"{one.channels['contacted']:,}", f"{one.channels['through_it']:,}")
-                ),
+                *(told(one) for told in columns.values()),
             )
             for one in rows
         ],
     )
+
+
+def _foretold(rows: Sequence[Round]) -> dict[str, Callable[[Round], str]]:
+    """Heading → what stands under it, of what some round was asked for."""
+
+    def due(*by: str) -> Callable[[Round], str]:
+        return lambda one: "" if one.timing is None else f"{sum(one.timing[name] for name in by):,}"
+
+    def channel(name: str) -> Callable[[Round], str]:
+        return lambda one: "" if one.channels is None else f"{one.channels[name]:,}"
+
+    found: dict[str, Callable[[Round], str]] = {}
+    if any(one.timing for one in rows):
+        found |= {"at own times": due("own", "everybody"), "kept at the stated one": due("held")}
+    if any(one.timing and one.timing["random_hour"] for one in rows):
+        found["at a random hour"] = due("random_hour")
+    if any(one.channels for one in rows):
+        found |= {"own channel known": channel("contacted"), "through it": channel("through_it")}
+    return found
 
 
 def _together(ws: Opened, found: Replay) -> None:

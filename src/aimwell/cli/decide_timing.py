@@ -51,11 +51,12 @@ def timing(
         typer.Option(
             "--gain",
             min=0,
+            max=1e13,
             help="Smallest gain per person that counts.",
             show_default="the campaign's, else a twentieth of what the stated time earns",
         ),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of how people are dealt out.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of how people are dealt out.")] = 0,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -7,7 +7,7 @@ all, or another one is better, is another question, which the plan's policy answ
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aimwell.decide.channel_choice import offers_through, rules_of
@@ -25,19 +25,28 @@ _WORTH_SHARE = 0.05
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChannelWorth:
-    """Offer (None: of messages without one) → the choice between its channels and the predicted ones."""
+    """What a past experiment says.
+
+    Args:
+        offers: Offer (None: of messages without one) → the choice between its channels and the predicted ones.
+        untold: Offer → why the experiment cannot tell what any of its channels earns.
+    """
 
     offers: dict[str | None, Choice]
+    untold: dict[str | None, str] = field(default_factory=dict)
 
     @property
     def given_up(self) -> bool:
         """Whether of every offer a gain that would be worth it is ruled out."""
-        return all(one.verdict == "does not pay" for one in self.offers.values())
+        return not self.untold and all(
+            one.verdict == "does not pay" for one in self.offers.values()
+        )
 
     @property
     def words(self) -> tuple[str, ...]:
         """A sentence an offer, for a reader."""
-        return tuple(_sentence(offer, one) for offer, one in self.offers.items())
+        told = [_sentence(offer, one) for offer, one in self.offers.items()]
+        return (*told, *(f"{_what(offer)}: {why}" for offer, why in self.untold.items()))
 
     def to_dict(self) -> dict[str, Any]:
         """For the plan's summary."""
@@ -65,7 +74,8 @@ def channel_worth(
         seed: Of the intervals' quantiles, which are drawn.
         currency: Of what is gained; None: it is not money.
     """
-    found = {}
+    found: dict[str | None, Choice] = {}
+    untold: dict[str | None, str] = {}
     constant = constant_candidates(judgement.arms)
     for offer, through in offers_through(actions, judgement.arms).items():
         constants = [constant[arm].name for arm in through.values()]
@@ -78,18 +88,13 @@ def channel_worth(
         least = max(0.0, _WORTH_SHARE * best) if gain is None else gain
         try:
             found[offer] = choose(of_offer, worth=least, seed=seed, currency=currency)
-        except DecideError:
-            continue
-    return ChannelWorth(found) if found else None
+        except DecideError as error:
+            untold[offer] = str(error)
+    return ChannelWorth(found, untold) if found else None
 
 
 def _sentence(offer: str | None, choice: Choice) -> str:
-    what = (
-        "Through the predicted channel"
-        if offer is None
-        else f"'{offer}' through the predicted channel"
-    )
-    gain = choice.gain
+    what, gain = _what(offer), choice.gain
     if gain.estimate is None or gain.lower is None or gain.upper is None:
         if choice.verdict == "cannot tell":
             return f"{what}: we cannot tell whether that pays, {gain.reason}."
@@ -101,3 +106,9 @@ def _sentence(offer: str | None, choice: Choice) -> str:
         return f"{what} does not pay: {told}, and a gain under {worth_words(choice.worth, gain, choice.currency)} is not worth it."
     more = "more people are" if choice.more is None else f"{choice.more:,} more are"
     return f"{what}: {told}; we cannot tell yet whether that pays, {more} needed."
+
+
+def _what(offer: str | None) -> str:
+    if offer is None:
+        return "Through the predicted channel"
+    return f"'{offer}' through the predicted channel"

@@ -30,7 +30,7 @@ from aimwell.decide.plan_summary import local_day, summed_up
 from aimwell.decide.recommended import Recommended, recommended
 from aimwell.decide.reservations import Rank, ask_anew
 from aimwell.decide.stops import refuse_stopped
-from aimwell.decide.stored import load_plan, move, store_plan
+from aimwell.decide.stored import has_begun, load_plan, move, store_plan
 from aimwell.decide.time_choice import time_choice
 from aimwell.decide.timing import due_at
 from aimwell.errors import DecideError
@@ -221,7 +221,8 @@ def cancel(stores: Stores, plan_id: str, *, now: datetime, by: str) -> Plan:
     found = load_plan(stores.control, plan_id)
 
     def give_up(connection: sa.Connection) -> None:
-        begun = found.started_at is not None
+        # What was loaded may be old: it may have begun since, and its codes be in people's hands.
+        begun = has_begun(connection, found.plan_id)
         _clear(stores, connection, found.plan_id, "cancel", begun=begun, now=now, by=by)
 
     return move(stores.control, found.plan_id, "cancelled", now=now, also=give_up)

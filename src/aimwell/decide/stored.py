@@ -18,6 +18,7 @@ from aimwell.store.schema import metadata
 
 __all__ = [
     "TRANSITIONS",
+    "has_begun",
     "list_plans",
     "load_plan",
     "move",
@@ -123,6 +124,12 @@ def _nearest_plan(connection: sa.Connection, wanted: str) -> str:
         wanted = f"latest:{wanted.removeprefix('latest:')}"
         return nearest(wanted, [f"latest:{campaign}" for campaign in campaigns])
     return nearest(wanted, connection.execute(sa.select(_plans.c.plan_id)).scalars().all())
+
+
+def has_begun(connection: sa.Connection, plan_id: str) -> bool:
+    """Whether anything of the plan was begun to be sent, as the transaction sees it."""
+    query = sa.select(_plans.c.started_at).where(_plans.c.plan_id == plan_id)
+    return connection.execute(query).scalar_one() is not None
 
 
 def list_plans(control: Control, campaign: str | None = None) -> list[Plan]:

@@ -201,11 +201,16 @@ def check_name(
     return newest
 
 
-def find_model(stores: Stores, name: str) -> RegisteredModel:
+def find_model(
+    stores: Stores,
+    name: str,
+    *,
+    train: str = "aimwell predict propensity, or aimwell predict lifetime-value",
+) -> RegisteredModel:
     """The version of a model that was promoted last, else the newest; or the one that `name@version` names.
 
     Raises:
-        PredictError: There is none; says which are known.
+        PredictError: There is none; says which are known, and with `train` how to train one.
     """
     plain, _, number = name.partition("@")
     query = sa.select(_models).where(_models.c.name == plain)
@@ -226,8 +231,7 @@ def find_model(stores: Stores, name: str) -> RegisteredModel:
                 f"The model '{plain}' has no version {number}. List them with: aimwell predict models"
             )
         raise PredictError(
-            f"There is no model '{plain}'. {nearest(plain, list(known))} "
-            "Train one with: aimwell predict propensity, or aimwell predict lifetime-value"
+            f"There is no model '{plain}'. {nearest(plain, list(known))} Train one with: {train}"
         )
     return _entry(row)
 
@@ -325,7 +329,7 @@ def model_of(stores: Stores, kind: Kind, name: str | None, *, train: str) -> Reg
         if newest is None:
             raise PredictError(f"There is no {what} model yet. Train one with: {train}")
         return newest
-    entry = find_model(stores, name)
+    entry = find_model(stores, name, train=train)
     if entry.kind != kind:
         raise PredictError(
             f"'{entry.name}' is {kind_words(entry.kind)}, not {kind_words(kind)}. Train one with: {train}"

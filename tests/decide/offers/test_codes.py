@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from aimwell.decide import service
 from aimwell.decide.model import Plan
 from aimwell.decide.offers import codes
 from aimwell.decide.service import approve, cancel, plan
@@ -56,11 +59,35 @@ def test_codes_are_taken_once_whatever_their_case(stores: Stores) -> None:
     assert codes.free(stores.control, "ten") == 3
 
 
+def test_codes_that_two_offers_are_given_at_once_become_one_offers_each(stores: Stores) -> None:
+    listed = [f"C{number:05d}" for number in range(4_000)]
+    both = threading.Barrier(2)
+
+    def one(offer: str, codes_: list[str]) -> int:
+        both.wait()
+        return codes.add(stores, offer, codes_, now=NOW, by="ann")[0]
+
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(one, "ten", listed), pool.submit(one, "other", listed[::-1])]
+        assert sum(job.result() for job in jobs) == 4_000
+
+
 @pytest.mark.parametrize("bad", ["x" * 65, "a\tb"])
 def test_a_bad_code_is_refused_with_its_line_and_nothing_is_added(stores: Stores, bad: str) -> None:
     with pytest.raises(DecideError, match="line 2"):
         codes.add(stores, "ten", ["GOOD", bad], now=NOW, by="ann")
     assert codes.free(stores.control, "ten") == 0
+
+
+@pytest.mark.parametrize("bad", ["x" * 55, "a\nb", " S-"])
+def test_what_no_code_can_begin_with_is_refused(stores: Stores, bad: str) -> None:
+    with pytest.raises(DecideError, match="begin with"):
+        codes.generate(stores, "ten", 3, now=NOW, by="ann", prefix=bad)
+    assert codes.generate(stores, "ten", 1, now=NOW, by="ann", prefix="x" * 54) == 1
+    assert codes.add(stores, "ten", codes.all_codes(stores.control, "ten"), now=NOW, by="ann") == (
+        0,
+        1,
+    )
 
 
 def test_made_codes_differ_and_cannot_be_misread(stores: Stores) -> None:
@@ -120,6 +147,24 @@ def test_a_cancelled_plan_gives_its_codes_back(stores: Stores) -> None:
     approve(stores, made.plan_id, now=NOW, by="ann")
     cancel(stores, made.plan_id, now=NOW, by="ann")
     assert codes.free(stores.control, "ten") == 50
+
+
+def test_what_began_while_it_was_to_be_cancelled_keeps_its_codes(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up(stores, ten=POOLED, spring={"schedule": {"at": "2026-03-04T09:00"}})
+    codes.generate(stores, "ten", 50, now=NOW, by="ann")
+    made = planned(stores)
+    approve(stores, made.plan_id, now=NOW, by="ann")
+    move = service.move
+
+    def meanwhile(*given: Any, **more: Any) -> Plan:
+        deliver.execute(stores, made.plan_id, now=NOW, by="bob")
+        return move(*given, **more)
+
+    monkeypatch.setattr(service, "move", meanwhile)
+    cancel(stores, made.plan_id, now=NOW, by="ann")
+    assert codes.free(stores.control, "ten") == 50 - treated(made)
 
 
 def test_a_trial_takes_no_codes(stores: Stores) -> None:

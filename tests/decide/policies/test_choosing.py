@@ -172,3 +172,9 @@ def test_where_everybody_earned_the_same_it_cannot_be_told() -> None:
     assert (found.verdict, found.gain.estimate) == ("cannot tell", None)
     assert found.chosen == found.best_constant
     assert "We cannot tell whether personalising pays: everybody earned the same" in found.sentence
+    others = [*found.gains.items(), *found.over_nobody.items()]
+    reasons = {
+        name: one.reason for name, one in others if name not in ("nobody", found.best_constant)
+    }
+    assert len(reasons) > 2
+    assert set(reasons.values()) == {"everybody earned the same, whatever was done"}

@@ -56,3 +56,12 @@ def test_net_incremental_revenue_counts_only_whom_the_policy_chose() -> None:
     assert found.estimate == pytest.approx(10 - 2 * 0.15 - 10)
     nobody = net_incremental_revenue(bought, treated, np.zeros(4, bool), price=10, cost=0.15)
     assert nobody.reason == "the policy chooses fewer than two people"
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), 1e300, -1.0])
+def test_what_no_message_costs_is_refused(wrong: float) -> None:
+    with pytest.raises(DecideError, match="0 or more"):
+        Economics(contact={"ten": wrong})
+    if wrong > 0 or wrong != wrong:
+        with pytest.raises(DecideError, match="cannot be worth"):
+            Economics(worth=wrong)

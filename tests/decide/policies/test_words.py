@@ -36,6 +36,10 @@ def test_the_smallest_gain_that_counts_never_reads_as_nothing() -> None:
     assert worth_words(0.0004, gain(0.5, 0.2), "GBP") == "0.0004 GBP"
 
 
+def test_a_gain_that_nothing_reaches_is_said_all_the_same() -> None:
+    assert worth_words(float("inf"), gain(0.5, 0.2), "GBP") == "inf GBP"
+
+
 def test_each_verdict_says_its_gain_in_the_currency() -> None:
     for verdict in ("personalise", "does not pay", "cannot tell"):
         words = choice_words(verdict, "nobody", "T", gain(0.5, 1), 0.1, 7, currency="EUR")

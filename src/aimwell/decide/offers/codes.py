@@ -88,9 +88,19 @@ def add(
 def generate(
     stores: Stores, offer: str, count: int, *, now: datetime, by: str, prefix: str = ""
 ) -> int:
-    """Make `count` codes that nobody can guess, with a line in the audit log; returns how many were added (all of them)."""
+    """Make `count` codes that nobody can guess, with a line in the audit log; returns how many were added (all of them).
+
+    Raises:
+        DecideError: None are asked for, or what each is to begin with makes no code.
+    """
     if count < 1:
         raise DecideError(f"{count} codes cannot be made; ask for 1 or more.")
+    most = _LENGTH_MAX - LENGTH
+    if len(prefix) > most or not prefix.isprintable() or prefix != prefix.lstrip():
+        raise DecideError(
+            f"No code can begin with {prefix!r}: it has {len(prefix)} characters, begins with a blank or holds one that cannot be "
+            f"printed. Take at most {most} that can be printed. Nothing was added."
+        )
     made = 0
     with stores.control.begin() as connection:
         take_turn(connection, f"codes:{offer}")
@@ -241,10 +251,14 @@ def given_codes(control: Control, offers: Sequence[str]) -> dict[str, str]:
 
 
 def _put(connection: sa.Connection, offer: str, codes: Iterable[str], now: datetime) -> int:
-    """Add those that are not there, to this offer or another; returns how many are new. The caller has the offer's turn."""
+    """Add those that are not there, to this offer or another; returns how many are new. The caller has the offer's turn.
+
+    In order, so that two offers that are given the same codes at once do not wait for each other.
+    """
     before = _count(connection, offer)
     rows = [
-        {"offer": offer, "folded": code.casefold(), "code": code, "added_at": now} for code in codes
+        {"offer": offer, "folded": code.casefold(), "code": code, "added_at": now}
+        for code in sorted(codes, key=str.casefold)
     ]
     for part in _batches(rows):
         insert_missing(connection, _codes, list(part))

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
 from aimwell.decide.policies.judging import Judged, Judgement
-from aimwell.decide.policies.words import choice_words
+from aimwell.decide.policies.words import EARNED_ALIKE, choice_words
 from aimwell.decide.uplift.averages import mean_error
 from aimwell.decide.uplift.data import NOTHING
 from aimwell.errors import DecideError
@@ -133,7 +133,10 @@ def choose(
     more = None
     if verdict == "cannot tell" and place is not None:
         more = over.people_more(place, least, len(judgement.log.arm), power)
-    gains = {one.name: over.estimate(n) for n, one in enumerate(targeted)}
+    gains = {
+        one.name: gain if silent == EARNED_ALIKE else over.estimate(n)
+        for n, one in enumerate(targeted)
+    }
     gains |= {
         one.name: difference(judgement, one, best, confidence=confidence) for one in constants
     }
@@ -266,7 +269,8 @@ def difference(
         one.scores - other.scores, weight=log.weight, cluster=log.cluster
     )
     if error <= 0:
-        return Estimate.missing("both decide alike", method=method, confidence=confidence)
+        alike = "both decide alike" if np.ptp(judgement.log.reward) else EARNED_ALIKE
+        return Estimate.missing(alike, method=method, confidence=confidence)
     return student(mean, error, degrees, method=method, confidence=confidence)
 
 
@@ -285,7 +289,7 @@ def _silence(judgement: Judgement, targeted: list[Judged]) -> str:
         return ""
     if not targeted:
         return "there is no targeted policy of which the log can tell"
-    return "" if np.ptp(judgement.log.reward) else "everybody earned the same, whatever was done"
+    return "" if np.ptp(judgement.log.reward) else EARNED_ALIKE
 
 
 def _verdict(gain: Estimate, worth: float, *, won: bool, silent: bool) -> Verdict:

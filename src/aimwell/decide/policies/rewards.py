@@ -8,7 +8,6 @@ promotion to sure things loses money. The control's costs are 0 unless given.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +18,9 @@ from aimwell.errors import DecideError, nearest
 from aimwell.stats.samples import FloatArray
 
 __all__ = ["Economics", "profit_of"]
+
+_MOST = 10**13
+"""More than the ledgers' columns hold is a slip of the pen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +40,16 @@ class Economics:
     discount: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not math.isfinite(self.worth):
-            raise DecideError(f"An outcome cannot be worth {self.worth!r}; give a number.")
+        if not abs(self.worth) <= _MOST:
+            raise DecideError(
+                f"An outcome cannot be worth {self.worth!r}; give a number between −{_MOST:,} and {_MOST:,}."
+            )
         for what, costs in (("contact", self.contact), ("conversion", self.conversion)):
             for arm, cost in costs.items():
-                if not (math.isfinite(cost) and cost >= 0):
-                    raise DecideError(f"The {what} cost of '{arm}' is {cost!r}. It is 0 or more.")
+                if not 0 <= cost <= _MOST:
+                    raise DecideError(
+                        f"The {what} cost of '{arm}' is {cost!r}. It is 0 or more, and {_MOST:,} at most."
+                    )
         for arm, share in self.discount.items():
             if not 0 <= share <= 1:
                 raise DecideError(f"The discount of '{arm}' is {share!r}. It is a share, 0 to 1.")

@@ -6,7 +6,10 @@ import math
 
 from aimwell.stats.estimate import Estimate
 
-__all__ = ["choice_words", "gain_words", "worth_words"]
+__all__ = ["EARNED_ALIKE", "choice_words", "gain_words", "worth_words"]
+
+EARNED_ALIKE = "everybody earned the same, whatever was done"
+"""Why no difference between policies is known."""
 
 _PLACES = 6
 
@@ -28,7 +31,7 @@ def gain_words(gain: Estimate, currency: str | None) -> str:
 
 def worth_words(worth: float, gain: Estimate, currency: str | None) -> str:
     """An amount to compare with that gain, as '0.050 GBP'; what is not 0 does not look like it."""
-    seen = -math.floor(math.log10(abs(worth))) if worth else 0
+    seen = -math.floor(math.log10(abs(worth))) if worth and math.isfinite(worth) else 0
     places = max(_places(gain), min(seen, _PLACES))
     return f"{_figure(worth, places, currency)}{_unit(currency)}"
 

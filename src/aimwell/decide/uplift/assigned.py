@@ -309,7 +309,10 @@ def _reported(reported: pa.Table, profiles: pa.Array) -> dict[str, FloatArray]:
 def _varying(
     labels: np.ndarray, variants: np.ndarray, logged: FloatArray, order: Sequence[str]
 ) -> FloatArray:
-    """The logged probability where the arm was drawn, what is left of 1 over the others by their sizes."""
+    """The logged probability where the arm was drawn, what is left of 1 over the others by their sizes.
+
+    A control that had one probability had it for everybody, as a share that is held out before anything is chosen.
+    """
     own = np.zeros(len(labels))
     for arm in order:
         rows = labels == arm
@@ -319,7 +322,14 @@ def _varying(
     code = np.array([list(order).index(label) for label in labels])
     found = np.tile([float((labels == arm).mean()) for arm in order], (len(labels), 1))
     found[people, code] = 0.0
-    found *= ((1 - own) / found.sum(axis=1))[:, None]
+    held = own[code == 0] if order[0] == CONTROL and len(order) > 2 else np.zeros(0)
+    if held.size and np.ptp(held) <= _SAME:
+        others, shares = code != 0, found[:, 1:]
+        found[others, 0] = np.minimum(held[0], 1 - own[others])
+        left = np.where(others, 1 - own - found[:, 0], 1 - own)
+        found[:, 1:] = shares * (left / shares.sum(axis=1))[:, None]
+    else:
+        found *= ((1 - own) / found.sum(axis=1))[:, None]
     found[people, code] = own
     return np.asarray(found, dtype=np.float64)
 

@@ -29,6 +29,7 @@ from aimwell.decide.uplift.own_outcomes import own_outcomes
 from aimwell.definitions.kinds.model import TRAIT_PREFIX
 from aimwell.history.moment import open_moment
 from aimwell.segment.attributes.people_table import EVERYBODY, people_table
+from aimwell.stats.srm import RatioCheck, check_ratio
 from aimwell.store.sql import sql
 from aimwell.store.stores import Stores
 
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 _TREATED = "treated"
+_SAME = 1e-9
 _EARLIER = (
     "{people:,} people were drawn by an earlier wave too; what they did since is in part an effect of it, so features of theirs are those of before "
     "the first."
@@ -112,6 +114,11 @@ def read_experiment(
     """
     found = read_assigned(stores, name, now=now, horizon_days=horizon_days, plan_id=plan_id)
     cautions = list(found.cautions)
+    # What is no experiment is said so, whatever is known of its people.
+    missing = found.missing()
+    arms = found.comparable(~missing)
+    chances, words = found.probabilities(arms)
+    kept = np.flatnonzero(~missing)
     # Read as a whole, each person of a campaign stands in it by the wave that drew them first.
     drawn = found.known_at
     if plan_id is not None:
@@ -121,11 +128,8 @@ def read_experiment(
     table, coding = features_known(
         stores, found.as_of, found.profiles, columns, coding, known_at=drawn
     )
-    missing = found.missing()
     if missing.any():
         cautions.append(f"{int(missing.sum()):,} people have no outcome and were left out.")
-    found.comparable(~missing)
-    kept = np.flatnonzero(~missing)
     data = experiment_of(
         coding.apply(table)[kept],
         found.labels[kept],
@@ -133,10 +137,9 @@ def read_experiment(
         control=CONTROL,
         names=coding.names,
     )
-    chances, words = found.probabilities(data.arms)
     data = replace(data, propensity=chances[kept], cautions=(*cautions, *words))
-    split = data.split_check()
-    if split.mismatch:
+    split = _split(data, guessed=bool(words))
+    if split is not None and split.mismatch:
         data = replace(data, cautions=(*data.cautions, split.message))
     people = pa.array(kept)
     return ReadExperiment(
@@ -148,6 +151,19 @@ def read_experiment(
         coding,
         known_at=None if drawn is None else drawn.take(people),
     )
+
+
+def _split(data: ExperimentData, *, guessed: bool) -> RatioCheck | None:
+    """Whether the arms are as large as promised. Of guessed chances only a control's that is the same for all promises anything."""
+    if not guessed:
+        return data.split_check()
+    held = data.propensity[:, 0]
+    if np.ptp(held) > _SAME:
+        return None
+    control = data.counts[data.arms[0]]
+    counts = {data.arms[0]: control, "all others": len(data) - control}
+    share = float(held[0])
+    return check_ratio(counts, {data.arms[0]: share, "all others": 1 - share})
 
 
 def read_observed(

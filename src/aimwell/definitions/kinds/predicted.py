@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from aimwell.definitions.base import Duration, Part, Share
+from aimwell.definitions.base import Duration, Money, Part, Share
 
 __all__ = ["BestTime", "ModelName", "PredictedChannel"]
 
@@ -45,7 +45,7 @@ class BestTime(Part):
         description="Share of the same people who are written to at a random hour within the while, so that it can be told whether "
         "another time would do as well.",
     )
-    gain: Annotated[float, Field(ge=0)] | None = Field(
+    gain: Money | None = Field(
         default=None,
         description="The smallest gain per person over the stated time that counts; where what was measured rules out so much, plans "
         "give the time up, and only the share `test` is still written to at it. Default: a twentieth of what people at the stated time earn.",
@@ -80,7 +80,7 @@ class PredictedChannel(Part):
         default=0.9,
         description="How probable it must be that the channel is the person's best; of others nothing is taken for known.",
     )
-    gain: Annotated[float, Field(ge=0)] | None = Field(
+    gain: Money | None = Field(
         default=None,
         description="The smallest gain per person over one channel for everybody that counts; where what was measured rules out so much, "
         "plans give the prediction up. Default: a twentieth of what the offer earns through its best channel.",
