@@ -102,7 +102,7 @@ def test_of_one_effect_alone_it_holds_by_how_far_that_lies_from_the_prior():
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("campaigns", "differ", "error"),
-    [(3, 0.1, 0.05), (3, 0.1, 0.1), (3, 0.0, 0.1), (5, 0.1, 0.1), (8, 0.1, 0.1), (8, 0.3, 0.1)],
+    [(3, 0.1, 0.1), (5, 0.1, 0.1), (8, 0.1, 0.1)],
 )
 def test_after_few_campaigns_it_holds_at_least_as_often_as_it_says(
     campaigns: int, differ: float, error: float

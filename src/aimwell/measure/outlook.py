@@ -60,6 +60,11 @@ class Outlook:
         """The mean that is told first."""
         return self.these if self.few else self.each.mean
 
+    @property
+    def how(self) -> str:
+        """How the mean that is told first was found, as the start of a sentence."""
+        return f"{'By the' if self.few else 'Mean by'} {self.shown.method}"
+
 
 def outlook_of(rows: Sequence[Earned], known: Known, *, currency: str) -> Outlook:
     """Of the campaigns that count.
