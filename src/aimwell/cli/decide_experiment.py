@@ -38,7 +38,8 @@ OutcomeOption = Annotated[
     ),
 ]
 DaysOption = Annotated[
-    float, typer.Option("--days", min=0.01, help="Days of outcomes, where none were imported.")
+    float,
+    typer.Option("--days", min=0.01, max=3650, help="Days of outcomes, where none were imported."),
 ]
 ColumnsOption = Annotated[
     str | None,

@@ -30,7 +30,7 @@ def simulate(
     times: Annotated[
         int, typer.Option(min=1, max=MOST_ROUNDS, help="How many earlier moments.")
     ] = 6,
-    every: Annotated[float, typer.Option(min=0.5, help="Days between them.")] = 30.0,
+    every: Annotated[float, typer.Option(min=0.5, max=3650, help="Days between them.")] = 30.0,
     as_of: AsOfOption = None,
     workspace: WorkspaceOption = None,
     as_json: JsonOption = False,

@@ -33,7 +33,9 @@ def experiment(
     ] = None,
     days: Annotated[
         float,
-        typer.Option("--days", min=0.01, help="Days of outcomes, where none were imported."),
+        typer.Option(
+            "--days", min=0.01, max=3650, help="Days of outcomes, where none were imported."
+        ),
     ] = 14.0,
     against: Annotated[
         str | None,
