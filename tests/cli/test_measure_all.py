@@ -94,3 +94,19 @@ def test_funnel_cohorts_and_feedback_refuse_in_words(folder: Path) -> None:
     assert "smallest share goes on" in run(folder, "funnel", "Ad Viewed", "Signed Up")
     run(folder, "funnel", "Ad Viewed", code=1)
     run(folder, "feedback", code=1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("over-time", "latest:spring", "--after", "1e9"),
+        ("experiment", "spring", "--days", "1e9"),
+        ("attribution", "--window", "1e12"),
+        ("attribution", "--half-life", "1e12"),
+        ("funnel", "Ad Viewed", "Signed Up", "--within", "1e9"),
+    ],
+)
+def test_more_days_than_a_calendar_has_are_a_wrong_call(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    run(tmp_path, *words, code=2)

@@ -60,6 +60,10 @@ def test_groups_are_judged_crossed_and_compared(run: Run, tmp_path: Path) -> Non
     at = ("--as-of", "2026-08-20", "-w", "shop")
     run("segment", "personas", "lifecycle", "--html", "personas.html", *at)
     assert "The stages of the life cycle" in (tmp_path / "personas.html").read_text()
+    for command in (("personas", "lifecycle"), ("lifecycle",)):
+        nowhere = run("segment", *command, "--html", "none/page.html", *at, code=2)
+        assert "none/page.html cannot be written" in " ".join(nowhere.err.split())
+        assert "Traceback" not in nowhere.err
 
     judged = json.loads(run("segment", "validity", "--html", "validity.html", "--json", *at).out)
     assert judged["sentence"].startswith("These groups tell what comes")

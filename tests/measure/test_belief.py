@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from aimwell.decide.stored import load_plan
 from aimwell.deliver import service as deliver
 from aimwell.measure.belief import Earlier, belief, earlier_lifts
 from aimwell.measure.people import People
@@ -45,8 +48,8 @@ def test_earlier_campaigns_are_the_prior_where_they_are_enough(
     make_people: Callable[..., People],
 ) -> None:
     people = _people(make_people)
-    bad = belief(people, [Earlier(-0.3, 0.02), Earlier(-0.31, 0.02), Earlier(-0.29, 0.02)])
-    assert "3 earlier campaigns" in bad.prior
+    bad = belief(people, [Earlier(math.log1p(one), 0.02) for one in (-0.3, -0.31, -0.29, -0.3)])
+    assert "4 earlier campaigns" in bad.prior
     assert bad.better < 0.05
     assert bad.loss_if_sent > bad.loss_if_not
 
@@ -74,11 +77,17 @@ def test_reports_of_plans_that_were_over_before_are_read(lite: Stores) -> None:
     )
     result = measure(lite, plan_id, now=day(100), permutations=199)
     assert any("Seen the Bayesian way" in line for line in result.methods)
-    assert earlier_lifts(lite, "later", starts_at=day(120)) == ()
+    plan = load_plan(lite.control, plan_id)
+    summary = {**plan.summary, "starts_at": day(120).isoformat()}
+    later = replace(plan, plan_id="later", campaign="another", summary=summary)
+    assert earlier_lifts(lite, later) == ()
     store_report(lite, result)
     relative = result.lifts["revenue"].relative
-    (found,) = earlier_lifts(lite, "later", starts_at=day(120))
-    assert found.lift == pytest.approx(relative.estimate)
-    assert found.error == pytest.approx((relative.upper - relative.lower) / 3.92, rel=1e-3)
-    assert earlier_lifts(lite, plan_id, starts_at=day(120)) == ()
-    assert earlier_lifts(lite, "later", starts_at=NOW) == ()
+    (found,) = earlier_lifts(lite, later)
+    assert found.log_ratio == pytest.approx(math.log1p(relative.estimate))
+    reach = math.log1p(relative.upper) - math.log1p(relative.lower)
+    assert found.error == pytest.approx(reach / 3.92, rel=1e-3)
+    assert earlier_lifts(lite, replace(later, plan_id=plan_id)) == ()
+    assert earlier_lifts(lite, replace(later, summary=plan.summary)) == ()
+    # A later wave of the same campaign holds out the same people, so its errors go with those of this one.
+    assert earlier_lifts(lite, replace(later, campaign=plan.campaign)) == ()

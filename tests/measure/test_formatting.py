@@ -104,7 +104,8 @@ def test_a_difference_bears_its_sign_and_nothing_bears_none() -> None:
 def test_a_difference_has_its_sign_and_a_real_minus() -> None:
     assert signed_number(1234.5) == "+1,234.50"
     assert signed_number(-0.3, 1) == "\N{MINUS SIGN}0.3"
-    assert signed_number(0.0) == "+0.00"
+    assert signed_number(0.0) == "0.00"
+    assert signed_number(-0.3, 0) == signed_number(0.3, 0) == "0"
 
 
 def test_one_is_not_many() -> None:

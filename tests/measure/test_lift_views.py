@@ -23,7 +23,7 @@ from aimwell.definitions.kinds.campaign import Looks
 from aimwell.deliver import service as deliver
 from aimwell.errors import DefinitionError
 from aimwell.measure.lift_views import lift_views
-from aimwell.measure.lifts import lift_of, lifts_of
+from aimwell.measure.lifts import conversion_difference, lift_of, lifts_of
 from aimwell.measure.model import CampaignResult, Span
 from aimwell.measure.people import People
 from aimwell.measure.planned_looks import group_or_person_means, planned_looks
@@ -94,6 +94,20 @@ def views_of(people: People, span: Span, **more: object) -> LiftViews:
 
 def view(found: LiftViews, key: str):  # type: ignore[no-untyped-def]
     return next(one for one in found.views if one.key == key)
+
+
+def test_where_everybody_was_reached_it_is_the_effect_on_everybody_itself(
+    make_people: Make, span: Span
+) -> None:
+    people = people_of(make_people, 800)
+    people = replace(people, reached=people.treated.copy())
+    found = views_of(people, span)
+    lift = lift_of(people, "revenue", seed=1, permutations=FEW).difference
+    one = view(found, "reached_revenue")
+    assert one.estimate == lift
+    assert "so this is the effect on everybody" in one.says
+    converted = view(found, "reached_conversion").estimate
+    assert converted == conversion_difference(people).times(0.01)
 
 
 def test_the_effect_on_the_reached_is_that_of_assignment_over_the_share_reached(

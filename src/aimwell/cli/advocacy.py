@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.whole_file import write_whole
 from aimwell.definitions import service as definitions
 from aimwell.history.moment import open_moment
 from aimwell.segment.advocacy.model import Advocacy
@@ -66,7 +67,7 @@ def advocacy(
         )
         if html is not None:
             page = advocacy_html(found, as_of=when, timezone=ws.stores.settings.timezone)
-            html.write_text(page, encoding="utf-8")
+            write_whole(html, page, option="--html")
         if as_json:
             ws.output.json(
                 {

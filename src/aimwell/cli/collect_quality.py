@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.whole_file import write_whole
 from aimwell.collect.quality import FORMULAS, EntityQuality, share_words
 from aimwell.collect.quality import quality as quality_of
 
@@ -30,7 +31,7 @@ def quality(
             from aimwell.collect.quality_page import quality_html
 
             page = quality_html(found, now=ws.now, timezone=ws.stores.settings.timezone)
-            html.write_text(page, encoding="utf-8")
+            write_whole(html, page, option="--html")
         if as_json:
             ws.output.json({"formulas": FORMULAS, "entities": found, "html": html})
             return

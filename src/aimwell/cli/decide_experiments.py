@@ -59,7 +59,9 @@ def power(
     per_day: Annotated[
         float | None, typer.Option(help="People who come into the audience a day.")
     ] = None,
-    window: Annotated[float, typer.Option(min=0, help="Days until outcomes are in.")] = 14.0,
+    window: Annotated[
+        float, typer.Option(min=0, max=3650, help="Days until outcomes are in.")
+    ] = 14.0,
     cluster_size: Annotated[
         float, typer.Option(help="People a cluster, where whole clusters are drawn.")
     ] = 1.0,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.whole_file import write_whole
 from aimwell.decide.campaign_parts import CampaignParts, parts_of_plan, read_parts
 from aimwell.decide.public_address import address_warning
 from aimwell.decide.stored import load_plan
@@ -185,10 +186,7 @@ def preview(
         if isinstance(made, Stopped):
             raise DeliverError(f"This person would get no message: {made.reason}")
         if html is not None and made.html:
-            try:
-                html.write_text(made.html, encoding="utf-8")
-            except OSError as error:
-                raise DeliverError(f"{html} cannot be written: {error.strerror}.") from error
+            write_whole(html, made.html, option="--html")
         if as_json:
             ws.output.json(
                 {

@@ -19,6 +19,7 @@ from aimwell.cli.model_options import (
 )
 from aimwell.cli.old_orders import note_old_orders
 from aimwell.cli.personas import show_personas
+from aimwell.cli.whole_file import write_whole
 from aimwell.definitions.reading import render_yaml
 from aimwell.definitions.rule_text import write_rule
 from aimwell.definitions.rules import LEAF_KINDS
@@ -103,7 +104,7 @@ def show_clusters(
         faces = compute_personas(cut, people)
     described = model.description
     if rules is not None and described is not None:
-        rules.write_text(render_yaml(described.segments(name)), encoding="utf-8")
+        write_whole(rules, render_yaml(described.segments(name)), option="--rules")
     if ws.output.as_json:
         ws.output.json(
             {

@@ -11,6 +11,7 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.cli.old_orders import note_old_orders
+from aimwell.cli.whole_file import write_whole
 from aimwell.history.moment import open_moment
 from aimwell.segment.flows import MONTHS_MAX, flows
 from aimwell.segment.flows_page import flows_html, flows_sentence
@@ -44,7 +45,8 @@ def lifecycle(
             note_old_orders(ws, moment)
         zone = ZoneInfo(ws.stores.settings.timezone)
         if html is not None:
-            html.write_text(flows_html(found, now=ws.now, timezone=zone.key), encoding="utf-8")
+            page = flows_html(found, now=ws.now, timezone=zone.key)
+            write_whole(html, page, option="--html")
         if as_json:
             ws.output.json({**found.to_dict(), "html": html})
             return

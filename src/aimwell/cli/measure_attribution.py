@@ -50,11 +50,12 @@ def attribution(
     window: Annotated[
         float,
         typer.Option(
-            "--window", min=0.01, help="Days before a conversion in which a touch counts."
+            "--window", min=0.01, max=3650, help="Days before a conversion in which a touch counts."
         ),
     ] = DEFAULT_WINDOW_DAYS,
     half_life: Annotated[
-        float, typer.Option("--half-life", min=0.01, help="Days, of the model time_decay.")
+        float,
+        typer.Option("--half-life", min=0.01, max=3650, help="Days, of the model time_decay."),
     ] = DEFAULT_HALF_LIFE_DAYS,
     model: Annotated[
         str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from aimwell.cli.context import JsonOption, WorkspaceOption, opened
 from aimwell.measure.benchmarks import import_benchmarks, kept_benchmarks
 from aimwell.measure.compare_service import compare as compare_plan
 from aimwell.measure.comparing import Compared
+from aimwell.measure.formatting import minute_words
 from aimwell.measure.model import plain
 from aimwell.measure.shown import shown, shown_interval
 
@@ -28,9 +30,9 @@ def compare(
         if as_json:
             ws.output.json(plain(found))
             return
-        ws.output.heading(
-            f"{found.campaign} ({found.plan_id}), as measured {found.measured_at[:16]} UTC"
-        )
+        measured_at = datetime.fromisoformat(found.measured_at)
+        measured = minute_words(measured_at, ws.stores.settings.timezone)
+        ws.output.heading(f"{found.campaign} ({found.plan_id}), as measured {measured}")
         if found.rows:
             ws.output.table(
                 ["figure", "value", "between", "against", "is", "verdict"],

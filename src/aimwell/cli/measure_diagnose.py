@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.measure.diagnosis.model import Diagnosis, Finding
 from aimwell.measure.diagnosis.words import STEP_NAMES
-from aimwell.measure.formatting import percent
+from aimwell.measure.formatting import minute_words, percent
 from aimwell.stats.estimate import Estimate
 
 __all__ = ["diagnose"]
@@ -49,7 +50,8 @@ def _show(ws: Opened, found: Diagnosis) -> None:
     out = ws.output
     out.heading(found.sentence)
     offer = f", actions with the offer {found.offer}" if found.offer else ""
-    out.say(f"Plan {found.plan_id}{offer}, up to {found.measured_until[:16]} UTC")
+    until = minute_words(datetime.fromisoformat(found.measured_until), ws.stores.settings.timezone)
+    out.say(f"Plan {found.plan_id}{offer}, up to {until}")
     out.say()
     for number, one in enumerate(found.findings, start=1):
         out.say(f"{number}. {one.words}")

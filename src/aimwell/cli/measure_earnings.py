@@ -134,7 +134,7 @@ def _show_ahead(ws: Opened, found: Executive) -> None:
     out.heading("What the next campaign may bring")
     out.say(found.outlook.sentence)
     if found.outlook.shown.defined:
-        out.say(f"Mean by {found.outlook.shown.method}.")
+        out.say(f"{found.outlook.how}.")
     out.say()
     out.heading("What to do next")
     if not found.steps:

@@ -153,7 +153,9 @@ def _show_groups(ws: Opened, found: Joined) -> None:
                     one.group,
                     one.answered,
                     _told(one, one.value.estimate),
-                    f"{_told(one, one.value.lower)} to {_told(one, one.value.upper)}",
+                    f"{_told(one, one.value.lower)} to {_told(one, one.value.upper)}"
+                    if one.value.defined
+                    else "–",
                     _points(
                         one.against_others.times(0.01 if one.kind == "nps" else 1.0), one.q_value
                     ),
@@ -245,4 +247,8 @@ def _share(one: Estimate) -> str | None:
 def _points(one: Estimate, q_value: float | None) -> str | None:
     if one.estimate is None:
         return None
-    return f"{signed_number(100 * one.estimate, 1)}{'*' if q_value is not None and q_value <= _SURE else ''}"
+    star = "*" if q_value is not None and q_value <= _SURE else ""
+    told = f"{signed_number(100 * one.estimate, 1)}{star}"
+    if one.lower is None or one.upper is None:
+        return told
+    return f"{told} ({signed_number(100 * one.lower, 0)} to {signed_number(100 * one.upper, 0)})"

@@ -22,7 +22,10 @@ def over_time(
     after: Annotated[
         float | None,
         typer.Option(
-            "--after", min=0, help="Days after the window to look at; default: as many as it has."
+            "--after",
+            min=0,
+            max=3650,
+            help="Days after the window to look at; default: as many as it has.",
         ),
     ] = None,
     workspace: WorkspaceOption = None,

@@ -73,7 +73,7 @@ def funnel(
         typer.Argument(help="Events in their order, as 'Product Viewed' 'Order Completed'."),
     ],
     within: Annotated[
-        float, typer.Option("--within", min=0.001, help="Days after the first step.")
+        float, typer.Option("--within", min=0.001, max=3650, help="Days after the first step.")
     ] = 7.0,
     since: Annotated[
         str | None,

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.whole_file import write_whole
 from aimwell.definitions import service as definitions
 from aimwell.segment.micro.model import micro_definitions
 from aimwell.segment.micro.page import micro_html, response_unit, response_words
@@ -78,7 +79,7 @@ def micro(
             page = micro_html(
                 found, as_of=when, timezone=settings.timezone, currency=settings.currency
             )
-            html.write_text(page, encoding="utf-8")
+            write_whole(html, page, option="--html")
         if as_json:
             segments = {one.name: one.action for one in changes}
             ws.output.json({**found.to_dict(), "segments": segments, "html": html})

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from aimwell.cli.context import Opened
+from aimwell.cli.whole_file import write_whole
 from aimwell.definitions.catalogue import check
 from aimwell.definitions.kinds.model import Model
 from aimwell.segment.models.built import Built
@@ -65,11 +66,5 @@ def write_page(ws: Opened, built: Built, html: Path | None, as_of: datetime) -> 
 
 def keep_page(ws: Opened, page: str, html: Path) -> None:
     """Write a page to the file that was named."""
-    try:
-        html.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise typer.BadParameter(
-            f"{html} cannot be written: {error.strerror or error}. Name a file in a folder that is there.",
-            param_hint="--html",
-        ) from error
+    write_whole(html, page, option="--html")
     ws.output.say(f"Written to {html}.")

@@ -10,6 +10,7 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.old_orders import note_old_orders
+from aimwell.cli.whole_file import write_whole
 from aimwell.history.moment import open_moment
 from aimwell.segment.divisions import divide
 from aimwell.segment.personas.model import Persona
@@ -61,7 +62,7 @@ def personas(
                 timezone=settings.timezone,
                 currency=settings.currency,
             )
-            html.write_text(page, encoding="utf-8")
+            write_whole(html, page, option="--html")
         if as_json:
             ws.output.json(faces)
             return

@@ -10,6 +10,7 @@ import typer
 
 from aimwell.cli.context import AsOfOption, JsonOption, WorkspaceOption, opened
 from aimwell.cli.personas import DivisionArgument
+from aimwell.cli.whole_file import write_whole
 from aimwell.history.moment import open_moment
 from aimwell.segment.membership.overlap import overlap as compute_overlap
 from aimwell.segment.rules.leaves.rfm import group_words
@@ -44,12 +45,10 @@ def validity(
             )
         settings = ws.stores.settings
         if html is not None:
-            html.write_text(
-                validity_html(
-                    found, as_of=moment, timezone=settings.timezone, currency=settings.currency
-                ),
-                encoding="utf-8",
+            page = validity_html(
+                found, as_of=moment, timezone=settings.timezone, currency=settings.currency
             )
+            write_whole(html, page, option="--html")
         if as_json:
             ws.output.json({**found.to_dict(), "html": html})
             return

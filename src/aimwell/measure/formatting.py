@@ -108,8 +108,10 @@ def count_of(value: int, one: str, many: str) -> str:
 
 
 def signed_number(value: float, places: int = 2) -> str:
-    """A difference of no special unit, always with its sign, as '+1,234.50' or '−0.30'."""
-    return f"{value:+,.{places}f}".replace("-", MINUS)
+    """A difference of no special unit, with its sign, as '+1,234.50' or '−0.30'; what rounds to nothing has none."""
+    sign, figure = _signed(value, places)
+    plus = "+" if value > 0 and any(digit in figure for digit in "123456789") else ""
+    return f"{sign or plus}{figure}"
 
 
 def date_words(moment: datetime, timezone: str) -> str:

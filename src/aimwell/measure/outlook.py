@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from aimwell.measure.earnings import Earned
 from aimwell.measure.formatting import money, money_interval, percent
-from aimwell.measure.wave_correlations import Known, correlation_table
+from aimwell.measure.wave_correlations import Known, campaign_effects, correlation_table
 from aimwell.stats.estimate import Estimate
 from aimwell.stats.log_ratios import as_changes, log_ratio
 from aimwell.stats.meta_analysis import Pooled, pool
@@ -59,6 +59,11 @@ class Outlook:
     def shown(self) -> Estimate:
         """The mean that is told first."""
         return self.these if self.few else self.each.mean
+
+    @property
+    def how(self) -> str:
+        """How the mean that is told first was found, as the start of a sentence."""
+        return f"{'By the' if self.few else 'Mean by'} {self.shown.method}"
 
 
 def outlook_of(rows: Sequence[Earned], known: Known, *, currency: str) -> Outlook:
@@ -120,18 +125,13 @@ def _by_campaign(
     read: Callable[[Earned], tuple[float, float] | None],
 ) -> dict[str, tuple[float, float]]:
     """Campaign → its effect and standard error; its waves pooled with the correlations of their errors."""
-    found = {}
-    for campaign, waves in over.items():
-        told = [(row.plan_id, *one) for row in waves if (one := read(row)) is not None]
-        if len(told) == 1:
-            found[campaign] = told[0][1:]
-        elif told:
-            plans, effects, errors = zip(*told, strict=True)
-            pooled = pool(effects, errors, correlations=correlation_table(plans, known))
-            assert pooled.mean.estimate is not None  # noqa: S101 - of two waves
-            assert pooled.error is not None  # noqa: S101 - as above
-            found[campaign] = pooled.mean.estimate, pooled.error
-    return found
+    return campaign_effects(
+        {
+            campaign: [(row.plan_id, *one) for row in waves if (one := read(row)) is not None]
+            for campaign, waves in over.items()
+        },
+        known,
+    )
 
 
 def _expected(each: Mapping[str, tuple[float, float]], pooled: Pooled) -> dict[str, float]:

@@ -129,7 +129,7 @@ def measure(
         ledger,
         setting,
         erased=placed.erased,
-        earlier=earlier_lifts(stores, plan.plan_id, starts_at=span.starts_at),
+        earlier=earlier_lifts(stores, plan),
         seed=seed,
         permutations=permutations,
         revision=revision,

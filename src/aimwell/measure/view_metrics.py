@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from aimwell.measure.lifts import conversion_difference
 from aimwell.measure.model import Metric, Unit
 from aimwell.measure.people import BoolArray, People
 from aimwell.measure.view_model import LiftView, Spent, told
@@ -61,22 +62,24 @@ def reached_views(
         if flags is None or not (flags & people.treated).any():
             continue
         got, meant = int((flags & people.treated).sum()), int(people.treated.sum())
+        # Another method would give the same effect another interval, and seem to contradict it.
+        all_reached = key == "reached" and np.array_equal(flags, people.treated)
         for metric, label, unit in metrics:
             if metric not in lifts or (key == "opened" and metric != "revenue"):
                 continue
-            columns = [_less_past(people, people.outcome(metric)), flags.astype(np.float64)]
-            level = DEFAULT_CONFIDENCE if fraction is None else one_look_confidence(fraction)
-            effect = reached_effect(
-                _joint(people, people.treated, columns),
-                _joint(people, ~people.treated, columns),
-                confidence=level,
-            ).effect
-            if fraction is not None:
-                effect = as_always_valid(effect, fraction=fraction)
-            says = (
-                f"What it added for each of the {got:,} of {meant:,} contacted people {whom} (local average effect, assignment as the "
-                "instrument, past spend taken off)."
-            )
+            if all_reached:
+                effect = (
+                    conversion_difference(people, fraction=fraction).times(0.01)
+                    if metric == "conversion"
+                    else lifts[metric].difference
+                )
+                says = f"All {meant:,} contacted people were {whom}, so this is the effect on everybody."
+            else:
+                effect = _on_reached(people, metric, flags, fraction)
+                says = (
+                    f"What it added for each of the {got:,} of {meant:,} contacted people {whom} (local average effect, assignment as the "
+                    "instrument, past spend taken off)."
+                )
             if key == "opened":
                 says += " It takes for granted that a message that nobody opened does nothing."
             found.append(
@@ -92,6 +95,18 @@ def reached_views(
                 )
             )
     return found
+
+
+def _on_reached(
+    people: People, metric: Metric, flags: BoolArray, fraction: float | None
+) -> Estimate:
+    columns = [_less_past(people, people.outcome(metric)), flags.astype(np.float64)]
+    effect = reached_effect(
+        _joint(people, people.treated, columns),
+        _joint(people, ~people.treated, columns),
+        confidence=DEFAULT_CONFIDENCE if fraction is None else one_look_confidence(fraction),
+    ).effect
+    return effect if fraction is None else as_always_valid(effect, fraction=fraction)
 
 
 def ratio_views(people: People, fraction: float | None) -> list[LiftView]:

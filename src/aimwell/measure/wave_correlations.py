@@ -1,4 +1,4 @@
-"""How the errors of plans go together: those of waves of one campaign, as the campaign's reports found them."""
+"""How the errors of plans go together: those of waves of one campaign, as the campaign's reports found them; and a campaign's effect over its waves."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from typing import Any
 
 import numpy as np
 
+from aimwell.stats.meta_analysis import pool
 from aimwell.stats.samples import FloatArray
 
-__all__ = ["Known", "correlation_table", "unknown_waves", "wave_correlations"]
+__all__ = [
+    "Known",
+    "campaign_effects",
+    "correlation_table",
+    "unknown_waves",
+    "wave_correlations",
+]
 
 Known = Mapping[tuple[str, str], float]
 """Two plans → the correlation of the errors of what they added."""
@@ -37,6 +44,28 @@ def correlation_table(plan_ids: Sequence[str], known: Known) -> FloatArray:
             if place != further:
                 table[place, further] = known.get((one, other), 0.0)
     return table
+
+
+def campaign_effects(
+    waves: Mapping[str, Sequence[tuple[str, float, float]]], known: Known
+) -> dict[str, tuple[float, float]]:
+    """Campaign → its effect and standard error; its waves pooled with the correlations of their errors.
+
+    Args:
+        waves: Campaign → plan, effect and standard error of each wave that tells of one; campaigns without any are left out.
+        known: As `wave_correlations` gives it.
+    """
+    found = {}
+    for campaign, told in waves.items():
+        if len(told) == 1:
+            found[campaign] = told[0][1:]
+        elif told:
+            plans, effects, errors = zip(*told, strict=True)
+            pooled = pool(effects, errors, correlations=correlation_table(plans, known))
+            assert pooled.mean.estimate is not None  # noqa: S101 - of two waves
+            assert pooled.error is not None  # noqa: S101 - as above
+            found[campaign] = pooled.mean.estimate, pooled.error
+    return found
 
 
 def unknown_waves(plans: Sequence[tuple[str, str]], known: Known) -> tuple[str, ...]:

@@ -1,16 +1,19 @@
-"""The Bayesian view of a difference: what to believe, given a stated prior.
+"""The Bayesian view of an effect: what to believe, given a stated prior.
 
 It answers in the words that people use anyway: how probable is it that sending is better, and how much would be lost by the
 wrong choice? It says so of a prior, which must be shown with it. It is no licence to look daily and stop when it pleases:
 the share of wrong stops is as stated only on average over effects drawn from that very prior. For daily looks take the always-valid
 interval.
 
-The normal posterior rests on the estimate and its standard error. Where earlier campaigns are there, the prior is what a next
-campaign of their kind would be expected to bring; otherwise a weak one around no effect, of a size that is said in
-words. Shares have Beta posteriors with Jeffreys' prior.
+Campaigns are alike in the *share* by which they move what people spend, so the prior is a normal law of the logarithm of the ratio of both
+means: what a next campaign of the kind of the earlier ones would bring, or, where they are too few, a weak one around no effect, whose size is
+said in words. The likelihood is that of both means, each with its error. The control mean, of which nothing is believed before but that it is above
+zero, is integrated out, so its own error counts wherever it stands, and no bound of the difference lies below a loss of all that the control brings.
+Shares have Beta posteriors with Jeffreys' prior.
 
-Sources: Gelman and others (2013), Bayesian data analysis, sections 2.5 and 2.9; Stucchio (2015), Bayesian A/B testing at VWO
-(expected loss); Deng, Lu and Chen (2016), Continuous monitoring of A/B tests without pain (where looking is safe).
+Sources: Gelman and others (2013), Bayesian data analysis, sections 2.5, 2.9 and 3.2 (Student's law where variances are estimated); Hedges, Gurevitch and
+Curtis (1999) for the logarithm of ratios; Stucchio (2015), Bayesian A/B testing at VWO (expected loss); Deng, Lu and Chen (2016), Continuous
+monitoring of A/B tests without pain (where looking is safe).
 """
 
 from __future__ import annotations
@@ -19,36 +22,40 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc, betaincinv, ndtr, ndtri
+from scipy.special import betainc, betaincinv, ndtr
 
 from aimwell.errors import StatsError
 from aimwell.stats.estimate import DEFAULT_CONFIDENCE, Estimate, checked_share
 from aimwell.stats.meta_analysis import Pooled
 from aimwell.stats.roots import root
-from aimwell.stats.two_means import TwoMeans
+from aimwell.stats.samples import FloatArray
+from aimwell.stats.two_means import TwoMeans, control_mean_problem
 
 __all__ = [
     "WEAK_LIFT",
     "Belief",
     "Prior",
-    "believed_difference",
+    "believed_change",
     "believed_share_difference",
     "prior_of_campaigns",
     "weak_prior",
 ]
 
 WEAK_LIFT = 0.2
-"""Standard deviation of the weak prior, as a share of the control mean."""
+"""The lift within which two of three campaigns lie under the weak prior; falls as far as its reverse."""
 
 _JEFFREYS = 0.5
 _SHARES = "Beta posteriors with Jeffreys' prior"
 # Nodes for the integral over one of the two shares; its integrand is smooth.
 _PLACES, _WEIGHTS = np.polynomial.legendre.leggauss(400)
+_REACH = 9.0
+"""Deviations to each side over which the ratio is integrated, with so many nodes:"""
+_NODES = 1_001
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prior:
-    """What was believed of the difference before: a normal law, in the unit of the outcome.
+    """What was believed of the ratio of both means before: a normal law of its logarithm.
 
     Attributes:
         mean, deviation: Of the normal law.
@@ -85,66 +92,135 @@ class Belief:
     prior: str
 
 
-def weak_prior(control_mean: float, *, lift: float = WEAK_LIFT) -> Prior | str:
-    """A prior around no effect under which two of three campaigns move the control mean by no more than `lift` of it.
-
-    Returns:
-        The prior, or why there is none (a control mean that is not above zero).
-    """
-    if not control_mean > 0.0:
-        return f"the control mean is {control_mean:.4g}, so a usual size of effects cannot be told from it"
+def weak_prior(lift: float = WEAK_LIFT) -> Prior:
+    """A prior around no effect: two of three campaigns raise the control mean by no more than `lift`, nor lower it by the reverse."""
+    fall = lift / (1.0 + lift)
     return Prior(
         mean=0.0,
-        deviation=lift * control_mean,
-        words=f"no effect on average; two of three campaigns within {100 * lift:.0f} % of the control mean either way",
+        deviation=math.log1p(lift),
+        words=f"no effect on average; two of three campaigns between \N{MINUS SIGN}{100 * fall:.0f} % and +{100 * lift:.0f} % of the control mean",
     )
 
 
-def prior_of_campaigns(pooled: Pooled, *, scale: float = 1.0) -> Prior | str:
+def prior_of_campaigns(pooled: Pooled) -> Prior | str:
     """What a next campaign like the earlier ones would bring, as known before it.
 
+    The normal law with the length of the prediction interval, in which it counts how little a few campaigns tell of how far campaigns differ. (With
+    the variance between them taken for known, as estimated, three campaigns that happen to agree would make the prior sure of itself.)
+
     Args:
-        pooled: Of the earlier campaigns.
-        scale: Turns their unit into that of the outcome: the control mean, where they are relative lifts.
+        pooled: Of the logarithms of ratios of the earlier campaigns.
     """
-    if pooled.mean.estimate is None or pooled.error is None or pooled.between is None:
-        return pooled.mean.reason or "the earlier campaigns have no common mean"
-    deviation = math.sqrt(pooled.between + pooled.error**2)
+    deviation = pooled.next.normal_error
+    if pooled.next.estimate is None or deviation is None:
+        return pooled.next.reason or "the earlier campaigns do not tell what a next one may bring"
     return Prior(
-        mean=scale * pooled.mean.estimate,
-        deviation=scale * deviation,
+        mean=pooled.next.estimate,
+        deviation=deviation,
         words=f"{pooled.count} earlier campaigns",
     )
 
 
-def believed_difference(
+def believed_change(
     means: TwoMeans, prior: Prior, *, confidence: float = DEFAULT_CONFIDENCE
 ) -> Belief:
-    """The normal posterior of a difference of means."""
+    """The posterior of a difference of means, by what was believed of their ratio.
+
+    With the ratio r given, T − r C has the mean 0 and a variance that is known, and the control mean has a normal law above 0; so only r is
+    integrated by numbers.
+    """
     checked_share(confidence, name="confidence")
-    method = f"normal posterior; prior: {prior.words}"
+    method = f"posterior of both means; prior of their ratio: {prior.words}"
+    reason = control_mean_problem(means.control, clear=True)
     if means.variance <= 0.0:
-        reason = means.difference(confidence=confidence).reason or "nothing varies"
+        reason = means.difference(confidence=confidence).reason
+    if reason is not None:
         return _none(reason, method, prior.words, confidence)
-    gap, precision = means.treated - means.control, 1.0 / means.variance
-    before = 1.0 / prior.deviation**2
-    mean = (gap * precision + prior.mean * before) / (precision + before)
-    deviation = 1.0 / math.sqrt(precision + before)
-    half = deviation * float(ndtri(0.5 + confidence / 2.0))
-    z = mean / deviation
-    density = math.exp(-0.5 * z * z) / math.sqrt(2.0 * math.pi)
+    logs = _log_ratios(means, prior)
+    ratios, steps = np.exp(logs), np.gradient(logs)
+    off = means.treated - ratios * means.control
+    spread = (
+        means.treated_variance
+        - 2.0 * ratios * means.covariance
+        + ratios**2 * means.control_variance
+    )
+    centre = (
+        ratios * (means.control_variance * means.treated - means.covariance * means.control)
+        + means.treated_variance * means.control
+        - means.covariance * means.treated
+    ) / spread
+    left = means.treated_variance * means.control_variance - means.covariance**2
+    width = np.sqrt(np.maximum(left / spread, (1e-9 * means.control) ** 2))
+    above = ndtr(centre / width)
+    log_weight = (
+        -0.5 * ((logs - prior.mean) / prior.deviation) ** 2
+        - 0.5 * np.log(spread)
+        - 0.5 * (means.degrees + 1.0) * np.log1p(off**2 / (means.degrees * spread))
+        + np.log(np.maximum(above, 1e-300))
+    )
+    weight = steps * np.exp(log_weight - log_weight.max())
+    weight /= weight.sum()
+    change = ratios - 1.0
+    density = np.exp(-0.5 * (centre / width) ** 2) / math.sqrt(2.0 * math.pi)
+    control = centre + width * density / np.maximum(above, 1e-300)
+    gain = float(weight @ (np.maximum(change, 0.0) * control))
+    loss = float(weight @ (np.maximum(-change, 0.0) * control))
+
+    def at_most(value: float) -> float:
+        """Probability that the difference is at most so much."""
+        bound = value / np.where(change == 0.0, 1.0, change)
+        under = (ndtr((bound - centre) / width) - ndtr(-centre / width)) / np.maximum(above, 1e-300)
+        under = np.clip(under, 0.0, 1.0)
+        same = float(value >= 0.0)
+        return float(
+            weight @ np.where(change > 0.0, under, np.where(change < 0.0, 1.0 - under, same))
+        )
+
+    most = float((centre + _REACH * width).max())
+    tail = (1.0 - confidence) / 2.0
+
+    def quantile(level: float) -> float:
+        highest = most * float(change[-1])
+        return root(lambda value: at_most(value) - level, -most, highest, within=1e-9 * most)
+
     return Belief(
         difference=Estimate(
-            estimate=mean,
-            lower=mean - half,
-            upper=mean + half,
+            estimate=gain - loss,
+            lower=quantile(tail),
+            upper=quantile(1.0 - tail),
             confidence=confidence,
             method=method,
         ),
-        better=float(ndtr(z)),
-        loss_if_sent=max(deviation * density - mean * float(ndtr(-z)), 0.0),
-        loss_if_not=max(deviation * density + mean * float(ndtr(z)), 0.0),
+        better=float(weight @ np.heaviside(change, 0.5)),
+        loss_if_sent=loss,
+        loss_if_not=gain,
         prior=prior.words,
+    )
+
+
+def _log_ratios(means: TwoMeans, prior: Prior) -> FloatArray:
+    """Nodes over all that the prior holds for possible, closer ones where it and the measured ratio meet, and no change."""
+    spans = [(prior.mean, prior.deviation)]
+    if means.treated > 0.0:
+        variance = (
+            means.treated_variance / means.treated**2
+            + means.control_variance / means.control**2
+            - 2.0 * means.covariance / (means.treated * means.control)
+        )
+        share = 1.0 / (1.0 + variance / prior.deviation**2)
+        measured = math.log(means.treated / means.control)
+        middle = share * measured + (1.0 - share) * prior.mean
+        spans.append((middle, math.sqrt(share * variance)))
+    return np.unique(
+        np.concatenate(
+            [
+                [0.0],
+                *(
+                    np.linspace(middle - _REACH * width, middle + _REACH * width, _NODES)
+                    for middle, width in spans
+                ),
+            ]
+        )
     )
 
 
