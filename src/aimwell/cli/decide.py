@@ -132,13 +132,15 @@ def plans(
             ws.output.json([_brief(p) for p in found])
         zone = ZoneInfo(ws.stores.settings.timezone)
         ws.output.table(
-            ["plan", "state", "trial", "as of", "to contact", "held out"],
+            ["plan", "campaign", "state", "trial", "as of", "made", "to contact", "held out"],
             [
                 (
                     p.plan_id,
+                    p.campaign,
                     p.state,
                     p.trial,
                     p.as_of.astimezone(zone),
+                    f"{p.planned_at.astimezone(zone):%m-%d %H:%M:%S}",
                     p.summary["treated"],
                     p.summary["control"],
                 )

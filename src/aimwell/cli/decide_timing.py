@@ -84,7 +84,7 @@ def _say(ws: Opened, found: TimingWorth) -> None:
     )
     ws.output.say()
     ws.output.table(
-        ["per person", stated, predicted, "added", "95 %", ""],
+        [_per_person(ws), stated, predicted, "added", "95 %", ""],
         [
             (
                 one.outcome,
@@ -106,7 +106,7 @@ def _say(ws: Opened, found: TimingWorth) -> None:
         ws.output.table(
             [
                 f"a random hour ({found.random[0].people:,} people)",
-                "per person",
+                _per_person(ws),
                 "over the stated time",
                 "95 %",
                 "predicted over it",
@@ -180,6 +180,10 @@ def _show_channels(ws: Opened, told: Mapping[str, Any] | None) -> None:
             "So the predicted channel is given up: nobody's message goes through it for its own sake. The share that gets an action at "
             "random still tells if that changes."
         )
+
+
+def _per_person(ws: Opened) -> str:
+    return f"per person (money in {ws.stores.settings.currency})"
 
 
 def _figure(one: Estimate, sign: str = "") -> str:

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from aimwell.decide.earning import MONEY
 from aimwell.decide.past_plans import Source, past_timings, read_past
 from aimwell.decide.policies.candidates import Constant, People, Rule
 from aimwell.decide.policies.choosing import Choice, choose, difference
 from aimwell.decide.policies.judging import Judgement, judge_policies
+from aimwell.decide.policies.words import gain_words
 from aimwell.decide.timing_log import PREDICTED, RANDOM
 from aimwell.decide.uplift.assigned import usual_outcome
 from aimwell.decide.uplift.data import ExperimentData, IntArray
@@ -73,7 +75,7 @@ class OutcomeOfTiming:
         gain, what = self.choice.gain, self.outcome
         if gain.estimate is None or gain.lower is None or gain.upper is None:
             return self._undefined()
-        told = f"{gain.estimate:+.4g} {what} per person ({gain.lower:+.4g} to {gain.upper:+.4g})"
+        told = f"{what} {gain_words(gain, self.choice.currency)}"
         if self.choice.verdict == "personalise":
             return f"The predicted time pays: {told} over the stated one."
         if self.choice.verdict == "does not pay":
@@ -191,7 +193,13 @@ def timing_worth(
         arms={_STATED: counts[0], _PREDICTED: counts[1]},
         window_days=past.read.window_days,
         outcomes=tuple(
-            judge_timing(data, name, worth=worth if name == first else None, seed=seed)
+            judge_timing(
+                data,
+                name,
+                worth=worth if name == first else None,
+                seed=seed,
+                currency=stores.settings.currency,
+            )
             for name in names
         ),
         random=_at_random(stores, sources, names, now=now, seed=seed),
@@ -200,7 +208,12 @@ def timing_worth(
 
 
 def judge_timing(
-    data: ExperimentData, outcome: str, *, worth: float | None = None, seed: int = 0
+    data: ExperimentData,
+    outcome: str,
+    *,
+    worth: float | None = None,
+    seed: int = 0,
+    currency: str | None = None,
 ) -> OutcomeOfTiming:
     """Both policies on an experiment of times, whose control is the stated time and whose one arm is the predicted.
 
@@ -209,6 +222,7 @@ def judge_timing(
         outcome: One of its.
         worth: The smallest gain per person that counts; default: a twentieth of what people at the stated time earn.
         seed: Of how people are dealt out.
+        currency: Of outcomes that are money.
     """
     judgement = judge_policies(
         data,
@@ -218,7 +232,10 @@ def judge_timing(
     )
     stated = judgement.find(_STATED).value.doubly_robust.estimate or 0.0
     least = max(0.0, _WORTH_SHARE * stated) if worth is None else worth
-    return OutcomeOfTiming(outcome, judgement, choose(judgement, worth=least, seed=seed))
+    money = currency if outcome in MONEY else None
+    return OutcomeOfTiming(
+        outcome, judgement, choose(judgement, worth=least, seed=seed, currency=money)
+    )
 
 
 def _at_random(
