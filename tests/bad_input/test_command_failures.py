@@ -91,6 +91,18 @@ def test_numbers_that_nothing_can_be_are_refused_with_what_is_allowed(
     assert "than or equal to" in told.err
 
 
+def test_a_moment_before_all_records_is_refused(run: Run, workspace: Path) -> None:
+    run("apply", _offer(), "-w", workspace)
+    told = run("decide", "offer", "ten", "--as-of", "0001-01-05", "-w", workspace, code=2)
+    assert "lies before 1900" in told.err
+
+
+def _offer() -> Path:
+    file = Path("offer.yaml")
+    file.write_text("{kind: offer, name: ten, benefit: {percent: 10}}", encoding="utf-8")
+    return file
+
+
 def test_a_segment_with_two_arms_in_one_call_is_not_half_forgotten(
     run: Run, workspace: Path
 ) -> None:

@@ -51,6 +51,9 @@ AsOfOption = Annotated[
     ),
 ]
 
+_EARLIEST_YEAR = 1900
+"""Windows before an earlier moment would end before the calendar begins."""
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -114,4 +117,8 @@ def moment(text: str, *, zone: str) -> datetime:
         raise typer.BadParameter(
             f"'{text}' is no day or moment. Write 2011-09-01, 2011-09-01T12:00 or 2011-09-01T12:00+01:00."
         ) from None
+    if found.year < _EARLIEST_YEAR:
+        raise typer.BadParameter(
+            f"'{text}' lies before {_EARLIEST_YEAR}, of which nothing is known. Write a later day, as 2011-09-01."
+        )
     return found if found.tzinfo is not None else found.replace(tzinfo=ZoneInfo(zone))
