@@ -57,7 +57,7 @@ def power(
     arms: Annotated[int, typer.Option(min=1, help="Arms that are contacted.")] = 1,
     held: Annotated[float, typer.Option("--holdout", help="Share held out.")] = 0.5,
     per_day: Annotated[
-        float | None, typer.Option(help="People who come into the audience a day.")
+        float | None, typer.Option(max=1e12, help="People who come into the audience a day.")
     ] = None,
     window: Annotated[
         float, typer.Option(min=0, max=3650, help="Days until outcomes are in.")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +10,7 @@ import pyarrow.csv
 
 from aimwell.errors import PrivacyError, StorageFullError
 from aimwell.privacy.vault import PERSON_FIELDS, read_people
-from aimwell.store.disk import is_full
+from aimwell.store.disk import is_full, replacing
 from aimwell.store.stores import Stores
 
 __all__ = ["with_personal", "write_list"]
@@ -67,15 +65,10 @@ def write_list(people: pa.Table, file: Path) -> None:
         PrivacyError: It cannot be written there.
         StorageFullError: The disk is full.
     """
-    part = file.with_name(f".{file.name}.part")
     try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(handle, "wb") as out:
+        with replacing(file, mode=0o600) as out:
             pyarrow.csv.write_csv(people, out)
-        part.replace(file)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         if is_full(error):
             raise StorageFullError(
                 f"The disk is full: nothing was written to '{file}'. Free some space and run the same command again."

@@ -12,8 +12,10 @@ import re
 import secrets
 import shutil
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 __all__ = [
     "Changes",
@@ -21,6 +23,7 @@ __all__ = [
     "place_file",
     "remove_stale_parts",
     "replace_file",
+    "replacing",
     "settle",
     "settle_folder",
 ]
@@ -75,29 +78,35 @@ def place_file(file: Path, target: Path) -> None:
         shutil.copyfile(file, target)
 
 
-def replace_file(file: Path, text: str, *, mode: int | None = None) -> None:
-    """Write `text` as the file, whole or not at all: beside it, down to the disk, then by its name; what had the name goes.
+@contextmanager
+def replacing(file: Path, *, mode: int | None = None) -> Iterator[BinaryIO]:
+    """Write a file whole or not at all: beside it, down to the disk, then by its name; what had the name goes.
 
     Args:
         file: Its name, in a folder that is there.
-        text: Written as UTF-8, line ends as they are.
         mode: Who may read it, as 0o600; None: as usual.
 
     Raises:
-        OSError: It cannot be written; what had the name is as it was.
+        OSError: It cannot be written; what had the name is as it was, as it is where the block raises.
     """
     part = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     try:
         handle = os.open(
             part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666 if mode is None else mode
         )
-        with open(handle, "w", encoding="utf-8", newline="") as out:
-            out.write(text)
+        with open(handle, "wb") as out:
+            yield out
         settle([part])
         part.replace(file)
         settle_folder(file.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def replace_file(file: Path, text: str, *, mode: int | None = None) -> None:
+    """Write `text` as the file, as UTF-8 with line ends as they are; the rest as of `replacing`."""
+    with replacing(file, mode=mode) as out:
+        out.write(text.encode("utf-8"))
 
 
 class Changes:
