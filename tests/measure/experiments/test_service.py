@@ -253,3 +253,9 @@ def test_names_that_are_not_there_are_told_with_those_that_are(stores: Stores) -
         measure_experiment(stores, "mail", now=NOW, cluster="shp")
     with pytest.raises(MeasureError, match="in several arms"):
         measure_experiment(stores, "mail", now=NOW, cluster="shop")
+
+
+def test_an_outcome_beyond_all_reckoning_is_refused_in_words(stores: Stores) -> None:
+    run(stores, adds=1e300)
+    with pytest.raises(MeasureError, match=r"reaches 1e\+300, which no person can have"):
+        measure_experiment(stores, "mail", now=NOW)

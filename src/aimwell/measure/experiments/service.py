@@ -28,6 +28,7 @@ from aimwell.measure.experiments.words import (
     sentence_of,
     unadjusted_words,
 )
+from aimwell.stats.samples import FloatArray
 from aimwell.stats.srm import check_ratio
 from aimwell.store.stores import Stores
 
@@ -37,6 +38,9 @@ NO_GROUPS = "none"
 """In place of a trait: persons were assigned, whatever it looks like."""
 
 BoolArray = NDArray[np.bool_]
+
+_MOST = 1e100
+"""Squares of outcomes and their sums must stay numbers of double precision."""
 
 
 def measure_experiments(
@@ -88,6 +92,7 @@ def measure_experiment(
     missing = assigned.missing([chosen])
     cautions = [*assigned.cautions, *_lost(assigned, missing)]
     kept = ~missing
+    _check_size(assigned.outcomes[chosen][kept], chosen, name)
     arms = assigned.comparable(kept)
     code = np.array([arms.index(label) for label in assigned.labels[kept]], dtype=np.int64)
     chances, words = assigned.probabilities(arms)
@@ -149,7 +154,21 @@ def _lost(assigned: Assigned, missing: BoolArray) -> list[str]:
         f"{missing[assigned.labels == arm].mean():.1%} of '{arm}'"
         for arm in sorted(set(assigned.labels.tolist()))
     )
-    return [f"{int(missing.sum()):,} people have no outcome and were left out ({shares})."]
+    number = int(missing.sum())
+    kept_out = (
+        "1 person has no outcome and was"
+        if number == 1
+        else f"{number:,} people have no outcome and were"
+    )
+    return [f"{kept_out} left out ({shares})."]
+
+
+def _check_size(values: FloatArray, outcome: str, name: str) -> None:
+    if len(values) and float(np.abs(values).max()) > _MOST:
+        raise MeasureError(
+            f"The outcome '{outcome}' of '{name}' reaches {float(np.abs(values).max()):.3g}, which no person can have. Correct it in the source and "
+            "collect it again."
+        )
 
 
 def _groups(
