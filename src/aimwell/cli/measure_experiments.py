@@ -132,7 +132,8 @@ def _show(ws: Opened, found: ExperimentResult) -> None:
     if len(found.comparisons) > 1:
         out.say("All intervals hold at once in 95 of 100 experiments; p is corrected by Holm.")
     out.say()
-    out.say(found.split.message)
+    if not found.split.mismatch:  # else it stands among the cautions
+        out.say(found.split.message)
     for one in found.comparisons:
         words = reached_words(one)
         if words:

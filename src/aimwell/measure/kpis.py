@@ -124,11 +124,16 @@ def _acquisition(people: People, facts: Facts) -> Kpi:
 def _cost_of_customer(cost: float, added: Estimate, people: People, targeted: int) -> Estimate:
     """Cost ÷ customers added."""
     method = "campaign cost over the difference of shares"
-    if not (~people.treated).any():
+    held = ~people.treated
+    if not held.any():
         return Estimate.missing(NO_CONTROL, method=method)
     if not targeted:
         return Estimate.missing(
             "nobody who was targeted could become a new customer", method=method
+        )
+    if not (held & ~people.customer).any():
+        return Estimate.missing(
+            "nobody who was held out could become a new customer", method=method
         )
     return cost_of_each(cost, added, what="any new customer", method=method)
 
