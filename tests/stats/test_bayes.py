@@ -145,3 +145,13 @@ def test_nothing_to_go_by_is_missing_and_nonsense_refused():
         believed_share_difference((3, 2), (1, 2))
     with pytest.raises(StatsError, match="above 0"):
         Prior(mean=0.0, deviation=0.0, words="none")
+
+
+@pytest.mark.parametrize("deviation", [10.0, 40.0, 200.0])
+def test_a_prior_of_campaigns_that_contradict_each_other_leaves_the_figures_alone(deviation: float):
+    means = _means(11.0, 10.0, (0.2, 0.22))
+    found = believed_change(means, Prior(mean=0.0, deviation=deviation, words="")).difference
+    plain = means.difference()
+    assert found.estimate == pytest.approx(plain.estimate, abs=0.01)
+    assert found.lower == pytest.approx(plain.lower, abs=0.02)
+    assert found.upper == pytest.approx(plain.upper, abs=0.02)

@@ -51,6 +51,9 @@ _PLACES, _WEIGHTS = np.polynomial.legendre.leggauss(400)
 _REACH = 9.0
 """Deviations to each side over which the ratio is integrated, with so many nodes:"""
 _NODES = 1_001
+_FURTHEST = 150.0
+"""Of the logarithm of a ratio: what lies beyond has no weight beside any campaign's figures, and squares would overflow."""
+_NO_WEIGHT = 1e-18
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +163,12 @@ def believed_change(
     )
     weight = steps * np.exp(log_weight - log_weight.max())
     weight /= weight.sum()
+    # What has no weight would only widen the search for the bounds: a prior of campaigns that contradict each other reaches very far.
+    told = weight > _NO_WEIGHT
+    weight, ratios, centre, width, above = (
+        one[told] for one in (weight, ratios, centre, width, above)
+    )
+    weight /= weight.sum()
     change = ratios - 1.0
     density = np.exp(-0.5 * (centre / width) ** 2) / math.sqrt(2.0 * math.pi)
     control = centre + width * density / np.maximum(above, 1e-300)
@@ -180,7 +189,7 @@ def believed_change(
     tail = (1.0 - confidence) / 2.0
 
     def quantile(level: float) -> float:
-        highest = most * float(change[-1])
+        highest = most * max(float(change[-1]), 1.0)
         return root(lambda value: at_most(value) - level, -most, highest, within=1e-9 * most)
 
     return Belief(
@@ -211,17 +220,11 @@ def _log_ratios(means: TwoMeans, prior: Prior) -> FloatArray:
         measured = math.log(means.treated / means.control)
         middle = share * measured + (1.0 - share) * prior.mean
         spans.append((middle, math.sqrt(share * variance)))
-    return np.unique(
-        np.concatenate(
-            [
-                [0.0],
-                *(
-                    np.linspace(middle - _REACH * width, middle + _REACH * width, _NODES)
-                    for middle, width in spans
-                ),
-            ]
-        )
-    )
+    nodes = [
+        np.linspace(middle - _REACH * width, middle + _REACH * width, _NODES)
+        for middle, width in spans
+    ]
+    return np.unique(np.clip(np.concatenate([[0.0], *nodes]), -_FURTHEST, _FURTHEST))
 
 
 def believed_share_difference(
