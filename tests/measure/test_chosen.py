@@ -207,6 +207,14 @@ def test_without_a_choice_or_after_an_earlier_wave_there_is_no_figure_but_a_reas
     assert mail.profit.defined
     assert mail.chosen is not None
     assert 0 < mail.chosen.people < mail.chosen.drawn_before
+    held = replace(shop, people=replace(shop.people, drawn_before=~shop.people.treated))
+    (mail, _text) = held.rows()
+    assert mail.chosen is not None
+    assert mail.chosen.held_out == 0 < mail.chosen.people
+    assert "an earlier wave of the campaign drew" in (mail.profit.reason or "")
+    assert "among them all who were held out" in (mail.profit.reason or "")
+    contacted = replace(shop, people=replace(shop.people, drawn_before=shop.people.treated))
+    assert "all who were left to the policy" in (contacted.rows()[0].profit.reason or "")
     never = replace(shop, people=replace(shop.people, choice=np.full(3_000, NOTHING)))
     assert "for nobody" in (never.rows()[0].profit.reason or "")
     treated = shop.people.treated & (shop.people.choice == 0)

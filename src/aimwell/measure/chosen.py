@@ -26,7 +26,7 @@ __all__ = ["chosen_for", "strata_apart"]
 
 _FOR_NOBODY = "the policy chose this action for nobody"
 _DRAWN_BEFORE = (
-    "an earlier wave of the campaign drew all {people:,} people for whom this action was chosen: what they did since is an effect of it and moves "
+    "an earlier wave of the campaign drew {whom}: what they did since is an effect of it and moves "
     "them between actions, so they are not like the held-out for whom it was chosen. A campaign of another name that learns from this one "
     "(policy.learn_from) draws anew who is held out"
 )
@@ -128,14 +128,24 @@ def _problem(people: People, compared: People, drawn_before: int) -> str | None:
     """Why there is no comparison."""
     if people.treated.all():
         return NO_CONTROL
+    if drawn_before and (compared.treated.all() or not compared.treated.any()):
+        return _DRAWN_BEFORE.format(whom=_drawn(compared, drawn_before))
     if not len(compared):
-        return _DRAWN_BEFORE.format(people=drawn_before) if drawn_before else _FOR_NOBODY
+        return _FOR_NOBODY
     if compared.treated.all():
         return _NONE_HELD
     apart = strata_apart(people)
     if apart is not None and apart < DEFAULT_THRESHOLD:
         return _APART.format(p=apart)
     return None
+
+
+def _drawn(compared: People, drawn_before: int) -> str:
+    """Whom an earlier wave drew, where that leaves nobody, or one side only, to compare."""
+    if not len(compared):
+        return f"all {drawn_before:,} people for whom this action was chosen"
+    side = "held out" if compared.treated.all() else "left to the policy"
+    return f"{drawn_before:,} of the people for whom this action was chosen, among them all who were {side}"
 
 
 def _of_action(people: People, action: str) -> list[int]:
