@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -12,6 +13,8 @@ from typer.testing import CliRunner
 from aimwell.cli.app import app
 from aimwell.deliver import service as deliver
 from aimwell.measure.service import measure, store_report
+from aimwell.measure.stored import latest_documents
+from aimwell.store.stores import Stores
 from campaigns import NOW, executed, set_up
 from shop import add_events, add_touches, day, make_stores
 
@@ -71,6 +74,31 @@ def test_attribution_shows_every_model_beside_what_sending_added(folder: Path) -
     assert "against the held-out" in text
     run(folder, "attribution", "--model", "lucky", code=2)
     run(folder, "attribution", "--goal", "Nothing", code=1)
+
+
+def test_waves_of_a_campaign_stand_together_beside_its_credit(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def waves(stores: Stores) -> list[dict[str, Any]]:
+        (one,) = latest_documents(stores)
+        row = {"waves": [{"plan_id": one["plan_id"]}, {"plan_id": "spring-again"}]}
+        again = {**one, "plan_id": "spring-again"}
+        again["series"] = {"rows": [{**row, "correlations": [[1.0, 1.0], [1.0, 1.0]]}]}
+        return [one, again]
+
+    def beside() -> dict[str, Any]:
+        body = json.loads(run(folder, "attribution", "--goal", "Signed Up", "--json"))
+        (found,) = body["incremental"]
+        return dict(found)
+
+    alone = beside()
+    monkeypatch.setattr("aimwell.measure.attribution.service.latest_documents", waves)
+    both = beside()
+    assert both["plan_ids"] == [*alone["plan_ids"], "spring-again"]
+    assert both["credited"] == alone["credited"]
+    for bound in ("estimate", "lower", "upper"):
+        assert both["measured"][bound] == pytest.approx(2 * alone["measured"][bound])
+    assert "'spring' in 2 waves" in run(folder, "attribution", "--goal", "Signed Up")
 
 
 def test_kpis_ledger_executive_and_later(folder: Path) -> None:

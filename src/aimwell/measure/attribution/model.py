@@ -61,12 +61,14 @@ class Incremental:
     """One campaign that was measured against held-out people, beside what it is credited with.
 
     Attributes:
-        measured: Conversions that sending added, over all who were contacted.
+        plan_ids: Its plans that were measured, the first one first.
+        measured: Conversions that sending added, over all who were contacted; of several waves the sum, with the correlation that their
+            reports found; missing where that of a wave is.
         credited: By model, of its own touches; None where paths are not told apart by campaign.
     """
 
     campaign: str
-    plan_id: str
+    plan_ids: tuple[str, ...]
     goal: str
     measured: Estimate
     credited: Mapping[str, float] | None

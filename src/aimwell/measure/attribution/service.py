@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,9 @@ from aimwell.measure.attribution.reading import By, PathsRead, Period, read_path
 from aimwell.measure.attribution.rules import DEFAULT_HALF_LIFE_DAYS
 from aimwell.measure.attribution.words import caveats, notes
 from aimwell.measure.stored import latest_documents
+from aimwell.measure.wave_correlations import Known, correlation_table, wave_correlations
 from aimwell.stats.estimate import Estimate, Figure
+from aimwell.stats.together import together
 from aimwell.store.stores import Stores
 
 __all__ = ["DEFAULT_WINDOW_DAYS", "attribute"]
@@ -176,20 +179,44 @@ def _incremental(
             else []
         )
     channels = by_campaign.paths.channels
-    result = []
+    campaigns: dict[str, list[Mapping[str, Any]]] = {}
     for one in measured:
-        place = channels.index(one["campaign"]) if one["campaign"] in channels else None
-        credit = {
-            model.model: 0.0 if place is None else float(model.credits[0, place]) for model in found
-        }
-        added = Estimate(**one["conversion_difference"]).times(one["treated"]["people"] / 100.0)
-        result.append(
-            Incremental(
-                campaign=one["campaign"],
-                plan_id=one["plan_id"],
-                goal=one["goal"],
-                measured=added,
-                credited=credit,
-            )
+        campaigns.setdefault(one["campaign"], []).append(one)
+    known = wave_correlations(measured)
+    return tuple(
+        _beside(
+            campaign,
+            waves,
+            known,
+            {
+                model.model: float(model.credits[0, channels.index(campaign)])
+                if campaign in channels
+                else 0.0
+                for model in found
+            },
         )
-    return tuple(result)
+        for campaign, waves in campaigns.items()
+    )
+
+
+def _beside(
+    campaign: str, waves: Sequence[Mapping[str, Any]], known: Known, credit: Mapping[str, float]
+) -> Incremental:
+    """What all its waves added, since a touch tells of its campaign and not of the wave."""
+    plans = [one["plan_id"] for one in waves]
+    added = [
+        Estimate(**one["conversion_difference"]).times(one["treated"]["people"] / 100.0)
+        for one in waves
+    ]
+    missing = next((one for one in added if not one.defined), None)
+    if len(added) == 1 or missing is not None:
+        measured = missing or added[0]
+    else:
+        measured = together(added, correlations=correlation_table(plans, known))
+    return Incremental(
+        campaign=campaign,
+        plan_ids=tuple(plans),
+        goal=waves[-1]["goal"],
+        measured=measured,
+        credited=credit,
+    )

@@ -97,7 +97,8 @@ def beside(one: Incremental, model: str) -> str:
     """The credited conversions of a campaign beside those that sending caused, and why they differ."""
     measured: Estimate = one.measured
     credited: Mapping[str, float] = one.credited or {}
-    said = f"'{one.campaign}' (measured: {one.goal}): {model.replace('_', ' ')} credits it with {number(credited.get(model, 0.0))} conversions"
+    waves = f" in {len(one.plan_ids)} waves" if len(one.plan_ids) > 1 else ""
+    said = f"'{one.campaign}'{waves} (measured: {one.goal}): {model.replace('_', ' ')} credits it with {number(credited.get(model, 0.0))} conversions"
     if measured.estimate is None or measured.lower is None or measured.upper is None:
         return f"{said}; what sending added is not known: {measured.reason}."
     caused = (
