@@ -97,6 +97,16 @@ def test_no_new_customer_leaves_the_cost_of_one_undefined(
     assert (kpi.value.value, kpi.value.reason) == (None, "no new customer was acquired")
 
 
+def test_what_a_new_customer_cost_is_not_defined_where_nobody_was_reached(
+    shop: People, make_facts: Callable[..., Facts]
+) -> None:
+    kpi = by_key(shop, make_facts(reached_nobody=True))["acquisition_cost"]
+    assert kpi.value.value is None
+    assert "a trial" in (kpi.value.reason or "")
+    assert kpi.causal.estimate is None
+    assert "a trial" in (kpi.causal.reason or "")
+
+
 def test_return_on_spend_is_revenue_of_the_targeted_over_spend(
     shop: People, make_facts: Callable[..., Facts]
 ) -> None:

@@ -24,13 +24,14 @@ from aimwell.stats.samples import FloatArray
 __all__ = ["Facts", "kpis"]
 
 _NOBODY = "nobody was targeted"
+_TRIAL = "it was a trial, whose messages reach nobody"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """What the figures are made of, beside the people themselves; `fraction` as in `lift_of`.
 
-    `reached_nobody`: it was a trial, so there was nothing to open or click.
+    `reached_nobody`: it was a trial, so there was nothing to pay for, open or click.
     """
 
     currency: str
@@ -91,7 +92,9 @@ def _acquisition(people: People, facts: Facts) -> Kpi:
     prospects = ~people.customer
     new, targeted = _counted(people.orders > 0, people.treated & prospects)
     cost, currency = facts.costs.total, facts.currency
-    if new:
+    if facts.reached_nobody:
+        value = Figure(value=None, reason=_TRIAL)
+    elif new:
         value = Figure(value=cost / new)
     else:
         why = (
@@ -108,10 +111,12 @@ def _acquisition(people: People, facts: Facts) -> Kpi:
         label="Customer acquisition cost",
         unit="money",
         formula="total campaign cost ÷ new customers acquired",
-        worked=_worked(f"{money(cost, currency)} ÷ {count(new)}", new),
+        worked=_worked(f"{money(cost, currency)} ÷ {count(new)}", value.value is not None),
         value=value,
         interval=None,
-        causal=_cost_of_customer(cost, added, people, targeted),
+        causal=Estimate.missing(_TRIAL, method=added.method)
+        if facts.reached_nobody
+        else _cost_of_customer(cost, added, people, targeted),
         causal_label="for each customer who would not have come otherwise",
         causal_unit="money",
         notes=(
@@ -172,7 +177,7 @@ def _engagement(facts: Facts) -> Kpi:
     delivery, audience = facts.delivery, facts.audience_size
     reason = "the audience is empty" if not audience else "nothing was sent"
     if facts.reached_nobody and audience:
-        reason = "it was a trial, whose messages reach nobody"
+        reason = _TRIAL
     if (delivery.sent or delivery.unknown) and not facts.reached_nobody:
         value, interval = share_of(delivery.engaged, audience, reason)
     else:
