@@ -18,7 +18,7 @@ from aimwell.measure.watch_service import tell_alerts, watch
 from aimwell.measure.watching import ALPHA, Counts, Watched, watch_added, watch_rates
 from aimwell.store.schema import metadata
 from aimwell.store.stores import Stores
-from campaigns import NOW, executed, set_up
+from campaigns import NOW, executed, planned, set_up
 from command import Run, command_in
 from shop import make_stores
 
@@ -164,6 +164,9 @@ def test_days_and_alerts_as_they_are_typed(
     assert days.code == 0, days.err
     assert "2026-03-02" in days.out
     assert "Unsubscribed = unsubscribed ÷ delivered × 100" in days.out
+    trial = planned(stores, now=NOW + timedelta(days=40), trial=True).plan_id
+    refused = run("measure", "days", trial, *workspace, code=1)
+    assert "A trial reaches nobody" in refused.err
     # The clock of the command is the real one, and the window is long over or to come.
     told = run("measure", "alerts", *workspace)
     assert told.code == 0, told.err

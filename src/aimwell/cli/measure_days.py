@@ -9,6 +9,7 @@ import typer
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.measure_feedback import show_shifts
 from aimwell.decide.stored import load_plan
+from aimwell.errors import MeasureError
 from aimwell.measure.day_sums.service import Brought, bring_forward, sums_of_days
 from aimwell.measure.day_sums.telling import RATES, DayFigures, figures_of_days
 from aimwell.measure.feedback.shifts_service import feedback_shifts, tell_shifts
@@ -35,7 +36,10 @@ def days(
 ) -> None:
     """Show each day's messages, rates, orders and revenue, after counting what is new since the last time."""
     with opened(workspace, as_json=as_json) as ws:
-        plans = None if plan_id is None else [load_plan(ws.stores.control, plan_id).plan_id]
+        plan = None if plan_id is None else load_plan(ws.stores.control, plan_id)
+        if plan is not None and plan.trial:
+            raise MeasureError("A trial reaches nobody, so its days are not counted.")
+        plans = None if plan is None else [plan.plan_id]
         with ws.output.progress("Counting"):
             brought = bring_forward(ws.stores, now=ws.now, anew=anew)
         messages, orders = sums_of_days(ws.stores, plans)
@@ -50,16 +54,20 @@ def days(
                 }
             )
             return
-        _show(ws, found, brought)
+        _show(ws, found, brought, plan.plan_id if plan else None)
 
 
-def _show(ws: Opened, found: tuple[DayFigures, ...], brought: Brought) -> None:
+def _show(ws: Opened, found: tuple[DayFigures, ...], brought: Brought, plan_id: str | None) -> None:
     out, currency = ws.output, ws.stores.settings.currency
     if not found:
-        out.say("No campaign has sent anything yet; trials are not counted.")
+        out.say(
+            "No campaign has sent anything yet; trials are not counted."
+            if plan_id is None
+            else f"{plan_id} has sent nothing yet."
+        )
         return
-    for plan_id in dict.fromkeys(one.plan_id for one in found):
-        out.heading(plan_id)
+    for shown in dict.fromkeys(one.plan_id for one in found):
+        out.heading(shown)
         out.table(
             [
                 "day",
@@ -86,7 +94,7 @@ def _show(ws: Opened, found: tuple[DayFigures, ...], brought: Brought) -> None:
                     one.held_revenue,
                 )
                 for one in found
-                if one.plan_id == plan_id
+                if one.plan_id == shown
             ],
         )
         out.say()
