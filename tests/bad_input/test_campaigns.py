@@ -82,6 +82,7 @@ def test_a_campaign_that_cannot_work_is_refused_when_it_is_planned(
     assert words in told.json["error"]["message"]
     assert "example.com" not in told.err
     assert run("decide", "plans", "-w", "shop", "--json").json == []
+    assert "no plan of 'spring' yet" in run("decide", "plans", "spring", "-w", "shop").out
     assert not list(workspace.rglob("*.eml"))
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from aimwell.cli.context import moment
-from aimwell.cli.output import Output, forget_written, plain
+from aimwell.cli.output import Output, digits, forget_written, plain
 
 
 class Colour(Enum):
@@ -218,3 +218,21 @@ def test_no_cell_of_a_table_is_cut_off(
     shown = out.out.file.getvalue()
     assert "…" not in shown
     assert shown.count("x") == 30
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0, "0"),
+        (0.09209, "0.09209"),
+        (349.06, "349.1"),
+        (999.97, "1,000"),
+        (6198.4, "6,198"),
+        (9999.7, "10,000"),
+        (10_412.6, "10,413"),
+        (-1_041_260.0, "-1,041,260"),
+    ],
+)
+def test_no_number_is_written_as_a_power_of_ten(value: float, shown: str) -> None:
+    assert digits(value) == shown
+    assert digits(12_345.6, 3, sign="+") == "+12,346"

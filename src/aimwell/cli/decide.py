@@ -130,6 +130,12 @@ def plans(
         found = list_plans(ws.stores.control, campaign)
         if as_json:
             ws.output.json([_brief(p) for p in found])
+        if not found:
+            of = "" if campaign is None else f" of '{campaign}'"
+            ws.output.say(
+                f"There is no plan{of} yet. Make one with: aimwell decide plan {campaign or 'CAMPAIGN'}"
+            )
+            return
         zone = ZoneInfo(ws.stores.settings.timezone)
         ws.output.table(
             ["plan", "campaign", "state", "trial", "as of", "made", "to contact", "held out"],

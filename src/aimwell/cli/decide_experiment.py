@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import Opened
+from aimwell.cli.output import digits
 from aimwell.decide.uplift.observing import Overlap
 from aimwell.decide.uplift.reading import ReadExperiment, read_experiment, read_observed
 from aimwell.stats.estimate import Estimate
@@ -111,10 +112,10 @@ def _say_overlap(ws: Opened, overlap: Overlap) -> None:
 
 
 def figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+    return "–" if value is None else digits(value)
 
 
 def interval(one: Estimate) -> str:
     if one.lower is None or one.upper is None:
         return "–"
-    return f"{one.lower:.3g} to {one.upper:.3g}"
+    return f"{digits(one.lower, 3)} to {digits(one.upper, 3)}"

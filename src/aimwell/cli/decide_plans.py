@@ -10,6 +10,7 @@ import typer
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_panels import PLANS
 from aimwell.cli.decide_running import show_exploring
+from aimwell.cli.output import digits
 from aimwell.decide import service
 from aimwell.decide.comparing import compare_plans
 from aimwell.decide.fairness import PEOPLE_MIN
@@ -159,7 +160,7 @@ def _limits(ws: Opened, chosen: Mapping[str, Any]) -> None:
                     one["used"],
                     "" if one["at_least"] is None else f"{one['at_least']:,g}",
                     "" if one["at_most"] is None else f"{one['at_most']:,g}",
-                    f"{one['price']:,.4g}" if chosen["policy"] is not None else "not known",
+                    digits(one["price"]) if chosen["policy"] is not None else "not known",
                 )
                 for one in chosen["limits"]
             ],
@@ -260,7 +261,7 @@ def _curve(ws: Opened, chosen: Mapping[str, Any], currency: str) -> None:
                 one["people"],
                 _figure(one["judged"]),
                 _interval(one["judged"]),
-                f"{one['marginal']:,.3g}",
+                digits(one["marginal"]),
             )
             for one in chosen["curve"]
         ],
@@ -268,13 +269,13 @@ def _curve(ws: Opened, chosen: Mapping[str, Any], currency: str) -> None:
 
 
 def _figure(one: Mapping[str, Any] | None) -> str:
-    return "not known" if one is None or one["estimate"] is None else f"{one['estimate']:,.4g}"
+    return "not known" if one is None or one["estimate"] is None else digits(one["estimate"])
 
 
 def _interval(one: Mapping[str, Any] | None) -> str:
     if one is None or one["lower"] is None:
         return ""
-    return f"{one['lower']:,.4g} to {one['upper']:,.4g}"
+    return f"{digits(one['lower'])} to {digits(one['upper'])}"
 
 
 def _both(one: Mapping[str, Any] | None) -> str:

@@ -24,6 +24,7 @@ from aimwell.cli.decide_experiment import (
     source_of,
 )
 from aimwell.cli.decide_panels import LEARNING
+from aimwell.cli.output import digits
 from aimwell.decide.earning import MONEY
 from aimwell.decide.policies.by_channel import ByChannel, by_channel
 from aimwell.decide.policies.rewards import Economics
@@ -342,4 +343,4 @@ def _signed(one: Estimate | None) -> str:
         return "–"
     if one.estimate is None:
         return "decides alike"
-    return f"{one.estimate:+.3g} ({interval(one)})"
+    return f"{digits(one.estimate, 3, sign='+')} ({interval(one)})"

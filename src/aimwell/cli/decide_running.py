@@ -11,6 +11,7 @@ import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_panels import PLANS
+from aimwell.cli.output import digits
 from aimwell.decide.model import Plan
 from aimwell.decide.stops import Stop, stops_of
 from aimwell.decide.stored import list_plans
@@ -134,8 +135,8 @@ def show_exploring(ws: Opened, found: Mapping[str, Any] | None) -> None:
         [
             (
                 one["arm"],
-                "never drawn" if not one["people"] else f"{one['mean']:,.4g}",
-                "" if one["lower"] is None else f"{one['lower']:,.4g} to {one['upper']:,.4g}",
+                "never drawn" if not one["people"] else digits(one["mean"]),
+                "" if one["lower"] is None else f"{digits(one['lower'])} to {digits(one['upper'])}",
                 f"{one['people']:,.0f}",
                 f"{one['best']:.1%}",
             )

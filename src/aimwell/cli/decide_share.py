@@ -10,6 +10,7 @@ import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_panels import PLANS
+from aimwell.cli.output import digits
 from aimwell.decide.budget.bounded import Bound
 from aimwell.decide.budget.shared import SegmentShare, SharedBudget
 from aimwell.decide.share_service import share_budget
@@ -99,14 +100,14 @@ def _show(ws: Opened, found: SharedBudget) -> None:
                 sum(one.people.values()),
                 _figure(one.profit),
                 _interval(one.profit),
-                f"{one.marginal:,.3g}",
+                digits(one.marginal),
             )
             for one in found.campaigns
         ],
     )
     out.say(
         f"{found.spent:,.2f} is spent; all together earn {_figure(found.profit)} ({_interval(found.profit)}), and one more "
-        f"{found.currency} would add {found.marginal:,.3g}."
+        f"{found.currency} would add {digits(found.marginal)}."
     )
     out.say()
     out.table(
@@ -141,7 +142,7 @@ def _show_curve(ws: Opened, found: SharedBudget) -> None:
                 *(f"{point.shares[name]:,.2f}" for name in names),
                 _figure(point.profit),
                 _interval(point.profit),
-                f"{point.marginal:,.3g}",
+                digits(point.marginal),
             )
             for point in found.curve
         ],
@@ -161,7 +162,7 @@ def _show_segments(ws: Opened, segments: Sequence[SegmentShare]) -> None:
                 sum(one.people.values()),
                 _figure(one.profit),
                 _interval(one.profit),
-                f"{one.price:,.3g}" if one.price else "",
+                digits(one.price) if one.price else "",
             )
             for one in segments
         ],

@@ -9,6 +9,7 @@ import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
 from aimwell.cli.decide_panels import LEARNING
+from aimwell.cli.output import digits
 from aimwell.decide.timing_worth import TimingWorth, timing_worth
 from aimwell.stats.estimate import Estimate
 
@@ -187,10 +188,10 @@ def _per_person(ws: Opened) -> str:
 
 
 def _figure(one: Estimate, sign: str = "") -> str:
-    return "–" if one.estimate is None else f"{one.estimate:{sign}.4g}"
+    return "–" if one.estimate is None else digits(one.estimate, sign=sign)
 
 
 def _interval(one: Estimate) -> str:
     if one.lower is None or one.upper is None:
         return "–"
-    return f"{one.lower:+.3g} to {one.upper:+.3g}"
+    return f"{digits(one.lower, 3, sign='+')} to {digits(one.upper, 3, sign='+')}"

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from aimwell.cli.context import JsonOption, Opened, WorkspaceOption, opened
+from aimwell.cli.output import digits
 from aimwell.measure.experiments.model import Comparison, ExperimentResult, PooledComparison
 from aimwell.measure.experiments.words import adjusted_words, reached_words
 from aimwell.measure.formatting import MINUS, signed_number
@@ -116,7 +117,7 @@ def _show(ws: Opened, found: ExperimentResult) -> None:
     out.table(
         ["arm", "people", *groups, f"{found.outcome} per person"],
         [
-            (one.arm, one.people, *([one.groups] if found.groups_by else []), f"{one.mean:.5g}")
+            (one.arm, one.people, *([one.groups] if found.groups_by else []), digits(one.mean, 5))
             for one in found.arms
         ],
     )
@@ -200,10 +201,12 @@ def _pooled(ws: Opened, pooled: tuple[PooledComparison, ...]) -> None:
 
 
 def _figure(one: Estimate) -> str:
-    return "–" if one.estimate is None else f"{one.estimate:+.4g}".replace("-", MINUS)
+    return "–" if one.estimate is None else digits(one.estimate, sign="+").replace("-", MINUS)
 
 
 def _interval(one: Estimate) -> str:
     if one.lower is None or one.upper is None:
         return "–"
-    return f"{one.lower:+.3g} to {one.upper:+.3g}".replace("-", MINUS)
+    return f"{digits(one.lower, 3, sign='+')} to {digits(one.upper, 3, sign='+')}".replace(
+        "-", MINUS
+    )

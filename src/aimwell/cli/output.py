@@ -31,7 +31,7 @@ from rich.text import Text
 
 from aimwell.errors import AimwellError
 
-__all__ = ["Output", "error_document", "escape", "forget_written", "plain"]
+__all__ = ["Output", "digits", "error_document", "escape", "forget_written", "plain"]
 
 _written: list[bool] = []
 _events: list[bool] = []
@@ -61,6 +61,15 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):  # JSON has no form for it
         return None
     return value
+
+
+def digits(value: float, figures: int = 4, *, sign: str = "") -> str:
+    """A number with so many figures that count, or all before its point, as '0.09209', '349.1', '10,413'."""
+    return (
+        f"{value:{sign},.0f}"
+        if abs(value) >= 10 ** (figures - 1)
+        else f"{value:{sign},.{figures}g}"
+    )
 
 
 def escape(text: str) -> str:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from aimwell.cli.context import JsonOption, WorkspaceOption, opened
-from aimwell.cli.output import Output
+from aimwell.cli.output import Output, digits
 from aimwell.people.model import ComputedValue, ProfilePage
 from aimwell.people.service import profile_page
 
@@ -307,7 +307,7 @@ def _span(seconds: float) -> Iterator[str]:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:,.4g}"
+    return "–" if value is None else digits(value)
 
 
 def _share(value: float | None) -> str:
