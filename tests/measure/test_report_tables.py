@@ -155,6 +155,24 @@ def test_what_was_chosen_has_a_table_of_its_own(
     assert 'profit_added:a0,"Profit added by a0, among the 60 for whom it was chosen"' in csv
 
 
+def test_why_nothing_is_told_of_what_was_chosen(
+    result: CampaignResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unknown = Estimate.missing("the plan was made when that was not kept", method="none")
+    old = replace(
+        result, actions=tuple(replace(a, effective=200.0, profit=unknown) for a in result.actions)
+    )
+    words = (
+        "among those for whom it was chosen is not known: the plan was made when that was not kept."
+    )
+    show_actions(Output(as_json=False), old)
+    assert words in capsys.readouterr().out
+    assert words in report_html(old)
+    show_actions(Output(as_json=False), result)
+    assert "is not known" not in capsys.readouterr().out
+    assert "for whom it was chosen" not in report_html(result)
+
+
 def test_a_variant_is_named_with_its_action(result: CampaignResult) -> None:
     (row, _other) = action_rows([replace(a, variant="warm") for a in result.actions], result)
     assert row["name"] == "a0 / warm"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aimwell.cli.output import Output
 from aimwell.measure.model import CampaignResult
 from aimwell.measure.report_series import series_table, stop_rows
-from aimwell.measure.report_tables import action_rows, chosen_rows
+from aimwell.measure.report_tables import action_rows, chosen_rows, why_not_chosen
 
 __all__ = ["show_actions", "show_series", "show_stops"]
 
@@ -49,6 +49,11 @@ def _show_chosen(out: Output, result: CampaignResult) -> None:
     """What each action earned among those for whom it was chosen, where a policy chose."""
     rows = chosen_rows(result.actions, result)
     if not rows:
+        reason = why_not_chosen(result.actions)
+        if reason:
+            out.say(
+                f"  What each action earned among those for whom it was chosen is not known: {reason}."
+            )
         return
     out.say()
     out.heading("Among those for whom it was chosen")

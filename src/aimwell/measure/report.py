@@ -24,6 +24,7 @@ from aimwell.measure.report_tables import (
     funnel,
     kpi_card,
     lift_rows,
+    why_not_chosen,
 )
 from aimwell.measure.shown import group_name
 from aimwell.measure.view_tables import QUESTIONS, look_rows, view_rows
@@ -73,6 +74,7 @@ def report_html(result: CampaignResult) -> str:
         actions=action_rows(result.actions, result),
         variants=action_rows(result.variants, result),
         chosen=chosen_rows(result.actions, result),
+        not_chosen=why_not_chosen(result.actions),
         chosen_variants=chosen_rows(result.variants, result),
         views=[
             (question, view_rows(result, group))

@@ -13,7 +13,15 @@ from aimwell.measure.shown import p_words, shown, shown_interval, signed
 from aimwell.pages import charts
 from aimwell.stats.lift import WinsorisedLift
 
-__all__ = ["action_rows", "arm_rows", "chosen_rows", "funnel", "kpi_card", "lift_rows"]
+__all__ = [
+    "action_rows",
+    "arm_rows",
+    "chosen_rows",
+    "funnel",
+    "kpi_card",
+    "lift_rows",
+    "why_not_chosen",
+]
 
 _METRICS: dict[Metric, tuple[str, Unit]] = {
     "revenue": ("Revenue per person", "money"),
@@ -244,3 +252,11 @@ def chosen_rows(rows: Sequence[ActionResult], result: CampaignResult) -> list[di
             }
         )
     return found
+
+
+def why_not_chosen(rows: Sequence[ActionResult]) -> str:
+    """Why nothing tells what they earned among those for whom they were chosen, where people had different chances; '' where it is told."""
+    if any(row.chosen is not None for row in rows):
+        return ""
+    told = [row for row in rows if row.effective is not None and row.difference.defined]
+    return next((row.profit.reason for row in told if row.profit.reason), "")
