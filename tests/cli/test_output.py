@@ -236,3 +236,8 @@ def test_no_cell_of_a_table_is_cut_off(
 def test_no_number_is_written_as_a_power_of_ten(value: float, shown: str) -> None:
     assert digits(value) == shown
     assert digits(12_345.6, 3, sign="+") == "+12,346"
+
+
+def test_the_title_of_a_narrow_table_stays_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    Output(as_json=False).table(["a", "b"], [(1, 2)], title="What [this] narrow table tells of")
+    assert capsys.readouterr().out.splitlines()[0] == "What [this] narrow table tells of"

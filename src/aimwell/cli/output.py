@@ -157,13 +157,9 @@ class Output:
         """A table for people; numbers to the right."""
         if self.as_json:
             return
-        table = Table(
-            title=escape(title) or None,
-            title_justify="left",
-            title_style="bold",
-            box=None,
-            pad_edge=False,
-        )
+        if title:  # rich would break it at the table's width
+            self.heading(title)
+        table = Table(box=None, pad_edge=False)
         materialised = [list(row) for row in rows]
         for index, name in enumerate(columns):
             numeric = all(
