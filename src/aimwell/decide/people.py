@@ -16,7 +16,6 @@ __all__ = [
     "ALLOWED",
     "CONTROL",
     "EXCLUDED",
-    "NOTHING_CHOSEN",
     "NOTHING_WORD",
     "PASSED",
     "REASONS",
@@ -35,7 +34,8 @@ TIMINGS = ("stated", "own", "everybody", "held", "random")
 or a random hour."""
 ALLOWED = 0
 """The code of 'no reason against it'; reasons count from 1 in the order of EXCLUSIONS, so the least is the gravest."""
-NOTHING_CHOSEN, UNCHOSEN = -1, -2
+UNCHOSEN = -2
+"""Of `choice`: the person is excluded; −1 is nothing, as in `action`."""
 NOTHING_WORD = "nothing"
 """What `choice` says in the tables of a person to whom a policy gives no action."""
 _CODES = {reason: number for number, reason in enumerate(REASONS, 1)}
@@ -63,7 +63,7 @@ class PlanPeople:
         expected_profit: What the action is expected to bring; NaN where nothing is known of it. None: of nobody.
         explored: Who got a random action so that the next plan can learn. None: nobody.
         choice: Index of the action that the policy's rule gives the person before chance decides who is held out and who explores;
-            NOTHING_CHOSEN where it gives none, UNCHOSEN for the excluded. None: no policy chose.
+            −1 where it gives none, UNCHOSEN for the excluded. None: no policy chose.
         timing: Code of TIMINGS; −1 for who gets no message. None: the campaign asks for no best time.
     """
 
